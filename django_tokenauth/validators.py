@@ -1,0 +1,135 @@
+"""What a value in ``TOKENAUTH`` may be: one function per kind of setting.
+
+Each takes the value as the project wrote it and returns it as the package uses it, or raises
+:class:`Wrong` with a sentence that says what to write instead. No value is ever repeated in a
+message, because it may be a key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.utils.module_loading import import_string
+
+KeyMaterial = str | bytes | Mapping[str, Any]
+
+_PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_RATE = re.compile(r"([1-9][0-9]*)/(s|sec|second|m|min|minute|h|hour|d|day)\Z")
+# RFC 6749 section 3.3: printable ASCII without blank, quotation mark and backslash.
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+\Z")
+
+
+class Wrong(ValueError):
+    """A value that a setting cannot have; the text says what it can have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most ``limit`` events in ``seconds``."""
+
+    limit: int
+    seconds: int
+
+
+def text(value: object) -> str:
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise Wrong("Give a text that is not empty.")
+    return value
+
+
+def optional_text(value: object) -> str | None:
+    return None if value is None else text(value)
+
+
+def flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise Wrong("Give True or False.")
+    return value
+
+
+def lifetime(value: object) -> timedelta:
+    if not isinstance(value, timedelta):
+        raise Wrong("Give a datetime.timedelta, for example timedelta(minutes=5).")
+    if value < timedelta(seconds=1):
+        raise Wrong("Give a timedelta of at least a second.")
+    return value
+
+
+def optional_lifetime(value: object) -> timedelta | None:
+    return None if value is None else lifetime(value)
+
+
+def at_most(seconds: int) -> Callable[[object], timedelta]:
+    """A duration from zero to ``seconds``."""
+
+    def duration(value: object) -> timedelta:
+        if not isinstance(value, timedelta):
+            raise Wrong("Give a datetime.timedelta, for example timedelta(seconds=10).")
+        if not timedelta(0) <= value <= timedelta(seconds=seconds):
+            raise Wrong(f"Give a timedelta from 0 to {seconds} seconds.")
+        return value
+
+    return duration
+
+
+def count(value: object) -> int:
+    if type(value) is not int or value < 1:
+        raise Wrong("Give a whole number above zero.")
+    return value
+
+
+def optional_count(value: object) -> int | None:
+    return None if value is None else count(value)
+
+
+def optional_rate(value: object) -> Rate | None:
+    if value is None:
+        return None
+    match = _RATE.match(value) if isinstance(value, str) else None
+    if match is None:
+        raise Wrong('Give None or a rate such as "20/hour" (second, minute, hour or day).')
+    return Rate(int(match[1]), _PERIODS[match[2][0]])
+
+
+def scopes(value: object) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple, set, frozenset)) or not all(
+        isinstance(item, str) and _SCOPE.match(item) for item in value
+    ):
+        raise Wrong('Give a list of scope names without blanks, for example ["notes:read"].')
+    return tuple(value)
+
+
+def hook(value: object) -> Callable[..., Any] | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        try:
+            value = import_string(value)
+        except ImportError:
+            raise Wrong("The dotted path does not lead to anything that can be imported.") from None
+    if not callable(value):
+        raise Wrong("Give a function, or the dotted path of one.")
+    return value
+
+
+def key_material(value: object) -> KeyMaterial:
+    if not isinstance(value, (str, bytes, Mapping)):
+        raise Wrong("Give a key as PEM text, as a JWK (a dict or its JSON), or as a secret text.")
+    if not value:
+        raise Wrong("The key is empty. Make one with at least 32 random bytes, or give None.")
+    return value
+
+
+def optional_key_material(value: object) -> KeyMaterial | None:
+    return None if value is None else key_material(value)
+
+
+def keys(value: object) -> tuple[KeyMaterial, ...]:
+    # A text is a sequence too: each of its letters would be taken for a key.
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Sequence):
+        raise Wrong("Give a list of keys, even for a single one.")
+    return tuple(key_material(item) for item in value)
