@@ -1,0 +1,65 @@
+"""JSON from strangers, read strictly (RFC 8259, RFC 8725 section 3.7)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+#: How deep it may be nested: more than anything here needs, less than troubles any reader of it.
+MAX_DEPTH = 16
+
+
+class Malformed(ValueError):
+    """Not JSON, or JSON that two readers could understand in two ways."""
+
+
+def loads(data: bytes) -> Any:
+    """Read JSON: UTF-8 only, no name twice in an object, no number that JSON does not have, no half
+    of a surrogate pair, not nested deeper than :data:`MAX_DEPTH`. Raises :class:`Malformed`.
+    """
+    try:
+        value = _DECODER.decode(data.decode("utf-8"))
+        if b"\\u" in data:
+            # Half a surrogate pair can only come escaped; such a text could not be written again.
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError):
+        raise Malformed from None
+    if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
+        raise Malformed
+    return value
+
+
+def _is_deeper(value: Any, depth: int) -> bool:
+    """Whether ``value`` is nested deeper than ``depth``. Level by level: it may be very deep."""
+    level = [value]
+    for _ in range(depth):
+        level = [
+            child
+            for item in level
+            if isinstance(item, (dict, list))
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
+    return any(isinstance(item, (dict, list)) for item in level)
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise Malformed
+    return members
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if value in (float("inf"), float("-inf")):
+        raise Malformed
+    return value
+
+
+def _refuse(name: str) -> None:
+    raise Malformed
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_without_duplicates, parse_float=_finite, parse_constant=_refuse
+)
