@@ -1,0 +1,229 @@
+"""The store: sessions found, rotated, revoked and pruned, in one or two statements each.
+
+It knows the database and nothing of tokens or requests; ``now`` is an argument throughout. Each
+change is one conditional ``UPDATE``, which is its own lock on every database: nothing here needs a
+transaction, and nothing may be inside one that is rolled back later.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.contrib.auth import get_user_model
+from django.db import Error as DatabaseFault
+from django.db import connections, router
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from .conf import Settings
+from .errors import ServiceUnavailable
+from .models import RevokedReason, Session
+
+logger = logging.getLogger("django_tokenauth")
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn a fault of the database into :class:`ServiceUnavailable`, and log its kind."""
+    try:
+        yield
+    except DatabaseFault as fault:
+        logger.error("the database did not answer (%s)", type(fault).__name__)
+        raise ServiceUnavailable from None
+
+
+def _written() -> QuerySet[Session]:
+    """Sessions where they are written: a replica may lag behind a rotation or a revocation."""
+    return Session.objects.using(router.db_for_write(Session))
+
+
+def add(session: Session) -> None:
+    """Store a new session. One statement."""
+    session.save(force_insert=True, using=router.db_for_write(Session))
+
+
+def find(session_id: str, *, written: bool = True) -> Session | None:
+    """The session with its user, or ``None``. One statement.
+
+    ``written`` reads from the database that is written to; otherwise Django's routers choose where
+    to read. A user whom the default manager of the user model hides has no session.
+    """
+    rows = _written() if written else Session.objects.all()
+    visible = get_user_model()._default_manager.using(rows.db).all()
+    if visible.query.where:
+        rows = rows.filter(user__in=visible)
+    return rows.select_related("user").filter(pk=session_id).first()
+
+
+def rotate(
+    session: Session, generation: int, *, expires_at: datetime, auth_hash: str, now: datetime
+) -> bool:
+    """Make ``generation`` the current one, unless somebody was faster. One statement.
+
+    False if the session was rotated or revoked since it was read; then nothing changed.
+    """
+    changes: dict[str, Any] = {
+        "generation": generation,
+        "rotated_at": now,
+        "expires_at": expires_at,
+        "auth_hash": auth_hash,
+    }
+    unchanged = _written().filter(
+        pk=session.pk, generation=session.generation, revoked_at__isnull=True
+    )
+    if not unchanged.update(**changes):
+        return False
+    for name, value in changes.items():
+        setattr(session, name, value)
+    return True
+
+
+def revoke(session: Session, reason: RevokedReason, *, now: datetime) -> bool:
+    """End a session; False if it had ended already. One statement."""
+    return bool(revoke_all([session], reason, now=now))
+
+
+def revoke_all(sessions: Collection[Session], reason: RevokedReason, *, now: datetime) -> int:
+    """End these sessions and tell how many of them were alive. One statement, or none for none."""
+    if not sessions:
+        return 0
+    rows = _written().filter(pk__in=[session.pk for session in sessions])
+    ended = _revoke(rows, reason, now)
+    for session in sessions:
+        session.revoked_at, session.revoked_reason, session.expires_at = now, reason, now
+    return ended
+
+
+def revoke_of_user(
+    user_id: Any, reason: RevokedReason, *, now: datetime, keep: Collection[str] = ()
+) -> int:
+    """End the user's sessions but those with an ``auth_hash`` in ``keep``. One statement."""
+    rows = _written().filter(user_id=user_id, expires_at__gt=now)
+    return _revoke(rows.exclude(auth_hash__in=keep) if keep else rows, reason, now)
+
+
+def _revoke(rows: QuerySet[Session], reason: RevokedReason, now: datetime) -> int:
+    # The end of use moves to now, so that one index tells which rows have ended.
+    return rows.filter(revoked_at__isnull=True).update(
+        revoked_at=now, revoked_reason=reason, expires_at=now
+    )
+
+
+def rehash(user_id: Any, old: str, new: str) -> int:
+    """Follow a stored password that was hashed anew and is still the same. One statement."""
+    return _written().filter(user_id=user_id, auth_hash=old).update(auth_hash=new)
+
+
+def alive(user_id: Any, *, now: datetime) -> QuerySet[Session]:
+    """The sessions of the user that have not ended, newest first. One statement when read."""
+    return (
+        _written()
+        .filter(user_id=user_id, revoked_at__isnull=True, expires_at__gt=now)
+        .order_by("-created_at", "pk")
+    )
+
+
+def revoked_at(user_id: Any, *, now: datetime) -> list[Session]:
+    """The sessions of the user that were revoked at exactly ``now``. One statement."""
+    return list(_written().filter(user_id=user_id, revoked_at=now))
+
+
+def prune(before: datetime, limit: int) -> int:
+    """Delete at most ``limit`` rows that ended before ``before``. One statement.
+
+    Written around the ORM's own subquery, because MySQL allows neither a limit nor the table
+    itself in a subquery of ``DELETE``, and reads both from a table that it makes for the purpose.
+    """
+    using = router.db_for_write(Session)
+    connection = connections[using]
+    rows = ended(before).order_by("expires_at").values("pk")[:limit]
+    subquery, params = rows.query.get_compiler(using).as_sql()
+    table, pk = (
+        connection.ops.quote_name(name)
+        for name in (Session._meta.db_table, str(Session._meta.pk.column))
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            # Only names from the model stand in the text; values are parameters.
+            f"DELETE FROM {table} WHERE {pk} IN (SELECT {pk} FROM ({subquery}) ended)",  # noqa: S608
+            params,
+        )
+        return int(cursor.rowcount)
+
+
+def ended(before: datetime) -> QuerySet[Session]:
+    """The sessions that ended before ``before``, by their end of use or by a revocation."""
+    return _written().filter(expires_at__lt=before)
+
+
+class RevokedSessions:
+    """What a process that asks no database per request knows of revocations.
+
+    A snapshot of the ids of sessions that were revoked so recently that access tokens of them may
+    still live; one thread at a time renews it when ``poll`` has passed, the others go on with
+    what there is.
+    """
+
+    def __init__(self, poll: timedelta, window: timedelta) -> None:
+        self._poll = poll.total_seconds()
+        self._window = window
+        self._ids: frozenset[str] = frozenset()
+        self._read_at: float | None = None
+        self._lock = threading.Lock()
+
+    def __contains__(self, session_id: str) -> bool:
+        return session_id in self._ids
+
+    def renew(self, now: float) -> None:
+        """Read the snapshot again if it is due at ``now`` (seconds since the epoch).
+
+        A database that does not answer leaves the last snapshot in force, and is logged.
+        """
+        if self._is_fresh(now):
+            return
+        # The first reader waits: before it there is no snapshot that could be used meanwhile.
+        if self._lock.acquire(blocking=self._read_at is None):
+            try:
+                if not self._is_fresh(now):
+                    self._read(now)
+            finally:
+                self._lock.release()
+
+    def _is_fresh(self, now: float) -> bool:
+        # Not fresh either when the clock was set back.
+        return self._read_at is not None and 0 <= now - self._read_at < self._poll
+
+    def _read(self, now: float) -> None:
+        since = _from_timestamp(now) - self._window
+        try:
+            rows = Session.objects.filter(revoked_at__gte=since)
+            self._ids = frozenset(map(str, rows.values_list("pk", flat=True)))
+        except DatabaseFault as fault:
+            logger.error(
+                "revoked sessions could not be read (%s); the last list stays in force",
+                type(fault).__name__,
+            )
+        self._read_at = now
+
+
+@lru_cache(maxsize=1)
+def revoked_sessions(settings: Settings) -> RevokedSessions | None:
+    """The snapshot of this process, or ``None`` where it is turned off."""
+    if settings.revocation_poll is None or settings.stateless_refresh:
+        return None
+    poll = settings.revocation_poll
+    return RevokedSessions(poll, settings.access_token_lifetime + settings.leeway + 2 * poll)
+
+
+def _from_timestamp(seconds: float) -> datetime:
+    moment = datetime.fromtimestamp(seconds, UTC)
+    if django_settings.USE_TZ:
+        return moment
+    return timezone.make_naive(moment, timezone.get_default_timezone())

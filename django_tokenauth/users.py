@@ -1,0 +1,95 @@
+"""What the app asks of a user, whatever the project's user model is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.db import router
+from django.utils.crypto import constant_time_compare
+
+from .errors import Code
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+
+    from .models import Session
+
+_rehashing: ContextVar[bool] = ContextVar("django_tokenauth_rehashing", default=False)
+
+
+def subject_of(user: Any, id_field: str) -> str:
+    """The ``sub`` of the user's tokens: the text of ``USER_ID_FIELD``."""
+    return str(getattr(user, id_field))
+
+
+def with_subject(subject: str, id_field: str) -> AbstractBaseUser | None:
+    """The user whose ``sub`` is exactly ``subject``, or ``None``. One statement."""
+    model = get_user_model()
+    try:
+        user = model._default_manager.filter(**{id_field: subject}).first()
+    except (ValueError, OverflowError, ValidationError):
+        return None
+    # What the database takes for equal ("01", " 1", another case) need not be the same text.
+    return user if user is not None and subject_of(user, id_field) == subject else None
+
+
+def auth_hash(user: Any) -> str:
+    """Django's session auth hash: it changes with the password. Empty for users without one."""
+    return user.get_session_auth_hash() if hasattr(user, "get_session_auth_hash") else ""
+
+
+def auth_hashes(user: Any) -> list[str]:
+    """The hash of today's ``SECRET_KEY`` first, then those of ``SECRET_KEY_FALLBACKS``."""
+    fallbacks = getattr(user, "get_session_auth_fallback_hash", tuple)
+    return [auth_hash(user), *fallbacks()]
+
+
+def has_auth_hash(user: Any, stored: str) -> bool:
+    """Whether ``stored`` is a hash of the user's password of today."""
+    return constant_time_compare(auth_hash(user), stored) or any(
+        constant_time_compare(known, stored) for known in auth_hashes(user)[1:]
+    )
+
+
+def fault_of(session: Session, subject: str, id_field: str) -> Code | None:
+    """What keeps the user of ``session`` from acting as ``subject``, if anything does."""
+    user = session.user
+    if user is None or not user.is_active or subject_of(user, id_field) != subject:
+        return Code.USER
+    return None if has_auth_hash(user, session.auth_hash) else Code.REVOKED
+
+
+@contextmanager
+def rehashing() -> Iterator[None]:
+    """A password is being checked: if it is stored anew now, then hashed better and not changed."""
+    token = _rehashing.set(True)
+    try:
+        yield
+    finally:
+        _rehashing.reset(token)
+
+
+def is_rehash(user: Any, update_fields: frozenset[str] | None) -> bool:
+    """Whether this save only follows a stronger setting of the password hasher.
+
+    Django's ``check_password`` does that, while a changed password is still at hand in
+    ``_password`` when the user is saved.
+    """
+    return (
+        _rehashing.get()
+        and update_fields == frozenset({"password"})
+        and getattr(user, "_password", None) is None
+    )
+
+
+def stored_auth_hash(user: Any) -> str:
+    """The hash that the database has for this user, which may be older than the object."""
+    model = type(user)
+    rows = model._base_manager.using(router.db_for_write(model, instance=user))
+    stored = rows.filter(pk=user.pk).first()
+    return auth_hash(stored) if stored is not None else ""
