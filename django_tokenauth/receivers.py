@@ -1,0 +1,63 @@
+"""What a change of a user means for their sessions. Connected in ``apps``."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.utils import timezone
+
+from . import sessions, signals
+from .conf import load
+from .models import RevokedReason
+from .users import auth_hash, auth_hashes, is_rehash, stored_auth_hash
+
+logger = logging.getLogger("django_tokenauth")
+
+# Where the hash of before stands between the two signals of one save.
+_OLD_HASH = "_django_tokenauth_old_hash"
+
+
+def before_save(
+    *, instance: Any, update_fields: frozenset[str] | None = None, **kwargs: Any
+) -> None:
+    """Remember the hash that is about to be replaced by a better one of the same password."""
+    if is_rehash(instance, update_fields) and not load().stateless_refresh:
+        setattr(instance, _OLD_HASH, stored_auth_hash(instance))
+
+
+def after_save(
+    *,
+    instance: Any,
+    created: bool,
+    raw: bool = False,
+    update_fields: frozenset[str] | None = None,
+    **kwargs: Any,
+) -> None:
+    """End the sessions that a new password or a deactivation leaves behind. One statement."""
+    if created or raw or update_fields == frozenset({"last_login"}) or load().stateless_refresh:
+        return
+    old_hash = instance.__dict__.pop(_OLD_HASH, None)
+    if old_hash is not None:
+        sessions.rehash(instance.pk, old_hash, auth_hash(instance))
+        return
+    keep = auth_hashes(instance) if instance.is_active else []
+    _end(instance, RevokedReason.USER_CHANGED, keep)
+
+
+def before_delete(*, instance: Any, **kwargs: Any) -> None:
+    """End all sessions. The rows stay until they are pruned: others learn of the end from them."""
+    if not load().stateless_refresh:
+        _end(instance, RevokedReason.USER_DELETED, [])
+
+
+def _end(user: Any, reason: RevokedReason, keep: list[str]) -> None:
+    now = timezone.now()
+    ended = sessions.revoke_of_user(user.pk, reason, now=now, keep=keep)
+    if not ended:
+        return
+    logger.info("%d sessions of user %s ended: %s", ended, user.pk, reason)
+    # The rows are read only for those who want to know.
+    if signals.session_revoked.has_listeners():
+        for session in sessions.revoked_at(user.pk, now=now):
+            signals.announce(signals.session_revoked, session, user, None)

@@ -1,0 +1,179 @@
+"""The state machine of a refresh (RFC 9700 section 4.14.2).
+
+A session has a generation, a refresh token names one. The current generation rotates; the one
+before it, for ``REFRESH_GRACE`` after the rotation, gets the current one again, so that two tabs or
+a retried request end up with the same token; anything older is a stolen token or its owner's copy,
+nobody can tell which, and ends the session.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NoReturn
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from . import sessions, signals
+from .claims import RefreshClaims
+from .conf import Settings, load
+from .errors import Code, InvalidGrant, InvalidToken, ServiceUnavailable
+from .issuing import TokenPair, granted_scope, issue_for_session, issue_stateless
+from .models import RevokedReason, Session
+from .tokens import refresh_tokens
+from .users import auth_hash, fault_of, with_subject
+
+logger = logging.getLogger("django_tokenauth")
+
+# How often a refresh starts over because others are faster; the second look finds their rotation.
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    scope: Collection[str] | None
+    client_id: str
+    request: HttpRequest | None
+    now: datetime
+
+
+def refresh(
+    refresh_token: str,
+    *,
+    scope: Collection[str] | None = None,
+    client_id: str = "",
+    request: HttpRequest | None = None,
+    now: datetime | None = None,
+) -> TokenPair:
+    """Give a new pair of tokens for a refresh token. Two statements.
+
+    ``scope`` may narrow the access token (RFC 6749 section 6); ``client_id``, if given, must be
+    that of the sign-in. Call it outside of ``atomic()``: the revocation that follows a reuse has to
+    outlive the error that it ends with. Raises :class:`InvalidGrant`, :class:`InvalidScope`,
+    :class:`ServiceUnavailable`.
+    """
+    settings = load()
+    asked = _Asked(scope=scope, client_id=client_id, request=request, now=now or timezone.now())
+    try:
+        claims = refresh_tokens(settings).decode(refresh_token, now=asked.now.timestamp())
+    except InvalidToken as error:
+        _refuse(error.code)
+    with sessions.answering():
+        if settings.stateless_refresh:
+            return _refresh_stateless(settings, claims, asked)
+        for _ in range(_ATTEMPTS):
+            pair = _refresh_session(settings, claims, asked)
+            if pair is not None:
+                return pair
+    raise ServiceUnavailable
+
+
+def _refresh_session(settings: Settings, claims: RefreshClaims, asked: _Asked) -> TokenPair | None:
+    """One attempt; ``None`` if somebody else rotated or revoked the session meanwhile."""
+    session = _session_of(settings, claims, asked)
+    # A row can be behind a token that we signed: a database that failed over may have lost the last
+    # rotation. The token goes on from where it is and the row follows.
+    if claims.generation >= session.generation:
+        return _rotate(settings, session, claims.generation + 1, asked)
+    is_predecessor = claims.generation == session.generation - 1
+    if is_predecessor and asked.now - session.rotated_at <= settings.refresh_grace:
+        return _issue(
+            settings, session, session.generation, session.rotated_at, session.expires_at, asked
+        )
+    _end_reused(session, asked)
+    raise InvalidGrant
+
+
+def _rotate(
+    settings: Settings, session: Session, generation: int, asked: _Asked
+) -> TokenPair | None:
+    expires_at = min(asked.now + settings.refresh_token_lifetime, session.ends_at)
+    # Signed before the rotation: whatever fails here, the client still holds a good token.
+    pair = _issue(settings, session, generation, asked.now, expires_at, asked)
+    # Written anew, so that a session outlives the removal of an old key from SECRET_KEY_FALLBACKS.
+    known = auth_hash(session.user)
+    if not sessions.rotate(
+        session, generation, expires_at=expires_at, auth_hash=known, now=asked.now
+    ):
+        return None
+    signals.announce(signals.refreshed, session, session.user, asked.request)
+    return pair
+
+
+def _issue(
+    settings: Settings,
+    session: Session,
+    generation: int,
+    rotated_at: datetime,
+    expires_at: datetime,
+    asked: _Asked,
+) -> TokenPair:
+    scope = granted_scope(settings, session.user, asked.scope, session.scopes, asked.request)
+    return issue_for_session(
+        settings,
+        session,
+        generation=generation,
+        rotated_at=rotated_at,
+        expires_at=expires_at,
+        scope=scope,
+        request=asked.request,
+        now=asked.now,
+    )
+
+
+def _session_of(settings: Settings, claims: RefreshClaims, asked: _Asked) -> Session:
+    session = sessions.find(claims.session)
+    if session is None or session.revoked_at is not None:
+        _refuse(Code.REVOKED)
+    # In whole seconds, as the tokens count: the last one would be too short for a token.
+    if int(session.expires_at.timestamp()) <= int(asked.now.timestamp()):
+        _refuse(Code.EXPIRED)
+    if asked.client_id and asked.client_id != session.client_id:
+        _refuse(Code.CLAIMS)
+    if (fault := fault_of(session, claims.subject, settings.user_id_field)) is not None:
+        _refuse(fault)
+    return session
+
+
+def _end_reused(session: Session, asked: _Asked) -> None:
+    """Committed here, before the error leaves."""
+    if sessions.revoke(session, RevokedReason.REUSED, now=asked.now):
+        logger.warning(
+            "refresh token of session %s of user %s reused: session revoked",
+            session.pk,
+            session.user_id,
+        )
+        signals.announce(signals.refresh_token_reused, session, session.user, asked.request)
+        signals.announce(signals.session_revoked, session, session.user, asked.request)
+
+
+def _refresh_stateless(settings: Settings, claims: RefreshClaims, asked: _Asked) -> TokenPair:
+    start = claims.sign_in
+    if start is None or (asked.client_id and asked.client_id != start.client_id):
+        _refuse(Code.CLAIMS)
+    end = start.auth_time + int(settings.session_lifetime.total_seconds())
+    if end <= int(asked.now.timestamp()):
+        _refuse(Code.EXPIRED)
+    user = with_subject(claims.subject, settings.user_id_field)
+    if user is None or not user.is_active:
+        _refuse(Code.USER)
+    pair = issue_stateless(
+        settings,
+        user,
+        session_id=claims.session,
+        generation=claims.generation + 1,
+        sign_in=start,
+        scope=granted_scope(settings, user, asked.scope, start.scope, asked.request),
+        request=asked.request,
+        now=asked.now,
+    )
+    signals.announce(signals.refreshed, None, user, asked.request)
+    return pair
+
+
+def _refuse(code: Code) -> NoReturn:
+    logger.info("refresh refused: %s", code)
+    raise InvalidGrant from None

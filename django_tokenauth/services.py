@@ -1,0 +1,290 @@
+"""What the app does: sign in, refresh, sign out, and who a token stands for.
+
+Here tokens and rows meet. The functions raise the errors of :mod:`django_tokenauth.errors` and know
+nothing of REST framework, so that other ways to sign in (a social login, a passkey) call them too.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth import authenticate
+from django.contrib.auth.signals import user_logged_in
+from django.db import Error as DatabaseFault
+from django.db import connections, router
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from . import sessions, signals
+from .claims import Claims, SignIn
+from .conf import Settings, load
+from .errors import Code, InvalidGrant, InvalidToken, UnsupportedTokenType
+from .issuing import TokenPair, granted_scope, issue_for_session, issue_stateless
+from .models import RevokedReason, Session
+from .refreshing import refresh
+from .tokens import access_tokens, refresh_tokens
+from .users import auth_hash, fault_of, rehashing, with_subject
+
+logger = logging.getLogger("django_tokenauth")
+
+__all__ = [
+    "authenticate_access_token",
+    "check_password",
+    "is_revoked",
+    "refresh",
+    "revoke_sessions",
+    "revoke_token",
+    "sessions_of",
+    "sign_in",
+    "sign_out",
+    "sign_out_everywhere",
+    "user_of",
+]
+
+#: How many ended rows a sign-in deletes at most, so that nobody needs cron. More than one, so that
+#: it catches up with a past in which nobody signed in.
+PRUNED_PER_SIGN_IN = 20
+
+
+def check_password(request: HttpRequest | None, username: str, password: str) -> Any:
+    """The user with this name and password, by Django's authentication backends.
+
+    Raises :class:`InvalidGrant`, the same for an unknown name, a wrong password and an inactive
+    user; :class:`ServiceUnavailable`.
+    """
+    with sessions.answering(), rehashing():
+        user = authenticate(request, username=username, password=password)
+    if user is None or not user.is_active:
+        logger.info("sign-in refused")
+        raise InvalidGrant
+    return user
+
+
+def sign_in(
+    user: Any,
+    *,
+    request: HttpRequest | None = None,
+    scope: Collection[str] | None = None,
+    client_id: str = "",
+    name: str = "",
+    user_agent: str = "",
+    ip: str | None = None,
+    amr: Collection[str] = (),
+    now: datetime | None = None,
+) -> TokenPair:
+    """Start a session for ``user``, whose identity the caller has checked. At most 3 statements.
+
+    ``scope`` are the names asked for (``None``: all that the user may have); ``name``,
+    ``user_agent`` and ``ip`` describe the device in the list of sessions; ``amr`` says how the user
+    proved who they are (RFC 8176). Raises :class:`InvalidScope`, :class:`ServiceUnavailable`.
+    """
+    settings, now = load(), now or timezone.now()
+    given = granted_scope(settings, user, scope, settings.scopes, request)
+    client_id = client_id or settings.issuer
+    if settings.stateless_refresh:
+        pair = issue_stateless(
+            settings,
+            user,
+            session_id=str(uuid.uuid4()),
+            generation=1,
+            sign_in=SignIn(
+                auth_time=int(now.timestamp()), client_id=client_id, scope=given, amr=tuple(amr)
+            ),
+            scope=given,
+            request=request,
+            now=now,
+        )
+    else:
+        ends_at = now + settings.session_lifetime
+        session = Session(
+            user=user,
+            created_at=now,
+            rotated_at=now,
+            expires_at=min(now + settings.refresh_token_lifetime, ends_at),
+            ends_at=ends_at,
+            auth_hash=auth_hash(user),
+            scope=" ".join(sorted(given)),
+            client_id=client_id,
+            name=name,
+            user_agent=user_agent,
+            ip=ip,
+            amr=" ".join(amr),
+        )
+        with sessions.answering():
+            pair = issue_for_session(
+                settings,
+                session,
+                generation=session.generation,
+                rotated_at=now,
+                expires_at=session.expires_at,
+                scope=given,
+                request=request,
+                now=now,
+            )
+            sessions.add(session)
+            _make_room(settings, user, request, now)
+    logger.info("user %s signed in, session %s", user.pk, pair.session and pair.session.pk)
+    with sessions.answering():
+        user_logged_in.send(sender=type(user), request=request, user=user)
+    signals.announce(signals.signed_in, pair.session, user, request)
+    return pair
+
+
+def _make_room(settings: Settings, user: Any, request: HttpRequest | None, now: datetime) -> None:
+    """End what the user has too many of, or else delete a few rows that ended long ago."""
+    if settings.max_sessions_per_user is not None:
+        surplus = list(sessions.alive(user.pk, now=now)[settings.max_sessions_per_user :])
+        if surplus:
+            _revoke(surplus, RevokedReason.EVICTED, request, now, user)
+            return
+    # Not inside of a transaction, where its locks would stay and its failure would be ours.
+    if not connections[router.db_for_write(Session)].in_atomic_block:
+        try:
+            sessions.prune(now - settings.kept_after_end, PRUNED_PER_SIGN_IN)
+        except DatabaseFault as fault:
+            logger.warning("ended sessions were not pruned (%s)", type(fault).__name__)
+
+
+def authenticate_access_token(token: object, *, now: float) -> Claims:
+    """The claims of an access token that is good at ``now`` (seconds since the epoch).
+
+    No statement; whether the session was revoked meanwhile is what :func:`user_of` and
+    :func:`is_revoked` answer. Raises :class:`InvalidToken`.
+    """
+    return access_tokens(load()).decode(token, now=now)
+
+
+def user_of(claims: Claims) -> Any:
+    """The user that ``claims`` stand for, if their session is alive. One statement.
+
+    Raises :class:`InvalidToken` (revoked, user), :class:`ServiceUnavailable`.
+    """
+    settings = load()
+    with sessions.answering():
+        if settings.stateless_refresh:
+            user = with_subject(claims.subject, settings.user_id_field)
+            if user is None or not user.is_active:
+                raise InvalidToken(Code.USER)
+            return user
+        session = claims.session and sessions.find(claims.session, written=False)
+    if not session or session.revoked_at is not None:
+        raise InvalidToken(Code.REVOKED)
+    fault = fault_of(session, claims.subject, settings.user_id_field)
+    if fault is not None:
+        raise InvalidToken(fault)
+    return session.user
+
+
+def is_revoked(claims: Claims, *, now: float) -> bool:
+    """Whether the snapshot of this process has the session of ``claims`` as revoked.
+
+    A statement at most every ``REVOCATION_POLL``; ``now`` is in seconds since the epoch.
+    """
+    snapshot = sessions.revoked_sessions(load())
+    if snapshot is None or claims.session is None:
+        return False
+    snapshot.renew(now)
+    return claims.session in snapshot
+
+
+def revoke_token(
+    token: str, *, request: HttpRequest | None = None, now: datetime | None = None
+) -> None:
+    """Sign out with a refresh or access token (RFC 7009). At most 2 statements.
+
+    A token that is not good is as good as revoked. Raises :class:`UnsupportedTokenType` where no
+    sessions are kept, :class:`ServiceUnavailable`.
+    """
+    settings, now = load(), now or timezone.now()
+    if settings.stateless_refresh:
+        raise UnsupportedTokenType
+    session_id = None
+    for kind in (refresh_tokens(settings), access_tokens(settings)):
+        try:
+            session_id = kind.decode(token, now=now.timestamp()).session
+        except InvalidToken:
+            continue
+    with sessions.answering():
+        session = session_id and sessions.find(session_id)
+        if session and session.revoked_at is None:
+            _revoke([session], RevokedReason.SIGNED_OUT, request, now)
+
+
+def sessions_of(user: Any, *, now: datetime | None = None) -> QuerySet[Session]:
+    """The sessions of the user that have not ended, newest first. One statement when it is read."""
+    if load().stateless_refresh:
+        return Session.objects.none()
+    return sessions.alive(user.pk, now=now or timezone.now())
+
+
+def sign_out(
+    user: Any,
+    session_id: str,
+    *,
+    request: HttpRequest | None = None,
+    reason: RevokedReason = RevokedReason.SIGNED_OUT,
+    now: datetime | None = None,
+) -> bool:
+    """End one session of the user; False if none of that id is alive. At most 2 statements.
+
+    Raises :class:`ServiceUnavailable`.
+    """
+    now = now or timezone.now()
+    with sessions.answering():
+        found = list(sessions_of(user, now=now).filter(pk=session_id))
+        _revoke(found, reason, request, now, user)
+    return bool(found)
+
+
+def sign_out_everywhere(
+    user: Any,
+    *,
+    keep: str | None = None,
+    request: HttpRequest | None = None,
+    reason: RevokedReason = RevokedReason.SIGNED_OUT,
+    now: datetime | None = None,
+) -> int:
+    """End all sessions of the user but ``keep`` and tell how many. At most 2 statements.
+
+    Raises :class:`ServiceUnavailable`.
+    """
+    now = now or timezone.now()
+    with sessions.answering():
+        found = [session for session in sessions_of(user, now=now) if str(session.pk) != keep]
+        _revoke(found, reason, request, now, user)
+    return len(found)
+
+
+def revoke_sessions(
+    queryset: QuerySet[Session],
+    reason: RevokedReason,
+    *,
+    request: HttpRequest | None = None,
+    now: datetime | None = None,
+) -> int:
+    """End the sessions of ``queryset`` that are alive, whoever's they are, and tell how many."""
+    now = now or timezone.now()
+    alive = queryset.filter(revoked_at__isnull=True, expires_at__gt=now).select_related("user")
+    with sessions.answering():
+        found = list(alive)
+        _revoke(found, reason, request, now)
+    return len(found)
+
+
+def _revoke(
+    ended: Collection[Session],
+    reason: RevokedReason,
+    request: HttpRequest | None,
+    now: datetime,
+    user: Any = None,
+) -> None:
+    """End sessions, all of ``user`` or else each with its user at hand."""
+    sessions.revoke_all(ended, reason, now=now)
+    for session in ended:
+        logger.info("session %s of user %s ended: %s", session.pk, session.user_id, reason)
+        signals.announce(signals.session_revoked, session, user or session.user, request)
