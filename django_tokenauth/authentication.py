@@ -1,0 +1,120 @@
+"""REST framework's authentication classes: an access token in the ``Authorization`` header.
+
+RFC 6750 says how it comes and what is answered; only the header counts, never a query or a form.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+from rest_framework import status
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import APIException, AuthenticationFailed
+from rest_framework.request import Request
+
+from . import services
+from .claims import Claims
+from .errors import Code, InvalidToken, ServiceUnavailable
+from .token_user import TokenUser
+
+logger = logging.getLogger("django_tokenauth")
+
+# Where a request says that its token was refused, for the challenge that follows.
+_REFUSED = "django_tokenauth.refused"
+
+
+class TokenRefused(AuthenticationFailed):
+    """401 ``invalid_token`` (RFC 6750 section 3.1). Why exactly is in the log only."""
+
+    default_detail = _("The access token is not valid.")
+    default_code = "invalid_token"
+
+
+class Unavailable(APIException):
+    """503: nobody can tell now whether the token is good."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = _("The service does not answer now. Try again.")
+    default_code = "temporarily_unavailable"
+    #: Seconds, which REST framework sends as ``Retry-After``.
+    wait = ServiceUnavailable.retry_after
+
+
+def bearer_token(request: Request) -> str | None:
+    """The token of the header ``Authorization: Bearer``, or ``None`` if that is somebody else's.
+
+    The scheme is case-insensitive (RFC 9110 section 11.1). Whatever follows it is taken as the
+    token, so a header that is not exactly ``Bearer TOKEN`` is a token that is refused.
+    """
+    header = request.META.get("HTTP_AUTHORIZATION", "")
+    if header[:6].lower() != "bearer" or header[6:7].strip():
+        return None
+    return str(header[7:] if header[6:7] == " " else header[6:])
+
+
+class JWTAuthentication(BaseAuthentication):
+    """Loads the user: a sign-out, a new password or a deactivation count at once. One statement.
+
+    ``request.user`` is the user and ``request.auth`` the :class:`~django_tokenauth.claims.Claims`.
+    """
+
+    #: The realm of the challenge (RFC 9110 section 11.5): fixed text without quotation marks.
+    realm = "api"
+
+    def authenticate(self, request: Request) -> tuple[Any, Claims] | None:
+        """``(user, claims)``, or ``None`` without a bearer token. Raises :class:`TokenRefused`,
+        :class:`Unavailable`."""
+        token = bearer_token(request)
+        if token is None:
+            return None
+        now = time.time()
+        try:
+            claims = services.authenticate_access_token(token, now=now)
+            return self.user_of(claims, now), claims
+        except InvalidToken as error:
+            logger.info("access token refused: %s", error.code)
+            request.META[_REFUSED] = True
+            raise TokenRefused from None
+        except ServiceUnavailable:
+            raise Unavailable from None
+        except ImproperlyConfigured as error:
+            logger.critical("TOKENAUTH cannot be used: %s", error)
+            raise Unavailable from None
+
+    def user_of(self, claims: Claims, now: float) -> Any:
+        """Who ``claims`` stand for at ``now`` (seconds). Raises :class:`InvalidToken`."""
+        return services.user_of(claims)
+
+    def authenticate_header(self, request: Request) -> str:
+        """The challenge. Without credentials it names no error (RFC 6750 section 3.1)."""
+        if request.META.get(_REFUSED):
+            return challenge(self.realm, "invalid_token", "The access token is not valid.")
+        return challenge(self.realm)
+
+
+class StatelessJWTAuthentication(JWTAuthentication):
+    """Asks no database: ``request.user`` is a :class:`~django_tokenauth.token_user.TokenUser`.
+
+    A revocation reaches it within ``REVOCATION_POLL``; a service without a database sets that to
+    ``None`` and takes a token as good until it expires.
+    """
+
+    def user_of(self, claims: Claims, now: float) -> TokenUser:
+        if services.is_revoked(claims, now=now):
+            raise InvalidToken(Code.REVOKED)
+        return TokenUser(claims)
+
+
+def challenge(realm: str, error: str = "", description: str = "", scope: str = "") -> str:
+    """The value of ``WWW-Authenticate`` (RFC 6750 section 3). Give fixed texts only."""
+    parameters = {
+        "realm": realm,
+        "error": error,
+        "error_description": description,
+        "scope": scope,
+    }
+    return "Bearer " + ", ".join(f'{name}="{text}"' for name, text in parameters.items() if text)

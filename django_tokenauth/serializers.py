@@ -1,0 +1,99 @@
+"""The shapes of what comes in and goes out. They describe and decide nothing."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from .claims import Claims
+from .models import Session
+
+# RFC 6749 section 3.3: names parted by one blank.
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*\Z")
+
+#: The longest password that is hashed, in characters. More is no password but an attack.
+MAX_PASSWORD = 4096
+#: The longest name that is looked up; Django's own field has 150.
+MAX_USERNAME = 254
+
+
+class TextField(serializers.CharField):
+    """A text that came as a text: no number is taken for one."""
+
+    default_error_messages = {"not_text": _("Not a text.")}
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("not_text")
+        return super().to_internal_value(data)
+
+
+class ScopeField(TextField):
+    """A scope as a set of names. Empty is the same as left out (RFC 6749 section 3.2)."""
+
+    default_error_messages = {"scope": _("Not a list of names parted by one blank.")}
+
+    def __init__(self) -> None:
+        super().__init__(required=False, allow_blank=True, default=None, max_length=1024)
+
+    def to_internal_value(self, data: Any) -> Any:
+        text = super().to_internal_value(data)
+        if not text:
+            return None
+        if not _SCOPE.match(text):
+            self.fail("scope")
+        return frozenset(text.split(" "))
+
+
+class SignInSerializer(serializers.Serializer[Any]):
+    """RFC 6749 section 4.3.2, and the name of the device for the list of sessions."""
+
+    username = TextField(max_length=MAX_USERNAME, trim_whitespace=False)
+    password = TextField(max_length=MAX_PASSWORD, trim_whitespace=False, write_only=True)
+    scope = ScopeField()
+    client_id = TextField(required=False, allow_blank=True, default="", max_length=255)
+    name = TextField(required=False, allow_blank=True, default="", max_length=100)
+
+
+class RefreshSerializer(serializers.Serializer[Any]):
+    """RFC 6749 section 6."""
+
+    refresh_token = TextField(trim_whitespace=False)
+    scope = ScopeField()
+    client_id = TextField(required=False, allow_blank=True, default="", max_length=255)
+
+
+class TokenSerializer(serializers.Serializer[Any]):
+    """RFC 7009 section 2.1. The hint is not needed: the token says itself what it is."""
+
+    token = TextField(trim_whitespace=False)
+
+
+class SessionSerializer(serializers.ModelSerializer[Session]):
+    """A session as its user sees it. ``current`` is the one of the token that asks."""
+
+    current = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Session
+        fields = (
+            "id",
+            "name",
+            "client_id",
+            "scope",
+            "user_agent",
+            "ip",
+            "created_at",
+            "rotated_at",
+            "expires_at",
+            "ends_at",
+            "current",
+        )
+        read_only_fields = fields
+
+    def get_current(self, session: Session) -> bool:
+        auth = self.context["request"].auth
+        return isinstance(auth, Claims) and auth.session == str(session.pk)

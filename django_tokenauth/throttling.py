@@ -1,0 +1,119 @@
+"""Failed sign-ins, counted by address and by (user name, address).
+
+Never by the name alone: then anybody could lock anybody out. An attempt takes its place before the
+password is checked and gives it back if the password was right, so a crowd of parallel guesses gets
+no further than one after the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import logging
+import time
+import unicodedata
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from django.core.cache import caches
+from django.http import HttpRequest
+from rest_framework.settings import api_settings
+
+from .conf import Settings
+from .errors import TooManyRequests
+from .validators import Rate
+
+logger = logging.getLogger("django_tokenauth")
+
+
+def client_address(request: HttpRequest) -> str:
+    """The address of the client, by REST framework's ``NUM_PROXIES``.
+
+    Without that setting ``X-Forwarded-For`` counts for nothing: any client can write it.
+    """
+    proxies = api_settings.NUM_PROXIES
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
+    if proxies and forwarded:
+        addresses = [address.strip() for address in forwarded.split(",")]
+        return str(addresses[-min(proxies, len(addresses))])
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def valid_ip(address: str) -> str | None:
+    """``address`` as a database takes it, or ``None`` (a socket, a broken header)."""
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        return None
+
+
+class SignInThrottle:
+    """The count of one attempt. Windows are fixed: a rate of 20/hour starts anew each hour."""
+
+    def __init__(
+        self, settings: Settings, *, address: str, username: str, now: float | None = None
+    ) -> None:
+        self._cache = caches[settings.throttle_cache]
+        self._now = time.time() if now is None else now
+        network = _network(address)
+        # Names that a user model may take for the same count as the same.
+        name = unicodedata.normalize("NFKC", username).casefold()
+        self._counters = list(
+            self._counters_of(
+                (settings.sign_in_rate_address, ("address", network)),
+                (settings.sign_in_rate_user, ("user", network, name)),
+            )
+        )
+        self._taken: list[str] = []
+
+    def _counters_of(
+        self, *limits: tuple[Rate | None, tuple[str, ...]]
+    ) -> Iterator[tuple[Rate, str]]:
+        for rate, parts in limits:
+            if rate is not None:
+                window = int(self._now // rate.seconds)
+                digest = hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()
+                yield rate, f"django_tokenauth.sign_in.{digest}.{window}"
+
+    def take(self) -> None:
+        """Take a place for one attempt. Raises :class:`TooManyRequests`."""
+        for rate, key in self._counters:
+            if self._count(key, rate) > rate.limit:
+                self.give_back()
+                logger.warning("sign-in throttled")
+                raise TooManyRequests(rate.seconds - int(self._now % rate.seconds))
+            self._taken.append(key)
+
+    def give_back(self) -> None:
+        """The attempt was no failure: it does not count."""
+        while self._taken:
+            key = self._taken.pop()
+            self._ask(partial(self._cache.decr, key))
+
+    def _count(self, key: str, rate: Rate) -> int:
+        def count() -> int:
+            self._cache.add(key, 0, timeout=rate.seconds)
+            return self._cache.incr(key)
+
+        return self._ask(count)
+
+    def _ask(self, question: Callable[[], int]) -> int:
+        try:
+            return question()
+        except Exception as fault:  # noqa: BLE001
+            # Each cache raises its own kinds. People sign in without the count all the same: a
+            # cache that is down must not be a way to keep everybody out.
+            kind = type(fault).__name__
+            logger.error("the cache did not answer (%s): sign-ins are not throttled", kind)
+            return 0
+
+
+def _network(address: str) -> str:
+    """The network that one client holds: for IPv6 usually all of a /64."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is None:
+        return str(ipaddress.ip_network((ip, 64), strict=False))
+    return str(getattr(ip, "ipv4_mapped", None) or ip)

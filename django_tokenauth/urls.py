@@ -1,0 +1,25 @@
+"""The routes. Include them under a prefix of your choice."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from .views import (
+    RefreshView,
+    RevokeView,
+    SessionListView,
+    SessionView,
+    TokenView,
+    VerifyView,
+)
+
+app_name = "tokenauth"
+
+urlpatterns = [
+    path("token/", TokenView.as_view(), name="token"),
+    path("token/refresh/", RefreshView.as_view(), name="refresh"),
+    path("token/verify/", VerifyView.as_view(), name="verify"),
+    path("token/revoke/", RevokeView.as_view(), name="revoke"),
+    path("sessions/", SessionListView.as_view(), name="sessions"),
+    path("sessions/<uuid:session_id>/", SessionView.as_view(), name="session"),
+]
