@@ -1,0 +1,94 @@
+"""Sessions in Django's admin: to look at and to end, not to write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from . import services
+from .models import RevokedReason, Session
+
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin[Session]
+else:
+    _ModelAdmin = admin.ModelAdmin
+
+
+class IsAliveFilter(admin.SimpleListFilter):
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("alive", _("alive")), ("ended", _("ended"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        now = timezone.now()
+        if self.value() == "alive":
+            return queryset.filter(revoked_at__isnull=True, expires_at__gt=now)
+        if self.value() == "ended":
+            return queryset.exclude(revoked_at__isnull=True, expires_at__gt=now)
+        return queryset
+
+
+@admin.register(Session)
+class SessionAdmin(_ModelAdmin):
+    """Read-only: what could be written here would be a sign-in without a sign-in."""
+
+    actions = ("revoke_sessions",)
+    date_hierarchy = "created_at"
+    list_display = (
+        "user",
+        "device",
+        "client_id",
+        "ip",
+        "created_at",
+        "rotated_at",
+        "expires_at",
+        "is_alive",
+    )
+    list_display_links = ("device",)
+    list_filter = (IsAliveFilter, "revoked_reason", "client_id", "created_at")
+    list_select_related = ("user",)
+    search_fields = ("=id", "name", "client_id", "=ip", "user_agent")
+    fields = (
+        "id",
+        *("user", "name", "client_id", "user_agent", "ip", "scope", "amr"),
+        *("generation", "created_at", "rotated_at", "expires_at", "ends_at"),
+        *("revoked_at", "revoked_reason"),
+    )
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        user_model: Any = Session._meta.get_field("user").related_model
+        return (*self.search_fields, f"user__{user_model.USERNAME_FIELD}")
+
+    @admin.display(description=_("device"))
+    def device(self, session: Session) -> str:
+        return str(session)
+
+    @admin.display(description=_("alive"), boolean=True)
+    def is_alive(self, session: Session) -> bool:
+        return session.revoked_at is None and session.expires_at > timezone.now()
+
+    @admin.action(description=_("Sign out the selected sessions"), permissions=["revoke"])
+    def revoke_sessions(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
+        ended = services.revoke_sessions(queryset, RevokedReason.ADMIN, request=request)
+        text = ngettext("%(count)d session ended.", "%(count)d sessions ended.", ended)
+        self.message_user(request, text % {"count": ended}, messages.SUCCESS)
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("django_tokenauth.change_session")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
+        return False

@@ -1,0 +1,31 @@
+"""Wiring: what Django has to know at its start."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import Tags, register
+from django.db.models.signals import post_save, pre_delete, pre_save
+from django.utils.translation import gettext_lazy as _
+
+from . import checks
+
+
+class TokenAuthConfig(AppConfig):
+    name = "django_tokenauth"
+    verbose_name = _("Token authentication")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        register(checks.check_settings, Tags.security)
+        register(checks.check_installation)
+        register(checks.check_table, Tags.database)
+        register(checks.check_deployment, Tags.security, deploy=True)
+        # By name and not at the top: it needs the models, which Django loads after this module.
+        receivers = import_module(f"{self.name}.receivers")
+        user = settings.AUTH_USER_MODEL
+        pre_save.connect(receivers.before_save, sender=user)
+        post_save.connect(receivers.after_save, sender=user)
+        pre_delete.connect(receivers.before_delete, sender=user)
