@@ -1,0 +1,89 @@
+"""The server of the page. It knows nothing of Django: it plays a static host or a CDN."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent.parent / "page"
+CONTENT_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+
+
+def page_server(host: str, port: int, *, api: str) -> ThreadingHTTPServer:
+    """A server that is bound to its port and tells the page that the API is at `api`."""
+    return ThreadingHTTPServer((host, port), partial(PageRequestHandler, api))
+
+
+class PageRequestHandler(BaseHTTPRequestHandler):
+    """Serves the files of the folder by name, and where the API is as `/config.json`."""
+
+    def __init__(self, api: str, *args: object) -> None:
+        self.api = api
+        super().__init__(*args)  # type: ignore[arg-type]
+
+    def do_GET(self) -> None:
+        self._answer(with_body=True)
+
+    def do_HEAD(self) -> None:
+        self._answer(with_body=False)
+
+    def _answer(self, *, with_body: bool) -> None:
+        found = self._find(self.path.partition("?")[0])
+        if found is None:
+            self.send_error(404)
+            return
+        content_type, body = found
+        self.send_response(200)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body)
+
+    def _find(self, path: str) -> tuple[str, bytes] | None:
+        if path == "/config.json":
+            return "application/json", json.dumps({"api": self.api}).encode()
+        # A path is looked up among the names that there are, never joined to the folder.
+        files = {f"/{file.name}": file for file in FOLDER.iterdir()}
+        file = files.get("/index.html" if path == "/" else path)
+        if file is None or file.suffix not in CONTENT_TYPES:
+            return None
+        return CONTENT_TYPES[file.suffix], file.read_bytes()
+
+    def end_headers(self) -> None:
+        for name, value in _headers(self.api).items():
+            self.send_header(name, value)
+        super().end_headers()
+
+    def log_message(self, *args: object) -> None:
+        """Nothing: the page itself shows every request that matters."""
+
+
+def _headers(api: str) -> dict[str, str]:
+    # The refresh token is in the browser's storage, where every script of this origin can read it.
+    # So only our own scripts run, and they reach nobody but the API.
+    policy = {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": "'self'",
+        "connect-src": f"'self' {api}",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+        "require-trusted-types-for": "'script'",
+    }
+    return {
+        "Content-Security-Policy": "; ".join(f"{name} {policy[name]}" for name in policy),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cache-Control": "no-cache",
+    }

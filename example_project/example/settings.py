@@ -1,0 +1,99 @@
+"""The example's settings: what a project adds to use django_tokenauth, and little else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# DEMO ONLY. Every token is signed with a key derived from this one, so who knows it can sign in as
+# anybody. A deployment sets the variable and turns DEBUG off.
+SECRET_KEY = os.environ.get("EXAMPLE_SECRET_KEY", "django-insecure-demo-key-known-to-everybody")
+DEBUG = True
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "rest_framework",
+    "django_tokenauth",
+    "notes",
+    "demo",
+]
+
+# The API needs only the first, second and third. Sessions, CSRF, authentication and messages are
+# here for the admin, in which one can look at the sign-ins.
+MIDDLEWARE = [
+    "corsheaders.middleware.CorsMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["django_tokenauth.authentication.JWTAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+
+TOKENAUTH: dict[str, Any] = {
+    "SCOPES": ("notes:read", "notes:write"),
+    "EXTRA_CLAIMS": "example.claims.user_name",
+}
+
+# The page lives on another origin. It sends its token in a header and needs no cookie, so no
+# credentials are allowed; the two headers are those that a script has to read.
+CORS_ALLOWED_ORIGINS = [os.environ.get("EXAMPLE_PAGE_ORIGIN", "http://127.0.0.1:8001")]
+CORS_EXPOSE_HEADERS = ["WWW-Authenticate", "Retry-After"]
+
+# A refused request is what this project is about, not a warning.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "loggers": {"django.request": {"level": "ERROR"}},
+}
+
+DATABASES: dict[str, Any] = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": BASE_DIR / "db.sqlite3",
+        # Requests run in threads: readers go on while one writes (WAL), and a writer takes its
+        # lock at once and waits for it, where SQLite's default fails with "database is locked".
+        "OPTIONS": {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
+        },
+    }
+}
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+ROOT_URLCONF = "example.urls"
+WSGI_APPLICATION = "example.wsgi.application"
+STATIC_URL = "static/"
+TIME_ZONE = "UTC"
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -1,0 +1,27 @@
+"""A view for any process that has the key; the notes, which need a database, are in their app."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from django_tokenauth.authentication import StatelessJWTAuthentication
+from django_tokenauth.claims import Claims
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+
+class WhoAmI(APIView):
+    """Says what the token says. No query is made: the signature vouches for the claims."""
+
+    authentication_classes = [StatelessJWTAuthentication]
+
+    def get(self, request: Request) -> Response:
+        claims = cast(Claims, request.auth)
+        return Response(
+            {
+                "subject": claims.subject,
+                "preferred_username": claims.extra["preferred_username"],
+                "scope": " ".join(sorted(claims.scope)),
+            }
+        )

@@ -1,0 +1,358 @@
+// What the page shows. Data becomes text nodes only, never markup; the tokens are client.js's affair.
+
+import { TokenClient } from "./client.js";
+import { STRINGS, date, speak, text } from "./strings.js";
+import { readToken, shorten, tamper } from "./token.js";
+
+const LANGUAGE_STORED = "tokenauth.language";
+const LOG_LENGTH = 100;
+// The first two and no others are readable by a script of another origin, unless the API says so.
+const SHOWN_HEADERS = ["Content-Type", "Cache-Control", "WWW-Authenticate", "Retry-After"];
+const TIMES = ["iat", "exp", "auth_time"];
+
+const client = new TokenClient((await (await fetch("config.json")).json()).api);
+const signInForm = byId("sign-in");
+const writeForm = byId("write");
+
+let notes = [];
+let sessions = [];
+let shownSession = null;
+const messages = new Map(); // place -> function that makes its content in the language of the day
+
+// The elements ---------------------------------------------------------------------------------
+
+function byId(id) {
+  return document.getElementById(id);
+}
+
+function element(name, properties, ...children) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+}
+
+function action(name, words, label, more = {}) {
+  const button = element("button", { type: "button", className: "small", ariaLabel: label }, words);
+  Object.assign(button.dataset, { action: name }, more);
+  return button;
+}
+
+function say(place, content) {
+  messages.set(place, content);
+  const line = document.querySelector(`[data-message="${place}"]`);
+  line.replaceChildren(...(content ? [content()].flat() : []));
+}
+
+// Why a request failed: in the server's words where it has some, with its challenge.
+function explain(place, { status, headers, body }) {
+  const challenge = headers["www-authenticate"];
+  const words = body?.error_description ?? body?.detail ?? body?.text?.join(" ");
+  say(place, () => {
+    if (status === 0) return text("unreachable");
+    if (status === 429) return text("retryAfter", { seconds: headers["retry-after"] });
+    const said = words ?? text("failed", { status });
+    return challenge ? [said, element("code", {}, `WWW-Authenticate: ${challenge}`)] : said;
+  });
+}
+
+// What is shown --------------------------------------------------------------------------------
+
+function render() {
+  const signedIn = client.access !== null;
+  byId("signed-in").hidden = !signedIn;
+  byId("signed-out").hidden = client.isSignedIn;
+  byId("waiting").hidden = signedIn || !client.isSignedIn;
+  if (!signedIn) return;
+  renderToken();
+  renderNotes();
+  renderSessions();
+}
+
+function renderToken() {
+  const { token, lifetime } = client.access;
+  const { header, claims } = readToken(token);
+  const parts = ["header", "claims", "signature"];
+  byId("who").replaceChildren(text("signedInAs", { name: claims.preferred_username }));
+  byId("token").replaceChildren(
+    ...token.split(".").flatMap((part, i) => [
+      ...(i ? ["."] : []),
+      element("span", { className: parts[i] }, part),
+    ]),
+  );
+  byId("token-header").replaceChildren(...Object.entries(header).flatMap(renderClaim));
+  byId("token-claims").replaceChildren(...Object.entries(claims).flatMap(renderClaim));
+  byId("lifetime").max = lifetime;
+  countDown();
+}
+
+function renderClaim([name, value]) {
+  const time = TIMES.includes(name) ? date(value * 1000, { timeStyle: "medium" }) : "";
+  const shown = typeof value === "string" ? value : JSON.stringify(value);
+  const meaning = element("small", {}, text(`claim_${name}`, { time }));
+  return [element("dt", { translate: false }, name), element("dd", {}, shown, meaning)];
+}
+
+function countDown() {
+  if (!client.access) return;
+  const left = Math.max(0, client.access.expiresAt - Date.now());
+  const seconds = Math.ceil(left / 1000);
+  const time = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  byId("remaining").textContent = seconds ? text("remaining", { time }) : text("expired");
+  byId("lifetime").value = left;
+}
+
+function renderNotes() {
+  const rows = notes.map(({ id, text: words, created_at }) =>
+    element(
+      "li",
+      {},
+      element("div", {}, words, element("small", {}, date(created_at))),
+      action("delete-note", text("delete"), text("deleteNote", { text: words }), { id }),
+    ),
+  );
+  const empty = element("li", { className: "empty" }, text("noNotes"));
+  byId("notes").replaceChildren(...(rows.length ? rows : [empty]));
+}
+
+function renderSessions() {
+  byId("sessions").replaceChildren(
+    ...sessions.map((session) => {
+      const name = session.name || text("unnamed");
+      const mark = element("span", { className: "mark" }, text("thisSession"));
+      const about = [
+        text("signedInAt", { time: date(session.created_at) }),
+        text("refreshedAt", { time: date(session.rotated_at) }),
+        session.scope,
+      ];
+      return element(
+        "li",
+        {},
+        element(
+          "div",
+          {},
+          element("span", {}, name, ...(session.current ? [" ", mark] : [])),
+          ...about.filter(Boolean).map((line) => element("small", {}, line)),
+        ),
+        action("sign-out-session", text("signOut"), text("signOutSession", { name }), {
+          id: session.id,
+        }),
+      );
+    }),
+  );
+}
+
+function renderWords() {
+  for (const place of document.querySelectorAll("[data-text]")) {
+    place.textContent = text(place.dataset.text);
+  }
+  for (const input of document.querySelectorAll("[data-label]")) {
+    input.ariaLabel = input.placeholder = text(input.dataset.label);
+  }
+  for (const [place, content] of messages) say(place, content);
+}
+
+function chooseLanguage(language) {
+  speak(language);
+  client.language = language;
+  document.documentElement.lang = language;
+  for (const button of document.querySelectorAll(".languages button")) {
+    button.ariaPressed = String(button.value === language);
+  }
+  signInForm.elements.name.defaultValue = text("deviceDefault"); // what was typed stays
+  renderWords();
+  render();
+}
+
+// The log --------------------------------------------------------------------------------------
+
+function logExchange({ request, answer }) {
+  const status = answer.status || text("noAnswer");
+  const kind = answer.status >= 200 && answer.status < 300 ? "good" : "bad";
+  const what = answer.body?.error ?? challengeError(answer);
+  const time = date(Date.now(), { timeStyle: "medium", hourCycle: "h23" });
+  const entry = element(
+    "details",
+    {},
+    element(
+      "summary",
+      {},
+      element("time", {}, time),
+      element("span", { className: "method" }, request.method),
+      element("span", { className: "path" }, request.path),
+      element("span", { className: `status ${kind}` }, [status, what].filter(Boolean).join(" ")),
+    ),
+    element("pre", {}, `${request.method} ${request.url}\n${describe(sentHeaders(request), request)}`),
+    element("pre", {}, `${status}\n${describe(shownHeaders(answer), answer)}`),
+  );
+  const log = byId("log");
+  log.prepend(element("li", {}, entry));
+  while (log.children.length > LOG_LENGTH) log.lastChild.remove();
+}
+
+function challengeError({ headers }) {
+  return headers["www-authenticate"]?.match(/error="(\w+)"/)?.[1];
+}
+
+// The browser adds Origin by itself, and a script does not see it; the API's CORS answer rests on it.
+function sentHeaders({ headers }) {
+  const shown = { Origin: location.origin, ...headers };
+  const token = headers.Authorization?.split(" ")[1];
+  if (token) shown.Authorization = `Bearer ${shorten(token)}`;
+  return shown;
+}
+
+function shownHeaders({ headers }) {
+  const shown = SHOWN_HEADERS.map((name) => [name, headers[name.toLowerCase()]]);
+  return Object.fromEntries(shown.filter(([, value]) => value));
+}
+
+function describe(headers, { body }) {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\n`);
+  return lines.join("") + (body == null ? "" : `\n${JSON.stringify(body, withoutSecrets, 2)}`);
+}
+
+function withoutSecrets(name, value) {
+  if (name === "password") return "••••••••";
+  return ["access_token", "refresh_token", "token"].includes(name) ? shorten(value) : value;
+}
+
+// What the user does ---------------------------------------------------------------------------
+
+async function listNotes() {
+  const answer = await client.request("GET", "/notes/");
+  if (answer.status !== 200) return explain("notes", answer);
+  notes = answer.body;
+  renderNotes();
+}
+
+async function listSessions() {
+  const answer = await client.request("GET", "/auth/sessions/");
+  if (answer.status !== 200) return explain("sessions", answer);
+  say("sessions", null);
+  sessions = answer.body;
+  renderSessions();
+}
+
+const ACTIONS = {
+  async refresh() {
+    const answer = await client.refresh();
+    if (answer?.status === 200) say("token", () => text("refreshed"));
+    else if (answer) explain(client.access ? "token" : "waiting", answer);
+  },
+
+  async tamper() {
+    const { token, ...change } = tamper(client.access.token);
+    const { status, headers } = await client.requestWith(token, "GET", "/notes/");
+    const said = `${status}\nWWW-Authenticate: ${headers["www-authenticate"]}`;
+    say("token", () => [text("tampered", change), element("code", {}, said)]);
+  },
+
+  async "delete-note"({ dataset }) {
+    const answer = await client.request("DELETE", `/notes/${dataset.id}/`);
+    if (answer.status !== 204 && answer.status !== 404) return explain("notes", answer);
+    say("notes", null);
+    writeForm.elements.text.focus();
+    await listNotes();
+  },
+
+  "list-sessions": listSessions,
+
+  async "sign-out-session"({ dataset }) {
+    if (sessions.find(({ id }) => id === dataset.id).current) return ACTIONS["sign-out"]();
+    const answer = await client.request("DELETE", `/auth/sessions/${dataset.id}/`);
+    if (answer.status !== 204 && answer.status !== 404) return explain("sessions", answer);
+    await listSessions();
+  },
+
+  async "sign-out-others"() {
+    const answer = await client.request("DELETE", "/auth/sessions/?keep=current");
+    if (answer.status !== 204) return explain("sessions", answer);
+    await listSessions();
+  },
+
+  async "sign-out"() {
+    await client.signOut();
+    signInForm.elements.username.focus();
+  },
+
+  "clear-log"() {
+    byId("log").replaceChildren();
+  },
+};
+
+// A second click while the first is under way does nothing.
+async function once(control, work) {
+  if (control.ariaBusy === "true") return;
+  control.ariaBusy = "true";
+  try {
+    await work();
+  } finally {
+    control.ariaBusy = null;
+  }
+}
+
+document.addEventListener("click", ({ target }) => {
+  const button = target.closest("[data-action]");
+  if (button) once(button, () => ACTIONS[button.dataset.action](button));
+});
+
+signInForm.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const { username, password, name, readOnly } = signInForm.elements;
+  once(signInForm, async () => {
+    say("sign-in", null);
+    const answer = await client.signIn({
+      username: username.value,
+      password: password.value,
+      name: name.value,
+      ...(readOnly.checked ? { scope: "notes:read" } : {}),
+    });
+    if (answer.status !== 200) return explain("sign-in", answer);
+    password.value = "";
+    byId("who").focus();
+  });
+});
+
+writeForm.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const { text: input } = writeForm.elements;
+  once(writeForm, async () => {
+    const answer = await client.request("POST", "/notes/", { text: input.value });
+    if (answer.status !== 201) return explain("notes", answer);
+    say("notes", null);
+    input.value = "";
+    await listNotes();
+  });
+});
+
+for (const button of document.querySelectorAll(".languages button")) {
+  button.addEventListener("click", () => {
+    localStorage.setItem(LANGUAGE_STORED, button.value);
+    chooseLanguage(button.value);
+  });
+}
+
+client.addEventListener("exchange", ({ detail }) => logExchange(detail));
+
+client.addEventListener("change", ({ detail }) => {
+  const session = client.access && readToken(client.access.token).claims.sid;
+  const isNew = session !== shownSession;
+  shownSession = session;
+  if (isNew) {
+    notes = [];
+    sessions = [];
+    for (const place of messages.keys()) say(place, null);
+    if (detail.ended) say("sign-in", () => text("sessionEnded"));
+    else if (!client.isSignedIn) say("sign-in", () => text("signedOut"));
+  }
+  render();
+  if (isNew && session) Promise.all([listNotes(), listSessions()]);
+});
+
+const wanted = localStorage.getItem(LANGUAGE_STORED) ?? navigator.language.split("-")[0];
+chooseLanguage(wanted in STRINGS ? wanted : "en");
+setInterval(countDown, 1000);
+if (client.isSignedIn) {
+  const answer = await client.refresh();
+  if (answer && byId("signed-in").hidden) explain("waiting", answer);
+}

@@ -1,0 +1,29 @@
+// What anybody can do with a token who has no key: read it, and spoil it.
+
+const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+export function readToken(token) {
+  const [header, claims] = token.split(".", 2).map(readPart);
+  return { header, claims };
+}
+
+function readPart(part) {
+  const text = atob(part.replaceAll("-", "+").replaceAll("_", "/"));
+  return JSON.parse(new TextDecoder().decode(Uint8Array.from(text, (c) => c.charCodeAt(0))));
+}
+
+// One character of the claims becomes another one, anywhere but at the end: there some bits of a
+// character may mean nothing.
+export function tamper(token) {
+  const [header, claims, signature] = token.split(".");
+  const at = Math.floor(Math.random() * (claims.length - 1));
+  const before = claims[at];
+  const step = 1 + Math.floor(Math.random() * (ALPHABET.length - 1));
+  const after = ALPHABET[(ALPHABET.indexOf(before) + step) % ALPHABET.length];
+  const changed = claims.slice(0, at) + after + claims.slice(at + 1);
+  return { token: [header, changed, signature].join("."), position: at + 1, before, after };
+}
+
+export function shorten(token) {
+  return token.length > 24 ? `${token.slice(0, 10)}…${token.slice(-5)}` : token;
+}
