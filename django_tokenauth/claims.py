@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -47,7 +47,8 @@ class Claims:
     auth_time: int | None = None
     amr: tuple[str, ...] = ()
     not_before: int | None = None
-    extra: Mapping[str, Any] = _NOTHING
+    # By a factory, because Python 3.11 takes a mapping proxy for a mutable default.
+    extra: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
 
     @classmethod
     def from_members(cls, members: Mapping[str, Any]) -> Claims:
