@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from django.apps import AppConfig
-from django.conf import settings
+from django.apps import AppConfig, apps
+from django.contrib.auth import get_user_model
 from django.core.checks import Tags, register
 from django.db.models.signals import post_save, pre_delete, pre_save
 from django.utils.translation import gettext_lazy as _
@@ -25,7 +25,11 @@ class TokenAuthConfig(AppConfig):
         register(checks.check_deployment, Tags.security, deploy=True)
         # By name and not at the top: it needs the models, which Django loads after this module.
         receivers = import_module(f"{self.name}.receivers")
-        user = settings.AUTH_USER_MODEL
-        pre_save.connect(receivers.before_save, sender=user)
-        post_save.connect(receivers.after_save, sender=user)
-        pre_delete.connect(receivers.before_delete, sender=user)
+        user_model = get_user_model()
+        for model in apps.get_models():
+            # A user may be saved by a proxy of the model too. Without a sender, Django would have
+            # to load the rows of each model of the project before it could delete them.
+            if issubclass(model, user_model):
+                pre_save.connect(receivers.before_save, sender=model)
+                post_save.connect(receivers.after_save, sender=model)
+                pre_delete.connect(receivers.before_delete, sender=model)

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 from rest_framework import status
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, AuthenticationFailed
@@ -65,6 +66,7 @@ class JWTAuthentication(BaseAuthentication):
     #: The realm of the challenge (RFC 9110 section 11.5): fixed text without quotation marks.
     realm = "api"
 
+    @sensitive_variables()
     def authenticate(self, request: Request) -> tuple[Any, Claims] | None:
         """``(user, claims)``, or ``None`` without a bearer token. Raises :class:`TokenRefused`,
         :class:`Unavailable`."""

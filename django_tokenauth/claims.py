@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 from .errors import Code, InvalidToken
 
@@ -22,9 +21,24 @@ REGISTERED = frozenset(
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*\Z")
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 # The last second of the year 9999: the end of what databases and languages can tell as a date.
 _LAST_SECOND = 253402300799
+
+
+class FrozenDict(dict[str, Any]):
+    """A dict that stays as it is: hashable, and JSON, copy and pickle take it for a dict."""
+
+    def _refuse(self, *args: object, **kwargs: object) -> NoReturn:
+        raise TypeError("claims cannot be changed")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+    def __reduce__(self) -> tuple[type[FrozenDict], tuple[dict[str, Any]]]:
+        return type(self), (dict(self),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +46,7 @@ class Claims:
     """The claims of an access token (RFC 9068 section 2.2). Times are seconds since the epoch.
 
     ``session`` is the ``sid`` (a UUID as text), ``None`` where no session is kept. ``extra`` are
-    all other claims, read-only throughout: lists are tuples, objects are mappings.
+    all other claims, read-only throughout: lists are tuples, objects are dicts that do not change.
     """
 
     issuer: str
@@ -47,8 +61,7 @@ class Claims:
     auth_time: int | None = None
     amr: tuple[str, ...] = ()
     not_before: int | None = None
-    # By a factory, because Python 3.11 takes a mapping proxy for a mutable default.
-    extra: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    extra: Mapping[str, Any] = field(default_factory=FrozenDict)
 
     @classmethod
     def from_members(cls, members: Mapping[str, Any]) -> Claims:
@@ -67,7 +80,7 @@ class Claims:
             auth_time=_time(members["auth_time"]) if "auth_time" in members else None,
             amr=_texts(members["amr"]) if "amr" in members else (),
             not_before=_time(members["nbf"]) if "nbf" in members else None,
-            extra=MappingProxyType(extra) if extra else _NOTHING,
+            extra=FrozenDict(extra),
         )
 
     def members(self) -> dict[str, Any]:
@@ -170,13 +183,16 @@ def check_time(
     ``longest`` is the longest lifetime that is ever given. Raises :class:`InvalidToken` (claims,
     expired, not_yet_valid). RFC 7519 section 4.1.4: a token is expired from the second ``exp`` on.
     """
+    not_before = getattr(claims, "not_before", None) or claims.issued_at
     if not 0 < claims.expires_at - claims.issued_at <= longest:
         raise InvalidToken(Code.CLAIMS)
     if now >= claims.expires_at + leeway:
         raise InvalidToken(Code.EXPIRED)
-    not_before = getattr(claims, "not_before", None) or claims.issued_at
     if max(claims.issued_at, not_before) > now + leeway:
         raise InvalidToken(Code.NOT_YET_VALID)
+    # Only a leeway lets such a token come this far.
+    if not_before >= claims.expires_at:
+        raise InvalidToken(Code.CLAIMS)
 
 
 def _text(value: object) -> str:
@@ -226,7 +242,7 @@ def _scope(value: object) -> frozenset[str]:
 def _frozen(value: Any) -> Any:
     """A copy that nobody can change: cached claims are shared by all requests of their token."""
     if isinstance(value, dict):
-        return MappingProxyType({name: _frozen(item) for name, item in value.items()})
+        return FrozenDict({name: _frozen(item) for name, item in value.items()})
     if isinstance(value, list):
         return tuple(_frozen(item) for item in value)
     return value

@@ -19,6 +19,7 @@ from typing import Any
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
+from django.utils.encoding import force_bytes
 
 from . import validators as kinds
 from .validators import KeyMaterial, Rate
@@ -132,6 +133,12 @@ def _unknown(name: object, known: Mapping[str, object]) -> Problem:
 
 
 def _conflicts(settings: Settings) -> Iterator[Problem]:
+    if not all(settings.secret_keys):
+        yield Problem(
+            "E002",
+            "SECRET_KEY_FALLBACKS has an empty key, from which anybody can derive ours.",
+            "Remove it.",
+        )
     if settings.access_token_lifetime >= settings.refresh_token_lifetime:
         yield Problem(
             "E004",
@@ -154,11 +161,9 @@ def _conflicts(settings: Settings) -> Iterator[Problem]:
 
 def read_project() -> tuple[Settings | None, list[Problem]]:
     """Read the settings of this Django project."""
+    # As Django itself turns them into bytes, whatever they are.
     secrets = (django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS)
-    return read(
-        getattr(django_settings, "TOKENAUTH", {}),
-        tuple(key.encode() if isinstance(key, str) else bytes(key) for key in secrets),
-    )
+    return read(getattr(django_settings, "TOKENAUTH", {}), tuple(map(force_bytes, secrets)))
 
 
 @cache

@@ -96,7 +96,9 @@ class OAuthError(TokenAuthError):
     def __init__(self, description: _StrPromise | str | None = None) -> None:
         if description is not None:
             self.description = description
-        super().__init__(self.error)
+
+    def __str__(self) -> str:
+        return self.error
 
 
 class InvalidRequest(OAuthError):

@@ -109,7 +109,10 @@ def load_key(material: KeyMaterial, algorithm: str) -> Key:
     """
     if isinstance(material, Mapping):
         return _from_jwk(material, algorithm)
-    data = material.encode() if isinstance(material, str) else material
+    try:
+        data = material.encode() if isinstance(material, str) else material
+    except UnicodeEncodeError:
+        raise InvalidKey("A key is a text that cannot be written as UTF-8.") from None
     if data.lstrip()[:1] == b"{":
         try:
             members = json.loads(data)

@@ -10,12 +10,12 @@ from django.utils import timezone
 from . import sessions, signals
 from .conf import load
 from .models import RevokedReason
-from .users import auth_hash, auth_hashes, is_rehash, stored_auth_hash
+from .users import auth_hash, auth_hashes, is_rehash, stored_auth_hashes
 
 logger = logging.getLogger("django_tokenauth")
 
-# Where the hash of before stands between the two signals of one save.
-_OLD_HASH = "_django_tokenauth_old_hash"
+# Where the hashes of before stand between the two signals of one save.
+_OLD_HASHES = "_django_tokenauth_old_hashes"
 
 
 def before_save(
@@ -23,7 +23,7 @@ def before_save(
 ) -> None:
     """Remember the hash that is about to be replaced by a better one of the same password."""
     if is_rehash(instance, update_fields) and not load().stateless_refresh:
-        setattr(instance, _OLD_HASH, stored_auth_hash(instance))
+        setattr(instance, _OLD_HASHES, stored_auth_hashes(instance))
 
 
 def after_save(
@@ -37,9 +37,9 @@ def after_save(
     """End the sessions that a new password or a deactivation leaves behind. One statement."""
     if created or raw or update_fields == frozenset({"last_login"}) or load().stateless_refresh:
         return
-    old_hash = instance.__dict__.pop(_OLD_HASH, None)
-    if old_hash is not None:
-        sessions.rehash(instance.pk, old_hash, auth_hash(instance))
+    old_hashes = instance.__dict__.pop(_OLD_HASHES, None)
+    if old_hashes is not None:
+        sessions.rehash(instance.pk, old_hashes, auth_hash(instance))
         return
     keep = auth_hashes(instance) if instance.is_active else []
     _end(instance, RevokedReason.USER_CHANGED, keep)

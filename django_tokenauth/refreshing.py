@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from django.http import HttpRequest
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
 from . import sessions, signals
 from .claims import RefreshClaims
@@ -40,6 +41,7 @@ class _Asked:
     now: datetime
 
 
+@sensitive_variables()
 def refresh(
     refresh_token: str,
     *,

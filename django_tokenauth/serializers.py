@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from .claims import Claims
 from .models import Session
@@ -14,6 +15,8 @@ from .models import Session
 # RFC 6749 section 3.3: names parted by one blank.
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*\Z")
 
+#: The longest scope that is read, in characters.
+MAX_SCOPE = 1024
 #: The longest password that is hashed, in characters. More is no password but an attack.
 MAX_PASSWORD = 4096
 #: The longest name that is looked up; Django's own field has 150.
@@ -37,12 +40,16 @@ class ScopeField(TextField):
     default_error_messages = {"scope": _("Not a list of names parted by one blank.")}
 
     def __init__(self) -> None:
-        super().__init__(required=False, allow_blank=True, default=None, max_length=1024)
+        super().__init__(required=False, allow_blank=True, default=None, trim_whitespace=False)
+
+    def run_validation(self, data: Any = empty) -> Any:
+        return super().run_validation(data) or None
 
     def to_internal_value(self, data: Any) -> Any:
         text = super().to_internal_value(data)
-        if not text:
-            return None
+        # Said here, because the field's own validator would count the names.
+        if len(text) > MAX_SCOPE:
+            self.fail("max_length", max_length=MAX_SCOPE)
         if not _SCOPE.match(text):
             self.fail("scope")
         return frozenset(text.split(" "))

@@ -19,6 +19,7 @@ from django.db import connections, router
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
 from . import sessions, signals
 from .claims import Claims, SignIn
@@ -51,6 +52,7 @@ __all__ = [
 PRUNED_PER_SIGN_IN = 20
 
 
+@sensitive_variables()
 def check_password(request: HttpRequest | None, username: str, password: str) -> Any:
     """The user with this name and password, by Django's authentication backends.
 
@@ -127,7 +129,7 @@ def sign_in(
                 now=now,
             )
             sessions.add(session)
-            _make_room(settings, user, request, now)
+            _make_room(settings, session, request, now)
     logger.info("user %s signed in, session %s", user.pk, pair.session and pair.session.pk)
     with sessions.answering():
         user_logged_in.send(sender=type(user), request=request, user=user)
@@ -135,12 +137,15 @@ def sign_in(
     return pair
 
 
-def _make_room(settings: Settings, user: Any, request: HttpRequest | None, now: datetime) -> None:
+def _make_room(
+    settings: Settings, new: Session, request: HttpRequest | None, now: datetime
+) -> None:
     """End what the user has too many of, or else delete a few rows that ended long ago."""
     if settings.max_sessions_per_user is not None:
-        surplus = list(sessions.alive(user.pk, now=now)[settings.max_sessions_per_user :])
+        others = sessions.alive(new.user_id, now=now).exclude(pk=new.pk)
+        surplus = list(others[settings.max_sessions_per_user - 1 :])
         if surplus:
-            _revoke(surplus, RevokedReason.EVICTED, request, now, user)
+            _revoke(surplus, RevokedReason.EVICTED, request, now, new.user)
             return
     # Not inside of a transaction, where its locks would stay and its failure would be ours.
     if not connections[router.db_for_write(Session)].in_atomic_block:
@@ -150,6 +155,7 @@ def _make_room(settings: Settings, user: Any, request: HttpRequest | None, now: 
             logger.warning("ended sessions were not pruned (%s)", type(fault).__name__)
 
 
+@sensitive_variables()
 def authenticate_access_token(token: object, *, now: float) -> Claims:
     """The claims of an access token that is good at ``now`` (seconds since the epoch).
 
@@ -192,6 +198,7 @@ def is_revoked(claims: Claims, *, now: float) -> bool:
     return claims.session in snapshot
 
 
+@sensitive_variables()
 def revoke_token(
     token: str, *, request: HttpRequest | None = None, now: datetime | None = None
 ) -> None:
@@ -235,8 +242,12 @@ def sign_out(
     Raises :class:`ServiceUnavailable`.
     """
     now = now or timezone.now()
+    try:
+        key = uuid.UUID(session_id)
+    except ValueError:
+        return False
     with sessions.answering():
-        found = list(sessions_of(user, now=now).filter(pk=session_id))
+        found = list(sessions_of(user, now=now).filter(pk=key))
         _revoke(found, reason, request, now, user)
     return bool(found)
 

@@ -116,9 +116,9 @@ def _revoke(rows: QuerySet[Session], reason: RevokedReason, now: datetime) -> in
     )
 
 
-def rehash(user_id: Any, old: str, new: str) -> int:
+def rehash(user_id: Any, old: Collection[str], new: str) -> int:
     """Follow a stored password that was hashed anew and is still the same. One statement."""
-    return _written().filter(user_id=user_id, auth_hash=old).update(auth_hash=new)
+    return _written().filter(user_id=user_id, auth_hash__in=old).update(auth_hash=new)
 
 
 def alive(user_id: Any, *, now: datetime) -> QuerySet[Session]:
@@ -152,7 +152,7 @@ def prune(before: datetime, limit: int) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             # Only names from the model stand in the text; values are parameters.
-            f"DELETE FROM {table} WHERE {pk} IN (SELECT {pk} FROM ({subquery}) ended)",  # noqa: S608
+            f"DELETE FROM {table} WHERE {pk} IN (SELECT * FROM ({subquery}) ended)",  # noqa: S608
             params,
         )
         return int(cursor.rowcount)

@@ -42,7 +42,8 @@ def client_address(request: HttpRequest) -> str:
 def valid_ip(address: str) -> str | None:
     """``address`` as a database takes it, or ``None`` (a socket, a broken header)."""
     try:
-        return str(ipaddress.ip_address(address))
+        # A zone (%eth0) means something on this machine only.
+        return str(ipaddress.ip_address(address.partition("%")[0]))
     except ValueError:
         return None
 
@@ -56,12 +57,10 @@ class SignInThrottle:
         self._cache = caches[settings.throttle_cache]
         self._now = time.time() if now is None else now
         network = _network(address)
-        # Names that a user model may take for the same count as the same.
-        name = unicodedata.normalize("NFKC", username).casefold()
         self._counters = list(
             self._counters_of(
                 (settings.sign_in_rate_address, ("address", network)),
-                (settings.sign_in_rate_user, ("user", network, name)),
+                (settings.sign_in_rate_user, ("user", network, _folded(username))),
             )
         )
         self._taken: list[str] = []
@@ -78,11 +77,12 @@ class SignInThrottle:
     def take(self) -> None:
         """Take a place for one attempt. Raises :class:`TooManyRequests`."""
         for rate, key in self._counters:
+            self._taken.append(key)
             if self._count(key, rate) > rate.limit:
+                # No password is checked, so this attempt is no failure either.
                 self.give_back()
                 logger.warning("sign-in throttled")
                 raise TooManyRequests(rate.seconds - int(self._now % rate.seconds))
-            self._taken.append(key)
 
     def give_back(self) -> None:
         """The attempt was no failure: it does not count."""
@@ -93,7 +93,10 @@ class SignInThrottle:
     def _count(self, key: str, rate: Rate) -> int:
         def count() -> int:
             self._cache.add(key, 0, timeout=rate.seconds)
-            return self._cache.incr(key)
+            taken = self._cache.incr(key)
+            # Some caches count by writing anew, for as long as they keep things by default.
+            self._cache.touch(key, timeout=rate.seconds)
+            return taken
 
         return self._ask(count)
 
@@ -106,6 +109,13 @@ class SignInThrottle:
             kind = type(fault).__name__
             logger.error("the cache did not answer (%s): sign-ins are not throttled", kind)
             return 0
+
+
+def _folded(username: str) -> str:
+    """``username`` without what a database may overlook: case, accents, blanks at the end."""
+    letters = unicodedata.normalize("NFKD", username.casefold())
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return unicodedata.normalize("NFKC", plain).casefold().strip()
 
 
 def _network(address: str) -> str:

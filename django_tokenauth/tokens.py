@@ -59,7 +59,9 @@ class VerifiedTokens:
     def put(self, digest: bytes, claims: Claims) -> None:
         self._claims[digest] = claims
         while len(self._claims) > self._size:
-            self._claims.popitem(last=False)
+            # Another thread may have emptied it meanwhile.
+            with suppress(KeyError):
+                self._claims.popitem(last=False)
 
 
 class AccessTokens:

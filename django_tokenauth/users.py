@@ -87,9 +87,9 @@ def is_rehash(user: Any, update_fields: frozenset[str] | None) -> bool:
     )
 
 
-def stored_auth_hash(user: Any) -> str:
-    """The hash that the database has for this user, which may be older than the object."""
+def stored_auth_hashes(user: Any) -> list[str]:
+    """The hashes of the password that the database has, which may be older than the object."""
     model = type(user)
     rows = model._base_manager.using(router.db_for_write(model, instance=user))
     stored = rows.filter(pk=user.pk).first()
-    return auth_hash(stored) if stored is not None else ""
+    return auth_hashes(stored) if stored is not None else []

@@ -17,6 +17,8 @@ from django.utils.module_loading import import_string
 
 KeyMaterial = str | bytes | Mapping[str, Any]
 
+# Beyond it, no end of a session can be written as a date.
+_LONGEST = timedelta(days=36500)
 _PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _RATE = re.compile(r"([1-9][0-9]*)/(s|sec|second|m|min|minute|h|hour|d|day)\Z")
 # RFC 6749 section 3.3: printable ASCII without blank, quotation mark and backslash.
@@ -36,8 +38,8 @@ class Rate:
 
 
 def text(value: object) -> str:
-    if not isinstance(value, str) or not value or not value.isprintable():
-        raise Wrong("Give a text that is not empty.")
+    if not isinstance(value, str) or not 0 < len(value) <= 255 or not value.isprintable():
+        raise Wrong("Give a text that is not empty, of at most 255 printable characters.")
     return value
 
 
@@ -54,8 +56,8 @@ def flag(value: object) -> bool:
 def lifetime(value: object) -> timedelta:
     if not isinstance(value, timedelta):
         raise Wrong("Give a datetime.timedelta, for example timedelta(minutes=5).")
-    if value < timedelta(seconds=1):
-        raise Wrong("Give a timedelta of at least a second.")
+    if not timedelta(seconds=1) <= value <= _LONGEST:
+        raise Wrong("Give a timedelta of at least a second, and of a hundred years at most.")
     return value
 
 
@@ -109,7 +111,7 @@ def hook(value: object) -> Callable[..., Any] | None:
     if isinstance(value, str):
         try:
             value = import_string(value)
-        except ImportError:
+        except (ImportError, TypeError, ValueError):
             raise Wrong("The dotted path does not lead to anything that can be imported.") from None
     if not callable(value):
         raise Wrong("Give a function, or the dotted path of one.")

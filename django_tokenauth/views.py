@@ -18,8 +18,14 @@ from django.db import connections
 from django.db.models import QuerySet
 from django.db.transaction import non_atomic_requests
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 from rest_framework import status
-from rest_framework.exceptions import NotFound, ParseError, ValidationError
+from rest_framework.exceptions import (
+    NotFound,
+    ParseError,
+    UnsupportedMediaType,
+    ValidationError,
+)
 from rest_framework.generics import ListAPIView
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.permissions import IsAuthenticated
@@ -99,6 +105,14 @@ class TokenEndpoint(NotCached):
             view = non_atomic_requests(using=alias)(view)
         return view
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        # Said here, because REST framework takes any form that a middleware has read already.
+        content_type = request.content_type
+        negotiator = self.get_content_negotiator()
+        if content_type and not negotiator.select_parser(request, self.get_parsers()):
+            raise UnsupportedMediaType(content_type)
+
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, (ParseError, ValidationError)):
             exc = _invalid_request(exc)
@@ -136,6 +150,7 @@ def _error(code: int, error: str, description: Any, retry_after: int | None = No
     return Response(body, status=code, headers=headers, exception=True)
 
 
+@sensitive_variables()
 def _valid(serializer_class: type[Serializer[Any]], request: Request) -> dict[str, Any]:
     serializer = serializer_class(data=request.data)
     serializer.is_valid(raise_exception=True)
@@ -145,6 +160,7 @@ def _valid(serializer_class: type[Serializer[Any]], request: Request) -> dict[st
 class TokenView(TokenEndpoint):
     """``POST token/``: signs in, or whatever the ``grant_type`` says (RFC 6749 section 3.2)."""
 
+    @sensitive_variables()
     def post(self, request: Request) -> Response:
         grants: dict[object, Callable[[Request], Response]] = {
             "": sign_in,
@@ -167,6 +183,7 @@ class RefreshView(TokenEndpoint):
         return refresh(request)
 
 
+@sensitive_variables()
 def sign_in(request: Request) -> Response:
     """The password grant (RFC 6749 section 4.3)."""
     asked = _valid(SignInSerializer, request)
@@ -195,6 +212,7 @@ def sign_in(request: Request) -> Response:
     return Response(pair.members())
 
 
+@sensitive_variables()
 def refresh(request: Request) -> Response:
     """The refresh token grant (RFC 6749 section 6)."""
     asked = _valid(RefreshSerializer, request)
@@ -209,6 +227,7 @@ def _user_agent(request: Request) -> str:
 class VerifyView(TokenEndpoint):
     """``POST token/verify/``: whether an access token is good here and now, revocation included."""
 
+    @sensitive_variables()
     def post(self, request: Request) -> Response:
         token = _valid(TokenSerializer, request)["token"]
         now = time.time()
@@ -224,6 +243,7 @@ class VerifyView(TokenEndpoint):
 class RevokeView(TokenEndpoint):
     """``POST token/revoke/``: signs out (RFC 7009). Also a token that is not good answers 200."""
 
+    @sensitive_variables()
     def post(self, request: Request) -> Response:
         token = _valid(TokenSerializer, request)["token"]
         services.revoke_token(token, request=request._request)
