@@ -20,7 +20,7 @@ from django.db.models import Model
 
 from .conf import HMAC_ALGORITHMS, Settings, read_project
 from .errors import InvalidKey
-from .keys import build_access_keys
+from .key_sets import build_access_keys
 
 _Apps = Sequence[AppConfig] | None
 

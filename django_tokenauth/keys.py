@@ -1,4 +1,4 @@
-"""Keys that sign and verify (RFC 7517, RFC 7518), and the key sets that the settings make of them.
+"""Keys that sign and verify (RFC 7517, RFC 7518).
 
 A :class:`Key` has exactly one algorithm and one ``kid``. PyJWT supplies the algorithms and reads
 the material; what it lets through and should not is refused here, when the key is made.
@@ -11,17 +11,15 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
 from jwt.algorithms import Algorithm, get_default_algorithms, has_crypto
 
-from .conf import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS, Settings
+from .conf import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS
 from .errors import InvalidKey
 from .validators import KeyMaterial
 from .weak_keys import is_roca, is_small_order
@@ -69,38 +67,6 @@ class Key:
         return self._implementation.verify(message, self._verifying, signature)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class KeySet:
-    """The keys of one issuer: at most one that signs, all verify, looked up by ``kid``."""
-
-    signing: Key | None
-    verifying: Mapping[str, Key]
-
-
-def key_set(signing: Key | None, verifying: Iterable[Key]) -> KeySet:
-    """A set of ``verifying`` keys of which ``signing`` (one of them) signs.
-
-    Raises :class:`InvalidKey` for two keys of one ``kid`` and for secrets beside asymmetric keys,
-    with which a public key could be passed off as a secret (RFC 8725 section 2.1).
-    """
-    by_kid: dict[str, Key] = {}
-    for key in verifying:
-        if key.kid in by_kid:
-            raise InvalidKey(
-                "Two keys have the same kid.",
-                "Give each key its own kid, or leave it out: then it is made from the key.",
-                number="E003",
-            )
-        by_kid[key.kid] = key
-    if len({key.algorithm in HMAC_ALGORITHMS for key in by_kid.values()}) > 1:
-        raise InvalidKey(
-            "Secrets (HS256, HS384, HS512) and asymmetric keys stand in one key set.",
-            "Set ALGORITHM and SIGNING_KEY for one family and remove the keys of the other.",
-            number="E001",
-        )
-    return KeySet(signing, MappingProxyType(by_kid))
-
-
 def load_key(material: KeyMaterial, algorithm: str) -> Key:
     """Make a key of ``material``: PEM, a JWK (a mapping or its JSON text), or a secret.
 
@@ -133,6 +99,16 @@ def load_key(material: KeyMaterial, algorithm: str) -> Key:
         f"{algorithm} needs a key as PEM or as a JWK.",
         "A PEM begins with -----BEGIN; `openssl genpkey -algorithm ed25519` prints one.",
     )
+
+
+def derived_key(root: bytes, purpose: str, algorithm: str) -> Key:
+    """The key for one purpose that follows from ``root``, a secret that has many.
+
+    The purpose keeps it apart from its sisters and from everything else that ``root`` signs: who
+    knows one of them learns neither another nor ``root``.
+    """
+    info = f"django_tokenauth {purpose} {algorithm}".encode()
+    return _from_secret(hmac.digest(root, info, _DIGESTS[algorithm]), algorithm, None)
 
 
 def _from_secret(secret: bytes, algorithm: str, kid: str | None) -> Key:
@@ -272,63 +248,3 @@ def _base64url(data: bytes) -> str:
 
 def _unbase64url(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def _derived(settings: Settings, purpose: str, algorithm: str) -> list[Key]:
-    """Keys for one purpose, derived from ``SECRET_KEY`` and its fallbacks.
-
-    The purpose keeps them apart from each other and from everything else that Django signs: who
-    knows one of them learns neither another nor ``SECRET_KEY``.
-    """
-    info = f"django_tokenauth {purpose} {algorithm}".encode()
-    secrets = [hmac.digest(key, info, _DIGESTS[algorithm]) for key in settings.secret_keys]
-    return [_from_secret(secret, algorithm, None) for secret in dict.fromkeys(secrets)]
-
-
-def build_access_keys(settings: Settings) -> KeySet:
-    """The keys of access tokens that ``settings`` ask for. Raises :class:`InvalidKey`."""
-    algorithm = settings.algorithm
-    further = [load_key(material, algorithm) for material in settings.verifying_keys]
-    if settings.signing_key is not None:
-        signing = load_key(settings.signing_key, algorithm)
-        if not signing.can_sign:
-            raise InvalidKey(
-                "SIGNING_KEY is a public key.",
-                "Give the private key, or move it to VERIFYING_KEYS to verify only.",
-            )
-        if signing.algorithm != algorithm:
-            raise InvalidKey(
-                f"SIGNING_KEY is for {signing.algorithm} and ALGORITHM says {algorithm}.",
-                f"Set ALGORITHM to {signing.algorithm!r}, or give a key for {algorithm}.",
-                number="E001",
-            )
-        return key_set(signing, [signing, *further])
-    if algorithm in HMAC_ALGORITHMS:
-        own = _derived(settings, "access token", algorithm)
-        return key_set(own[0], [*own, *further])
-    if not further:
-        raise InvalidKey(
-            f"{algorithm} needs a private key in SIGNING_KEY.",
-            "A service that only verifies gives the public keys in VERIFYING_KEYS.",
-            number="E001",
-        )
-    return key_set(None, further)
-
-
-@lru_cache(maxsize=1)
-def access_keys(settings: Settings) -> KeySet:
-    """The keys of access tokens, made once for each settings.
-
-    Raises ``ImproperlyConfigured`` with what the system check says.
-    """
-    try:
-        return build_access_keys(settings)
-    except InvalidKey as error:
-        raise ImproperlyConfigured(f"tokenauth.{error.number}: {error} {error.hint}") from None
-
-
-@lru_cache(maxsize=1)
-def refresh_keys(settings: Settings) -> KeySet:
-    """The keys of refresh tokens: always secrets of this server, whatever signs access tokens."""
-    own = _derived(settings, "refresh token", "HS256")
-    return key_set(own[0], own)

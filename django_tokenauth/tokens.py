@@ -24,7 +24,7 @@ from . import jws
 from .claims import Claims, RefreshClaims, check_time
 from .conf import Settings
 from .errors import Code, InvalidToken
-from .keys import KeySet, access_keys, refresh_keys
+from .key_sets import KeySet, access_keys, refresh_keys
 
 #: RFC 9068 section 2.1.
 ACCESS_TYP: Final = "at+jwt"
