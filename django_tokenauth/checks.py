@@ -17,6 +17,7 @@ from django.core.checks import CheckMessage, Error
 from django.core.exceptions import FieldDoesNotExist
 from django.db import connections, router
 from django.db.models import Model
+from rest_framework.settings import api_settings
 
 from .conf import HMAC_ALGORITHMS, Settings, read_project
 from .errors import InvalidKey
@@ -119,7 +120,7 @@ def check_table(
     return [
         checks.Warning(
             "The table of sessions is missing: nobody can sign in.",
-            hint="Run manage.py migrate.",
+            hint="manage.py migrate makes it. If that is what runs now, all is well.",
             id="tokenauth.W020",
         )
     ]
@@ -159,11 +160,21 @@ def _exposed(settings: Settings) -> Iterator[CheckMessage]:
             hint="Set SIGN_IN_RATE_USER and SIGN_IN_RATE_ADDRESS.",
             id="tokenauth.W006",
         )
-    else:
-        backend = django_settings.CACHES[settings.throttle_cache]["BACKEND"]
-        if backend.endswith((".LocMemCache", ".DummyCache")):
-            yield checks.Warning(
-                "Failed sign-ins are counted in a cache that each process has for itself.",
-                hint="Give THROTTLE_CACHE a shared cache, for example Redis.",
-                id="tokenauth.W006",
-            )
+        return
+    backend = django_settings.CACHES[settings.throttle_cache]["BACKEND"]
+    if backend.endswith((".LocMemCache", ".DummyCache")):
+        yield checks.Warning(
+            "Failed sign-ins are counted in a cache that each process has for itself.",
+            hint="Give THROTTLE_CACHE a shared cache, for example Redis.",
+            id="tokenauth.W006",
+        )
+    if _is_behind_proxy() and api_settings.NUM_PROXIES is None:
+        yield checks.Warning(
+            "Behind a proxy all clients have its address: they share one count of failed sign-ins.",
+            hint='Set REST_FRAMEWORK["NUM_PROXIES"] to the number of proxies.',
+            id="tokenauth.W006",
+        )
+
+
+def _is_behind_proxy() -> bool:
+    return bool(django_settings.SECURE_PROXY_SSL_HEADER or django_settings.USE_X_FORWARDED_HOST)

@@ -24,7 +24,7 @@ from .errors import InvalidKey
 from .validators import KeyMaterial
 from .weak_keys import is_roca, is_small_order
 
-INSTALL_CRYPTO = "pip install 'django-tokenauth[crypto]'"
+INSTALL_CRYPTO = "Install the extra crypto of this package, which is: pip install cryptography"
 
 _ALGORITHMS = get_default_algorithms()
 _DIGESTS = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}

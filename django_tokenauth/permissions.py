@@ -12,10 +12,9 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from . import services
 from .authentication import JWTAuthentication, challenge
 from .claims import Claims
-from .conf import load
-from .issuing import granted_scope
 
 
 class InsufficientScope(PermissionDenied):
@@ -68,16 +67,15 @@ class HasScope(BasePermission):
 
 
 class HasWholeScope(BasePermission):
-    """The token has all that its user may have.
+    """The token has all of the scope of its session.
 
-    Whoever was handed a limited token must not see or end the user's other sessions with it.
+    Whoever was handed a narrower token must not see or end the user's sessions with it.
     """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if not isinstance(request.auth, Claims):
             return False
-        settings = load()
-        whole = granted_scope(settings, request.user, None, settings.scopes, request._request)
+        whole = services.whole_scope(request.auth, request=request._request)
         if not request.auth.scope.issuperset(whole):
             raise InsufficientScope(whole)
         return True

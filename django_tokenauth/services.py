@@ -45,6 +45,7 @@ __all__ = [
     "sign_out",
     "sign_out_everywhere",
     "user_of",
+    "whole_scope",
 ]
 
 #: How many ended rows a sign-in deletes at most, so that nobody needs cron. More than one, so that
@@ -184,6 +185,21 @@ def user_of(claims: Claims) -> Any:
     if fault is not None:
         raise InvalidToken(fault)
     return session.user
+
+
+def whole_scope(claims: Claims, *, request: HttpRequest | None = None) -> frozenset[str]:
+    """All of the scope that a token of the session of ``claims`` can have today. One statement.
+
+    Empty where no session is kept. Raises :class:`ServiceUnavailable`.
+    """
+    settings = load()
+    if settings.stateless_refresh or claims.session is None:
+        return frozenset()
+    with sessions.answering():
+        session = sessions.find(claims.session, written=False)
+    if session is None:
+        return frozenset()
+    return granted_scope(settings, session.user, None, session.scopes, request)
 
 
 def is_revoked(claims: Claims, *, now: float) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
 from hashlib import sha256
-from math import ceil
+from math import ceil, inf
 from typing import Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
@@ -108,7 +108,6 @@ class RefreshTokens:
 
     def __init__(self, settings: Settings, keys: KeySet) -> None:
         self._issuer = settings.issuer
-        self._longest = ceil(settings.refresh_token_lifetime.total_seconds())
         self._leeway = settings.leeway.total_seconds()
         self._keys = keys
 
@@ -126,7 +125,8 @@ class RefreshTokens:
         )
         if claims.issuer != self._issuer:
             raise InvalidToken(Code.ISSUER)
-        check_time(claims, now=now, leeway=self._leeway, longest=self._longest)
+        # However long: a shorter REFRESH_TOKEN_LIFETIME must not sign out who is signed in.
+        check_time(claims, now=now, leeway=self._leeway, longest=inf)
         return claims
 
 
