@@ -58,7 +58,7 @@ class SessionAdmin(_ModelAdmin):
     search_fields = ("=id", "name", "client_id", "=ip", "user_agent")
     fields = (
         "id",
-        *("user", "name", "client_id", "user_agent", "ip", "scope", "amr"),
+        *("user", "name", "client_id", "user_agent", "ip", "scope", "limited", "amr"),
         *("generation", "created_at", "rotated_at", "expires_at", "ends_at"),
         *("revoked_at", "revoked_reason"),
     )

@@ -50,6 +50,8 @@ class Session(models.Model):
     )
     auth_hash = models.CharField(max_length=128, editable=False)
     scope = models.CharField(_("scope"), max_length=1024, blank=True)
+    # Less was asked for at the sign-in than the user might have had.
+    limited = models.BooleanField(_("limited scope"), default=False)
     client_id = models.CharField(_("client"), max_length=255)
     name = models.CharField(_("device name"), max_length=100, blank=True)
     user_agent = models.CharField(_("user agent"), max_length=255, blank=True)

@@ -67,9 +67,9 @@ class HasScope(BasePermission):
 
 
 class HasWholeScope(BasePermission):
-    """The token has all of the scope of its session.
+    """The token was not handed out with less than its user may have.
 
-    Whoever was handed a narrower token must not see or end the user's sessions with it.
+    Whoever holds a limited one must not see or end the user's sessions with it.
     """
 
     def has_permission(self, request: Request, view: APIView) -> bool:

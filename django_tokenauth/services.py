@@ -87,7 +87,7 @@ def sign_in(
     proved who they are (RFC 8176). Raises :class:`InvalidScope`, :class:`ServiceUnavailable`.
     """
     settings, now = load(), now or timezone.now()
-    given = granted_scope(settings, user, scope, settings.scopes, request)
+    given = _granted(settings, user, scope, request)
     client_id = client_id or settings.issuer
     if settings.stateless_refresh:
         pair = issue_stateless(
@@ -112,6 +112,7 @@ def sign_in(
             ends_at=ends_at,
             auth_hash=auth_hash(user),
             scope=" ".join(sorted(given)),
+            limited=scope is not None and given != _granted(settings, user, None, request),
             client_id=client_id,
             name=name,
             user_agent=user_agent,
@@ -136,6 +137,12 @@ def sign_in(
         user_logged_in.send(sender=type(user), request=request, user=user)
     signals.announce(signals.signed_in, pair.session, user, request)
     return pair
+
+
+def _granted(
+    settings: Settings, user: Any, scope: Collection[str] | None, request: HttpRequest | None
+) -> frozenset[str]:
+    return granted_scope(settings, user, scope, settings.scopes, request)
 
 
 def _make_room(
@@ -188,9 +195,11 @@ def user_of(claims: Claims) -> Any:
 
 
 def whole_scope(claims: Claims, *, request: HttpRequest | None = None) -> frozenset[str]:
-    """All of the scope that a token of the session of ``claims`` can have today. One statement.
+    """What a token has that was not handed out with less than its user may have. One statement.
 
-    Empty where no session is kept. Raises :class:`ServiceUnavailable`.
+    That is all of the scope of the session of ``claims``, as far as the policy goes today; for a
+    session that was limited from the start, all that the user may have. Empty where no session is
+    kept. Raises :class:`ServiceUnavailable`.
     """
     settings = load()
     if settings.stateless_refresh or claims.session is None:
@@ -199,7 +208,8 @@ def whole_scope(claims: Claims, *, request: HttpRequest | None = None) -> frozen
         session = sessions.find(claims.session, written=False)
     if session is None:
         return frozenset()
-    return granted_scope(settings, session.user, None, session.scopes, request)
+    limit = settings.scopes if session.limited else session.scopes
+    return granted_scope(settings, session.user, None, limit, request)
 
 
 def is_revoked(claims: Claims, *, now: float) -> bool:
