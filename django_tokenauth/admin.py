@@ -41,7 +41,6 @@ class SessionAdmin(_ModelAdmin):
     """Read-only: what could be written here would be a sign-in without a sign-in."""
 
     actions = ("revoke_sessions",)
-    date_hierarchy = "created_at"
     list_display = (
         "user",
         "device",

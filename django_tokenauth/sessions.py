@@ -67,7 +67,7 @@ def rotate(
 ) -> bool:
     """Make ``generation`` the current one, unless somebody was faster. One statement.
 
-    False if the session was rotated or revoked since it was read; then nothing changed.
+    False if the session was changed or revoked since it was read; then nothing is written.
     """
     changes: dict[str, Any] = {
         "generation": generation,
@@ -75,8 +75,12 @@ def rotate(
         "expires_at": expires_at,
         "auth_hash": auth_hash,
     }
+    # The hash too: written over one that a rehash put there meanwhile, it would end the session.
     unchanged = _written().filter(
-        pk=session.pk, generation=session.generation, revoked_at__isnull=True
+        pk=session.pk,
+        generation=session.generation,
+        auth_hash=session.auth_hash,
+        revoked_at__isnull=True,
     )
     if not unchanged.update(**changes):
         return False

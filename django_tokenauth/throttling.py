@@ -34,9 +34,17 @@ def client_address(request: HttpRequest) -> str:
     proxies = api_settings.NUM_PROXIES
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
     if proxies and forwarded:
-        addresses = [address.strip() for address in forwarded.split(",")]
-        return str(addresses[-min(proxies, len(addresses))])
+        addresses = forwarded.split(",")
+        return _without_port(addresses[-min(proxies, len(addresses))].strip())
     return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def _without_port(address: str) -> str:
+    """Some proxies write the port too: ``192.0.2.1:1234``, ``[2001:db8::1]:1234``."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    host, colon, port = address.partition(":")
+    return host if colon and port.isdigit() else address
 
 
 def valid_ip(address: str) -> str | None:

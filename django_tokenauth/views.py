@@ -192,15 +192,14 @@ def sign_in(request: Request) -> Response:
     address = client_address(django_request)
     throttle = SignInThrottle(load(), address=address, username=username)
     throttle.take()
-    failed = False
     try:
         user = services.check_password(django_request, username, password)
     except InvalidGrant:
-        failed = True
         raise
-    finally:
-        if not failed:
-            throttle.give_back()
+    except BaseException:
+        throttle.give_back()
+        raise
+    throttle.give_back()
     pair = services.sign_in(
         user,
         request=django_request,
