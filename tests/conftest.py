@@ -1,0 +1,31 @@
+"""Alice and bob, and a process that remembers nothing of the test before."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.cache import caches
+from django.utils import translation
+
+from django_tokenauth.conf import load
+
+
+@pytest.fixture(autouse=True)
+def _forget_the_last_test():
+    """Empty the caches (of the throttles) and read the settings again: with them go the verified
+    tokens and the snapshot of revoked sessions, which a process keeps as long as its settings."""
+    for cache in caches.all():
+        cache.clear()
+    load.cache_clear()
+    # A request may have chosen a language for its thread.
+    translation.deactivate()
+
+
+@pytest.fixture
+def alice(db):
+    return get_user_model().objects.create_user("alice", password="correct horse")
+
+
+@pytest.fixture
+def bob(db):
+    return get_user_model().objects.create_user("bob", password="battery staple")
