@@ -1,0 +1,36 @@
+"""Where the servers stand that the suite can use: a URL in the environment, or the usual place."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
+
+
+def postgresql() -> SplitResult:
+    return _url("TOKENAUTH_TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432")
+
+
+def mariadb() -> SplitResult:
+    return _url("TOKENAUTH_TEST_MARIADB", "mysql://root@127.0.0.1:3306")
+
+
+def redis() -> SplitResult:
+    # Clearing a cache empties the whole database: not number 0, which may hold something of yours.
+    return _url("TOKENAUTH_TEST_REDIS", "redis://127.0.0.1:6379/15")
+
+
+def as_database(url: SplitResult, engine: str) -> dict[str, Any]:
+    """``url`` as an entry of ``DATABASES``. The tests make and drop ``test_tokenauth`` there."""
+    return {
+        "ENGINE": f"django.db.backends.{engine}",
+        "HOST": url.hostname,
+        "PORT": url.port or "",
+        "USER": unquote(url.username or ""),
+        "PASSWORD": unquote(url.password or ""),
+        "NAME": "tokenauth",
+    }
+
+
+def _url(variable: str, usual: str) -> SplitResult:
+    return urlsplit(os.environ.get(variable) or usual)

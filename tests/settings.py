@@ -1,0 +1,84 @@
+"""The project that the suite runs in. ``DATABASE`` chooses among sqlite, postgresql and mariadb."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from importlib import import_module
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+from tests import servers
+
+SECRET_KEY = "the secret key of the tests, longer than 32 bytes"
+ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+ROOT_URLCONF = "tests.urls"
+USE_TZ = True
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "rest_framework",
+    "django_tokenauth",
+    "tests",
+]
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+# The first is for speed; Django's own default stays able to check a password.
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.MD5PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+
+match os.environ.get("DATABASE", "sqlite"):
+    case "sqlite":
+        database: dict[str, Any] = {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": ":memory:",
+            # A writer waits for the other one, and asks to be a writer before it reads.
+            "OPTIONS": {"timeout": 20, "transaction_mode": "IMMEDIATE"},
+            # A file, so that the threads of a test share one database; each process has its own.
+            "TEST": {"NAME": f"{tempfile.gettempdir()}/tokenauth-{os.getpid()}.sqlite3"},
+        }
+    case "postgresql":
+        database = servers.as_database(servers.postgresql(), "postgresql")
+    case "mariadb":
+        # PyMySQL is pure Python: it installs where no compiler and no client library is.
+        import_module("pymysql").install_as_MySQLdb()
+        database = servers.as_database(servers.mariadb(), "mysql")
+    case unknown:
+        raise ImproperlyConfigured(f"DATABASE={unknown} is not sqlite, postgresql or mariadb.")
+DATABASES = {"default": database}
+
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+}
+if "REDIS_URL" in os.environ:
+    CACHES["redis"] = {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": os.environ["REDIS_URL"],
+    }
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["django_tokenauth.authentication.JWTAuthentication"],
+}
