@@ -1,0 +1,101 @@
+"""The app over HTTP, as a client calls it, and what it answers when it refuses."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from django.test import Client
+
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+PASSWORDS = {"alice": "correct horse", "bob": "battery staple"}
+
+# The challenges (RFC 6750 section 3) ...
+BARE = 'Bearer realm="api"'
+INVALID_TOKEN = (
+    'Bearer realm="api", error="invalid_token", error_description="The access token is not valid."'
+)
+# ... and what the token endpoints say (RFC 6749 section 5.2).
+INVALID_GRANT = {
+    "error": "invalid_grant",
+    "error_description": "The credentials or the token are not valid.",
+}
+INVALID_SCOPE = {
+    "error": "invalid_scope",
+    "error_description": "The requested scope is unknown or exceeds what was granted.",
+}
+INVALID_REQUEST = {
+    "error": "invalid_request",
+    "error_description": "The request is malformed.",
+}
+UNSUPPORTED_GRANT_TYPE = {
+    "error": "unsupported_grant_type",
+    "error_description": "This grant type is not supported.",
+}
+UNSUPPORTED_TOKEN_TYPE = {
+    "error": "unsupported_token_type",
+    "error_description": "This server keeps no sessions and cannot revoke tokens.",
+}
+TOO_MANY_REQUESTS = {
+    "error": "too_many_requests",
+    "error_description": "Too many failed attempts. Try again later.",
+}
+TRY_AGAIN = "The service does not answer now. Try again."
+UNAVAILABLE = {"error": "temporarily_unavailable", "error_description": TRY_AGAIN}
+
+#: What Django's test client returns, with the methods that it adds.
+Answer = Any
+
+
+def malformed(*names: str) -> dict[str, str]:
+    """The answer that names these parameters."""
+    listed = ", ".join(sorted(names))
+    return {
+        "error": "invalid_request",
+        "error_description": f"These parameters are missing or malformed: {listed}.",
+    }
+
+
+def outcome(answer: Answer) -> tuple[int, Any]:
+    """The status and the JSON of the body."""
+    return answer.status_code, answer.json()
+
+
+def post(path: str, body: object, content_type: str = JSON, **headers: str) -> Answer:
+    """POST to a route of the app; a ``body`` that is neither text nor bytes is sent as JSON."""
+    if not isinstance(body, (str, bytes)):
+        body = json.dumps(body)
+    client = Client(raise_request_exception=False)
+    return client.post(f"/auth/{path}", body, content_type=content_type, headers=headers)
+
+
+def call(method: str, path: str, token: str | None = None, **headers: str) -> Answer:
+    """Any request, with an access token and without a body."""
+    client = Client(raise_request_exception=False)
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    return client.generic(method, path, headers=headers)
+
+
+def get(path: str, token: str | None = None, **headers: str) -> Answer:
+    return call("GET", path, token, **headers)
+
+
+def sign_in(username: str = "alice", **parameters: object) -> dict[str, Any]:
+    """The tokens of a sign-in of alice or bob that works."""
+    who = {"username": username, "password": PASSWORDS[username]}
+    answer = post("token/", {**who, **parameters})
+    assert answer.status_code == HTTPStatus.OK, answer.content
+    return dict(answer.json())
+
+
+def logged(caplog: pytest.LogCaptureFixture, level: str = "") -> list[str]:
+    """What the package said to its logger, of all levels or of one."""
+    return [
+        record.getMessage()
+        for record in caplog.records
+        if record.name == "django_tokenauth" and level in ("", record.levelname)
+    ]

@@ -1,0 +1,1 @@
+"""Many requests at the same moment, for real: in processes, and on SQLite in threads."""

@@ -1,0 +1,206 @@
+"""The pages of ``docs/`` say what the package does, all of it, and their examples run."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+from django.contrib.auth.models import Group
+from django.core import signing
+from django.http import HttpRequest
+from rest_framework.test import APIRequestFactory
+
+from django_tokenauth import checks, services
+from django_tokenauth.errors import Code
+from django_tokenauth.models import RevokedReason, Session
+from tests.documents import DOCS, KOREAN, README, literal, section, sections
+from tests.translations import PACKAGE
+
+PAGES = {path.relative_to(DOCS).with_suffix("").as_posix(): path for path in DOCS.rglob("*.rst")}
+OWN = {name: path for name, path in PAGES.items() if path != KOREAN}
+EXAMPLES = {
+    (name, number): block
+    for name, path in OWN.items()
+    for number, block in enumerate(
+        (block for found in sections(path) for block in found.blocks), start=1
+    )
+}
+RESPONSES = APIRequestFactory()
+
+
+def example(name, number=1):
+    """What the names of an example stand for, after it was run."""
+    names = {"__name__": "mysite.example"}
+    exec(EXAMPLES[name, number].text, names)  # noqa: S102
+    return names
+
+
+class TestPages:
+    def test_every_page_is_in_a_toctree_and_the_reverse(self):
+        index = (DOCS / "index.rst").read_text(encoding="utf-8")
+        listed = [
+            line.strip()
+            for tree in index.split(".. toctree::")[1:]
+            for line in tree.splitlines()
+            if re.match(r" {3}[\w/-]+$", line)
+        ]
+        assert sorted(listed) == sorted(PAGES.keys() - {"index"})
+
+    def test_every_part_of_the_readme_that_is_marked_for_a_page_is_on_one(self):
+        marks = re.findall(r"^\.\. docs: .+$", README.read_text(encoding="utf-8"), re.MULTILINE)
+        used = {
+            mark
+            for path in OWN.values()
+            for mark in re.findall(
+                r"\.\. docs: .+$", path.read_text(encoding="utf-8"), re.MULTILINE
+            )
+        }
+        assert len(marks) == len(set(marks))
+        assert set(marks) == used
+
+    def test_the_pages_name_no_other_server_than_an_example(self):
+        for path in PAGES.values():
+            hosts = re.findall(r"https?://([\w.-]+)", path.read_text(encoding="utf-8"))
+            assert set(hosts) <= {"127.0.0.1", "auth.example.com"}
+
+
+class TestTables:
+    def test_the_checks_are_those_of_the_source(self):
+        source = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
+        ids = set(re.findall(r"\b[EW]0\d\d\b", source))
+        assert ids == {row[0] for row in rows_of_checks()}
+
+    def test_the_checks_are_in_order_and_have_a_remedy(self):
+        ids = [row[0] for row in rows_of_checks()]
+        assert ids == sorted(set(ids))
+        assert all(len(row) == 4 and all(row) for row in rows_of_checks())
+
+    def test_the_level_is_that_of_the_id(self):
+        deploy = ids_in(checks.check_deployment, checks._exposed)
+        database = ids_in(checks.check_table)
+        for number, level, *_ in rows_of_checks():
+            kind = {"E": "error", "W": "warning"}[number[0]]
+            when = ", deploy" * (number in deploy) + ", database" * (number in database)
+            assert level == kind + when
+
+    def test_the_codes_are_those_of_the_errors(self):
+        [[_, *rows]] = section(DOCS / "errors.rst", "Why a token was refused").tables
+        assert [literal(row[0]) for row in rows] == list(Code)
+
+    def test_the_reasons_are_those_of_the_model(self):
+        [[_, *rows]] = section(DOCS / "signals.rst", "Why a session ended").tables
+        assert [literal(row[0]) for row in rows] == list(RevokedReason)
+
+    def test_the_services_are_all_documented(self):
+        text = (DOCS / "api.rst").read_text(encoding="utf-8")
+        documented = re.findall(r"autofunction:: django_tokenauth\.services\.(\w+)", text)
+        assert sorted(documented) == sorted(services.__all__)
+
+
+def rows_of_checks():
+    [[_, *rows]] = section(DOCS / "checks.rst", "System checks").tables
+    return [[literal(row[0]).removeprefix("tokenauth."), *row[1:]] for row in rows]
+
+
+def ids_in(*functions):
+    return {
+        number
+        for function in functions
+        for number in re.findall(r"tokenauth\.(W0\d\d)", inspect.getsource(function))
+    }
+
+
+class TestExamples:
+    def test_no_example_is_left_out_here(self):
+        assert set(EXAMPLES) == {
+            ("admin-and-prune", 1),
+            ("hooks", 1),
+            ("hooks", 2),
+            ("how-it-works", 1),
+            ("http", 1),
+        }
+        assert {block.language for block in EXAMPLES.values()} == {"python"}
+
+    def test_groups_are_scopes(self, alice, settings):
+        settings.TOKENAUTH = {
+            "SCOPES": ["notes:read", "notes:write"],
+            "SCOPE_POLICY": example("hooks")["scope_policy"],
+        }
+        alice.groups.add(Group.objects.create(name="notes:read"))
+        alice.groups.add(Group.objects.create(name="editors"))
+        assert services.sign_in(alice).scope == {"notes:read"}
+        alice.is_superuser = True
+        assert services.sign_in(alice).scope == {"notes:read", "notes:write"}
+
+    def test_a_link_signs_in_and_a_forged_one_does_not(self, alice):
+        view = example("hooks", 2)["LinkView"].as_view()
+        link = signing.TimestampSigner(salt="sign-in link").sign(alice.pk)
+        answer = view(RESPONSES.post("/", {"link": link}, format="json"))
+        assert (answer.status_code, answer["Cache-Control"]) == (200, "no-store")
+        assert Session.objects.get().ip == "127.0.0.1"
+        for body, error in (
+            ({"link": f"{link}x"}, "invalid_grant"),
+            ({"link": 1}, "invalid_request"),
+            ({}, "invalid_request"),
+        ):
+            answer = view(RESPONSES.post("/", body, format="json"))
+            assert (answer.status_code, answer.data["error"]) == (400, error)
+        alice.is_active = False
+        alice.save()
+        answer = view(RESPONSES.post("/", {"link": link}, format="json"))
+        assert (answer.status_code, answer.data["error"]) == (400, "invalid_grant")
+
+    def test_a_view_of_ones_own_asks_for_the_name_of_the_device(self, alice):
+        names = example("http")
+        assert len(names["urlpatterns"]) == 3
+        view = names["NamedDeviceView"].as_view()
+        body = {"username": "alice", "password": "correct horse"}
+        answer = view(RESPONSES.post("/", body, format="json"))
+        assert (answer.status_code, answer.data["error"]) == (400, "invalid_request")
+        assert answer.data["error_description"] == "Give the device a name."
+        pair = view(RESPONSES.post("/", {**body, "name": "laptop"}, format="json")).data
+        body = {"grant_type": "refresh_token", "refresh_token": pair["refresh_token"]}
+        assert view(RESPONSES.post("/", body, format="json")).status_code == 200
+
+    def test_the_sessions_of_a_network_end(self, alice, bob):
+        for user, ip in ((alice, "192.0.2.1"), (bob, "192.0.2.2"), (bob, "198.51.100.1")):
+            services.sign_in(user, request=HttpRequest(), ip=ip)
+        assert example("admin-and-prune")["sign_out_network"]("192.0.2.") == 2
+        assert [session.ip for session in services.sessions_of(bob)] == ["198.51.100.1"]
+
+    def test_users_who_are_deactivated_in_one_statement_are_signed_out(self, alice, bob):
+        for user in (alice, bob):
+            services.sign_in(user)
+        example("how-it-works")["deactivate"](type(alice).objects.filter(pk=alice.pk))
+        alice.refresh_from_db()
+        assert not alice.is_active
+        assert Session.objects.get(revoked_at__isnull=True).user == bob
+
+
+class TestKorean:
+    pairs = list(zip(sections(README), sections(KOREAN), strict=False))
+
+    def test_it_has_the_same_sections(self):
+        assert len(sections(KOREAN)) == len(sections(README))
+
+    @pytest.mark.parametrize("pair", pairs, ids=lambda pair: pair[0].title)
+    def test_the_section_is_in_step(self, pair):
+        english, korean = pair
+        assert korean.blocks == english.blocks
+        # The first section tells where the other language is.
+        here, there = {"README.rst"}, {"docs/ko/README.rst"}
+        assert korean.literals - here == english.literals - there
+        shape = [[[bool(cell) for cell in row] for row in table] for table in english.tables]
+        assert [[[bool(cell) for cell in row] for row in table] for table in korean.tables] == shape
+
+    @pytest.mark.parametrize("pair", pairs, ids=lambda pair: pair[0].title)
+    def test_the_section_is_in_korean(self, pair):
+        assert re.search("[가-힣]", pair[1].title + pair[1].text)
+
+    @pytest.mark.parametrize("title", ["Settings", "HTTP routes", "Errors on the wire"])
+    def test_the_first_columns_are_the_same(self, title):
+        [pair] = [pair for pair in self.pairs if pair[0].title == title]
+        for english, korean in zip(pair[0].tables, pair[1].tables, strict=True):
+            columns = 1 if title == "HTTP routes" else 2
+            assert [row[:columns] for row in korean[1:]] == [row[:columns] for row in english[1:]]

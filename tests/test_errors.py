@@ -1,0 +1,119 @@
+"""The errors: one tree, stable codes, and texts that give nothing away."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+import re
+
+import pytest
+
+from django_tokenauth import errors
+from django_tokenauth.errors import Code, InvalidKey, InvalidToken, OAuthError, TokenAuthError
+
+ERRORS = {
+    name: error
+    for name, error in vars(errors).items()
+    if inspect.isclass(error) and issubclass(error, Exception)
+}
+OAUTH = {
+    "InvalidRequest": "invalid_request",
+    "InvalidGrant": "invalid_grant",
+    "InvalidScope": "invalid_scope",
+    "UnsupportedGrantType": "unsupported_grant_type",
+    "UnsupportedTokenType": "unsupported_token_type",
+    "TooManyRequests": "too_many_requests",
+}
+SAMPLES = [
+    InvalidKey("The key is wrong.", "Give another.", number="E001"),
+    InvalidToken(Code.EXPIRED),
+    errors.ServiceUnavailable(),
+    errors.InvalidGrant(),
+    errors.InvalidRequest("The parameter token is missing."),
+    errors.TooManyRequests(17),
+]
+
+
+def test_there_is_one_tree():
+    assert all(issubclass(error, TokenAuthError) for error in ERRORS.values())
+
+
+def test_the_docstring_draws_the_tree_as_it_is():
+    drawn = re.findall(r"^ +(?:[│├└─ ]*── )?([A-Z]\w+)", errors.__doc__, re.MULTILINE)
+    assert sorted(drawn) == sorted(ERRORS)
+
+
+def test_the_codes_are_those_that_logs_are_searched_for():
+    assert {code.value for code in Code} == {
+        "malformed",
+        "header",
+        "typ",
+        "key",
+        "signature",
+        "claims",
+        "issuer",
+        "audience",
+        "expired",
+        "not_yet_valid",
+        "revoked",
+        "user",
+    }
+
+
+class TestInvalidToken:
+    @pytest.mark.parametrize("code", Code)
+    def test_its_text_is_the_code_and_nothing_else(self, code):
+        error = InvalidToken(code)
+        assert error.code is code
+        assert str(error) == code.value
+
+
+class TestInvalidKey:
+    def test_it_is_reported_as_a_bad_key_unless_told_otherwise(self):
+        error = InvalidKey("The key is wrong.")
+        assert (str(error), error.hint, error.number) == ("The key is wrong.", "", "E002")
+
+    def test_it_carries_what_to_do_and_the_number_of_the_check(self):
+        error = InvalidKey("The key is wrong.", "Give another.", number="E001")
+        assert (error.hint, error.number) == ("Give another.", "E001")
+
+
+class TestOAuthError:
+    def test_each_has_the_code_of_its_rfc(self):
+        found = {
+            name: error.error
+            for name, error in ERRORS.items()
+            if issubclass(error, OAuthError) and error is not OAuthError
+        }
+        assert found == OAUTH
+
+    @pytest.mark.parametrize("name", OAUTH)
+    def test_its_text_is_the_code_and_its_description_a_sentence(self, name):
+        error = ERRORS[name](5) if name == "TooManyRequests" else ERRORS[name]()
+        assert str(error) == OAUTH[name]
+        assert str(error.description).endswith(".")
+
+    def test_a_description_of_its_own_replaces_the_usual_one(self):
+        error = errors.InvalidRequest("The parameter token is missing.")
+        assert error.description == "The parameter token is missing."
+        assert errors.InvalidRequest().description == "The request is malformed."
+
+    def test_too_many_requests_says_when_to_try_again(self):
+        assert errors.TooManyRequests(17).retry_after == 17
+
+
+class TestCopies:
+    """Errors cross process borders: task queues and test runners pickle them."""
+
+    @pytest.mark.parametrize("error", SAMPLES, ids=lambda error: type(error).__name__)
+    @pytest.mark.parametrize(
+        "copied",
+        [copy.copy, lambda error: pickle.loads(pickle.dumps(error))],  # noqa: S301
+    )
+    def test_a_copy_says_the_same(self, error, copied):
+        twin = copied(error)
+        assert type(twin) is type(error)
+        assert str(twin) == str(error)
+        for name in ("code", "hint", "number", "description", "retry_after"):
+            assert getattr(twin, name, None) == getattr(error, name, None)

@@ -1,0 +1,194 @@
+"""The shapes of what comes in and goes out."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from django_tokenauth.claims import Claims
+from django_tokenauth.models import Session
+from django_tokenauth.serializers import (
+    RefreshSerializer,
+    SessionSerializer,
+    SignInSerializer,
+    TokenSerializer,
+)
+
+ALICE = {"username": "alice", "password": "correct horse"}
+
+
+def codes(serializer):
+    """The codes of all errors, by field."""
+    assert not serializer.is_valid()
+    return {name: [error.code for error in errors] for name, errors in serializer.errors.items()}
+
+
+class TestSignIn:
+    def test_what_may_be_left_out_has_a_value(self):
+        serializer = SignInSerializer(data=ALICE)
+        assert serializer.is_valid()
+        assert serializer.validated_data == {**ALICE, "scope": None, "client_id": "", "name": ""}
+
+    def test_everything_else_is_left_out(self):
+        serializer = SignInSerializer(data={**ALICE, "is_staff": True, "user": 1, "amr": "mfa"})
+        assert serializer.is_valid()
+        assert set(serializer.validated_data) == {*ALICE, "scope", "client_id", "name"}
+
+    def test_name_and_password_are_taken_to_the_letter(self):
+        serializer = SignInSerializer(data={"username": " alice ", "password": " \tx\n "})
+        assert serializer.is_valid()
+        assert serializer.validated_data["username"] == " alice "
+        assert serializer.validated_data["password"] == " \tx\n "
+
+    def test_blanks_around_the_name_of_a_device_are_dropped(self):
+        serializer = SignInSerializer(data={**ALICE, "name": "  Ann's phone "})
+        assert serializer.is_valid()
+        assert serializer.validated_data["name"] == "Ann's phone"
+
+    def test_name_and_password_are_needed(self):
+        assert codes(SignInSerializer(data={})) == {
+            "username": ["required"],
+            "password": ["required"],
+        }
+
+    @pytest.mark.parametrize("field", ["username", "password", "scope", "client_id", "name"])
+    @pytest.mark.parametrize("value", [1, 1.5, True, ["alice"], {"a": "b"}, []])
+    def test_what_is_no_text_is_not_made_one(self, field, value):
+        assert codes(SignInSerializer(data={**ALICE, field: value})) == {field: ["not_text"]}
+
+    @pytest.mark.parametrize("field", ["username", "password", "client_id", "name"])
+    def test_null_is_no_text(self, field):
+        assert codes(SignInSerializer(data={**ALICE, field: None})) == {field: ["null"]}
+
+    @pytest.mark.parametrize("field", ["username", "password"])
+    def test_an_empty_one_is_missing(self, field):
+        assert codes(SignInSerializer(data={**ALICE, field: ""})) == {field: ["blank"]}
+
+    @pytest.mark.parametrize(
+        ("field", "most"),
+        [("username", 254), ("password", 4096), ("client_id", 255), ("name", 100)],
+    )
+    def test_the_greatest_length(self, field, most):
+        assert SignInSerializer(data={**ALICE, field: "é" * most}).is_valid()
+        too_long = SignInSerializer(data={**ALICE, field: "é" * (most + 1)})
+        assert codes(too_long) == {field: ["max_length"]}
+
+    @pytest.mark.parametrize("field", ["username", "password", "scope", "client_id", "name"])
+    def test_nul_is_refused(self, field):
+        [found] = codes(SignInSerializer(data={**ALICE, field: "a\0b"})).items()
+        assert found[0] == field
+        assert found[1][0] in ("null_characters_not_allowed", "scope")
+
+
+class TestScope:
+    def scope(self, text):
+        serializer = RefreshSerializer(data={"refresh_token": "x", "scope": text})
+        assert serializer.is_valid(), serializer.errors
+        return serializer.validated_data["scope"]
+
+    @pytest.mark.parametrize(
+        ("text", "names"),
+        [
+            ("a", {"a"}),
+            ("notes:read notes:write", {"notes:read", "notes:write"}),
+            ("a b a", {"a", "b"}),
+            ("!#[]~", {"!#[]~"}),
+        ],
+    )
+    def test_names_are_parted_by_one_blank(self, text, names):
+        assert self.scope(text) == frozenset(names)
+
+    def test_an_empty_one_is_left_out(self):
+        assert self.scope("") is None
+
+    @pytest.mark.parametrize(
+        "text",
+        [" ", "\t", " a", "a ", "a  b", "a\tb", "a\nb", "a\x7f", 'a"b', "a\\b", "é", "a\x1fb"],
+    )
+    def test_no_other_letters(self, text):
+        serializer = RefreshSerializer(data={"refresh_token": "x", "scope": text})
+        assert codes(serializer) == {"scope": ["scope"]}
+
+    def test_the_greatest_length_is_of_the_text_and_not_of_the_set(self):
+        assert self.scope("a" * 1024) == {"a" * 1024}
+        serializer = RefreshSerializer(data={"refresh_token": "x", "scope": "a" * 1025})
+        assert codes(serializer) == {"scope": ["max_length"]}
+
+
+@pytest.mark.parametrize(
+    ("serializer", "field"), [(RefreshSerializer, "refresh_token"), (TokenSerializer, "token")]
+)
+class TestToken:
+    def test_it_is_taken_to_the_letter(self, serializer, field):
+        valid = serializer(data={field: " a.b.c "})
+        assert valid.is_valid()
+        assert valid.validated_data[field] == " a.b.c "
+
+    @pytest.mark.parametrize(
+        ("data", "code"),
+        [({}, "required"), (None, "null"), ("", "blank"), (1, "not_text"), (["x"], "not_text")],
+    )
+    def test_it_is_needed_and_a_text(self, serializer, field, data, code):
+        given = {} if data == {} else {field: data}
+        assert codes(serializer(data=given)) == {field: [code]}
+
+
+class TestSession:
+    NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
+    SESSION = Session(
+        id=uuid.UUID(int=7),
+        user_id=1,
+        generation=3,
+        created_at=NOW,
+        rotated_at=NOW,
+        expires_at=NOW,
+        ends_at=NOW,
+        auth_hash="hidden",
+        scope="a b",
+        client_id="phone",
+        name="Ann's phone",
+        user_agent="curl",
+        ip="2001:db8::1",
+        amr="pwd",
+    )
+
+    def data(self, auth):
+        request = SimpleNamespace(auth=auth)
+        return SessionSerializer(self.SESSION, context={"request": request}).data
+
+    def test_a_user_sees_this_and_nothing_else(self, settings):
+        settings.TIME_ZONE = "UTC"
+        now = "2030-01-01T12:00:00Z"
+        assert self.data(None) == {
+            "id": "00000000-0000-0000-0000-000000000007",
+            "name": "Ann's phone",
+            "client_id": "phone",
+            "scope": "a b",
+            "user_agent": "curl",
+            "ip": "2001:db8::1",
+            "created_at": now,
+            "rotated_at": now,
+            "expires_at": now,
+            "ends_at": now,
+            "current": False,
+        }
+
+    @pytest.mark.parametrize(
+        ("session", "current"),
+        [(str(uuid.UUID(int=7)), True), (str(uuid.UUID(int=8)), False), (None, False)],
+    )
+    def test_current_is_the_one_of_the_token_that_asks(self, session, current):
+        claims = Claims(
+            issuer="i",
+            audience=("i",),
+            subject="1",
+            client_id="phone",
+            issued_at=1,
+            expires_at=2,
+            jwt_id="j",
+            session=session,
+        )
+        assert self.data(claims)["current"] is current

@@ -1,0 +1,255 @@
+"""The store: each change is one conditional statement."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from django_tokenauth import sessions
+from django_tokenauth.errors import ServiceUnavailable
+from django_tokenauth.models import RevokedReason, Session
+from tests.clock import NOW, after
+from tests.locks import unreadable
+
+pytestmark = pytest.mark.django_db
+
+
+def made(user, **fields):
+    """A session that was just stored."""
+    session = Session(
+        **{
+            "user": user,
+            "created_at": NOW,
+            "rotated_at": NOW,
+            "expires_at": after(days=14),
+            "ends_at": after(days=90),
+            "auth_hash": "hash",
+            "client_id": "django-tokenauth",
+            **fields,
+        }
+    )
+    sessions.add(session)
+    return session
+
+
+def rotate(session, generation=2, now=NOW):
+    return sessions.rotate(
+        session, generation, expires_at=now + timedelta(days=14), auth_hash="new", now=now
+    )
+
+
+class TestAnswering:
+    @pytest.mark.django_db(transaction=True)
+    def test_a_fault_of_the_database_is_that_and_logged_by_its_kind(self, alice, caplog):
+        with (
+            unreadable(Session),
+            pytest.raises(ServiceUnavailable) as error,
+            sessions.answering(),
+        ):
+            list(Session.objects.filter(name="secret"))
+        assert error.value.__cause__ is None
+        assert ("ERROR", "the database did not answer (OperationalError)") in [
+            (record.levelname, record.message) for record in caplog.records
+        ]
+
+    def test_other_errors_pass(self):
+        with pytest.raises(LookupError), sessions.answering():
+            raise LookupError
+
+
+class TestAdd:
+    def test_it_takes_one_statement(self, alice, django_assert_num_queries):
+        with django_assert_num_queries(1):
+            session = made(alice)
+        assert Session.objects.get() == session
+
+    def test_an_id_that_is_there_is_not_overwritten(self, alice, bob):
+        session = made(alice)
+        with pytest.raises(ServiceUnavailable), sessions.answering():
+            made(bob, pk=session.pk)
+
+
+class TestFind:
+    @pytest.mark.parametrize("written", [True, False])
+    def test_it_brings_the_user_in_one_statement(self, alice, written, django_assert_num_queries):
+        session = made(alice)
+        with django_assert_num_queries(1):
+            found = sessions.find(str(session.pk), written=written)
+            assert (found, found.user) == (session, alice)
+
+    def test_what_is_not_there_is_none(self, alice):
+        made(alice)
+        assert sessions.find(str(uuid.uuid4())) is None
+
+    def test_what_has_ended_is_found_too(self, alice):
+        session = made(alice, revoked_at=NOW)
+        assert sessions.find(str(session.pk)) == session
+
+    def test_a_session_whose_user_is_gone_is_found_without_one(self, alice):
+        session = made(None)
+        assert sessions.find(str(session.pk)).user is None
+
+
+class TestRotate:
+    def test_it_changes_the_row_and_the_object(self, alice, django_assert_num_queries):
+        session = made(alice)
+        with django_assert_num_queries(1):
+            assert rotate(session, 2, now=after(days=1)) is True
+        for one in (session, Session.objects.get()):
+            assert one.generation == 2
+            assert one.rotated_at == after(days=1)
+            assert one.expires_at == after(days=15)
+            assert one.auth_hash == "new"
+
+    @pytest.mark.parametrize(
+        "meanwhile", [{"generation": 2}, {"generation": 0}, {"revoked_at": NOW}], ids=str
+    )
+    def test_a_row_that_changed_meanwhile_stays_as_it_is(self, alice, meanwhile):
+        session = made(alice)
+        Session.objects.update(**meanwhile)
+        before = Session.objects.values().get()
+        assert rotate(session, 2, now=after(days=1)) is False
+        assert Session.objects.values().get() == before
+        assert (session.generation, session.auth_hash) == (1, "hash")
+
+    def test_a_row_that_is_gone_is_not_made_again(self, alice):
+        session = made(alice)
+        Session.objects.all().delete()
+        assert rotate(session) is False
+        assert not Session.objects.exists()
+
+    def test_no_other_row_is_touched(self, alice):
+        session, other = made(alice), made(alice)
+        rotate(session)
+        other.refresh_from_db()
+        assert other.generation == 1
+
+
+class TestRevoke:
+    def test_it_ends_the_session_at_that_moment(self, alice, django_assert_num_queries):
+        session = made(alice)
+        with django_assert_num_queries(1):
+            assert sessions.revoke(session, RevokedReason.ADMIN, now=after(days=1)) is True
+        for one in (session, Session.objects.get()):
+            assert one.revoked_at == one.expires_at == after(days=1)
+            assert one.revoked_reason == RevokedReason.ADMIN
+            assert one.ends_at == after(days=90)
+
+    def test_one_that_ended_keeps_its_end(self, alice):
+        session = made(alice)
+        sessions.revoke(session, RevokedReason.ADMIN, now=after(days=1))
+        assert sessions.revoke(session, RevokedReason.SIGNED_OUT, now=after(days=2)) is False
+        stored = Session.objects.get()
+        assert (stored.revoked_at, stored.revoked_reason) == (after(days=1), RevokedReason.ADMIN)
+
+    def test_several_take_one_statement(self, alice, django_assert_num_queries):
+        ended = [made(alice), made(alice), made(alice, revoked_at=NOW)]
+        alive = made(alice)
+        with django_assert_num_queries(1):
+            assert sessions.revoke_all(ended, RevokedReason.ADMIN, now=after(days=1)) == 2
+        assert list(sessions.alive(alice.pk, now=after(days=1))) == [alive]
+
+    def test_none_take_no_statement(self, django_assert_num_queries):
+        with django_assert_num_queries(0):
+            assert sessions.revoke_all([], RevokedReason.ADMIN, now=NOW) == 0
+
+
+class TestRevokeOfUser:
+    def test_it_ends_those_of_the_user_in_one_statement(
+        self, alice, bob, django_assert_num_queries
+    ):
+        made(alice), made(alice)
+        other = made(bob)
+        with django_assert_num_queries(1):
+            ended = sessions.revoke_of_user(alice.pk, RevokedReason.USER_CHANGED, now=after(days=1))
+        assert ended == 2
+        assert list(Session.objects.filter(revoked_at=None)) == [other]
+        assert sessions.revoked_at(alice.pk, now=after(days=1)) == list(
+            Session.objects.filter(user=alice)
+        )
+
+    def test_those_with_a_hash_to_keep_go_on(self, alice):
+        kept = [made(alice, auth_hash="today"), made(alice, auth_hash="fallback")]
+        made(alice, auth_hash="yesterday")
+        ended = sessions.revoke_of_user(
+            alice.pk, RevokedReason.USER_CHANGED, now=NOW, keep=["today", "fallback"]
+        )
+        assert ended == 1
+        assert set(sessions.alive(alice.pk, now=NOW)) == set(kept)
+
+    def test_those_that_ended_are_left_as_they_are(self, alice):
+        made(alice, expires_at=NOW)
+        made(alice, revoked_at=NOW, revoked_reason=RevokedReason.SIGNED_OUT)
+        before = list(Session.objects.order_by("pk").values())
+        assert sessions.revoke_of_user(alice.pk, RevokedReason.USER_CHANGED, now=NOW) == 0
+        assert list(Session.objects.order_by("pk").values()) == before
+
+
+class TestRehash:
+    def test_the_sessions_of_the_old_hashes_follow(self, alice, bob, django_assert_num_queries):
+        follows, too = made(alice), made(alice, auth_hash="that of a fallback key")
+        stays, others = made(alice, auth_hash="x"), made(bob)
+        with django_assert_num_queries(1):
+            assert sessions.rehash(alice.pk, ["hash", "that of a fallback key"], "better") == 2
+        assert dict(Session.objects.values_list("pk", "auth_hash")) == {
+            follows.pk: "better",
+            too.pk: "better",
+            stays.pk: "x",
+            others.pk: "hash",
+        }
+
+
+class TestAlive:
+    def test_they_are_those_of_the_user_that_have_not_ended(self, alice, bob):
+        made(bob)
+        made(alice, revoked_at=NOW)
+        made(alice, expires_at=NOW)
+        alive = made(alice, expires_at=after(microseconds=1))
+        assert list(sessions.alive(alice.pk, now=NOW)) == [alive]
+
+    def test_the_newest_is_first(self, alice):
+        order = [1, 3, 2]
+        made_then = {day: made(alice, created_at=after(days=day)) for day in order}
+        newest_first = [made_then[day] for day in (3, 2, 1)]
+        assert list(sessions.alive(alice.pk, now=NOW)) == newest_first
+
+    def test_they_are_read_in_one_statement_where_they_are_written(self, alice):
+        made(alice)
+        with CaptureQueriesContext(connection) as statements:
+            list(sessions.alive(alice.pk, now=NOW))
+        assert len(statements) == 1
+
+
+class TestPrune:
+    def test_it_deletes_what_ended_before_and_nothing_else(self, alice):
+        made(alice, expires_at=after(microseconds=-1))
+        kept = {made(alice, expires_at=NOW), made(alice), made(alice, revoked_at=NOW)}
+        assert sessions.prune(NOW, 100) == 1
+        assert set(Session.objects.all()) == kept
+
+    def test_a_revoked_one_goes_by_its_revocation(self, alice):
+        session = made(alice)
+        sessions.revoke(session, RevokedReason.SIGNED_OUT, now=NOW)
+        assert sessions.prune(NOW, 100) == 0
+        assert sessions.prune(after(microseconds=1), 100) == 1
+
+    def test_it_deletes_no_more_than_it_may_and_the_oldest_first(self, alice):
+        for day in (4, 2, 5, 1, 3):
+            made(alice, expires_at=after(days=day))
+        assert sessions.prune(after(days=10), 2) == 2
+        ends = Session.objects.order_by("expires_at").values_list("expires_at", flat=True)
+        assert list(ends) == [after(days=day) for day in (3, 4, 5)]
+
+    def test_batches_come_to_an_end(self, alice):
+        for day in range(5):
+            made(alice, expires_at=after(days=day))
+        assert [sessions.prune(after(days=4), 3) for _ in range(3)] == [3, 1, 0]
+
+    def test_it_takes_one_statement(self, alice, django_assert_num_queries):
+        made(alice, expires_at=NOW), made(None, expires_at=NOW)
+        with django_assert_num_queries(1):
+            assert sessions.prune(after(days=1), 1000) == 2

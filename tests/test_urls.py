@@ -1,0 +1,78 @@
+"""The routes, under whatever prefix a project chooses."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from django.http import Http404
+from django.urls import NoReverseMatch, include, path, resolve, reverse
+
+from django_tokenauth import urls, views
+
+ID = uuid.UUID(int=0xABC)
+NAMES = [
+    ("token", "token/", views.TokenView),
+    ("refresh", "token/refresh/", views.RefreshView),
+    ("verify", "token/verify/", views.VerifyView),
+    ("revoke", "token/revoke/", views.RevokeView),
+    ("sessions", "sessions/", views.SessionListView),
+    ("session", f"sessions/{ID}/", views.SessionView),
+]
+
+urlpatterns = [
+    path("", include("django_tokenauth.urls")),
+    path("api/v1/<slug:tenant>/", include("django_tokenauth.urls", namespace="tenant")),
+]
+
+
+@pytest.mark.parametrize(("name", "route", "view"), NAMES)
+class TestRoute:
+    def arguments(self, name):
+        return {"session_id": ID} if name == "session" else {}
+
+    def test_it_has_a_name(self, name, route, view):
+        assert reverse(f"tokenauth:{name}", kwargs=self.arguments(name)) == f"/auth/{route}"
+
+    def test_it_leads_to_its_view(self, name, route, view):
+        match = resolve(f"/auth/{route}")
+        assert match.func.view_class is view
+        assert match.view_name == f"tokenauth:{name}"
+        assert match.kwargs == self.arguments(name)
+
+    def test_it_needs_no_csrf_token(self, name, route, view):
+        """No cookie signs anybody in here."""
+        assert resolve(f"/auth/{route}").func.csrf_exempt is True
+
+    def test_its_version_is_in_the_prefix_and_nowhere_else(self, name, route, view):
+        """A way to name versions that the project chose for its own views is not that of these."""
+        assert view.versioning_class is None
+
+    @pytest.mark.urls(__name__)
+    def test_the_prefix_is_the_projects(self, name, route, view):
+        assert reverse(f"tokenauth:{name}", kwargs=self.arguments(name)) == f"/{route}"
+        assert resolve(f"/{route}").func.view_class is view
+        arguments = {"tenant": "acme", **self.arguments(name)}
+        assert reverse(f"tenant:{name}", kwargs=arguments) == f"/api/v1/acme/{route}"
+
+
+def test_there_are_no_others():
+    assert [pattern.name for pattern in urls.urlpatterns] == [name for name, _, _ in NAMES]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("/auth/", "/auth/token", "/auth/token//", "/auth/token/x/", "/auth/sessions/x/"),
+        *("/auth/sessions/1/", f"/auth/sessions/{ID.hex}/", f"/auth/sessions/{ID}"),
+        *(f"/auth/sessions/{str(ID).upper()}/", f"/auth/sessions/{ID}/x/"),
+    ],
+)
+def test_nothing_else_is_found(address):
+    with pytest.raises(Http404):
+        resolve(address)
+
+
+def test_a_session_has_a_uuid():
+    with pytest.raises(NoReverseMatch):
+        reverse("tokenauth:session", kwargs={"session_id": 1})

@@ -1,0 +1,186 @@
+"""What is asked of a user, whatever the user model."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import AnonymousUser
+
+from django_tokenauth import users
+from django_tokenauth.errors import Code
+from django_tokenauth.models import Session
+
+
+class TestSubjectOf:
+    def test_it_is_the_text_of_the_field(self):
+        user = get_user_model()(pk=7, username="alice")
+        assert users.subject_of(user, "pk") == "7"
+        assert users.subject_of(user, "username") == "alice"
+
+
+@pytest.mark.django_db
+class TestWithSubject:
+    def test_it_is_the_user_of_that_text(self, alice, bob, django_assert_num_queries):
+        with django_assert_num_queries(1):
+            assert users.with_subject(str(bob.pk), "pk") == bob
+        assert users.with_subject("alice", "username") == alice
+
+    @pytest.mark.parametrize(
+        "form",
+        [
+            *("0{}", " {}", "{} ", "+{}", "{}.0", "{}.", "{}\n", "{}e0", "0_{}", "{}\x00", "\x00"),
+            *("-{}", "{}{}", "{} or 1=1", "{},", "[{}]", "0x{}", "", "pk", "None", "True", "nan"),
+        ],
+    )
+    def test_no_other_spelling_is_anybody(self, alice, bob, form):
+        for user in (alice, bob):
+            subject = form.format(user.pk, user.pk)
+            assert users.with_subject(subject, "pk") is None
+
+    def test_the_digits_of_other_scripts_are_nobody(self, alice):
+        # Arabic, Devanagari, full-width and mathematical digits, all of which int() reads.
+        for zero in "\u0660\u0966\uff10\U0001d7ce":
+            subject = "".join(chr(ord(zero) + int(digit)) for digit in str(alice.pk))
+            assert users.with_subject(subject, "pk") is None
+
+    @pytest.mark.parametrize(
+        "subject",
+        [str(2**63), str(-(2**63)), str(10**30), "9" * 5000, "1" * 255, "\ud800", "1e400"],
+        ids=lambda subject: ascii(subject[:12]),
+    )
+    def test_numbers_beyond_every_column_are_nobody(self, alice, subject):
+        assert users.with_subject(subject, "pk") is None
+
+    @pytest.mark.parametrize("subject", [str(uuid.UUID(int=7)), uuid.UUID(int=7).hex])
+    def test_a_uuid_is_nobody_where_keys_are_numbers(self, alice, subject):
+        assert users.with_subject(subject, "pk") is None
+
+    @pytest.mark.parametrize(
+        "subject", ["ALICE", "alice ", "Alice", "\xe1lice", "\uff41lice", "alice\x00", "\ud800"]
+    )
+    def test_what_a_collation_takes_for_equal_is_nobody(self, alice, subject):
+        assert users.with_subject(subject, "username") is None
+
+
+class TestAuthHash:
+    def test_it_changes_with_the_password_and_with_nothing_else(self):
+        user = get_user_model()(username="alice", password=make_password("correct horse"))
+        before = users.auth_hash(user)
+        user.username = "somebody else"
+        assert users.auth_hash(user) == before
+        user.set_password("another")
+        assert users.auth_hash(user) != before
+
+    def test_it_fits_into_its_column(self):
+        user = get_user_model()(password=make_password("correct horse"))
+        field = Session._meta.get_field("auth_hash")
+        assert 0 < len(users.auth_hash(user)) <= field.max_length
+
+    def test_a_user_without_a_password_has_an_empty_one(self):
+        user = AnonymousUser()
+        assert users.auth_hash(user) == ""
+        assert users.auth_hashes(user) == [""]
+        assert users.has_auth_hash(user, "")
+        assert not users.has_auth_hash(user, "something")
+
+
+class TestHasAuthHash:
+    OLD, NEW = "an old secret key of the project", "a new secret key of the project"
+
+    def test_that_of_a_fallback_key_counts_and_that_of_a_dropped_key_does_not(self, settings):
+        user = get_user_model()(password=make_password("correct horse"))
+        settings.SECRET_KEY = self.OLD
+        stored = users.auth_hash(user)
+        assert users.has_auth_hash(user, stored)
+        settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = self.NEW, ["unrelated", self.OLD]
+        assert users.has_auth_hash(user, stored)
+        assert users.auth_hashes(user)[0] == users.auth_hash(user)
+        assert users.auth_hashes(user)[2] == stored
+        settings.SECRET_KEY_FALLBACKS = ["unrelated"]
+        assert not users.has_auth_hash(user, stored)
+
+    def test_that_of_another_password_does_not_count(self):
+        user = get_user_model()(password=make_password("correct horse"))
+        stored = users.auth_hash(user)
+        user.set_password("another")
+        assert not users.has_auth_hash(user, stored)
+
+
+class TestFaultOf:
+    def session(self, **user):
+        user = get_user_model()(pk=7, password=make_password("correct horse"), **user)
+        return Session(user=user, auth_hash=users.auth_hash(user))
+
+    def test_its_own_user_may_act(self):
+        assert users.fault_of(self.session(), "7", "pk") is None
+
+    def test_without_a_user_nobody_may(self):
+        assert users.fault_of(Session(user=None), "7", "pk") is Code.USER
+
+    def test_an_inactive_user_may_not(self):
+        assert users.fault_of(self.session(is_active=False), "7", "pk") is Code.USER
+
+    @pytest.mark.parametrize("subject", ["8", "07", "7 ", "", "alice"])
+    def test_another_subject_may_not(self, subject):
+        assert users.fault_of(self.session(username="alice"), subject, "pk") is Code.USER
+
+    def test_who_changed_the_password_may_not(self):
+        session = self.session()
+        session.user.set_password("another")
+        assert users.fault_of(session, "7", "pk") is Code.REVOKED
+
+
+class TestIsRehash:
+    PASSWORD = frozenset({"password"})
+
+    def user(self):
+        return get_user_model()(password=make_password("correct horse"))
+
+    def test_it_is_what_django_saves_while_a_password_is_checked(self):
+        with users.rehashing():
+            assert users.is_rehash(self.user(), self.PASSWORD)
+
+    def test_outside_of_that_it_is_a_new_password(self):
+        with users.rehashing():
+            pass
+        assert not users.is_rehash(self.user(), self.PASSWORD)
+
+    @pytest.mark.parametrize(
+        "fields", [None, frozenset(), frozenset({"password", "email"}), frozenset({"last_login"})]
+    )
+    def test_another_save_is_none(self, fields):
+        with users.rehashing():
+            assert not users.is_rehash(self.user(), fields)
+
+    def test_a_password_that_was_set_meanwhile_is_none(self):
+        user = self.user()
+        user.set_password("another")
+        with users.rehashing():
+            assert not users.is_rehash(user, self.PASSWORD)
+
+    def test_an_error_ends_it_too(self):
+        with pytest.raises(LookupError), users.rehashing():
+            raise LookupError
+        assert not users.is_rehash(self.user(), self.PASSWORD)
+
+
+@pytest.mark.django_db
+class TestStoredAuthHashes:
+    def test_they_are_those_of_the_database_and_not_of_the_object(self, alice):
+        before = users.auth_hashes(alice)
+        alice.set_password("another")
+        assert users.stored_auth_hashes(alice) == before != users.auth_hashes(alice)
+
+    def test_those_of_fallback_keys_are_among_them(self, alice, settings):
+        old = users.auth_hash(alice)
+        settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+        settings.SECRET_KEY = "a new secret key of the project"
+        assert users.stored_auth_hashes(alice) == [users.auth_hash(alice), old]
+
+    def test_who_is_not_stored_has_none(self, alice):
+        alice.delete()
+        alice.pk = 999_999
+        assert users.stored_auth_hashes(alice) == []

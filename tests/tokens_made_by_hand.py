@@ -1,0 +1,153 @@
+"""Tokens as anybody could make them: any bytes in any part, under any signature.
+
+Nothing of the package takes part in making them, so a fault of it cannot hide itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+
+import pytest
+
+from django_tokenauth import conf
+from django_tokenauth.errors import InvalidToken
+from django_tokenauth.key_sets import build_access_keys, refresh_keys
+from django_tokenauth.tokens import AccessTokens, RefreshTokens
+
+NOW = 1_700_000_000
+SECRET_KEY = b"the secret key of a project that makes tokens"
+SIGNING_KEY = b"a secret of 64 bytes or more, which HS256, HS384 and HS512 can use"
+SESSION = "0f8fad5b-d9cb-469f-a165-70867728950e"
+#: As the value of a member: leave the member out.
+MISSING = object()
+
+
+def read_settings(*, secret_keys=(SECRET_KEY,), **values):
+    settings, problems = conf.read(values, secret_keys)
+    assert settings is not None, problems
+    return settings
+
+
+def base64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def unbase64url(text):
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def as_json(value):
+    """``value`` as JSON; bytes are taken as they are."""
+    return value if isinstance(value, bytes) else json.dumps(value).encode()
+
+
+def hmac_with(secret, digest="sha256"):
+    return lambda message: hmac.digest(secret, message, digest)
+
+
+def compact(header, payload, sign):
+    """A compact JWS of ``header`` and ``payload`` (values, or bytes); ``sign`` signs its input."""
+    signing_input = f"{base64url(as_json(header))}.{base64url(as_json(payload))}"
+    return f"{signing_input}.{base64url(sign(signing_input.encode()))}"
+
+
+def changed(members, changes):
+    both = {**members, **changes}
+    return {name: value for name, value in both.items() if value is not MISSING}
+
+
+def access_members(**changes):
+    """The payload of an access token that is good at ``NOW``."""
+    usual = {
+        "iss": "django-tokenauth",
+        "aud": "django-tokenauth",
+        "sub": "1",
+        "client_id": "notes",
+        "iat": NOW,
+        "exp": NOW + 300,
+        "jti": "a1b2c3",
+        "sid": SESSION,
+        "scope": "notes:read notes:write",
+        "auth_time": NOW,
+        "amr": ["pwd"],
+    }
+    return changed(usual, changes)
+
+
+def refresh_members(**changes):
+    """The payload of a refresh token that is good at ``NOW``."""
+    usual = {
+        "iss": "django-tokenauth",
+        "aud": "django-tokenauth",
+        "sub": "1",
+        "sid": SESSION,
+        "gen": 3,
+        "iat": NOW,
+        "exp": NOW + 14 * 86400,
+    }
+    return changed(usual, changes)
+
+
+class Access:
+    """A server whose access tokens are signed with a secret that the forger knows too."""
+
+    typ = "at+jwt"
+
+    def __init__(self, **values):
+        self.settings = read_settings(SIGNING_KEY=SIGNING_KEY, **values)
+        self.tokens = AccessTokens(self.settings, build_access_keys(self.settings))
+        self.sign = hmac_with(SIGNING_KEY)
+        self.kid = build_access_keys(self.settings).signing.kid
+
+    def header(self, **changes):
+        return changed({"alg": "HS256", "kid": self.kid, "typ": self.typ}, changes)
+
+    def members(self, **changes):
+        return access_members(**changes)
+
+    def token(self, header=None, payload=None):
+        """A token that is good but for what is said otherwise."""
+        return compact(
+            self.header() if header is None else header,
+            self.members() if payload is None else payload,
+            self.sign,
+        )
+
+    def with_header(self, **changes):
+        return self.token(header=self.header(**changes))
+
+    def with_claims(self, **changes):
+        return self.token(payload=self.members(**changes))
+
+    def decode(self, token, now=NOW):
+        return self.tokens.decode(token, now=now)
+
+    def code(self, token, now=NOW):
+        """Why ``token`` is refused. The error says that and not a word more."""
+        with pytest.raises(InvalidToken) as caught:
+            self.decode(token, now=now)
+        assert str(caught.value) == caught.value.code.value
+        return caught.value.code
+
+
+class Refresh(Access):
+    """The same server's refresh tokens: their secret is derived from ``SECRET_KEY``."""
+
+    typ = "rt+jwt"
+
+    def __init__(self, **values):
+        self.settings = read_settings(**values)
+        self.tokens = RefreshTokens(self.settings, refresh_keys(self.settings))
+        self.sign = hmac_with(derived_secret(SECRET_KEY, "refresh token"))
+        self.kid = refresh_keys(self.settings).signing.kid
+
+    def members(self, **changes):
+        return refresh_members(**changes)
+
+
+def derived_secret(secret_key, purpose, algorithm="HS256"):
+    """What the server makes of ``SECRET_KEY``. Any other way would sign everybody out."""
+    digest = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}[algorithm]
+    return hmac.digest(secret_key, f"django_tokenauth {purpose} {algorithm}".encode(), digest)

@@ -1,0 +1,17 @@
+"""The routes of the suite: the app's own under ``/auth/``, and views that are protected by it."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+from tests import views
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("auth/", include("django_tokenauth.urls")),
+    path("who/", views.Who.as_view()),
+    path("who/stateless/", views.StatelessWho.as_view()),
+    path("open/", views.Open.as_view()),
+    path("notes/", views.Notes.as_view()),
+]
