@@ -82,7 +82,7 @@ def load_key(material: KeyMaterial, algorithm: str) -> Key:
     if data.lstrip()[:1] == b"{":
         try:
             members = json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise InvalidKey("A key begins like a JWK but is not JSON.") from None
         return _from_jwk(members, algorithm)
     if data.lstrip().startswith(b"-----BEGIN "):
@@ -226,8 +226,8 @@ def _check_rsa(public: Any) -> None:
     numbers = public.public_numbers()
     if not 2048 <= public.key_size <= _RSA_BITS_AT_MOST:
         raise InvalidKey(
-            f"An RSA key has {public.key_size} bits (RFC 7518 section 3.3 asks for 2048).",
-            f"Give one with 2048 to {_RSA_BITS_AT_MOST} bits.",
+            f"An RSA key has {public.key_size} bits.",
+            f"Give one with 2048 (RFC 7518 section 3.3) to {_RSA_BITS_AT_MOST} bits.",
         )
     if numbers.e < 3 or numbers.e % 2 == 0:
         raise InvalidKey("An RSA key has an exponent with which anybody can sign.")

@@ -141,7 +141,11 @@ class TestPem:
 
 
 class TestJwk:
-    @pytest.mark.parametrize("text", ["{", '{"kty": "RSA"', "{'kty': 'RSA'}", b"{\xff}"])
+    @pytest.mark.parametrize(
+        "text",
+        ["{", '{"kty": "RSA"', "{'kty': 'RSA'}", b"{\xff}", '{"k":' * 100_000],
+        ids=lambda text: repr(text[:20]),
+    )
     def test_what_begins_like_one_and_is_no_json_is_refused(self, text):
         assert str(refused(text, "RS256")) == "A key begins like a JWK but is not JSON."
 

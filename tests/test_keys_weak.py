@@ -48,7 +48,7 @@ class TestRsa:
     def test_1024_bits_are_too_few(self, form):
         error = refused(form(rsa_key(1024)), "RS256")
         assert "1024 bits" in str(error)
-        assert error.hint == "Give one with 2048 to 8192 bits."
+        assert error.hint == "Give one with 2048 (RFC 7518 section 3.3) to 8192 bits."
 
     def test_one_bit_less_than_2048_is_too_few(self):
         assert "2047 bits" in str(refused(rsa_pem(2**2047 - 1, 65537), "RS256"))
