@@ -175,15 +175,13 @@ class RefreshClaims:
         return members
 
 
-def check_time(
-    claims: Claims | RefreshClaims, *, now: float, leeway: float, longest: float
-) -> None:
+def check_time(claims: Claims, *, now: float, leeway: float, longest: float) -> None:
     """Hold the times of ``claims`` against ``now``; all are in seconds.
 
     ``longest`` is the longest lifetime that is ever given. Raises :class:`InvalidToken` (claims,
     expired, not_yet_valid). RFC 7519 section 4.1.4: a token is expired from the second ``exp`` on.
     """
-    not_before = getattr(claims, "not_before", None) or claims.issued_at
+    not_before = claims.not_before or claims.issued_at
     if not 0 < claims.expires_at - claims.issued_at <= longest:
         raise InvalidToken(Code.CLAIMS)
     if now >= claims.expires_at + leeway:

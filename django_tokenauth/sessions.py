@@ -19,7 +19,7 @@ from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.db import Error as DatabaseFault
 from django.db import connections, router
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from .conf import Settings
@@ -142,24 +142,29 @@ def revoked_at(user_id: Any, *, now: datetime) -> list[Session]:
 def prune(before: datetime, limit: int) -> int:
     """Delete at most ``limit`` rows that ended before ``before``. One statement.
 
-    Written around the ORM's own subquery, because MySQL allows neither a limit nor the table
-    itself in a subquery of ``DELETE``, and reads both from a table that it makes for the purpose.
+    Written around the ORM's own subquery: no database can be asked by the ORM to delete a limited
+    number of rows at once.
     """
     using = router.db_for_write(Session)
     connection = connections[using]
-    rows = ended(before).order_by("expires_at").values("pk")[:limit]
+    rows = ended(before).order_by("expires_at").values(ended_id=F("pk"))[:limit]
     subquery, params = rows.query.get_compiler(using).as_sql()
-    table, pk = (
-        connection.ops.quote_name(name)
-        for name in (Session._meta.db_table, str(Session._meta.pk.column))
+    # Only names from the model stand in the text; values are parameters.
+    statement = _DELETE.get(connection.vendor, _DELETE_USUALLY).format(
+        table=connection.ops.quote_name(Session._meta.db_table),
+        pk=connection.ops.quote_name(str(Session._meta.pk.column)),
+        subquery=subquery,
     )
     with connection.cursor() as cursor:
-        cursor.execute(
-            # Only names from the model stand in the text; values are parameters.
-            f"DELETE FROM {table} WHERE {pk} IN (SELECT * FROM ({subquery}) ended)",  # noqa: S608
-            params,
-        )
+        cursor.execute(statement, params)
         return int(cursor.rowcount)
+
+
+_DELETE_USUALLY = "DELETE FROM {table} WHERE {pk} IN (SELECT ended_id FROM ({subquery}) ended)"
+# MySQL and MariaDB would read, and lock, the whole table for that one.
+_DELETE = {
+    "mysql": "DELETE {table} FROM {table} JOIN ({subquery}) ended ON {table}.{pk} = ended.ended_id"
+}
 
 
 def ended(before: datetime) -> QuerySet[Session]:

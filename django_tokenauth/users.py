@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.db import router
+from django.db import DataError, router
 from django.utils.crypto import constant_time_compare
 
 from .errors import Code
@@ -32,7 +32,7 @@ def with_subject(subject: str, id_field: str) -> AbstractBaseUser | None:
     model = get_user_model()
     try:
         user = model._default_manager.filter(**{id_field: subject}).first()
-    except (ValueError, OverflowError, ValidationError):
+    except (ValueError, OverflowError, ValidationError, DataError):
         return None
     # What the database takes for equal ("01", " 1", another case) need not be the same text.
     return user if user is not None and subject_of(user, id_field) == subject else None
