@@ -229,10 +229,14 @@ def _check_rsa(public: Any) -> None:
             f"An RSA key has {public.key_size} bits.",
             f"Give one with 2048 (RFC 7518 section 3.3) to {_RSA_BITS_AT_MOST} bits.",
         )
-    if numbers.e < 3 or numbers.e % 2 == 0:
-        raise InvalidKey("An RSA key has an exponent with which anybody can sign.")
-    if is_roca(numbers.n):
-        raise InvalidKey("An RSA key was made by a faulty chip (ROCA, CVE-2017-15361).")
+    # One statement for both, because newer versions of cryptography leave nothing to the first.
+    faults = {
+        "has an exponent with which anybody can sign": numbers.e < 3 or numbers.e % 2 == 0,
+        "was made by a faulty chip (ROCA, CVE-2017-15361)": is_roca(numbers.n),
+    }
+    fault = next((fault for fault, found in faults.items() if found), None)
+    if fault is not None:
+        raise InvalidKey(f"An RSA key {fault}.")
 
 
 def _require_cryptography(algorithm: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from math import prod
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
@@ -20,7 +21,7 @@ from tests.sample_keys import (
     refused,
     rsa_key,
 )
-from tests.test_weak_keys import SMALL, encoded
+from tests.test_weak_keys import FINGERPRINT, SMALL, encoded
 from tests.tokens_made_by_hand import base64url
 
 
@@ -68,6 +69,16 @@ class TestRsa:
         assert refused(rsa_pem(modulus, exponent), "RS256").number == "E002"
         jwk = {"kty": "RSA", "n": base64url_uint(modulus), "e": base64url_uint(exponent)}
         assert refused(jwk, "RS256").number == "E002"
+
+    def test_a_modulus_of_the_faulty_chip_is_refused(self):
+        # One modulo each of the small primes, so a power of 65537 modulo all of them; and odd.
+        step = 2 * prod(FINGERPRINT)
+        modulus = 1 + step * (2**2047 // step + 1)
+        assert modulus.bit_length() == 2048
+        jwk = {"kty": "RSA", "n": base64url_uint(modulus), "e": "AQAB"}
+        for material in (rsa_pem(modulus, 65537), jwk):
+            assert "ROCA" in str(refused(material, "RS256"))
+        assert load_key(rsa_pem(modulus + 2, 65537), "RS256").algorithm == "RS256"
 
     def test_a_small_odd_exponent_is_allowed(self):
         modulus = rsa_key().public_key().public_numbers().n
