@@ -21,14 +21,18 @@ def redis() -> SplitResult:
 
 
 def as_database(url: SplitResult, engine: str) -> dict[str, Any]:
-    """``url`` as an entry of ``DATABASES``. The tests make and drop ``test_tokenauth`` there."""
+    """``url`` as an entry of ``DATABASES``.
+
+    The tests make and drop ``test_tokenauth`` there, or ``test_`` and the name in the URL, so that
+    two runs can use one server at the same time.
+    """
     return {
         "ENGINE": f"django.db.backends.{engine}",
         "HOST": url.hostname,
         "PORT": url.port or "",
         "USER": unquote(url.username or ""),
         "PASSWORD": unquote(url.password or ""),
-        "NAME": "tokenauth",
+        "NAME": url.path.strip("/") or "tokenauth",
     }
 
 

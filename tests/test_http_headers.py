@@ -2,74 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import socket
-from contextlib import suppress
-from dataclasses import dataclass
-from email.message import Message
-from email.parser import BytesParser
-from threading import Thread
+from functools import partial
 
 import pytest
-from django.core.handlers.wsgi import WSGIHandler
-from django.core.servers.basehttp import ThreadedWSGIServer
-from django.test.testcases import QuietWSGIRequestHandler
 
 from django_tokenauth import services
 from tests.client import BARE, FORM, INVALID_REQUEST, INVALID_TOKEN, JSON
+from tests.http_server import exchange, serving
 
-SECONDS_TO_ANSWER = 20
 REFUSED = {"detail": "The access token is not valid."}
 GOOD = b"username=alice&password=correct+horse"
 
 
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: Message
-    body: bytes
-
-    @property
-    def challenge(self):
-        return self.headers["WWW-Authenticate"]
-
-    def json(self):
-        return json.loads(self.body)
-
-
 @pytest.fixture
-def server():
-    """Django as ``runserver`` serves it, with a thread for each connection."""
-    with ThreadedWSGIServer(("127.0.0.1", 0), QuietWSGIRequestHandler) as server:
-        server.set_app(WSGIHandler())
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server.server_address
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-@pytest.fixture
-def send(server):
+def send():
     """Sends bytes as they are and reads the answer to its end."""
-
-    def send(start: bytes, *lines: bytes, body: bytes = b"") -> Answer:
-        head = b"\r\n".join([start, b"Host: localhost", b"Connection: close", *lines])
-        received = bytearray()
-        with socket.create_connection(server, timeout=SECONDS_TO_ANSWER) as connection:
-            # The server may answer and close before it has read everything.
-            with suppress(BrokenPipeError, ConnectionResetError):
-                connection.sendall(head + b"\r\n\r\n" + body)
-            with suppress(ConnectionResetError):
-                while data := connection.recv(65536):
-                    received += data
-        head, _, body = bytes(received).partition(b"\r\n\r\n")
-        line, _, fields = head.partition(b"\r\n")
-        return Answer(int(line.split()[1]), BytesParser().parsebytes(fields), body)
-
-    return send
+    with serving() as address:
+        yield partial(exchange, address)
 
 
 @pytest.fixture

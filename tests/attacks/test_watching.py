@@ -1,0 +1,56 @@
+"""The watch itself: it sees what it is there to see."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+
+from tests.attacks.watching import Seen, watching
+from tests.client import get
+
+
+def closed_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def connect(host, port):
+    # Refused, or not found: what counts is the attempt.
+    with suppress(OSError):
+        socket.create_connection((host, port), timeout=5).close()
+
+
+def test_a_connection_to_elsewhere_is_seen():
+    seen, port = Seen(), closed_port()
+    watching(seen, lambda: connect("127.0.0.1", port))
+    assert any(str(port) in connection for connection in seen.connections)
+
+
+def test_a_look_up_of_a_name_is_seen():
+    seen = Seen()
+    watching(seen, lambda: connect("attacker.invalid", 443))
+    assert any("attacker.invalid" in connection for connection in seen.connections)
+
+
+def test_a_file_and_a_command_are_seen(tmp_path):
+    (tmp_path / "key").touch()
+    seen = Seen()
+    watching(seen, (tmp_path / "key").read_bytes)
+    watching(seen, lambda: subprocess.run([sys.executable, "-V"], check=True, capture_output=True))
+    assert any("/key" in each for each in seen.files_and_commands)
+    assert any("subprocess.Popen" in each for each in seen.files_and_commands)
+
+
+def test_statements_are_seen_from_the_first_to_the_last(alice, server):
+    token = server.sign_in()["access_token"]
+    server.accepts(token)
+    assert [len(request.statements) for request in server.watch.requests[1:]] == [1, 1]
+    server.accepts(token)
+    assert [len(request.statements) for request in server.watch.requests[3:]] == [1, 0]
+
+
+def test_nobody_is_watched_outside(alice, server):
+    assert get("/open/").status_code == 200
+    assert server.watch.requests == []

@@ -1,0 +1,66 @@
+"""Django behind a real socket: requests as bytes, answers as they come over the wire."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from email.message import Message
+from email.parser import BytesParser
+from threading import Thread
+from typing import Any
+
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.servers.basehttp import ThreadedWSGIServer
+from django.test.testcases import QuietWSGIRequestHandler
+
+SECONDS_TO_ANSWER = 20
+Address = Any
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Message
+    body: bytes
+
+    @property
+    def challenge(self) -> str | None:
+        return self.headers["WWW-Authenticate"]
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@contextmanager
+def serving(application: Callable[..., Any] | None = None) -> Iterator[Address]:
+    """Serve Django, or another WSGI application, as ``runserver`` does: a thread for each
+    connection. Gives the address."""
+    with ThreadedWSGIServer(("127.0.0.1", 0), QuietWSGIRequestHandler) as server:
+        server.set_app(application or WSGIHandler())
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server.server_address
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def exchange(address: Address, start: bytes, *lines: bytes, body: bytes = b"") -> Answer:
+    """Send bytes as they are, ``start`` and ``lines`` without their ends, and read the answer to
+    its end."""
+    head = b"\r\n".join([start, b"Host: localhost", b"Connection: close", *lines])
+    received = bytearray()
+    with socket.create_connection(address, timeout=SECONDS_TO_ANSWER) as connection:
+        # The server may answer and close before it has read everything.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(head + b"\r\n\r\n" + body)
+        with suppress(ConnectionResetError):
+            while data := connection.recv(65536):
+                received += data
+    head, _, body = bytes(received).partition(b"\r\n\r\n")
+    line, _, fields = head.partition(b"\r\n")
+    return Answer(int(line.split()[1]), BytesParser().parsebytes(fields), body)
