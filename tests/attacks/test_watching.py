@@ -46,9 +46,13 @@ def test_a_file_and_a_command_are_seen(tmp_path):
 def test_statements_are_seen_from_the_first_to_the_last(alice, server):
     token = server.sign_in()["access_token"]
     server.accepts(token)
-    assert [len(request.statements) for request in server.watch.requests[1:]] == [1, 1]
     server.accepts(token)
-    assert [len(request.statements) for request in server.watch.requests[3:]] == [1, 0]
+    # Opening a connection takes some more, on some databases.
+    asked = [
+        [statement for statement in request.statements if "tokenauth" in statement]
+        for request in server.watch.requests
+    ]
+    assert list(map(len, asked[1:])) == [1, 1, 1, 0]
 
 
 def test_nobody_is_watched_outside(alice, server):

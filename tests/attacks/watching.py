@@ -39,8 +39,6 @@ class Watch:
         _listen()
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
-        # Before the request is watched: that the app itself reaches its database is no news.
-        connection.ensure_connection()
         seen = _at_work.seen = Seen()
         try:
             with connection.execute_wrapper(_noting(seen)):
@@ -82,6 +80,13 @@ def _heard(event: str, arguments: tuple[Any, ...]) -> None:
         return
     if event in _CONNECTING:
         where = [each for each in arguments if not isinstance(each, socket.socket)]
-        seen.connections.append(f"{event} {where}")
+        if not _is_database(where):
+            seen.connections.append(f"{event} {where}")
     elif event in _OTHERS:
         seen.files_and_commands.append(f"{event} {arguments}")
+
+
+def _is_database(where: list[Any]) -> bool:
+    """That the app reaches its own database is no news."""
+    host, port = connection.settings_dict["HOST"], connection.settings_dict["PORT"]
+    return where[:2] == [host, port] or where == [(host, port)]
