@@ -58,7 +58,7 @@ class SessionAdmin(_ModelAdmin):
     fields = (
         "id",
         *("user", "name", "client_id", "user_agent", "ip", "scope", "limited", "amr"),
-        *("generation", "created_at", "rotated_at", "expires_at", "ends_at"),
+        *("generation", "retried", "created_at", "rotated_at", "expires_at", "ends_at"),
         *("revoked_at", "revoked_reason"),
     )
 

@@ -59,6 +59,7 @@ class Settings:
     refresh_token_lifetime: timedelta = _setting(kinds.lifetime, timedelta(days=14))
     session_lifetime: timedelta = _setting(kinds.lifetime, timedelta(days=90))
     refresh_grace: timedelta = _setting(kinds.at_most(60), timedelta(seconds=10))
+    refresh_retry: int = _setting(kinds.zero_or_one, 0)
     leeway: timedelta = _setting(kinds.at_most(120), timedelta(0))
     stateless_refresh: bool = _setting(kinds.flag, False)
     max_sessions_per_user: int | None = _setting(kinds.optional_count, 100)

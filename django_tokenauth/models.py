@@ -38,6 +38,9 @@ class Session(models.Model):
         verbose_name=_("user"),
     )
     generation = models.PositiveBigIntegerField(_("generation"), default=1)
+    # The generation before this one is that of a lost answer, whose predecessor was taken again.
+    # The database knows the default too: older processes add rows while a newer one is rolled out.
+    retried = models.BooleanField(_("refresh retried"), default=False, db_default=False)
     created_at = models.DateTimeField(_("signed in at"))
     rotated_at = models.DateTimeField(_("last refreshed at"))
     expires_at = models.DateTimeField(

@@ -2,8 +2,12 @@
 
 A session has a generation, a refresh token names one. The current generation rotates; the one
 before it, for ``REFRESH_GRACE`` after the rotation, gets the current one again, so that two tabs or
-a retried request end up with the same token; anything older is a stolen token or its owner's copy,
+a repeated request end up with the same token; anything older is a stolen token or its owner's copy,
 nobody can tell which, and ends the session.
+
+With ``REFRESH_RETRY`` the one before it is also taken after the grace, once, for a client that lost
+the answer. It gets the generation after the current one; the current one, which nobody presented,
+is dead from then on: whoever presents it holds a copy.
 """
 
 from __future__ import annotations
@@ -80,17 +84,21 @@ def _refresh_session(settings: Settings, claims: RefreshClaims, asked: _Asked) -
     # rotation. The token goes on from where it is and the row follows.
     if claims.generation >= session.generation:
         return _rotate(settings, session, claims.generation + 1, asked)
-    is_predecessor = claims.generation == session.generation - 1
-    if is_predecessor and asked.now - session.rotated_at <= settings.refresh_grace:
-        return _issue(
-            settings, session, session.generation, session.rotated_at, session.expires_at, asked
-        )
+    # After a retry the generation in between is the one that was lost.
+    if claims.generation == session.generation - (2 if session.retried else 1):
+        if asked.now - session.rotated_at <= settings.refresh_grace:
+            return _issue(
+                settings, session, session.generation, session.rotated_at, session.expires_at, asked
+            )
+        # Twice in a row would let a thief and the owner take turns.
+        if settings.refresh_retry and not session.retried:
+            return _rotate(settings, session, session.generation + 1, asked, retried=True)
     _end_reused(session, asked)
     raise InvalidGrant
 
 
 def _rotate(
-    settings: Settings, session: Session, generation: int, asked: _Asked
+    settings: Settings, session: Session, generation: int, asked: _Asked, *, retried: bool = False
 ) -> TokenPair | None:
     expires_at = min(asked.now + settings.refresh_token_lifetime, session.ends_at)
     # Signed before the rotation: whatever fails here, the client still holds a good token.
@@ -98,9 +106,16 @@ def _rotate(
     # Written anew, so that a session outlives the removal of an old key from SECRET_KEY_FALLBACKS.
     known = auth_hash(session.user)
     if not sessions.rotate(
-        session, generation, expires_at=expires_at, auth_hash=known, now=asked.now
+        session,
+        generation,
+        expires_at=expires_at,
+        auth_hash=known,
+        now=asked.now,
+        retried=retried,
     ):
         return None
+    if retried:
+        logger.info("session %s: the last refresh was taken again after the grace", session.pk)
     signals.announce(signals.refreshed, session, session.user, asked.request)
     return pair
 

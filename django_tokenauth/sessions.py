@@ -63,14 +63,22 @@ def find(session_id: str, *, written: bool = True) -> Session | None:
 
 
 def rotate(
-    session: Session, generation: int, *, expires_at: datetime, auth_hash: str, now: datetime
+    session: Session,
+    generation: int,
+    *,
+    expires_at: datetime,
+    auth_hash: str,
+    now: datetime,
+    retried: bool = False,
 ) -> bool:
     """Make ``generation`` the current one, unless somebody was faster. One statement.
 
-    False if the session was changed or revoked since it was read; then nothing is written.
+    ``retried`` says that the generation before it was given out and never arrived. False if the
+    session was changed or revoked since it was read; then nothing is written.
     """
     changes: dict[str, Any] = {
         "generation": generation,
+        "retried": retried,
         "rotated_at": now,
         "expires_at": expires_at,
         "auth_hash": auth_hash,

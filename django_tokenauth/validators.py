@@ -84,6 +84,12 @@ def count(value: object) -> int:
     return value
 
 
+def zero_or_one(value: object) -> int:
+    if type(value) is not int or value not in (0, 1):
+        raise Wrong("Give 0 or 1.")
+    return value
+
+
 def optional_count(value: object) -> int | None:
     return None if value is None else count(value)
 
