@@ -86,7 +86,8 @@ def _refresh_session(settings: Settings, claims: RefreshClaims, asked: _Asked) -
         return _rotate(settings, session, claims.generation + 1, asked)
     # After a retry the generation in between is the one that was lost.
     if claims.generation == session.generation - (2 if session.retried else 1):
-        if asked.now - session.rotated_at <= settings.refresh_grace:
+        # The other machine's clock wrote the one, ours says the other.
+        if asked.now - session.rotated_at <= settings.refresh_grace + settings.leeway:
             return _issue(
                 settings, session, session.generation, session.rotated_at, session.expires_at, asked
             )

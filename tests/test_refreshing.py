@@ -144,6 +144,14 @@ class TestGrace:
         assert again.refresh_token == current.refresh_token
         assert row(pair).revoked_at is None
 
+    def test_clocks_that_differ_by_the_leeway_cost_nobody_the_session(self, pair, settings):
+        settings.TOKENAUTH = {"LEEWAY": timedelta(seconds=30)}
+        current = refresh(pair.refresh_token, now=after(minutes=1))
+        again = refresh(pair.refresh_token, now=after(minutes=1, seconds=40))
+        assert again.refresh_token == current.refresh_token
+        with pytest.raises(InvalidGrant):
+            refresh(pair.refresh_token, now=after(minutes=1, seconds=40, microseconds=1))
+
     def test_without_one_every_second_use_is_a_reuse(self, pair, settings):
         settings.TOKENAUTH = {"REFRESH_GRACE": timedelta(0)}
         refresh(pair.refresh_token, now=after(minutes=1))
