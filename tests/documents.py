@@ -92,6 +92,17 @@ def exchanges(block: Block) -> Iterator[tuple[str, str]]:
         yield command, output.strip()
 
 
+def named_tests(cell: str) -> set[str]:
+    """The tests that a cell names, as ``file::function``: files are separated by semicolons."""
+    found: set[str] = set()
+    for group in cell.split(";"):
+        file, *functions = re.findall(r"``([^`]+)``", group)
+        if not functions:
+            raise ValueError(f"No test is named in: {group}")
+        found |= {f"{file}::{function}" for function in functions}
+    return found
+
+
 def literal(cell: str) -> str:
     """The text of a cell that is one literal, or empty."""
     return cell.removeprefix("``").removesuffix("``")
