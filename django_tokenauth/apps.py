@@ -10,8 +10,6 @@ from django.core.checks import Tags, register
 from django.db.models.signals import post_save, pre_delete, pre_save
 from django.utils.translation import gettext_lazy as _
 
-from . import checks
-
 
 class TokenAuthConfig(AppConfig):
     name = "django_tokenauth"
@@ -19,12 +17,16 @@ class TokenAuthConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        # By name and not at the top: they need the models, which Django loads after this module.
+        checks, database_checks, key_checks, deploy_checks, receivers = (
+            import_module(f"{self.name}.{room}")
+            for room in ("checks", "database_checks", "key_checks", "deploy_checks", "receivers")
+        )
         register(checks.check_settings, Tags.security)
         register(checks.check_installation)
-        register(checks.check_table, Tags.database)
-        register(checks.check_deployment, Tags.security, deploy=True)
-        # By name and not at the top: it needs the models, which Django loads after this module.
-        receivers = import_module(f"{self.name}.receivers")
+        register(database_checks.check_table, Tags.database)
+        register(key_checks.check_keys, Tags.security, deploy=True)
+        register(deploy_checks.check_deployment, Tags.security, deploy=True)
         user_model = get_user_model()
         for model in apps.get_models():
             # A user may be saved by a proxy of the model too. Without a sender, Django would have

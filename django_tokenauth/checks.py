@@ -1,25 +1,26 @@
-"""What is wrong or insecure in the settings, said before the first request.
+"""What is wrong in the settings, said before the first request.
 
-Errors are ``tokenauth.E0xx``, warnings ``tokenauth.W0xx``; those about a deployment come with
-``manage.py check --deploy``.
+Errors are ``tokenauth.E0xx``, warnings ``tokenauth.W0xx``. What is only insecure where others can
+reach the project is in :mod:`django_tokenauth.deploy_checks`, what takes a look into the database
+in :mod:`django_tokenauth.database_checks`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from typing import Any
 
 from django.apps import AppConfig, apps
-from django.conf import settings as django_settings
+from django.contrib.auth import get_user_model
 from django.core import checks
 from django.core.checks import CheckMessage, Error
 from django.core.exceptions import FieldDoesNotExist
-from django.db import connections, router
-from django.db.models import Model
+from django.db.models import BinaryField, Field, Model
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.settings import api_settings
 
-from .conf import HMAC_ALGORITHMS, Settings, read_project
+from .authentication import JWTAuthentication
+from .conf import Settings, read_project
 from .errors import InvalidKey
 from .key_sets import build_access_keys
 
@@ -61,7 +62,7 @@ def _dubious(settings: Settings) -> Iterator[CheckMessage]:
             hint="Leave it False unless that is what you want; silence this check if it is.",
             id="tokenauth.W007",
         )
-    elif not settings.refresh_grace:
+    elif not settings.refresh_grace + settings.leeway:
         yield checks.Warning(
             "REFRESH_GRACE is zero: two tabs, or a request sent again, sign the user out.",
             hint="Give a few seconds, for example timedelta(seconds=10).",
@@ -81,100 +82,47 @@ def check_installation(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMe
                 id="tokenauth.E005",
             )
         )
-    if settings is not None and not _names_one_user(settings.user_id_field):
+    if settings is not None and not names_one_user(get_user_model(), settings.user_id_field):
         messages.append(
             Error(
                 "USER_ID_FIELD does not name a unique field of the user model.",
-                hint='Give "pk", or a field with unique=True.',
+                hint='Give "pk", or a text, number or UUID with unique=True and without null=True.',
                 id="tokenauth.E009",
+            )
+        )
+    if _answers_403():
+        messages.append(
+            checks.Warning(
+                "The first of DEFAULT_AUTHENTICATION_CLASSES has no challenge: where a token is "
+                "missing or has expired, REST framework answers 403 instead of 401, and clients "
+                "do not refresh.",
+                hint="Put the class of django_tokenauth first.",
+                id="tokenauth.W013",
             )
         )
     return messages
 
 
-def _names_one_user(name: str) -> bool:
+def names_one_user(user_model: type[Model], name: str) -> bool:
+    """Whether the text of the field tells each user from all others, and leads back to them."""
     if name == "pk":
         return True
-    user_model: type[Model] = apps.get_model(django_settings.AUTH_USER_MODEL)
     try:
         field = user_model._meta.get_field(name)
     except FieldDoesNotExist:
         return False
-    return bool(getattr(field, "unique", False))
+    if not isinstance(field, Field) or not field.unique:
+        return False
+    # Nobody is named by: the text "None", which many have; that of another object, which a relation
+    # leads to; or that of bytes, which no field can read.
+    is_object = field.is_relation and name != field.attname
+    return not field.null and not is_object and not isinstance(field, BinaryField)
 
 
-def check_table(
-    app_configs: _Apps = None, *, databases: Sequence[str] | None = None, **kwargs: Any
-) -> list[CheckMessage]:
-    """The table of sessions is there. Asked only where Django checks databases."""
-    settings, _ = read_project()
-    if settings is None or settings.stateless_refresh:
-        return []
-    model = apps.get_model("django_tokenauth", "Session")
-    alias = router.db_for_write(model)
-    if alias not in (databases or ()):
-        return []
-    if model._meta.db_table in connections[alias].introspection.table_names():
-        return []
-    # No error: `migrate` runs this check first, and an error would keep it from making the table.
-    return [
-        checks.Warning(
-            "The table of sessions is missing: nobody can sign in.",
-            hint="manage.py migrate makes it. If that is what runs now, all is well.",
-            id="tokenauth.W020",
-        )
-    ]
-
-
-def check_deployment(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMessage]:
-    """What is fine on a laptop and not on the internet."""
-    settings, _ = read_project()
-    return [] if settings is None else list(_exposed(settings))
-
-
-def _exposed(settings: Settings) -> Iterator[CheckMessage]:
-    if settings.signing_key is None and settings.algorithm in HMAC_ALGORITHMS:
-        secret = settings.secret_keys[0]
-        if secret.startswith(b"django-insecure-") or len(secret) < 50 or len(set(secret)) < 5:
-            yield checks.Warning(
-                "Tokens are signed with a key derived from a weak SECRET_KEY: who guesses it can "
-                "sign in as anybody.",
-                hint="Give SECRET_KEY at least 50 random characters.",
-                id="tokenauth.W001",
-            )
-    elif settings.algorithm not in HMAC_ALGORITHMS and "://" not in settings.issuer:
-        yield checks.Warning(
-            "Access tokens are signed for others to verify, and ISSUER is not a URL.",
-            hint='Give the URL of this server, for example "https://auth.example.com".',
-            id="tokenauth.W008",
-        )
-    if settings.access_token_lifetime > timedelta(hours=1):
-        yield checks.Warning(
-            "ACCESS_TOKEN_LIFETIME is above an hour: a stolen access token is good that long.",
-            hint="Give minutes; refreshing is cheap.",
-            id="tokenauth.W005",
-        )
-    if settings.sign_in_rate_user is None or settings.sign_in_rate_address is None:
-        yield checks.Warning(
-            "Sign-ins are not throttled: passwords can be guessed at full speed.",
-            hint="Set SIGN_IN_RATE_USER and SIGN_IN_RATE_ADDRESS.",
-            id="tokenauth.W006",
-        )
-        return
-    backend = django_settings.CACHES[settings.throttle_cache]["BACKEND"]
-    if backend.endswith((".LocMemCache", ".DummyCache")):
-        yield checks.Warning(
-            "Failed sign-ins are counted in a cache that each process has for itself.",
-            hint="Give THROTTLE_CACHE a shared cache, for example Redis.",
-            id="tokenauth.W006",
-        )
-    if _is_behind_proxy() and api_settings.NUM_PROXIES is None:
-        yield checks.Warning(
-            "Behind a proxy all clients have its address: they share one count of failed sign-ins.",
-            hint='Set REST_FRAMEWORK["NUM_PROXIES"] to the number of proxies.',
-            id="tokenauth.W006",
-        )
-
-
-def _is_behind_proxy() -> bool:
-    return bool(django_settings.SECURE_PROXY_SSL_HEADER or django_settings.USE_X_FORWARDED_HOST)
+def _answers_403() -> bool:
+    """The first class speaks for all of them, and says nothing (RFC 9110 section 15.5.2)."""
+    classes: Any = api_settings.DEFAULT_AUTHENTICATION_CLASSES
+    return (
+        any(issubclass(each, JWTAuthentication) for each in classes)
+        and classes[0].authenticate_header is BaseAuthentication.authenticate_header
+    )

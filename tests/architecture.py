@@ -39,7 +39,7 @@ LAYERS = (
     Layer(("validators", "conf", "signals"), (*DRF, *DATABASE, *CRYPTOGRAPHY, *CLOCK)),
     # Pure: no row, no request, and the clock is an argument.
     Layer(
-        ("weak_keys", "keys", "key_sets", "strict_json", "claims", "jws", "tokens"),
+        ("weak_keys", "weak_secrets", "keys", "key_sets", "strict_json", "claims", "jws", "tokens"),
         (*DRF, *DATABASE, *CLOCK, "django.http"),
     ),
     # The store: rows, and no token.
@@ -54,7 +54,12 @@ LAYERS = (
         CRYPTOGRAPHY,
     ),
     # Wiring: Django and the project reach these; of us only the last one does.
-    Layer(("migrations", "receivers", "checks", "admin", "management", "apps")),
+    Layer(
+        (
+            *("migrations", "receivers", "checks", "database_checks", "key_checks"),
+            *("deploy_checks", "admin", "management", "apps"),
+        ),
+    ),
 )
 ORDER = {room: place for place, room in enumerate(room for layer in LAYERS for room in layer.rooms)}
 REFUSED = {room: layer.refused for layer in LAYERS for room in layer.rooms}

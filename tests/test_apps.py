@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group
 from django.core.checks.registry import registry
 from django.db.models.signals import post_save, pre_delete, pre_save
 
-from django_tokenauth import checks
+from django_tokenauth import checks, database_checks, deploy_checks, key_checks
 from tests.client import get, sign_in
 
 CONFIG = apps.get_app_config("django_tokenauth")
@@ -28,27 +28,32 @@ def test_it_adds_no_field_of_its_own_choice():
 
 
 def ours(registered):
-    return [check for check in registered if check.__module__ == checks.__name__]
+    return {check for check in registered if check.__module__.startswith(f"{CONFIG.name}.")}
 
 
 class TestChecks:
     def test_they_are_registered_once_however_often_django_starts(self):
+        before = len(registry.registered_checks), len(registry.deployment_checks)
         CONFIG.ready()
-        assert {check.__name__ for check in ours(registry.registered_checks)} == {
-            "check_settings",
-            "check_installation",
-            "check_table",
+        assert (len(registry.registered_checks), len(registry.deployment_checks)) == before
+        assert ours(registry.registered_checks) == {
+            checks.check_settings,
+            checks.check_installation,
+            database_checks.check_table,
         }
-        assert len(ours(registry.registered_checks)) == 3
-        assert ours(registry.deployment_checks) == [checks.check_deployment]
+        assert ours(registry.deployment_checks) == {
+            key_checks.check_keys,
+            deploy_checks.check_deployment,
+        }
 
     @pytest.mark.parametrize(
         ("check", "tags"),
         [
             (checks.check_settings, ("security",)),
             (checks.check_installation, ()),
-            (checks.check_table, ("database",)),
-            (checks.check_deployment, ("security",)),
+            (database_checks.check_table, ("database",)),
+            (key_checks.check_keys, ("security",)),
+            (deploy_checks.check_deployment, ("security",)),
         ],
     )
     def test_each_has_its_tag(self, check, tags):

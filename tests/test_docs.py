@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 
 import pytest
@@ -11,13 +10,17 @@ from django.core import signing
 from django.http import HttpRequest
 from rest_framework.test import APIRequestFactory
 
-from django_tokenauth import checks, services
+from django_tokenauth import services
 from django_tokenauth.errors import Code
 from django_tokenauth.models import RevokedReason, Session
 from tests.documents import DOCS, KOREAN, README, literal, section, sections
-from tests.translations import PACKAGE
 
-PAGES = {path.relative_to(DOCS).with_suffix("").as_posix(): path for path in DOCS.rglob("*.rst")}
+# The parts of the page of attacks are no pages of their own.
+PAGES = {
+    path.relative_to(DOCS).with_suffix("").as_posix(): path
+    for path in DOCS.rglob("*.rst")
+    if path.parent.name != "attacks"
+}
 OWN = {name: path for name, path in PAGES.items() if path != KOREAN}
 EXAMPLES = {
     (name, number): block
@@ -66,24 +69,6 @@ class TestPages:
 
 
 class TestTables:
-    def test_the_checks_are_those_of_the_source(self):
-        source = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
-        ids = set(re.findall(r"\b[EW]0\d\d\b", source))
-        assert ids == {row[0] for row in rows_of_checks()}
-
-    def test_the_checks_are_in_order_and_have_a_remedy(self):
-        ids = [row[0] for row in rows_of_checks()]
-        assert ids == sorted(set(ids))
-        assert all(len(row) == 4 and all(row) for row in rows_of_checks())
-
-    def test_the_level_is_that_of_the_id(self):
-        deploy = ids_in(checks.check_deployment, checks._exposed)
-        database = ids_in(checks.check_table)
-        for number, level, *_ in rows_of_checks():
-            kind = {"E": "error", "W": "warning"}[number[0]]
-            when = ", deploy" * (number in deploy) + ", database" * (number in database)
-            assert level == kind + when
-
     def test_the_codes_are_those_of_the_errors(self):
         [[_, *rows]] = section(DOCS / "errors.rst", "Why a token was refused").tables
         assert [literal(row[0]) for row in rows] == list(Code)
@@ -96,19 +81,6 @@ class TestTables:
         text = (DOCS / "api.rst").read_text(encoding="utf-8")
         documented = re.findall(r"autofunction:: django_tokenauth\.services\.(\w+)", text)
         assert sorted(documented) == sorted(services.__all__)
-
-
-def rows_of_checks():
-    [[_, *rows]] = section(DOCS / "checks.rst", "System checks").tables
-    return [[literal(row[0]).removeprefix("tokenauth."), *row[1:]] for row in rows]
-
-
-def ids_in(*functions):
-    return {
-        number
-        for function in functions
-        for number in re.findall(r"tokenauth\.(W0\d\d)", inspect.getsource(function))
-    }
 
 
 class TestExamples:

@@ -1,0 +1,116 @@
+"""Keys that work and should not be deployed, said by ``manage.py check --deploy``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.core import checks
+from django.core.checks import CheckMessage
+from jwt.utils import base64url_decode
+
+from .conf import HMAC_ALGORITHMS, Settings, read_project
+from .errors import InvalidKey
+from .key_sets import KeySet, build_access_keys
+from .validators import KeyMaterial
+from .weak_secrets import is_guessable
+
+_PRINTS_ONE = 'python -c "import secrets; print(secrets.token_urlsafe(64))" prints one.'
+
+
+def check_keys(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Nobody else can make tokens; nothing while the keys cannot be used at all."""
+    settings, _ = read_project()
+    if settings is None:
+        return []
+    try:
+        keys = build_access_keys(settings)
+    except InvalidKey:
+        return []
+    if settings.algorithm in HMAC_ALGORITHMS:
+        return [*_roots(settings, keys), *_secrets(settings)]
+    return [*_roots(settings, keys), *_key_pairs(settings, keys)]
+
+
+def _roots(settings: Settings, keys: KeySet) -> Iterator[CheckMessage]:
+    """Refresh tokens are always signed with a key derived from ``SECRET_KEY``."""
+    if keys.signing is None:
+        return
+    current, *former = map(_is_weak_root, settings.secret_keys)
+    if current:
+        yield checks.Warning(
+            "Tokens are signed with a key derived from a weak SECRET_KEY: who guesses it can "
+            "sign in as anybody.",
+            hint="Give SECRET_KEY at least 50 random characters.",
+            id="tokenauth.W001",
+        )
+    if any(former):
+        yield checks.Warning(
+            "A weak key in SECRET_KEY_FALLBACKS still verifies tokens: who guesses it can sign in "
+            "as anybody.",
+            hint="Remove it. Users whose last refresh was before the new key sign in once more.",
+            id="tokenauth.W001",
+        )
+
+
+def _is_weak_root(root: bytes) -> bool:
+    # At least as strict as Django's own check, which asks for 50 characters of 5 kinds.
+    return len(root) < 50 or is_guessable(root)
+
+
+def _secrets(settings: Settings) -> Iterator[CheckMessage]:
+    for name, materials in (
+        ("SIGNING_KEY", [settings.signing_key] if settings.signing_key else []),
+        ("VERIFYING_KEYS", settings.verifying_keys),
+    ):
+        secrets = [_secret(material) for material in materials]
+        if any(map(is_guessable, secrets)):
+            yield checks.Warning(
+                f"{name} has a secret that is easy to guess, and who guesses it can make tokens.",
+                hint=f"Give random bytes: {_PRINTS_ONE}",
+                id="tokenauth.W001",
+            )
+        elif any(root in each or each in root for root in settings.secret_keys for each in secrets):
+            yield checks.Warning(
+                f"{name} shares a secret with SECRET_KEY: whoever verifies tokens with it can make "
+                "session cookies and refresh tokens too.",
+                hint=f"Leave it out, or give a secret of its own: {_PRINTS_ONE}",
+                id="tokenauth.W001",
+            )
+
+
+def _secret(material: KeyMaterial) -> bytes:
+    """The bytes of a secret that was read without a fault before."""
+    if isinstance(material, Mapping):
+        return base64url_decode(material["k"])
+    data = material.encode() if isinstance(material, str) else material
+    return _secret(json.loads(data)) if data.lstrip()[:1] == b"{" else data
+
+
+def _key_pairs(settings: Settings, keys: KeySet) -> Iterator[CheckMessage]:
+    if "://" not in settings.issuer:
+        yield checks.Warning(
+            "Access tokens are signed for others to verify, and ISSUER is not a URL.",
+            hint='Give the URL of this server, for example "https://auth.example.com".',
+            id="tokenauth.W008",
+        )
+    if any(_exponent(key.public_jwk) < 65537 for key in keys.verifying.values()):
+        yield checks.Warning(
+            "An RSA key has a public exponent below 65537, which forgives no mistake of a library.",
+            hint="Make a new key: openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:3072",
+            id="tokenauth.W021",
+        )
+    if keys.signing is None and any(key.can_sign for key in keys.verifying.values()):
+        yield checks.Warning(
+            "VERIFYING_KEYS has a private key: this service could make tokens, and so could "
+            "whoever breaks into it.",
+            hint="Give it the public half: openssl pkey -in signing.pem -pubout",
+            id="tokenauth.W022",
+        )
+
+
+def _exponent(jwk: Mapping[str, str] | None) -> int:
+    # FIPS 186-4 appendix B.3.1 asks for more than 2 to the 16.
+    return int.from_bytes(base64url_decode(jwk["e"]), "big") if jwk and "e" in jwk else 65537
