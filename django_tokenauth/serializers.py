@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -34,6 +35,14 @@ class TextField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class NameField(TextField):
+    """A user name in the form in which Django stores it, whichever way the keyboard makes an accent
+    (NFKC, as ``django.contrib.auth.forms.UsernameField`` does)."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return unicodedata.normalize("NFKC", super().to_internal_value(data))
+
+
 class ScopeField(TextField):
     """A scope as a set of names. Empty is the same as left out (RFC 6749 section 3.2)."""
 
@@ -58,7 +67,7 @@ class ScopeField(TextField):
 class SignInSerializer(serializers.Serializer[Any]):
     """RFC 6749 section 4.3.2, and the name of the device for the list of sessions."""
 
-    username = TextField(max_length=MAX_USERNAME, trim_whitespace=False)
+    username = NameField(max_length=MAX_USERNAME, trim_whitespace=False)
     password = TextField(max_length=MAX_PASSWORD, trim_whitespace=False, write_only=True)
     scope = ScopeField()
     client_id = TextField(required=False, allow_blank=True, default="", max_length=255)

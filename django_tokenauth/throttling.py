@@ -65,6 +65,7 @@ class SignInThrottle:
         self._cache = caches[settings.throttle_cache]
         self._now = time.time() if now is None else now
         network = _network(address)
+        # The address first: once it has used up its places, new names fill the cache no further.
         self._counters = list(
             self._counters_of(
                 (settings.sign_in_rate_address, ("address", network)),
@@ -85,8 +86,12 @@ class SignInThrottle:
     def take(self) -> None:
         """Take a place for one attempt. Raises :class:`TooManyRequests`."""
         for rate, key in self._counters:
+            count = self._ask(partial(self._count, key, rate))
+            if count is None:
+                # To ask once more would be to wait once more.
+                return
             self._taken.append(key)
-            if self._count(key, rate) > rate.limit:
+            if count > rate.limit:
                 # No password is checked, so this attempt is no failure either.
                 self.give_back()
                 logger.warning("sign-in throttled")
@@ -95,20 +100,17 @@ class SignInThrottle:
     def give_back(self) -> None:
         """The attempt was no failure: it does not count."""
         while self._taken:
-            key = self._taken.pop()
-            self._ask(partial(self._cache.decr, key))
+            if self._ask(partial(self._cache.decr, self._taken.pop())) is None:
+                self._taken.clear()
 
     def _count(self, key: str, rate: Rate) -> int:
-        def count() -> int:
-            self._cache.add(key, 0, timeout=rate.seconds)
-            taken = self._cache.incr(key)
-            # Some caches count by writing anew, for as long as they keep things by default.
-            self._cache.touch(key, timeout=rate.seconds)
-            return taken
+        self._cache.add(key, 0, timeout=rate.seconds)
+        count: int = self._cache.incr(key)
+        # Some caches count by writing anew, for as long as they keep things by default.
+        self._cache.touch(key, timeout=rate.seconds)
+        return count
 
-        return self._ask(count)
-
-    def _ask(self, question: Callable[[], int]) -> int:
+    def _ask(self, question: Callable[[], int]) -> int | None:
         try:
             return question()
         except Exception as fault:  # noqa: BLE001
@@ -116,14 +118,23 @@ class SignInThrottle:
             # cache that is down must not be a way to keep everybody out.
             kind = type(fault).__name__
             logger.error("the cache did not answer (%s): sign-ins are not throttled", kind)
-            return 0
+            return None
+
+
+_ONE_LETTER = str.maketrans("jyv", "iiu")
 
 
 def _folded(username: str) -> str:
-    """``username`` without what a database may overlook: case, accents, blanks at the end."""
+    """``username`` without what a database may overlook: case, accents, control and format
+    characters, the script of a digit, blanks at the end. And what collations for Latin (i and j, u
+    and v) or Lithuanian (i and y) take for one letter."""
     letters = unicodedata.normalize("NFKD", username.casefold())
-    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
-    return unicodedata.normalize("NFKC", plain).casefold().strip()
+    plain = "".join(
+        str(unicodedata.decimal(letter, letter))
+        for letter in letters
+        if not unicodedata.combining(letter) and not unicodedata.category(letter).startswith("C")
+    )
+    return unicodedata.normalize("NFKC", plain).casefold().translate(_ONE_LETTER).strip()
 
 
 def _network(address: str) -> str:

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import DataError, router
 from django.utils.crypto import constant_time_compare
 
+from . import sessions
 from .errors import Code
 
 if TYPE_CHECKING:
@@ -36,6 +37,25 @@ def with_subject(subject: str, id_field: str) -> AbstractBaseUser | None:
         return None
     # What the database takes for equal ("01", " 1", another case) need not be the same text.
     return user if user is not None and subject_of(user, id_field) == subject else None
+
+
+def stored_name(username: str) -> str:
+    """The name of the user whom the database finds by ``username``, or ``username`` itself.
+
+    Collations overlook more than anybody could list: joiners, the script of a digit, strokes. Of
+    printable ASCII they overlook little, and the throttle knows it: there ``username`` comes back
+    without a statement. Anything else costs one. Raises :class:`ServiceUnavailable`.
+    """
+    if username.isascii() and username.isprintable():
+        return username
+    model = get_user_model()
+    field: str = model.USERNAME_FIELD
+    try:
+        with sessions.answering():
+            rows = model._default_manager.filter(**{field: username})
+            return str(rows.values_list(field, flat=True).first() or username)
+    except (ValueError, ValidationError):
+        return username
 
 
 def auth_hash(user: Any) -> str:

@@ -54,6 +54,7 @@ from .serializers import (
     TokenSerializer,
 )
 from .throttling import SignInThrottle, client_address, valid_ip
+from .users import stored_name
 
 logger = logging.getLogger("django_tokenauth")
 
@@ -107,8 +108,9 @@ class TokenEndpoint(NotCached):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        # Said here, because REST framework takes any form that a middleware has read already.
-        content_type = request.content_type
+        # Said here, because REST framework takes any form that a middleware has read already. Not
+        # of other methods, for which some servers make up a type.
+        content_type = request.content_type if request.method == "POST" else ""
         negotiator = self.get_content_negotiator()
         if content_type and not negotiator.select_parser(request, self.get_parsers()):
             raise UnsupportedMediaType(content_type)
@@ -190,7 +192,7 @@ def sign_in(request: Request) -> Response:
     username, password = asked.pop("username"), asked.pop("password")
     django_request = request._request
     address = client_address(django_request)
-    throttle = SignInThrottle(load(), address=address, username=username)
+    throttle = SignInThrottle(load(), address=address, username=stored_name(username))
     throttle.take()
     try:
         user = services.check_password(django_request, username, password)

@@ -87,6 +87,9 @@ class TestExamples:
     def test_no_example_is_left_out_here(self):
         assert set(EXAMPLES) == {
             ("admin-and-prune", 1),
+            # Run by test_axes.
+            ("axes", 1),
+            ("axes", 2),
             ("hooks", 1),
             ("hooks", 2),
             ("how-it-works", 1),

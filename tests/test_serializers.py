@@ -43,6 +43,13 @@ class TestSignIn:
         assert serializer.validated_data["username"] == " alice "
         assert serializer.validated_data["password"] == " \tx\n "
 
+    def test_a_name_has_the_form_that_django_stores_and_a_password_its_own(self):
+        typed = "ame\N{COMBINING ACUTE ACCENT}lie"
+        serializer = SignInSerializer(data={"username": typed, "password": typed})
+        assert serializer.is_valid()
+        assert serializer.validated_data["username"] == "am\N{LATIN SMALL LETTER E WITH ACUTE}lie"
+        assert serializer.validated_data["password"] == typed
+
     def test_blanks_around_the_name_of_a_device_are_dropped(self):
         serializer = SignInSerializer(data={**ALICE, "name": "  Ann's phone "})
         assert serializer.is_valid()

@@ -78,6 +78,7 @@ class TestAnswer:
         assert statuses(theirs, theirs, theirs) == [400, 400, 429]
         assert post("token/", theirs).headers["Retry-After"] == "60"
 
+    @pytest.mark.attack(151)
     def test_another_address_is_not_locked_out(self, alice, limits):
         statuses(*[WRONG] * 4)
         elsewhere = Client(REMOTE_ADDR="198.51.100.9")
@@ -85,6 +86,7 @@ class TestAnswer:
         answer = elsewhere.post("/auth/token/", WRONG, content_type="application/json")
         assert outcome(answer) == (400, INVALID_GRANT)
 
+    @pytest.mark.attack(148, 149)
     @pytest.mark.parametrize("names", [("Alice", "aLICE", "ALICE", "\uff41lice")])
     def test_another_spelling_of_the_name_is_no_way_around(self, alice, limits, names):
         assert statuses(*[{**WRONG, "username": name} for name in names]) == [400, 400, 400, 429]
@@ -98,6 +100,7 @@ class TestAnswer:
         body = {**WRONG, "grant_type": "password"}
         assert statuses(body, WRONG, body, WRONG) == [400, 400, 400, 429]
 
+    @pytest.mark.attack(151)
     def test_a_refresh_and_its_companions_are_not_throttled(self, alice, limits):
         tokens = sign_in()
         statuses(*[WRONG] * 4)
@@ -117,18 +120,21 @@ class TestAnswer:
 
 @pytest.mark.django_db
 class TestForwarded:
+    @pytest.mark.attack(149)
     def test_a_forged_header_is_no_way_around(self, alice, limits):
         codes = []
         for number in range(4):
             codes += statuses(WRONG, **{"X-Forwarded-For": f"198.51.100.{number}"})
         assert codes == [400, 400, 400, 429]
 
+    @pytest.mark.attack(149)
     def test_behind_a_proxy_each_client_has_a_count(self, alice, limits, settings):
         settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": 1}
         here, there = {"X-Forwarded-For": "x, 198.51.100.1"}, {"X-Forwarded-For": "198.51.100.2"}
         assert statuses(*[WRONG] * 4, **here) == [400, 400, 400, 429]
         assert statuses(ALICE, **there) == [200]
 
+    @pytest.mark.attack(149)
     def test_behind_a_proxy_a_forged_header_is_no_way_around(self, alice, limits, settings):
         settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": 1}
         codes = []
@@ -138,11 +144,12 @@ class TestForwarded:
         assert codes == [400, 400, 400, 429]
 
 
+@pytest.mark.attack(150)
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "cache",
     [
-        {"BACKEND": "tests.test_throttling.DownCache"},
+        {"BACKEND": "tests.test_throttling_cache.DownCache"},
         pytest.param(
             {
                 "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -161,6 +168,7 @@ def test_with_a_cache_that_is_down_people_sign_in(alice, settings, caplog, cache
     assert "password of the cache" not in caplog.text
 
 
+@pytest.mark.attack(149)
 @pytest.mark.parametrize("cache", ["default", REDIS])
 @pytest.mark.django_db(transaction=True)
 def test_a_crowd_of_guesses_gets_no_further_than_one_after_the_other(
