@@ -14,6 +14,7 @@ from typing import Any
 
 from django.contrib.auth import authenticate
 from django.contrib.auth.signals import user_logged_in
+from django.core.exceptions import ValidationError
 from django.db import Error as DatabaseFault
 from django.db import connections, router
 from django.http import HttpRequest
@@ -36,7 +37,7 @@ from .signing_out import (
     sign_out_everywhere,
 )
 from .tokens import access_tokens
-from .users import auth_hash, fault_of, rehashing, with_subject
+from .users import auth_hash, can_be_named, fault_of, rehashing, with_subject
 
 logger = logging.getLogger("django_tokenauth")
 
@@ -68,7 +69,13 @@ def check_password(request: HttpRequest | None, username: str, password: str) ->
     user; :class:`ServiceUnavailable`.
     """
     with sessions.answering(), rehashing():
-        user = authenticate(request, username=username, password=password)
+        try:
+            user = authenticate(request, username=username, password=password)
+        except (ValueError, ValidationError):
+            # Django's own backend asks the database for a name whatever it is.
+            if can_be_named(username):
+                raise
+            user = None
     if user is None or not user.is_active:
         logger.info("sign-in refused")
         raise InvalidGrant

@@ -58,6 +58,17 @@ def stored_name(username: str) -> str:
         return username
 
 
+def can_be_named(username: str) -> bool:
+    """Whether the field of names can have ``username``: where they are numbers, few texts."""
+    model = get_user_model()
+    field: Any = model._meta.get_field(model.USERNAME_FIELD)
+    try:
+        field.to_python(username)
+    except ValidationError:
+        return False
+    return True
+
+
 def auth_hash(user: Any) -> str:
     """Django's session auth hash: it changes with the password. Empty for users without one."""
     return user.get_session_auth_hash() if hasattr(user, "get_session_auth_hash") else ""

@@ -186,6 +186,13 @@ class ByEmail(BaseBackend):
         return user if user is not None and user.check_password(password) else None
 
 
+class Broken:
+    """A backend with a fault of its own."""
+
+    def authenticate(self, request, username=None, password=None):
+        raise ValueError("broken")
+
+
 @pytest.mark.attack(148)
 class TestAStrangeName:
     @pytest.mark.parametrize(
@@ -277,6 +284,21 @@ class TestAStrangeName:
         for username, status in ((f"{ZOE}@example.com", 200), (f"{JOERG}@example.com", 400)):
             answer = post("token/", {"username": username, "password": RIGHT})
             assert answer.status_code == status
+
+    @pytest.mark.parametrize("username", ["alice", ZOE, "\N{DIGIT ONE}e9", "9" * 200, "-1"])
+    def test_is_nobodys_where_the_names_are_numbers_and_it_is_none(
+        self, people, monkeypatch, username
+    ):
+        monkeypatch.setattr(get_user_model(), "USERNAME_FIELD", "id")
+        answer = post("token/", {"username": username, "password": RIGHT})
+        assert outcome(answer) == (400, INVALID_GRANT)
+        alice = get_user_model().objects.get(username="alice")
+        answer = post("token/", {"username": str(alice.pk), "password": RIGHT})
+        assert answer.status_code == 200
+
+    def test_is_no_excuse_for_a_fault_of_a_backend(self, people, settings):
+        settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Broken"]
+        assert post("token/", {"username": "alice", "password": RIGHT}).status_code == 500
 
 
 @pytest.mark.attack(148)
