@@ -13,8 +13,8 @@ is dead from then on: whoever presents it holds a copy.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NoReturn
 
@@ -43,6 +43,8 @@ class _Asked:
     client_id: str
     request: HttpRequest | None
     now: datetime
+    #: What the time is later on: a database may keep a request waiting.
+    clock: Callable[[], datetime]
 
 
 @sensitive_variables()
@@ -62,7 +64,8 @@ def refresh(
     :class:`ServiceUnavailable`.
     """
     settings = load()
-    asked = _Asked(scope=scope, client_id=client_id, request=request, now=now or timezone.now())
+    clock = timezone.now if now is None else lambda: now
+    asked = _Asked(scope=scope, client_id=client_id, request=request, now=clock(), clock=clock)
     try:
         claims = refresh_tokens(settings).decode(refresh_token, now=asked.now.timestamp())
     except InvalidToken as error:
@@ -70,16 +73,22 @@ def refresh(
     with sessions.answering():
         if settings.stateless_refresh:
             return _refresh_stateless(settings, claims, asked)
+        found = None
         for _ in range(_ATTEMPTS):
-            pair = _refresh_session(settings, claims, asked)
+            session = _session_of(settings, claims, asked)
+            # Whoever was overtaken while it waited is not late, however long that was.
+            overtaken = found not in (None, session.generation)
+            found = session.generation
+            pair = _refresh_session(settings, session, claims, asked, overtaken=overtaken)
             if pair is not None:
                 return pair
     raise ServiceUnavailable
 
 
-def _refresh_session(settings: Settings, claims: RefreshClaims, asked: _Asked) -> TokenPair | None:
+def _refresh_session(
+    settings: Settings, session: Session, claims: RefreshClaims, asked: _Asked, *, overtaken: bool
+) -> TokenPair | None:
     """One attempt; ``None`` if somebody else rotated or revoked the session meanwhile."""
-    session = _session_of(settings, claims, asked)
     # A row can be behind a token that we signed: a database that failed over may have lost the last
     # rotation. The token goes on from where it is and the row follows.
     if claims.generation >= session.generation:
@@ -87,7 +96,8 @@ def _refresh_session(settings: Settings, claims: RefreshClaims, asked: _Asked) -
     # After a retry the generation in between is the one that was lost.
     if claims.generation == session.generation - (2 if session.retried else 1):
         # The other machine's clock wrote the one, ours says the other.
-        if asked.now - session.rotated_at <= settings.refresh_grace + settings.leeway:
+        age = asked.now - session.rotated_at
+        if overtaken or age <= settings.refresh_grace + settings.leeway:
             return _issue(
                 settings, session, session.generation, session.rotated_at, session.expires_at, asked
             )
@@ -101,6 +111,8 @@ def _refresh_session(settings: Settings, claims: RefreshClaims, asked: _Asked) -
 def _rotate(
     settings: Settings, session: Session, generation: int, asked: _Asked, *, retried: bool = False
 ) -> TokenPair | None:
+    # The grace begins now, also for a request that the database kept waiting for the session.
+    asked = replace(asked, now=asked.clock())
     expires_at = min(asked.now + settings.refresh_token_lifetime, session.ends_at)
     # Signed before the rotation: whatever fails here, the client still holds a good token.
     pair = _issue(settings, session, generation, asked.now, expires_at, asked)

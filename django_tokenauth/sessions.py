@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -20,6 +20,8 @@ from django.contrib.auth import get_user_model
 from django.db import Error as DatabaseFault
 from django.db import connections, router
 from django.db.models import F, QuerySet
+from django.db.models.functions import Coalesce
+from django.db.transaction import atomic
 from django.utils import timezone
 
 from .conf import Settings
@@ -84,11 +86,8 @@ def rotate(
         "auth_hash": auth_hash,
     }
     # The hash too: written over one that a rehash put there meanwhile, it would end the session.
-    unchanged = _written().filter(
-        pk=session.pk,
-        generation=session.generation,
-        auth_hash=session.auth_hash,
-        revoked_at__isnull=True,
+    unchanged = _unrevoked(_written()).filter(
+        pk=session.pk, generation=session.generation, auth_hash=session.auth_hash
     )
     if not unchanged.update(**changes):
         return False
@@ -123,9 +122,16 @@ def revoke_of_user(
 
 def _revoke(rows: QuerySet[Session], reason: RevokedReason, now: datetime) -> int:
     # The end of use moves to now, so that one index tells which rows have ended.
-    return rows.filter(revoked_at__isnull=True).update(
-        revoked_at=now, revoked_reason=reason, expires_at=now
-    )
+    return _unrevoked(rows).update(revoked_at=now, revoked_reason=reason, expires_at=now)
+
+
+def _unrevoked(rows: QuerySet[Session]) -> QuerySet[Session]:
+    """For a change of rows; written so that no index can answer it.
+
+    MySQL and MariaDB would find the row of a primary key by the index of ``revoked_at``, and lock
+    that one first: the deadlock of a refresh with the end of its session.
+    """
+    return rows.alias(end=Coalesce("revoked_at", "ends_at")).filter(end=F("ends_at"))
 
 
 def rehash(user_id: Any, old: Collection[str], new: str) -> int:
@@ -221,7 +227,9 @@ class RevokedSessions:
         since = _from_timestamp(now) - self._window
         try:
             rows = Session.objects.filter(revoked_at__gte=since)
-            self._ids = frozenset(map(str, rows.values_list("pk", flat=True)))
+            # A transaction that the request is in goes on without the answer.
+            with atomic(rows.db) if connections[rows.db].in_atomic_block else nullcontext():
+                self._ids = frozenset(map(str, rows.values_list("pk", flat=True)))
         except DatabaseFault as fault:
             logger.error(
                 "revoked sessions could not be read (%s); the last list stays in force",

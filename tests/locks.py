@@ -56,7 +56,7 @@ def busy(row: Model) -> Iterator[None]:
     try:
         holder.set_autocommit(False)
         pk = row._meta.pk
-        table, key = map(connection.ops.quote_name, (row._meta.db_table, pk.column))
+        table, key = map(connection.ops.quote_name, (row._meta.db_table, str(pk.column)))
         with holder.cursor() as cursor, connection.cursor() as ours:
             cursor.execute(
                 f"SELECT 1 FROM {table} WHERE {key} = %s FOR UPDATE",  # noqa: S608

@@ -33,6 +33,7 @@ def asked(authentication, token):
 
 
 class TestBearerToken:
+    @pytest.mark.attack(106)
     @pytest.mark.parametrize(
         ("header", "token"),
         [
@@ -103,6 +104,7 @@ class TestChallenge:
 
 @pytest.mark.django_db
 class TestWithoutCredentials:
+    @pytest.mark.attack(112)
     @BOTH
     def test_the_challenge_is_bare(self, path, django_assert_num_queries):
         with django_assert_num_queries(0):
@@ -117,18 +119,21 @@ class TestWithoutCredentials:
         assert outcome(answer) == (401, ABSENT)
         assert answer.headers["WWW-Authenticate"] == BARE
 
+    @pytest.mark.attack(104)
     def test_a_token_in_the_query_does_not_count(self, alice):
         token = sign_in()["access_token"]
         answer = get(f"/who/?access_token={token}")
         assert outcome(answer) == (401, ABSENT)
         assert answer.headers["WWW-Authenticate"] == BARE
 
+    @pytest.mark.attack(104)
     def test_a_token_in_a_form_does_not_count(self, alice, client):
         token = sign_in()["access_token"]
         answer = client.post("/notes/", {"access_token": token})
         assert answer.status_code == 401
         assert answer.headers["WWW-Authenticate"] == BARE
 
+    @pytest.mark.attack(104)
     def test_a_token_in_a_cookie_does_not_count(self, alice, client):
         client.cookies["access_token"] = sign_in()["access_token"]
         assert client.get("/who/").status_code == 401
@@ -148,6 +153,8 @@ class TestGoodToken:
         assert type(claims) is Claims
         assert claims.subject == str(alice.pk)
 
+    # In a transaction it would take a savepoint too.
+    @pytest.mark.django_db(transaction=True)
     def test_the_stateless_class_asks_for_revocations_once(self, alice, django_assert_num_queries):
         token = sign_in()["access_token"]
         with django_assert_num_queries(1):
@@ -203,6 +210,7 @@ class TestBesideAnotherClass:
         request = APIRequestFactory().get("/", headers={"Authorization": header})
         return Either.as_view()(request)
 
+    @pytest.mark.attack(108)
     def test_the_other_class_answers_for_its_scheme(self, alice):
         # alice:correct horse
         answer = self.ask("Basic YWxpY2U6Y29ycmVjdCBob3JzZQ==")

@@ -138,6 +138,7 @@ class TestGrace:
         refresh(current.refresh_token, now=after(minutes=1, seconds=10))
         assert row(pair).generation == 3
 
+    @pytest.mark.attack(84)
     def test_a_clock_that_was_set_back_costs_nobody_the_session(self, pair):
         current = refresh(pair.refresh_token, now=after(hours=1))
         again = refresh(pair.refresh_token, now=after(minutes=1))
@@ -158,6 +159,7 @@ class TestGrace:
         with pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, now=after(minutes=1, microseconds=1))
 
+    @pytest.mark.attack(133)
     def test_two_rotations_in_one_instant_leave_only_the_second_predecessor(self, pair):
         first, second, third = rotated(pair, 2, every=timedelta(0))
         assert refresh(second, now=NOW).refresh_token == third
@@ -167,6 +169,7 @@ class TestGrace:
 
 
 class TestReuse:
+    @pytest.mark.attack(130, 132)
     @pytest.mark.parametrize("age", range(2, 21))
     @pytest.mark.parametrize("late", [timedelta(seconds=1), timedelta(hours=1)], ids=str)
     def test_a_token_before_the_predecessor_ends_the_session(self, pair, age, late):
@@ -178,6 +181,7 @@ class TestReuse:
         assert session.revoked_reason == RevokedReason.REUSED
         assert session.generation == 21
 
+    @pytest.mark.attack(138)
     def test_the_newest_token_is_dead_after_it(self, pair):
         tokens = rotated(pair, 2, every=timedelta(minutes=1))
         with pytest.raises(InvalidGrant):
@@ -186,6 +190,7 @@ class TestReuse:
             with pytest.raises(InvalidGrant):
                 refresh(token, now=after(minutes=3, seconds=1))
 
+    @pytest.mark.attack(138)
     def test_the_access_tokens_are_dead_after_it(self, pair):
         current = refresh(pair.refresh_token, now=after(minutes=1))
         claims = services.authenticate_access_token(
@@ -205,6 +210,7 @@ class TestReuse:
         for other in others:
             assert refresh(other.refresh_token, now=after(hours=1)).session.generation == 2
 
+    @pytest.mark.attack(130)
     def test_it_is_told_and_logged_once(self, alice, pair, caplog):
         rotated(pair, 1, every=timedelta(minutes=1))
         request = object()

@@ -48,6 +48,7 @@ class TestLostRotations:
         new = refresh(tokens[-1], now=now)
         assert read(new.refresh_token, now).generation == row(pair).generation == 5
 
+    @pytest.mark.attack(134)
     def test_its_predecessor_is_old_afterwards(self, pair):
         tokens = rotated(pair, 3)
         Session.objects.update(generation=3)
@@ -83,6 +84,7 @@ class TestMeanwhile:
 
         settings.TOKENAUTH = {"EXTRA_CLAIMS": extra_claims}
 
+    @pytest.mark.attack(131)
     def test_somebody_faster_leaves_the_other_with_the_same_token(self, pair, settings):
         faster = []
         self.meanwhile(
@@ -98,6 +100,7 @@ class TestMeanwhile:
             refresh(pair.refresh_token, now=after(minutes=1, seconds=1))
         assert len(calls) == 1
 
+    @pytest.mark.attack(136)
     def test_a_sign_out_wins(self, pair, settings):
         self.meanwhile(
             settings, lambda: services.revoke_token(pair.refresh_token, now=after(minutes=1))
@@ -107,6 +110,7 @@ class TestMeanwhile:
         assert row(pair).revoked_reason == RevokedReason.SIGNED_OUT
         assert row(pair).generation == 1
 
+    @pytest.mark.attack(137)
     def test_a_new_password_wins(self, alice, pair, settings, time_machine):
         time_machine.move_to(after(minutes=1), tick=False)
 
@@ -119,6 +123,7 @@ class TestMeanwhile:
             refresh(pair.refresh_token)
         assert row(pair).revoked_reason == RevokedReason.USER_CHANGED
 
+    @pytest.mark.attack(95)
     def test_a_rehash_of_the_password_keeps_the_session(self, alice, pair, settings, time_machine):
         time_machine.move_to(after(minutes=1), tick=False)
 

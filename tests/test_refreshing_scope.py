@@ -58,6 +58,7 @@ class TestScope:
         assert again.refresh_token == current.refresh_token
         assert again.scope == {READ}
 
+    @pytest.mark.attack(115)
     @pytest.mark.parametrize("scope", [[READ, ADMIN], [ADMIN], ["unknown"], ["notes"]], ids=str)
     def test_more_is_refused_and_nothing_is_written(self, pair, scope):
         with CaptureQueriesContext(connection) as statements, pytest.raises(InvalidScope):

@@ -103,6 +103,7 @@ class TestRefresh:
         with pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, now=after(days=14))
 
+    @pytest.mark.attack(140)
     def test_no_refresh_leads_beyond_the_absolute_end(self, pair):
         for day in (*range(10, 90, 10), 90 - 1 / 86400):
             now = after(days=day)
@@ -114,12 +115,14 @@ class TestRefresh:
         with pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, now=after(days=90))
 
-    def test_an_absolute_end_that_was_shortened_since_counts(self, pair, settings):
+    def test_an_absolute_end_that_was_shortened_since_counts(self, pair, settings, caplog):
+        caplog.set_level("INFO", logger="django_tokenauth")
         settings.TOKENAUTH = {**STATELESS, "SESSION_LIFETIME": timedelta(days=2)}
         new = refresh(pair.refresh_token, now=after(days=1))
         assert read(new, after(days=1)).expires_at == after(days=2).timestamp()
         with pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, now=after(days=2))
+        assert caplog.records[-1].message == "refresh refused: expired"
 
     def test_less_is_given_to_who_asks_for_less_and_only_this_once(self, pair):
         narrow = refresh(pair.refresh_token, scope=[READ], now=after(days=1))
@@ -143,8 +146,10 @@ class TestRefresh:
             refresh(pair.refresh_token, client_id="a browser", now=after(days=1))
         assert refresh(pair.refresh_token, client_id="a phone", now=after(days=1))
 
+    @pytest.mark.attack(94)
     @pytest.mark.parametrize("way", ["deactivated", "deleted"])
-    def test_a_user_who_is_gone_is_refused(self, alice, pair, way):
+    def test_a_user_who_is_gone_is_refused(self, alice, pair, way, caplog):
+        caplog.set_level("INFO", logger="django_tokenauth")
         if way == "deleted":
             alice.delete()
         else:
@@ -152,6 +157,7 @@ class TestRefresh:
             alice.save()
         with pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, now=after(days=1))
+        assert caplog.records[-1].message == "refresh refused: user"
 
 
 @pytest.mark.django_db

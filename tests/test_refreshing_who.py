@@ -54,6 +54,7 @@ class TestTheToken:
         with django_assert_num_queries(0):
             assert refused(token, now=NOW) == "malformed"
 
+    @pytest.mark.attack(99)
     def test_an_access_token_is_refused(self, pair, refused):
         assert refused(pair.access_token, now=NOW) == "typ"
 
@@ -71,16 +72,19 @@ class TestTheSession:
         services.revoke_token(pair.refresh_token, now=after(minutes=1))
         assert refused(pair.refresh_token, now=after(minutes=1)) == "revoked"
 
+    @pytest.mark.attack(140)
     def test_it_ends_when_it_is_not_used_for_a_fortnight(self, pair, refused):
         last = after(days=14) - timedelta(seconds=1)
         assert refused(pair.refresh_token, now=after(days=14)) == "expired"
         assert refresh(pair.refresh_token, now=last).session.generation == 2
 
+    @pytest.mark.attack(140)
     def test_the_row_counts_where_it_ends_before_its_token(self, pair, refused):
         Session.objects.update(expires_at=after(days=1, milliseconds=900))
         assert refused(pair.refresh_token, now=after(days=1, milliseconds=100)) == "expired"
         assert refresh(pair.refresh_token, now=after(days=1, microseconds=-1)).session
 
+    @pytest.mark.attack(140)
     def test_no_rotation_leads_beyond_its_absolute_end(self, pair, refused):
         current = pair
         for day in range(10, 90, 10):
@@ -163,6 +167,7 @@ class TestTheUser:
         alice.save()
         assert refused(pair.refresh_token) == "revoked"
 
+    @pytest.mark.attack(94)
     def test_one_who_is_deactivated_without_a_signal_is_refused_too(self, alice, pair, refused):
         type(alice).objects.update(is_active=False)
         assert refused(pair.refresh_token) == "user"
@@ -180,6 +185,7 @@ class TestTheUser:
         alice.save()
         assert refused(pair.refresh_token) == "revoked"
 
+    @pytest.mark.attack(95)
     def test_one_with_a_new_password_without_a_signal_is_refused_too(self, alice, pair, refused):
         type(alice).objects.update(password=make_password("another"))
         assert refused(pair.refresh_token) == "revoked"
@@ -189,10 +195,12 @@ class TestTheUser:
         alice.save()
         assert refused(pair.refresh_token) == "revoked"
 
+    @pytest.mark.attack(93)
     def test_one_who_is_not_the_subject_is_refused(self, bob, pair, refused):
         token = forged(pair.refresh_token, subject=str(bob.pk))
         assert refused(token) == "user"
 
+    @pytest.mark.attack(90)
     def test_a_subject_that_means_the_same_number_is_refused(self, alice, pair, refused):
         assert refused(forged(pair.refresh_token, subject=f"0{alice.pk}")) == "user"
 
@@ -209,10 +217,12 @@ class TestSecretKeys:
     OLD = "the secret key of the tests, longer than 32 bytes"
     NEW = "a new secret key, which is longer than 32 bytes too"
 
+    @pytest.mark.attack(171)
     def test_sessions_of_the_old_key_go_on(self, pair, settings):
         settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = self.NEW, [self.OLD]
         assert refresh(pair.refresh_token, now=after(days=1)).session.generation == 2
 
+    @pytest.mark.attack(171)
     def test_a_session_that_was_refreshed_meanwhile_outlives_the_removal(self, pair, settings):
         settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = self.NEW, [self.OLD]
         current = refresh(pair.refresh_token, now=after(days=1))
@@ -223,6 +233,7 @@ class TestSecretKeys:
         settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = self.NEW, []
         assert refused(pair.refresh_token, now=after(days=1)) == "key"
 
+    @pytest.mark.attack(171)
     def test_the_grace_reaches_over_the_change(self, pair, settings):
         refresh(pair.refresh_token, now=after(days=1))
         settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = self.NEW, [self.OLD]

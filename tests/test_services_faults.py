@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connection, transaction
 from django.db.models.signals import post_save
 
 from django_tokenauth import services
@@ -73,6 +74,88 @@ class TestRefresh:
         assert services.refresh(pair.refresh_token, now=after(minutes=1))
 
 
+@contextmanager
+def before(verb, act):
+    """``act`` happens once, when the next statement with this verb is about to be executed."""
+    acts = [act]
+
+    def wait(execute, sql, params, many, context):
+        if sql.startswith(verb) and acts:
+            acts.pop()()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(wait):
+        yield
+
+
+class TestRefreshThatWaits:
+    """A database that stands still for longer than the grace, and then goes on. The client has
+    asked again meanwhile, and both requests are under way."""
+
+    def test_the_grace_begins_with_the_rotation_and_not_with_the_request(self, pair, time_machine):
+        time_machine.move_to(after(minutes=1), tick=False)
+        with before("SELECT", lambda: time_machine.move_to(after(minutes=2), tick=False)):
+            current = services.refresh(pair.refresh_token)
+        time_machine.move_to(after(minutes=2, seconds=10), tick=False)
+        again = services.refresh(pair.refresh_token)
+        assert again.refresh_token == current.refresh_token
+        assert Session.objects.get().revoked_at is None
+
+    def test_an_access_token_lives_as_long_as_its_answer_says(self, pair, time_machine):
+        time_machine.move_to(after(minutes=1), tick=False)
+        with before("SELECT", lambda: time_machine.move_to(after(minutes=2), tick=False)):
+            late = services.refresh(pair.refresh_token)
+        now = after(minutes=2).timestamp()
+        claims = services.authenticate_access_token(late.access_token, now=now)
+        assert claims.expires_at == now + late.expires_in
+
+    def test_whoever_was_overtaken_while_it_waited_is_not_late(self, pair):
+        first = []
+
+        def overtake():
+            first.append(services.refresh(pair.refresh_token, now=after(minutes=1)))
+
+        with before("UPDATE", overtake):
+            second = services.refresh(pair.refresh_token, now=after(minutes=2))
+        assert second.refresh_token == first[0].refresh_token
+        assert Session.objects.get().revoked_at is None
+
+    def test_whoever_was_overtaken_twice_is_old(self, pair):
+        def overtake():
+            faster = services.refresh(pair.refresh_token, now=after(minutes=1))
+            services.refresh(faster.refresh_token, now=after(minutes=1))
+
+        with before("UPDATE", overtake), pytest.raises(InvalidGrant):
+            services.refresh(pair.refresh_token, now=after(minutes=2))
+        assert Session.objects.get().revoked_reason == RevokedReason.REUSED
+
+    def test_a_retry_that_was_overtaken_by_its_like_is_not_late(self, pair, settings):
+        settings.TOKENAUTH = {"REFRESH_RETRY": 1}
+        services.refresh(pair.refresh_token, now=after(minutes=1))
+        first = []
+
+        def overtake():
+            first.append(services.refresh(pair.refresh_token, now=after(minutes=2)))
+
+        with before("UPDATE", overtake):
+            second = services.refresh(pair.refresh_token, now=after(minutes=3))
+        assert second.refresh_token == first[0].refresh_token
+        assert Session.objects.get().revoked_at is None
+
+    def test_a_retry_that_met_a_rehash_of_the_password_is_still_a_retry(self, pair, settings):
+        settings.TOKENAUTH = {"REFRESH_RETRY": 1}
+        services.refresh(pair.refresh_token, now=after(minutes=1))
+
+        def sign_in_elsewhere():
+            settings.PASSWORD_HASHERS = settings.PASSWORD_HASHERS[::-1]
+            services.check_password(None, "alice", "correct horse")
+
+        with before("UPDATE", sign_in_elsewhere):
+            services.refresh(pair.refresh_token, now=after(minutes=2))
+        session = Session.objects.get()
+        assert (session.generation, session.retried) == (3, True)
+
+
 class TestSignIn:
     def test_a_password_that_cannot_be_looked_up(self, alice):
         with unreadable(get_user_model()), pytest.raises(ServiceUnavailable):
@@ -138,3 +221,16 @@ class TestUserOf:
         with unreadable(table), pytest.raises(ServiceUnavailable):
             services.user_of(claims)
         assert services.user_of(claims) == alice
+
+
+class TestSnapshot:
+    def test_a_transaction_of_the_request_goes_on_without_it(self, claims):
+        def fail(execute, sql, params, many, context):
+            if sql.startswith("SELECT"):
+                sql, params = "SELECT no_such_column", ()
+            return execute(sql, params, many, context)
+
+        with transaction.atomic():
+            with connection.execute_wrapper(fail):
+                assert not services.is_revoked(claims, now=NOW.timestamp())
+            assert Session.objects.count() == 1

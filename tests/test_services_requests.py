@@ -30,6 +30,10 @@ def refusal(claims):
     return error.value.code
 
 
+def test_whatever_is_offered_is_there():
+    assert all(callable(getattr(services, name)) for name in services.__all__)
+
+
 class TestAuthenticateAccessToken:
     def test_it_makes_no_statement(self, alice, pair, django_assert_num_queries):
         with django_assert_num_queries(0):
@@ -64,6 +68,7 @@ class TestUserOf:
         with django_assert_num_queries(0):
             assert refusal(replace(claims, session=None)) == Code.REVOKED
 
+    @pytest.mark.attack(93)
     def test_a_session_of_another_is_refused(self, bob, claims):
         assert refusal(replace(claims, subject=str(bob.pk))) == Code.USER
 
@@ -98,6 +103,7 @@ class TestUserOfStateless:
         alice.delete()
         assert refusal(claims) == Code.USER
 
+    @pytest.mark.attack(90)
     def test_another_spelling_is_refused(self, alice, claims):
         assert refusal(replace(claims, subject=f"0{alice.pk}")) == Code.USER
 
@@ -165,6 +171,8 @@ class TestWholeScope:
 
 
 class TestIsRevoked:
+    # In a transaction it would take a savepoint too.
+    @pytest.mark.django_db(transaction=True)
     def test_it_is_known_after_the_poll_and_costs_a_statement_per_poll(
         self, pair, claims, django_assert_num_queries
     ):

@@ -78,6 +78,7 @@ class TestRefresh:
             (alice, "/auth/token/refresh/")
         ]
 
+    @pytest.mark.attack(143)
     def test_the_same_token_comes_again_within_the_grace(self, alice):
         with time_machine.travel(START, tick=False) as clock:
             old = sign_in()["refresh_token"]
@@ -89,6 +90,7 @@ class TestRefresh:
             assert second["access_token"] != first["access_token"]
             assert refresh(second["refresh_token"]).status_code == 200
 
+    @pytest.mark.attack(130, 138)
     def test_after_the_grace_it_is_reuse(self, alice, bob):
         with time_machine.travel(START, tick=False) as clock:
             other_device, other_user = sign_in(), sign_in("bob")
@@ -105,6 +107,7 @@ class TestRefresh:
             assert refresh(other_device["refresh_token"]).status_code == 200
             assert refresh(other_user["refresh_token"]).status_code == 200
 
+    @pytest.mark.attack(132, 133)
     @pytest.mark.parametrize("seconds", [0, 10])
     def test_the_token_before_the_last_is_reuse_within_the_grace_too(self, alice, seconds):
         with time_machine.travel(START, tick=False) as clock:
@@ -123,6 +126,7 @@ class TestRefresh:
             clock.shift(14 * 86_400)
             assert outcome(refresh(token)) == (400, INVALID_GRANT)
 
+    @pytest.mark.attack(140)
     def test_the_end_of_the_session_is_never_moved(self, alice):
         with time_machine.travel(START, tick=False) as clock:
             token = sign_in()["refresh_token"]
@@ -178,6 +182,7 @@ class TestRefused:
         answer = refresh(sign_in()["refresh_token"], client_id=client_id)
         assert outcome(answer) == (400, malformed("client_id"))
 
+    @pytest.mark.attack(121)
     def test_what_it_does_not_know_is_ignored(self, alice, bob):
         tokens = sign_in()
         answer = refresh(
@@ -199,6 +204,7 @@ class TestScope:
         same = refresh(wide["refresh_token"], scope="").json()
         assert same["scope"] == "notes:read notes:write"
 
+    @pytest.mark.attack(115)
     def test_it_may_not_be_widened(self, alice, settings):
         settings.TOKENAUTH = SCOPES
         token = sign_in(scope="notes:read")["refresh_token"]
@@ -218,6 +224,7 @@ class TestScope:
 class TestTransaction:
     """A revocation outlives the error that it ends with."""
 
+    @pytest.mark.attack(130)
     def test_it_is_committed_with_atomic_requests(self, alice, monkeypatch):
         monkeypatch.setitem(connections["default"].settings_dict, "ATOMIC_REQUESTS", True)
         with time_machine.travel(START, tick=False) as clock:
@@ -280,6 +287,7 @@ class TestFault:
         settings.TOKENAUTH = {}
         assert refresh(token).status_code == 200
 
+    @pytest.mark.attack(173)
     def test_the_report_of_a_server_error_shows_no_token(self, alice, settings):
         token = sign_in()["refresh_token"]
         settings.TOKENAUTH = {"EXTRA_CLAIMS": lambda *given: 1 / 0}

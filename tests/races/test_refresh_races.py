@@ -18,6 +18,7 @@ from django_tokenauth.conf import load
 from django_tokenauth.errors import InvalidGrant
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.tokens import refresh_tokens
+from tests.races.calls import refreshing
 from tests.races.crowd import crowd
 from tests.test_sessions import made
 
@@ -50,10 +51,6 @@ def token(alice):
     return services.sign_in(alice).refresh_token
 
 
-def refreshing(token):
-    return "post", {"path": "token/refresh/", "body": {"refresh_token": token}}
-
-
 def refusal(token):
     """What a refresh with the token is answered when all is over."""
     with pytest.raises(InvalidGrant) as error:
@@ -61,14 +58,22 @@ def refusal(token):
     return str(error.value)
 
 
+@pytest.mark.attack(131, 143)
 def test_one_rotates_and_all_get_the_same_token(clients, token):
     for generation in range(2, ROUNDS + 2):
-        answers = clients([refreshing(token)] * CLIENTS)
+        wanted = "observed", {"call": refreshing(token), "pauses": []}
+        answers = clients([wanted] * CLIENTS)
         assert [status for status, _ in answers] == [200] * CLIENTS
-        given = {body["refresh_token"] for _, body in answers}
-        assert len(given) == 1
-        [token] = given
-        assert len({body["access_token"] for _, body in answers}) == CLIENTS
+        written = [
+            rows
+            for _, observed in answers
+            for verb, rows, _ in observed["statements"]
+            if verb == "UPDATE"
+        ]
+        assert sum(written) == 1
+        bodies = [observed["body"] for _, observed in answers]
+        [token] = {body["refresh_token"] for body in bodies}
+        assert len({body["access_token"] for body in bodies}) == CLIENTS
         claims = refresh_tokens(load()).decode(token, now=timezone.now().timestamp())
         session = Session.objects.get()
         assert claims.generation == session.generation == generation
@@ -76,6 +81,7 @@ def test_one_rotates_and_all_get_the_same_token(clients, token):
     assert services.refresh(token).session.generation == ROUNDS + 2
 
 
+@pytest.mark.attack(130)
 def test_a_token_that_was_stolen_is_found_by_all_and_written_down_once(clients, token):
     services.refresh(services.refresh(token).refresh_token)
     answers = clients([refreshing(token)] * CLIENTS)
@@ -85,6 +91,7 @@ def test_a_token_that_was_stolen_is_found_by_all_and_written_down_once(clients, 
     assert (session.generation, session.revoked_reason) == (3, RevokedReason.REUSED)
 
 
+@pytest.mark.attack(136, 137)
 @pytest.mark.parametrize(
     ("ending", "reason"),
     [
