@@ -219,7 +219,8 @@ def _time(value: object) -> int:
 
 
 def _generation(value: object) -> int:
-    if type(value) is not int or not 1 <= value < 2**63:
+    # The one after it must fit into a database too.
+    if type(value) is not int or not 1 <= value < 2**63 - 1:
         raise InvalidToken(Code.CLAIMS)
     return value
 
