@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from django.utils.encoding import force_bytes
 from jwt.algorithms import Algorithm, get_default_algorithms, has_crypto
 
 from .conf import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS
@@ -75,16 +76,12 @@ def load_key(material: KeyMaterial, algorithm: str) -> Key:
     """
     if isinstance(material, Mapping):
         return _from_jwk(material, algorithm)
-    try:
-        data = material.encode() if isinstance(material, str) else material
-    except UnicodeEncodeError:
-        raise InvalidKey("A key is a text that cannot be written as UTF-8.") from None
+    data = _quietly(
+        force_bytes, material, InvalidKey("A key is a text that cannot be written as UTF-8.")
+    )
     if data.lstrip()[:1] == b"{":
-        try:
-            members = json.loads(data)
-        except (ValueError, RecursionError):
-            raise InvalidKey("A key begins like a JWK but is not JSON.") from None
-        return _from_jwk(members, algorithm)
+        not_json = InvalidKey("A key begins like a JWK but is not JSON.")
+        return _from_jwk(_quietly(json.loads, data, not_json), algorithm)
     if data.lstrip().startswith(b"-----BEGIN "):
         if algorithm in HMAC_ALGORITHMS:
             raise InvalidKey(
@@ -161,10 +158,10 @@ class _Unreadable(InvalidKey):
 
 def _quietly(read: Callable[[Any], Any], material: Any, error: InvalidKey) -> Any:
     """Let the library read key material; whatever it raises may repeat it, so ours is raised."""
-    try:
+    with suppress(Exception):
         return read(material)
-    except Exception:  # noqa: BLE001
-        raise error from None
+    # Out here, so that the library's does not even hang on ours as its context.
+    raise error
 
 
 def _from_jwk(jwk: Mapping[str, Any], algorithm: str) -> Key:

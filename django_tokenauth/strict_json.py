@@ -7,6 +7,8 @@ from typing import Any
 
 #: How deep it may be nested: more than anything here needs, less than troubles any reader of it.
 MAX_DEPTH = 16
+# What no JSON can say.
+_NOTHING = object()
 
 
 class Malformed(ValueError):
@@ -17,15 +19,24 @@ def loads(data: bytes) -> Any:
     """Read JSON: UTF-8 only, no name twice in an object, no number that JSON does not have, no half
     of a surrogate pair, not nested deeper than :data:`MAX_DEPTH`. Raises :class:`Malformed`.
     """
+    value = _read(data)
+    # Raised out here, so that the library's error, which repeats all of data, does not even hang on
+    # ours as its context.
+    if value is _NOTHING:
+        raise Malformed
+    if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
+        raise Malformed
+    return value
+
+
+def _read(data: bytes) -> Any:
     try:
         value = _DECODER.decode(data.decode("utf-8"))
         if b"\\u" in data:
             # Half a surrogate pair can only come escaped; such a text could not be written again.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
-        raise Malformed from None
-    if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
-        raise Malformed
+        return _NOTHING
     return value
 
 

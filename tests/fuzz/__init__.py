@@ -1,0 +1,1 @@
+"""Mutated tokens, headers and bodies against the code that reads them: ``python -m tests.fuzz``."""
