@@ -50,6 +50,7 @@ BAD = {
 
 @pytest.mark.django_db
 class TestBadToken:
+    @pytest.mark.attack(110)
     @BOTH
     @pytest.mark.parametrize("text", BAD.values(), ids=BAD)
     def test_it_is_refused_without_a_statement(
@@ -75,6 +76,7 @@ class TestBadToken:
         assert logged(caplog) == ["access token refused: signature"]
         assert head not in str(answer.headers)
 
+    @pytest.mark.attack(98)
     @BOTH
     def test_a_refresh_token_is_refused(self, alice, path):
         answer = get(path, sign_in()["refresh_token"])
@@ -86,6 +88,7 @@ class TestBadToken:
         assert outcome(answer) == (401, REFUSED)
         assert answer.headers["WWW-Authenticate"] == INVALID_TOKEN
 
+    @pytest.mark.attack(72)
     @BOTH
     def test_it_expires(self, alice, path):
         with time_machine.travel("2030-01-01T12:00:00Z", tick=False) as clock:
@@ -97,6 +100,7 @@ class TestBadToken:
         assert outcome(answer) == (401, REFUSED)
         assert answer.headers["WWW-Authenticate"] == INVALID_TOKEN
 
+    @pytest.mark.attack(175)
     def test_why_is_said_by_the_log_only(self, alice, bob, caplog):
         """Expired, forged, revoked, without a user: one answer for all of them."""
         with time_machine.travel("2030-01-01T12:00:00Z", tick=False) as clock:
@@ -133,6 +137,7 @@ class TestEndOfASession:
         alice.save()
         assert get("/who/", token).status_code == 401
 
+    @pytest.mark.attack(94)
     def test_a_deactivation_is_seen_at_once(self, alice):
         token = sign_in()["access_token"]
         get_user_model().objects.filter(pk=alice.pk).update(is_active=False)
@@ -143,6 +148,7 @@ class TestEndOfASession:
         alice.delete()
         assert get("/who/", token).status_code == 401
 
+    @pytest.mark.attack(94, 95, 129)
     @pytest.mark.parametrize("how", ["sign out", "password", "deactivation", "deletion"])
     def test_the_stateless_class_sees_it_after_the_poll(self, alice, how):
         with time_machine.travel("2030-01-01T12:00:00Z", tick=False) as clock:
@@ -222,6 +228,7 @@ class TestFault:
         assert line.startswith("TOKENAUTH cannot be used: tokenauth.E0")
         assert "a secret of" not in line
 
+    @pytest.mark.attack(173)
     @pytest.mark.django_db
     @BOTH
     def test_the_report_of_a_server_error_shows_no_token(self, alice, path, settings):

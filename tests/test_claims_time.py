@@ -22,6 +22,7 @@ class TestCheckTime:
             return error.code
         return None
 
+    @pytest.mark.attack(72)
     @pytest.mark.parametrize(
         ("now", "code"),
         [

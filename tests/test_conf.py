@@ -89,6 +89,7 @@ class TestDefaults:
 
 
 class TestWrongValues:
+    @pytest.mark.attack(83, 87)
     @pytest.mark.parametrize(
         ("name", "value", "number", "hint"),
         [
@@ -209,18 +210,21 @@ class TestUnknownNames:
 class TestSilence:
     """A value may be a key that was put into the wrong place."""
 
+    @pytest.mark.attack(174)
     @pytest.mark.parametrize("name", DEFAULTS)
     @pytest.mark.parametrize("value", [CANARY, [CANARY], {"k": CANARY}, CANARY.encode()])
     def test_no_problem_repeats_a_value(self, name, value):
         _, problems = conf.read({name.upper(): value}, (SECRET_KEY,))
         assert CANARY not in repr(problems)
 
+    @pytest.mark.attack(174)
     def test_the_error_of_load_repeats_none_either(self, settings):
         settings.TOKENAUTH = {"LEEWAY": CANARY, "SIGNING_KEY": [CANARY], "ISUER": CANARY}
         with pytest.raises(ImproperlyConfigured) as caught:
             conf.load()
         assert CANARY not in str(caught.value)
 
+    @pytest.mark.attack(173)
     def test_the_repr_shows_no_secret(self):
         settings = read_settings(
             SIGNING_KEY=CANARY * 4, VERIFYING_KEYS=[CANARY * 5], secret_keys=(CANARY.encode() * 6,)

@@ -175,6 +175,7 @@ class TestEverythingFollows:
             assert access_fault(access) is Code.KEY
             assert refresh_fault(refresh) is Code.KEY
 
+    @pytest.mark.attack(171)
     def test_a_fallback_keeps_them_good_and_new_ones_are_signed_with_the_new_key(self):
         with override_settings(SECRET_KEY="the key of last year"):
             access, refresh = an_access_token(), a_refresh_token()
@@ -189,6 +190,7 @@ class TestEverythingFollows:
             assert access_fault(newer[0]) is None
             assert refresh_fault(newer[1]) is None
 
+    @pytest.mark.attack(169)
     def test_another_signing_key_leaves_refresh_tokens_good(self):
         access, refresh = an_access_token(), a_refresh_token()
         with override_settings(TOKENAUTH={"SIGNING_KEY": "a" * 31 + "b"}):

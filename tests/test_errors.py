@@ -62,6 +62,7 @@ def test_the_codes_are_those_that_logs_are_searched_for():
 
 
 class TestInvalidToken:
+    @pytest.mark.attack(173)
     @pytest.mark.parametrize("code", Code)
     def test_its_text_is_the_code_and_nothing_else(self, code):
         error = InvalidToken(code)

@@ -51,6 +51,7 @@ class TestHeaders:
         bearer = b"Bearer " + json.loads(body)["access_token"].encode()
         assert over_asgi("GET", "/who/", (b"authorization", bearer))[0] == 200
 
+    @pytest.mark.attack(105, 109, 111)
     @pytest.mark.parametrize(
         "values",
         [

@@ -37,6 +37,7 @@ COMMITTED = pytest.mark.django_db(transaction=True)
 
 @BOTH
 class TestAuthorization:
+    @pytest.mark.attack(106)
     @COMMITTED
     @pytest.mark.parametrize(
         "line",
@@ -54,6 +55,7 @@ class TestAuthorization:
         assert answer.status == 200
         assert answer.challenge is None
 
+    @pytest.mark.attack(108, 112)
     @pytest.mark.parametrize(
         "lines",
         [
@@ -76,6 +78,7 @@ class TestAuthorization:
         assert answer.status == 401
         assert answer.challenge == BARE
 
+    @pytest.mark.attack(105, 107, 109, 113)
     @pytest.mark.parametrize(
         "lines",
         [
@@ -119,6 +122,7 @@ class TestAuthorization:
         assert token not in answer.body
         assert b"script" not in answer.body
 
+    @pytest.mark.attack(111)
     def test_a_megabyte_is_the_servers_business(self, send, token, start):
         answer = send(start, b"Authorization: Bearer " + b"x" * 100_000)
         assert answer.status == 431
@@ -150,6 +154,7 @@ class TestBody:
         assert answer.headers["Pragma"] == "no-cache"
         assert answer.headers["Set-Cookie"] is None
 
+    @pytest.mark.attack(120)
     @pytest.mark.parametrize(
         ("lines", "body"),
         [
@@ -168,6 +173,7 @@ class TestBody:
         assert answer.status == 400
         assert answer.json()["error"] == "invalid_request"
 
+    @pytest.mark.attack(120)
     @pytest.mark.parametrize(
         "body",
         [

@@ -51,6 +51,7 @@ class TestKeySet:
         key = load_key(SIGNING_KEY, "HS256")
         assert SIGNING_KEY.decode() not in repr(key_set(key, [key]))
 
+    @pytest.mark.attack(15, 170)
     @pytest.mark.parametrize("kids", [("same", "same"), (None, None)])
     def test_two_keys_of_one_kid_are_refused(self, kids):
         material = [public_jwk(private_key("ES256"))] * 2
@@ -64,6 +65,7 @@ class TestKeySet:
         assert caught.value.number == "E003"
         assert "leave it out" in caught.value.hint
 
+    @pytest.mark.attack(9)
     @pytest.mark.parametrize("algorithm", HMAC_ALGORITHMS)
     @pytest.mark.parametrize("of", ASYMMETRIC_ALGORITHMS)
     def test_secrets_and_asymmetric_keys_do_not_stand_together(self, algorithm, of):
@@ -194,6 +196,7 @@ class TestSigningKey:
     def test_it_must_not_be_listed_again(self):
         assert fault(SIGNING_KEY=SIGNING_KEY, VERIFYING_KEYS=[SIGNING_KEY]).number == "E003"
 
+    @pytest.mark.attack(9)
     @pytest.mark.parametrize(
         "further", [private_jwk(private_key("RS256")), json.dumps(public_jwk(private_key("EdDSA")))]
     )

@@ -32,6 +32,7 @@ OCT = {"kty": "oct", "k": base64url(SIGNING_KEY)}
 
 
 class TestSecrets:
+    @pytest.mark.attack(18)
     @pytest.mark.parametrize(("algorithm", "length"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
     @pytest.mark.parametrize("form", ["text", "bytes", "JWK"])
     def test_a_short_one_is_refused_with_the_command_that_makes_one(self, algorithm, length, form):
@@ -42,10 +43,12 @@ class TestSecrets:
         assert str(error) == f"The secret for {algorithm} is too short (RFC 7518 section 3.2)."
         assert f"secrets.token_urlsafe({length})" in error.hint
 
+    @pytest.mark.attack(19)
     @pytest.mark.parametrize("material", ["", b"", " ", {**OCT, "k": ""}])
     def test_an_empty_one_is_refused(self, material):
         assert refused(material, "HS256").number == "E002"
 
+    @pytest.mark.attack(5, 8)
     @pytest.mark.parametrize("algorithm", HMAC_ALGORITHMS)
     @pytest.mark.parametrize("of", ["RS256", "ES256", "EdDSA"])
     @pytest.mark.parametrize("pem", [public_pem, private_pem])
@@ -56,6 +59,7 @@ class TestSecrets:
         assert str(error) == f"{algorithm} needs a secret, and the key is a PEM."
         assert "Set ALGORITHM" in error.hint
 
+    @pytest.mark.attack(6)
     @pytest.mark.parametrize(
         ("encoding", "form"),
         [
@@ -70,6 +74,7 @@ class TestSecrets:
         assert "not a secret" in str(error)
         assert "looks like a public or private key" in error.hint
 
+    @pytest.mark.attack(6)
     @pytest.mark.parametrize("lead", ["\ufeff", "[", "\ufeff["])
     def test_a_jwk_in_disguise_is_no_secret(self, lead):
         text = lead + json.dumps(public_jwk(private_key("RS256"))) + "]" * lead.count("[")
@@ -109,6 +114,7 @@ class TestPem:
         )
         assert "no certificate" in refused(certificate, algorithm).hint
 
+    @pytest.mark.attack(174)
     @pytest.mark.parametrize("algorithm", ALGORITHMS)
     @pytest.mark.parametrize(
         "text",
@@ -122,6 +128,7 @@ class TestPem:
     def test_a_broken_one_is_refused(self, algorithm, text):
         assert refused(text, algorithm).number == "E002"
 
+    @pytest.mark.attack(26)
     @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
     @pytest.mark.parametrize(
         "make",
@@ -149,6 +156,7 @@ class TestJwk:
     def test_what_begins_like_one_and_is_no_json_is_refused(self, text):
         assert str(refused(text, "RS256")) == "A key begins like a JWK but is not JSON."
 
+    @pytest.mark.attack(174)
     @pytest.mark.parametrize(
         "jwk",
         [
@@ -196,6 +204,7 @@ class TestJwk:
         error = refused({**public_jwk(private_key(of)), "alg": alg}, of)
         assert str(error) == "The alg of a JWK is not a signature algorithm that is supported."
 
+    @pytest.mark.attack(26)
     @pytest.mark.parametrize(
         ("of", "alg"),
         [
@@ -219,6 +228,7 @@ class TestJwk:
     def test_a_secret_for_an_asymmetric_alg_is_refused(self, alg):
         assert "does not fit" in str(refused({**OCT, "alg": alg}, "HS256"))
 
+    @pytest.mark.attack(13, 14)
     @pytest.mark.parametrize(
         "members",
         [

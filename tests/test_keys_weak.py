@@ -45,23 +45,28 @@ def spki_pem(key):
 
 
 class TestRsa:
+    @pytest.mark.attack(21)
     @pytest.mark.parametrize("form", [private_pem, public_pem, private_jwk, public_jwk])
     def test_1024_bits_are_too_few(self, form):
         error = refused(form(rsa_key(1024)), "RS256")
         assert "1024 bits" in str(error)
         assert error.hint == "Give one with 2048 (RFC 7518 section 3.3) to 8192 bits."
 
+    @pytest.mark.attack(21)
     def test_one_bit_less_than_2048_is_too_few(self):
         assert "2047 bits" in str(refused(rsa_pem(2**2047 - 1, 65537), "RS256"))
 
+    @pytest.mark.attack(24)
     def test_8192_bits_are_enough_and_one_more_is_too_many(self):
         assert load_key(rsa_pem(2**8192 - 1, 65537), "RS256").algorithm == "RS256"
         assert "8193 bits" in str(refused(rsa_pem(2**8192 + 1, 65537), "RS256"))
 
+    @pytest.mark.attack(24)
     def test_a_million_bits_are_refused_like_any_too_large_key(self):
         huge = {"kty": "RSA", "n": base64url_uint(2**1_000_000 + 1), "e": "AQAB"}
         assert "1000001 bits" in str(refused(huge, "RS256"))
 
+    @pytest.mark.attack(22)
     @pytest.mark.parametrize("exponent", [1, 2, 4, 65536])
     def test_an_exponent_with_which_anybody_can_sign_is_refused(self, exponent):
         # Some versions of the library refuse it themselves: then the key cannot be read.
@@ -70,6 +75,7 @@ class TestRsa:
         jwk = {"kty": "RSA", "n": base64url_uint(modulus), "e": base64url_uint(exponent)}
         assert refused(jwk, "RS256").number == "E002"
 
+    @pytest.mark.attack(23)
     def test_a_modulus_of_the_faulty_chip_is_refused(self):
         # One modulo each of the small primes, so a power of 65537 modulo all of them; and odd.
         step = 2 * prod(FINGERPRINT)
@@ -86,6 +92,7 @@ class TestRsa:
 
 
 class TestCurves:
+    @pytest.mark.attack(27)
     @pytest.mark.parametrize("point", sorted(SMALL), ids=lambda point: encoded(point).hex())
     def test_an_ed25519_key_of_small_order_is_refused(self, point):
         jwk = {"kty": "OKP", "crv": "Ed25519", "x": base64url(encoded(point))}
@@ -107,6 +114,7 @@ class TestCurves:
         jwk = {"kty": "OKP", "crv": "Ed25519", "x": base64url(b"\x09" * length)}
         assert refused(jwk, "EdDSA").number == "E002"
 
+    @pytest.mark.attack(25)
     def test_a_point_that_is_not_on_the_curve_is_refused(self):
         jwk = public_jwk(private_key("ES256"))
         assert refused({**jwk, "y": jwk["x"]}, "ES256").number == "E002"
@@ -116,6 +124,7 @@ class TestCurves:
         jwk = public_jwk(private_key("ES256"))
         assert refused({**jwk, "x": "AA" + jwk["x"]}, "ES256").number == "E002"
 
+    @pytest.mark.attack(26)
     def test_secp256k1_is_refused_as_a_jwk_too(self):
         numbers = ec.generate_private_key(ec.SECP256K1()).public_key().public_numbers()
         jwk = {

@@ -66,6 +66,7 @@ def test_each_event_is_a_line(alice, caplog):
     ]
 
 
+@pytest.mark.attack(173)
 @pytest.mark.usefixtures("alice")
 def test_no_line_has_a_token_or_a_password(caplog):
     pairs = story()

@@ -51,6 +51,7 @@ class TestSession:
         alice.delete()
         assert Session.objects.get(pk=pk).user is None
 
+    @pytest.mark.attack(141)
     @pytest.mark.django_db
     def test_no_part_of_a_token_is_stored(self, alice):
         first = services.sign_in(alice, name="Ann's phone", user_agent="Browser", now=NOW)

@@ -113,6 +113,7 @@ class TestSize:
         with pytest.raises(ParseError):
             parser().parse(BytesIO(self.body(start, end, MAX_BODY + 1)))
 
+    @pytest.mark.attack(120)
     def test_the_rest_is_not_even_read(self, parser, start, end):
         stream = BytesIO(self.body(start, end, 1_000_000))
         with pytest.raises(ParseError):

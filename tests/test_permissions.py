@@ -187,6 +187,7 @@ class TestHasScope:
     def test_a_token_with_all_names_is_let_through(self, token, by, required, method, scope):
         assert self.ask(method, token(*scope), required, by=by).status_code == 200
 
+    @pytest.mark.attack(114, 115)
     @pytest.mark.parametrize(
         ("required", "method", "scope", "challenge"),
         [

@@ -67,6 +67,7 @@ def deactivate(user):
 
 
 class TestAfterSave:
+    @pytest.mark.attack(94, 95)
     @pytest.mark.parametrize(
         "change", [change_password, assign_password, make_password_unusable, deactivate]
     )
@@ -137,6 +138,7 @@ class TestAfterSave:
 
 
 class TestBeforeDelete:
+    @pytest.mark.attack(92)
     def test_the_sessions_end_and_stay_without_a_user(self, alice, pair, other):
         alice.delete()
         session = Session.objects.get(pk=pair.session.pk)
@@ -222,6 +224,7 @@ class TestRehash:
         user.refresh_from_db()
         assert user.password != before
 
+    @pytest.mark.attack(95)
     def test_the_sessions_go_on(self, alice, pair, request):
         request.getfixturevalue("_stronger")
         self.rehash(alice)
@@ -229,6 +232,7 @@ class TestRehash:
         assert services.refresh(pair.refresh_token).session.generation == 2
         assert Session.objects.get().auth_hash == auth_hash(alice)
 
+    @pytest.mark.attack(95)
     def test_the_access_tokens_go_on(self, alice, pair, request):
         request.getfixturevalue("_stronger")
         self.rehash(alice)

@@ -54,6 +54,7 @@ class TestAccepted:
 
 
 class TestRefused:
+    @pytest.mark.attack(51, 52, 53, 54, 55, 57, 60)
     @pytest.mark.parametrize(
         "data",
         [
@@ -103,6 +104,7 @@ class TestRefused:
 
 
 class TestDepth:
+    @pytest.mark.attack(58, 59)
     @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
     # An escape leads to another check, which writes the value again and must not recurse either.
     @pytest.mark.parametrize("innermost", ["1", '"\\u0041"'])

@@ -29,6 +29,7 @@ class TestDecode:
         assert access.decode(token) is access.decode(token)
         assert access.decode(token, now=NOW + 200) is access.decode(token)
 
+    @pytest.mark.attack(72)
     def test_an_expired_token_is_refused_from_the_cache_too(self, access):
         token = access.token()
         first = access.decode(token, now=NOW + 299)
@@ -37,6 +38,7 @@ class TestDecode:
         # The clock went back: it is good again, and was not forgotten.
         assert access.decode(token, now=NOW) is first
 
+    @pytest.mark.attack(81)
     def test_a_token_from_the_future_is_refused_from_the_cache_too(self, access):
         token = access.with_claims(nbf=NOW + 10)
         access.decode(token, now=NOW + 10)
@@ -92,6 +94,7 @@ class TestDecode:
         assert access.code(f"{head}.{payload}{signature}") is Code.MALFORMED
         assert access.code(f"{head}.{payload[:-4]}.{payload[-4:]}{signature}") is not None
 
+    @pytest.mark.attack(30)
     def test_a_second_sound_signature_is_another_entry(self):
         server = Asymmetric("ES256")
         token = server.token()
@@ -122,6 +125,7 @@ class TestSettings:
         claims = Claims.from_members(access_members())
         return access_tokens(conf.load()).encode(claims)
 
+    @pytest.mark.attack(169)
     @pytest.mark.parametrize(
         ("change", "code"),
         [
@@ -142,6 +146,7 @@ class TestSettings:
             assert caught.value.code is code
         assert self.decode(token).subject == "1"
 
+    @pytest.mark.attack(171)
     def test_a_fallback_that_is_dropped_takes_its_tokens_with_it(self):
         with override_settings(SECRET_KEY="last year"):
             token = self.token()

@@ -21,6 +21,7 @@ def access():
 
 
 class TestTimes:
+    @pytest.mark.attack(72)
     @pytest.mark.parametrize(
         ("exp", "fault"),
         [
@@ -54,12 +55,14 @@ class TestTimes:
     def test_a_time_is_a_whole_number(self, access, name, value):
         assert access.code(access.with_claims(**{name: value})) is Code.CLAIMS
 
+    @pytest.mark.attack(78)
     @pytest.mark.parametrize("name", ["exp", "iat", "nbf"])
     @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e400", "1" * 5000])
     def test_what_is_no_number_is_no_json(self, access, name, value):
         payload = json.dumps(access.members(**{name: "@"})).replace('"@"', value)
         assert access.code(access.token(payload=payload.encode())) is Code.MALFORMED
 
+    @pytest.mark.attack(80, 81, 82)
     @pytest.mark.parametrize(
         ("changes", "fault"),
         [
@@ -119,6 +122,7 @@ URL = "https://auth.example.com"
 
 
 class TestIssuer:
+    @pytest.mark.attack(85)
     @pytest.mark.parametrize(
         "iss",
         [
@@ -131,6 +135,7 @@ class TestIssuer:
         access = Access(ISSUER=URL, AUDIENCE="notes")
         assert access.code(access.with_claims(iss=iss, aud="notes")) is Code.ISSUER
 
+    @pytest.mark.attack(85)
     @pytest.mark.parametrize("iss", [MISSING, None, "", 1, True, [URL], {URL: 1}, f"{URL}\x00"])
     def test_what_is_no_name_is_refused(self, iss):
         access = Access(ISSUER=URL, AUDIENCE="notes")
@@ -142,6 +147,7 @@ class TestIssuer:
 
 
 class TestAudience:
+    @pytest.mark.attack(86)
     @pytest.mark.parametrize(
         "aud",
         [
@@ -153,6 +159,7 @@ class TestAudience:
         access = Access(AUDIENCE="api")
         assert access.code(access.with_claims(aud=aud)) is Code.AUDIENCE
 
+    @pytest.mark.attack(86)
     @pytest.mark.parametrize(
         "aud",
         [
@@ -171,6 +178,7 @@ class TestAudience:
 
 
 class TestIdentity:
+    @pytest.mark.attack(88, 89, 93)
     @pytest.mark.parametrize("name", ["sub", "client_id", "jti"])
     @pytest.mark.parametrize(
         "value",
@@ -183,6 +191,7 @@ class TestIdentity:
     def test_a_name_is_a_short_text_that_can_be_shown(self, access, name, value):
         assert access.code(access.with_claims(**{name: value})) is Code.CLAIMS
 
+    @pytest.mark.attack(89)
     @pytest.mark.parametrize("name", ["sub", "client_id", "jti"])
     def test_half_a_surrogate_pair_is_no_json(self, access, name):
         assert access.code(access.with_claims(**{name: "\ud800"})) is Code.MALFORMED
@@ -203,10 +212,12 @@ class TestIdentity:
     def test_a_session_is_a_uuid(self, access, sid):
         assert access.code(access.with_claims(sid=sid)) is Code.CLAIMS
 
+    @pytest.mark.attack(115)
     @pytest.mark.parametrize("scope", [None, "", " ", 1, True, [], ["notes:read"], {}])
     def test_a_scope_is_a_text(self, access, scope):
         assert access.code(access.with_claims(scope=scope)) is Code.CLAIMS
 
+    @pytest.mark.attack(115)
     @pytest.mark.parametrize(
         "scope", ["a  b", " a", "a ", "a\tb", "a\nb", 'a"b', "a\\b", "a\u00a0b", "쓰기"]
     )

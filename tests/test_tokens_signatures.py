@@ -82,6 +82,7 @@ def public_key_as_secrets(algorithm):
 
 
 class TestNoSignature:
+    @pytest.mark.attack(1, 2)
     @pytest.mark.parametrize(
         "alg", ["none", "None", "NONE", "nOnE", "none ", " none", "none\x00", "", "null"]
     )
@@ -93,11 +94,13 @@ class TestNoSignature:
                 token = compact(header, access_members(), lambda _: signature)
                 assert issuer.code(token) is Code.KEY
 
+    @pytest.mark.attack(3)
     @pytest.mark.parametrize("alg", [MISSING, None, 0, True, [], ["HS256"], {}])
     def test_an_alg_that_is_no_text_is_refused(self, access, server, alg):
         for issuer in (access, server):
             assert issuer.code(issuer.with_header(alg=alg)) is Code.HEADER
 
+    @pytest.mark.attack(1)
     def test_a_signature_that_is_missing_is_refused(self, access, server):
         for issuer in (access, server):
             head, _, _ = issuer.token().rpartition(".")
@@ -106,16 +109,19 @@ class TestNoSignature:
 
 
 class TestAlgorithms:
+    @pytest.mark.attack(4)
     @pytest.mark.parametrize("alg", ["hs256", "Hs256", "HS256 ", " HS256", "HS256\x00", "HS-256"])
     def test_its_name_is_taken_to_the_letter(self, access, alg):
         assert access.code(access.with_header(alg=alg)) is Code.KEY
 
+    @pytest.mark.attack(10)
     @pytest.mark.parametrize("alg", ["HS384", "HS512"])
     def test_the_same_secret_is_not_for_another_hash(self, access, alg):
         sign = hmac_with(SIGNING_KEY, alg.replace("HS", "sha"))
         token = compact(access.header(alg=alg), access_members(), sign)
         assert access.code(token) is Code.KEY
 
+    @pytest.mark.attack(10)
     @pytest.mark.parametrize("alg", ["RS384", "RS512", "PS256", "PS384", "PS512"])
     def test_the_same_key_is_not_for_another_scheme(self, alg):
         server = SERVERS["RS256"]
@@ -123,6 +129,7 @@ class TestAlgorithms:
         token = compact(server.header(alg=alg), access_members(), sign)
         assert server.code(token) is Code.KEY
 
+    @pytest.mark.attack(10)
     @pytest.mark.parametrize("alg", ["RS256", "ES256", "ES384", "EdDSA", "HS256", "Ed25519"])
     def test_the_header_cannot_choose(self, server, alg):
         if alg == server.algorithm:
@@ -130,6 +137,7 @@ class TestAlgorithms:
         else:
             assert server.code(server.with_header(alg=alg)) is Code.KEY
 
+    @pytest.mark.attack(5, 6, 7, 8)
     @pytest.mark.parametrize("alg", ["HS256", "HS384", "HS512"])
     def test_a_public_key_is_no_secret_in_whatever_spelling(self, server, alg):
         digest = alg.replace("HS", "sha")
@@ -156,12 +164,14 @@ class TestKeysInTheHeader:
             "foo": {"bar": [1]},
         }
 
+    @pytest.mark.attack(38)
     @pytest.mark.parametrize("kid", ["mine", MISSING])
     def test_a_secret_is_not_taken_from_it(self, access, kid):
         mine = SIGNING_KEY[::-1]
         header = access.header(kid=kid, **self.members({"kty": "oct", "k": base64url(mine)}))
         assert access.code(compact(header, access_members(), hmac_with(mine))) is Code.KEY
 
+    @pytest.mark.attack(38, 39, 40)
     @pytest.mark.parametrize("kid", ["mine", MISSING])
     def test_nor_is_a_public_key(self, server, kid):
         key = private_key(server.algorithm, 2)
@@ -171,6 +181,7 @@ class TestKeysInTheHeader:
         header["kid"] = server.kid
         assert server.code(compact(header, access_members(), sign)) is Code.SIGNATURE
 
+    @pytest.mark.attack(38, 39, 40)
     def test_they_are_ignored_beside_a_good_signature(self, access, server):
         for issuer in (access, server):
             token = issuer.with_header(**self.members({"kty": "oct", "k": "AAAA"}))

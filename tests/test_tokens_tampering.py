@@ -28,6 +28,7 @@ def server(request):
 
 
 class TestTampering:
+    @pytest.mark.attack(32)
     def test_one_bit_anywhere_is_enough(self, access, server):
         # In the header the bit may hit the JSON, the algorithm, the kid or the type.
         for issuer in (access, server):
@@ -43,12 +44,14 @@ class TestTampering:
                         code = issuer.code(".".join(segments))
                         assert code is Code.SIGNATURE or number == 0
 
+    @pytest.mark.attack(33)
     def test_the_signature_of_another_token_is_refused(self, access, server):
         for issuer in (access, server):
             head = issuer.token().rpartition(".")[0]
             signature = issuer.with_claims(sub="2").rpartition(".")[2]
             assert issuer.code(f"{head}.{signature}") is Code.SIGNATURE
 
+    @pytest.mark.attack(32)
     def test_swapped_segments_are_refused(self, access):
         head, payload, signature = access.token().split(".")
         # A payload has no alg, and a signature is no JSON.
@@ -93,12 +96,14 @@ class TestOddSignatures:
     def test_the_sound_one_is_accepted(self):
         assert self.es256(self.raw) is None
 
+    @pytest.mark.attack(29)
     @pytest.mark.parametrize("value", [0, 1, ORDER_P256 - 1, ORDER_P256, 2**256 - 1])
     def test_numbers_out_of_range_are_refused(self, value):
         assert self.es256(lambda r, s: self.raw(value, s)) is Code.SIGNATURE
         assert self.es256(lambda r, s: self.raw(r, value)) is Code.SIGNATURE
         assert self.es256(lambda r, s: self.raw(value, value)) is Code.SIGNATURE
 
+    @pytest.mark.attack(31)
     def test_another_form_is_refused(self):
         assert self.es256(encode_dss_signature) is Code.SIGNATURE
         assert self.es256(lambda r, s: self.raw(r, s, 33)) is Code.SIGNATURE
@@ -109,10 +114,12 @@ class TestOddSignatures:
         assert self.es256(lambda r, s: self.raw(s, r)) is Code.SIGNATURE
         assert self.es256(lambda r, s: b"\x30" * 5000) is Code.SIGNATURE
 
+    @pytest.mark.attack(30)
     def test_the_other_root_verifies_by_the_standard(self):
         # (r, n - s): so nothing may ever be revoked, or counted as seen, by the text of a token.
         assert self.es256(lambda r, s: self.raw(r, ORDER_P256 - s)) is None
 
+    @pytest.mark.attack(28)
     def test_ed25519_has_one_signature_only(self):
         # RFC 8032 section 5.1.7: S + L would verify too if it were not compared with L.
         server = SERVERS["EdDSA"]
@@ -124,6 +131,7 @@ class TestOddSignatures:
 
         assert server.code(compact(server.header(), access_members(), sign)) is Code.SIGNATURE
 
+    @pytest.mark.attack(29)
     @pytest.mark.parametrize("signature", [b"", b"\x00" * 64, b"\x00" * 63, b"\xff" * 256])
     def test_constants_are_refused(self, server, signature):
         token = compact(server.header(), access_members(), lambda _: signature)
@@ -131,6 +139,7 @@ class TestOddSignatures:
 
 
 class TestOtherSerializations:
+    @pytest.mark.attack(46, 47)
     def test_a_jwe_is_refused(self, access):
         for header in (
             {"alg": "dir", "enc": "A256GCM"},
@@ -139,6 +148,7 @@ class TestOtherSerializations:
             segments = [base64url(json.dumps(header).encode()), "", "AAAA", "AAAA", "AAAA"]
             assert access.code(".".join(segments)) is Code.MALFORMED
 
+    @pytest.mark.attack(69)
     def test_the_json_form_is_refused(self, access):
         head, payload, signature = access.token().split(".")
         flat = {"protected": head, "payload": payload, "signature": signature}
@@ -146,6 +156,7 @@ class TestOtherSerializations:
         for form in (flat, general, {**flat, "x": f".{payload}.{signature}"}):
             assert access.code(json.dumps(form)) is Code.MALFORMED
 
+    @pytest.mark.attack(43)
     def test_a_detached_payload_is_refused(self, access):
         head, _, signature = access.token().split(".")
         assert access.code(f"{head}..{signature}") is Code.SIGNATURE

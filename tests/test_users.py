@@ -28,6 +28,7 @@ class TestWithSubject:
             assert users.with_subject(str(bob.pk), "pk") == bob
         assert users.with_subject("alice", "username") == alice
 
+    @pytest.mark.attack(90)
     @pytest.mark.parametrize(
         "form",
         [
@@ -40,6 +41,7 @@ class TestWithSubject:
             subject = form.format(user.pk, user.pk)
             assert users.with_subject(subject, "pk") is None
 
+    @pytest.mark.attack(90)
     def test_the_digits_of_other_scripts_are_nobody(self, alice):
         # Arabic, Devanagari, full-width and mathematical digits, all of which int() reads.
         for zero in "\u0660\u0966\uff10\U0001d7ce":
@@ -54,6 +56,7 @@ class TestWithSubject:
     def test_numbers_beyond_every_column_are_nobody(self, alice, subject):
         assert users.with_subject(subject, "pk") is None
 
+    @pytest.mark.attack(91)
     @pytest.mark.parametrize("subject", [str(uuid.UUID(int=7)), uuid.UUID(int=7).hex])
     def test_a_uuid_is_nobody_where_keys_are_numbers(self, alice, subject):
         assert users.with_subject(subject, "pk") is None
@@ -90,6 +93,7 @@ class TestAuthHash:
 class TestHasAuthHash:
     OLD, NEW = "an old secret key of the project", "a new secret key of the project"
 
+    @pytest.mark.attack(171)
     def test_that_of_a_fallback_key_counts_and_that_of_a_dropped_key_does_not(self, settings):
         user = get_user_model()(password=make_password("correct horse"))
         settings.SECRET_KEY = self.OLD

@@ -64,15 +64,18 @@ def found(_vectors):
 
 
 class TestSignatures:
+    @pytest.mark.attack(34)
     def test_all_of_them_are_tried(self, found):
         assert len(found) == 401
         assert sum(label == "valid" for _, _, label, _ in found) == 46
 
+    @pytest.mark.attack(34)
     def test_of_the_valid_ones_six_are_refused(self, found):
         assert {
             n for n, _, label, accepted in found if label == "valid" and not accepted
         } == STRICTER
 
+    @pytest.mark.attack(34)
     def test_nothing_invalid_is_accepted(self, found):
         texts = {text for _, text, label, _ in found if label == "valid"}
         accepted = {n: text for n, text, label, good in found if label == "invalid" and good}
@@ -97,12 +100,14 @@ class TestSignatures:
 
 
 class TestKeys:
+    @pytest.mark.attack(34)
     @pytest.mark.parametrize("file", ["json_web_key_test.json", "json_web_crypto_test.json"])
     def test_every_verdict_is_theirs(self, file):
         found = list(verdicts(file))
         assert len(found) == {"json_web_key_test.json": 26, "json_web_crypto_test.json": 49}[file]
         assert [n for n, _, label, accepted in found if accepted != (label == "valid")] == []
 
+    @pytest.mark.attack(34)
     @pytest.mark.parametrize(
         ("comment", "message"),
         [
@@ -131,6 +136,7 @@ class TestKeys:
 
 
 class TestEcdsa:
+    @pytest.mark.attack(29, 34)
     @pytest.mark.parametrize(
         ("curve", "algorithm"),
         [
@@ -150,6 +156,7 @@ class TestEcdsa:
                 tried += 1
         assert tried > 200
 
+    @pytest.mark.attack(26, 34)
     def test_keys_of_bitcoins_curve_are_no_keys_of_ours(self):
         groups = read("wycheproof", "ecdsa_secp256k1_sha256_p1363_test.json")["testGroups"]
         assert groups
@@ -160,6 +167,7 @@ class TestEcdsa:
 
 
 class TestEncryption:
+    @pytest.mark.attack(46, 47)
     def test_every_jwe_of_wycheproof_is_refused(self):
         texts = [
             as_text(test["jwe"])

@@ -47,6 +47,7 @@ def is_not_cached(answer):
 
 @EACH
 class TestBody:
+    @pytest.mark.attack(120)
     @pytest.mark.parametrize(
         "body",
         [
@@ -86,6 +87,7 @@ class TestBody:
         assert outcome(answer) == (400, INVALID_REQUEST)
         assert is_not_cached(answer)
 
+    @pytest.mark.attack(120)
     @pytest.mark.parametrize(
         "body",
         [
@@ -118,12 +120,14 @@ class TestBody:
         assert outcome(answer) == (400, malformed(*NAMES[path]))
         assert is_not_cached(answer)
 
+    @pytest.mark.attack(120)
     @pytest.mark.parametrize("value", [None, 1, True, "", ["a.b.c"], {"a": "b"}, "a\0b"])
     def test_parameters_that_cannot_be_are_named(self, path, value, django_assert_num_queries):
         with django_assert_num_queries(0):
             answer = post(path, dict.fromkeys(ALL, value))
         assert outcome(answer) == (400, malformed(*NAMES[path]))
 
+    @pytest.mark.attack(119)
     @pytest.mark.parametrize(
         "content_type",
         [
@@ -172,6 +176,7 @@ def reads_body(get_response):
 
 @EACH
 class TestMethod:
+    @pytest.mark.attack(119)
     @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "TRACE", "BREW"])
     def test_only_post_is_allowed(self, path, method, django_assert_num_queries):
         with django_assert_num_queries(0):
@@ -221,6 +226,7 @@ class TestAnswer:
         assert outcome(post(path, {})) == (400, malformed(*NAMES[path]))
 
 
+@pytest.mark.attack(116)
 def test_all_good_answers_are_json_and_not_cached(alice):
     tokens = sign_in()
     access, refresh = tokens["access_token"], tokens["refresh_token"]
@@ -239,6 +245,7 @@ def test_all_good_answers_are_json_and_not_cached(alice):
         assert is_not_cached(answer)
 
 
+@pytest.mark.attack(116)
 def test_sessions_are_not_cached(alice):
     for answer in (
         get("/auth/sessions/"),

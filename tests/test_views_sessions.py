@@ -66,6 +66,7 @@ class TestList:
             ("first", False),
         ]
 
+    @pytest.mark.attack(144)
     def test_the_statements_do_not_grow(self, alice, django_assert_num_queries):
         for _ in range(5):
             token = sign_in()["access_token"]
@@ -141,6 +142,7 @@ class TestSignOutOne:
         assert (heard["user"], heard["request"].path) == (alice, path)
         assert heard["session"].revoked_reason == "signed_out"
 
+    @pytest.mark.attack(127)
     def test_another_users_is_not_found(self, alice, bob):
         theirs = sign_in("bob")["access_token"]
         path = f"{SESSIONS}{current(theirs)}/"

@@ -81,6 +81,7 @@ class TestRefused:
         assert outcome(answer) == (400, malformed(field))
         assert failures == []
 
+    @pytest.mark.attack(146, 148)
     @pytest.mark.parametrize(
         ("field", "most"),
         [("username", 254), ("password", 4096), ("client_id", 255), ("name", 100)],
@@ -131,6 +132,7 @@ class TestOneAnswer:
         people.create_user("unusable")
         hashed.clear()
 
+    @pytest.mark.attack(145)
     @pytest.mark.parametrize("password", ["correct horse", "wrong", "x" * 4096])
     def test_for_all_who_cannot_sign_in(self, people, hashed, password):
         with time_machine.travel("2030-01-01T12:00:00Z", tick=False):
@@ -144,11 +146,14 @@ class TestOneAnswer:
         assert {answer.content for answer in answers} == {answers[0].content}
         assert {str(answer.headers) for answer in answers} == {str(answers[0].headers)}
 
+    @pytest.mark.attack(145)
     def test_nor_if_a_backend_lets_the_inactive_pass(self, people, settings):
         settings.AUTHENTICATION_BACKENDS = [f"{__name__}.RefusingBackend"]
         answer = post("token/", {"username": "inactive", "password": "correct horse"})
         assert outcome(answer) == (400, INVALID_GRANT)
 
+    @pytest.mark.attack(146, 148)
+    @pytest.mark.attack(120)
     @pytest.mark.parametrize(
         "body",
         [
@@ -237,6 +242,7 @@ class BrokenBackend:
         raise RuntimeError("broken")
 
 
+@pytest.mark.attack(173)
 @pytest.mark.django_db
 def test_the_report_of_a_server_error_shows_no_password(alice, settings):
     """Django sends it to ``ADMINS`` by mail, with the variables of all functions."""

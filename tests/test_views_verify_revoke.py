@@ -56,6 +56,7 @@ class TestVerify:
         body = urlencode({"token": sign_in()["access_token"]})
         assert post("token/verify/", body, FORM).json()["active"] is True
 
+    @pytest.mark.attack(103)
     @pytest.mark.parametrize(
         "token", ["garbage", "a.b.c", " ", "é", "{refresh}", "{access} ", "{access}=", "x" * 9_000]
     )
@@ -71,6 +72,7 @@ class TestVerify:
         [line] = logged(caplog)
         assert line in ("access token refused: malformed", "access token refused: typ")
 
+    @pytest.mark.attack(103, 129)
     @pytest.mark.parametrize("which", ["access_token", "refresh_token"])
     def test_a_revocation_is_seen_at_once(self, alice, which):
         tokens = sign_in()
@@ -104,6 +106,7 @@ class TestVerify:
 
 @pytest.mark.django_db
 class TestRevoke:
+    @pytest.mark.attack(129)
     @pytest.mark.parametrize("which", ["access_token", "refresh_token"])
     @pytest.mark.parametrize("hint", [{}, {"token_type_hint": "refresh_token"}])
     @pytest.mark.parametrize(
@@ -142,6 +145,7 @@ class TestRevoke:
         assert (call["user"], call["session"].revoked_reason) == (alice, "signed_out")
         assert call["request"].path == "/auth/token/revoke/"
 
+    @pytest.mark.attack(128)
     @pytest.mark.parametrize(
         "token", ["garbage", "a.b.c", " ", "é", "{refresh} ", "{access}=", "x" * 9_000]
     )
@@ -152,6 +156,7 @@ class TestRevoke:
             assert revoke(token) == DONE
         assert get("/who/", tokens["access_token"]).status_code == 200
 
+    @pytest.mark.attack(128)
     def test_so_is_one_that_is_unknown_here(self, alice, settings):
         tokens, own = sign_in(), settings.SECRET_KEY
         settings.SECRET_KEY = "another secret key, of another server, and long enough"
@@ -159,6 +164,7 @@ class TestRevoke:
         settings.SECRET_KEY = own
         assert get("/who/", tokens["access_token"]).status_code == 200
 
+    @pytest.mark.attack(128)
     def test_so_is_one_whose_session_was_pruned(self, alice):
         token = sign_in()["refresh_token"]
         Session.objects.all().delete()
@@ -219,6 +225,7 @@ class TestFault:
         [line] = logged(caplog, "CRITICAL")
         assert line.startswith("TOKENAUTH cannot be used: tokenauth.E002")
 
+    @pytest.mark.attack(173)
     @pytest.mark.parametrize(
         ("path", "which"),
         [
