@@ -18,9 +18,11 @@ from django_tokenauth.issuing import (
     issue_for_session,
     issue_stateless,
 )
+from django_tokenauth.jws import MAX_LENGTH
 from django_tokenauth.models import Session
 from django_tokenauth.tokens import access_tokens, refresh_tokens
 from tests.clock import NOW, after
+from tests.tokens_made_by_hand import base64url, unbase64url
 
 READ, WRITE = "notes:read", "notes:write"
 
@@ -75,6 +77,7 @@ class TestTokenPair:
             "notes:read notes:write"
         )
 
+    @pytest.mark.attack(173)
     def test_its_repr_shows_no_token(self):
         assert "token" not in repr(self.PAIR).replace("TokenPair", "")
 
@@ -91,6 +94,7 @@ class TestGrantedScope:
             (None, (READ,), {READ}),
             (None, (), set()),
             ([READ], (READ, WRITE), {READ}),
+            ([READ, WRITE], (READ, WRITE), {READ, WRITE}),
             ([READ, READ], (READ, WRITE), {READ}),
             ((), (READ, WRITE), set()),
             (None, (READ, "given up since"), {READ}),
@@ -153,6 +157,7 @@ class TestIssueForSession:
         assert again.refresh_token == token
         assert issue(session, generation=4).refresh_token != token
 
+    @pytest.mark.attack(178)
     def test_the_access_token_says_all_of_it(self, session):
         pair = issue(session, now=after(days=1, milliseconds=999))
         claims = access(pair)
@@ -248,16 +253,27 @@ class TestExtraClaims:
         issue(session, request="request")
         assert asked == [(session.user, session, "request")]
 
+    def test_they_are_told_who_and_where_without_a_session_too(self, settings):
+        asked = []
+        settings.TOKENAUTH = {"EXTRA_CLAIMS": lambda *arguments: asked.append(arguments) or {}}
+        pair = TestIssueStateless().issue(request="request")
+        assert asked == [(get_user_model()(pk=7), None, "request")]
+        assert pair.user == get_user_model()(pk=7)
+
     @pytest.mark.parametrize("name", sorted(REGISTERED))
     def test_none_of_ours_can_be_set(self, settings, session, name):
         with pytest.raises(ImproperlyConfigured, match=f"cannot set {name}"):
             self.issue(settings, session, {name: "x"})
 
+    def test_all_that_cannot_be_set_are_named(self, settings, session):
+        with pytest.raises(ImproperlyConfigured, match="EXTRA_CLAIMS cannot set exp, iss"):
+            self.issue(settings, session, {"iss": "x", "tenant": "x", "exp": "x"})
+
     @pytest.mark.parametrize(
         "extra", [None, [], "tenant", {1: "x"}, MappingProxyType({})], ids=repr
     )
     def test_what_is_no_dict_of_names_is_refused(self, settings, session, extra):
-        with pytest.raises(ImproperlyConfigured, match="dict with texts as its keys"):
+        with pytest.raises(ImproperlyConfigured, match="EXTRA_CLAIMS must return a dict"):
             self.issue(settings, session, extra)
 
     @pytest.mark.parametrize(
@@ -276,6 +292,18 @@ class TestExtraClaims:
         extra["again"] = extra
         with pytest.raises(ImproperlyConfigured, match="what JSON cannot say"):
             self.issue(settings, session, extra)
+
+    def test_as_much_as_a_header_takes_can_be_sent_and_read(self, settings, session):
+        # The default kid makes the rest of the token as long as no payload in base64url can be.
+        key = {"kty": "oct", "alg": "HS256", "kid": "kk", "k": base64url(b"k" * 32)}
+        settings.TOKENAUTH = {"SIGNING_KEY": key, "EXTRA_CLAIMS": lambda *arguments: extra}
+        extra = {"roles": ""}
+        header, payload, signature = issue(session).access_token.split(".")
+        room = (MAX_LENGTH - len(f"{header}..{signature}")) * 3 // 4
+        extra = {"roles": "x" * (room - len(unbase64url(payload)))}
+        pair = issue(session)
+        assert len(pair.access_token) == MAX_LENGTH
+        assert access(pair).extra == extra
 
     def test_more_than_a_header_takes_is_refused(self, settings, session):
         with pytest.raises(ImproperlyConfigured, match="more than 8192 bytes"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
+from django.utils import timezone
 
 from django_tokenauth import services
 from django_tokenauth.conf import load
@@ -81,6 +82,15 @@ def test_the_snapshot_learns_of_a_sign_out(time_machine):
     post("token/revoke/", {"token": tokens["refresh_token"]})
     time_machine.move_to(after(seconds=10).timestamp(), tick=False)
     assert get("/who/stateless/", tokens["access_token"]).status_code == 401
+
+
+def test_the_snapshot_does_not_go_by_the_zone_of_a_request(time_machine):
+    tokens = signed_in()
+    post("token/revoke/", {"token": tokens["refresh_token"]})
+    time_machine.move_to(after(seconds=10).timestamp(), tick=False)
+    # Further to the east than all of the databases.
+    with timezone.override("Pacific/Kiritimati"):
+        assert get("/who/stateless/", tokens["access_token"]).status_code == 401
 
 
 def test_the_services_take_a_naive_moment():

@@ -161,6 +161,16 @@ class TestStatements:
             "UPDATE",
         ]
 
+    def test_the_user_of_those_that_were_too_many_is_at_hand(
+        self, alice, settings, django_assert_num_queries
+    ):
+        settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": 2}
+        for _ in range(10):
+            made(alice)
+        # Three, and the last login.
+        with django_assert_num_queries(4):
+            services.sign_in(alice, now=after(minutes=1))
+
     def test_one_without_a_limit(self, alice, settings):
         settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": None}
         assert statements_of(lambda: services.sign_in(alice, now=NOW)) == ["INSERT", "DELETE"]

@@ -40,6 +40,7 @@ class TestCheckPassword:
         assert str(error.value) == "invalid_grant"
         assert caplog.messages[-1] == "sign-in refused"
 
+    @pytest.mark.attack(94)
     @pytest.mark.parametrize("backend", ["ModelBackend", "AllowAllUsersModelBackend"])
     def test_an_inactive_user_is_refused_whatever_the_backend(self, alice, backend, settings):
         settings.AUTHENTICATION_BACKENDS = [f"django.contrib.auth.backends.{backend}"]
@@ -47,6 +48,12 @@ class TestCheckPassword:
         alice.save()
         with pytest.raises(InvalidGrant):
             services.check_password(None, "alice", "correct horse")
+
+    def test_a_name_that_the_field_of_names_cannot_have_is_refused_alike(self, alice, monkeypatch):
+        monkeypatch.setattr(type(alice), "USERNAME_FIELD", "id")
+        with pytest.raises(InvalidGrant):
+            services.check_password(None, "alice", "correct horse")
+        assert services.check_password(None, str(alice.pk), "correct horse") == alice
 
     def test_django_tells_of_a_failure(self, alice):
         request = RequestFactory().post("/")
@@ -192,6 +199,7 @@ class TestStateless:
         assert claims.sign_in.auth_time == NOW.timestamp()
         assert claims.sign_in.scope == pair.scope == {READ}
         assert (claims.sign_in.client_id, claims.sign_in.amr) == ("a phone", ("pwd",))
+        assert claims.generation == 1
 
     def test_it_is_told_without_a_session(self, alice):
         with received(signals.signed_in) as calls:
@@ -214,6 +222,7 @@ class TestTooMany:
     def _three(self, settings):
         settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": 3}
 
+    @pytest.mark.attack(144)
     def test_the_oldest_are_ended(self, alice):
         pairs = [services.sign_in(alice, now=after(minutes=minute)) for minute in range(5)]
         now = after(minutes=4)
@@ -237,6 +246,7 @@ class TestTooMany:
         services.sign_in(alice, now=after(minutes=1))
         assert set(services.sessions_of(bob, now=NOW)) == set(other)
 
+    @pytest.mark.attack(144)
     def test_many_at_once_go_when_the_number_is_lowered(self, alice, settings):
         for minute in range(10):
             made(alice, created_at=after(minutes=minute))
@@ -260,6 +270,7 @@ class TestTooMany:
         services.sign_in(alice, now=after(days=1))
         assert services.sessions_of(alice, now=after(days=1)).count() == 106
 
+    @pytest.mark.attack(84)
     def test_a_clock_that_was_set_back_does_not_end_the_new_session(self, alice, settings):
         settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": 1}
         services.sign_in(alice, now=after(seconds=1))

@@ -172,6 +172,11 @@ class TestSignOutEverywhere:
         assert services.sign_out_everywhere(alice, keep=kept, now=after(minutes=1)) == 2
         assert [is_over(pair) for pair in pairs] == [True, False, True]
 
+    def test_those_that_ended_by_then_do_not_count(self, alice):
+        services.sign_in(alice, now=NOW)
+        services.sign_in(alice, now=after(days=1))
+        assert services.sign_out_everywhere(alice, now=after(days=14)) == 1
+
     def test_none_take_one_statement(self, alice, django_assert_num_queries):
         with django_assert_num_queries(1):
             assert services.sign_out_everywhere(alice, now=NOW) == 0
@@ -196,9 +201,10 @@ class TestRevokeSessions:
         made(alice, revoked_at=NOW), made(bob, expires_at=NOW)
         with received(signals.session_revoked) as calls, django_assert_num_queries(2):
             ended = services.revoke_sessions(
-                Session.objects.all(), RevokedReason.ADMIN, now=after(minutes=1)
+                Session.objects.all(), RevokedReason.ADMIN, request="request", now=after(minutes=1)
             )
         assert ended == 3
+        assert {call["request"] for call in calls} == {"request"}
         assert {call["session"] for call in calls} == alive
         assert {call["user"] for call in calls} == {alice, bob, None}
         assert set(Session.objects.filter(revoked_reason=RevokedReason.ADMIN)) == alive

@@ -104,9 +104,12 @@ class TestRotate:
             assert one.rotated_at == after(days=1)
             assert one.expires_at == after(days=15)
             assert one.auth_hash == "new"
+            assert one.retried is False
 
     @pytest.mark.parametrize(
-        "meanwhile", [{"generation": 2}, {"generation": 0}, {"revoked_at": NOW}], ids=str
+        "meanwhile",
+        [{"generation": 2}, {"generation": 0}, {"revoked_at": NOW}, {"auth_hash": "better"}],
+        ids=str,
     )
     def test_a_row_that_changed_meanwhile_stays_as_it_is(self, alice, meanwhile):
         session = made(alice)
@@ -203,6 +206,13 @@ class TestRehash:
         }
 
 
+class TestRevokedAt:
+    def test_they_are_those_of_the_user_and_the_moment(self, alice, bob):
+        then = made(alice, revoked_at=NOW)
+        made(alice), made(alice, revoked_at=after(microseconds=1)), made(bob, revoked_at=NOW)
+        assert sessions.revoked_at(alice.pk, now=NOW) == [then]
+
+
 class TestAlive:
     def test_they_are_those_of_the_user_that_have_not_ended(self, alice, bob):
         made(bob)
@@ -216,6 +226,11 @@ class TestAlive:
         made_then = {day: made(alice, created_at=after(days=day)) for day in order}
         newest_first = [made_then[day] for day in (3, 2, 1)]
         assert list(sessions.alive(alice.pk, now=NOW)) == newest_first
+
+    def test_those_of_one_moment_have_one_order(self, alice):
+        second, third, first = (made(alice, pk=uuid.UUID(int=number)) for number in (2, 3, 1))
+        newest = made(alice, pk=uuid.UUID(int=4), created_at=after(days=1))
+        assert list(sessions.alive(alice.pk, now=NOW)) == [newest, first, second, third]
 
     def test_they_are_read_in_one_statement_where_they_are_written(self, alice):
         made(alice)
