@@ -77,7 +77,7 @@ class InvalidToken(TokenAuthError):
 
 
 class ServiceUnavailable(TokenAuthError):
-    """The database did not answer. Nothing changed; the same request may be sent again."""
+    """The database did not answer. Nothing is lost; the same request may be sent again."""
 
     #: Seconds after which a client may try again, for ``Retry-After`` (RFC 9110 section 10.2.3).
     retry_after: ClassVar[int] = 1

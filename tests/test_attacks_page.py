@@ -20,7 +20,8 @@ COLUMNS = ["No.", "What is tried", "The answer", "The rule", "The test"]
 
 
 def included():
-    return re.findall(r"^\.\. include:: (attacks/.+)$", PAGE.read_text(), re.MULTILINE)
+    text = PAGE.read_text(encoding="utf-8")
+    return re.findall(r"^\.\. include:: (attacks/.+)$", text, re.MULTILINE)
 
 
 @cache

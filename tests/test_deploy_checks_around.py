@@ -93,6 +93,10 @@ class HidesMore(SafeExceptionReporterFilter):
     )
 
 
+def made_by_a_function():
+    return HidesMore()
+
+
 class TestWhatIsWrittenDown:
     @pytest.mark.parametrize(
         ("logger", "handler", "numbers"),
@@ -103,18 +107,17 @@ class TestWhatIsWrittenDown:
             (logging.INFO, logging.NOTSET, []),
         ],
     )
-    def test_all_that_libraries_have_to_say(self, monkeypatch, logger, handler, numbers):
+    def test_all_that_libraries_have_to_say(self, monkeypatch, caplog, logger, handler, numbers):
         output = logging.StreamHandler()
         output.setLevel(handler)
-        root = logging.getLogger()
-        monkeypatch.setattr(root, "level", logger)
-        monkeypatch.setattr(root, "handlers", [output])
+        caplog.set_level(logger)
+        monkeypatch.setattr(logging.getLogger(), "handlers", [output])
         assert found() == []
         assert deployed() == numbers
         assert all("The root logger is at DEBUG" in said(number) for number in numbers)
 
-    def test_all_that_this_app_has_to_say_is_harmless(self, monkeypatch):
-        monkeypatch.setattr(logging.getLogger("django_tokenauth"), "level", logging.DEBUG)
+    def test_all_that_this_app_has_to_say_is_harmless(self, caplog):
+        caplog.set_level(logging.DEBUG, "django_tokenauth")
         assert deployed() == []
 
     @pytest.mark.parametrize(
@@ -125,6 +128,7 @@ class TestWhatIsWrittenDown:
             (f"{__name__}.ShowsKeys", ["W017"]),
             (f"{__name__}.ShowsOurSettings", ["W017"]),
             (f"{__name__}.HidesMore", []),
+            (f"{__name__}.made_by_a_function", []),
         ],
     )
     def test_reports_of_errors_that_hide_too_little(self, settings, kind, numbers):

@@ -14,14 +14,14 @@ from tests.client import Answer, post
 from tests.sample_keys import private_jwk, private_key, private_pem
 from tests.tokens_made_by_hand import derived_secret
 
-PASSWORD = "canary in a coal mine 4711"
+PASSWORD = "a password to be found 4711"
 GUESS = "a guess that is nearly right 4712"
-SECRET_KEY = "the secret key of a mine with a canary, longer than 32 bytes"
-SECRET = "the signing key of a mine with a canary, 32 bytes and more"
+SECRET_KEY = "the secret key to be found in this test, longer than 32 bytes"
+SECRET = "the signing key to be found in this test, 32 bytes and more"
 PAIR = private_key("EdDSA")
 RSA_KEY = private_key("RS256")
 RSA = private_jwk(RSA_KEY)
-WHO = {"username": "miner", "password": PASSWORD}
+WHO = {"username": "alice", "password": PASSWORD}
 #: What signs access tokens, and the secret texts in it.
 KEYS: dict[str, tuple[dict[str, Any], list[str | bytes]]] = {
     "a key derived from SECRET_KEY": ({}, []),
@@ -55,8 +55,8 @@ def secrets_of(keys: list[str | bytes]) -> Secrets:
     return found
 
 
-def miner() -> Any:
-    return get_user_model().objects.create_user("miner", password=PASSWORD)
+def alice() -> Any:
+    return get_user_model().objects.create_user("alice", password=PASSWORD)
 
 
 def sign_in(collected: Collected, **parameters: object) -> tuple[str, str]:

@@ -9,8 +9,6 @@ import pytest
 from tests.attacks.forging import forgers
 from tests.tokens_made_by_hand import MISSING, as_json
 
-ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-
 
 def either(forger, text):
     """With ``text`` as the last member of the header, and of the payload."""

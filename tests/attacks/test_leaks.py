@@ -40,7 +40,7 @@ def collected(request, settings, time_machine, db):
     values, keys = mine.KEYS[request.param]
     settings.SECRET_KEY = mine.SECRET_KEY
     settings.TOKENAUTH = mine.settings_with(values)
-    mine.miner()
+    mine.alice()
     with collecting(mine.secrets_of(keys)) as collected:
         yield collected
 
@@ -68,25 +68,25 @@ class TestNowhere:
     def test_where_a_sign_in_is_refused(self, collected, settings):
         password = mine.PASSWORD
         for body in (
-            {"username": "miner", "password": mine.GUESS},
+            {"username": "alice", "password": mine.GUESS},
             {"username": "nobody", "password": password},
-            {"username": "miner", "password": [password]},
-            {"username": "miner", "password": password * 200},
-            {"username": "miner", "password": password + "\0"},
+            {"username": "alice", "password": [password]},
+            {"username": "alice", "password": password * 200},
+            {"username": "alice", "password": password + "\0"},
             {"username": password * 20, "password": password},
-            {"username": "miner", "password": password, "scope": "unknown"},
-            {"username": "miner", "password": password, "grant_type": password},
-            '{"username": "miner", "password": "' + password,
-            f'{{"username": "miner", "password": "{password}", "password": "{password}"}}',
+            {"username": "alice", "password": password, "scope": "unknown"},
+            {"username": "alice", "password": password, "grant_type": password},
+            '{"username": "alice", "password": "' + password,
+            f'{{"username": "alice", "password": "{password}", "password": "{password}"}}',
             f'["{password}"]',
         ):
             assert collected.answer(post("token/", body)).status_code == HTTPStatus.BAD_REQUEST
-        form = f"username=miner&password={password}&password={password}"
+        form = f"username=alice&password={password}&password={password}"
         for content_type in (FORM, "text/plain", "multipart/form-data; boundary=x"):
             collected.answer(post("token/", form, content_type))
         settings.TOKENAUTH = {**settings.TOKENAUTH, "SIGN_IN_RATE_USER": "1/hour"}
         for _ in range(2):
-            answer = collected.answer(post("token/", {"username": "miner", "password": mine.GUESS}))
+            answer = collected.answer(post("token/", {"username": "alice", "password": mine.GUESS}))
         assert answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
         collected.stored()
         assert collected.leaks() == set()
@@ -173,7 +173,7 @@ class TestNowhere:
         access, token = mine.sign_in(collected)
         settings.DATABASE_ROUTERS = [BrokenRouter()]
         body = mine.WHO
-        form = f"username=miner&password={mine.PASSWORD}"
+        form = f"username=alice&password={mine.PASSWORD}"
         for answer in (
             post("token/", body),
             post("token/", form, FORM),
@@ -201,7 +201,7 @@ class TestNowhere:
         settings.DATABASE_ROUTERS = [BrokenRouter()]
         settings.AUTHENTICATION_BACKENDS = ["tests.test_views_token_refused.BrokenBackend"]
         for call_it in (
-            lambda: services.check_password(None, "miner", mine.PASSWORD),
+            lambda: services.check_password(None, "alice", mine.PASSWORD),
             lambda: services.refresh(token),
             lambda: services.revoke_token(token),
             lambda: services.revoke_token(access),

@@ -18,7 +18,7 @@ class TestItCanFail:
     def collected(self, settings, db):
         settings.SECRET_KEY = mine.SECRET_KEY
         settings.TOKENAUTH = mine.settings_with({"SIGNING_KEY": mine.SECRET})
-        mine.miner()
+        mine.alice()
         with collecting(mine.secrets_of([mine.SECRET])) as collected:
             yield collected
 

@@ -248,13 +248,13 @@ class TestClaims:
             "alice@example.com",
             "correct horse",
             first_name="Alicia",
-            last_name="Liddell",
+            last_name="Smith",
             is_staff=True,
         )
         answer = post(
             "token/",
             {"username": "alice", "password": "correct horse", "name": "Alice's telephone"},
-            **{"User-Agent": "Looking-Glass/1.0", "X-Forwarded-For": "192.0.2.44"},
+            **{"User-Agent": "Navigator/1.0", "X-Forwarded-For": "192.0.2.44"},
         )
         read = {
             kind: unbase64url(answer.json()[f"{kind}_token"].split(".")[1]).decode()
@@ -265,5 +265,5 @@ class TestClaims:
         assert names["access"] == self.ACCESS - ({"sid"} if stateless else set())
         assert names["refresh"] == self.REFRESH | (start if stateless else set())
         person = [user.password, user.get_session_auth_hash(), *user.password.split("$")[1:]]
-        person += ["lice", "Liddell", "example.com", "telephone", "Glass", "192.0.2", "127.0.0"]
+        person += ["lice", "Smith", "example.com", "telephone", "Navigator", "192.0.2", "127.0.0"]
         assert not [text for text in person for told in read.values() if text in told]

@@ -9,10 +9,12 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import django
+import time_machine
 from django.db import connection, connections
 from django.test.utils import override_settings
 
 from tests.attacks.guessing import CountingHasher
+from tests.clock import NOW
 from tests.http_server import Address, serving
 
 
@@ -61,7 +63,8 @@ def workers(number: int) -> Iterator[Workers]:
 def _work(pipe: Connection, database: str) -> None:
     django.setup()
     connections.databases["default"]["NAME"] = database
-    with serving() as address, ExitStack() as used:
+    # From noon on: no day ends while the tests are under way.
+    with time_machine.travel(NOW), serving() as address, ExitStack() as used:
         pipe.send(address)
         while True:
             try:
