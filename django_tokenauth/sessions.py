@@ -48,7 +48,7 @@ def _written() -> QuerySet[Session]:
 
 def add(session: Session) -> None:
     """Store a new session. One statement."""
-    session.save(force_insert=True, using=router.db_for_write(Session))
+    session.save()
 
 
 def find(session_id: str, *, written: bool = True) -> Session | None:
@@ -117,7 +117,7 @@ def revoke_of_user(
 ) -> int:
     """End the user's sessions but those with an ``auth_hash`` in ``keep``. One statement."""
     rows = _written().filter(user_id=user_id, expires_at__gt=now)
-    return _revoke(rows.exclude(auth_hash__in=keep) if keep else rows, reason, now)
+    return _revoke(rows.exclude(auth_hash__in=keep), reason, now)
 
 
 def _revoke(rows: QuerySet[Session], reason: RevokedReason, now: datetime) -> int:

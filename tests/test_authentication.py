@@ -14,6 +14,8 @@ from rest_framework.views import APIView
 from django_tokenauth.authentication import (
     JWTAuthentication,
     StatelessJWTAuthentication,
+    TokenRefused,
+    Unavailable,
     bearer_token,
     challenge,
 )
@@ -224,3 +226,13 @@ class TestBesideAnotherClass:
     def test_a_good_token_is_ours(self, alice):
         answer = self.ask(f"Bearer {sign_in()['access_token']}")
         assert answer.data == {"user": "alice", "auth": "Claims"}
+
+
+class TestCodes:
+    """By them, an exception handler of the project tells our errors from others."""
+
+    def test_of_a_token_that_is_refused(self):
+        assert TokenRefused().get_codes() == "invalid_token"
+
+    def test_of_a_service_that_does_not_answer(self):
+        assert Unavailable().get_codes() == "temporarily_unavailable"

@@ -199,6 +199,13 @@ class TestRevokedSessions:
         settings.TOKENAUTH = {"REVOCATION_POLL": timedelta(seconds=5)}
         assert revoked_sessions(load()) not in (None, first)
 
+    def test_the_one_of_before_is_not_kept(self, settings):
+        before = load()
+        first = revoked_sessions(before)
+        settings.TOKENAUTH = {"REVOCATION_POLL": timedelta(seconds=5)}
+        revoked_sessions(load())
+        assert revoked_sessions(before) is not first
+
     @pytest.mark.parametrize(
         "tokenauth", [{"REVOCATION_POLL": None}, {"STATELESS_REFRESH": True}], ids=str
     )

@@ -12,7 +12,7 @@ from django.test import override_settings
 from django_tokenauth import conf
 from django_tokenauth.claims import Claims, FrozenDict
 from django_tokenauth.errors import Code, InvalidToken
-from django_tokenauth.tokens import VerifiedTokens, access_tokens
+from django_tokenauth.tokens import VerifiedTokens, access_tokens, refresh_tokens
 from tests.sample_keys import Asymmetric
 from tests.test_tokens_tampering import ORDER_P256
 from tests.tokens_made_by_hand import NOW, Access, access_members, base64url, compact, unbase64url
@@ -154,6 +154,16 @@ class TestSettings:
             assert self.decode(token) is self.decode(token)
             with override_settings(SECRET_KEY_FALLBACKS=[]), pytest.raises(InvalidToken):
                 self.decode(token)
+
+    @pytest.mark.parametrize("tokens", [access_tokens, refresh_tokens])
+    def test_what_stood_before_a_change_is_not_kept(self, tokens):
+        """Its keys among it."""
+        before = conf.load()
+        first = tokens(before)
+        assert tokens(before) is first
+        with override_settings(SECRET_KEY="another secret key, longer than 32 bytes"):
+            tokens(conf.load())
+        assert tokens(before) is not first
 
 
 class TestVerifiedTokens:
