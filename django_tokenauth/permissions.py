@@ -1,4 +1,8 @@
-"""What a token allows: REST framework's permission classes for the scope."""
+"""What a token allows: REST framework's permission classes for the scope.
+
+The module ``rest_framework.views`` is not imported here: it imports this one for a project that has
+such a class in ``DEFAULT_PERMISSION_CLASSES``.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,6 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from . import services
 from .authentication import JWTAuthentication, challenge
@@ -42,7 +45,7 @@ class HasScope(BasePermission):
     without a token of ours: scopes say nothing about it.
     """
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: Any) -> bool:
         if not isinstance(request.auth, Claims):
             return False
         required = self._required(request.method or "", view)
@@ -72,7 +75,7 @@ class HasWholeScope(BasePermission):
     Whoever holds a limited one must not see or end the user's sessions with it.
     """
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: Any) -> bool:
         if not isinstance(request.auth, Claims):
             return False
         whole = services.whole_scope(request.auth, request=request._request)

@@ -14,6 +14,7 @@ from django.db.models.signals import post_save, pre_delete, pre_save
 
 from django_tokenauth import checks, database_checks, deploy_checks, key_checks
 from tests.client import get, sign_in
+from tests.scenarios.running import outcome_of
 
 CONFIG = apps.get_app_config("django_tokenauth")
 
@@ -89,6 +90,11 @@ def listeners(signal, model):
     receivers, asynchronous = signal._live_receivers(model)
     assert not asynchronous
     return sum(receiver.__module__ == "django_tokenauth.receivers" for receiver in receivers)
+
+
+def test_a_project_may_name_our_classes_in_the_defaults_of_rest_framework():
+    module = "tests.scenarios.ours_by_default"
+    assert outcome_of(module, module) == [401, True]
 
 
 def test_the_package_can_be_imported_without_a_project():
