@@ -10,7 +10,7 @@ from django.utils import timezone
 from . import sessions, signals
 from .conf import load
 from .models import RevokedReason
-from .users import auth_hash, auth_hashes, is_rehash, stored_auth_hashes
+from .users import as_stored, auth_hash, auth_hashes, is_rehash, stored_auth_hashes
 
 logger = logging.getLogger("django_tokenauth")
 
@@ -34,14 +34,17 @@ def after_save(
     update_fields: frozenset[str] | None = None,
     **kwargs: Any,
 ) -> None:
-    """End the sessions that a new password or a deactivation leaves behind. One statement."""
+    """End the sessions that a new password or a deactivation leaves behind. One statement; two
+    if only some fields were saved."""
     if created or raw or update_fields == frozenset({"last_login"}) or load().stateless_refresh:
         return
     old_hashes = instance.__dict__.pop(_OLD_HASHES, None)
     if old_hashes is not None:
         sessions.rehash(instance.pk, old_hashes, auth_hash(instance))
         return
-    keep = auth_hashes(instance) if instance.is_active else []
+    # What was not saved may be older than the database: somebody else has changed the password.
+    user = instance if update_fields is None else as_stored(instance) or instance
+    keep = auth_hashes(user) if user.is_active else []
     _end(instance, RevokedReason.USER_CHANGED, keep)
 
 

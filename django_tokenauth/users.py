@@ -108,19 +108,25 @@ def rehashing() -> Iterator[None]:
 def is_rehash(user: Any, update_fields: frozenset[str] | None) -> bool:
     """Whether this save only follows a stronger setting of the password hasher.
 
-    Django's ``check_password`` does that, while a changed password is still at hand in
-    ``_password`` when the user is saved.
+    Django's ``check_password`` does that, and takes away the ``_password`` that it has set before.
+    The one of a changed password is still at hand when the user is saved; a hash that a backend
+    assigned never had one. The model may save further fields of its own.
     """
     return (
         _rehashing.get()
-        and update_fields == frozenset({"password"})
-        and getattr(user, "_password", None) is None
+        and "password" in (update_fields or ())
+        and vars(user).get("_password", "") is None
     )
 
 
-def stored_auth_hashes(user: Any) -> list[str]:
-    """The hashes of the password that the database has, which may be older than the object."""
+def as_stored(user: Any) -> Any:
+    """The user as the database has it, who may be older or newer than the object; or ``None``."""
     model = type(user)
     rows = model._base_manager.using(router.db_for_write(model, instance=user))
-    stored = rows.filter(pk=user.pk).first()
+    return rows.filter(pk=user.pk).first()
+
+
+def stored_auth_hashes(user: Any) -> list[str]:
+    """The hashes of the password that the database has."""
+    stored = as_stored(user)
     return auth_hashes(stored) if stored is not None else []

@@ -7,6 +7,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.core import serializers
 from django.db import connection
+from django.db.models.signals import post_save
 from django.test.utils import CaptureQueriesContext
 
 from django_tokenauth import services, signals
@@ -103,6 +104,28 @@ class TestAfterSave:
         assert reason_of(new) == ""
         assert reason_of(pair) == RevokedReason.USER_CHANGED
 
+    @pytest.mark.parametrize("field", ["email", "first_name"])
+    def test_an_object_from_before_the_new_password_ends_no_session_of_it(self, alice, field):
+        """Another request has read the user, and now saves a field of its own."""
+        stale = get_user_model().objects.get(pk=alice.pk)
+        change_password(alice)
+        new = services.sign_in(alice)
+        stale.save(update_fields=[field])
+        assert reason_of(new) == ""
+
+    def test_a_password_that_is_not_among_the_saved_fields_ends_none(self, alice, pair):
+        alice.set_password("another")
+        alice.is_active = False
+        alice.save(update_fields=["email"])
+        assert reason_of(pair) == ""
+
+    def test_a_user_who_is_gone_when_a_field_was_saved_is_no_fault(self, alice, pair):
+        user = get_user_model().objects.get(pk=alice.pk)
+        Session.objects.update(user=None)
+        get_user_model().objects.filter(pk=alice.pk)._raw_delete("default")
+        post_save.send(type(user), instance=user, created=False, update_fields=frozenset({"email"}))
+        assert reason_of(pair) == ""
+
     def test_sessions_that_ended_keep_their_end(self, alice, pair):
         services.revoke_token(pair.refresh_token, now=NOW)
         change_password(alice)
@@ -118,7 +141,7 @@ class TestAfterSave:
 
     def test_a_new_user_takes_none(self):
         create = get_user_model().objects.create_user
-        assert statements_on_sessions(lambda: create("carol", password="x")) == []
+        assert statements_on_sessions(lambda: create("newcomer", password="x")) == []
 
     def test_a_fixture_is_no_change_of_mind(self, alice, pair):
         alice.set_password("another")
@@ -231,6 +254,20 @@ class TestRehash:
         assert reason_of(pair) == ""
         assert services.refresh(pair.refresh_token).session.generation == 2
         assert Session.objects.get().auth_hash == auth_hash(alice)
+
+    @pytest.mark.attack(95)
+    def test_the_sessions_go_on_if_the_model_saves_more(self, alice, pair, request, monkeypatch):
+        """As models do that keep the time of their last change."""
+        save = type(alice).save
+
+        def save_more(user, **given):
+            save(user, **{**given, "update_fields": {*given["update_fields"], "first_name"}})
+
+        monkeypatch.setattr(type(alice), "save", save_more)
+        request.getfixturevalue("_stronger")
+        self.rehash(alice)
+        assert reason_of(pair) == ""
+        assert services.refresh(pair.refresh_token).session.generation == 2
 
     @pytest.mark.attack(95)
     def test_the_access_tokens_go_on(self, alice, pair, request):
