@@ -111,7 +111,10 @@ def names_one_user(user_model: type[Model], name: str) -> bool:
         field = user_model._meta.get_field(name)
     except FieldDoesNotExist:
         return False
-    if not isinstance(field, Field) or not field.unique:
+    if not isinstance(field, Field):
+        return False
+    constraints = user_model._meta.total_unique_constraints
+    if not field.unique and all(tuple(each.fields) != (name,) for each in constraints):
         return False
     # Nobody is named by: the text "None", which many have; that of another object, which a relation
     # leads to; or that of bytes, which no field can read.
@@ -119,10 +122,20 @@ def names_one_user(user_model: type[Model], name: str) -> bool:
     return not field.null and not is_object and not isinstance(field, BinaryField)
 
 
+def _authenticators() -> Sequence[Any]:
+    # REST framework calls whatever stands there, and only when a view is asked.
+    found: Any = api_settings.DEFAULT_AUTHENTICATION_CLASSES
+    return found if isinstance(found, (list, tuple)) else ()
+
+
+def is_default(kind: type) -> bool:
+    """Whether views use such an authentication class unless they say otherwise."""
+    return any(isinstance(each, type) and issubclass(each, kind) for each in _authenticators())
+
+
 def _answers_403() -> bool:
     """The first class speaks for all of them, and says nothing (RFC 9110 section 15.5.2)."""
-    classes: Any = api_settings.DEFAULT_AUTHENTICATION_CLASSES
-    return (
-        any(issubclass(each, JWTAuthentication) for each in classes)
-        and classes[0].authenticate_header is BaseAuthentication.authenticate_header
-    )
+    if not is_default(JWTAuthentication):
+        return False
+    says = getattr(_authenticators()[0], "authenticate_header", None)
+    return says is BaseAuthentication.authenticate_header

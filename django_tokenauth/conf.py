@@ -33,6 +33,9 @@ ASYMMETRIC_ALGORITHMS = (
     "EdDSA",
 )
 
+# What the column of a session holds, in characters.
+_LONGEST_SCOPE = 1024
+
 
 def _algorithm(value: object) -> str:
     if not isinstance(value, str) or value not in (*HMAC_ALGORITHMS, *ASYMMETRIC_ALGORITHMS):
@@ -152,6 +155,16 @@ def _conflicts(settings: Settings) -> Iterator[Problem]:
             "ACCESS_TOKEN_LIFETIME is not below SESSION_LIFETIME.",
             "SESSION_LIFETIME is the absolute end of a sign-in (days).",
         )
+    if (
+        settings.scope_policy is None
+        and not settings.stateless_refresh
+        and len(" ".join(set(settings.scopes))) > _LONGEST_SCOPE
+    ):
+        yield Problem(
+            "E008",
+            "SCOPES is longer than a session can hold: a sign-in with all of it fails.",
+            f"Give at most {_LONGEST_SCOPE} characters in all, or a SCOPE_POLICY that grants less.",
+        )
     if settings.throttle_cache not in django_settings.CACHES:
         yield Problem(
             "E008",
@@ -162,8 +175,19 @@ def _conflicts(settings: Settings) -> Iterator[Problem]:
 
 def read_project() -> tuple[Settings | None, list[Problem]]:
     """Read the settings of this Django project."""
+    fallbacks = django_settings.SECRET_KEY_FALLBACKS
+    try:
+        secrets = (django_settings.SECRET_KEY, *fallbacks)
+    except ImproperlyConfigured:
+        # Django raises that where the key is asked for; a check that raised would say less.
+        return None, [
+            Problem(
+                "E002",
+                "SECRET_KEY is empty, and the keys of tokens are derived from it.",
+                "Give it at least 50 random characters.",
+            )
+        ]
     # As Django itself turns them into bytes, whatever they are.
-    secrets = (django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS)
     return read(getattr(django_settings, "TOKENAUTH", {}), tuple(map(force_bytes, secrets)))
 
 

@@ -29,6 +29,7 @@ from rest_framework.authentication import BasicAuthentication
 from rest_framework.settings import api_settings
 
 from .authentication import JWTAuthentication, StatelessJWTAuthentication
+from .checks import is_default
 from .conf import Settings, read_project
 from .models import Session
 
@@ -68,7 +69,7 @@ def _lifetimes(settings: Settings) -> Iterator[CheckMessage]:
     elif (
         settings.access_token_lifetime > quarter
         and (poll is None or poll > quarter)
-        and _is_default(StatelessJWTAuthentication)
+        and is_default(StatelessJWTAuthentication)
     ):
         yield checks.Warning(
             "A sign-out may go unnoticed for more than a quarter of an hour: the stateless class "
@@ -91,16 +92,10 @@ def _lifetimes(settings: Settings) -> Iterator[CheckMessage]:
         )
 
 
-def _is_default(kind: type) -> bool:
-    """Whether views use such a class unless they say otherwise."""
-    classes: Any = api_settings.DEFAULT_AUTHENTICATION_CLASSES
-    return any(issubclass(each, kind) for each in classes)
-
-
 def _sign_ins(settings: Settings) -> Iterator[CheckMessage]:
     if (
-        _is_default(JWTAuthentication)
-        and _is_default(BasicAuthentication)
+        is_default(JWTAuthentication)
+        and is_default(BasicAuthentication)
         and all(path.startswith(_COUNT_NOTHING) for path in django_settings.AUTHENTICATION_BACKENDS)
     ):
         yield checks.Warning(
@@ -208,7 +203,8 @@ def _what_is_written_down() -> Iterator[CheckMessage]:
             hint="Give it INFO, and DEBUG only to the loggers that you know.",
             id="tokenauth.W017",
         )
-    if not _hides(import_string(django_settings.DEFAULT_EXCEPTION_REPORTER_FILTER)):
+    # Django calls it, so it need not be a class.
+    if not _hides(import_string(django_settings.DEFAULT_EXCEPTION_REPORTER_FILTER)()):
         yield checks.Warning(
             "DEFAULT_EXCEPTION_REPORTER_FILTER lets tokens and keys into the reports of errors.",
             hint="Derive it from SafeExceptionReporterFilter and add to hidden_settings only.",
@@ -216,12 +212,9 @@ def _what_is_written_down() -> Iterator[CheckMessage]:
         )
 
 
-def _hides(kind: type) -> bool:
-    if not issubclass(kind, SafeExceptionReporterFilter):
-        return False
-    shown = kind()
-    return not any(
-        shown.cleanse_setting(name, "shown") == "shown"
+def _hides(reports: object) -> bool:
+    return isinstance(reports, SafeExceptionReporterFilter) and not any(
+        reports.cleanse_setting(name, "shown") == "shown"
         for name in ("HTTP_AUTHORIZATION", "TOKENAUTH", "SECRET_KEY")
     )
 

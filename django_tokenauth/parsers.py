@@ -21,7 +21,10 @@ MAX_BODY = 32 * 1024
 
 
 def _read(stream: IO[bytes]) -> bytes:
-    body = stream.read(MAX_BODY + 1)
+    try:
+        body = stream.read(MAX_BODY + 1)
+    except OSError:  # the client went away, or sent what the server cannot take apart
+        raise ParseError from None
     if len(body) > MAX_BODY:
         raise ParseError
     return body

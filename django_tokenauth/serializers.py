@@ -43,6 +43,19 @@ class NameField(TextField):
         return unicodedata.normalize("NFKC", super().to_internal_value(data))
 
 
+class ClientField(TextField):
+    """A label that a token can carry: printable (RFC 6749 appendix A.1), also beyond ASCII."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False, allow_blank=True, default="", max_length=255)
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if not text.isprintable():
+            self.fail("invalid")
+        return text
+
+
 class ScopeField(TextField):
     """A scope as a set of names. Empty is the same as left out (RFC 6749 section 3.2)."""
 
@@ -70,7 +83,7 @@ class SignInSerializer(serializers.Serializer[Any]):
     username = NameField(max_length=MAX_USERNAME, trim_whitespace=False)
     password = TextField(max_length=MAX_PASSWORD, trim_whitespace=False, write_only=True)
     scope = ScopeField()
-    client_id = TextField(required=False, allow_blank=True, default="", max_length=255)
+    client_id = ClientField()
     name = TextField(required=False, allow_blank=True, default="", max_length=100)
 
 
@@ -79,7 +92,7 @@ class RefreshSerializer(serializers.Serializer[Any]):
 
     refresh_token = TextField(trim_whitespace=False)
     scope = ScopeField()
-    client_id = TextField(required=False, allow_blank=True, default="", max_length=255)
+    client_id = ClientField()
 
 
 class TokenSerializer(serializers.Serializer[Any]):

@@ -213,7 +213,7 @@ def whole_scope(claims: Claims, *, request: HttpRequest | None = None) -> frozen
 
     That is all of the scope of the session of ``claims``, as far as the policy goes today; for a
     session that was limited from the start, all that the user may have. Empty where no session is
-    kept. Raises :class:`ServiceUnavailable`.
+    kept; all of ``SCOPES`` where it is not found. Raises :class:`ServiceUnavailable`.
     """
     settings = load()
     if settings.stateless_refresh or claims.session is None:
@@ -221,7 +221,8 @@ def whole_scope(claims: Claims, *, request: HttpRequest | None = None) -> frozen
     with sessions.answering():
         session = sessions.find(claims.session, written=False)
     if session is None:
-        return frozenset()
+        # A replica may not have it yet, and then nobody knows how limited it is.
+        return frozenset(settings.scopes)
     limit = settings.scopes if session.limited else session.scopes
     return granted_scope(settings, session.user, None, limit, request)
 

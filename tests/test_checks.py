@@ -8,7 +8,9 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import models
+from django.db.models import Q
 from django.test.utils import isolate_apps
+from rest_framework.authentication import SessionAuthentication
 
 from django_tokenauth.checks import names_one_user
 from tests.system_checks import (
@@ -24,6 +26,10 @@ from tests.system_checks import (
 
 SESSION = "rest_framework.authentication.SessionAuthentication"
 BASIC = "rest_framework.authentication.BasicAuthentication"
+
+
+def made_by_a_function():
+    return SessionAuthentication()
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +62,7 @@ class TestSettings:
             ({"SCOPE_POLICY": "no.where"}, "The dotted path does not lead to anything"),
             ({"SIGN_IN_RATE_USER": "many"}, "Give None or a rate"),
             ({"TOKEN_CACHE_SIZE": 0}, "Give a whole number above zero."),
+            ({"SCOPES": [f"{number:04}" for number in range(206)]}, "Give at most 1024 characters"),
             ({"VERIFYING_KEYS": "x"}, "Give a list of keys, even for a single one."),
             ({"THROTTLE_CACHE": "nowhere"}, "THROTTLE_CACHE is not a name in CACHES."),
             ([], "TOKENAUTH is not a dict."),
@@ -118,6 +125,19 @@ class TestSettings:
         settings.SECRET_KEY = "short"
         assert found(include_deployment_checks=True, databases=["default"]) == ["E008"]
 
+    @pytest.mark.parametrize(
+        "more",
+        [
+            {"SCOPES": [f"{number:04}" for number in range(205)] * 2},
+            {"SCOPE_POLICY": lambda user, scopes, request: []},
+            {"STATELESS_REFRESH": True},
+        ],
+        ids=["not more than that", "a policy", "no sessions"],
+    )
+    def test_as_many_scopes_as_a_session_can_have_are_fine(self, settings, more):
+        settings.TOKENAUTH = {"SCOPES": [f"{number:04}" for number in range(206)], **more}
+        assert "E008" not in found()
+
 
 class TestDubious:
     def test_no_sessions(self, settings):
@@ -178,6 +198,9 @@ class TestInstallation:
         [
             ("code", True),
             ("number", True),
+            ("alias", True),
+            ("nick", False),
+            ("team", False),
             ("partner_id", True),
             ("partner", False),
             ("absent", False),
@@ -190,12 +213,20 @@ class TestInstallation:
         class Member(models.Model):
             code = models.UUIDField(unique=True)
             number = models.BigIntegerField(unique=True)
+            alias = models.CharField(max_length=9)
+            nick = models.CharField(max_length=9)
+            team = models.CharField(max_length=9)
             partner = models.OneToOneField("self", models.CASCADE)
             absent = models.CharField(max_length=9, unique=True, null=True)  # noqa: DJ001
             raw = models.BinaryField(unique=True)
 
             class Meta:
                 app_label = "tests"
+                constraints = (
+                    models.UniqueConstraint(fields=["alias"], name="alias"),
+                    models.UniqueConstraint(fields=["nick"], condition=~Q(nick=""), name="nick"),
+                    models.UniqueConstraint(fields=["team", "number"], name="team"),
+                )
 
             def __str__(self):
                 return self.name
@@ -209,6 +240,22 @@ class TestAuthenticators:
         settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": [SESSION, ours]}
         assert found() == ["W013"]
         assert "answers 403 instead of 401" in said("W013")
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            None,
+            JWT,
+            [f"{__name__}.made_by_a_function"],
+            [f"{__name__}.made_by_a_function", JWT],
+            ["builtins.object", JWT],
+        ],
+        ids=["nothing", "no list", "a function", "a function first", "a stranger first"],
+    )
+    def test_what_rest_framework_finds_out_later_is_no_fault_here(self, settings, given):
+        settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": given}
+        assert found() == []
+        assert deployed() == []
 
     @pytest.mark.parametrize(
         "classes", [[JWT, SESSION], [STATELESS], [BASIC, JWT], [SESSION, BASIC], [SESSION], []]

@@ -123,6 +123,16 @@ class TestSecretKeys:
         assert [problem.number for problem in problems] == ["E002"]
         assert "SECRET_KEY_FALLBACKS" in problems[0].message
 
+    @pytest.mark.parametrize("empty", ["", None, b""])
+    def test_no_secret_key_is_a_problem_and_no_fault(self, empty):
+        """Django runs the commands that need none, and these run the checks."""
+        with override_settings(SECRET_KEY=empty, SECRET_KEY_FALLBACKS=[]):
+            settings, problems = conf.read_project()
+            with pytest.raises(ImproperlyConfigured, match="SECRET_KEY is empty"):
+                conf.load()
+        assert settings is None
+        assert [problem.number for problem in problems] == ["E002"]
+
     def test_a_number_is_not_taken_for_that_many_zero_bytes(self):
         # Django takes any SECRET_KEY by its text.
         with override_settings(SECRET_KEY=4711):

@@ -51,9 +51,22 @@ class TestSignIn:
         assert serializer.validated_data["password"] == typed
 
     def test_blanks_around_the_name_of_a_device_are_dropped(self):
-        serializer = SignInSerializer(data={**ALICE, "name": "  Ann's phone "})
+        serializer = SignInSerializer(data={**ALICE, "name": "  Alice's phone "})
         assert serializer.is_valid()
-        assert serializer.validated_data["name"] == "Ann's phone"
+        assert serializer.validated_data["name"] == "Alice's phone"
+
+    @pytest.mark.parametrize("kind", [SignInSerializer, RefreshSerializer])
+    @pytest.mark.parametrize("label", ["a\x07b", "a\tb", "a\nb", "a\u200bb", "a\u00a0b"])
+    def test_a_client_that_no_token_can_name_is_refused(self, kind, label):
+        """The access token would be refused from its first use on."""
+        given = {**ALICE, "refresh_token": "x", "client_id": label}
+        assert codes(kind(data=given)) == {"client_id": ["invalid"]}
+
+    @pytest.mark.parametrize("label", ["notes app", "\N{HANGUL SYLLABLE AEB}", "~" * 255])
+    def test_a_client_that_a_token_can_name_is_taken(self, label):
+        serializer = SignInSerializer(data={**ALICE, "client_id": label})
+        assert serializer.is_valid()
+        assert serializer.validated_data["client_id"] == label
 
     def test_name_and_password_are_needed(self):
         assert codes(SignInSerializer(data={})) == {
@@ -87,7 +100,7 @@ class TestSignIn:
     def test_nul_is_refused(self, field):
         [found] = codes(SignInSerializer(data={**ALICE, field: "a\0b"})).items()
         assert found[0] == field
-        assert found[1][0] in ("null_characters_not_allowed", "scope")
+        assert found[1][0] in ("null_characters_not_allowed", "scope", "invalid")
 
 
 class TestScope:
@@ -156,7 +169,7 @@ class TestSession:
         auth_hash="hidden",
         scope="a b",
         client_id="phone",
-        name="Ann's phone",
+        name="Alice's phone",
         user_agent="curl",
         ip="2001:db8::1",
         amr="pwd",
@@ -171,7 +184,7 @@ class TestSession:
         now = "2030-01-01T12:00:00Z"
         assert self.data(None) == {
             "id": "00000000-0000-0000-0000-000000000007",
-            "name": "Ann's phone",
+            "name": "Alice's phone",
             "client_id": "phone",
             "scope": "a b",
             "user_agent": "curl",

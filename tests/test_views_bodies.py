@@ -41,12 +41,35 @@ DUPLICATED = "".join(f'"{name}": "{text}",' for name, text in ALL.items())
 pytestmark = pytest.mark.django_db
 
 
+class Cut:
+    """The body of a request whose client goes away before the end of it."""
+
+    def read(self, size=-1):
+        raise ConnectionResetError
+
+    readline = read
+
+
 def is_not_cached(answer):
     return (answer.headers["Cache-Control"], answer.headers["Pragma"]) == ("no-store", "no-cache")
 
 
 @EACH
 class TestBody:
+    @pytest.mark.parametrize("content_type", [JSON, FORM])
+    def test_one_that_is_cut_off_is_no_fault_of_the_server(self, path, content_type, caplog):
+        """Else anybody could make errors in the log, and mails to those who read it."""
+        client = Client(raise_request_exception=False)
+        answer = client.generic(
+            "POST",
+            f"/auth/{path}",
+            b"{}",
+            content_type,
+            **{"wsgi.input": Cut(), "CONTENT_LENGTH": "20"},
+        )
+        assert outcome(answer) == (400, INVALID_REQUEST)
+        assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
     @pytest.mark.attack(120)
     @pytest.mark.parametrize(
         "body",
