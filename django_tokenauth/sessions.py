@@ -48,7 +48,7 @@ def _written() -> QuerySet[Session]:
 
 def add(session: Session) -> None:
     """Store a new session. One statement."""
-    session.save()
+    session.save(using=router.db_for_write(Session))
 
 
 def find(session_id: str, *, written: bool = True) -> Session | None:

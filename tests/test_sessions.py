@@ -67,6 +67,12 @@ class TestAdd:
             session = made(alice)
         assert Session.objects.get() == session
 
+    def test_it_is_stored_with_the_others_wherever_its_user_was_read(self, alice):
+        # Without a router's word Django would store it where the user came from.
+        alice._state.db = "replica"
+        session = made(alice)
+        assert Session.objects.get().pk == session.pk
+
     def test_an_id_that_is_there_is_not_overwritten(self, alice, bob):
         session = made(alice)
         with pytest.raises(ServiceUnavailable), sessions.answering():
