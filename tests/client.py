@@ -13,6 +13,21 @@ JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 PASSWORDS = {"alice": "correct horse", "bob": "battery staple"}
 
+#: The token endpoints and what each of them wants ...
+NAMES = {
+    "token/": ["password", "username"],
+    "token/refresh/": ["refresh_token"],
+    "token/verify/": ["token"],
+    "token/revoke/": ["token"],
+}
+#: ... and everything that any of them wants.
+ALL = {
+    "username": "alice",
+    "password": PASSWORDS["alice"],
+    "refresh_token": "a.b.c",
+    "token": "a.b.c",
+}
+
 # The challenges (RFC 6750 section 3) ...
 BARE = 'Bearer realm="api"'
 INVALID_TOKEN = (

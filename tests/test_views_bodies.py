@@ -10,10 +10,12 @@ from django.http import HttpRequest
 from django.test import Client
 
 from tests.client import (
+    ALL,
     FORM,
     INVALID_GRANT,
     INVALID_REQUEST,
     JSON,
+    NAMES,
     call,
     get,
     malformed,
@@ -22,20 +24,7 @@ from tests.client import (
     sign_in,
 )
 
-NAMES = {
-    "token/": ["password", "username"],
-    "token/refresh/": ["refresh_token"],
-    "token/verify/": ["token"],
-    "token/revoke/": ["token"],
-}
 EACH = pytest.mark.parametrize("path", NAMES)
-# Everything that any of them wants.
-ALL = {
-    "username": "alice",
-    "password": "correct horse",
-    "refresh_token": "a.b.c",
-    "token": "a.b.c",
-}
 DUPLICATED = "".join(f'"{name}": "{text}",' for name, text in ALL.items())
 
 pytestmark = pytest.mark.django_db

@@ -8,22 +8,18 @@ from http import HTTPStatus
 import pytest
 
 from tests.attacks.forging import access_forger
-from tests.client import FORM, INVALID_REQUEST, INVALID_SCOPE, JSON, PASSWORDS, malformed
+from tests.client import (
+    ALL,
+    FORM,
+    INVALID_REQUEST,
+    INVALID_SCOPE,
+    JSON,
+    NAMES,
+    PASSWORDS,
+    malformed,
+)
 
-#: The token endpoints and what each of them wants.
-NAMES = {
-    "token/": ["password", "username"],
-    "token/refresh/": ["refresh_token"],
-    "token/verify/": ["token"],
-    "token/revoke/": ["token"],
-}
 EACH = pytest.mark.parametrize("path", NAMES)
-ALL = {
-    "username": "alice",
-    "password": PASSWORDS["alice"],
-    "refresh_token": "a.b.c",
-    "token": "a.b.c",
-}
 
 
 @EACH
