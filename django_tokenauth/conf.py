@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -58,6 +59,10 @@ class Settings:
     algorithm: str = _setting(_algorithm, "HS256")
     signing_key: KeyMaterial | None = _setting(kinds.optional_key_material, None, secret=True)
     verifying_keys: tuple[KeyMaterial, ...] = _setting(kinds.keys, (), secret=True)
+    key_directory: Path | None = _setting(kinds.optional_path, None)
+    keys: tuple[KeyMaterial, ...] = _setting(kinds.key_set, (), secret=True)
+    jwks_max_age: timedelta = _setting(kinds.lifetime, timedelta(minutes=5))
+    clients: Mapping[str, str] = _setting(kinds.clients, None, secret=True)
     access_token_lifetime: timedelta = _setting(kinds.lifetime, timedelta(minutes=5))
     refresh_token_lifetime: timedelta = _setting(kinds.lifetime, timedelta(days=14))
     session_lifetime: timedelta = _setting(kinds.lifetime, timedelta(days=90))
@@ -142,6 +147,13 @@ def _conflicts(settings: Settings) -> Iterator[Problem]:
             "E002",
             "SECRET_KEY_FALLBACKS has an empty key, from which anybody can derive ours.",
             "Remove it.",
+        )
+    sources = (settings.signing_key, settings.key_directory, settings.keys)
+    if sum(map(bool, sources)) > 1:
+        yield Problem(
+            "E001",
+            "More than one of SIGNING_KEY, KEY_DIRECTORY and KEYS is set: which one signs?",
+            "Leave one of them; keys that only verify can stand in VERIFYING_KEYS beside it.",
         )
     if settings.access_token_lifetime >= settings.refresh_token_lifetime:
         yield Problem(

@@ -7,10 +7,14 @@ message, because it may be a key.
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from django.utils.module_loading import import_string
@@ -141,3 +145,44 @@ def keys(value: object) -> tuple[KeyMaterial, ...]:
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Sequence):
         raise Wrong("Give a list of keys, even for a single one.")
     return tuple(key_material(item) for item in value)
+
+
+def key_set(value: object) -> tuple[KeyMaterial, ...]:
+    """JWKs in a list, or in a JWK Set (RFC 7517 section 5) as a dict or as its JSON."""
+    if isinstance(value, (str, bytes)):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            # The library's error repeats the text, which has keys in it.
+            value = None
+    if isinstance(value, Mapping):
+        value = value.get("keys")
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+        raise Wrong('Give a list of JWKs, or a JWK Set as a dict or as its JSON: {"keys": [...]}.')
+    if not all(isinstance(item, Mapping) and item for item in value):
+        raise Wrong("Each key is a JWK: a dict with kty and the other members of RFC 7517.")
+    return tuple(value)
+
+
+def optional_path(value: object) -> Path | None:
+    if value is None:
+        return None
+    if not isinstance(value, (str, os.PathLike)) or not Path(value).is_absolute():
+        raise Wrong('Give an absolute path, for example BASE_DIR / "keys".')
+    return Path(value)
+
+
+def clients(value: object) -> Mapping[str, str]:
+    if value is None:
+        value = {}
+    if not isinstance(value, Mapping):
+        raise Wrong('Give a dict such as {"reports": make_password("its secret")}.')
+    for client_id, secret in value.items():
+        text(client_id)
+        # The text of a hash begins with the name of its hasher.
+        if not isinstance(secret, str) or "$" not in secret:
+            raise Wrong(
+                "Give the hash of each client's secret, as django.contrib.auth.hashers."
+                "make_password prints it, and not the secret itself."
+            )
+    return MappingProxyType(dict(value))
