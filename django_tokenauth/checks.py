@@ -7,6 +7,7 @@ in :mod:`django_tokenauth.database_checks`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -42,11 +43,18 @@ def check_settings(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMessag
 
 def _key_messages(settings: Settings) -> Iterator[CheckMessage]:
     try:
-        keys = build_access_keys(settings)
+        keys = build_access_keys(settings).at(time.time())
     except InvalidKey as error:
         yield Error(str(error), hint=error.hint or None, id=f"tokenauth.{error.number}")
         return
-    if keys.signing is None:
+    dated = settings.key_directory is not None or bool(settings.keys)
+    if keys.signing is None and dated and any(key.can_sign for key in keys.verifying.values()):
+        yield Error(
+            "No key signs now: each of those in KEY_DIRECTORY or KEYS has ended or begins later.",
+            hint="manage.py tokenauth_keys list shows their times.",
+            id="tokenauth.E002",
+        )
+    elif keys.signing is None:
         yield checks.Warning(
             "This project can verify access tokens but not sign any: SIGNING_KEY is not set.",
             hint="Set it where users sign in; silence this check where tokens are only verified.",

@@ -14,7 +14,7 @@ from typing import Any
 
 from . import strict_json
 from .errors import Code, InvalidToken
-from .key_sets import KeySet
+from .key_schedule import KeySet
 from .keys import Key
 
 #: The longest token that is looked at, in bytes. More would not pass most servers' header limits.

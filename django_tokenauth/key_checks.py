@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,9 +12,10 @@ from django.core import checks
 from django.core.checks import CheckMessage
 from jwt.utils import base64url_decode
 
-from .conf import HMAC_ALGORITHMS, Settings, read_project
+from .conf import Settings, read_project
 from .errors import InvalidKey
-from .key_sets import KeySet, build_access_keys
+from .key_schedule import KeySet
+from .key_sets import build_access_keys
 from .validators import KeyMaterial
 from .weak_secrets import is_guessable
 
@@ -26,10 +28,10 @@ def check_keys(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) ->
     if settings is None:
         return []
     try:
-        keys = build_access_keys(settings)
+        keys = build_access_keys(settings).at(time.time())
     except InvalidKey:
         return []
-    if settings.algorithm in HMAC_ALGORITHMS:
+    if all(key.public_jwk is None for key in keys.verifying.values()):
         return [*_roots(settings, keys), *_secrets(settings)]
     return [*_roots(settings, keys), *_key_pairs(settings, keys)]
 

@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -38,14 +38,17 @@ _PUBLIC_MEMBERS = {
 # What a key of that type does when nobody says which algorithm it is for.
 _INFERRED = ("RS256", "ES256", "ES384", "ES512", "EdDSA")
 _RSA_BITS_AT_MOST = 8192
+# The last second of the year 9999: the end of what can be written as a date.
+_LAST_SECOND = 253402300799
 _KID = re.compile(r"[\x21-\x7e]{1,128}\Z")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Key:
-    """A key with its one algorithm and its name.
+    """A key with its one algorithm, its name and its times.
 
-    ``public_jwk`` is what may be shown to anybody (RFC 7517); ``None`` for a secret.
+    ``public_jwk`` is what may be shown to anybody (RFC 7517); ``None`` for a secret. It begins to
+    sign at ``not_before`` and stops to verify at ``expires_at`` (seconds since the epoch).
     """
 
     kid: str
@@ -54,10 +57,17 @@ class Key:
     _implementation: Algorithm = field(repr=False)
     _verifying: Any = field(repr=False)
     _signing: Any = field(repr=False)
+    not_before: int = field(default=0, repr=False)
+    expires_at: int | None = field(default=None, repr=False)
 
     @property
     def can_sign(self) -> bool:
+        """Whether this is a secret or a private key; :meth:`sign` is for such keys only."""
         return self._signing is not None
+
+    def has_ended(self, now: float) -> bool:
+        """Whether it does not verify any more at ``now`` (seconds since the epoch)."""
+        return self.expires_at is not None and now >= self.expires_at
 
     def sign(self, message: bytes) -> bytes:
         """The signature of ``message`` (RFC 7515 section 5.1). Only if :attr:`can_sign`."""
@@ -72,16 +82,17 @@ def load_key(material: KeyMaterial, algorithm: str) -> Key:
     """Make a key of ``material``: PEM, a JWK (a mapping or its JSON text), or a secret.
 
     ``algorithm`` is what the key is for unless a JWK says ``alg`` itself, or the key is of another
-    type: then it is the usual one of its type. Raises :class:`InvalidKey`.
+    type: then it is the usual one of its type. A JWK may say ``nbf`` and ``exp`` too. Raises
+    :class:`InvalidKey`.
     """
     if isinstance(material, Mapping):
-        return _from_jwk(material, algorithm)
+        return _from_dated_jwk(material, algorithm)
     data = _quietly(
         force_bytes, material, InvalidKey("A key is a text that cannot be written as UTF-8.")
     )
     if data.lstrip()[:1] == b"{":
         not_json = InvalidKey("A key begins like a JWK but is not JSON.")
-        return _from_jwk(_quietly(json.loads, data, not_json), algorithm)
+        return _from_dated_jwk(_quietly(json.loads, data, not_json), algorithm)
     if data.lstrip().startswith(b"-----BEGIN "):
         if algorithm in HMAC_ALGORITHMS:
             raise InvalidKey(
@@ -162,6 +173,15 @@ def _quietly(read: Callable[[Any], Any], material: Any, error: InvalidKey) -> An
         return read(material)
     # Out here, so that the library's does not even hang on ours as its context.
     raise error
+
+
+def _from_dated_jwk(jwk: Mapping[str, Any], algorithm: str) -> Key:
+    # RFC 7517 section 4 leaves room for further members; these two mean what they mean in a token.
+    times = {name: jwk[name] for name in ("nbf", "exp") if name in jwk}
+    if any(type(time) is not int or not 0 <= time <= _LAST_SECOND for time in times.values()):
+        raise InvalidKey("The nbf or exp of a JWK is not a time in whole seconds since the epoch.")
+    key = _from_jwk(jwk, algorithm)
+    return replace(key, not_before=times.get("nbf", 0), expires_at=times.get("exp"))
 
 
 def _from_jwk(jwk: Mapping[str, Any], algorithm: str) -> Key:

@@ -1,4 +1,4 @@
-"""JSON from strangers, read strictly (RFC 8259, RFC 8725 section 3.7)."""
+"""JSON from strangers and key files, read strictly (RFC 8259, RFC 8725 section 3.7)."""
 
 from __future__ import annotations
 

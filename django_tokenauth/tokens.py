@@ -24,7 +24,8 @@ from . import jws
 from .claims import Claims, RefreshClaims, check_time
 from .conf import Settings
 from .errors import Code, InvalidToken
-from .key_sets import KeySet, access_keys, refresh_keys
+from .key_schedule import KeySet, KeySource
+from .key_sets import access_keys, refresh_keys
 
 #: RFC 9068 section 2.1.
 ACCESS_TYP: Final = "at+jwt"
@@ -65,19 +66,23 @@ class VerifiedTokens:
 
 
 class AccessTokens:
-    """Makes and verifies access tokens with one key set."""
+    """Makes and verifies access tokens with the keys that there are at the time."""
 
-    def __init__(self, settings: Settings, keys: KeySet) -> None:
+    def __init__(self, settings: Settings, source: KeySource) -> None:
         self._issuer = settings.issuer
         self._audience = settings.audience
         self._longest = ceil(settings.access_token_lifetime.total_seconds())
         self._leeway = settings.leeway.total_seconds()
-        self._keys = keys
-        self._verified = VerifiedTokens(settings.token_cache_size)
+        self._source = source
+        self._cache_size = settings.token_cache_size
+        self._latest: tuple[KeySet | None, VerifiedTokens] = (None, VerifiedTokens(0))
 
     def encode(self, claims: Claims) -> str:
-        """Sign ``claims``. Raises ``ImproperlyConfigured`` if the settings have no signing key."""
-        return _encode(claims.members(), ACCESS_TYP, self._keys)
+        """Sign ``claims`` with the key that signs at the time at which they are issued.
+
+        Raises ``ImproperlyConfigured`` if there is none.
+        """
+        return _encode(claims.members(), ACCESS_TYP, self._source.at(claims.issued_at))
 
     def decode(self, token: object, *, now: float) -> Claims:
         """The claims of ``token`` (the compact form, a ``str``) if it is good at ``now``.
@@ -86,18 +91,29 @@ class AccessTokens:
         """
         data = _ascii(token)
         digest = sha256(data).digest()
-        claims = self._verified.get(digest)
+        keys, verified = self._keys_and_cache(now)
+        claims = verified.get(digest)
         if claims is not None:
             self._check_time(claims, now)
             return claims
-        claims = Claims.from_members(_verified_members(data, ACCESS_TYP, self._keys))
+        claims = Claims.from_members(_verified_members(data, ACCESS_TYP, keys))
         if claims.issuer != self._issuer:
             raise InvalidToken(Code.ISSUER)
         if self._audience not in claims.audience:
             raise InvalidToken(Code.AUDIENCE)
         self._check_time(claims, now)
-        self._verified.put(digest, claims)
+        verified.put(digest, claims)
         return claims
+
+    def _keys_and_cache(self, now: float) -> tuple[KeySet, VerifiedTokens]:
+        keys = self._source.at(now)
+        known, verified = self._latest
+        if known is not keys:
+            # A new one, so that nothing that another thread is about to put into the old one, by a
+            # key that is gone, is ever found.
+            verified = VerifiedTokens(self._cache_size)
+            self._latest = (keys, verified)
+        return keys, verified
 
     def _check_time(self, claims: Claims, now: float) -> None:
         check_time(claims, now=now, leeway=self._leeway, longest=self._longest)
@@ -163,7 +179,7 @@ def _verified_members(token: bytes, typ: str, keys: KeySet) -> dict[str, Any]:
 def _encode(members: Mapping[str, Any], typ: str, keys: KeySet) -> str:
     key = keys.signing
     if key is None:
-        raise ImproperlyConfigured("TOKENAUTH has no SIGNING_KEY: it can verify, not sign.")
+        raise ImproperlyConfigured("TOKENAUTH has no key that signs now: it can verify, not sign.")
     return jws.encode(_header(key.algorithm, key.kid, typ), _json(members), key)
 
 

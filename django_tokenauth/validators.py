@@ -147,8 +147,10 @@ def keys(value: object) -> tuple[KeyMaterial, ...]:
     return tuple(key_material(item) for item in value)
 
 
-def key_set(value: object) -> tuple[KeyMaterial, ...]:
+def optional_key_set(value: object) -> tuple[KeyMaterial, ...]:
     """JWKs in a list, or in a JWK Set (RFC 7517 section 5) as a dict or as its JSON."""
+    if value is None:
+        return ()
     if isinstance(value, (str, bytes)):
         try:
             value = json.loads(value)
@@ -159,7 +161,8 @@ def key_set(value: object) -> tuple[KeyMaterial, ...]:
         value = value.get("keys")
     if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
         raise Wrong('Give a list of JWKs, or a JWK Set as a dict or as its JSON: {"keys": [...]}.')
-    if not all(isinstance(item, Mapping) and item for item in value):
+    # An empty one would turn to the secret that is used where nothing is set.
+    if not value or not all(isinstance(item, Mapping) and item for item in value):
         raise Wrong("Each key is a JWK: a dict with kty and the other members of RFC 7517.")
     return tuple(value)
 

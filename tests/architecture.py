@@ -11,7 +11,7 @@ PACKAGE = "django_tokenauth"
 MOST_LINES = 320
 REFUSED_NAMES = {"utils", "util", "helpers", "compat", "mixins", "misc", "common"}
 #: The rooms that may try to import something optional, at their top.
-MAY_TRY = {"keys"}
+MAY_TRY = {"keys", "key_making"}
 #: The room that may reach another by its name: Django loads it before there are models.
 MAY_NAME = {"apps"}
 #: The one setting of Django that is meant to be read in the body of a class.
@@ -39,7 +39,10 @@ LAYERS = (
     Layer(("validators", "conf", "signals"), (*DRF, *DATABASE, *CRYPTOGRAPHY, *CLOCK)),
     # Pure: no row, no request, and the clock is an argument.
     Layer(
-        ("weak_keys", "weak_secrets", "keys", "key_sets", "strict_json", "claims", "jws", "tokens"),
+        (
+            *("weak_keys", "weak_secrets", "strict_json", "keys", "key_making"),
+            *("key_schedule", "key_files", "key_rotation", "key_sets", "claims", "jws", "tokens"),
+        ),
         (*DRF, *DATABASE, *CLOCK, "django.http"),
     ),
     # The store: rows, and no token.

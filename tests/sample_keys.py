@@ -114,8 +114,9 @@ class Asymmetric(Access):
         settings = read_settings(ALGORITHM=algorithm, SIGNING_KEY=private_pem(self.key), **values)
         keys = build_access_keys(settings)
         self.tokens = AccessTokens(settings, keys)
-        self.kid = keys.signing.kid
-        self.sign = keys.signing.sign
+        signing = keys.at(0).signing
+        self.kid = signing.kid
+        self.sign = signing.sign
 
     def header(self, **changes):
         return super().header(**{"alg": self.algorithm, **changes})

@@ -70,6 +70,8 @@ class TestDefaults:
     def test_every_setting_can_be_set(self):
         values = {
             **{name: DEFAULTS[name.lower()] for name in conf.setting_fields()},
+            "KEYS": None,
+            "CLIENTS": {"reports": "pbkdf2_sha256$1$salt$hash"},
             "SIGNING_KEY": "s" * 32,
             "VERIFYING_KEYS": ["v" * 32],
             "SCOPES": ["notes:read"],

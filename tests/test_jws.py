@@ -9,7 +9,7 @@ import pytest
 
 from django_tokenauth import jws
 from django_tokenauth.errors import Code, InvalidToken
-from django_tokenauth.key_sets import KeySet
+from django_tokenauth.key_schedule import KeySet
 from django_tokenauth.keys import load_key
 from tests.tokens_made_by_hand import SIGNING_KEY, base64url, compact, hmac_with, unbase64url
 

@@ -7,9 +7,9 @@ import json
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from django_tokenauth.conf import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS
+from django_tokenauth.conf import HMAC_ALGORITHMS
 from django_tokenauth.errors import InvalidKey
-from django_tokenauth.key_sets import access_keys, build_access_keys, key_set, refresh_keys
+from django_tokenauth.key_sets import access_keys, build_access_keys, refresh_keys
 from django_tokenauth.keys import load_key
 from tests.sample_keys import (
     ALGORITHMS,
@@ -38,64 +38,13 @@ def fault(**values):
     return caught.value
 
 
-class TestKeySet:
-    def test_keys_are_found_by_their_kid(self):
-        first, second = (load_key(secret, "HS256") for secret in (SIGNING_KEY, ANOTHER_SECRET))
-        keys = key_set(first, [first, second])
-        assert keys.signing is first
-        assert keys.verifying == {first.kid: first, second.kid: second}
-        with pytest.raises(TypeError):
-            keys.verifying["more"] = first
-
-    def test_its_repr_shows_no_secret(self):
-        key = load_key(SIGNING_KEY, "HS256")
-        assert SIGNING_KEY.decode() not in repr(key_set(key, [key]))
-
-    @pytest.mark.attack(15, 170)
-    @pytest.mark.parametrize("kids", [("same", "same"), (None, None)])
-    def test_two_keys_of_one_kid_are_refused(self, kids):
-        material = [public_jwk(private_key("ES256"))] * 2
-        if kids[0]:
-            material = [public_jwk(private_key("ES256")), public_jwk(private_key("EdDSA"))]
-        keys = [
-            load_key({**jwk, "kid": kid}, "ES256") for jwk, kid in zip(material, kids, strict=True)
-        ]
-        with pytest.raises(InvalidKey, match=r"\ATwo keys have the same kid\.\Z") as caught:
-            key_set(None, keys)
-        assert caught.value.number == "E003"
-        assert "leave it out" in caught.value.hint
-
-    @pytest.mark.attack(9)
-    @pytest.mark.parametrize("algorithm", HMAC_ALGORITHMS)
-    @pytest.mark.parametrize("of", ASYMMETRIC_ALGORITHMS)
-    def test_secrets_and_asymmetric_keys_do_not_stand_together(self, algorithm, of):
-        keys = [load_key(SIGNING_KEY, algorithm), load_key(public_jwk(private_key(of)), of)]
-        for order in (keys, keys[::-1]):
-            with pytest.raises(InvalidKey, match="stand in one key set") as caught:
-                key_set(None, order)
-            assert caught.value.number == "E001"
-            assert "Set ALGORITHM" in caught.value.hint
-
-    def test_secrets_of_several_algorithms_do(self):
-        keys = [
-            load_key(f"{ANOTHER_SECRET}{algorithm}", algorithm) for algorithm in HMAC_ALGORITHMS
-        ]
-        assert len(key_set(keys[0], keys).verifying) == 3
-
-    def test_so_do_all_asymmetric_algorithms(self):
-        keys = [
-            load_key({**public_jwk(private_key(of)), "kid": of}, of) for of in ASYMMETRIC_ALGORITHMS
-        ]
-        assert set(key_set(None, keys).verifying) == set(ASYMMETRIC_ALGORITHMS)
-
-
 class TestDerivedKeys:
     """Without SIGNING_KEY: secrets made of SECRET_KEY and its fallbacks."""
 
     @pytest.mark.parametrize("algorithm", HMAC_ALGORITHMS)
     def test_the_first_signs_and_all_verify(self, algorithm):
         secret_keys = (SECRET_KEY, b"the key of last year", b"the key of the year before")
-        keys = build_access_keys(read_settings(ALGORITHM=algorithm, secret_keys=secret_keys))
+        keys = build_access_keys(read_settings(ALGORITHM=algorithm, secret_keys=secret_keys)).at(0)
         assert next(iter(keys.verifying)) == keys.signing.kid
         for key, secret_key in zip(keys.verifying.values(), secret_keys, strict=True):
             assert key.algorithm == algorithm
@@ -107,26 +56,26 @@ class TestDerivedKeys:
 
     def test_a_fallback_that_repeats_a_key_is_no_second_key(self):
         settings = read_settings(secret_keys=(SECRET_KEY, b"old", SECRET_KEY, b"old"))
-        assert len(build_access_keys(settings).verifying) == 2
+        assert len(build_access_keys(settings).at(0).verifying) == 2
         assert len(refresh_keys(settings).verifying) == 2
 
     def test_access_and_refresh_keys_and_their_names_all_differ(self):
         settings = read_settings()
         sets = [
             refresh_keys(settings),
-            *(build_access_keys(read_settings(ALGORITHM=name)) for name in HMAC_ALGORITHMS),
+            *(build_access_keys(read_settings(ALGORITHM=name)).at(0) for name in HMAC_ALGORITHMS),
         ]
         assert len({keys.signing.kid for keys in sets}) == 4
         assert len({keys.signing.sign(MESSAGE)[:32] for keys in sets}) == 4
 
     def test_neither_is_the_secret_key_itself(self):
         settings = read_settings()
-        for keys in (build_access_keys(settings), refresh_keys(settings)):
+        for keys in (build_access_keys(settings).at(0), refresh_keys(settings)):
             assert keys.signing.sign(MESSAGE) != hmac_with(SECRET_KEY)(MESSAGE)
 
     def test_further_secrets_verify_and_do_not_sign(self):
         settings = read_settings(VERIFYING_KEYS=[SIGNING_KEY])
-        keys = build_access_keys(settings)
+        keys = build_access_keys(settings).at(0)
         assert keys.signing.kid != load_key(SIGNING_KEY, "HS256").kid
         assert load_key(SIGNING_KEY, "HS256").kid in keys.verifying
 
@@ -155,18 +104,18 @@ class TestSigningKey:
     @pytest.mark.parametrize("form", [private_pem, private_jwk])
     def test_it_signs_and_verifies(self, algorithm, form):
         settings = read_settings(ALGORITHM=algorithm, SIGNING_KEY=form(private_key(algorithm)))
-        keys = build_access_keys(settings)
+        keys = build_access_keys(settings).at(0)
         assert keys.signing.algorithm == algorithm
         assert dict(keys.verifying) == {keys.signing.kid: keys.signing}
 
     def test_nothing_derived_stands_beside_it(self):
-        keys = build_access_keys(read_settings(SIGNING_KEY=SIGNING_KEY))
+        keys = build_access_keys(read_settings(SIGNING_KEY=SIGNING_KEY)).at(0)
         assert dict(keys.verifying) == {keys.signing.kid: keys.signing}
 
     def test_keys_of_before_and_after_verify(self):
         old, new = private_key("RS256"), private_key("ES256")
         values = {"ALGORITHM": "ES256", "SIGNING_KEY": private_pem(new)}
-        keys = build_access_keys(read_settings(**values, VERIFYING_KEYS=[public_pem(old)]))
+        keys = build_access_keys(read_settings(**values, VERIFYING_KEYS=[public_pem(old)])).at(0)
         assert [key.algorithm for key in keys.verifying.values()] == ["ES256", "RS256"]
 
     @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -216,7 +165,7 @@ class TestVerifyingOnly:
         key = private_key(algorithm)
         keys = build_access_keys(
             read_settings(ALGORITHM=algorithm, VERIFYING_KEYS=[public_pem(key)])
-        )
+        ).at(0)
         assert keys.signing is None
         [verifying] = keys.verifying.values()
         assert verifying.verify(MESSAGE, load_key(private_pem(key), algorithm).sign(MESSAGE))

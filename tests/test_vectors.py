@@ -7,7 +7,7 @@ import pytest
 from django_tokenauth import jws
 from django_tokenauth.conf import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS
 from django_tokenauth.errors import Code, InvalidKey, InvalidToken
-from django_tokenauth.key_sets import key_set
+from django_tokenauth.key_schedule import key_set
 from django_tokenauth.keys import load_key
 from tests.vectors import as_text, need, public_half, read
 

@@ -99,7 +99,7 @@ class Access:
         self.settings = read_settings(SIGNING_KEY=SIGNING_KEY, **values)
         self.tokens = AccessTokens(self.settings, build_access_keys(self.settings))
         self.sign = hmac_with(SIGNING_KEY)
-        self.kid = build_access_keys(self.settings).signing.kid
+        self.kid = build_access_keys(self.settings).at(NOW).signing.kid
 
     def header(self, **changes):
         return changed({"alg": "HS256", "kid": self.kid, "typ": self.typ}, changes)

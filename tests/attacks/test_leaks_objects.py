@@ -63,7 +63,7 @@ def test_no_object_prints_one(collected, pair):
     for value in (
         settings,
         *(settings, conf.read_project(), access_keys(settings), refresh_keys(settings)),
-        *access_keys(settings).verifying.values(),
+        *access_keys(settings).at(0).verifying.values(),
         *(access_tokens(settings), refresh_tokens(settings), vars(access_tokens(settings))),
         *(pair, [pair], {"pair": pair}),
         *(claims, refresh_claims, TokenUser(claims), vars(TokenUser(claims))),

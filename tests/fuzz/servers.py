@@ -83,8 +83,9 @@ class Pair(Access):
         self.settings = read_settings(
             ALGORITHM=algorithm, SIGNING_KEY=private_pem(key), LEEWAY=LEEWAY
         )
-        keys = build_access_keys(self.settings)
-        self.tokens = AccessTokens(self.settings, keys)
+        source = build_access_keys(self.settings)
+        keys = source.at(0)
+        self.tokens = AccessTokens(self.settings, source)
         self.kid = keys.signing.kid
         self.verifying_key = public_pem(key)
         # Not all algorithms sign alike twice: the same input is to be the same token.
@@ -94,7 +95,7 @@ class Pair(Access):
             ALGORITHM=algorithm, SIGNING_KEY=private_pem(key_pair(algorithm, "another's"))
         )
         self.strangers = {
-            "another key pair": build_access_keys(other).signing.sign,
+            "another key pair": build_access_keys(other).at(0).signing.sign,
             "our public key as a secret": hmac_with(public_pem(key)),
             "our public key in DER as a secret": hmac_with(der),
             "SECRET_KEY": hmac_with(SECRET_KEY),

@@ -1,0 +1,184 @@
+"""A folder of keys: one JWK (RFC 7517) in each file, read by every process and written by one.
+
+A file is whole or not there: it is written under another name and renamed. Whoever can read a file
+can sign as this server, so it is readable by its owner only.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import threading
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from . import strict_json
+from .errors import InvalidKey
+from .key_schedule import KeySchedule, KeySet
+from .keys import Key, load_key
+
+logger = logging.getLogger("django_tokenauth")
+
+#: What the name of a key file ends with; other files in the folder are not looked at.
+SUFFIX = ".jwk"
+#: How often a process looks whether the files have changed, in seconds: within twice that, a new
+#: key is known and a removed one is worth nothing.
+LOOK_EVERY = 2.0
+_MAX_BYTES = 65536
+
+# What tells a file from a later one of the same name: no writer can leave all of it as it was.
+_Stamp = tuple[int, int, int, int]
+
+
+def read_jwk(path: Path) -> dict[str, Any]:
+    """The JWK in the file ``path``. Raises :class:`InvalidKey`, which names the file."""
+    try:
+        with path.open("rb") as file:
+            value = strict_json.loads(file.read(_MAX_BYTES))
+    except OSError as fault:
+        raise InvalidKey(
+            f"The key file {path.name} cannot be read ({fault.strerror}).",
+            "Give it to the user that runs this process; others must not read it (mode 0600).",
+        ) from None
+    except strict_json.Malformed:
+        value = None
+    if not isinstance(value, dict):
+        raise InvalidKey(
+            f"The key file {path.name} is not a JWK.",
+            "It has to be one JSON object (RFC 7517); manage.py tokenauth_keys writes such files.",
+        )
+    return value
+
+
+def read_key(path: Path) -> Key:
+    """The key in the file ``path``. Raises :class:`InvalidKey`, which names the file."""
+    jwk = read_jwk(path)
+    try:
+        # What a JWK without alg is for follows from its type; a secret has to say it.
+        return load_key(jwk, "EdDSA" if jwk.get("kty") != "oct" else "HS256")
+    except InvalidKey as error:
+        raise InvalidKey(
+            f"The key file {path.name}: {error}", error.hint, number=error.number
+        ) from None
+
+
+def list_files(directory: Path) -> dict[str, _Stamp]:
+    """The names of the key files, each with what changes when it does. Raises ``OSError``."""
+    found = {}
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            # A name that begins with a dot is one that is being written.
+            if entry.name.endswith(SUFFIX) and not entry.name.startswith("."):
+                # It may go in the midst of this, and then it is not there.
+                with suppress(FileNotFoundError):
+                    status = entry.stat()
+                    found[entry.name] = (
+                        status.st_ino,
+                        status.st_size,
+                        status.st_mtime_ns,
+                        status.st_ctime_ns,
+                    )
+    return dict(sorted(found.items()))
+
+
+def write_jwk(path: Path, jwk: Mapping[str, Any]) -> None:
+    """Write ``jwk`` into the file ``path`` with mode 0600, all of it or nothing.
+
+    Raises ``OSError``.
+    """
+    draft = path.with_name(f".{secrets.token_hex(8)}{SUFFIX}")
+    text = json.dumps(jwk, indent=1).encode() + b"\n"
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+class KeyDirectory:
+    """The keys in a folder, as it is now: a source of keys that follows the files.
+
+    A process that runs goes on with what it has while a file cannot be read or does not fit the
+    others: nothing new is taken then, and the log says why. A file that is gone is gone all the
+    same, with its key. Raises :class:`InvalidKey` if there is any fault at the start.
+    """
+
+    def __init__(self, directory: Path, verifiers: Iterable[Key] = ()) -> None:
+        self._directory = directory
+        self._verifiers = tuple(verifiers)
+        self._files: dict[str, tuple[_Stamp, Key]] = {}
+        self._fault = ""
+        self._lock = threading.Lock()
+        self._looked_at = -inf
+        try:
+            listed = list_files(directory)
+        except OSError as fault:
+            raise InvalidKey(
+                f"KEY_DIRECTORY cannot be read ({fault.strerror}).",
+                "manage.py tokenauth_keys generate makes it, with a first key.",
+            ) from None
+        self._take(self._read(listed))
+
+    def at(self, now: float) -> KeySet:
+        """The keys at ``now``: see :class:`~django_tokenauth.key_schedule.KeySource`."""
+        # In both directions, so that a clock that was set back does not stop it. One thread looks
+        # and the others do not wait for it.
+        if abs(now - self._looked_at) >= LOOK_EVERY and self._lock.acquire(blocking=False):
+            try:
+                self._look()
+                self._looked_at = now
+            finally:
+                self._lock.release()
+        return self._schedule.at(now)
+
+    def _look(self) -> None:
+        try:
+            listed = list_files(self._directory)
+        except OSError as fault:
+            self._say(f"KEY_DIRECTORY cannot be read ({fault.strerror})")
+            return
+        known = {name: stamp for name, (stamp, _) in self._files.items()}
+        if listed == known and not self._fault:
+            return
+        try:
+            self._take(self._read(listed))
+        except InvalidKey as error:
+            self._say(f"{error} {error.hint}")
+            kept = {name: file for name, file in self._files.items() if name in listed}
+            if kept.keys() != self._files.keys():
+                self._take(kept)
+        else:
+            self._fault = ""
+
+    def _read(self, listed: Mapping[str, _Stamp]) -> dict[str, tuple[_Stamp, Key]]:
+        if not listed:
+            raise InvalidKey(
+                "There is no key file in KEY_DIRECTORY.",
+                "manage.py tokenauth_keys generate makes a first one.",
+            )
+        files = {}
+        for name, stamp in listed.items():
+            before, key = self._files.get(name, (None, None))
+            # To load a key takes long, so only those that changed are.
+            if key is None or before != stamp:
+                key = read_key(self._directory / name)
+            files[name] = (stamp, key)
+        return files
+
+    def _take(self, files: dict[str, tuple[_Stamp, Key]]) -> None:
+        self._schedule = KeySchedule([key for _, key in files.values()], self._verifiers)
+        self._files = files
+
+    def _say(self, fault: str) -> None:
+        if fault != self._fault:
+            self._fault = fault
+            logger.error("the keys stay as they were: %s", fault)

@@ -1,0 +1,212 @@
+"""What a key goes through in a folder of keys: made, signing, followed by the next one, ended.
+
+Nothing here tells a running process. Each follows the files (see
+:class:`~django_tokenauth.key_files.KeyDirectory`) and goes by the times that stand in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from .conf import HMAC_ALGORITHMS, Settings
+from .errors import InvalidKey
+from .key_files import SUFFIX, list_files, read_jwk, read_key, write_jwk
+from .key_making import make_jwk
+from .key_schedule import KeySchedule, KeySet
+from .keys import Key, load_key
+
+#: Seconds that are added to each wait: for answers under way, and clocks that differ a little.
+MARGIN = 60
+
+
+class State(StrEnum):
+    """What a key does at a time."""
+
+    NEXT = "next"  #: published and known, and will sign
+    SIGNS = "signs"
+    VERIFIES = "verifies"  #: has signed, or never will
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """A key with the file that it stands in."""
+
+    path: Path
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """What a rotation did: the key that it made, those that got an end, the files that are gone."""
+
+    made: KeyFile
+    ending: tuple[KeyFile, ...]
+    removed: tuple[Path, ...]
+
+
+def state_of(key: Key, keys: KeySet, now: float) -> State:
+    """What ``key`` does at ``now``, when the keys are ``keys``."""
+    if key.has_ended(now):
+        return State.ENDED
+    if keys.signing is not None and key.kid == keys.signing.kid:
+        return State.SIGNS
+    return State.NEXT if key.can_sign and key.not_before > now else State.VERIFIES
+
+
+def read_files(directory: Path) -> list[KeyFile]:
+    """The keys in ``directory``, in the order in which they sign.
+
+    Raises :class:`InvalidKey` for a folder or a file that cannot be read, and for keys that may not
+    stand together.
+    """
+    try:
+        names = list_files(directory)
+    except FileNotFoundError:
+        names = {}
+    except OSError as fault:
+        raise InvalidKey(f"The folder of keys cannot be read ({fault.strerror}).") from None
+    files = [KeyFile(directory / name, read_key(directory / name)) for name in names]
+    KeySchedule([file.key for file in files])
+    return sorted(files, key=lambda file: file.key.not_before)
+
+
+def shortest_delay(settings: Settings) -> int:
+    """The seconds from the publication of a key until others that cache the keys have seen it."""
+    return ceil(settings.jwks_max_age.total_seconds())
+
+
+def usual_algorithm(settings: Settings, files: Iterable[KeyFile]) -> str:
+    """For the next key: that of the youngest, or else the one that is set, or else EdDSA.
+
+    A folder of keys is for services that verify, and nobody should share a secret with them.
+    """
+    for file in sorted(files, key=lambda file: file.key.not_before, reverse=True):
+        return file.key.algorithm
+    return "EdDSA" if settings.algorithm in HMAC_ALGORITHMS else settings.algorithm
+
+
+def generate(directory: Path, algorithm: str, *, now: float) -> KeyFile:
+    """Make a first key, which signs from ``now`` on. Raises :class:`InvalidKey`, ``OSError``."""
+    files = read_files(directory)
+    signing = KeySchedule([file.key for file in files]).at(now).signing
+    if signing is not None:
+        raise InvalidKey(
+            f"The key {signing.kid} signs already.",
+            "rotate makes the next one, and lets it sign when everybody has seen it.",
+        )
+    return _add(directory, algorithm, files, now=now, not_before=int(now))
+
+
+def rotate(
+    directory: Path, settings: Settings, algorithm: str, *, now: float, delay: int
+) -> Rotation:
+    """Make the next key, which signs ``delay`` seconds after ``now``, and end those before it.
+
+    They verify until the last token that they signed has expired. Files of keys that have ended are
+    removed. Raises :class:`InvalidKey`, ``OSError``.
+    """
+    files = read_files(directory)
+    shortest = shortest_delay(settings)
+    if delay < shortest:
+        raise InvalidKey(
+            f"{delay} seconds are too few: others may keep the keys for {shortest} (JWKS_MAX_AGE), "
+            "and would refuse what the next one signs.",
+            "--now is for a key that was stolen.",
+        )
+    states = KeySchedule([file.key for file in files])
+    for file in files:
+        if state_of(file.key, states.at(now), now) is State.NEXT:
+            raise InvalidKey(f"The key {file.key.kid} is the next one already, and has not begun.")
+    start = ceil(now) + delay
+    made = _add(directory, algorithm, files, now=now, not_before=start)
+    end = start + _outlived_by_its_tokens(settings)
+    ending = [_end(file, end) for file in files if _ends_later(file.key, end)]
+    return Rotation(made, tuple(ending), _remove_ended(files, now))
+
+
+def replace_now(directory: Path, algorithm: str, *, now: float) -> Rotation:
+    """Make a key that signs from ``now`` on, and end all others at once: one was stolen.
+
+    Services that have not seen it yet refuse its tokens until they ask for the keys again. Raises
+    :class:`InvalidKey`, ``OSError``.
+    """
+    files = read_files(directory)
+    made = _add(directory, algorithm, files, now=now, not_before=int(now))
+    ending = [_end(file, int(now)) for file in files if _ends_later(file.key, int(now))]
+    return Rotation(made, tuple(ending), _remove_ended(files, now))
+
+
+def retire(
+    directory: Path, settings: Settings, kid: str, *, now: float, at_once: bool = False
+) -> KeyFile:
+    """Give the key ``kid`` (or the only one that begins so) an end.
+
+    That is when the last token that it may have signed has expired, or ``at_once``. Raises
+    :class:`InvalidKey`, also if then nobody could sign any more, and ``OSError``.
+    """
+    files = read_files(directory)
+    found = [file for file in files if file.key.kid.startswith(kid)]
+    if len(found) != 1:
+        many = "More than one" if found else "No"
+        raise InvalidKey(f"{many} key has a kid that begins so.", "list shows all of them.")
+    [file] = found
+    end = int(now)
+    if not at_once:
+        successors = [other.key.not_before for other in files if _follows(other.key, file.key)]
+        stops_signing = max(now, min(successors, default=now))
+        end = ceil(stops_signing) + _outlived_by_its_tokens(settings)
+    others = [other.key for other in files if other is not file]
+    ended = replace(file.key, expires_at=end)
+    if KeySchedule([*others, ended]).gaps(now):
+        raise InvalidKey(
+            f"Without the key {file.key.kid} none signs.",
+            "rotate makes the next one; rotate --now does so at once.",
+        )
+    return _end(file, end)
+
+
+def _follows(other: Key, key: Key) -> bool:
+    return other.can_sign and other.not_before > key.not_before
+
+
+def _outlived_by_its_tokens(settings: Settings) -> int:
+    return ceil((settings.access_token_lifetime + settings.leeway).total_seconds()) + MARGIN
+
+
+def _add(
+    directory: Path, algorithm: str, files: Iterable[KeyFile], *, now: float, not_before: int
+) -> KeyFile:
+    jwk = make_jwk(algorithm, now=int(now), not_before=not_before)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    made = KeyFile(directory / f"{jwk['kid']}{SUFFIX}", _as_key(jwk))
+    # Before it is written: running processes would not take it, nor anything after it.
+    KeySchedule([*(file.key for file in files), made.key])
+    write_jwk(made.path, jwk)
+    return made
+
+
+def _end(file: KeyFile, end: int) -> KeyFile:
+    jwk = {**read_jwk(file.path), "exp": end}
+    write_jwk(file.path, jwk)
+    return KeyFile(file.path, replace(file.key, expires_at=end))
+
+
+def _ends_later(key: Key, end: int) -> bool:
+    return key.expires_at is None or key.expires_at > end
+
+
+def _remove_ended(files: Iterable[KeyFile], now: float) -> tuple[Path, ...]:
+    ended = [file.path for file in files if file.key.has_ended(now)]
+    for path in ended:
+        path.unlink(missing_ok=True)
+    return tuple(ended)
+
+
+def _as_key(jwk: Mapping[str, Any]) -> Key:
+    return load_key(jwk, str(jwk["alg"]))

@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import json
+import time
+from argparse import RawDescriptionHelpFormatter
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from django_tokenauth import key_rotation
+from django_tokenauth.conf import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS, Settings, load
+from django_tokenauth.errors import InvalidKey
+from django_tokenauth.key_making import make_jwk
+from django_tokenauth.key_rotation import MARGIN, KeyFile, Rotation, state_of
+from django_tokenauth.key_schedule import KeySchedule, KeySet
+from django_tokenauth.key_sets import build_access_keys
+from django_tokenauth.keys import Key
+
+_Options = dict[str, Any]
+
+EXAMPLES = """\
+A folder of keys, from the first one on:
+
+  manage.py tokenauth_keys generate     once: makes the first key, which signs at once
+  manage.py tokenauth_keys rotate       every few months: makes the next key. It is published now
+                                        and signs when all others have seen it; the key before it
+                                        ends when its last token has expired. No restart is needed
+  manage.py tokenauth_keys list         which key signs, which is next, which has ended
+  manage.py tokenauth_keys rotate --now a key was stolen: replaces all of them at once
+"""
+
+
+class Command(BaseCommand):
+    help = (
+        "Make, list, rotate, retire and publish the keys that sign access tokens. The keys are "
+        "files in the folder KEY_DIRECTORY of TOKENAUTH."
+    )
+    # They report a missing first key, which is what this command makes.
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.formatter_class = RawDescriptionHelpFormatter
+        parser.epilog = EXAMPLES
+        actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+        generate = actions.add_parser("generate", help="Make a first key, which signs at once.")
+        _directory_option(generate)
+        _making_options(generate)
+
+        listing = actions.add_parser("list", help="Show the keys and what each of them does.")
+        _directory_option(listing)
+        listing.add_argument("--json", action="store_true", help="Print a list of JSON objects.")
+
+        rotate = actions.add_parser(
+            "rotate", help="Make the next key, and end the others when it has taken over."
+        )
+        _directory_option(rotate)
+        _making_options(rotate)
+        when = rotate.add_mutually_exclusive_group()
+        when.add_argument(
+            "--delay",
+            type=int,
+            metavar="SECONDS",
+            help="When the key begins to sign, from now on (default: JWKS_MAX_AGE and "
+            f"{MARGIN} seconds more). Not less than JWKS_MAX_AGE.",
+        )
+        when.add_argument(
+            "--now",
+            action="store_true",
+            help="A key was stolen: the new one signs at once and all others end at once. Services "
+            "that keep a copy of the keys refuse its tokens until they ask again.",
+        )
+
+        retire = actions.add_parser(
+            "retire", help="End a key when the last token that it signed has expired."
+        )
+        _directory_option(retire)
+        retire.add_argument("kid", help="Name of the key, or how it begins.")
+        retire.add_argument("--now", action="store_true", help="End it at once.")
+
+        publish = actions.add_parser(
+            "publish", help="Print the public keys as a JWK Set (RFC 7517), as the route shows it."
+        )
+        _directory_option(publish)
+        publish.add_argument("--output", type=Path, metavar="FILE", help="Write them to FILE.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        actions: dict[str, Callable[..., None]] = {
+            "generate": self._generate,
+            "list": self._list,
+            "rotate": self._rotate,
+            "retire": self._retire,
+            "publish": self._publish,
+        }
+        try:
+            settings = load()
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from None
+        try:
+            actions[options["action"]](settings, options, time.time())
+        except InvalidKey as error:
+            raise CommandError(f"{error} {error.hint}".strip()) from None
+        except OSError as fault:
+            raise CommandError(f"{fault.filename}: {fault.strerror}.") from None
+
+    def _generate(self, settings: Settings, options: _Options, now: float) -> None:
+        if options["print"]:
+            self._print(settings, options, now=now, not_before=int(now))
+            return
+        directory = _directory(settings, options)
+        algorithm = _algorithm(settings, options, key_rotation.read_files(directory))
+        made = key_rotation.generate(directory, algorithm, now=now)
+        self.stdout.write(f"Made {made.path}: {_what(made.key)}, and signs from now on.")
+
+    def _rotate(self, settings: Settings, options: _Options, now: float) -> None:
+        delay: int | None = options["delay"]
+        if delay is None:
+            delay = key_rotation.shortest_delay(settings) + MARGIN
+        if options["print"]:
+            self._print(settings, options, now=now, not_before=int(now) + delay)
+            return
+        directory = _directory(settings, options)
+        algorithm = _algorithm(settings, options, key_rotation.read_files(directory))
+        if options["now"]:
+            done = key_rotation.replace_now(directory, algorithm, now=now)
+        else:
+            done = key_rotation.rotate(directory, settings, algorithm, now=now, delay=delay)
+        self._tell(done)
+
+    def _tell(self, done: Rotation) -> None:
+        made = done.made
+        start = _moment(made.key.not_before)
+        self.stdout.write(f"Made {made.path}: {_what(made.key)}, and signs from {start} on.")
+        for file in done.ending:
+            self.stdout.write(f"Ends {_moment(file.key.expires_at)}: {file.key.kid}")
+        for path in done.removed:
+            self.stdout.write(f"Removed {path}, which had ended.")
+
+    def _retire(self, settings: Settings, options: _Options, now: float) -> None:
+        directory = _directory(settings, options)
+        ended = key_rotation.retire(
+            directory, settings, options["kid"], now=now, at_once=options["now"]
+        )
+        self.stdout.write(f"Ends {_moment(ended.key.expires_at)}: {ended.key.kid}")
+
+    def _list(self, settings: Settings, options: _Options, now: float) -> None:
+        files = _listed(settings, options, now)
+        keys = KeySchedule([key for key, _ in files]).at(now)
+        if _uses_settings(settings, options):
+            keys = build_access_keys(settings).at(now)
+        if options["json"]:
+            self.stdout.write(json.dumps([_row(*file, keys, now) for file in files], indent=2))
+            return
+        table = [("KID", "ALGORITHM", "STATE", "SIGNS FROM", "VERIFIES UNTIL")]
+        table += [
+            (
+                key.kid,
+                key.algorithm,
+                str(state_of(key, keys, now)),
+                _moment(key.not_before) if key.can_sign else "never",
+                _moment(key.expires_at),
+            )
+            for key, _ in files
+        ]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        for row in table:
+            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            self.stdout.write("  ".join(cells).rstrip())
+
+    def _publish(self, settings: Settings, options: _Options, now: float) -> None:
+        keys = [key for key, _ in _listed(settings, options, now) if not key.has_ended(now)]
+        public = [dict(key.public_jwk) for key in keys if key.public_jwk is not None]
+        if not public:
+            raise InvalidKey(
+                "There is no public key: the keys are secrets (HS256, HS384, HS512).",
+                "Whoever verifies with a secret can sign too, so it is shown to nobody.",
+            )
+        text = json.dumps({"keys": public}, indent=2)
+        output: Path | None = options["output"]
+        if output is None:
+            self.stdout.write(text)
+            return
+        draft = output.with_name(f".{output.name}.new")
+        draft.write_text(f"{text}\n", encoding="utf-8")
+        draft.replace(output)
+        self.stdout.write(f"Wrote {len(public)} public keys to {output}.")
+
+    def _print(self, settings: Settings, options: _Options, *, now: float, not_before: int) -> None:
+        jwk = make_jwk(_algorithm(settings, options, []), now=int(now), not_before=not_before)
+        self.stdout.write(json.dumps(jwk))
+        # Beside the key, which goes into a file or a variable.
+        self.stderr.write(f"Signs from {_moment(not_before)} on, where it stands in KEYS.")
+
+
+def _directory_option(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--directory",
+        type=Path,
+        metavar="FOLDER",
+        help="The folder of the keys (default: KEY_DIRECTORY of TOKENAUTH).",
+    )
+
+
+def _making_options(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--algorithm",
+        choices=(*ASYMMETRIC_ALGORITHMS, *HMAC_ALGORITHMS),
+        metavar="NAME",
+        help="What the key is for, for example EdDSA, ES256 or RS256 (default: as the youngest "
+        "key, or else ALGORITHM of TOKENAUTH if that has key pairs, or else EdDSA).",
+    )
+    parser.add_argument(
+        "--print",
+        action="store_true",
+        help="Write no file: print the private key as a JWK, for the setting KEYS.",
+    )
+
+
+def _directory(settings: Settings, options: _Options) -> Path:
+    directory: Path | None = options["directory"] or settings.key_directory
+    if directory is None:
+        raise InvalidKey(
+            "TOKENAUTH has no KEY_DIRECTORY.",
+            "Set it, or give --directory; --print makes a key for the setting KEYS.",
+        )
+    return directory.absolute()
+
+
+def _algorithm(settings: Settings, options: _Options, files: Iterable[KeyFile]) -> str:
+    return str(options["algorithm"] or key_rotation.usual_algorithm(settings, files))
+
+
+def _uses_settings(settings: Settings, options: _Options) -> bool:
+    """Whether the keys are in the settings, and not in a folder."""
+    return options["directory"] is None and settings.key_directory is None
+
+
+def _listed(settings: Settings, options: _Options, now: float) -> list[tuple[Key, Path | None]]:
+    if _uses_settings(settings, options):
+        return [(key, None) for key in build_access_keys(settings).at(now).verifying.values()]
+    files = key_rotation.read_files(_directory(settings, options))
+    return [(file.key, file.path) for file in files]
+
+
+def _row(key: Key, path: Path | None, keys: KeySet, now: float) -> dict[str, Any]:
+    return {
+        "kid": key.kid,
+        "alg": key.algorithm,
+        "state": state_of(key, keys, now),
+        "private": key.can_sign,
+        "nbf": key.not_before,
+        "exp": key.expires_at,
+        "file": None if path is None else str(path),
+    }
+
+
+def _what(key: Key) -> str:
+    return f"key {key.kid} is for {key.algorithm}"
+
+
+def _moment(seconds: int | None) -> str:
+    if seconds is None:
+        return "not set"
+    if seconds == 0:
+        return "always"
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
