@@ -151,7 +151,9 @@ def retire(
     :class:`InvalidKey`, also if then nobody could sign any more, and ``OSError``.
     """
     files = read_files(directory)
-    found = [file for file in files if file.key.kid.startswith(kid)]
+    found = [file for file in files if file.key.kid == kid] or [
+        file for file in files if file.key.kid.startswith(kid)
+    ]
     if len(found) != 1:
         many = "More than one" if found else "No"
         raise InvalidKey(f"{many} key has a kid that begins so.", "list shows all of them.")

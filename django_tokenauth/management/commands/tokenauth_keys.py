@@ -47,18 +47,23 @@ class Command(BaseCommand):
         parser.epilog = EXAMPLES
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
-        generate = actions.add_parser("generate", help="Make a first key, which signs at once.")
-        _directory_option(generate)
+        def action(name: str, text: str) -> CommandParser:
+            parser: CommandParser = actions.add_parser(name, help=text, description=text)
+            parser.add_argument(
+                "--directory",
+                type=Path,
+                metavar="FOLDER",
+                help="The folder of the keys (default: KEY_DIRECTORY of TOKENAUTH).",
+            )
+            return parser
+
+        generate = action("generate", "Make a first key, which signs at once.")
         _making_options(generate)
 
-        listing = actions.add_parser("list", help="Show the keys and what each of them does.")
-        _directory_option(listing)
+        listing = action("list", "Show the keys and what each of them does.")
         listing.add_argument("--json", action="store_true", help="Print a list of JSON objects.")
 
-        rotate = actions.add_parser(
-            "rotate", help="Make the next key, and end the others when it has taken over."
-        )
-        _directory_option(rotate)
+        rotate = action("rotate", "Make the next key, and end the others when it has taken over.")
         _making_options(rotate)
         when = rotate.add_mutually_exclusive_group()
         when.add_argument(
@@ -75,17 +80,13 @@ class Command(BaseCommand):
             "that keep a copy of the keys refuse its tokens until they ask again.",
         )
 
-        retire = actions.add_parser(
-            "retire", help="End a key when the last token that it signed has expired."
-        )
-        _directory_option(retire)
+        retire = action("retire", "End a key when the last token that it signed has expired.")
         retire.add_argument("kid", help="Name of the key, or how it begins.")
         retire.add_argument("--now", action="store_true", help="End it at once.")
 
-        publish = actions.add_parser(
-            "publish", help="Print the public keys as a JWK Set (RFC 7517), as the route shows it."
+        publish = action(
+            "publish", "Print the public keys as a JWK Set (RFC 7517), as the route shows it."
         )
-        _directory_option(publish)
         publish.add_argument("--output", type=Path, metavar="FILE", help="Write them to FILE.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -173,6 +174,8 @@ class Command(BaseCommand):
 
     def _publish(self, settings: Settings, options: _Options, now: float) -> None:
         keys = [key for key, _ in _listed(settings, options, now) if not key.has_ended(now)]
+        if not keys:
+            raise InvalidKey("There is no key that has not ended.", "generate makes one.")
         public = [dict(key.public_jwk) for key in keys if key.public_jwk is not None]
         if not public:
             raise InvalidKey(
@@ -185,24 +188,19 @@ class Command(BaseCommand):
             self.stdout.write(text)
             return
         draft = output.with_name(f".{output.name}.new")
-        draft.write_text(f"{text}\n", encoding="utf-8")
-        draft.replace(output)
-        self.stdout.write(f"Wrote {len(public)} public keys to {output}.")
+        try:
+            draft.write_text(f"{text}\n", encoding="utf-8")
+            draft.replace(output)
+        finally:
+            draft.unlink(missing_ok=True)
+        keys_said = "key" if len(public) == 1 else "keys"
+        self.stdout.write(f"Wrote {len(public)} public {keys_said} to {output}.")
 
     def _print(self, settings: Settings, options: _Options, *, now: float, not_before: int) -> None:
         jwk = make_jwk(_algorithm(settings, options, []), now=int(now), not_before=not_before)
         self.stdout.write(json.dumps(jwk))
         # Beside the key, which goes into a file or a variable.
         self.stderr.write(f"Signs from {_moment(not_before)} on, where it stands in KEYS.")
-
-
-def _directory_option(parser: CommandParser) -> None:
-    parser.add_argument(
-        "--directory",
-        type=Path,
-        metavar="FOLDER",
-        help="The folder of the keys (default: KEY_DIRECTORY of TOKENAUTH).",
-    )
 
 
 def _making_options(parser: CommandParser) -> None:
