@@ -18,14 +18,18 @@ class TokenAuthConfig(AppConfig):
 
     def ready(self) -> None:
         # By name and not at the top: they need the models, which Django loads after this module.
-        checks, database_checks, key_checks, deploy_checks, receivers = (
+        checks, database_checks, key_checks, key_file_checks, deploy_checks, receivers = (
             import_module(f"{self.name}.{room}")
-            for room in ("checks", "database_checks", "key_checks", "deploy_checks", "receivers")
+            for room in (
+                *("checks", "database_checks", "key_checks", "key_file_checks", "deploy_checks"),
+                "receivers",
+            )
         )
         register(checks.check_settings, Tags.security)
         register(checks.check_installation)
         register(database_checks.check_table, Tags.database)
         register(key_checks.check_keys, Tags.security, deploy=True)
+        register(key_file_checks.check_key_files, Tags.security, deploy=True)
         register(deploy_checks.check_deployment, Tags.security, deploy=True)
         user_model = get_user_model()
         for model in apps.get_models():

@@ -48,7 +48,8 @@ def _key_messages(settings: Settings) -> Iterator[CheckMessage]:
         yield Error(str(error), hint=error.hint or None, id=f"tokenauth.{error.number}")
         return
     dated = settings.key_directory is not None or bool(settings.keys)
-    if keys.signing is None and dated and any(key.can_sign for key in keys.verifying.values()):
+    left = keys.verifying.values()
+    if keys.signing is None and dated and (not left or any(key.can_sign for key in left)):
         yield Error(
             "No key signs now: each of those in KEY_DIRECTORY or KEYS has ended or begins later.",
             hint="manage.py tokenauth_keys list shows their times.",

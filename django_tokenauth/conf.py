@@ -60,7 +60,7 @@ class Settings:
     signing_key: KeyMaterial | None = _setting(kinds.optional_key_material, None, secret=True)
     verifying_keys: tuple[KeyMaterial, ...] = _setting(kinds.keys, (), secret=True)
     key_directory: Path | None = _setting(kinds.optional_path, None)
-    keys: tuple[KeyMaterial, ...] = _setting(kinds.optional_key_set, None, secret=True)
+    keys: tuple[Mapping[str, Any], ...] = _setting(kinds.optional_key_set, None, secret=True)
     jwks_max_age: timedelta = _setting(kinds.lifetime, timedelta(minutes=5))
     clients: Mapping[str, str] = _setting(kinds.clients, None, secret=True)
     access_token_lifetime: timedelta = _setting(kinds.lifetime, timedelta(minutes=5))

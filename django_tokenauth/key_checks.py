@@ -15,7 +15,7 @@ from jwt.utils import base64url_decode
 from .conf import Settings, read_project
 from .errors import InvalidKey
 from .key_schedule import KeySet
-from .key_sets import build_access_keys
+from .key_sets import build_access_keys, dated_jwks
 from .validators import KeyMaterial
 from .weak_secrets import is_guessable
 
@@ -29,10 +29,14 @@ def check_keys(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) ->
         return []
     try:
         keys = build_access_keys(settings).at(time.time())
+        dated = dated_jwks(settings)
     except InvalidKey:
         return []
+    # All of them have ended: an error says so.
+    if not keys.verifying:
+        return []
     if all(key.public_jwk is None for key in keys.verifying.values()):
-        return [*_roots(settings, keys), *_secrets(settings)]
+        return [*_roots(settings, keys), *_secrets(settings, dated)]
     return [*_roots(settings, keys), *_key_pairs(settings, keys)]
 
 
@@ -62,10 +66,11 @@ def _is_weak_root(root: bytes) -> bool:
     return len(root) < 50 or is_guessable(root)
 
 
-def _secrets(settings: Settings) -> Iterator[CheckMessage]:
+def _secrets(settings: Settings, dated: Sequence[KeyMaterial]) -> Iterator[CheckMessage]:
     for name, materials in (
         ("SIGNING_KEY", [settings.signing_key] if settings.signing_key else []),
         ("VERIFYING_KEYS", settings.verifying_keys),
+        ("KEYS" if settings.keys else "KEY_DIRECTORY", dated),
     ):
         secrets = [_secret(material) for material in materials]
         if any(map(is_guessable, secrets)):
@@ -104,7 +109,10 @@ def _key_pairs(settings: Settings, keys: KeySet) -> Iterator[CheckMessage]:
             hint="Make a new key: openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:3072",
             id="tokenauth.W021",
         )
-    if keys.signing is None and any(key.can_sign for key in keys.verifying.values()):
+    # Those in KEY_DIRECTORY or KEYS that cannot sign now are an error, E002.
+    dated = settings.key_directory is not None or settings.keys
+    private = any(key.can_sign for key in keys.verifying.values())
+    if keys.signing is None and private and not dated:
         yield checks.Warning(
             "VERIFYING_KEYS has a private key: this service could make tokens, and so could "
             "whoever breaks into it.",

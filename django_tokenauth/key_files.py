@@ -86,6 +86,21 @@ def list_files(directory: Path) -> dict[str, _Stamp]:
     return dict(sorted(found.items()))
 
 
+def read_jwks(directory: Path) -> list[dict[str, Any]]:
+    """The JWKs in the key files. Raises :class:`InvalidKey`, as a start with them would."""
+    return [read_jwk(directory / name) for name in _list_at_start(directory)]
+
+
+def _list_at_start(directory: Path) -> dict[str, _Stamp]:
+    try:
+        return list_files(directory)
+    except OSError as fault:
+        raise InvalidKey(
+            f"KEY_DIRECTORY cannot be read ({fault.strerror}).",
+            "manage.py tokenauth_keys generate makes it, with a first key.",
+        ) from None
+
+
 def write_jwk(path: Path, jwk: Mapping[str, Any]) -> None:
     """Write ``jwk`` into the file ``path`` with mode 0600, all of it or nothing.
 
@@ -119,14 +134,7 @@ class KeyDirectory:
         self._fault = ""
         self._lock = threading.Lock()
         self._looked_at = -inf
-        try:
-            listed = list_files(directory)
-        except OSError as fault:
-            raise InvalidKey(
-                f"KEY_DIRECTORY cannot be read ({fault.strerror}).",
-                "manage.py tokenauth_keys generate makes it, with a first key.",
-            ) from None
-        self._take(self._read(listed))
+        self._take(self._read(_list_at_start(directory)))
 
     def at(self, now: float) -> KeySet:
         """The keys at ``now``: see :class:`~django_tokenauth.key_schedule.KeySource`."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
 from .conf import HMAC_ALGORITHMS, Settings
 from .errors import InvalidKey
-from .key_files import KeyDirectory
+from .key_files import KeyDirectory, read_jwks
 from .key_schedule import KeySchedule, KeySet, KeySource, key_set
 from .keys import Key, derived_key, load_key
 
@@ -51,6 +53,11 @@ def build_access_keys(settings: Settings) -> KeySource:
             number="E001",
         )
     return KeySchedule([], further)
+
+
+def dated_jwks(settings: Settings) -> Sequence[Mapping[str, Any]]:
+    """The JWKs in ``KEY_DIRECTORY`` or ``KEYS``. Raises :class:`InvalidKey` for a bad file."""
+    return settings.keys if settings.key_directory is None else read_jwks(settings.key_directory)
 
 
 @lru_cache(maxsize=1)

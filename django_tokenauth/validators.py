@@ -147,7 +147,7 @@ def keys(value: object) -> tuple[KeyMaterial, ...]:
     return tuple(key_material(item) for item in value)
 
 
-def optional_key_set(value: object) -> tuple[KeyMaterial, ...]:
+def optional_key_set(value: object) -> tuple[Mapping[str, Any], ...]:
     """JWKs in a list, or in a JWK Set (RFC 7517 section 5) as a dict or as its JSON."""
     if value is None:
         return ()
@@ -163,7 +163,7 @@ def optional_key_set(value: object) -> tuple[KeyMaterial, ...]:
         raise Wrong('Give a list of JWKs, or a JWK Set as a dict or as its JSON: {"keys": [...]}.')
     # An empty one would turn to the secret that is used where nothing is set.
     if not value or not all(isinstance(item, Mapping) and item for item in value):
-        raise Wrong("Each key is a JWK: a dict with kty and the other members of RFC 7517.")
+        raise Wrong("Give each key as a JWK: a dict with kty and the other members of RFC 7517.")
     return tuple(value)
 
 

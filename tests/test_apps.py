@@ -12,7 +12,13 @@ from django.contrib.auth.models import Group
 from django.core.checks.registry import registry
 from django.db.models.signals import post_save, pre_delete, pre_save
 
-from django_tokenauth import checks, database_checks, deploy_checks, key_checks
+from django_tokenauth import (
+    checks,
+    database_checks,
+    deploy_checks,
+    key_checks,
+    key_file_checks,
+)
 from tests.client import get, sign_in
 from tests.scenarios.running import outcome_of
 
@@ -44,6 +50,7 @@ class TestChecks:
         }
         assert ours(registry.deployment_checks) == {
             key_checks.check_keys,
+            key_file_checks.check_key_files,
             deploy_checks.check_deployment,
         }
 
@@ -54,6 +61,7 @@ class TestChecks:
             (checks.check_installation, ()),
             (database_checks.check_table, ("database",)),
             (key_checks.check_keys, ("security",)),
+            (key_file_checks.check_key_files, ("security",)),
             (deploy_checks.check_deployment, ("security",)),
         ],
     )

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import tempfile
+import time
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.core.checks import ERROR, WARNING
 
+from django_tokenauth.key_making import make_jwk
+from django_tokenauth.key_rotation import generate
 from tests.documents import DOCS, literal, section
 from tests.sample_keys import base64url_uint, public_jwk, rsa_key
 from tests.settings import INSTALLED_APPS
@@ -15,6 +20,7 @@ from tests.system_checks import ED25519, JWT, PUBLIC, SIGNED, URL, make_good, me
 from tests.translations import PACKAGE
 
 DRF = "rest_framework.authentication"
+DAY = 86400
 VERIFYING = {"ALGORITHM": "EdDSA", "VERIFYING_KEYS": [PUBLIC], **URL}
 
 
@@ -26,6 +32,19 @@ class ReadsElsewhere:
 def small_exponent():
     key = {**public_jwk(rsa_key()), "e": base64url_uint(3)}
     return {"TOKENAUTH": {**SIGNED, **URL, "VERIFYING_KEYS": [key]}}
+
+
+def dated(seconds):
+    """A key that was made now and signs from that many seconds later on."""
+    now = int(time.time())
+    return make_jwk("EdDSA", now=now, not_before=now + seconds)
+
+
+def key_folder(mode):
+    """A folder with a key that signs, in a file of that mode."""
+    folder = Path(tempfile.mkdtemp())
+    generate(folder, "EdDSA", now=time.time()).path.chmod(mode)
+    return folder
 
 
 def authenticated_by(*classes):
@@ -51,10 +70,13 @@ SAID = {
     "W007": tokenauth(REFRESH_GRACE=timedelta(0)),
     "W008": tokenauth(**SIGNED),
     "W010": {"PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"]},
+    "W011": lambda: tokenauth(**URL, KEY_DIRECTORY=key_folder(0o644)),
+    "W012": lambda: tokenauth(**URL, KEYS=[dated(-200 * DAY)]),
     "W013": authenticated_by(f"{DRF}.SessionAuthentication", JWT),
     "W014": {"jwt.__version__": "2.14.0"},
     "W015": {"DATABASE_ROUTERS": [ReadsElsewhere()]},
     "W017": {"DEFAULT_EXCEPTION_REPORTER_FILTER": "builtins.object"},
+    "W018": lambda: tokenauth(**URL, KEYS=[dated(-DAY), dated(60)]),
     "W019": tokenauth(**VERIFYING),
     "W021": small_exponent,
     "W022": tokenauth(**{**VERIFYING, "VERIFYING_KEYS": [ED25519]}),

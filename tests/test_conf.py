@@ -113,6 +113,12 @@ class TestWrongValues:
             ("SIGNING_KEY", 12345, "E008", "PEM"),
             ("VERIFYING_KEYS", "a key and not a list", "E008", "a list of keys"),
             ("VERIFYING_KEYS", ["", "k" * 32], "E008", "empty"),
+            ("KEY_DIRECTORY", "keys", "E008", "an absolute path"),
+            ("KEYS", "{", "E008", "a list of JWKs"),
+            ("KEYS", [], "E008", "each key as a JWK"),
+            ("JWKS_MAX_AGE", 300, "E008", "timedelta(minutes=5)"),
+            ("JWKS_MAX_AGE", timedelta(0), "E004", "at least a second"),
+            ("CLIENTS", {"reports": "its secret"}, "E008", "make_password"),
             ("ACCESS_TOKEN_LIFETIME", 300, "E008", "timedelta(minutes=5)"),
             ("ACCESS_TOKEN_LIFETIME", timedelta(0), "E004", "at least a second"),
             ("REFRESH_TOKEN_LIFETIME", timedelta(days=-1), "E004", "at least a second"),
@@ -158,6 +164,21 @@ class TestWrongValues:
         assert problem.number == "E004"
         assert problem.message == "ACCESS_TOKEN_LIFETIME is not below SESSION_LIFETIME."
         assert "absolute end" in problem.hint
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {"SIGNING_KEY": "s" * 32, "KEY_DIRECTORY": "/keys"},
+            {"SIGNING_KEY": "s" * 32, "KEYS": [{"kty": "oct"}]},
+            {"KEYS": [{"kty": "oct"}], "KEY_DIRECTORY": "/keys"},
+            {"SIGNING_KEY": "s" * 32, "KEYS": [{"kty": "oct"}], "KEY_DIRECTORY": "/keys"},
+        ],
+    )
+    def test_the_keys_that_sign_come_from_one_place(self, values):
+        settings, [problem] = conf.read({**values, "VERIFYING_KEYS": ["v" * 32]}, (SECRET_KEY,))
+        assert settings is None
+        assert problem.number == "E001"
+        assert "which one signs?" in problem.message
 
     def test_the_cache_of_the_throttles_must_exist(self):
         [problem] = problems_of({"THROTTLE_CACHE": "no such cache"})

@@ -191,6 +191,7 @@ class TestRotate:
         assert done.removed == (tmp_path / "a.jwk",)
         assert states(tmp_path).keys() == {"b", done.made.key.kid}
 
+    @pytest.mark.attack(167)
     def test_before_others_can_have_seen_the_key_it_does_not_sign(self, tmp_path):
         put(tmp_path, "a")
         error = refused(rotated, tmp_path, delay=MAX_AGE - 1)

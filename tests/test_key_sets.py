@@ -9,7 +9,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from django_tokenauth.conf import HMAC_ALGORITHMS
 from django_tokenauth.errors import InvalidKey
-from django_tokenauth.key_sets import access_keys, build_access_keys, refresh_keys
+from django_tokenauth.key_files import write_jwk
+from django_tokenauth.key_making import make_jwk
+from django_tokenauth.key_sets import access_keys, build_access_keys, dated_jwks, refresh_keys
 from django_tokenauth.keys import load_key
 from tests.sample_keys import (
     ALGORITHMS,
@@ -157,6 +159,70 @@ class TestSigningKey:
         error = fault(VERIFYING_KEYS=[public_pem(private_key("RS256"))])
         assert error.number == "E001"
         assert "Set ALGORITHM" in error.hint
+
+
+class TestDatedKeys:
+    """KEY_DIRECTORY and KEYS: the same keys from two places."""
+
+    @pytest.fixture(params=["files", "settings", "JWK Set"])
+    def values(self, request, tmp_path):
+        """Makes the settings for JWKs."""
+
+        def values(*jwks):
+            if request.param == "files":
+                for jwk in jwks:
+                    write_jwk(tmp_path / f"{jwk['kid']}.jwk", jwk)
+                return {"KEY_DIRECTORY": tmp_path}
+            return {"KEYS": jwks if request.param == "settings" else json.dumps({"keys": jwks})}
+
+        return values
+
+    def test_the_youngest_whose_time_has_come_signs(self, values):
+        jwks = [make_jwk("EdDSA", now=50, not_before=start) for start in (100, 300, 200)]
+        old, last, next_one = (jwk["kid"] for jwk in jwks)
+        source = build_access_keys(read_settings(**values(*jwks)))
+        assert source.at(50).signing is None
+        assert [source.at(now).signing.kid for now in (100, 199, 200, 299, 300)] == [
+            *(old, old, next_one, next_one, last)
+        ]
+        assert set(source.at(50).verifying) == {old, last, next_one}
+
+    def test_the_algorithm_is_that_of_each_key_whatever_is_set(self, values):
+        jwks = [make_jwk(name, now=50, not_before=50) for name in ("ES256", "RS256")]
+        source = build_access_keys(read_settings(**values(*jwks), ALGORITHM="EdDSA"))
+        assert {key.algorithm for key in source.at(50).verifying.values()} == {"ES256", "RS256"}
+
+    def test_further_keys_verify(self, values):
+        public = public_jwk(private_key("EdDSA"))
+        settings = values(make_jwk("EdDSA", now=50, not_before=50))
+        source = build_access_keys(read_settings(**settings, VERIFYING_KEYS=[public]))
+        assert len(source.at(50).verifying) == 2
+        assert load_key(public, "EdDSA").kid != source.at(50).signing.kid
+
+    def test_they_are_what_the_checks_read(self, values):
+        jwk = make_jwk("EdDSA", now=50, not_before=50)
+        assert list(dated_jwks(read_settings(**values(jwk)))) == [jwk]
+
+    def test_without_them_there_are_none(self):
+        assert list(dated_jwks(read_settings(SIGNING_KEY=SIGNING_KEY))) == []
+
+    def test_a_key_that_is_wrong_is_refused(self, values):
+        jwk = make_jwk("EdDSA", now=50, not_before=50)
+        error = fault(**values({**jwk, "exp": "soon"}))
+        assert "The nbf or exp of a JWK" in str(error)
+
+    @pytest.mark.attack(9)
+    def test_secrets_and_key_pairs_do_not_stand_together(self, values):
+        jwks = [make_jwk(name, now=50, not_before=50) for name in ("EdDSA", "HS256")]
+        assert fault(**values(*jwks)).number == "E001"
+
+    def test_a_folder_that_is_not_there_is_refused(self, tmp_path):
+        settings = read_settings(KEY_DIRECTORY=tmp_path / "none")
+        for read in (build_access_keys, dated_jwks):
+            with pytest.raises(InvalidKey) as caught:
+                read(settings)
+            assert str(caught.value) == "KEY_DIRECTORY cannot be read (No such file or directory)."
+            assert "generate" in caught.value.hint
 
 
 class TestVerifyingOnly:

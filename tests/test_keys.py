@@ -272,3 +272,32 @@ class TestCoordinates:
             assert len(data) == length
             assert int.from_bytes(data, "big") == getattr(numbers, coordinate)
         assert load_key(key.public_jwk, algorithm).verify(MESSAGE, key.sign(MESSAGE))
+
+
+class TestTimes:
+    """When a JWK says that its key begins to sign and stops to verify."""
+
+    FORMS = pytest.mark.parametrize("form", [dict, json.dumps, MappingProxyType])
+
+    @FORMS
+    @pytest.mark.parametrize("kind", [private_jwk, public_jwk])
+    def test_they_are_those_of_the_jwk(self, kind, form):
+        jwk = {**kind(private_key("ES256")), "nbf": 100, "exp": 200}
+        key = load_key(form(jwk), "ES256")
+        assert (key.not_before, key.expires_at) == (100, 200)
+        assert [key.has_ended(now) for now in (0, 199.9, 200, 201)] == [False, False, True, True]
+
+    def test_a_secret_has_them_too(self):
+        key = load_key({"kty": "oct", "k": base64url(SIGNING_KEY), "nbf": 1, "exp": 2}, "HS256")
+        assert (key.not_before, key.expires_at) == (1, 2)
+
+    @pytest.mark.parametrize("material", [private_pem, private_jwk])
+    def test_without_them_it_signs_always_and_never_ends(self, material):
+        key = load_key(material(private_key("EdDSA")), "EdDSA")
+        assert (key.not_before, key.expires_at) == (0, None)
+        assert not key.has_ended(10**12)
+
+    def test_they_are_no_part_of_its_name_and_are_not_published(self):
+        jwk = private_jwk(private_key("RS256"))
+        dated = load_key({**jwk, "nbf": 1, "exp": 2, "iat": 0}, "RS256")
+        assert dated.public_jwk == load_key(jwk, "RS256").public_jwk

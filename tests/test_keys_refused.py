@@ -258,3 +258,14 @@ class TestJwk:
             mine = private_jwk(private_key(algorithm))
             theirs = public_jwk(private_key(algorithm, 2))
             assert refused({**mine, **theirs}, algorithm).number == "E002"
+
+
+class TestTimes:
+    @pytest.mark.parametrize("name", ["nbf", "exp"])
+    @pytest.mark.parametrize(
+        "time", ["1700000000", 1700000000.5, True, None, -1, 10**12, [], float("nan")]
+    )
+    def test_one_that_is_no_second_is_refused(self, name, time):
+        error = refused({**private_jwk(private_key("EdDSA")), name: time}, "EdDSA")
+        assert error.number == "E002"
+        assert "whole seconds since the epoch" in str(error)

@@ -12,10 +12,21 @@ from django.test import override_settings
 from django_tokenauth import conf
 from django_tokenauth.claims import Claims, FrozenDict
 from django_tokenauth.errors import Code, InvalidToken
-from django_tokenauth.tokens import VerifiedTokens, access_tokens, refresh_tokens
+from django_tokenauth.key_files import LOOK_EVERY, write_jwk
+from django_tokenauth.key_making import make_jwk
+from django_tokenauth.key_sets import build_access_keys
+from django_tokenauth.tokens import AccessTokens, VerifiedTokens, access_tokens, refresh_tokens
 from tests.sample_keys import Asymmetric
 from tests.test_tokens_tampering import ORDER_P256
-from tests.tokens_made_by_hand import NOW, Access, access_members, base64url, compact, unbase64url
+from tests.tokens_made_by_hand import (
+    NOW,
+    Access,
+    access_members,
+    base64url,
+    compact,
+    read_settings,
+    unbase64url,
+)
 
 
 @pytest.fixture
@@ -164,6 +175,54 @@ class TestSettings:
         with override_settings(SECRET_KEY="another secret key, longer than 32 bytes"):
             tokens(conf.load())
         assert tokens(before) is not first
+
+
+class TestKeys:
+    """A cache stands and falls with the set of keys that verified its tokens."""
+
+    def signed(self, jwk):
+        settings = read_settings(KEYS=[jwk])
+        tokens = AccessTokens(settings, build_access_keys(settings))
+        return tokens.encode(Claims.from_members(access_members()))
+
+    def code(self, tokens, token, now):
+        with pytest.raises(InvalidToken) as caught:
+            tokens.decode(token, now=now)
+        return caught.value.code
+
+    @pytest.mark.attack(169)
+    def test_a_file_that_is_removed_takes_its_tokens_with_it(self, tmp_path):
+        stolen, kept = (make_jwk("EdDSA", now=NOW, not_before=NOW) for _ in range(2))
+        for jwk in (stolen, kept):
+            write_jwk(tmp_path / f"{jwk['kid']}.jwk", jwk)
+        settings = read_settings(KEY_DIRECTORY=tmp_path)
+        tokens = AccessTokens(settings, build_access_keys(settings))
+        token, another = self.signed(stolen), self.signed(kept)
+        assert tokens.decode(token, now=NOW) is tokens.decode(token, now=NOW)
+        (tmp_path / f"{stolen['kid']}.jwk").unlink()
+        assert self.code(tokens, token, NOW + LOOK_EVERY) is Code.KEY
+        assert tokens.decode(another, now=NOW + LOOK_EVERY).subject == "1"
+
+    @pytest.mark.attack(169)
+    def test_a_key_that_ends_takes_its_tokens_with_it_in_that_second(self):
+        ending = {**make_jwk("EdDSA", now=NOW, not_before=NOW), "exp": NOW + 10}
+        following = make_jwk("EdDSA", now=NOW, not_before=NOW + 5)
+        settings = read_settings(KEYS=[ending, following])
+        tokens = AccessTokens(settings, build_access_keys(settings))
+        token = self.signed(ending)
+        for now in (NOW, NOW + 4, NOW + 5, NOW + 9, NOW + 9.9):
+            assert tokens.decode(token, now=now).subject == "1"
+        for now in (NOW + 10, NOW + 11):
+            assert self.code(tokens, token, now) is Code.KEY
+
+    def test_while_nothing_changes_it_is_kept(self, tmp_path):
+        jwk = make_jwk("EdDSA", now=NOW, not_before=NOW)
+        write_jwk(tmp_path / "a.jwk", jwk)
+        settings = read_settings(KEY_DIRECTORY=tmp_path)
+        tokens = AccessTokens(settings, build_access_keys(settings))
+        token = self.signed(jwk)
+        first = tokens.decode(token, now=NOW)
+        assert tokens.decode(token, now=NOW + 10 * LOOK_EVERY) is first
 
 
 class TestVerifiedTokens:

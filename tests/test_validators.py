@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,8 @@ from django_tokenauth.validators import Rate, Wrong
 
 A_SECRET = "swordfish-4711"
 HOUR = timedelta(hours=1)
+JWK = {"kty": "oct", "k": A_SECRET}
+HASH = "pbkdf2_sha256$1$salt$hash"
 
 
 def some_policy(user, scopes, request):
@@ -58,6 +62,18 @@ GOOD = [
     (validators.key_material, b"bytes", b"bytes"),
     (validators.key_material, {"kty": "oct"}, {"kty": "oct"}),
     (validators.optional_key_material, None, None),
+    (validators.optional_key_set, None, ()),
+    (validators.optional_key_set, [JWK], (JWK,)),
+    (validators.optional_key_set, (JWK, JWK), (JWK, JWK)),
+    (validators.optional_key_set, {"keys": [JWK]}, (JWK,)),
+    (validators.optional_key_set, json.dumps({"keys": [JWK]}), (JWK,)),
+    (validators.optional_key_set, json.dumps([JWK]).encode(), (JWK,)),
+    (validators.optional_path, None, None),
+    (validators.optional_path, "/etc/keys", Path("/etc/keys")),
+    (validators.optional_path, Path("/etc/keys"), Path("/etc/keys")),
+    (validators.clients, None, {}),
+    (validators.clients, {}, {}),
+    (validators.clients, {"reports": HASH}, {"reports": HASH}),
     (validators.optional_key_material, A_SECRET, A_SECRET),
     (validators.keys, [], ()),
     (validators.keys, [A_SECRET, b"bytes"], (A_SECRET, b"bytes")),
@@ -65,6 +81,25 @@ GOOD = [
 ]
 
 BAD = [
+    (validators.optional_key_set, [], "each key as a JWK"),
+    (validators.optional_key_set, {"keys": []}, "each key as a JWK"),
+    (validators.optional_key_set, [JWK, {}], "each key as a JWK"),
+    (validators.optional_key_set, [JWK, "a key"], "each key as a JWK"),
+    (validators.optional_key_set, {"keys": A_SECRET}, "a list of JWKs"),
+    (validators.optional_key_set, JWK, "a list of JWKs"),
+    (validators.optional_key_set, "[" * 100_000, "a list of JWKs"),
+    (validators.optional_key_set, b"\xff", "a list of JWKs"),
+    (validators.optional_key_set, "", "a list of JWKs"),
+    (validators.optional_key_set, 1, "a list of JWKs"),
+    (validators.optional_path, "", "an absolute path"),
+    (validators.optional_path, "keys", "an absolute path"),
+    (validators.optional_path, Path("keys"), "an absolute path"),
+    (validators.optional_path, 1, "an absolute path"),
+    (validators.clients, [("reports", HASH)], "Give a dict"),
+    (validators.clients, {"reports": A_SECRET}, "and not the secret itself"),
+    (validators.clients, {"reports": None}, "and not the secret itself"),
+    (validators.clients, {"": HASH}, "not empty"),
+    (validators.clients, {1: HASH}, "not empty"),
     (validators.text, "", "not empty"),
     (validators.text, None, "not empty"),
     (validators.text, b"notes", "not empty"),
@@ -179,6 +214,9 @@ def test_a_bad_value_is_refused_with_what_to_give_instead(kind, value, hint):
         validators.scopes,
         validators.hook,
         validators.keys,
+        validators.optional_key_set,
+        validators.optional_path,
+        validators.clients,
     ],
 )
 def test_a_key_in_the_wrong_setting_is_not_repeated(kind):
@@ -186,6 +224,26 @@ def test_a_key_in_the_wrong_setting_is_not_repeated(kind):
         kind(A_SECRET)
     assert A_SECRET not in str(caught.value)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "value", [[A_SECRET], {"keys": [A_SECRET]}, f'{{"keys": ["{A_SECRET}"', {"reports": A_SECRET}]
+)
+@pytest.mark.parametrize("kind", [validators.optional_key_set, validators.clients])
+def test_nor_is_one_inside_of_it(kind, value):
+    with pytest.raises(Wrong) as caught:
+        kind(value)
+    assert A_SECRET not in str(caught.value)
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def test_the_clients_cannot_be_changed_afterwards():
+    given = {"reports": HASH}
+    clients = validators.clients(given)
+    given["another"] = HASH
+    assert clients == {"reports": HASH}
+    with pytest.raises(TypeError):
+        clients["another"] = HASH
 
 
 def test_a_lifetime_that_no_calendar_can_hold_is_refused():

@@ -21,6 +21,7 @@ from jwt.algorithms import has_crypto
 
 from django_tokenauth.conf import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS
 from django_tokenauth.errors import Code, InvalidKey
+from django_tokenauth.key_making import make_jwk
 from django_tokenauth.key_sets import access_keys, build_access_keys
 from django_tokenauth.keys import load_key
 from tests.client import INVALID_GRANT, get, outcome, post, sign_in
@@ -93,6 +94,21 @@ class TestWithout:
         with pytest.raises(InvalidKey) as caught:
             build_access_keys(settings)
         assert (caught.value.number, caught.value.hint) == ("E001", HINT)
+
+    @pytest.mark.parametrize("algorithm", ASYMMETRIC_ALGORITHMS)
+    def test_none_is_made_and_the_refusal_says_what_to_install(self, algorithm):
+        with pytest.raises(InvalidKey) as caught:
+            make_jwk(algorithm, now=NOW, not_before=NOW)
+        assert str(caught.value) == f"{algorithm} needs the package cryptography."
+        assert (caught.value.number, caught.value.hint) == ("E001", HINT)
+
+    @pytest.mark.parametrize("algorithm", HMAC_ALGORITHMS)
+    def test_secrets_are_made_and_can_be_rotated(self, algorithm):
+        jwks = [make_jwk(algorithm, now=NOW, not_before=NOW + later) for later in (0, 60)]
+        source = build_access_keys(read_settings(KEYS=jwks))
+        signing = [source.at(NOW + seconds).signing for seconds in (0, 59, 60)]
+        assert [key.kid for key in signing] == [jwks[0]["kid"], jwks[0]["kid"], jwks[1]["kid"]]
+        assert signing[0].verify(b"message", signing[0].sign(b"message"))
 
     @pytest.mark.parametrize("algorithm", ASYMMETRIC_ALGORITHMS)
     @pytest.mark.parametrize("setting", ["SIGNING_KEY", "VERIFYING_KEYS"])
