@@ -59,8 +59,8 @@ def read_key(path: Path) -> Key:
     """The key in the file ``path``. Raises :class:`InvalidKey`, which names the file."""
     jwk = read_jwk(path)
     try:
-        # What a JWK without alg is for follows from its type; a secret has to say it.
-        return load_key(jwk, "EdDSA" if jwk.get("kty") != "oct" else "HS256")
+        # What a JWK without alg is for follows from its type, whatever is named here.
+        return load_key(jwk, "EdDSA")
     except InvalidKey as error:
         raise InvalidKey(
             f"The key file {path.name}: {error}", error.hint, number=error.number

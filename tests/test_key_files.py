@@ -119,6 +119,7 @@ class TestReadKey:
         error = refused(read_key, tmp_path / "short.jwk")
         assert str(error).startswith("The key file short.jwk: The secret for HS256 is too short")
         assert error.number == "E002"
+        assert "at least 32 random bytes" in error.hint
         assert jwk["k"] not in str(error)
 
     def test_its_number_is_that_of_the_fault(self, tmp_path):

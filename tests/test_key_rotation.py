@@ -144,6 +144,9 @@ class TestGenerate:
         put(tmp_path, "a")
         error = refused(generate, tmp_path, "EdDSA", now=NOW)
         assert str(error) == "The key a signs already."
+        assert error.hint == (
+            "rotate makes the next one, and lets it sign when everybody has seen it."
+        )
         assert states(tmp_path) == {"a": "signs"}
 
     @pytest.mark.parametrize(
@@ -174,12 +177,14 @@ class TestRotate:
         done = rotated(tmp_path)
         end = NOW + MAX_AGE + OUTLIVED
         assert [(file.key.kid, file.key.expires_at) for file in done.ending] == [("a", end)]
+        assert done.ending[0].path == tmp_path / "a.jwk"
         assert read_jwk(tmp_path / "a.jwk")["exp"] == end
         assert states(tmp_path, end - 1)["a"] == "verifies"
         assert states(tmp_path, end)["a"] == "ended"
 
     def test_an_end_that_comes_sooner_stays(self, tmp_path):
         put(tmp_path, "a", NOW - 2000, exp=NOW + 5)
+        put(tmp_path, "same", NOW - 2000, exp=NOW + MAX_AGE + OUTLIVED)
         put(tmp_path, "b")
         assert [file.key.kid for file in rotated(tmp_path).ending] == ["b"]
         assert read_jwk(tmp_path / "a.jwk")["exp"] == NOW + 5
@@ -195,8 +200,11 @@ class TestRotate:
     def test_before_others_can_have_seen_the_key_it_does_not_sign(self, tmp_path):
         put(tmp_path, "a")
         error = refused(rotated, tmp_path, delay=MAX_AGE - 1)
-        assert str(error).startswith(f"{MAX_AGE - 1} seconds are too few")
-        assert f"{MAX_AGE} (JWKS_MAX_AGE)" in str(error)
+        assert str(error) == (
+            f"{MAX_AGE - 1} seconds are too few: others may keep the keys for {MAX_AGE} "
+            "(JWKS_MAX_AGE), and would refuse what the next one signs."
+        )
+        assert error.hint == "--now is for a key that was stolen."
         assert states(tmp_path) == {"a": "signs"}
 
     def test_while_one_waits_no_other_is_made(self, tmp_path):
@@ -271,6 +279,7 @@ class TestRetire:
         put(tmp_path, "a")
         error = refused(retire, tmp_path, SETTINGS, "a", now=NOW, at_once=at_once)
         assert str(error) == "Without the key a none signs."
+        assert error.hint == "rotate makes the next one; rotate --now does so at once."
         assert "exp" not in read_jwk(tmp_path / "a.jwk")
 
     def test_the_key_that_signs_until_another_begins_does_not_end_before(self, tmp_path):
@@ -294,7 +303,9 @@ class TestRetire:
     def test_it_must_fit_one_key(self, tmp_path, kid, message):
         put(tmp_path, "abc", NOW - 5000)
         put(tmp_path, "abd")
-        assert str(refused(retire, tmp_path, SETTINGS, kid, now=NOW)) == message
+        error = refused(retire, tmp_path, SETTINGS, kid, now=NOW)
+        assert str(error) == message
+        assert error.hint == "list shows all of them."
 
     def test_a_whole_name_is_that_key_also_where_others_begin_so(self, tmp_path):
         put(tmp_path, "k", NOW - 5000)
