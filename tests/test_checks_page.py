@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import tempfile
 import time
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.core.checks import ERROR, WARNING
@@ -29,7 +27,7 @@ class ReadsElsewhere:
         return "replica"
 
 
-def small_exponent():
+def small_exponent(folder):
     key = {**public_jwk(rsa_key()), "e": base64url_uint(3)}
     return {"TOKENAUTH": {**SIGNED, **URL, "VERIFYING_KEYS": [key]}}
 
@@ -40,11 +38,10 @@ def dated(seconds):
     return make_jwk("EdDSA", now=now, not_before=now + seconds)
 
 
-def key_folder(mode):
-    """A folder with a key that signs, in a file of that mode."""
-    folder = Path(tempfile.mkdtemp())
-    generate(folder, "EdDSA", now=time.time()).path.chmod(mode)
-    return folder
+def readable_key(folder):
+    """A key that signs, in a file that others can read."""
+    generate(folder, "EdDSA", now=time.time()).path.chmod(0o644)
+    return tokenauth(**URL, KEY_DIRECTORY=folder)
 
 
 def authenticated_by(*classes):
@@ -70,13 +67,13 @@ SAID = {
     "W007": tokenauth(REFRESH_GRACE=timedelta(0)),
     "W008": tokenauth(**SIGNED),
     "W010": {"PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"]},
-    "W011": lambda: tokenauth(**URL, KEY_DIRECTORY=key_folder(0o644)),
-    "W012": lambda: tokenauth(**URL, KEYS=[dated(-200 * DAY)]),
+    "W011": readable_key,
+    "W012": lambda _: tokenauth(**URL, KEYS=[dated(-200 * DAY)]),
     "W013": authenticated_by(f"{DRF}.SessionAuthentication", JWT),
     "W014": {"jwt.__version__": "2.14.0"},
     "W015": {"DATABASE_ROUTERS": [ReadsElsewhere()]},
     "W017": {"DEFAULT_EXCEPTION_REPORTER_FILTER": "builtins.object"},
-    "W018": lambda: tokenauth(**URL, KEYS=[dated(-DAY), dated(60)]),
+    "W018": lambda _: tokenauth(**URL, KEYS=[dated(-DAY), dated(60)]),
     "W019": tokenauth(**VERIFYING),
     "W021": small_exponent,
     "W022": tokenauth(**{**VERIFYING, "VERIFYING_KEYS": [ED25519]}),
@@ -121,11 +118,13 @@ class TestPage:
 
 
 @pytest.mark.parametrize("number", SAID)
-def test_it_is_said_at_the_level_and_in_the_run_that_the_page_tells(number, settings, monkeypatch):
+def test_it_is_said_at_the_level_and_in_the_run_that_the_page_tells(
+    number, settings, monkeypatch, tmp_path
+):
     make_good(settings)
     assert messages(include_deployment_checks=True) == []
     what = SAID[number]
-    for name, value in (what() if callable(what) else what).items():
+    for name, value in (what(tmp_path) if callable(what) else what).items():
         if "." in name:
             monkeypatch.setattr(name, value)
         else:
