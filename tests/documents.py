@@ -85,6 +85,21 @@ def section(path: Path, title: str) -> Section:
     return found
 
 
+def included(page: Path) -> list[str]:
+    """The files of which a page is put together, in their order."""
+    return re.findall(r"^\.\. include:: (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def included_tables(page: Path) -> list[list[list[str]]]:
+    """The tables of all the files that a page includes."""
+    return [
+        table
+        for file in included(page)
+        for section in sections(page.parent / file)
+        for table in section.tables
+    ]
+
+
 def exchanges(block: Block) -> Iterator[tuple[str, str]]:
     """The commands of a console block, each with what it prints."""
     for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
@@ -101,6 +116,17 @@ def named_tests(cell: str) -> set[str]:
             raise ValueError(f"No test is named in: {group}")
         found |= {f"{file}::{function}" for function in functions}
     return found
+
+
+def missing_tests(cell: str) -> list[str]:
+    """Those of the tests that a cell names which do not exist."""
+    return [test for test in sorted(named_tests(cell)) if not _exists(*test.split("::"))]
+
+
+def _exists(file: str, function: str) -> bool:
+    path = ROOT / "tests" / file
+    source = path.read_text(encoding="utf-8") if path.is_file() else ""
+    return re.search(rf"^ *def {function}\(", source, re.MULTILINE) is not None
 
 
 def literal(cell: str) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections import Counter
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.documents import DOCS, named_tests, sections
+from tests.documents import DOCS, included, included_tables, named_tests
 
 TESTS = Path(__file__).resolve().parent
 PAGE = DOCS / "attacks.rst"
@@ -19,19 +18,9 @@ NOT_BUILT = "when that is built"
 COLUMNS = ["No.", "What is tried", "The answer", "The rule", "The test"]
 
 
-def included():
-    text = PAGE.read_text(encoding="utf-8")
-    return re.findall(r"^\.\. include:: (attacks/.+)$", text, re.MULTILINE)
-
-
 @cache
 def tables():
-    found = [
-        table
-        for file in included()
-        for section in sections(DOCS / file)
-        for table in section.tables
-    ]
+    found = included_tables(PAGE)
     assert all(table[0] == COLUMNS for table in found)
     return found
 
@@ -103,8 +92,8 @@ def test_no_cell_is_empty():
 
 def test_the_page_has_all_the_tables_that_there_are():
     files = {f"attacks/{path.name}" for path in (DOCS / "attacks").glob("*")}
-    assert set(included()) == files
-    assert max(Counter(included()).values()) == 1
+    assert set(included(PAGE)) == files
+    assert max(Counter(included(PAGE)).values()) == 1
 
 
 @pytest.mark.parametrize("number", range(FIRST, LAST + 1))

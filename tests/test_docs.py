@@ -15,11 +15,11 @@ from django_tokenauth.errors import Code
 from django_tokenauth.models import RevokedReason, Session
 from tests.documents import DOCS, KOREAN, README, literal, section, sections
 
-# The parts of the page of attacks are no pages of their own.
+# The parts of the pages of attacks and of standards are no pages of their own.
 PAGES = {
     path.relative_to(DOCS).with_suffix("").as_posix(): path
     for path in DOCS.rglob("*.rst")
-    if path.parent.name != "attacks"
+    if path.parent.name not in {"attacks", "standards"}
 }
 OWN = {name: path for name, path in PAGES.items() if path != KOREAN}
 EXAMPLES = {

@@ -8,6 +8,7 @@ import pickle
 import re
 
 import pytest
+from django.utils import translation
 
 from django_tokenauth import errors
 from django_tokenauth.errors import Code, InvalidKey, InvalidToken, OAuthError, TokenAuthError
@@ -94,6 +95,15 @@ class TestOAuthError:
         error = ERRORS[name](5) if name == "TooManyRequests" else ERRORS[name]()
         assert str(error) == OAUTH[name]
         assert str(error.description).endswith(".")
+
+    @pytest.mark.parametrize("name", OAUTH)
+    def test_what_it_says_is_of_the_characters_that_rfc_6749_allows(self, name):
+        """Section 5.2: printable ASCII without the quotation mark and the backslash."""
+        error = ERRORS[name](5) if name == "TooManyRequests" else ERRORS[name]()
+        allowed = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]+")
+        assert allowed.fullmatch(error.error)
+        with translation.override("en"):
+            assert allowed.fullmatch(str(error.description))
 
     def test_a_description_of_its_own_replaces_the_usual_one(self):
         error = errors.InvalidRequest("The parameter token is missing.")
