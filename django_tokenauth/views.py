@@ -2,7 +2,7 @@
 
 The views translate and nothing else: bodies into arguments of :mod:`django_tokenauth.services`, and
 its errors into answers, in one place for each of the two styles (RFC 6749 section 5.2 for the token
-endpoints, RFC 6750 section 3 for the API).
+endpoints, in :mod:`django_tokenauth.endpoints`; RFC 6750 section 3 for the API).
 """
 
 from __future__ import annotations
@@ -12,40 +12,26 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
 from django.db import Error as DatabaseFault
-from django.db import connections
-from django.db.transaction import non_atomic_requests
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 from rest_framework import status
-from rest_framework.exceptions import (
-    NotFound,
-    ParseError,
-    UnsupportedMediaType,
-    ValidationError,
-)
-from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.permissions import IsAuthenticated
-from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
-from rest_framework.views import APIView
 
 from . import services
 from .authentication import JWTAuthentication, Unavailable
 from .conf import load
+from .endpoints import NotCached, TokenEndpoint, valid
 from .errors import (
     InvalidGrant,
     InvalidRequest,
     InvalidToken,
-    OAuthError,
     ServiceUnavailable,
-    TooManyRequests,
     UnsupportedGrantType,
 )
-from .parsers import StrictFormParser, StrictJSONParser
 from .permissions import HasWholeScope
 from .serializers import (
     RefreshSerializer,
@@ -57,106 +43,6 @@ from .throttling import SignInThrottle, client_address, valid_ip
 from .users import stored_name
 
 logger = logging.getLogger("django_tokenauth")
-
-
-class AlwaysTheFirst(DefaultContentNegotiation):
-    """These endpoints speak JSON whatever the client says it accepts (RFC 6749 section 5.1)."""
-
-    def select_renderer(
-        self, request: Request, renderers: Any, format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        return renderers[0], renderers[0].media_type
-
-
-class NotCached(APIView):
-    """Answers that no cache may keep (RFC 6749 section 5.1, RFC 9111 section 5.2.2.5)."""
-
-    # The project's own way of naming versions is not that of these routes.
-    versioning_class = None
-
-    def finalize_response(
-        self, request: Request, response: Response, *args: Any, **kwargs: Any
-    ) -> Response:
-        response = super().finalize_response(request, response, *args, **kwargs)
-        response["Cache-Control"] = "no-store"
-        response["Pragma"] = "no-cache"
-        return response
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        # Keeps passwords and tokens out of Django's error reports.
-        request._request.sensitive_post_parameters = "__ALL__"  # type: ignore[attr-defined]
-        super().initial(request, *args, **kwargs)
-
-
-class TokenEndpoint(NotCached):
-    """What the token endpoints share: everybody may call them, and errors are RFC 6749's."""
-
-    authentication_classes = ()
-    permission_classes = ()
-    throttle_classes = ()
-    parser_classes = (StrictJSONParser, StrictFormParser)
-    renderer_classes = (JSONRenderer,)
-    content_negotiation_class = AlwaysTheFirst
-
-    @classmethod
-    def as_view(cls, **initkwargs: Any) -> Any:
-        """Outside of ``ATOMIC_REQUESTS``: a revocation is committed before the error leaves."""
-        view = super().as_view(**initkwargs)
-        for alias in connections:
-            view = non_atomic_requests(using=alias)(view)
-        return view
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        # Said here, because REST framework takes any form that a middleware has read already. Not
-        # of other methods, for which some servers make up a type.
-        content_type = request.content_type if request.method == "POST" else ""
-        negotiator = self.get_content_negotiator()
-        if content_type and not negotiator.select_parser(request, self.get_parsers()):
-            raise UnsupportedMediaType(content_type)
-
-    def handle_exception(self, exc: Exception) -> Response:
-        if isinstance(exc, (ParseError, ValidationError)):
-            exc = _invalid_request(exc)
-        if isinstance(exc, ImproperlyConfigured):
-            logger.critical("TOKENAUTH cannot be used: %s", exc)
-            exc = ServiceUnavailable()
-        if isinstance(exc, ServiceUnavailable):
-            return _error(
-                status.HTTP_503_SERVICE_UNAVAILABLE,
-                Unavailable.default_code,
-                Unavailable.default_detail,
-                exc.retry_after,
-            )
-        if isinstance(exc, TooManyRequests):
-            return _error(
-                status.HTTP_429_TOO_MANY_REQUESTS, exc.error, exc.description, exc.retry_after
-            )
-        if isinstance(exc, OAuthError):
-            return _error(status.HTTP_400_BAD_REQUEST, exc.error, exc.description)
-        return super().handle_exception(exc)
-
-
-def _invalid_request(exc: ParseError | ValidationError) -> InvalidRequest:
-    if isinstance(exc.detail, dict):
-        names = ", ".join(sorted(exc.detail))
-        return InvalidRequest(
-            _("These parameters are missing or malformed: %(names)s.") % {"names": names}
-        )
-    return InvalidRequest()
-
-
-def _error(code: int, error: str, description: Any, retry_after: int | None = None) -> Response:
-    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
-    body = {"error": error, "error_description": description}
-    return Response(body, status=code, headers=headers, exception=True)
-
-
-@sensitive_variables()
-def _valid(serializer_class: type[Serializer[Any]], request: Request) -> dict[str, Any]:
-    serializer = serializer_class(data=request.data)
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)
 
 
 class TokenView(TokenEndpoint):
@@ -188,7 +74,7 @@ class RefreshView(TokenEndpoint):
 @sensitive_variables()
 def sign_in(request: Request) -> Response:
     """The password grant (RFC 6749 section 4.3)."""
-    asked = _valid(SignInSerializer, request)
+    asked = valid(SignInSerializer, request)
     username, password = asked.pop("username"), asked.pop("password")
     django_request = request._request
     address = client_address(django_request)
@@ -216,7 +102,7 @@ def sign_in(request: Request) -> Response:
 @sensitive_variables()
 def refresh(request: Request) -> Response:
     """The refresh token grant (RFC 6749 section 6)."""
-    asked = _valid(RefreshSerializer, request)
+    asked = valid(RefreshSerializer, request)
     return Response(services.refresh(**asked, request=request._request).members())
 
 
@@ -230,7 +116,7 @@ class VerifyView(TokenEndpoint):
 
     @sensitive_variables()
     def post(self, request: Request) -> Response:
-        token = _valid(TokenSerializer, request)["token"]
+        token = valid(TokenSerializer, request)["token"]
         now = time.time()
         try:
             claims = services.authenticate_access_token(token, now=now)
@@ -246,7 +132,7 @@ class RevokeView(TokenEndpoint):
 
     @sensitive_variables()
     def post(self, request: Request) -> Response:
-        token = _valid(TokenSerializer, request)["token"]
+        token = valid(TokenSerializer, request)["token"]
         services.revoke_token(token, request=request._request)
         return Response({})
 

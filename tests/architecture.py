@@ -52,7 +52,7 @@ LAYERS = (
     Layer(
         (
             *("throttling", "token_user", "authentication", "permissions"),
-            *("parsers", "serializers", "views", "urls"),
+            *("parsers", "serializers", "endpoints", "views", "urls"),
         ),
         CRYPTOGRAPHY,
     ),
