@@ -13,7 +13,7 @@ from rest_framework.test import APIRequestFactory
 from django_tokenauth import services
 from django_tokenauth.errors import Code
 from django_tokenauth.models import RevokedReason, Session
-from tests.documents import DOCS, KOREAN, README, literal, section, sections
+from tests.documents import DOCS, KOREAN, README, ROOT, literal, section, sections
 
 # The parts of the pages of attacks and of standards are no pages of their own.
 PAGES = {
@@ -29,6 +29,8 @@ EXAMPLES = {
         (block for found in sections(path) for block in found.blocks), start=1
     )
 }
+# The pages whose examples another module reads and runs.
+RUN_ELSEWHERE = {"axes": "axes/settings.py", "keys": "test_keys_page.py"}
 RESPONSES = APIRequestFactory()
 
 
@@ -85,17 +87,20 @@ class TestTables:
 
 class TestExamples:
     def test_no_example_is_left_out_here(self):
-        assert set(EXAMPLES) == {
+        here = {page for page in EXAMPLES if page[0] not in RUN_ELSEWHERE}
+        assert here == {
             ("admin-and-prune", 1),
-            # Run by test_axes.
-            ("axes", 1),
-            ("axes", 2),
             ("hooks", 1),
             ("hooks", 2),
             ("how-it-works", 1),
             ("http", 1),
         }
-        assert {block.language for block in EXAMPLES.values()} == {"python"}
+        assert {EXAMPLES[page].language for page in here} == {"python"}
+
+    @pytest.mark.parametrize(("name", "file"), RUN_ELSEWHERE.items())
+    def test_the_others_are_run_by_a_test_of_their_own(self, name, file):
+        source = (ROOT / "tests" / file).read_text(encoding="utf-8")
+        assert f'DOCS / "{name}.rst"' in source
 
     def test_groups_are_scopes(self, alice, settings):
         settings.TOKENAUTH = {

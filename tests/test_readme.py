@@ -4,63 +4,32 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from datetime import timedelta
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
 from django.test import override_settings
 from rest_framework.test import APIClient
 
-from django_tokenauth import conf, errors, signals
-from django_tokenauth.claims import Claims
-from django_tokenauth.key_sets import build_access_keys
-from django_tokenauth.tokens import AccessTokens
-from tests import left_out
-from tests.documents import README, exchanges, section, sections
-from tests.projects import Project, curl
-
-QUICK_START = section(README, "Quick start")
-SCOPES = section(README, "Protect a view by scope")
-STATELESS = section(README, "Without a query: the stateless class")
-KEYS = section(README, "Keys")
-HOOKS = section(README, "Hooks")
-SIGNALS = section(README, "Signals and log")
-ADMIN = section(README, "Admin and clean-up")
-RUN_HERE = [QUICK_START, SCOPES, STATELESS, KEYS, HOOKS, SIGNALS, ADMIN]
+from django_tokenauth import signals
+from tests.documents import README, sections
+from tests.projects import curl
+from tests.readme import (
+    ADMIN,
+    HOOKS,
+    QUICK_START,
+    SCOPES,
+    SIGNALS,
+    STATELESS,
+    WITH_EXAMPLES,
+    add,
+    consoles,
+    curl_lines,
+    python,
+    quick_start_project,
+)
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\Z")
-
-
-def python(found, *files):
-    """The Python blocks of a section, or only those for ``files``."""
-    return [
-        block
-        for block in found.blocks
-        if block.language == "python" and (not files or block.file in files)
-    ]
-
-
-def consoles(found):
-    return [
-        exchange
-        for block in found.blocks
-        if block.language == "console"
-        for exchange in exchanges(block)
-    ]
-
-
-def add(project, blocks):
-    for block in blocks:
-        project.add(block.file, block.text)
 
 
 def same(shown, got):
@@ -99,27 +68,17 @@ def walk(lines, origin, variables):
             variables["ACCESS"], variables["REFRESH"] = got["access_token"], got["refresh_token"]
 
 
-def curl_lines(*found):
-    return [line for each in found for line in consoles(each) if line[0].startswith("curl ")]
-
-
 @pytest.fixture(scope="module")
 def quick_start(tmp_path_factory):
-    """The project of the quick start, with its table and with alice."""
-    project = Project.start("mysite", tmp_path_factory.mktemp("quick_start"))
-    add(project, python(QUICK_START))
-    for command, _ in consoles(QUICK_START):
-        if command.startswith("python manage.py") and "runserver" not in command:
-            project.shell(command)
-    return project
+    return quick_start_project(tmp_path_factory.mktemp("quick_start"))
 
 
 class TestBlocks:
     def test_no_example_is_left_out_here(self):
         shown = [each.title for each in sections(README) if each.blocks]
-        assert shown == ["Try it", *(each.title for each in RUN_HERE)]
+        assert shown == ["Try it", *(each.title for each in WITH_EXAMPLES)]
 
-    @pytest.mark.parametrize("found", RUN_HERE, ids=lambda each: each.title)
+    @pytest.mark.parametrize("found", WITH_EXAMPLES, ids=lambda each: each.title)
     def test_every_example_is_of_a_kind_that_is_run(self, found):
         for block in found.blocks:
             assert block.language == "console" or (block.language == "python" and block.file)
@@ -192,93 +151,6 @@ NEW_USER = (
     "from django.contrib.auth.models import User;"
     "User.objects.create_user('bob', password='correct-horse')"
 )
-
-
-def write_keys(folder, private, public):
-    """What the two openssl lines do, for those who have no openssl that knows Ed25519."""
-    key = Ed25519PrivateKey.generate()
-    (folder / private).write_bytes(
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    )
-    (folder / public).write_bytes(
-        key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    )
-
-
-class TestKeys:
-    signing, service, rotated = (
-        block for block in python(KEYS) if block.file.endswith("settings.py")
-    )
-
-    def test_a_service_without_a_database_verifies_what_the_server_signed(
-        self, quick_start, tmp_path
-    ):
-        server = quick_start.copy(tmp_path / "server")
-        write_keys(server.folder, "signing.pem", "verifying.pem")
-        add(server, [self.signing])
-        (tmp_path / "service").mkdir()
-        service = Project.start("service", tmp_path / "service")
-        shutil.copy(server.folder / "verifying.pem", service.folder)
-        add(service, [self.service])
-        # Its view is that of the quick start, where the user is known by the token alone.
-        for block in python(QUICK_START, "mysite/views.py", "mysite/urls.py"):
-            service.add(
-                block.file.replace("mysite", "service"), block.text.replace("mysite", "service")
-            )
-        assert "no issues (1 silenced)" in service.shell("python manage.py check")
-        sign_in, who, bare = (line for line, _ in curl_lines(QUICK_START)[:3])
-        with server.served() as at_server, service.served() as at_service:
-            pair = json.loads(curl(sign_in, at_server, {}).body)
-            for origin, name in ((at_server, "alice"), (at_service, "1")):
-                answer = curl(who, origin, {"ACCESS": pair["access_token"]})
-                assert json.loads(answer.body)["name"] == name
-            assert curl(bare, at_service, {}).status == 401
-            assert curl(sign_in, at_service, {}).status == 503
-
-    def test_the_next_key_signs_and_the_old_one_still_verifies(self, tmp_path):
-        write_keys(tmp_path, "signing.pem", "verifying.pem")
-        write_keys(tmp_path, "signing-2.pem", "verifying-2.pem")
-        before, after = (tokens(block, tmp_path) for block in (self.signing, self.rotated))
-        for made, read in ((before, after), (after, after)):
-            assert read.decode(made.encode(CLAIMS), now=1001) == CLAIMS
-        with pytest.raises(errors.InvalidToken):
-            before.decode(after.encode(CLAIMS), now=1001)
-
-    def test_openssl_makes_keys_that_can_be_used(self, tmp_path):
-        lines = [command.split() for command, _ in consoles(KEYS)]
-        assert {words[0] for words in lines} == {"openssl"}
-        try:
-            for words in lines:
-                subprocess.run(  # noqa: S603
-                    words, check=True, cwd=tmp_path, capture_output=True
-                )
-        except (OSError, subprocess.CalledProcessError):
-            if left_out.in_ci():
-                raise
-            left_out.note(what := "the openssl lines of the README, for want of one with Ed25519")
-            pytest.skip(what)
-        pair = tokens(self.signing, tmp_path)
-        assert pair.decode(pair.encode(CLAIMS), now=1001) == CLAIMS
-
-
-CLAIMS = Claims(
-    issuer="https://auth.example.com",
-    audience=("https://auth.example.com",),
-    subject="1",
-    client_id="phone",
-    issued_at=1000,
-    expires_at=1300,
-    jwt_id="a",
-)
-
-
-def tokens(block, folder):
-    """The access tokens of a settings block whose keys are in ``folder``."""
-    names = {"BASE_DIR": folder}
-    exec(block.text, names)  # noqa: S102
-    settings, problems = conf.read(names["TOKENAUTH"], (b"x" * 50,))
-    assert problems == []
-    return AccessTokens(settings, build_access_keys(settings))
 
 
 class TestSignals:

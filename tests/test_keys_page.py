@@ -1,0 +1,189 @@
+"""The page of keys: its commands are run one after another, and say what is shown."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from datetime import timedelta
+
+import pytest
+import time_machine
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+from django.core.management import call_command
+from django.test import override_settings
+
+from django_tokenauth import conf, errors
+from django_tokenauth.claims import Claims
+from django_tokenauth.conf import load
+from django_tokenauth.key_files import LOOK_EVERY
+from django_tokenauth.key_rotation import MARGIN
+from django_tokenauth.key_sets import access_keys, build_access_keys
+from django_tokenauth.tokens import AccessTokens
+from tests import left_out
+from tests.documents import DOCS, exchanges, section, sections
+from tests.shown_keys import ShownKeys
+
+PAGE = DOCS / "keys.rst"
+FOLDER = "/srv/mysite/keys"
+COMMAND = "python manage.py tokenauth_keys "
+# When each command of the page is run: what it prints tells the rest.
+MOMENTS = {
+    "generate": ["2026-03-02 09:00:00"],
+    "list": ["2026-03-02 09:00:00", "2026-06-01 09:00:00", "2026-06-01 09:12:00"],
+    "rotate": ["2026-06-01 09:00:00", "2026-12-01 09:00:00"],
+    "rotate --algorithm ES256 --delay 86400": ["2026-09-01 09:00:00"],
+    "generate --print": ["2026-03-02 09:00:00"],
+    "rotate --print --delay 3600": ["2026-06-01 09:00:00"],
+    "rotate --now": ["2026-09-10 09:00:00"],
+    "retire LCZYM": ["2026-12-01 09:00:00"],
+    "publish": ["2026-12-01 09:00:00"],
+}
+COMMANDS = [
+    exchange
+    for found in sections(PAGE)
+    for block in found.blocks
+    if block.language == "console"
+    for exchange in exchanges(block)
+]
+KEY_COMMANDS = [exchange for exchange in COMMANDS if exchange[0].startswith(COMMAND)]
+SETTINGS = [
+    block
+    for found in sections(PAGE)
+    for block in found.blocks
+    if block.file == "mysite/settings.py"
+]
+
+
+def tokenauth(block, folder=None):
+    """The settings of a block whose project is in ``folder``."""
+    names = {"__name__": "mysite.settings", "BASE_DIR": folder}
+    exec(block.text, names)  # noqa: S102
+    return names["TOKENAUTH"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "keys"
+
+
+def run(command, moment, folder, names, capsys):
+    arguments = [names.beginning(word) for word in shlex.split(command.removeprefix(COMMAND))]
+    with time_machine.travel(f"{moment}Z", tick=False):
+        call_command("tokenauth_keys", *arguments)
+    return capsys.readouterr().out.replace(str(folder), FOLDER).strip()
+
+
+def test_each_command_says_what_is_shown(folder, capsys):
+    settings = tokenauth(SETTINGS[0])
+    assert settings["KEY_DIRECTORY"] == FOLDER
+    names, moments = ShownKeys(), {command: iter(times) for command, times in MOMENTS.items()}
+    with override_settings(TOKENAUTH=settings | {"KEY_DIRECTORY": str(folder)}):
+        for command, shown in KEY_COMMANDS:
+            moment = next(moments[command.removeprefix(COMMAND)])
+            printed = run(command, moment, folder, names, capsys)
+            assert names.learn(shown, printed), (command, shown, printed)
+    assert [list(left) for left in moments.values()] == [[]] * len(MOMENTS)
+
+
+def test_keys_that_are_printed_are_what_the_settings_of_the_page_want(
+    folder, capsys, monkeypatch, settings
+):
+    printed = []
+    for command, _ in KEY_COMMANDS:
+        if "--print" in command:
+            [moment] = MOMENTS[command.removeprefix(COMMAND)]
+            printed.append(json.loads(run(command, moment, folder, ShownKeys(), capsys)))
+    monkeypatch.setenv("MYSITE_KEYS", json.dumps({"keys": printed}))
+    settings.TOKENAUTH = tokenauth(SETTINGS[1])
+    first, following = printed
+    keys = access_keys(load())
+    assert keys.at(following["nbf"] - 1).signing.kid == first["kid"]
+    assert keys.at(following["nbf"]).signing.kid == following["kid"]
+
+
+def test_no_command_is_left_out_here():
+    others = [command for command, _ in COMMANDS if not command.startswith(COMMAND)]
+    assert {command.split()[0] for command in others} == {"openssl"}
+
+
+def seconds(clock):
+    hours, minutes, rest = map(int, clock.split(":"))
+    return timedelta(hours=hours, minutes=minutes, seconds=rest)
+
+
+def test_the_timeline_is_that_of_the_settings(settings):
+    [[_, *rows]] = section(PAGE, "Rotate").tables
+    *times, _ = [row[0] for row in rows]
+    start, known, seen, signs, last, end = map(seconds, times)
+    settings.TOKENAUTH = {}
+    used, margin = load(), timedelta(seconds=MARGIN)
+    assert known - start == timedelta(seconds=2 * LOOK_EVERY)
+    assert seen - known == used.jwks_max_age
+    assert signs - start == used.jwks_max_age + margin
+    assert last - signs == used.access_token_lifetime
+    assert end - last == margin + used.leeway
+
+
+def write_keys(folder, private, public):
+    """What the two openssl lines do, for those who have no openssl that knows Ed25519."""
+    key = Ed25519PrivateKey.generate()
+    (folder / private).write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    (folder / public).write_bytes(
+        key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    )
+
+
+CLAIMS = Claims(
+    issuer="https://auth.example.com",
+    audience=("https://auth.example.com",),
+    subject="1",
+    client_id="phone",
+    issued_at=1000,
+    expires_at=1300,
+    jwt_id="a",
+)
+
+
+def tokens(block, folder):
+    """The access tokens of a settings block whose keys are in ``folder``."""
+    settings, problems = conf.read(tokenauth(block, folder), (b"x" * 50,))
+    assert problems == []
+    return AccessTokens(settings, build_access_keys(settings))
+
+
+class TestByHand:
+    signing, rotated = SETTINGS[2:]
+
+    def test_the_next_key_signs_and_the_old_one_still_verifies(self, tmp_path):
+        write_keys(tmp_path, "signing.pem", "verifying.pem")
+        write_keys(tmp_path, "signing-2.pem", "verifying-2.pem")
+        before, after = (tokens(block, tmp_path) for block in (self.signing, self.rotated))
+        for made, read in ((before, after), (after, after)):
+            assert read.decode(made.encode(CLAIMS), now=1001) == CLAIMS
+        with pytest.raises(errors.InvalidToken):
+            before.decode(after.encode(CLAIMS), now=1001)
+
+    def test_openssl_makes_keys_that_can_be_used(self, tmp_path):
+        lines = [command.split() for command, _ in COMMANDS if command.startswith("openssl ")]
+        assert len(lines) == 2
+        try:
+            for words in lines:
+                subprocess.run(  # noqa: S603
+                    words, check=True, cwd=tmp_path, capture_output=True
+                )
+        except (OSError, subprocess.CalledProcessError):
+            if left_out.in_ci():
+                raise
+            left_out.note(what := "the openssl lines of the docs, for want of one with Ed25519")
+            pytest.skip(what)
+        pair = tokens(self.signing, tmp_path)
+        assert pair.decode(pair.encode(CLAIMS), now=1001) == CLAIMS
