@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
+from dataclasses import replace
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 import time_machine
@@ -23,11 +25,12 @@ from django_tokenauth import conf, errors
 from django_tokenauth.claims import Claims
 from django_tokenauth.conf import load
 from django_tokenauth.key_files import LOOK_EVERY
+from django_tokenauth.key_making import make_jwk
 from django_tokenauth.key_rotation import MARGIN
 from django_tokenauth.key_sets import access_keys, build_access_keys
 from django_tokenauth.tokens import AccessTokens
 from tests import left_out
-from tests.documents import DOCS, exchanges, section, sections
+from tests.documents import DOCS, exchanges, literal, section, sections
 from tests.shown_keys import ShownKeys
 
 PAGE = DOCS / "keys.rst"
@@ -129,6 +132,30 @@ def test_the_timeline_is_that_of_the_settings(settings):
     assert signs - start == used.jwks_max_age + margin
     assert last - signs == used.access_token_lifetime
     assert end - last == margin + used.leeway
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "characters"),
+    [(literal(row[0]), int(row[1])) for row in section(PAGE, "Choose").tables[1][1:]],
+)
+def test_a_token_is_as_long_as_is_said(algorithm, characters):
+    jwk = make_jwk(algorithm, now=0, not_before=0)
+    settings, problems = conf.read({"KEYS": [jwk]}, (b"x" * 50,))
+    assert problems == []
+    claims = replace(
+        CLAIMS,
+        audience=("https://api.example.com",),
+        subject="123456",
+        issued_at=1893499200,
+        expires_at=1893499500,
+        auth_time=1893499200,
+        jwt_id=uuid4().hex,
+        session=str(uuid4()),
+        scope=frozenset({"notes:read", "notes:write"}),
+        amr=("pwd",),
+    )
+    token = AccessTokens(settings, build_access_keys(settings)).encode(claims)
+    assert len(token) == characters
 
 
 def write_keys(folder, private, public):
