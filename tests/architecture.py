@@ -53,6 +53,7 @@ LAYERS = (
         (
             *("throttling", "token_user", "authentication", "permissions"),
             *("parsers", "serializers", "endpoints", "views", "urls"),
+            *("discovery", "well_known"),
         ),
         CRYPTOGRAPHY,
     ),

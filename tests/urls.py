@@ -9,6 +9,7 @@ from tests import views
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path(".well-known/", include("django_tokenauth.well_known")),
     path("auth/", include("django_tokenauth.urls")),
     path("who/", views.Who.as_view()),
     path("who/stateless/", views.StatelessWho.as_view()),
