@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from django.apps import AppConfig
 from django.core import checks
 from django.core.checks import CheckMessage
+from django.urls import reverse
 from jwt.utils import base64url_decode
 
 from .conf import Settings, read_project
@@ -36,7 +38,7 @@ def check_keys(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) ->
     if not keys.verifying:
         return []
     if all(key.public_jwk is None for key in keys.verifying.values()):
-        return [*_roots(settings, keys), *_secrets(settings, dated)]
+        return [*_roots(settings, keys), *_secrets(settings, dated), *_published()]
     return [*_roots(settings, keys), *_key_pairs(settings, keys)]
 
 
@@ -86,6 +88,20 @@ def _secrets(settings: Settings, dated: Sequence[KeyMaterial]) -> Iterator[Check
                 hint=f"Leave it out, or give a secret of its own: {_PRINTS_ONE}",
                 id="tokenauth.W001",
             )
+
+
+def _published() -> Iterator[CheckMessage]:
+    route = None
+    # Whatever is wrong with the routes of the project, Django's own checks say it.
+    with suppress(Exception):
+        route = reverse("tokenauth_well_known:jwks")
+    if route is not None:
+        yield checks.Warning(
+            f"{route} shows no key: tokens are signed with a secret, which nobody else may have.",
+            hint="manage.py tokenauth_keys generate makes a key pair for KEY_DIRECTORY, with which "
+            "others can verify. Or leave the routes of django_tokenauth.well_known out.",
+            id="tokenauth.W002",
+        )
 
 
 def _secret(material: KeyMaterial) -> bytes:

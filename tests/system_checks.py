@@ -26,6 +26,8 @@ def make_good(settings):
     settings.SECRET_KEY = SECRET
     settings.SECRET_KEY_FALLBACKS = []
     settings.TOKENAUTH = {}
+    # The one of the suite publishes keys, of which this project has none.
+    settings.ROOT_URLCONF = "django_tokenauth.urls"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
     settings.CACHES = {
         "default": {

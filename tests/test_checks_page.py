@@ -62,6 +62,7 @@ SAID = {
     "E008": tokenauth(ISUER="x"),
     "E009": tokenauth(USER_ID_FIELD="email"),
     "W001": {"SECRET_KEY": "short"},
+    "W002": {"ROOT_URLCONF": "tests.urls"},
     "W005": tokenauth(ACCESS_TOKEN_LIFETIME=timedelta(hours=2)),
     "W006": tokenauth(SIGN_IN_RATE_USER=None),
     "W007": tokenauth(REFRESH_GRACE=timedelta(0)),

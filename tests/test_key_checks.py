@@ -8,6 +8,7 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
+from django_tokenauth.key_checks import check_keys
 from tests.sample_keys import base64url_uint, private_pem, public_jwk, rsa_key
 from tests.system_checks import (
     ED25519,
@@ -194,3 +195,35 @@ def test_keys_that_cannot_be_used_are_an_error_and_nothing_more(settings, wrong)
     settings.SECRET_KEY = "short"
     settings.TOKENAUTH = wrong
     assert deployed() == found() != []
+
+
+class TestPublished:
+    """The routes of ``django_tokenauth.well_known`` where the keys are secrets."""
+
+    @pytest.fixture(autouse=True)
+    def _routes(self, settings):
+        settings.ROOT_URLCONF = "tests.urls"
+
+    @pytest.mark.parametrize(
+        "secret", [{}, {"SIGNING_KEY": OTHER_SECRET}, {"KEYS": [oct_jwk(OTHER_SECRET)]}]
+    )
+    def test_an_empty_key_set(self, settings, secret):
+        settings.TOKENAUTH = secret
+        assert found() == []
+        assert deployed() == ["W002"]
+        assert said("W002").startswith("/.well-known/jwks.json shows no key")
+        assert "tokenauth_keys generate" in said("W002")
+
+    def test_one_with_keys_is_good(self, settings):
+        settings.TOKENAUTH = {**SIGNED, **URL}
+        assert deployed() == []
+
+    @pytest.mark.parametrize("routes", ["no.such.module", "django_tokenauth.urls", ()])
+    def test_where_there_is_no_such_route_nothing_is_said_of_it(self, settings, routes):
+        settings.ROOT_URLCONF = routes
+        assert [number for number in numbers_of_ours() if number == "W002"] == []
+
+
+def numbers_of_ours():
+    """Without the checks of Django itself, which fail where the routes cannot be imported."""
+    return [message.id.removeprefix("tokenauth.") for message in check_keys()]
