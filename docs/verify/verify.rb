@@ -1,0 +1,52 @@
+# ruby verify.rb < tokens: the claims of each access token that is good, or why it is not.
+# Debian: apt install ruby-jwt ruby-rbnacl (ruby-jwt 2; rbnacl is for EdDSA only)
+require 'json'
+require 'jwt'
+require 'net/http'
+require 'rbnacl' if ENV['ALGORITHM'] == 'EdDSA'
+
+# Public keys are read from the URL, and read again when they are five minutes old.
+def key_set
+  if @read_at.nil? || Time.now - @read_at >= 300
+    keys = JSON.parse(Net::HTTP.get(URI(ENV.fetch('JWKS_URL'))))['keys']
+    @key_set = keys.to_h { |jwk| [jwk['kid'], jwk] }
+    @read_at = Time.now
+  end
+  @key_set
+end
+
+# HS256 has a secret instead, which must stay on the servers.
+def key(kid)
+  return ENV.fetch('SECRET') if ENV['ALGORITHM'] == 'HS256'
+
+  jwk = key_set[kid] or raise JWT::DecodeError, 'No such key'
+  return RbNaCl::VerifyKey.new(JWT::Base64.url_decode(jwk['x'])) if jwk['kty'] == 'OKP'
+
+  JWT::JWK.import(jwk).keypair
+end
+
+# The claims of a good token; any other raises an error.
+def verify(token)
+  claims, header = JWT.decode(
+    token, nil, true,
+    algorithm: ENV.fetch('ALGORITHM'),
+    iss: ENV.fetch('ISSUER'), verify_iss: true,
+    aud: ENV.fetch('AUDIENCE'), verify_aud: true,
+    required_claims: %w[exp sub]
+  ) { |unverified| key(unverified['kid']) }
+  # ruby-jwt looks at neither of these.
+  raise JWT::DecodeError, 'Not an access token' unless header['typ'] == 'at+jwt'
+  raise JWT::DecodeError, 'An unknown extension' if header.key?('crit')
+
+  claims
+end
+
+$stdout.sync = true
+$stdin.each_line(chomp: true) do |token|
+  answer = begin
+    { claims: verify(token) }
+  rescue StandardError => e
+    { refused: "#{e.class}: #{e.message}" }
+  end
+  puts JSON.generate(answer)
+end

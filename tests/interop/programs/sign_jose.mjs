@@ -1,0 +1,13 @@
+// Signs with jose: a line of the header, a tab and the claims gives a line of the token.
+import { createInterface } from "node:readline";
+import { SignJWT, importPKCS8 } from "jose";
+
+const { ALGORITHM, PRIVATE_PEM, SECRET } = process.env;
+const key = ALGORITHM === "HS256"
+  ? new TextEncoder().encode(SECRET)
+  : await importPKCS8(PRIVATE_PEM, ALGORITHM);
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const [header, claims] = line.split("\t").map((part) => JSON.parse(part));
+  console.log(await new SignJWT(claims).setProtectedHeader(header).sign(key));
+}
