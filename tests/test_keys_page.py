@@ -20,8 +20,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from django.core.management import call_command
 from django.test import override_settings
+from django.urls import resolve
 
-from django_tokenauth import conf, errors
+from django_tokenauth import conf, discovery, errors
 from django_tokenauth.claims import Claims
 from django_tokenauth.conf import load
 from django_tokenauth.key_files import LOOK_EVERY
@@ -109,6 +110,13 @@ def test_keys_that_are_printed_are_what_the_settings_of_the_page_want(
     keys = access_keys(load())
     assert keys.at(following["nbf"] - 1).signing.kid == first["kid"]
     assert keys.at(following["nbf"]).signing.kid == following["kid"]
+
+
+def test_the_route_is_where_the_standards_put_it():
+    [block] = (block for block in section(PAGE, "Publish").blocks if block.file == "mysite/urls.py")
+    names = {"urlpatterns": []}
+    exec(block.text, names)  # noqa: S102
+    assert resolve("/.well-known/jwks.json", tuple(names["urlpatterns"])).func is discovery.jwks
 
 
 def test_no_command_is_left_out_here():

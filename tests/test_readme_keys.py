@@ -18,7 +18,7 @@ SERVER, SERVICE = (block for block in python(KEYS) if block.file.endswith("setti
 def server(tmp_path_factory):
     """The project of the quick start with the keys that the commands make."""
     project = quick_start_project(tmp_path_factory.mktemp("server"))
-    add(project, [SERVER])
+    add(project, [SERVER, *python(KEYS, "mysite/urls.py")])
     return project
 
 
@@ -42,6 +42,14 @@ def test_each_command_says_what_is_shown(server, printed):
         in_project = said.replace(f"{server.folder}/keys", "/srv/mysite/keys")
         assert keys.learn(shown, in_project.replace(f"{server.folder}/", "")), (shown, said)
     assert len(printed) == len(keys.known) + 1 == 3
+
+
+def test_the_route_publishes_what_the_command_writes(server, printed):
+    address = "curl http://127.0.0.1:8000/.well-known/jwks.json"
+    with server.served() as origin:
+        published = json.loads(curl(address, origin, {}).body)
+    assert published == json.loads((server.folder / "jwks.json").read_text(encoding="utf-8"))
+    assert len(published["keys"]) == 2
 
 
 def test_a_service_without_a_database_verifies_what_the_server_signed(server, printed, tmp_path):
