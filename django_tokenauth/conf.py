@@ -155,6 +155,12 @@ def _conflicts(settings: Settings) -> Iterator[Problem]:
             "More than one of SIGNING_KEY, KEY_DIRECTORY and KEYS is set: which one signs?",
             "Leave one of them; keys that only verify can stand in VERIFYING_KEYS beside it.",
         )
+    if settings.issuer in settings.clients:
+        yield Problem(
+            "E008",
+            "CLIENTS has the ISSUER, which is the client of all sign-ins that name none.",
+            "Give that client another client_id.",
+        )
     if settings.access_token_lifetime >= settings.refresh_token_lifetime:
         yield Problem(
             "E004",

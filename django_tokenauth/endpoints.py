@@ -24,7 +24,8 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from .authentication import Unavailable
-from .errors import InvalidRequest, OAuthError, ServiceUnavailable, TooManyRequests
+from .client_authentication import BASIC_CHALLENGE
+from .errors import InvalidClient, InvalidRequest, OAuthError, ServiceUnavailable, TooManyRequests
 from .parsers import StrictFormParser, StrictJSONParser
 
 logger = logging.getLogger("django_tokenauth")
@@ -68,6 +69,8 @@ class TokenEndpoint(NotCached):
     parser_classes = (StrictJSONParser, StrictFormParser)
     renderer_classes = (JSONRenderer,)
     content_negotiation_class = AlwaysTheFirst
+    #: What a client that was not authenticated is told to bring.
+    client_challenge = BASIC_CHALLENGE
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
@@ -105,6 +108,13 @@ class TokenEndpoint(NotCached):
                 exc.error,
                 exc.description,
                 {"Retry-After": str(exc.retry_after)},
+            )
+        if isinstance(exc, InvalidClient):
+            return error_answer(
+                status.HTTP_401_UNAUTHORIZED,
+                exc.error,
+                exc.description,
+                {"WWW-Authenticate": self.client_challenge},
             )
         if isinstance(exc, OAuthError):
             return error_answer(status.HTTP_400_BAD_REQUEST, exc.error, exc.description)

@@ -8,6 +8,7 @@
     ├── ServiceUnavailable      the database did not answer; nothing was lost, try again
     └── OAuthError              an answer of the token endpoint (RFC 6749 section 5.2)
         ├── InvalidRequest          invalid_request
+        ├── InvalidClient           invalid_client
         ├── InvalidGrant            invalid_grant
         ├── InvalidScope            invalid_scope
         ├── UnsupportedGrantType    unsupported_grant_type
@@ -104,6 +105,11 @@ class OAuthError(TokenAuthError):
 class InvalidRequest(OAuthError):
     error = "invalid_request"
     description = _("The request is malformed.")
+
+
+class InvalidClient(OAuthError):
+    error = "invalid_client"
+    description = _("The client is unknown, or its credentials are not valid.")
 
 
 class InvalidGrant(OAuthError):

@@ -24,6 +24,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from . import sessions, signals
 from .claims import RefreshClaims
+from .clients import check_owner
 from .conf import Settings, load
 from .errors import Code, InvalidGrant, InvalidToken, ServiceUnavailable
 from .issuing import TokenPair, granted_scope, issue_for_session, issue_stateless
@@ -59,9 +60,10 @@ def refresh(
     """Give a new pair of tokens for a refresh token. Two statements.
 
     ``scope`` may narrow the access token (RFC 6749 section 6); ``client_id``, if given, must be
-    that of the sign-in. Call it outside of ``atomic()``: the revocation that follows a reuse has to
-    outlive the error that it ends with. Raises :class:`InvalidGrant`, :class:`InvalidScope`,
-    :class:`ServiceUnavailable`.
+    that of the sign-in, and the caller has authenticated it if ``CLIENTS`` has it. Call it outside
+    of ``atomic()``: the revocation that follows a reuse has to outlive the error that it ends with.
+    Raises :class:`InvalidClient` for a session of a client with a secret, :class:`InvalidGrant`,
+    :class:`InvalidScope`, :class:`ServiceUnavailable`.
     """
     settings = load()
     clock = timezone.now if now is None else lambda: now
@@ -161,11 +163,16 @@ def _session_of(settings: Settings, claims: RefreshClaims, asked: _Asked) -> Ses
     # In whole seconds, as the tokens count: the last one would be too short for a token.
     if int(session.expires_at.timestamp()) <= int(asked.now.timestamp()):
         _refuse(Code.EXPIRED)
-    if asked.client_id and asked.client_id != session.client_id:
-        _refuse(Code.CLAIMS)
+    _check_client(settings, session.client_id, asked)
     if (fault := fault_of(session, claims.subject, settings.user_id_field)) is not None:
         _refuse(fault)
     return session
+
+
+def _check_client(settings: Settings, owner: str, asked: _Asked) -> None:
+    check_owner(settings, owner, asked.client_id)
+    if asked.client_id and asked.client_id != owner:
+        _refuse(Code.CLAIMS)
 
 
 def _end_reused(session: Session, asked: _Asked) -> None:
@@ -182,8 +189,9 @@ def _end_reused(session: Session, asked: _Asked) -> None:
 
 def _refresh_stateless(settings: Settings, claims: RefreshClaims, asked: _Asked) -> TokenPair:
     start = claims.sign_in
-    if start is None or (asked.client_id and asked.client_id != start.client_id):
+    if start is None:
         _refuse(Code.CLAIMS)
+    _check_client(settings, start.client_id, asked)
     end = start.auth_time + int(settings.session_lifetime.total_seconds())
     if end <= int(asked.now.timestamp()):
         _refuse(Code.EXPIRED)

@@ -22,6 +22,8 @@ MAX_SCOPE = 1024
 MAX_PASSWORD = 4096
 #: The longest name that is looked up; Django's own field has 150.
 MAX_USERNAME = 254
+#: The longest ``client_id``, in characters: more than a session can hold nobody has.
+MAX_CLIENT = 255
 
 
 class TextField(serializers.CharField):
@@ -44,10 +46,12 @@ class NameField(TextField):
 
 
 class ClientField(TextField):
-    """A label that a token can carry: printable (RFC 6749 appendix A.1), also beyond ASCII."""
+    """What a client says of itself: printable (RFC 6749 appendix A.1, A.2), also beyond ASCII."""
 
-    def __init__(self) -> None:
-        super().__init__(required=False, allow_blank=True, default="", max_length=255)
+    def __init__(self, max_length: int, **options: Any) -> None:
+        super().__init__(
+            required=False, allow_blank=True, default="", max_length=max_length, **options
+        )
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
@@ -77,26 +81,38 @@ class ScopeField(TextField):
         return frozenset(text.split(" "))
 
 
-class SignInSerializer(serializers.Serializer[Any]):
+class ClientSerializer(serializers.Serializer[Any]):
+    """RFC 6749 section 2.3.1."""
+
+    client_id = ClientField(MAX_CLIENT)
+    client_secret = ClientField(MAX_PASSWORD, trim_whitespace=False, write_only=True)
+
+
+class SignInSerializer(ClientSerializer):
     """RFC 6749 section 4.3.2, and the name of the device for the list of sessions."""
 
     username = NameField(max_length=MAX_USERNAME, trim_whitespace=False)
     password = TextField(max_length=MAX_PASSWORD, trim_whitespace=False, write_only=True)
     scope = ScopeField()
-    client_id = ClientField()
     name = TextField(required=False, allow_blank=True, default="", max_length=100)
 
 
-class RefreshSerializer(serializers.Serializer[Any]):
+class RefreshSerializer(ClientSerializer):
     """RFC 6749 section 6."""
 
     refresh_token = TextField(trim_whitespace=False)
     scope = ScopeField()
-    client_id = ClientField()
 
 
 class TokenSerializer(serializers.Serializer[Any]):
-    """RFC 7009 section 2.1. The hint is not needed: the token says itself what it is."""
+    """A token that its bearer asks about."""
+
+    token = TextField(trim_whitespace=False)
+
+
+class TokenOfClientSerializer(ClientSerializer):
+    """RFC 7009 section 2.1, RFC 7662 section 2.1. The hint is not needed: the token says itself
+    what it is."""
 
     token = TextField(trim_whitespace=False)
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from . import sessions, signals
+from .clients import check_owner
 from .conf import load
 from .errors import InvalidToken, UnsupportedTokenType
 from .models import RevokedReason, Session
@@ -24,12 +25,18 @@ logger = logging.getLogger("django_tokenauth")
 
 @sensitive_variables()
 def revoke_token(
-    token: str, *, request: HttpRequest | None = None, now: datetime | None = None
+    token: str,
+    *,
+    client_id: str = "",
+    request: HttpRequest | None = None,
+    now: datetime | None = None,
 ) -> None:
     """Sign out with a refresh or access token (RFC 7009). At most 2 statements.
 
+    ``client_id`` is the client that asks, which the caller has authenticated if ``CLIENTS`` has it.
     A token that is not good is as good as revoked. Raises :class:`UnsupportedTokenType` where no
-    sessions are kept, :class:`ServiceUnavailable`.
+    sessions are kept; :class:`InvalidClient`, :class:`InvalidGrant` for a session of another
+    client; :class:`ServiceUnavailable`.
     """
     settings, now = load(), now or timezone.now()
     if settings.stateless_refresh:
@@ -43,6 +50,7 @@ def revoke_token(
     with sessions.answering():
         session = session_id and sessions.find(session_id)
         if session and session.revoked_at is None:
+            check_owner(settings, session.client_id, client_id)
             end([session], RevokedReason.SIGNED_OUT, request, now)
 
 

@@ -1,4 +1,4 @@
-"""Failed sign-ins, counted by address and by (user name, address).
+"""Failed sign-ins, counted by address and by (user name, address); of clients likewise.
 
 Never by the name alone: then anybody could lock anybody out. An attempt takes its place before the
 password is checked and gives it back if the password was right, so a crowd of parallel guesses gets
@@ -13,6 +13,7 @@ import logging
 import time
 import unicodedata
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from django.core.cache import caches
@@ -59,6 +60,9 @@ def valid_ip(address: str) -> str | None:
 class SignInThrottle:
     """The count of one attempt. Windows are fixed: a rate of 20/hour starts anew each hour."""
 
+    #: What is counted, for the keys in the cache and for the log.
+    counted = "sign-in"
+
     def __init__(
         self, settings: Settings, *, address: str, username: str, now: float | None = None
     ) -> None:
@@ -81,7 +85,8 @@ class SignInThrottle:
             if rate is not None:
                 window = int(self._now // rate.seconds)
                 digest = hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()
-                yield rate, f"django_tokenauth.sign_in.{digest}.{window}"
+                kind = self.counted.replace("-", "_")
+                yield rate, f"django_tokenauth.{kind}.{digest}.{window}"
 
     def take(self) -> None:
         """Take a place for one attempt. Raises :class:`TooManyRequests`."""
@@ -94,7 +99,7 @@ class SignInThrottle:
             if count > rate.limit:
                 # No password is checked, so this attempt is no failure either.
                 self.give_back()
-                logger.warning("sign-in throttled")
+                logger.warning("%s throttled", self.counted)
                 raise TooManyRequests(rate.seconds - int(self._now % rate.seconds))
 
     def give_back(self) -> None:
@@ -102,6 +107,22 @@ class SignInThrottle:
         while self._taken:
             if self._ask(partial(self._cache.decr, self._taken.pop())) is None:
                 self._taken.clear()
+
+    @contextmanager
+    def counting(self, failure: type[Exception]) -> Iterator[None]:
+        """Hold a place around an attempt that fails by ``failure`` and by nothing else.
+
+        Raises :class:`TooManyRequests`.
+        """
+        self.take()
+        try:
+            yield
+        except failure:
+            raise
+        except BaseException:
+            self.give_back()
+            raise
+        self.give_back()
 
     def _count(self, key: str, rate: Rate) -> int:
         self._cache.add(key, 0, timeout=rate.seconds)
@@ -117,8 +138,14 @@ class SignInThrottle:
             # Each cache raises its own kinds. People sign in without the count all the same: a
             # cache that is down must not be a way to keep everybody out.
             kind = type(fault).__name__
-            logger.error("the cache did not answer (%s): sign-ins are not throttled", kind)
+            logger.error("the cache did not answer (%s): %ss are not throttled", kind, self.counted)
             return None
+
+
+class ClientThrottle(SignInThrottle):
+    """The count of one client that proves who it is (RFC 6749 section 2.3.1), at the same rates."""
+
+    counted = "client"
 
 
 _ONE_LETTER = str.maketrans("jyv", "iiu")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from .views import (
+    IntrospectView,
     RefreshView,
     RevokeView,
     SessionListView,
@@ -20,6 +21,7 @@ urlpatterns = [
     path("token/refresh/", RefreshView.as_view(), name="refresh"),
     path("token/verify/", VerifyView.as_view(), name="verify"),
     path("token/revoke/", RevokeView.as_view(), name="revoke"),
+    path("token/introspect/", IntrospectView.as_view(), name="introspect"),
     path("sessions/", SessionListView.as_view(), name="sessions"),
     path("sessions/<uuid:session_id>/", SessionView.as_view(), name="session"),
 ]

@@ -21,22 +21,31 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from . import services
-from .authentication import JWTAuthentication, Unavailable
+from . import introspection, services
+from .authentication import (
+    JWTAuthentication,
+    TokenRefused,
+    Unavailable,
+    bearer_token,
+    challenge,
+)
+from .client_authentication import BASIC_CHALLENGE, client_of
 from .conf import load
-from .endpoints import NotCached, TokenEndpoint, valid
+from .endpoints import NotCached, TokenEndpoint, error_answer, valid
 from .errors import (
+    InvalidClient,
     InvalidGrant,
     InvalidRequest,
     InvalidToken,
     ServiceUnavailable,
     UnsupportedGrantType,
 )
-from .permissions import HasWholeScope
+from .permissions import HasWholeScope, InsufficientScope
 from .serializers import (
     RefreshSerializer,
     SessionSerializer,
     SignInSerializer,
+    TokenOfClientSerializer,
     TokenSerializer,
 )
 from .throttling import SignInThrottle, client_address, valid_ip
@@ -75,22 +84,17 @@ class RefreshView(TokenEndpoint):
 def sign_in(request: Request) -> Response:
     """The password grant (RFC 6749 section 4.3)."""
     asked = valid(SignInSerializer, request)
+    client_id = client_of(request, asked.pop("client_id"), asked.pop("client_secret"))
     username, password = asked.pop("username"), asked.pop("password")
     django_request = request._request
     address = client_address(django_request)
     throttle = SignInThrottle(load(), address=address, username=stored_name(username))
-    throttle.take()
-    try:
+    with throttle.counting(InvalidGrant):
         user = services.check_password(django_request, username, password)
-    except InvalidGrant:
-        raise
-    except BaseException:
-        throttle.give_back()
-        raise
-    throttle.give_back()
     pair = services.sign_in(
         user,
         request=django_request,
+        client_id=client_id,
         user_agent=_user_agent(request),
         ip=valid_ip(address),
         amr=("pwd",),
@@ -103,7 +107,9 @@ def sign_in(request: Request) -> Response:
 def refresh(request: Request) -> Response:
     """The refresh token grant (RFC 6749 section 6)."""
     asked = valid(RefreshSerializer, request)
-    return Response(services.refresh(**asked, request=request._request).members())
+    client_id = client_of(request, asked.pop("client_id"), asked.pop("client_secret"))
+    pair = services.refresh(**asked, client_id=client_id, request=request._request)
+    return Response(pair.members())
 
 
 def _user_agent(request: Request) -> str:
@@ -132,9 +138,67 @@ class RevokeView(TokenEndpoint):
 
     @sensitive_variables()
     def post(self, request: Request) -> Response:
-        token = valid(TokenSerializer, request)["token"]
-        services.revoke_token(token, request=request._request)
+        asked = valid(TokenOfClientSerializer, request)
+        client_id = client_of(request, asked.pop("client_id"), asked.pop("client_secret"))
+        services.revoke_token(asked["token"], client_id=client_id, request=request._request)
         return Response({})
+
+
+class IntrospectView(TokenEndpoint):
+    """``POST token/introspect/``: what an access token says, if it is good here and now (RFC 7662).
+
+    For clients with a secret, and for access tokens with the scope ``introspect``.
+    """
+
+    client_challenge = f"{BASIC_CHALLENGE}, {challenge(JWTAuthentication.realm)}"
+
+    @sensitive_variables()
+    def post(self, request: Request) -> Response:
+        asked = valid(TokenOfClientSerializer, request)
+        now = time.time()
+        self.check_caller(request, asked["client_id"], asked["client_secret"], now)
+        return Response(introspection.introspect(asked["token"], now=now))
+
+    @sensitive_variables()
+    def check_caller(
+        self, request: Request, client_id: str, client_secret: str, now: float
+    ) -> None:
+        """Whether who asks may know (RFC 7662 section 2.1). Raises :class:`InvalidClient`,
+        :class:`InvalidToken`, :class:`InsufficientScope`, and what the services raise."""
+        bearer = bearer_token(request)
+        if bearer is not None and client_secret:
+            raise InvalidRequest
+        if client_of(request, client_id, client_secret) in load().clients:
+            return
+        if bearer is None:
+            raise InvalidClient
+        claims = services.authenticate_access_token(bearer, now=now)
+        services.user_of(claims)
+        if introspection.SCOPE not in claims.scope:
+            raise InsufficientScope([introspection.SCOPE])
+
+    def handle_exception(self, exc: Exception) -> Response:
+        # RFC 6750 section 3, in the words of the token endpoints.
+        if isinstance(exc, InvalidToken):
+            logger.info("access token refused: %s", exc.code)
+            refused = challenge(
+                JWTAuthentication.realm, "invalid_token", "The access token is not valid."
+            )
+            return error_answer(
+                status.HTTP_401_UNAUTHORIZED,
+                TokenRefused.default_code,
+                TokenRefused.default_detail,
+                {"WWW-Authenticate": refused},
+            )
+        if isinstance(exc, InsufficientScope):
+            # Not 403: RFC 7662 section 2.3 is of this endpoint alone.
+            return error_answer(
+                status.HTTP_401_UNAUTHORIZED,
+                exc.default_code,
+                exc.default_detail,
+                {"WWW-Authenticate": exc.auth_header},
+            )
+        return super().handle_exception(exc)
 
 
 class SessionEndpoint(NotCached):

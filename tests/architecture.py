@@ -48,11 +48,14 @@ LAYERS = (
     # The store: rows, and no token.
     Layer(("models", "sessions", "users"), (*DRF, *CRYPTOGRAPHY, *TOKENS)),
     # Where tokens and rows meet.
-    Layer(("issuing", "refreshing", "signing_out", "services"), (*DRF, *CRYPTOGRAPHY)),
+    Layer(
+        ("clients", "issuing", "refreshing", "signing_out", "services", "introspection"),
+        (*DRF, *CRYPTOGRAPHY),
+    ),
     Layer(
         (
             *("throttling", "token_user", "authentication", "permissions"),
-            *("parsers", "serializers", "endpoints", "views", "urls"),
+            *("parsers", "serializers", "client_authentication", "endpoints", "views", "urls"),
             *("discovery", "well_known"),
         ),
         CRYPTOGRAPHY,

@@ -19,6 +19,7 @@ NAMES = {
     "token/refresh/": ["refresh_token"],
     "token/verify/": ["token"],
     "token/revoke/": ["token"],
+    "token/introspect/": ["token"],
 }
 #: ... and everything that any of them wants.
 ALL = {
@@ -28,12 +29,17 @@ ALL = {
     "token": "a.b.c",
 }
 
-# The challenges (RFC 6750 section 3) ...
+# The challenges (RFC 6750 section 3, RFC 7617 section 2) ...
 BARE = 'Bearer realm="api"'
+BASIC = 'Basic realm="api"'
 INVALID_TOKEN = (
     'Bearer realm="api", error="invalid_token", error_description="The access token is not valid."'
 )
 # ... and what the token endpoints say (RFC 6749 section 5.2).
+INVALID_CLIENT = {
+    "error": "invalid_client",
+    "error_description": "The client is unknown, or its credentials are not valid.",
+}
 INVALID_GRANT = {
     "error": "invalid_grant",
     "error_description": "The credentials or the token are not valid.",

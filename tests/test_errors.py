@@ -20,6 +20,7 @@ ERRORS = {
 }
 OAUTH = {
     "InvalidRequest": "invalid_request",
+    "InvalidClient": "invalid_client",
     "InvalidGrant": "invalid_grant",
     "InvalidScope": "invalid_scope",
     "UnsupportedGrantType": "unsupported_grant_type",

@@ -30,12 +30,14 @@ class TestSignIn:
     def test_what_may_be_left_out_has_a_value(self):
         serializer = SignInSerializer(data=ALICE)
         assert serializer.is_valid()
-        assert serializer.validated_data == {**ALICE, "scope": None, "client_id": "", "name": ""}
+        left_out = {"scope": None, "client_id": "", "client_secret": "", "name": ""}
+        assert serializer.validated_data == {**ALICE, **left_out}
 
     def test_everything_else_is_left_out(self):
         serializer = SignInSerializer(data={**ALICE, "is_staff": True, "user": 1, "amr": "mfa"})
         assert serializer.is_valid()
-        assert set(serializer.validated_data) == {*ALICE, "scope", "client_id", "name"}
+        known = {*ALICE, "scope", "client_id", "client_secret", "name"}
+        assert set(serializer.validated_data) == known
 
     def test_name_and_password_are_taken_to_the_letter(self):
         serializer = SignInSerializer(data={"username": " alice ", "password": " \tx\n "})

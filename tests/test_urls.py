@@ -16,6 +16,7 @@ NAMES = [
     ("refresh", "token/refresh/", views.RefreshView),
     ("verify", "token/verify/", views.VerifyView),
     ("revoke", "token/revoke/", views.RevokeView),
+    ("introspect", "token/introspect/", views.IntrospectView),
     ("sessions", "sessions/", views.SessionListView),
     ("session", f"sessions/{ID}/", views.SessionView),
 ]

@@ -1,4 +1,4 @@
-"""What comes to the four token endpoints and is no proper request (RFC 6749 section 5.2)."""
+"""What comes to the token endpoints and is no proper request (RFC 6749 section 5.2)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,104 @@
+"""Clients that have a secret (RFC 6749 section 2.3), and what belongs to whom of them.
+
+``CLIENTS`` has a hash for each. A hash that makes guesses slow would make each request of a client
+as slow, so a process remembers which secret was right, as a keyed digest.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import secrets
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from django.contrib.auth.hashers import check_password, identify_hasher, make_password
+from django.core.exceptions import ImproperlyConfigured
+from django.views.decorators.debug import sensitive_variables
+
+from .conf import Settings
+from .errors import InvalidClient, InvalidGrant
+
+logger = logging.getLogger("django_tokenauth")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What somebody says to be a client, not checked yet."""
+
+    client_id: str
+    secret: str = field(repr=False)
+
+
+class Clients:
+    """The clients that have a secret, and what this process remembers of their secrets."""
+
+    def __init__(self, hashes: Mapping[str, str]) -> None:
+        self._listed = hashes
+        self._key = secrets.token_bytes(32)
+        # A client has one secret, so there are no more of them than clients.
+        self._right: dict[str, bytes] = {}
+        #: To be held around :meth:`check`: a crowd of requests of a client that this process has
+        #: not seen yet then costs one hash.
+        self.turn = threading.Lock()
+
+    def __contains__(self, client_id: object) -> bool:
+        return client_id in self._listed
+
+    @sensitive_variables()
+    def remembers(self, credentials: Credentials) -> bool:
+        """Whether :meth:`check` found these right before. Costs no hash."""
+        right = self._right.get(credentials.client_id)
+        return right is not None and hmac.compare_digest(right, self._digest(credentials))
+
+    @sensitive_variables()
+    def check(self, credentials: Credentials) -> bool:
+        """Whether the secret is that of the client, and remember it if so. Costs one hash.
+
+        Raises ``ImproperlyConfigured`` if what stands in ``CLIENTS`` is no hash.
+        """
+        encoded = self._listed.get(credentials.client_id)
+        if encoded is None:
+            # An unknown client takes as long as a known one.
+            make_password(credentials.secret)
+            return False
+        if not is_hash(encoded):
+            raise ImproperlyConfigured("tokenauth.E008: CLIENTS has a secret that is no hash.")
+        if not check_password(credentials.secret, encoded):
+            return False
+        self._right[credentials.client_id] = self._digest(credentials)
+        return True
+
+    def _digest(self, credentials: Credentials) -> bytes:
+        return hmac.digest(self._key, credentials.secret.encode(), "sha256")
+
+
+@lru_cache(maxsize=1)
+def known_clients(settings: Settings) -> Clients:
+    """The clients of ``settings``."""
+    return Clients(settings.clients)
+
+
+def is_hash(encoded: str) -> bool:
+    """Whether one of Django's ``PASSWORD_HASHERS`` can check a secret against ``encoded``."""
+    try:
+        identify_hasher(encoded).safe_summary(encoded)
+    except (ValueError, AssertionError):
+        # Each hasher takes its text apart in its own way; Django's end in one of these.
+        return False
+    return True
+
+
+def check_owner(settings: Settings, owner: str, client_id: str) -> None:
+    """Let nobody but its client go on with what was issued to ``owner``, a ``client_id``.
+
+    ``client_id`` is who asks, proved if it has a secret; empty if nobody says. Where neither has
+    one there is nothing to prove. RFC 6749 section 10.4, RFC 7009 section 2.1. Raises
+    :class:`InvalidClient` if no client was proved, :class:`InvalidGrant` if it is another one.
+    """
+    if owner == client_id or not {owner, client_id} & settings.clients.keys():
+        return
+    logger.info("token refused: it is not that of the client")
+    raise InvalidGrant if client_id in settings.clients else InvalidClient

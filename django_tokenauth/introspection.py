@@ -1,0 +1,35 @@
+"""What a token says, for a resource server that asks the issuer (RFC 7662)."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.views.decorators.debug import sensitive_variables
+
+from .errors import InvalidToken
+from .services import authenticate_access_token, user_of
+
+logger = logging.getLogger("django_tokenauth")
+
+#: The scope of an access token that lets its bearer ask.
+SCOPE = "introspect"
+
+
+@sensitive_variables()
+def introspect(token: object, *, now: float) -> dict[str, Any]:
+    """The members of the answer about ``token`` at ``now`` (seconds since the epoch).
+
+    One statement for an access token that is good so far, none otherwise. A token that is not good
+    here and now is not active, and nothing is said beyond that (RFC 7662 section 2.2); so is a
+    refresh token, which no resource server may be shown. Raises :class:`ServiceUnavailable`.
+    """
+    try:
+        claims = authenticate_access_token(token, now=now)
+        user = user_of(claims)
+    except InvalidToken as error:
+        logger.info("access token refused: %s", error.code)
+        return {"active": False}
+    # Written over the claims, for some of them are the project's.
+    own = {"active": True, "token_type": "Bearer", "username": user.get_username()}
+    return {"active": True, **claims.members(), **own}

@@ -1,0 +1,31 @@
+"""Clients that have a secret: reports and billing."""
+
+from __future__ import annotations
+
+import base64
+
+from django.contrib.auth.hashers import MD5PasswordHasher, make_password
+
+SECRETS = {"reports": "correct battery", "billing": "horse staple"}
+
+
+class CountingHasher(MD5PasswordHasher):
+    """Notes each secret that it hashes."""
+
+    algorithm = "counting"
+    hashed: list[str] = []
+
+    def encode(self, password, salt):
+        self.hashed.append(password)
+        return super().encode(password, salt)
+
+
+def listed(**secrets: str) -> dict[str, str]:
+    """``CLIENTS`` with these secrets, or with the usual ones."""
+    return {name: make_password(secret) for name, secret in (secrets or SECRETS).items()}
+
+
+def basic(client_id: str, secret: str | None = None) -> str:
+    """The value of ``Authorization``, with nothing encoded as in a form."""
+    secret = SECRETS[client_id] if secret is None else secret
+    return "Basic " + base64.b64encode(f"{client_id}:{secret}".encode()).decode()

@@ -1,0 +1,120 @@
+"""Clients that have a secret: right and wrong ones, what is remembered, what belongs to whom."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.hashers import make_password
+from django.core.exceptions import ImproperlyConfigured
+
+from django_tokenauth.clients import Clients, Credentials, check_owner, is_hash, known_clients
+from django_tokenauth.conf import load
+from django_tokenauth.errors import InvalidClient, InvalidGrant
+from tests.confidential import SECRETS, CountingHasher, listed
+from tests.tokens_made_by_hand import read_settings
+
+REPORTS = Credentials("reports", SECRETS["reports"])
+WRONG = [
+    Credentials("reports", "wrong"),
+    Credentials("reports", ""),
+    Credentials("reports", SECRETS["reports"] + " "),
+    Credentials("reports", SECRETS["billing"]),
+    Credentials("Reports", SECRETS["reports"]),
+    Credentials("nobody", SECRETS["reports"]),
+    Credentials("", ""),
+]
+
+
+@pytest.fixture
+def hashed(settings):
+    """What was hashed, of secrets that are stored so."""
+    settings.PASSWORD_HASHERS = ["tests.confidential.CountingHasher"]
+    settings.TOKENAUTH = {"CLIENTS": listed()}
+    CountingHasher.hashed.clear()
+    return CountingHasher.hashed
+
+
+class TestClients:
+    def test_they_are_those_of_the_settings(self, settings):
+        assert "reports" not in known_clients(load())
+        settings.TOKENAUTH = {"CLIENTS": listed()}
+        assert "reports" in known_clients(load())
+        assert "nobody" not in known_clients(load())
+
+    def test_the_right_secret_is_hashed_once_and_then_remembered(self, hashed):
+        clients = known_clients(load())
+        assert not clients.remembers(REPORTS)
+        assert clients.check(REPORTS)
+        assert known_clients(load()).remembers(REPORTS)
+        assert hashed == [REPORTS.secret]
+
+    @pytest.mark.parametrize("wrong", WRONG, ids=str)
+    def test_any_other_costs_a_hash_each_time_and_is_not_remembered(self, hashed, wrong):
+        clients = known_clients(load())
+        assert clients.check(REPORTS)
+        hashed.clear()
+        assert [clients.check(wrong) for _ in range(3)] == [False] * 3
+        assert hashed == [wrong.secret] * 3
+        assert not clients.remembers(wrong)
+        assert clients.remembers(REPORTS)
+
+    def test_what_was_remembered_is_forgotten_with_the_settings(self, settings, hashed):
+        assert known_clients(load()).check(REPORTS)
+        settings.TOKENAUTH = {"CLIENTS": listed(reports="another secret")}
+        assert not known_clients(load()).remembers(REPORTS)
+        assert not known_clients(load()).check(REPORTS)
+
+    def test_no_secret_is_kept(self):
+        clients = Clients(listed())
+        assert clients.check(REPORTS)
+        assert REPORTS.secret not in repr(vars(clients))
+        assert REPORTS.secret not in repr(REPORTS)
+
+    def test_two_processes_remember_it_in_two_ways(self):
+        one, other = Clients(listed()), Clients(listed())
+        assert one.check(REPORTS)
+        assert other.check(REPORTS)
+        assert vars(one)["_right"] != vars(other)["_right"]
+
+    def test_a_secret_that_is_no_hash_is_a_fault_of_the_project(self):
+        with pytest.raises(ImproperlyConfigured, match="E008") as caught:
+            Clients({"reports": "a $ecret in the clear"}).check(REPORTS)
+        assert "ecret in the clear" not in str(caught.value)
+
+
+class TestIsHash:
+    @pytest.mark.parametrize("hasher", ["default", "md5", "pbkdf2_sha256"])
+    def test_what_a_hasher_made_is_one(self, hasher):
+        assert is_hash(make_password("secret", hasher=hasher))
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *("", "secret", "sec$ret", "!", make_password(None), "unknown$1$salt$hash"),
+            *("md5$", "md5$salt", "pbkdf2_sha256$secret", "pbkdf2_sha256$many$salt$hash"),
+        ],
+    )
+    def test_anything_else_is_none(self, text):
+        assert not is_hash(text)
+
+
+class TestOwner:
+    @pytest.fixture
+    def ours(self):
+        return read_settings(CLIENTS=listed())
+
+    @pytest.mark.parametrize(
+        ("owner", "client_id"),
+        [("reports", "reports"), ("phone", "phone"), ("phone", ""), ("phone", "web")],
+    )
+    def test_a_client_goes_on_with_its_own_and_labels_prove_nothing(self, ours, owner, client_id):
+        check_owner(ours, owner, client_id)
+
+    @pytest.mark.parametrize("client_id", ["", "phone", "Reports"])
+    def test_who_is_no_client_does_not_go_on_with_that_of_one(self, ours, client_id):
+        with pytest.raises(InvalidClient):
+            check_owner(ours, "reports", client_id)
+
+    @pytest.mark.parametrize("owner", ["reports", "phone"])
+    def test_nor_does_another_client(self, ours, owner):
+        with pytest.raises(InvalidGrant):
+            check_owner(ours, owner, "billing")

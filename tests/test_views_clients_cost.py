@@ -1,0 +1,139 @@
+"""What it costs to be a client, and to guess its secret."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+import time_machine
+from django.contrib.auth.hashers import MD5PasswordHasher
+
+from django_tokenauth.clients import known_clients
+from django_tokenauth.conf import load
+from tests.client import INVALID_CLIENT, TOO_MANY_REQUESTS, logged, outcome, post, sign_in
+from tests.confidential import SECRETS, CountingHasher, basic, listed
+
+START = "2030-01-01T12:00:00Z"
+INACTIVE = {"active": False}
+
+
+@pytest.fixture
+def hashed(settings):
+    settings.PASSWORD_HASHERS = ["tests.confidential.CountingHasher"]
+    settings.TOKENAUTH = {"CLIENTS": listed()}
+    CountingHasher.hashed.clear()
+    return CountingHasher.hashed
+
+
+@pytest.fixture
+def limits(settings):
+    settings.TOKENAUTH = {
+        "CLIENTS": listed(),
+        "SIGN_IN_RATE_USER": "3/hour",
+        "SIGN_IN_RATE_ADDRESS": "5/min",
+    }
+    with time_machine.travel(START, tick=False) as clock:
+        yield clock
+
+
+def ask(client_id="reports", secret=None):
+    """A question about a token that is none; the answer says whether the client may ask."""
+    return post("token/introspect/", {"token": "x"}, Authorization=basic(client_id, secret))
+
+
+def statuses(*secrets, client_id="reports"):
+    return [ask(client_id, secret).status_code for secret in secrets]
+
+
+class TestHashes:
+    def test_a_client_that_was_seen_costs_none(self, hashed):
+        assert [outcome(ask()) for _ in range(5)] == [(200, INACTIVE)] * 5
+        assert hashed == [SECRETS["reports"]]
+
+    def test_every_guess_costs_one(self, hashed):
+        assert statuses(None, "wrong", "wrong") == [200, 401, 401]
+        assert hashed == [SECRETS["reports"], "wrong", "wrong"]
+
+    def test_a_client_that_does_not_exist_costs_as_much(self, hashed):
+        for client_id in ("reports", "nobody"):
+            for secret, cost in (("wrong", 1), ("wr+ng", 2)):
+                hashed.clear()
+                assert outcome(ask(client_id, secret)) == (401, INVALID_CLIENT)
+                assert len(hashed) == cost
+
+    def test_the_secret_that_is_remembered_is_found_in_either_reading(self, hashed, settings):
+        settings.TOKENAUTH = {"CLIENTS": listed(reports="a+b")}
+        hashed.clear()
+        assert statuses(*["a+b"] * 3, *["a%2Bb"] * 3) == [200] * 6
+        assert hashed == ["a b", "a+b"]
+
+    def test_who_brings_no_secret_costs_none(self, hashed):
+        assert outcome(ask(secret="")) == (401, INVALID_CLIENT)
+        assert hashed == []
+
+    def test_a_crowd_of_a_client_that_was_not_seen_costs_one(self, hashed, settings):
+        """Nor are they taken for guesses while the first of them is being checked."""
+        settings.TOKENAUTH = {**settings.TOKENAUTH, "SIGN_IN_RATE_USER": "1/hour"}
+        # Else some of them may read the settings at the same moment, each for itself.
+        assert "reports" in known_clients(load())
+        together = Barrier(8, timeout=30)
+
+        def one(_):
+            together.wait()
+            return ask().status_code
+
+        with ThreadPoolExecutor(8) as crowd:
+            assert list(crowd.map(one, range(8))) == [200] * 8
+        assert hashed == [SECRETS["reports"]]
+
+
+class FailingHasher(MD5PasswordHasher):
+    algorithm = "failing"
+
+    def verify(self, password, encoded):
+        raise RuntimeError("broken")
+
+
+@pytest.mark.attack(126)
+class TestThrottle:
+    def test_guesses_are_throttled(self, limits, caplog):
+        assert statuses(*["wrong"] * 3) == [401] * 3
+        limits.shift(10.5)
+        answer = ask(secret="wrong")
+        assert outcome(answer) == (429, TOO_MANY_REQUESTS)
+        assert answer.headers["Retry-After"] == "3590"
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert logged(caplog, "WARNING") == ["client throttled"]
+
+    def test_the_right_secret_is_refused_too(self, limits):
+        """Otherwise the answer would tell the guesser that it is right."""
+        statuses(*["wrong"] * 3)
+        assert statuses(None) == [429]
+        limits.shift(3600)
+        assert statuses(None) == [200]
+
+    def test_a_client_that_was_seen_is_not_held_up_by_who_guesses(self, limits):
+        assert statuses(None, *["wrong"] * 4, None) == [200, 401, 401, 401, 429, 200]
+
+    def test_an_address_has_a_limit_whoever_is_tried(self, limits):
+        names = ("a", "b", "c", "d", "e", "f")
+        found = [ask(name, "wrong").status_code for name in names]
+        assert found == [401] * 5 + [429]
+
+    def test_who_is_right_or_says_nothing_is_not_counted(self, limits, settings):
+        for _ in range(4):
+            # Forgotten, so that it is checked again.
+            settings.TOKENAUTH = {**settings.TOKENAUTH}
+            assert statuses(None, "") == [200, 401]
+
+    def test_a_fault_is_no_guess(self, limits, settings):
+        settings.PASSWORD_HASHERS = [f"{__name__}.FailingHasher"]
+        settings.TOKENAUTH = {**settings.TOKENAUTH, "CLIENTS": listed()}
+        assert statuses(*[None] * 5) == [500] * 5
+
+    @pytest.mark.django_db
+    def test_users_and_clients_of_one_name_are_counted_apart(self, limits, alice, settings):
+        settings.TOKENAUTH = {**settings.TOKENAUTH, "CLIENTS": listed(alice="secret")}
+        assert statuses(*["wrong"] * 4, client_id="alice") == [401, 401, 401, 429]
+        assert sign_in()
