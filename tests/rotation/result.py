@@ -30,10 +30,8 @@ def _watched(run: Run) -> Iterator[str]:
         # Else it would not be one that was verified a moment ago.
         if watch.token and not any(OK in seen.statuses for seen in watch.seen):
             yield f"{name} never took the token of the old key"
-        for status in {status for seen in watch.seen for status in seen.statuses} - {
-            OK,
-            UNAUTHORIZED,
-        }:
+        answered = {status for seen in watch.seen for status in seen.statuses}
+        for status in answered - {OK, UNAUTHORIZED}:
             yield f"{name} answered {status} to the token of the old key"
         # There the old key has not ended, so the token is as good as before: what the others refuse
         # is its key.
