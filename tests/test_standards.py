@@ -6,9 +6,11 @@ import json
 
 import pytest
 
-from django_tokenauth import conf
+from django_tokenauth import conf, services
+from django_tokenauth.introspection import introspect
 from django_tokenauth.key_sets import build_access_keys
 from django_tokenauth.keys import load_key
+from tests.clock import NOW
 from tests.sample_keys import private_key, public_jwk
 
 SECRETS = (b"x" * 50,)
@@ -48,3 +50,21 @@ class TestJwkSet:
             for kid in ("first", "last")
         )
         assert keys_of(f'{{"keys": {first}, "keys": {last}}}') == ["last"]
+
+
+@pytest.mark.django_db
+class TestIntrospection:
+    """RFC 7662 section 4: what is looked at before a token is called active."""
+
+    def test_a_token_that_has_not_begun_is_not_active(self, alice):
+        token = services.sign_in(alice, now=NOW).access_token
+        assert introspect(token, now=NOW.timestamp() - 1) == {"active": False}
+        assert introspect(token, now=NOW.timestamp())["active"] is True
+
+    def test_a_token_of_another_audience_is_not_active(self, alice, settings):
+        """Of all the services of an issuer a server speaks for its own only."""
+        settings.TOKENAUTH = {"AUDIENCE": "https://mail.example.com"}
+        token = services.sign_in(alice, now=NOW).access_token
+        assert introspect(token, now=NOW.timestamp())["active"] is True
+        settings.TOKENAUTH = {"AUDIENCE": "https://notes.example.com"}
+        assert introspect(token, now=NOW.timestamp()) == {"active": False}
