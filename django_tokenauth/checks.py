@@ -21,8 +21,10 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.settings import api_settings
 
 from .authentication import JWTAuthentication
+from .clients import is_hash
 from .conf import Settings, read_project
 from .errors import InvalidKey
+from .introspection import SCOPE
 from .key_sets import build_access_keys
 
 _Apps = Sequence[AppConfig] | None
@@ -37,6 +39,7 @@ def check_settings(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMessag
     ]
     if settings is not None:
         messages += _key_messages(settings)
+        messages += _client_messages(settings)
         messages += _dubious(settings)
     return messages
 
@@ -63,6 +66,19 @@ def _key_messages(settings: Settings) -> Iterator[CheckMessage]:
         )
 
 
+def _client_messages(settings: Settings) -> Iterator[CheckMessage]:
+    for client_id, encoded in settings.clients.items():
+        if not is_hash(encoded):
+            yield Error(
+                f"CLIENTS[{client_id!r}] is no hash that one of PASSWORD_HASHERS can read.",
+                hint=(
+                    "Give what django.contrib.auth.hashers.make_password makes of the secret, for "
+                    "example make_password(secrets.token_urlsafe(32))."
+                ),
+                id="tokenauth.E008",
+            )
+
+
 def _dubious(settings: Settings) -> Iterator[CheckMessage]:
     if settings.stateless_refresh:
         yield checks.Warning(
@@ -76,6 +92,13 @@ def _dubious(settings: Settings) -> Iterator[CheckMessage]:
             "REFRESH_GRACE is zero: two tabs, or a request sent again, sign the user out.",
             hint="Give a few seconds, for example timedelta(seconds=10).",
             id="tokenauth.W007",
+        )
+    if SCOPE in settings.scopes and settings.scope_policy is None:
+        yield checks.Warning(
+            f"Every user may have the scope {SCOPE}, and with it read what is in the tokens of all "
+            "others.",
+            hint="Grant it to resource servers only, by a SCOPE_POLICY.",
+            id="tokenauth.W009",
         )
 
 

@@ -67,6 +67,7 @@ SAID = {
     "W006": tokenauth(SIGN_IN_RATE_USER=None),
     "W007": tokenauth(REFRESH_GRACE=timedelta(0)),
     "W008": tokenauth(**SIGNED),
+    "W009": tokenauth(SCOPES=["introspect"]),
     "W010": {"PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"]},
     "W011": readable_key,
     "W012": lambda _: tokenauth(**URL, KEYS=[dated(-200 * DAY)]),
