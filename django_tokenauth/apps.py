@@ -25,6 +25,8 @@ class TokenAuthConfig(AppConfig):
                 "receivers",
             )
         )
+        if apps.is_installed("drf_spectacular"):
+            import_module(f"{self.name}.integrations.spectacular")
         register(checks.check_settings, Tags.security)
         register(checks.check_installation)
         register(database_checks.check_table, Tags.database)

@@ -64,7 +64,7 @@ LAYERS = (
     Layer(
         (
             *("migrations", "receivers", "checks", "database_checks", "key_checks"),
-            *("key_file_checks", "deploy_checks", "admin", "management", "apps"),
+            *("key_file_checks", "deploy_checks", "admin", "management", "integrations", "apps"),
         ),
     ),
 )

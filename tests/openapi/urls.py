@@ -1,0 +1,69 @@
+"""The routes of the app, one that a project made of them, and views that want a token."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.views import APIView
+
+from django_tokenauth.authentication import JWTAuthentication, StatelessJWTAuthentication
+from django_tokenauth.endpoints import TokenEndpoint
+from django_tokenauth.permissions import HasScope
+from django_tokenauth.views import TokenView
+
+
+class OwnAuthentication(JWTAuthentication):
+    """As a project makes one."""
+
+
+@extend_schema(request=None, responses={204: None})
+class Described(APIView):
+    """Only who may call it matters here."""
+
+    def get(self, request):
+        """Nothing is asked for."""
+
+    def post(self, request):
+        """Nothing is asked for."""
+
+    def delete(self, request):
+        """Nothing is asked for."""
+
+
+class Notes(Described):
+    permission_classes = (IsAuthenticated, HasScope)
+    required_scopes = {"GET": ["notes:read"], "POST": ["notes:write", "notes:read"]}
+
+
+class Stateless(Described):
+    authentication_classes = (StatelessJWTAuthentication,)
+
+
+class Own(Described):
+    authentication_classes = (OwnAuthentication,)
+
+
+class OwnTokenView(TokenView):
+    """Signs in the project's way."""
+
+
+@extend_schema(request=None, responses={204: None})
+class OwnEndpoint(TokenEndpoint):
+    """An endpoint that is none of ours."""
+
+    def post(self, request):
+        """Nothing is asked for."""
+
+
+verifying = [
+    path("notes/", Notes.as_view()),
+    path("stateless/", Stateless.as_view()),
+    path("own/", Own.as_view()),
+]
+urlpatterns = [
+    *verifying,
+    path("auth/", include("django_tokenauth.urls")),
+    path("own/token/", OwnTokenView.as_view()),
+    path("own/endpoint/", OwnEndpoint.as_view()),
+]
