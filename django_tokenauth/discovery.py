@@ -1,4 +1,4 @@
-"""What others find out by themselves: the public keys that verify our tokens (RFC 7517).
+"""What others find out by themselves: our public keys (RFC 7517) and our endpoints (RFC 8414).
 
 Plain views. They know no user and touch no session and no database, whatever the project does with
 the requests around them, so anybody may ask and any cache may keep the answer.
@@ -13,14 +13,17 @@ from collections.abc import Callable
 from functools import lru_cache, wraps
 from hashlib import sha256
 from typing import Any, cast
+from urllib.parse import unquote, urlsplit
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ImproperlyConfigured
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.urls import NoReverseMatch, reverse
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 from rest_framework import status
 
+from . import introspection
 from .authentication import Unavailable
 from .conf import Settings, load
 from .key_schedule import KeySet
@@ -67,11 +70,77 @@ def jwks(request: HttpRequest) -> HttpResponse:
     return _cacheable(request, settings, body, etag)
 
 
+@_public
+def metadata(request: HttpRequest, issuer_path: str = "") -> HttpResponse:
+    """``GET .well-known/oauth-authorization-server``: where the endpoints are and what they take.
+
+    That is a JSON object with the members of RFC 8414 section 2. They are true for the settings,
+    and the URLs are made of ``ISSUER``: what a client asks this server as counts for nothing.
+    ``issuer_path`` is the path of the issuer (section 3.1). 404 if ``ISSUER`` is no URL to which
+    that can lead.
+    """
+    settings = load()
+    origin = _origin(settings.issuer, issuer_path)
+    token = _url(origin, "tokenauth:token")
+    if token is None:
+        raise Http404("The routes of the token endpoints are not included.")
+    with_keys = bool(_public_jwks(access_keys(settings).at(time.time())))
+    clients = ["client_secret_basic", "client_secret_post"] if settings.clients else []
+    introspects = settings.clients or introspection.SCOPE in settings.scopes
+    members = {
+        "issuer": settings.issuer,
+        "token_endpoint": token,
+        "jwks_uri": _url(origin, "tokenauth_well_known:jwks") if with_keys else None,
+        "scopes_supported": list(settings.scopes),
+        # Section 3.2 wants empty arrays left out and section 2 this one always there. It says that
+        # no response type is supported, which is so: there is no authorization endpoint.
+        "response_types_supported": [],
+        "grant_types_supported": ["password", "refresh_token"],
+        "token_endpoint_auth_methods_supported": ["none", *clients],
+        "ui_locales_supported": ["en", "ko"],
+    }
+    if not settings.stateless_refresh:
+        members["revocation_endpoint"] = _url(origin, "tokenauth:revoke")
+        members["revocation_endpoint_auth_methods_supported"] = ["none", *clients]
+    if introspects:
+        members["introspection_endpoint"] = _url(origin, "tokenauth:introspect")
+        # An access token is named by its type (section 2).
+        bearer = ["Bearer"] if introspection.SCOPE in settings.scopes else []
+        members["introspection_endpoint_auth_methods_supported"] = [*clients, *bearer]
+    always = ("response_types_supported",)
+    told = {name: value for name, value in members.items() if value or name in always}
+    return _cacheable(request, settings, *_tagged(told))
+
+
+def _origin(issuer: str, issuer_path: str) -> str:
+    """Scheme and host of ``issuer``. Raises ``Http404`` if it is not the issuer of that path."""
+    try:
+        url = urlsplit(issuer)
+    except ValueError:
+        url = urlsplit("")
+    # Section 2 of RFC 8414: a URL without query and fragment.
+    if url.scheme not in ("https", "http") or not url.netloc or {*"?#"} & {*issuer}:
+        raise Http404("ISSUER is not the URL of a server.")
+    if unquote(url.path).strip("/") != issuer_path.strip("/"):
+        raise Http404("The path of ISSUER is another one.")
+    return f"{url.scheme}://{url.netloc}"
+
+
+def _url(origin: str, route: str) -> str | None:
+    try:
+        return origin + reverse(route)
+    except NoReverseMatch:
+        return None
+
+
 @lru_cache(maxsize=1)
 def _key_set(keys: KeySet) -> tuple[bytes, str]:
     """The body and its tag, made once: the set stays the same object while nothing changes."""
-    public = [dict(key.public_jwk) for key in keys.verifying.values() if key.public_jwk]
-    return _tagged({"keys": public})
+    return _tagged({"keys": _public_jwks(keys)})
+
+
+def _public_jwks(keys: KeySet) -> list[dict[str, str]]:
+    return [dict(key.public_jwk) for key in keys.verifying.values() if key.public_jwk]
 
 
 def _tagged(members: dict[str, Any]) -> tuple[bytes, str]:

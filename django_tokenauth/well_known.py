@@ -8,4 +8,11 @@ from . import discovery
 
 app_name = "tokenauth_well_known"
 
-urlpatterns = [path("jwks.json", discovery.jwks, name="jwks")]
+_METADATA = "oauth-authorization-server"
+
+urlpatterns = [
+    path("jwks.json", discovery.jwks, name="jwks"),
+    path(_METADATA, discovery.metadata, name="metadata"),
+    # Of an issuer with a path, which follows here (RFC 8414 section 3.1).
+    path(f"{_METADATA}/<path:issuer_path>", discovery.metadata, name="metadata"),
+]
