@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from functools import partial
+from urllib.error import HTTPError
 
 import pytest
 from django.contrib.auth.models import Group
@@ -13,7 +15,9 @@ from rest_framework.test import APIRequestFactory
 from django_tokenauth import services
 from django_tokenauth.errors import Code
 from django_tokenauth.models import RevokedReason, Session
+from tests.confidential import SECRETS, listed
 from tests.documents import DOCS, KOREAN, README, ROOT, literal, section, sections
+from tests.http_server import serving
 
 # The parts of the pages of attacks and of standards are no pages of their own.
 PAGES = {
@@ -94,6 +98,7 @@ class TestExamples:
             ("hooks", 2),
             ("how-it-works", 1),
             ("http", 1),
+            ("http", 2),
         }
         assert {EXAMPLES[page].language for page in here} == {"python"}
 
@@ -142,6 +147,21 @@ class TestExamples:
         pair = view(RESPONSES.post("/", {**body, "name": "laptop"}, format="json")).data
         body = {"grant_type": "refresh_token", "refresh_token": pair["refresh_token"]}
         assert view(RESPONSES.post("/", body, format="json")).status_code == 200
+
+    @pytest.mark.django_db(transaction=True)
+    def test_a_resource_server_asks_what_a_token_says(self, alice, settings):
+        settings.TOKENAUTH = {"CLIENTS": listed()}
+        token = services.sign_in(alice).access_token
+        names = example("http", 2)
+        with serving() as (host, port):
+            names["ISSUER"] = f"http://{host}:{port}"
+            ask = partial(names["introspect"], client_id="reports")
+            found = ask(token, client_secret=SECRETS["reports"])
+            assert (found["username"], found["sub"]) == ("alice", str(alice.pk))
+            assert ask("garbage", client_secret=SECRETS["reports"]) is None
+            with pytest.raises(HTTPError, match="401") as refused:
+                ask(token, client_secret="wrong")
+            refused.value.close()
 
     def test_the_sessions_of_a_network_end(self, alice, bob):
         for user, ip in ((alice, "192.0.2.1"), (bob, "192.0.2.2"), (bob, "198.51.100.1")):
