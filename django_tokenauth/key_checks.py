@@ -113,9 +113,11 @@ def _secret(material: KeyMaterial) -> bytes:
 
 
 def _key_pairs(settings: Settings, keys: KeySet) -> Iterator[CheckMessage]:
-    if "://" not in settings.issuer:
+    # RFC 8414 section 2; others fetch the keys from there, and whoever can change those on the way
+    # can sign in as anybody.
+    if not settings.issuer.startswith("https://"):
         yield checks.Warning(
-            "Access tokens are signed for others to verify, and ISSUER is not a URL.",
+            "Access tokens are signed for others to verify, and ISSUER is not an https URL.",
             hint='Give the URL of this server, for example "https://auth.example.com".',
             id="tokenauth.W008",
         )

@@ -153,8 +153,11 @@ class TestSecrets:
 
 
 class TestKeyPairs:
-    @pytest.mark.parametrize("issuer", [None, "django-tokenauth", "auth.example.com"])
-    def test_an_issuer_that_others_cannot_find(self, settings, issuer):
+    @pytest.mark.parametrize(
+        "issuer",
+        [None, "django-tokenauth", "auth.example.com", "http://auth.example.com", "https:x"],
+    )
+    def test_an_issuer_that_others_cannot_find_or_cannot_trust(self, settings, issuer):
         settings.TOKENAUTH = SIGNED | ({"ISSUER": issuer} if issuer else {})
         assert found() == []
         assert deployed() == ["W008"]
