@@ -27,5 +27,5 @@ def listed(**secrets: str) -> dict[str, str]:
 
 def basic(client_id: str, secret: str | None = None) -> str:
     """The value of ``Authorization``, with nothing encoded as in a form."""
-    secret = SECRETS[client_id] if secret is None else secret
+    secret = SECRETS.get(client_id, SECRETS["reports"]) if secret is None else secret
     return "Basic " + base64.b64encode(f"{client_id}:{secret}".encode()).decode()

@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from base64 import b64decode
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote_plus
 
 from hypothesis import strategies as st
 
 from tests.client import (
     BARE,
+    BASIC,
     FORM,
+    INVALID_CLIENT,
     INVALID_GRANT,
     INVALID_REQUEST,
     INVALID_SCOPE,
     INVALID_TOKEN,
     UNSUPPORTED_GRANT_TYPE,
 )
+from tests.confidential import SECRETS
 from tests.fuzz import reference
 from tests.fuzz.inputs import Body, Header
 from tests.fuzz.project import GENERATION, Answer, ask
@@ -31,7 +35,8 @@ from tests.tokens_made_by_hand import SESSION, unbase64url
 _BEARER = re.compile(r"(?i:bearer)(?:\s|\Z)")
 _LOGGED = re.compile(
     r"django_tokenauth: ("
-    r"access token refused: [a-z_]+|refresh refused: [a-z_]+|sign-in refused"
+    r"access token refused: [a-z_]+|refresh refused: [a-z_]+|sign-in refused|client refused"
+    r"|token refused: it is not that of the client"
     r"|user 1 signed in, session [0-9a-f-]{36}"
     rf"|session {SESSION} of user 1 ended: signed_out"
     rf"|refresh token of session {SESSION} of user 1 reused: session revoked)\Z"
@@ -105,10 +110,21 @@ class Endpoint:
         if given.token and not good:
             hold(not answer.statements, "the database is asked about a token that is no good")
         body = json.loads(answer.body)
+        if answer.status == 401:
+            challenge = answer.headers["WWW-Authenticate"]
+            if body == INVALID_CLIENT:
+                hold(challenge.startswith(BASIC), "the challenge is another one")
+            else:
+                hold(self.path == "token/introspect/", "a bearer token is asked for")
+                hold(challenge == INVALID_TOKEN, "the challenge is another one")
+            hold(not answer.statements, "the database is asked for who is nobody")
+            return str(body["error"])
         if answer.status == 400:
             hold(is_documented(body), "the error is none that is documented")
             return str(body["error"])
         hold(answer.status == 200, f"the answer is {answer.status}")
+        if self.path == "token/introspect/":
+            hold(is_client(given), "somebody else may ask")
         if self.path == "token/revoke/":
             hold(body == {}, "the answer is not empty")
             return "accepted" if answer.statements else "nothing to revoke"
@@ -123,7 +139,8 @@ class Endpoint:
             hold(as_databases_compare(read["username"]) == "alice", "somebody else signed in")
             hold(read["password"] == "correct horse", "a wrong password signed in")
             return
-        wanted = "access" if self.path == "token/verify/" else "refresh"
+        readers = ("token/verify/", "token/introspect/")
+        wanted = "access" if self.path in readers else "refresh"
         hold(wanted in good, "a token is accepted that is no good")
         hold(given.token.rpartition(".")[0] == given.signed, "nobody signed what was accepted")
         of = members_of(given.token)
@@ -145,6 +162,16 @@ def parameters(given: Body) -> dict[str, str]:
         found = parse_qs(given.body.decode("latin-1"))
         return {name: values[0] for name, values in found.items()}
     return reference.strict(given.body)
+
+
+def is_client(given: Body) -> bool:
+    """Whether the one client that there is has shown its secret."""
+    header, read = given.environ.get("HTTP_AUTHORIZATION", ""), parameters(given)
+    secret = SECRETS["reports"]
+    if header.startswith("Basic ") and header != "Basic Og==":
+        shown = b64decode(header[6:]).decode()
+        return unquote_plus(shown) == f"reports:{secret}"
+    return (read.get("client_id", "").strip(), read.get("client_secret")) == ("reports", secret)
 
 
 def is_documented(body: dict[str, str]) -> bool:

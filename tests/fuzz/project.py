@@ -20,6 +20,7 @@ from django.urls import resolve
 
 from django_tokenauth.models import Session
 from django_tokenauth.users import auth_hash
+from tests.confidential import listed
 from tests.fuzz.servers import LEEWAY
 from tests.tokens_made_by_hand import NOW, SECRET_KEY, SESSION, SIGNING_KEY
 
@@ -40,7 +41,9 @@ def standing_still() -> Iterator[None]:
     """The settings and the clock of the fuzzer."""
     with (
         time_machine.travel(NOW, tick=False),
-        override_settings(SECRET_KEY=SECRET_KEY.decode(), TOKENAUTH=SETTINGS),
+        override_settings(
+            SECRET_KEY=SECRET_KEY.decode(), TOKENAUTH={**SETTINGS, "CLIENTS": listed()}
+        ),
     ):
         yield
 

@@ -24,7 +24,7 @@ TARGETS = {
     "access": Entry("AccessTokens.decode with HS256", 30, lambda: Decoder("access")),
     "access-eddsa": Entry("AccessTokens.decode with EdDSA", 15, lambda: Decoder("access-eddsa")),
     "access-es256": Entry("AccessTokens.decode with ES256", 10, lambda: Decoder("access-es256")),
-    "refresh": Entry("RefreshTokens.decode", 27, lambda: Decoder("refresh")),
+    "refresh": Entry("RefreshTokens.decode", 25, lambda: Decoder("refresh")),
     "header": Entry("a view with JWTAuthentication", 5, lambda: Authorization("/who/")),
     "header-stateless": Entry(
         "a view with StatelessJWTAuthentication", 5, lambda: Authorization("/who/stateless/")
@@ -33,6 +33,7 @@ TARGETS = {
     "token-refresh": Entry("POST token/refresh/", 2, lambda: Endpoint("token/refresh/")),
     "token-verify": Entry("POST token/verify/", 2, lambda: Endpoint("token/verify/")),
     "token-revoke": Entry("POST token/revoke/", 2, lambda: Endpoint("token/revoke/")),
+    "token-introspect": Entry("POST token/introspect/", 2, lambda: Endpoint("token/introspect/")),
 }
 
 

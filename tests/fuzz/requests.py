@@ -8,6 +8,7 @@ from urllib.parse import quote, quote_plus
 from hypothesis import strategies as st
 
 from tests.client import FORM, JSON
+from tests.confidential import SECRETS, basic
 from tests.fuzz.drafts import SPELLINGS, Draw, as_object
 from tests.fuzz.inputs import Body, Header, tokens
 from tests.fuzz.values import ANY, ENDLESS, VALUES, Pairs, nested
@@ -84,12 +85,21 @@ _KIND_OF = {
     "token/refresh/": _REFRESH_TOKENS,
     "token/verify/": _ACCESS_TOKENS,
     "token/revoke/": _ACCESS_TOKENS | _REFRESH_TOKENS,
+    "token/introspect/": _ACCESS_TOKENS | _REFRESH_TOKENS,
 }
+#: Who asks: the client with its secret, somebody who says to be one, or nobody.
+_CALLERS = [
+    *[basic("reports")] * 12,
+    *(basic("reports", "wrong"), basic("nobody", "secret"), basic("phone", "")),
+    *(basic("", "secret"), basic("reports", ""), basic("re\0ports", "\n"), basic("r" * 300, "x")),
+    *(basic("reports", quote_plus(SECRETS["reports"])), basic("%", "%e9%"), basic("re%70orts")),
+    *("Basic", "Basic Og==", "Basic \xe9", "basic  eDp5", "Basic eDp5 eDp5", "Basic " + "=" * 9),
+]
 _SIGN_IN: Pairs = [('"username"', '"alice"'), ('"password"', '"correct horse"')]
 _NAMES = st.sampled_from(
     [
         *["username", "password", "refresh_token", "token", "grant_type", "scope"] * 4,
-        *["client_id", "name", "token_type_hint"] * 2,
+        *["client_id", "client_secret", "name", "token_type_hint"] * 2,
         *("access_token", "Username", "username ", "user[name]", "", "a", "\x00", "é", "__proto__"),
     ]
 )
@@ -118,6 +128,8 @@ _LIKELY = {
         '"client_credentials"',
         '""',
     ],
+    "client_id": ['"reports"', '"Reports"', '"phone"', '" reports "', '"re\\u0000ports"'],
+    "client_secret": [json.dumps(SECRETS["reports"]), '"wrong"', '""'],
     "scope": [
         '"notes:read"',
         '"notes:read notes:write"',
@@ -223,7 +235,7 @@ _ENVIRONS = st.sampled_from(
         ),
         *(
             {"HTTP_AUTHORIZATION": text}
-            for text in ("Bearer a.b.c", "Bearer", "\xe9", "Basic Og==")
+            for text in ("Bearer a.b.c", "Bearer", "\xe9", *_CALLERS[11:])
         ),
         *({"HTTP_USER_AGENT": text} for text in ("\x1b[31m\r\n", "\xff" * 400, "")),
         *({"REMOTE_ADDR": text} for text in ("", "unknown", "::1%eth0", "\xe9", "fe80::1")),
@@ -243,6 +255,8 @@ def bodies(draw: Draw, path: str) -> Body:
     """Requests to one endpoint: JSON and forms, with a token or a password that may be good."""
     plan, is_form = draw(_BODY_PLANS), draw(_IS_FORM)
     token, signed, pairs, environ = "", "", [*_SIGN_IN], {}
+    if path == "token/introspect/":
+        environ = {"HTTP_AUTHORIZATION": draw(st.sampled_from(_CALLERS))}
     if path != "token/" or not draw(_SIGNS_IN):
         given = draw(_KIND_OF[path])
         pairs = [(json.dumps(_TOKEN_OF.get(path, "token")), _json(given.token))]
@@ -259,7 +273,7 @@ def bodies(draw: Draw, path: str) -> Body:
         elif change == "size":
             pairs.append(('"padding"', draw(_GREAT)))
         else:
-            environ = draw(_ENVIRONS)
+            environ |= draw(_ENVIRONS)
     body = spell(_as_form(pairs) if is_form else as_object(pairs))
     return Body(path, body, draw(_CONTENT_TYPES[is_form]), token, signed, environ)
 
