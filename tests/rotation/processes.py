@@ -115,8 +115,7 @@ class Deployment:
         return ended.stdout
 
     def _environment(self, **keys: Any) -> dict[str, str]:
-        # Whatever measures and checks this suite stays with the suite: these are as slow then as
-        # a deployment is not.
+        # Whatever measures and checks this suite stays with the suite: it makes them slow.
         inherited = {
             name: value
             for name, value in os.environ.items()

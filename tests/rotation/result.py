@@ -87,13 +87,15 @@ def table(run: Run) -> str:
         "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in [cells[0], tuple("-" * width for width in widths), *cells[1:]]
     ]
-    load = run.load
+    load, keys = run.load, run.keys
+    shown = Counter(asked.kid for asked in load.asked if asked.kid)
     verified = sum(consumer.verified for consumer in load.consumers)
     fetched = sum(consumer.fetched for consumer in load.consumers)
     lines += [
         "",
         f"{len(load.asked)} requests, {load.failed()} failed",
         *(f"    {what}: {counts}" for what, counts in _answers(load.asked)),
+        f"    with a token of the old key: {shown[keys.old]}, of the new one: {shown[keys.new]}",
         f"    seconds to the answer: {_quantiles(load.asked)}",
         f"{len(load.consumers)} caches of the keys: {fetched} times fetched, {verified} verified",
     ]
