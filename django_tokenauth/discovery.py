@@ -53,6 +53,7 @@ def _public(view: _View) -> _View:
             )
         # Also on a 304, which Django makes anew.
         response["Access-Control-Allow-Origin"] = "*"
+        response["X-Content-Type-Options"] = "nosniff"
         return response
 
     return login_not_required(require_safe(wrapped))
@@ -97,7 +98,6 @@ def metadata(request: HttpRequest, issuer_path: str = "") -> HttpResponse:
         "response_types_supported": [],
         "grant_types_supported": ["password", "refresh_token"],
         "token_endpoint_auth_methods_supported": ["none", *clients],
-        "ui_locales_supported": ["en", "ko"],
     }
     if not settings.stateless_refresh:
         members["revocation_endpoint"] = _url(origin, "tokenauth:revoke")

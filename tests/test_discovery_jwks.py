@@ -6,15 +6,17 @@ import json
 import logging
 import re
 from datetime import timedelta
+from io import StringIO
 
 import jwt
 import pytest
 import time_machine
+from django.core.management import call_command
 from django.test import Client
 
 from django_tokenauth import services
 from django_tokenauth.conf import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS
-from django_tokenauth.key_files import LOOK_EVERY, write_jwk
+from django_tokenauth.key_files import LOOK_EVERY, read_jwk, write_jwk
 from django_tokenauth.key_making import make_jwk
 from tests.client import UNAVAILABLE
 from tests.clock import NOW, after
@@ -106,6 +108,20 @@ class TestKeys:
         (tmp_path / "first.jwk").unlink()
         assert kids(now=after(seconds=2 * LOOK_EVERY)) == [second["kid"]]
 
+    @pytest.mark.attack(118)
+    def test_nobody_keeps_an_answer_without_the_next_key_until_that_signs(self, settings, tmp_path):
+        settings.TOKENAUTH = {"KEY_DIRECTORY": tmp_path, "JWKS_MAX_AGE": timedelta(seconds=90)}
+        write_jwk(tmp_path / "a.jwk", make_jwk("EdDSA", now=SECONDS, not_before=SECONDS))
+        assert len(kids()) == 1
+        with time_machine.travel(NOW, tick=False):
+            call_command("tokenauth_keys", "rotate", stdout=StringIO())
+        begins = max(read_jwk(path)["nbf"] for path in tmp_path.glob("*.jwk"))
+        # Running processes see the file some seconds late.
+        answers = [(SECONDS + late, ask(now=after(seconds=late))) for late in range(60)]
+        *_, (asked, last) = (one for one in answers if len(one[1].json()["keys"]) == 1)
+        assert asked < SECONDS + 59
+        assert asked + int(last.headers["Cache-Control"].split("max-age=")[1]) < begins
+
     @pytest.mark.django_db
     def test_a_token_can_be_verified_with_nothing_else(self, settings, alice):
         settings.TOKENAUTH = {
@@ -125,6 +141,7 @@ class TestHeaders:
         headers = ask(origin="https://app.example.com").headers
         assert headers["Content-Type"] == "application/json"
         assert headers["Access-Control-Allow-Origin"] == "*"
+        assert headers["X-Content-Type-Options"] == "nosniff"
         assert "Access-Control-Allow-Credentials" not in headers
         assert "Set-Cookie" not in headers
 
@@ -134,9 +151,11 @@ class TestHeaders:
         settings.TOKENAUTH = {"KEYS": [jwk], "JWKS_MAX_AGE": timedelta(seconds=max_age)}
         assert ask().headers["Cache-Control"] == f"public, max-age={max_age}"
 
-    def test_who_has_it_already_gets_no_body(self):
+    # A proxy that compresses makes the tag a weak one.
+    @pytest.mark.parametrize("asked", ["{}", "W/{}", '"another", {}', "*"])
+    def test_who_has_it_already_gets_no_body(self, asked):
         first = ask()
-        again = ask(if_none_match=first.headers["ETag"])
+        again = ask(if_none_match=asked.format(first.headers["ETag"]))
         assert (again.status_code, again.content) == (304, b"")
         kept = ("ETag", "Cache-Control", "Access-Control-Allow-Origin")
         assert [again.headers[name] for name in kept] == [first.headers[name] for name in kept]

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.test.utils import override_script_prefix
 from django.urls import include, path
 
 from django_tokenauth import urls
@@ -26,7 +27,6 @@ ALWAYS = {
     "response_types_supported": [],
     "grant_types_supported": ["password", "refresh_token"],
     "token_endpoint_auth_methods_supported": ["none"],
-    "ui_locales_supported": ["en", "ko"],
 }
 REVOKES = {
     "revocation_endpoint": f"{ISSUER}/auth/token/revoke/",
@@ -136,6 +136,17 @@ class TestIssuer:
         told("/caf%C3%A9", ISSUER="https://example.com/caf%C3%A9")
         told("/caf%C3%A9", ISSUER="https://example.com/café")
 
+    @pytest.mark.parametrize(
+        "behind",
+        [
+            *("/", "//", "/%", "/%zz", "/%FF", "/%00", "/%0A", "/%2e%2e", "/\\", "/;x", "/x/../x"),
+            *("/%ED%A0%80", "/%F0%9F%98%80", "/<script>", "/x" * 2000, "x", "%2Fx", ".json"),
+        ],
+    )
+    @pytest.mark.parametrize("issuer", ["https://example.com/x%FF", f"{ISSUER}//y//z"])
+    def test_whatever_else_stands_behind_is_not_found(self, refused, issuer, behind):
+        assert refused(behind, ISSUER=issuer)
+
     def test_one_without_a_path_has_none_behind(self, told, refused):
         assert told(ISSUER="https://example.com/")["issuer"] == "https://example.com/"
         for behind in ("/x", "/api/v1", "/..", "/%00", "/a%2Fb"):
@@ -173,6 +184,10 @@ class TestRoutes:
     def test_the_prefix_is_that_of_the_project(self, told, settings):
         settings.ROOT_URLCONF = (WELL_KNOWN, path("api/v2/", include("django_tokenauth.urls")))
         assert told()["token_endpoint"] == f"{ISSUER}/api/v2/token/"
+
+    def test_so_is_the_place_below_which_it_is_served(self, told):
+        with override_script_prefix("/project/"):
+            assert told()["token_endpoint"] == f"{ISSUER}/project/auth/token/"
 
     def test_where_no_token_can_be_had_there_is_nothing_to_tell(self, refused, settings):
         settings.ROOT_URLCONF = (WELL_KNOWN,)
