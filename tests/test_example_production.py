@@ -7,10 +7,12 @@ import re
 import runpy
 import subprocess
 import sys
+import time
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from django_tokenauth.key_rotation import generate
 from tests.documents import DOCS, ROOT, literal, section
 from tests.system_checks import OTHER_SECRET, SECRET
 
@@ -27,6 +29,8 @@ GIVEN = {
     "EXAMPLE_DATABASE_URL": "postgresql://alice:correct%2Fhorse@db.example.com:5433/notes",
     "EXAMPLE_REDIS_URL": "redis://cache.example.com:6379/1",
     "EXAMPLE_PROXIES": "1",
+    "EXAMPLE_ISSUER": "https://auth.example.com",
+    "EXAMPLE_KEY_DIRECTORY": "/srv/notes/keys",
 }
 DATABASE = "EXAMPLE_DATABASE_URL"
 
@@ -64,6 +68,12 @@ def refused(read, **changes):
 def test_the_checks_have_nothing_to_say(tmp_path):
     """Neither ours nor those of Django, REST framework and django-cors-headers."""
     words = COMMAND.split()
+    given = {
+        **GIVEN,
+        DATABASE: f"sqlite:///{tmp_path}/db.sqlite3",
+        "EXAMPLE_KEY_DIRECTORY": str(tmp_path / "keys"),
+    }
+    generate(tmp_path / "keys", "EdDSA", now=time.time())
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -73,7 +83,7 @@ def test_the_checks_have_nothing_to_say(tmp_path):
         [sys.executable, *words[1:]],
         check=False,
         cwd=ROOT,
-        env={**environment, **GIVEN, DATABASE: f"sqlite:///{tmp_path}/db.sqlite3"},
+        env={**environment, **given},
         text=True,
         encoding="utf-8",
         stdout=subprocess.PIPE,
@@ -101,6 +111,8 @@ class TestEnvironment:
         assert settings["CORS_ALLOWED_ORIGINS"] == ["https://www.example.com"]
         assert "demo" not in settings["INSTALLED_APPS"]
         assert settings["TOKENAUTH"]["SCOPES"] == ("notes:read", "notes:write")
+        assert settings["TOKENAUTH"]["ISSUER"] == "https://auth.example.com"
+        assert settings["TOKENAUTH"]["KEY_DIRECTORY"] == "/srv/notes/keys"
 
     def test_several_values_have_commas_between_them(self, read):
         settings = read(

@@ -1,4 +1,4 @@
-"""The demo's database and the two people in it."""
+"""The demo's database, the two people in it, and the service that may ask about their tokens."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
 from django.core.management import call_command
 from django.db import connections
 
@@ -19,6 +20,22 @@ class Person:
 
 ALICE = Person("alice", "correct horse battery staple", is_superuser=True)
 BOB = Person("bob", "tangerine lantern gravel song")
+
+
+@dataclass(frozen=True)
+class Service:
+    """An OAuth client with a secret."""
+
+    name: str
+    secret: str
+
+
+SERVICE = Service("reports", "paper-clip-harbour-velvet")
+
+
+def clients() -> dict[str, str]:
+    """The setting CLIENTS: the service, with its secret as Django stores passwords."""
+    return {SERVICE.name: make_password(SERVICE.secret)}
 
 
 def prepare(path: Path | None = None) -> None:

@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import HTTPServer
 from threading import Thread
+from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
 
+from demo.keys import use
 from demo.page_server import page_server
 
 
@@ -39,8 +41,11 @@ class ApiRequestHandler(WSGIRequestHandler):
 
 
 @contextmanager
-def serving(host: str, *, api_port: int, page_port: int) -> Iterator[Origins]:
-    """Serve the API and the page until the block ends; port 0 is any free one."""
+def serving(host: str, *, api_port: int, page_port: int, **tokenauth: Any) -> Iterator[Origins]:
+    """Serve the API and the page until the block ends; port 0 is any free one.
+
+    What is given beyond that are settings of TOKENAUTH, beside the ISSUER, which is the API.
+    """
     # Both ports are taken before either server answers: each has to know the other's origin.
     with _bound_api(host, api_port, "--api-port") as api:
         with _may_fail_to_listen(host, page_port, "--page-port"):
@@ -48,6 +53,7 @@ def serving(host: str, *, api_port: int, page_port: int) -> Iterator[Origins]:
         with page:
             origins = Origins(api=_origin(host, api), page=_origin(host, page))
             settings.CORS_ALLOWED_ORIGINS = [origins.page]
+            use(ISSUER=origins.api, **tokenauth)
             with _answering(api), _answering(page):
                 yield origins
 

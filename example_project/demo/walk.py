@@ -5,63 +5,26 @@ Every chapter signs in for itself, so that one that breaks off says nothing abou
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
-
-from django.conf import settings
 
 from demo.client import Answer, Client, read_token, tamper
-from demo.database import ALICE, BOB, Person
+from demo.database import ALICE, BOB
+from demo.key_walk import introspection, rotation, well_known
 from demo.servers import Origins
-
-SIGN_IN = "/auth/token/"
-REFRESH = "/auth/token/refresh/"
-REVOKE = "/auth/token/revoke/"
-SESSIONS = "/auth/sessions/"
-NOTES = "/notes/"
-
-
-@dataclass(frozen=True)
-class Step:
-    """One sentence that holds if `got` is `expected`; `shown` is for the reader's eyes."""
-
-    sentence: str
-    got: object
-    expected: object
-    shown: object = None
-
-    @property
-    def holds(self) -> bool:
-        return self.got == self.expected
-
-    def __str__(self) -> str:
-        if not self.holds:
-            return f"✗ {self.sentence}: expected {self.expected!r}, got {self.got!r}"
-        return f"✓ {self.sentence}" + (f": {json.dumps(self.shown)}" if self.shown else "")
-
-
-class BrokenOff(Exception):
-    """There is nothing to go on with in this chapter."""
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """What a sign-in or a refresh handed out."""
-
-    access: str
-    refresh: str
-
-    @classmethod
-    def of(cls, answer: Answer) -> Tokens:
-        try:
-            return cls(answer.body["access_token"], answer.body["refresh_token"])
-        except (TypeError, KeyError) as error:
-            raise BrokenOff(f"no tokens in {answer.status} {answer.body}") from error
+from demo.walking import (
+    NOTES,
+    REVOKE,
+    SESSIONS,
+    SIGN_IN,
+    WHO,
+    BrokenOff,
+    Step,
+    Tokens,
+    column,
+    refresh,
+    second_process,
+    sign_in,
+)
 
 
 def walk(origins: Origins) -> Iterator[Step]:
@@ -69,11 +32,14 @@ def walk(origins: Origins) -> Iterator[Step]:
     page = Client(origins.page)
     for chapter in (
         five_steps(api),
+        well_known(api),
         another_process(api),
         rights(api),
         refreshing(api),
         sessions(api),
+        introspection(api),
         across_origins(api, page),
+        rotation(api),
     ):
         try:
             yield from chapter
@@ -111,14 +77,14 @@ def five_steps(api: Client) -> Iterator[Step]:
 
 def another_process(api: Client) -> Iterator[Step]:
     tokens = Tokens.of(sign_in(api, ALICE))
-    with second_process() as other:
-        answer = other.get("/whoami/", token=tokens.access)
+    with second_process(api) as other:
+        answer = other.get(WHO, token=tokens.access)
         yield Step(
-            "A second process, with the key but no database, verifies the token",
+            "A second process, with the public key and no database, verifies the token",
             answer.get("preferred_username"),
             ALICE.name,
         )
-        forged = other.get("/whoami/", token=tamper(tokens.access))
+        forged = other.get(WHO, token=tamper(tokens.access))
         yield Step("   and refuses a changed one", forged.error, (401, "invalid_token"))
 
 
@@ -209,14 +175,6 @@ def across_origins(api: Client, page: Client) -> Iterator[Step]:
     yield Step("   and no other origin", allowed_origin(foreign), (200, None))
 
 
-def sign_in(api: Client, person: Person, **more: str) -> Answer:
-    return api.post(SIGN_IN, {"username": person.name, "password": person.password, **more})
-
-
-def refresh(api: Client, token: str) -> Answer:
-    return api.post(REFRESH, {"refresh_token": token})
-
-
 def ask_permission(api: Client, origin: str) -> Answer:
     """The preflight that a browser sends before a script's request to another origin."""
     headers = {
@@ -229,24 +187,3 @@ def ask_permission(api: Client, origin: str) -> Answer:
 
 def allowed_origin(preflight: Answer) -> tuple[int, str | None]:
     return preflight.status, preflight.headers.get("Access-Control-Allow-Origin")
-
-
-def column(answer: Answer, name: str) -> list[Any]:
-    """The member `name` of each object in a list; an answer that is none has no rows."""
-    rows = answer.body if isinstance(answer.body, list) else []
-    return [row.get(name) for row in rows]
-
-
-@contextmanager
-def second_process() -> Iterator[Client]:
-    """Another process of this project, started with the settings that have no database."""
-    manage = settings.BASE_DIR / "manage.py"
-    command = [sys.executable, str(manage), "verifier", "--settings", "example.stateless"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
-        try:
-            printed = process.stdout.readline() if process.stdout else ""
-            if not printed:
-                raise BrokenOff("the second process did not start")
-            yield Client(printed.strip().removesuffix("/whoami/"))
-        finally:
-            process.terminate()

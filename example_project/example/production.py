@@ -18,6 +18,7 @@ from example.settings import INSTALLED_APPS as DEMO_APPS
 from example.settings import LOGGING as DEMO_LOGGING
 from example.settings import MIDDLEWARE as DEMO_MIDDLEWARE
 from example.settings import REST_FRAMEWORK as DEMO_REST_FRAMEWORK
+from example.settings import TOKENAUTH as DEMO_TOKENAUTH
 
 REQUIRED = (
     "EXAMPLE_SECRET_KEY",
@@ -26,6 +27,8 @@ REQUIRED = (
     "EXAMPLE_DATABASE_URL",
     "EXAMPLE_REDIS_URL",
     "EXAMPLE_PROXIES",
+    "EXAMPLE_ISSUER",
+    "EXAMPLE_KEY_DIRECTORY",
 )
 if missing := [name for name in REQUIRED if not os.environ.get(name)]:
     raise ImproperlyConfigured(f"Set these environment variables: {', '.join(missing)}.")
@@ -88,6 +91,14 @@ SECRET_KEY = os.environ["EXAMPLE_SECRET_KEY"]
 SECRET_KEY_FALLBACKS = words("EXAMPLE_SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = words("EXAMPLE_HOSTS")
 CORS_ALLOWED_ORIGINS = words("EXAMPLE_PAGE_ORIGIN")
+
+# The keys are made by `manage.py tokenauth_keys generate`, for all processes to read. Others find
+# the public ones at the address that the tokens name as their issuer.
+TOKENAUTH = {
+    **DEMO_TOKENAUTH,
+    "ISSUER": os.environ["EXAMPLE_ISSUER"],
+    "KEY_DIRECTORY": os.environ["EXAMPLE_KEY_DIRECTORY"],
+}
 
 # Without the demo, whose people have passwords that everybody knows.
 INSTALLED_APPS = [app for app in DEMO_APPS if app != "demo"]

@@ -8,8 +8,8 @@ from typing import Any
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# DEMO ONLY. Every token is signed with a key derived from this one, so who knows it can sign in as
-# anybody. A deployment sets the variable and turns DEBUG off.
+# DEMO ONLY. Refresh tokens are signed with a key derived from this one, so who knows it can sign in
+# as anybody. A deployment sets the variable and turns DEBUG off.
 SECRET_KEY = os.environ.get("EXAMPLE_SECRET_KEY", "django-insecure-demo-key-known-to-everybody")
 DEBUG = True
 
@@ -21,6 +21,8 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "corsheaders",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "rest_framework",
     "django_tokenauth",
     "notes",
@@ -43,9 +45,24 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["django_tokenauth.authentication.JWTAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 
+# /docs/ is Swagger UI, with its scripts from this server; its "Authorize" signs in.
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Notes",
+    "DESCRIPTION": "The example of django_tokenauth.",
+    "VERSION": "1",
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+# manage.py demo adds who the issuer is and where the keys of access tokens are, which it makes. For
+# any other command they are derived from SECRET_KEY too.
 TOKENAUTH: dict[str, Any] = {
     "SCOPES": ("notes:read", "notes:write"),
     "EXTRA_CLAIMS": "example.claims.user_name",

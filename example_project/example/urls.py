@@ -1,15 +1,19 @@
-"""The API: signing in, the notes, and what a token says about its bearer."""
+"""The API: signing in, the notes, what a token says about its bearer, and what there is at all."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from example.views import WhoAmI
 
 urlpatterns = [
+    path(".well-known/", include("django_tokenauth.well_known")),
     path("admin/", admin.site.urls),
     path("auth/", include("django_tokenauth.urls")),
+    path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("notes/", include("notes.urls")),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("whoami/", WhoAmI.as_view()),
 ]

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from django_tokenauth.authentication import StatelessJWTAuthentication
 from django_tokenauth.claims import Claims
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+
+
+class Bearer(serializers.Serializer[Any]):
+    """Who a token is about."""
+
+    subject = serializers.CharField()
+    preferred_username = serializers.CharField()
+    scope = serializers.CharField()
 
 
 class WhoAmI(APIView):
@@ -16,6 +26,7 @@ class WhoAmI(APIView):
 
     authentication_classes = [StatelessJWTAuthentication]
 
+    @extend_schema(responses=Bearer)
     def get(self, request: Request) -> Response:
         claims = cast(Claims, request.auth)
         return Response(

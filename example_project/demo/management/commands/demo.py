@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from demo.database import ALICE, BOB, prepare
+from demo.database import ALICE, BOB, SERVICE, clients, prepare
+from demo.keys import NoKeys, make_first
 from demo.servers import CannotListen, Origins, serving
 from demo.waiting import stop_signal
 from demo.walk import walk
@@ -15,8 +18,11 @@ from demo.walk import walk
 WELCOME = """\
 The page     {page}/
 The API      {api}/  (the admin, for {alice.name}: {api}/admin/)
+Its docs     {api}/docs/
 Sign in as   {alice.name}  with  {alice.password}
              {bob.name}  with  {bob.password}
+Ask as       {service.name}  with  {service.secret}
+Keys in      {keys}
 
 The same with curl, to paste into another terminal:
 
@@ -31,6 +37,12 @@ The same with curl, to paste into another terminal:
   # write a note, list the notes
   curl -i {api}/notes/ -H "Authorization: Bearer $access" -d text=Hello
   curl -i {api}/notes/ -H "Authorization: Bearer $access"
+
+  # ask as a service whether the token is good, and what it says
+  curl -s {api}/auth/token/introspect/ -u '{service.name}:{service.secret}' -d token="$access"
+
+  # the public keys, with which anybody can verify it
+  curl -s {api}/.well-known/jwks.json
 
   # new tokens for the refresh token
   answer=$(curl -s {api}/auth/token/refresh/ -d refresh_token="$refresh")
@@ -89,7 +101,7 @@ class Command(BaseCommand):
                 self._check(options["host"])
             else:
                 self._serve(options)
-        except CannotListen as error:
+        except (CannotListen, NoKeys) as error:
             raise CommandError(str(error)) from error
 
     def _serve(self, options: dict[str, Any]) -> None:
@@ -97,13 +109,19 @@ class Command(BaseCommand):
         if database is not None and not database.absolute().parent.is_dir():
             raise CommandError(f"There is no folder for the database {database} (see --database).")
         prepare(database)
+        keys = Path(database or settings.DATABASES["default"]["NAME"]).with_suffix(".keys")
+        make_first(keys)
         with (
             stop_signal() as wait,
             serving(
-                options["host"], api_port=options["api_port"], page_port=options["page_port"]
+                options["host"],
+                api_port=options["api_port"],
+                page_port=options["page_port"],
+                KEY_DIRECTORY=keys,
+                CLIENTS=clients(),
             ) as origins,
         ):
-            self.stdout.write(_welcome(origins))
+            self.stdout.write(_welcome(origins, keys))
             self.stdout.flush()
             wait()
         self.stdout.write("Stopped.")
@@ -113,8 +131,18 @@ class Command(BaseCommand):
         logging.getLogger("django_tokenauth").setLevel(logging.CRITICAL)
         failed = 0
         with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            keys = Path(folder) / "keys"
             prepare(Path(folder) / "check.sqlite3")
-            with serving(host, api_port=0, page_port=0) as origins:
+            make_first(keys)
+            with serving(
+                host,
+                api_port=0,
+                page_port=0,
+                KEY_DIRECTORY=keys,
+                CLIENTS=clients(),
+                # So that nobody has to wait long for a rotation.
+                JWKS_MAX_AGE=timedelta(seconds=2),
+            ) as origins:
                 for step in walk(origins):
                     failed += not step.holds
                     self.stdout.write(str(step))
@@ -122,5 +150,7 @@ class Command(BaseCommand):
             raise CommandError(f"Steps that do not hold: {failed}.")
 
 
-def _welcome(origins: Origins) -> str:
-    return WELCOME.format(api=origins.api, page=origins.page, alice=ALICE, bob=BOB)
+def _welcome(origins: Origins, keys: Path) -> str:
+    return WELCOME.format(
+        api=origins.api, page=origins.page, alice=ALICE, bob=BOB, service=SERVICE, keys=keys
+    )
