@@ -1,8 +1,9 @@
 // What the page shows. Data becomes text nodes only, never markup; the tokens are client.js's affair.
 
 import { TokenClient } from "./client.js";
+import { JWKS, verify } from "./keys.js";
 import { STRINGS, date, speak, text } from "./strings.js";
-import { readToken, shorten, tamper } from "./token.js";
+import { readHeader, readToken, shorten, tamper } from "./token.js";
 
 const LANGUAGE_STORED = "tokenauth.language";
 const LOG_LENGTH = 100;
@@ -17,6 +18,8 @@ const writeForm = byId("write");
 let notes = [];
 let sessions = [];
 let shownSession = null;
+let published = { keys: [] }; // the API's public keys, a JWK Set
+let checked = null; // what came of the access token's check with one of them
 const messages = new Map(); // place -> function that makes its content in the language of the day
 
 // The elements ---------------------------------------------------------------------------------
@@ -83,6 +86,16 @@ function renderToken() {
   byId("token-claims").replaceChildren(...Object.entries(claims).flatMap(renderClaim));
   byId("lifetime").max = lifetime;
   countDown();
+  renderKey();
+}
+
+function renderKey() {
+  const known = checked?.token === client.access.token ? checked : null;
+  byId("verdict").textContent = known ? text(`verdict_${known.verdict}`) : "";
+  byId("verdict").dataset.verdict = known?.verdict ?? "";
+  const { kid, alg, key } = known ?? {};
+  const shown = Object.entries({ kid, alg, x: key?.x }).filter(([, value]) => value);
+  byId("token-key").replaceChildren(...shown.flatMap(renderClaim));
 }
 
 function renderClaim([name, value]) {
@@ -216,6 +229,23 @@ function withoutSecrets(name, value) {
   return ["access_token", "refresh_token", "token"].includes(name) ? shorten(value) : value;
 }
 
+// The page's own look at a token -----------------------------------------------------------------
+
+async function check(token) {
+  // A key that is not known is new: the keys were rotated.
+  if (!published.keys.some(({ kid }) => kid === readHeader(token).kid)) {
+    const answer = await client.requestWith(null, "GET", JWKS);
+    if (answer.status === 200) published = answer.body;
+  }
+  return verify(token, published);
+}
+
+async function checkToken() {
+  const { token } = client.access;
+  checked = { token, ...(await check(token)) };
+  if (client.access) renderKey();
+}
+
 // What the user does ---------------------------------------------------------------------------
 
 async function listNotes() {
@@ -244,7 +274,12 @@ const ACTIONS = {
     const { token, ...change } = tamper(client.access.token);
     const { status, headers } = await client.requestWith(token, "GET", "/notes/");
     const said = `${status}\nWWW-Authenticate: ${headers["www-authenticate"]}`;
-    say("token", () => [text("tampered", change), element("code", {}, said)]);
+    const { verdict } = await check(token);
+    say("token", () => [
+      text("tampered", change),
+      element("code", {}, said),
+      text(`verdict_${verdict}`),
+    ]);
   },
 
   async "delete-note"({ dataset }) {
@@ -346,6 +381,7 @@ client.addEventListener("change", ({ detail }) => {
     else if (!client.isSignedIn) say("sign-in", () => text("signedOut"));
   }
   render();
+  if (client.access && checked?.token !== client.access.token) checkToken();
   if (isNew && session) Promise.all([listNotes(), listSessions()]);
 });
 

@@ -27,6 +27,12 @@ export const STRINGS = {
     signatureMeaning:
       "Made from the two parts above with a key that only the server has. Anybody can read a " +
       "token; nobody else can make one, or change a character of it.",
+    verdict_good: "This page has verified it, with the public key that the API publishes:",
+    verdict_bad: "This page says: not verified. The signature does not fit the public key.",
+    verdict_missing: "The API publishes no such key, so this page cannot verify it.",
+    verdict_unable:
+      "This browser cannot do Ed25519 here, so the page cannot verify it. The server does so all " +
+      "the same, with this key:",
     refresh: "Refresh",
     refreshed: "A new access token, and a new refresh token for the old one.",
     tamper: "Change one character",
@@ -86,6 +92,7 @@ export const STRINGS = {
     claim_auth_time: "signed in at {time}",
     claim_amr: "how the user proved it",
     claim_preferred_username: "added by this project",
+    claim_x: "the public key itself",
   },
 
   ko: {
@@ -114,6 +121,12 @@ export const STRINGS = {
     signatureMeaning:
       "위의 두 부분을 서버만 가진 키로 서명한 값입니다. 토큰은 누구나 읽을 수 있지만, 키가 없으면 " +
       "새로 만들 수도 한 글자를 바꿀 수도 없습니다.",
+    verdict_good: "이 페이지가 API에 공개된 공개 키로 서명을 직접 확인했습니다:",
+    verdict_bad: "이 페이지에서 확인한 결과: 서명이 공개 키와 맞지 않아 검증에 실패했습니다.",
+    verdict_missing: "API가 공개한 키 가운데 이 키가 없어 이 페이지에서는 확인할 수 없습니다.",
+    verdict_unable:
+      "이 브라우저에서는 Ed25519를 쓸 수 없어 페이지가 서명을 직접 확인하지 못합니다. 서버는 이 키로 " +
+      "똑같이 확인합니다:",
     refresh: "갱신",
     refreshed: "새 액세스 토큰을 받았고, 리프레시 토큰도 새것으로 바뀌었습니다.",
     tamper: "한 글자 바꿔 보내기",
@@ -171,6 +184,7 @@ export const STRINGS = {
     claim_auth_time: "{time}에 로그인",
     claim_amr: "본인 확인 방법",
     claim_preferred_username: "이 프로젝트가 추가한 값",
+    claim_x: "공개 키 자체",
   },
 };
 

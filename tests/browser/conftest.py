@@ -23,6 +23,17 @@ from tests import left_out
 MANAGE = Path(__file__).resolve().parents[2] / "example_project" / "manage.py"
 
 
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
 def find_chromium():
     names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
     return next(filter(None, (shutil.which(name) for name in names if name)), None)
@@ -50,6 +61,50 @@ def chromium():
     return find_chromium()
 
 
+# Not for the whole session: while playwright runs, Django takes this thread for an async one and
+# refuses it the database.
+@pytest.fixture(scope="module")
+def browser(chromium):
+    sync_api = pytest.importorskip("playwright.sync_api", reason=what_is_missing())
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_browser(browser, demo):
+    """Opens a browser with a storage of its own, and looks for errors when the test is over."""
+    contexts, errors = [], []
+
+    def listen(message):
+        # What the Content-Security-Policy stops is said here too. That the API refused a request
+        # is said as well, but it is what the tests are about.
+        refused = message.text.startswith("Failed to load resource")
+        if refused and message.location["url"].startswith(demo.api):
+            return
+        if message.type in ("error", "warning"):
+            errors.append(message.text)
+
+    def open_one(**options):
+        context = browser.new_context(**{"locale": "en-GB", **options})
+        context.set_default_timeout(20_000)
+        context.on("console", listen)
+        context.on("weberror", lambda event: errors.append(str(event.error)))
+        contexts.append(context)
+        return context
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def context(open_browser):
+    return open_browser()
+
+
 @dataclass
 class Demo:
     """What `manage.py demo` printed."""
@@ -57,14 +112,25 @@ class Demo:
     page: str
     api: str
     passwords: dict[str, str]
+    keys: str
+
+    def manage(self, *words):
+        """Runs a command of the project in another process."""
+        environment = without_settings()
+        command = [sys.executable, MANAGE, *words]
+        subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE)  # noqa: S603
+
+
+def without_settings():
+    """The project has settings of its own, whatever those of this suite are."""
+    return {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     database = tmp_path_factory.mktemp("demo") / "demo.sqlite3"
     command = [sys.executable, MANAGE, "demo", "--api-port", "0", "--page-port", "0"]
-    # The project has settings of its own, whatever those of this suite are.
-    environment = {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
+    environment = without_settings()
     with subprocess.Popen(  # noqa: S603
         [*command, "--database", database], stdout=subprocess.PIPE, text=True, env=environment
     ) as process:
@@ -77,6 +143,7 @@ def demo(tmp_path_factory):
             page=re.search(r"^The page +(\S+)/$", printed, re.MULTILINE)[1],
             api=re.search(r"^The API +(\S+)/ ", printed, re.MULTILINE)[1],
             passwords=dict(re.findall(r"(\w+)  with  (.+)$", printed, re.MULTILINE)),
+            keys=re.search(r"^Keys in +(.+)$", printed, re.MULTILINE)[1],
         )
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=30)

@@ -11,59 +11,6 @@ from tests.browser.conftest import what_is_missing
 sync_api = pytest.importorskip("playwright.sync_api", reason=what_is_missing())
 expect = sync_api.expect
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-# Not for the whole session: while playwright runs, Django takes this thread for an async one and
-# refuses it the database.
-@pytest.fixture(scope="module")
-def browser(chromium):
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_browser(browser, demo):
-    """Opens a browser with a storage of its own, and looks for errors when the test is over."""
-    contexts, errors = [], []
-
-    def listen(message):
-        # What the Content-Security-Policy stops is said here too. That the API refused a request
-        # is said as well, but it is what the tests are about.
-        refused = message.text.startswith("Failed to load resource")
-        if refused and message.location["url"].startswith(demo.api):
-            return
-        if message.type in ("error", "warning"):
-            errors.append(message.text)
-
-    def open_one(**options):
-        context = browser.new_context(**{"locale": "en-GB", **options})
-        context.set_default_timeout(20_000)
-        context.on("console", listen)
-        context.on("weberror", lambda event: errors.append(str(event.error)))
-        contexts.append(context)
-        return context
-
-    yield open_one
-    for context in contexts:
-        context.close()
-    assert errors == []
-
-
-@pytest.fixture
-def context(open_browser):
-    return open_browser()
-
 
 @pytest.fixture
 def sign_in(demo):
@@ -76,8 +23,8 @@ def sign_in(demo):
         tab.locator("[name=readOnly]").set_checked(read_only)
         tab.locator("#sign-in button").click()
         expect(tab.locator("#who")).to_contain_text(name)
-        # The two requests that follow are answered, whatever the answer is.
-        expect(tab.locator("#log li")).to_have_count(3)
+        # The three requests that follow are answered, whatever the answer is.
+        expect(tab.locator("#log li")).to_have_count(4)
         return tab
 
     return sign_in
@@ -111,6 +58,20 @@ def note(tab, text):
 def write(tab, text):
     tab.locator("#write input").fill(text)
     tab.locator("#write button").click()
+
+
+@pytest.fixture
+def published(context, demo):
+    """The public keys, as the API shows them."""
+    return context.request.get(f"{demo.api}/.well-known/jwks.json").json()["keys"]
+
+
+def answer_with(context, jwks):
+    """In the place of the API's public keys."""
+    headers = {"Access-Control-Allow-Origin": "*"}
+    context.route(
+        "**/.well-known/jwks.json", lambda route: route.fulfill(json=jwks, headers=headers)
+    )
 
 
 def access_token(tab):
@@ -181,6 +142,7 @@ class TestTheToken:
         press(tab, "tamper")
         expect(message(tab, "token")).to_contain_text('401\nWWW-Authenticate: Bearer realm="api"')
         expect(message(tab, "token")).to_contain_text('error="invalid_token"')
+        expect(message(tab, "token")).to_contain_text("This page says: not verified.")
         write(tab, "The real one is as good as before")
         expect(note(tab, "The real one").first).to_be_visible()
 
@@ -196,6 +158,56 @@ class TestTheToken:
         expect(note(tab, "Sent twice, written once")).to_have_count(1)
         expect(tab.locator("#log")).to_contain_text("401 invalid_token")
         assert access_token(tab) != before
+
+
+class TestTheKey:
+    def test_the_page_verifies_the_token_and_shows_the_key(self, tab, demo, published):
+        expect(tab.locator("#verdict")).to_contain_text("This page has verified it")
+        [key] = published
+        shown = tab.locator("#token-key dd")
+        for place, name in enumerate(("kid", "alg", "x")):
+            expect(shown.nth(place)).to_contain_text(key[name])
+        assert key["alg"] == "EdDSA"
+        expect(tab.locator("#token-header")).to_contain_text(key["kid"])
+
+    def test_another_key_of_that_name_does_not(self, context, tab, demo, published):
+        other = {**published[0], "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+        answer_with(context, {"keys": [other]})
+        tab.reload()
+        expect(tab.locator("#verdict")).to_contain_text("not verified")
+        expect(tab.locator("#token-key")).to_contain_text(other["x"])
+
+    def test_a_key_that_is_not_published_is_missed(self, context, tab):
+        answer_with(context, {"keys": []})
+        tab.reload()
+        expect(tab.locator("#verdict")).to_contain_text("no such key")
+
+    @pytest.mark.parametrize(
+        "without",
+        [
+            "Object.defineProperty(crypto, 'subtle', { value: undefined })",
+            "if (crypto.subtle) crypto.subtle.importKey = () => Promise.reject(new Error())",
+        ],
+    )
+    def test_a_browser_without_ed25519_says_so(self, context, sign_in, without):
+        context.add_init_script(without)
+        tab = sign_in(context)
+        expect(tab.locator("#verdict")).to_contain_text("This browser cannot do Ed25519")
+        expect(tab.locator("#token-key dd")).to_have_count(3)
+
+    def test_after_a_rotation_it_is_the_next_one(self, tab, demo, published):
+        demo.manage("tokenauth_keys", "rotate", "--now", "--directory", demo.keys)
+        next_key = tab.locator("#token-key dd").first
+        expect(next_key).to_contain_text(published[0]["kid"])
+        # The processes look at the files every few seconds.
+        for _ in range(60):
+            press(tab, "refresh")
+            expect(message(tab, "token")).to_contain_text("A new access token")
+            if published[0]["kid"] not in next_key.inner_text():
+                break
+            tab.wait_for_timeout(500)
+        expect(tab.locator("#verdict")).to_contain_text("This page has verified it")
+        expect(next_key).not_to_contain_text(published[0]["kid"])
 
 
 class TestNotes:
