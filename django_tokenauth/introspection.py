@@ -30,6 +30,6 @@ def introspect(token: object, *, now: float) -> dict[str, Any]:
     except InvalidToken as error:
         logger.info("access token refused: %s", error.code)
         return {"active": False}
-    # Written over the claims, for some of them are the project's.
     own = {"active": True, "token_type": "Bearer", "username": user.get_username()}
-    return {"active": True, **claims.members(), **own}
+    # First for who reads it, and again over the claims, some of which are the project's.
+    return {**own, **claims.members(), **own}

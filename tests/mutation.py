@@ -42,6 +42,9 @@ PACKAGE = "django_tokenauth"
 MODULES = (
     "authentication",
     "claims",
+    "client_authentication",
+    "clients",
+    "introspection",
     "issuing",
     "jws",
     "key_files",

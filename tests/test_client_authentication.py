@@ -9,6 +9,7 @@ import pytest
 from django_tokenauth.client_authentication import basic_credentials
 from django_tokenauth.clients import Credentials
 from django_tokenauth.errors import InvalidClient
+from tests.client import logged
 from tests.confidential import basic
 
 
@@ -50,7 +51,15 @@ class TestBasic:
     @pytest.mark.parametrize(
         "header",
         [
-            *("Basic", "Basic ", "Basic x", "Basic \xe9", "Basic eDp5 eDp5", "Basic eDp5!"),
+            *(
+                "Basic",
+                "Basic ",
+                "Basic x",
+                "Basic \xe9",
+                "Basic eDp5 eDp5",
+                "Basic eDp5!",
+                "Basic \teDp5",
+            ),
             "Basic " + base64.b64encode(b"no colon").decode(),
             "Basic " + base64.b64encode(b"reports:\xff").decode(),
             basic("rep\0orts", "secret"),
@@ -59,9 +68,11 @@ class TestBasic:
             basic("reports", "s" * 4097),
         ],
     )
-    def test_what_cannot_be_read_is_no_client(self, header):
+    def test_what_cannot_be_read_is_no_client(self, header, caplog):
+        caplog.set_level("INFO", "django_tokenauth")
         with pytest.raises(InvalidClient):
             basic_credentials(header)
+        assert logged(caplog) == ["client refused"]
 
     @pytest.mark.parametrize(("client_id", "secret"), [("r" * 255, "x"), ("reports", "s" * 4096)])
     def test_the_longest_can_be_read(self, client_id, secret):

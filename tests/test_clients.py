@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django_tokenauth.clients import Clients, Credentials, check_owner, is_hash, known_clients
 from django_tokenauth.conf import load
 from django_tokenauth.errors import InvalidClient, InvalidGrant
+from tests.client import logged
 from tests.confidential import SECRETS, CountingHasher, listed
 from tests.tokens_made_by_hand import read_settings
 
@@ -63,6 +64,10 @@ class TestClients:
         assert not known_clients(load()).remembers(REPORTS)
         assert not known_clients(load()).check(REPORTS)
 
+    def test_one_is_checked_at_a_time(self):
+        with known_clients(load()).turn:
+            assert not known_clients(load()).turn.acquire(blocking=False)
+
     def test_no_secret_is_kept(self):
         clients = Clients(listed())
         assert clients.check(REPORTS)
@@ -76,9 +81,9 @@ class TestClients:
         assert vars(one)["_right"] != vars(other)["_right"]
 
     def test_a_secret_that_is_no_hash_is_a_fault_of_the_project(self):
-        with pytest.raises(ImproperlyConfigured, match="E008") as caught:
+        with pytest.raises(ImproperlyConfigured) as caught:
             Clients({"reports": "a $ecret in the clear"}).check(REPORTS)
-        assert "ecret in the clear" not in str(caught.value)
+        assert str(caught.value) == "tokenauth.E008: CLIENTS has a secret that is no hash."
 
 
 class TestIsHash:
@@ -115,6 +120,8 @@ class TestOwner:
             check_owner(ours, "reports", client_id)
 
     @pytest.mark.parametrize("owner", ["reports", "phone"])
-    def test_nor_does_another_client(self, ours, owner):
+    def test_nor_does_another_client(self, ours, owner, caplog):
+        caplog.set_level("INFO", "django_tokenauth")
         with pytest.raises(InvalidGrant):
             check_owner(ours, owner, "billing")
+        assert logged(caplog) == ["token refused: it is not that of the client"]

@@ -13,6 +13,7 @@ from django_tokenauth.errors import ServiceUnavailable
 from django_tokenauth.introspection import introspect
 from django_tokenauth.models import Session
 from django_tokenauth.tokens import access_tokens
+from tests.client import logged
 from tests.clock import NOW
 from tests.locks import unreadable
 
@@ -62,6 +63,7 @@ class TestActive:
             "auth_time": START,
             "amr": ["pwd"],
         }
+        assert next(iter(found)) == "active"
         assert (
             found["jti"] == services.authenticate_access_token(pair.access_token, now=START).jwt_id
         )
@@ -120,6 +122,11 @@ class TestInactive:
         alice.set_password("another")
         alice.save()
         assert introspect(token, now=START) == INACTIVE
+
+    def test_why_is_in_the_log_only(self, alice, caplog):
+        caplog.set_level("INFO", "django_tokenauth")
+        assert introspect(sign_in(alice).access_token, now=START + 300) == INACTIVE
+        assert logged(caplog)[-1] == "access token refused: expired"
 
     @pytest.mark.parametrize("stateless", [False, True])
     def test_one_of_a_user_who_is_inactive_or_gone(self, alice, settings, stateless):
