@@ -60,8 +60,9 @@ def _key_messages(settings: Settings) -> Iterator[CheckMessage]:
         )
     elif keys.signing is None:
         yield checks.Warning(
-            "This project can verify access tokens but not sign any: SIGNING_KEY is not set.",
-            hint="Set it where users sign in; silence this check where tokens are only verified.",
+            "This project can verify access tokens but not sign any: it has no private key.",
+            hint="Give it one in KEY_DIRECTORY, KEYS or SIGNING_KEY where users sign in; silence "
+            "this check where tokens are only verified.",
             id="tokenauth.W019",
         )
 

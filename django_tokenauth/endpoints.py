@@ -25,7 +25,14 @@ from rest_framework.views import APIView
 
 from .authentication import Unavailable
 from .client_authentication import BASIC_CHALLENGE
-from .errors import InvalidClient, InvalidRequest, OAuthError, ServiceUnavailable, TooManyRequests
+from .errors import (
+    InvalidClient,
+    InvalidRequest,
+    InvalidScope,
+    OAuthError,
+    ServiceUnavailable,
+    TooManyRequests,
+)
 from .parsers import StrictFormParser, StrictJSONParser
 
 logger = logging.getLogger("django_tokenauth")
@@ -121,13 +128,15 @@ class TokenEndpoint(NotCached):
         return super().handle_exception(exc)
 
 
-def _invalid_request(exc: ParseError | ValidationError) -> InvalidRequest:
-    if isinstance(exc.detail, dict):
-        names = ", ".join(sorted(exc.detail))
-        return InvalidRequest(
-            _("These parameters are missing or malformed: %(names)s.") % {"names": names}
-        )
-    return InvalidRequest()
+def _invalid_request(exc: ParseError | ValidationError) -> OAuthError:
+    if not isinstance(exc.detail, dict):
+        return InvalidRequest()
+    names = sorted(exc.detail)
+    # A scope has an error of its own (RFC 6749 section 5.2), if nothing else is wrong.
+    kind = InvalidScope if names == ["scope"] else InvalidRequest
+    return kind(
+        _("These parameters are missing or malformed: %(names)s.") % {"names": ", ".join(names)}
+    )
 
 
 def error_answer(

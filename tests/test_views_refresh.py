@@ -216,7 +216,10 @@ class TestScope:
     def test_what_is_no_scope_is_malformed(self, alice, settings, scope):
         settings.TOKENAUTH = SCOPES
         token = sign_in()["refresh_token"]
-        assert outcome(refresh(token, scope=scope)) == (400, malformed("scope"))
+        assert outcome(refresh(token, scope=scope)) == (
+            400,
+            {**malformed("scope"), "error": "invalid_scope"},
+        )
         assert refresh(token).status_code == 200
 
 

@@ -173,7 +173,7 @@ class TestScope:
     def test_what_is_no_scope_is_malformed(self, alice, settings, scope):
         settings.TOKENAUTH = SCOPES
         answer = post("token/", {**ALICE, "scope": scope})
-        assert outcome(answer) == (400, malformed("scope"))
+        assert outcome(answer) == (400, {**malformed("scope"), "error": "invalid_scope"})
 
 
 class TestGrantType:
