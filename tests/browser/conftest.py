@@ -7,21 +7,13 @@ error, for there nobody would notice.
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import signal
-import subprocess
-import sys
-from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
 from tests import left_out
-
-MANAGE = Path(__file__).resolve().parents[2] / "example_project" / "manage.py"
-
+from tests.running_demo import running_demo
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -105,46 +97,7 @@ def context(open_browser):
     return open_browser()
 
 
-@dataclass
-class Demo:
-    """What `manage.py demo` printed."""
-
-    page: str
-    api: str
-    passwords: dict[str, str]
-    keys: str
-
-    def manage(self, *words):
-        """Runs a command of the project in another process."""
-        environment = without_settings()
-        command = [sys.executable, MANAGE, *words]
-        subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE)  # noqa: S603
-
-
-def without_settings():
-    """The project has settings of its own, whatever those of this suite are."""
-    return {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
-
-
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    database = tmp_path_factory.mktemp("demo") / "demo.sqlite3"
-    command = [sys.executable, MANAGE, "demo", "--api-port", "0", "--page-port", "0"]
-    environment = without_settings()
-    with subprocess.Popen(  # noqa: S603
-        [*command, "--database", database], stdout=subprocess.PIPE, text=True, env=environment
-    ) as process:
-        printed = ""
-        for line in process.stdout:
-            printed += line
-            if line.startswith("Ctrl-C"):
-                break
-        yield Demo(
-            page=re.search(r"^The page +(\S+)/$", printed, re.MULTILINE)[1],
-            api=re.search(r"^The API +(\S+)/ ", printed, re.MULTILINE)[1],
-            passwords=dict(re.findall(r"(\w+)  with  (.+)$", printed, re.MULTILINE)),
-            keys=re.search(r"^Keys in +(.+)$", printed, re.MULTILINE)[1],
-        )
-        process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=30)
-    assert (process.returncode, rest.strip()) == (0, "Stopped.")
+    with running_demo(tmp_path_factory.mktemp("demo")) as demo:
+        yield demo
