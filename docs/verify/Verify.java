@@ -38,14 +38,15 @@ class Verify {
             mac.init(new SecretKeySpec(secret, "HmacSHA256"));
             return MessageDigest.isEqual(mac.doFinal(text), signature);
         }
-        check(keys().containsKey(kid), "no such key");
+        PublicKey key = key(kid);
+        check(key != null, "no such key");
         Signature verifier = Signature.getInstance(switch (ALGORITHM) {
             case "EdDSA" -> "Ed25519";
             case "ES256" -> "SHA256withECDSAinP1363Format";
             case "RS256" -> "SHA256withRSA";
             default -> throw new NoSuchAlgorithmException(ALGORITHM);
         });
-        verifier.initVerify(keys().get(kid));
+        verifier.initVerify(key);
         verifier.update(text);
         return verifier.verify(signature);
     }
@@ -53,9 +54,11 @@ class Verify {
     static Map<String, PublicKey> keys = Map.of();
     static long readAt;
 
-    /** The public keys by their kid, read again when they are five minutes old. */
-    static synchronized Map<String, PublicKey> keys() throws Exception {
-        if (keys.isEmpty() || System.nanoTime() - readAt >= 300_000_000_000L) {
+    /** Public keys are read again when they are five minutes old, or half a minute for a token by a
+     * key that is not among them. */
+    static synchronized PublicKey key(String kid) throws Exception {
+        long seconds = (System.nanoTime() - readAt) / 1_000_000_000;
+        if (keys.isEmpty() || seconds >= (keys.containsKey(kid) ? 300 : 30)) {
             Map<String, PublicKey> found = new HashMap<>();
             for (JsonNode jwk : JSON.readTree(new URL(System.getenv("JWKS_URL"))).path("keys")) {
                 if (jwk.path("alg").asText().equals(ALGORITHM)) {
@@ -65,7 +68,7 @@ class Verify {
             keys = found;
             readAt = System.nanoTime();
         }
-        return keys;
+        return keys.get(kid);
     }
 
     static PublicKey publicKey(JsonNode jwk) throws Exception {

@@ -49,7 +49,7 @@ static class Verifier
                 return difference == 0;
             }
         }
-        XElement jwk = Keys().FirstOrDefault(key => (string)key.Element("kid") == kid);
+        XElement jwk = PublicKey(kid);
         Check(jwk != null && (string)jwk.Element("alg") == "RS256", "no such key");
         using (RSA rsa = RSA.Create())
         {
@@ -63,19 +63,22 @@ static class Verifier
         }
     }
 
-    static XElement[] keys;
-    static DateTime readAt;
+    static XElement keys = new XElement("keys");
+    static DateTime readAt = DateTime.MinValue;
 
-    // The public keys, read again when they are five minutes old.
-    static XElement[] Keys()
+    // Public keys are read again when they are five minutes old, or half a minute for a token by a
+    // key that is not among them.
+    static XElement PublicKey(string kid)
     {
-        if (keys == null || DateTime.UtcNow - readAt >= TimeSpan.FromMinutes(5))
+        Func<XElement> find = () =>
+            keys.Elements().FirstOrDefault(key => (string)key.Element("kid") == kid);
+        if (DateTime.UtcNow - readAt >= TimeSpan.FromSeconds(find() == null ? 30 : 300))
         {
             using (var client = new WebClient())
-                keys = Json(client.DownloadData(JwksUrl)).Element("keys").Elements().ToArray();
+                keys = Json(client.DownloadData(JwksUrl)).Element("keys");
             readAt = DateTime.UtcNow;
         }
-        return keys;
+        return find();
     }
 
     static XElement Json(byte[] text)

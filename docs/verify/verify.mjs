@@ -5,8 +5,9 @@ import { createRemoteJWKSet, jwtVerify } from "jose";
 
 const { ALGORITHM, AUDIENCE, ISSUER, JWKS_URL, SECRET } = process.env;
 
-// Public keys are read from the URL, and read again when they are five minutes old.
-// HS256 has a secret instead, which must stay on the servers.
+// Public keys are read from the URL, and read again when they are five minutes old, or half a
+// minute for a token by a key that is not among them. HS256 has a secret instead, which must stay
+// on the servers.
 const keys = ALGORITHM === "HS256"
   ? new TextEncoder().encode(SECRET)
   : createRemoteJWKSet(new URL(JWKS_URL), { cacheMaxAge: 300_000 });

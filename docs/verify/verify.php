@@ -23,7 +23,7 @@ function signed(stdClass $header, string $text, string $signature): bool
     if ($header->alg === 'HS256') { // A secret instead of public keys; it must stay on the servers.
         return hash_equals(hash_hmac('sha256', $text, getenv('SECRET'), true), $signature);
     }
-    $key = key_set()[$header->kid ?? ''] ?? null;
+    $key = public_key($header->kid ?? '');
     check(($key->alg ?? '') === $header->alg, 'no such key');
     switch ($header->alg) {
         case 'EdDSA':
@@ -42,16 +42,17 @@ function signed(stdClass $header, string $text, string $signature): bool
     return false;
 }
 
-// Public keys are read from the URL, and read again when they are five minutes old. Where every
-// request has a process of its own, keep them in a cache that the processes share.
-function key_set(): array
+// Public keys are read from the URL, and read again when they are five minutes old, or half a
+// minute for a token by a key that is not among them. Where every request has a process of its
+// own, keep them in a cache that the processes share.
+function public_key(string $kid): ?stdClass
 {
-    static $keys, $read = 0;
-    if (time() - $read >= 300) {
+    static $keys = [], $read = 0;
+    if (time() - $read >= (isset($keys[$kid]) ? 300 : 30)) {
         $set = json_decode(file_get_contents(getenv('JWKS_URL')), flags: JSON_THROW_ON_ERROR);
         [$keys, $read] = [array_column($set->keys, null, 'kid'), time()];
     }
-    return $keys;
+    return $keys[$kid] ?? null;
 }
 
 function pem(string $label, string $der): string

@@ -9,12 +9,11 @@ import json
 import os
 import sys
 import time
-from functools import lru_cache
 from urllib.request import urlopen
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet, OctKey
+from joserfc.jwk import GuestProtocol, Key, OctKey, import_key
 
 ALGORITHM = os.environ["ALGORITHM"]
 CLAIMS = jwt.JWTClaimsRegistry(
@@ -25,21 +24,32 @@ CLAIMS = jwt.JWTClaimsRegistry(
 )
 
 
-@lru_cache(maxsize=1)
-def keys(_five_minutes: int) -> KeySet | OctKey:
-    """The public keys, read again every five minutes.
+class PublicKeys:
+    """The keys at the URL, read again when they are five minutes old, or half a minute for a token
+    by a key that is not among them."""
 
-    HS256 has a secret instead, which must stay on the servers.
-    """
-    if ALGORITHM == "HS256":
-        return OctKey.import_key(os.environ["SECRET"])
-    with urlopen(os.environ["JWKS_URL"]) as answer:
-        return KeySet.import_key_set(json.load(answer))
+    def __init__(self) -> None:
+        self._keys: dict[str, Key] = {}
+        self._read_at = float("-inf")
+
+    def find(self, token: GuestProtocol) -> Key:
+        kid = str(token.headers().get("kid"))
+        if time.monotonic() - self._read_at >= (300 if kid in self._keys else 30):
+            with urlopen(os.environ["JWKS_URL"]) as answer:
+                self._keys = {jwk["kid"]: import_key(jwk) for jwk in json.load(answer)["keys"]}
+            self._read_at = time.monotonic()
+        if kid not in self._keys:
+            raise ValueError("no such key")
+        return self._keys[kid]
+
+
+# HS256 has a secret instead of public keys, which must stay on the servers.
+KEY = OctKey.import_key(os.environ["SECRET"]) if ALGORITHM == "HS256" else PublicKeys().find
 
 
 def verify(token: str) -> dict[str, object]:
     """The claims of a good token. Raises ``JoseError`` or ``ValueError`` for any other."""
-    decoded = jwt.decode(token, keys(int(time.time() // 300)), algorithms=[ALGORITHM])
+    decoded = jwt.decode(token, KEY, algorithms=[ALGORITHM])
     if decoded.header.get("typ") != "at+jwt":
         raise ValueError("not an access token")
     CLAIMS.validate(decoded.claims)
@@ -48,7 +58,7 @@ def verify(token: str) -> dict[str, object]:
 
 for line in sys.stdin:
     try:
-        answer = {"claims": verify(line.strip())}
+        answer: dict[str, object] = {"claims": verify(line.strip())}
     except (JoseError, ValueError) as error:
         answer = {"refused": str(error)}
     print(json.dumps(answer))

@@ -5,21 +5,22 @@ require 'jwt'
 require 'net/http'
 require 'rbnacl' if ENV['ALGORITHM'] == 'EdDSA'
 
-# Public keys are read from the URL, and read again when they are five minutes old.
-def key_set
-  if @read_at.nil? || Time.now - @read_at >= 300
-    keys = JSON.parse(Net::HTTP.get(URI(ENV.fetch('JWKS_URL'))))['keys']
-    @key_set = keys.to_h { |jwk| [jwk['kid'], jwk] }
+# Public keys are read from the URL, and read again when they are five minutes old, or half a minute
+# for a token by a key that is not among them.
+def public_key(kid)
+  if @keys.nil? || Time.now - @read_at >= (@keys.key?(kid) ? 300 : 30)
+    key_set = JSON.parse(Net::HTTP.get(URI(ENV.fetch('JWKS_URL'))))
+    @keys = key_set['keys'].to_h { |jwk| [jwk['kid'], jwk] }
     @read_at = Time.now
   end
-  @key_set
+  @keys[kid] or raise JWT::DecodeError, 'No such key'
 end
 
 # HS256 has a secret instead, which must stay on the servers.
 def key(kid)
   return ENV.fetch('SECRET') if ENV['ALGORITHM'] == 'HS256'
 
-  jwk = key_set[kid] or raise JWT::DecodeError, 'No such key'
+  jwk = public_key(kid)
   return RbNaCl::VerifyKey.new(JWT::Base64.url_decode(jwk['x'])) if jwk['kty'] == 'OKP'
 
   JWT::JWK.import(jwk).keypair
