@@ -17,6 +17,7 @@ from django.core.checks import CheckMessage
 from .conf import Settings, read_project
 from .errors import InvalidKey
 from .key_files import list_files
+from .key_rotation import shortest_delay
 from .key_schedule import KeySchedule
 from .key_sets import dated_jwks
 from .keys import load_key
@@ -90,10 +91,10 @@ def _published_late(
     settings: Settings, jwks: Sequence[Mapping[str, Any]], now: float
 ) -> Iterator[CheckMessage]:
     """A key that begins before all others can have fetched it since it was made."""
-    cached = settings.jwks_max_age.total_seconds()
+    shortest = shortest_delay(settings)
     times = [(jwk.get("iat"), jwk.get("nbf")) for jwk in jwks]
     if any(
-        isinstance(made, int) and isinstance(begins, int) and now < begins < made + cached
+        isinstance(made, int) and isinstance(begins, int) and now < begins < made + shortest
         for made, begins in times
     ):
         yield checks.Warning(

@@ -29,6 +29,11 @@ SUFFIX = ".jwk"
 #: How often a process looks whether the files have changed, in seconds: within twice that, a new
 #: key is known and a removed one is worth nothing.
 LOOK_EVERY = 2.0
+#: What was known that many seconds ago is too old to go on with while another thread looks: so long
+#: a process that nobody asked anything may have slept. Shorter than the margin of a rotation.
+TOO_OLD = 30.0
+# How long others wait for that look. A disk may hang, and then they go on with what they know.
+_PATIENCE = 2.0
 _MAX_BYTES = 65536
 
 # What tells a file from a later one of the same name: no writer can leave all of it as it was.
@@ -102,21 +107,42 @@ def _list_at_start(directory: Path) -> dict[str, _Stamp]:
 
 
 def write_jwk(path: Path, jwk: Mapping[str, Any]) -> None:
-    """Write ``jwk`` into the file ``path`` with mode 0600, all of it or nothing.
+    """Write ``jwk`` into the file ``path``, all of it or nothing, for whoever reads the others.
 
-    Raises ``OSError``.
+    The mode is 0600, and owner, group and the group's right to read are those of the file that it
+    replaces, or else of another key file beside it. A first one belongs to the owner of the folder.
+    Raises ``OSError``, which names the file.
     """
     draft = path.with_name(f".{secrets.token_hex(8)}{SUFFIX}")
     text = json.dumps(jwk, indent=1).encode() + b"\n"
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
+            _belong_to_readers(descriptor, draft, path)
             file.write(text)
             file.flush()
-            os.fsync(file.fileno())
+            os.fsync(descriptor)
         draft.replace(path)
+    except OSError as fault:
+        # That of a full disk, for one, names none.
+        fault.filename = str(path)
+        raise
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _belong_to_readers(descriptor: int, draft: Path, path: Path) -> None:
+    """Whoever writes the file may be root, or one of a group, and not the server that reads it."""
+    beside = [path, *(path.with_name(name) for name in list_files(path.parent))]
+    example = next((other for other in beside if other.is_file()), None)
+    if example is None:
+        owner, group, mode = path.parent.stat().st_uid, -1, 0
+    else:
+        status = example.stat()
+        owner, group, mode = status.st_uid, status.st_gid, status.st_mode
+    if os.fstat(descriptor).st_uid != owner or group not in (-1, os.fstat(descriptor).st_gid):
+        os.fchown(descriptor, owner, group)
+    draft.chmod(0o600 | (mode & 0o040))
 
 
 class KeyDirectory:
@@ -138,15 +164,21 @@ class KeyDirectory:
 
     def at(self, now: float) -> KeySet:
         """The keys at ``now``: see :class:`~django_tokenauth.key_schedule.KeySource`."""
-        # In both directions, so that a clock that was set back does not stop it. One thread looks
-        # and the others do not wait for it.
-        if abs(now - self._looked_at) >= LOOK_EVERY and self._lock.acquire(blocking=False):
+        # One thread looks, and the others do not wait for it unless what they know is too old.
+        if self._age(now) >= LOOK_EVERY and self._lock.acquire(
+            timeout=_PATIENCE if self._age(now) >= TOO_OLD else 0
+        ):
             try:
-                self._look()
-                self._looked_at = now
+                if self._age(now) >= LOOK_EVERY:
+                    self._look()
+                    self._looked_at = now
             finally:
                 self._lock.release()
         return self._schedule.at(now)
+
+    def _age(self, now: float) -> float:
+        # In both directions, so that a clock that was set back stops nothing.
+        return abs(now - self._looked_at)
 
     def _look(self) -> None:
         try:

@@ -15,7 +15,7 @@ from typing import Any
 
 from .conf import HMAC_ALGORITHMS, Settings
 from .errors import InvalidKey
-from .key_files import SUFFIX, list_files, read_jwk, read_key, write_jwk
+from .key_files import LOOK_EVERY, SUFFIX, list_files, read_jwk, read_key, write_jwk
 from .key_making import make_jwk
 from .key_schedule import KeySchedule, KeySet
 from .keys import Key, load_key
@@ -42,12 +42,24 @@ class KeyFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Retirement:
+    """The key that ends, and the one that signs and has no end any more, because it ended next."""
+
+    ended: KeyFile
+    goes_on: KeyFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Rotation:
-    """What a rotation did: the key that it made, those that got an end, the files that are gone."""
+    """What a rotation did: the key that it made, those that got an end, the files that are gone.
+
+    ``endless`` are those to which no end could be written.
+    """
 
     made: KeyFile
     ending: tuple[KeyFile, ...]
     removed: tuple[Path, ...]
+    endless: tuple[KeyFile, ...] = ()
 
 
 def state_of(key: Key, keys: KeySet, now: float) -> State:
@@ -77,8 +89,27 @@ def read_files(directory: Path) -> list[KeyFile]:
 
 
 def shortest_delay(settings: Settings) -> int:
-    """The seconds from the publication of a key until others that cache the keys have seen it."""
-    return ceil(settings.jwks_max_age.total_seconds())
+    """The seconds from the making of a key until others that cache the keys have seen it.
+
+    Running processes see, and show, a new file within twice ``LOOK_EVERY``.
+    """
+    return ceil(settings.jwks_max_age.total_seconds() + 2 * LOOK_EVERY)
+
+
+def usual_delay(settings: Settings) -> int:
+    """The seconds after which a new key signs if nothing else is said."""
+    return ceil(settings.jwks_max_age.total_seconds()) + MARGIN
+
+
+def check_delay(settings: Settings, delay: int) -> None:
+    """Raise :class:`InvalidKey` if a key that signs after ``delay`` seconds would be too early."""
+    shortest = shortest_delay(settings)
+    if delay < shortest:
+        raise InvalidKey(
+            f"{delay} seconds are too few, {shortest} are needed: others may keep the keys for "
+            "JWKS_MAX_AGE, and running processes look for new ones every few seconds.",
+            "--now is for a key that was stolen.",
+        )
 
 
 def usual_algorithm(settings: Settings, files: Iterable[KeyFile]) -> str:
@@ -109,25 +140,44 @@ def rotate(
     """Make the next key, which signs ``delay`` seconds after ``now``, and end those before it.
 
     They verify until the last token that they signed has expired. Files of keys that have ended are
-    removed. Raises :class:`InvalidKey`, ``OSError``.
+    removed. Raises :class:`InvalidKey`, also if there were a time at which no key signs, and
+    ``OSError`` if the next key cannot be written: then nothing is done.
     """
+    check_delay(settings, delay)
     files = read_files(directory)
-    shortest = shortest_delay(settings)
-    if delay < shortest:
-        raise InvalidKey(
-            f"{delay} seconds are too few: others may keep the keys for {shortest} (JWKS_MAX_AGE), "
-            "and would refuse what the next one signs.",
-            "--now is for a key that was stolen.",
-        )
-    states = KeySchedule([file.key for file in files])
-    for file in files:
-        if state_of(file.key, states.at(now), now) is State.NEXT:
-            raise InvalidKey(f"The key {file.key.kid} is the next one already, and has not begun.")
     start = ceil(now) + delay
+    _check_it_follows(files, start, now)
     made = _add(directory, algorithm, files, now=now, not_before=start)
     end = start + _outlived_by_its_tokens(settings)
-    ending = [_end(file, end) for file in files if _ends_later(file.key, end)]
-    return Rotation(made, tuple(ending), _remove_ended(files, now))
+    ending, endless = [], []
+    for file in files:
+        if _ends_later(file.key, end):
+            # With the next key in its place nothing is lost: one without an end verifies longer. To
+            # undo it could leave keys with an end and none that follows.
+            try:
+                ending.append(_end(file, end))
+            except OSError:
+                endless.append(file)
+    return Rotation(made, tuple(ending), _remove_ended(files, now), tuple(endless))
+
+
+def _check_it_follows(files: Iterable[KeyFile], start: int, now: float) -> None:
+    """Raise :class:`InvalidKey` if a key that begins at ``start`` does not follow another one."""
+    schedule = KeySchedule([file.key for file in files])
+    keys = schedule.at(now)
+    for file in files:
+        if state_of(file.key, keys, now) is State.NEXT:
+            raise InvalidKey(
+                f"The key {file.key.kid} is the next one already, and has not begun.",
+                "retire takes it back.",
+            )
+    if keys.signing is None:
+        raise InvalidKey("No key signs now.", "generate makes one that signs at once.")
+    if schedule.at(start).signing is None:
+        raise InvalidKey(
+            f"The key {keys.signing.kid} ends before the next one would begin.",
+            "Give a shorter --delay if JWKS_MAX_AGE allows it, or --now.",
+        )
 
 
 def replace_now(directory: Path, algorithm: str, *, now: float) -> Rotation:
@@ -138,17 +188,27 @@ def replace_now(directory: Path, algorithm: str, *, now: float) -> Rotation:
     """
     files = read_files(directory)
     made = _add(directory, algorithm, files, now=now, not_before=int(now))
-    ending = [_end(file, int(now)) for file in files if _ends_later(file.key, int(now))]
+    ending = [_stop(file, int(now)) for file in files if _ends_later(file.key, int(now))]
     return Rotation(made, tuple(ending), _remove_ended(files, now))
+
+
+def _stop(file: KeyFile, end: int) -> KeyFile:
+    try:
+        return _end(file, end)
+    except OSError:
+        # What cannot be written can still be removed, also on a full disk. That ends a key too.
+        file.path.unlink(missing_ok=True)
+        return KeyFile(file.path, replace(file.key, expires_at=end))
 
 
 def retire(
     directory: Path, settings: Settings, kid: str, *, now: float, at_once: bool = False
-) -> KeyFile:
+) -> Retirement:
     """Give the key ``kid`` (or the only one that begins so) an end.
 
-    That is when the last token that it may have signed has expired, or ``at_once``. Raises
-    :class:`InvalidKey`, also if then nobody could sign any more, and ``OSError``.
+    That is when the last token that it may have signed has expired, or ``at_once``; an end that
+    comes sooner stays. A key that has not begun is taken back: it ends at once, and the one that
+    signs goes on. Raises :class:`InvalidKey`, also if then nobody could sign any more, ``OSError``.
     """
     files = read_files(directory)
     found = [file for file in files if file.key.kid == kid] or [
@@ -158,19 +218,26 @@ def retire(
         many = "More than one" if found else "No"
         raise InvalidKey(f"{many} key has a kid that begins so.", "list shows all of them.")
     [file] = found
+    is_next = file.key.can_sign and file.key.not_before > now
     end = int(now)
-    if not at_once:
+    if not at_once and not is_next:
         successors = [other.key.not_before for other in files if _follows(other.key, file.key)]
         stops_signing = max(now, min(successors, default=now))
         end = ceil(stops_signing) + _outlived_by_its_tokens(settings)
-    others = [other.key for other in files if other is not file]
-    ended = replace(file.key, expires_at=end)
-    if KeySchedule([*others, ended]).gaps(now):
+    if not _ends_later(file.key, end):
+        return Retirement(file)
+    others = [other for other in files if other is not file]
+    left = [replace(file.key, expires_at=end), *(other.key for other in others)]
+    if not KeySchedule(left).gaps(now):
+        return Retirement(_end(file, end))
+    signing = KeySchedule(left).at(now).signing
+    if not is_next or signing is None:
         raise InvalidKey(
             f"Without the key {file.key.kid} none signs.",
             "rotate makes the next one; rotate --now does so at once.",
         )
-    return _end(file, end)
+    [goes_on] = [_end(other, None) for other in others if other.key.kid == signing.kid]
+    return Retirement(_end(file, end), goes_on)
 
 
 def _follows(other: Key, key: Key) -> bool:
@@ -193,9 +260,10 @@ def _add(
     return made
 
 
-def _end(file: KeyFile, end: int) -> KeyFile:
-    jwk = {**read_jwk(file.path), "exp": end}
-    write_jwk(file.path, jwk)
+def _end(file: KeyFile, end: int | None) -> KeyFile:
+    jwk = read_jwk(file.path)
+    jwk.pop("exp", None)
+    write_jwk(file.path, jwk if end is None else {**jwk, "exp": end})
     return KeyFile(file.path, replace(file.key, expires_at=end))
 
 

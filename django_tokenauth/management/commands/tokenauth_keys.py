@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django_tokenauth import key_rotation
 from django_tokenauth.conf import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS, Settings, load
 from django_tokenauth.errors import InvalidKey
+from django_tokenauth.key_files import LOOK_EVERY
 from django_tokenauth.key_making import make_jwk
 from django_tokenauth.key_rotation import MARGIN, KeyFile, Rotation, state_of
 from django_tokenauth.key_schedule import KeySchedule, KeySet
@@ -71,7 +72,7 @@ class Command(BaseCommand):
             type=int,
             metavar="SECONDS",
             help="When the key begins to sign, from now on (default: JWKS_MAX_AGE and "
-            f"{MARGIN} seconds more). Not less than JWKS_MAX_AGE.",
+            f"{MARGIN} seconds more). Not less than JWKS_MAX_AGE and {2 * LOOK_EVERY:.0f} seconds.",
         )
         when.add_argument(
             "--now",
@@ -80,7 +81,11 @@ class Command(BaseCommand):
             "that keep a copy of the keys refuse its tokens until they ask again.",
         )
 
-        retire = action("retire", "End a key when the last token that it signed has expired.")
+        retire = action(
+            "retire",
+            "End a key when the last token that it signed has expired. The next key, which has not "
+            "begun, is taken back, and the one that signs goes on.",
+        )
         retire.add_argument("kid", help="Name of the key, or how it begins.")
         retire.add_argument("--now", action="store_true", help="End it at once.")
 
@@ -119,8 +124,12 @@ class Command(BaseCommand):
 
     def _rotate(self, settings: Settings, options: _Options, now: float) -> None:
         delay: int | None = options["delay"]
-        if delay is None:
-            delay = key_rotation.shortest_delay(settings) + MARGIN
+        if options["now"]:
+            delay = 0
+        elif delay is None:
+            delay = key_rotation.usual_delay(settings)
+        else:
+            key_rotation.check_delay(settings, delay)
         if options["print"]:
             self._print(settings, options, now=now, not_before=int(now) + delay)
             return
@@ -140,13 +149,21 @@ class Command(BaseCommand):
             self.stdout.write(f"Ends {_moment(file.key.expires_at)}: {file.key.kid}")
         for path in done.removed:
             self.stdout.write(f"Removed {path}, which had ended.")
+        if done.endless:
+            names = ", ".join(file.key.kid for file in done.endless)
+            raise CommandError(
+                f"The next key is made, but the disk took no end for {names}. When it has room: "
+                "manage.py tokenauth_keys retire KID"
+            )
 
     def _retire(self, settings: Settings, options: _Options, now: float) -> None:
         directory = _directory(settings, options)
-        ended = key_rotation.retire(
+        done = key_rotation.retire(
             directory, settings, options["kid"], now=now, at_once=options["now"]
         )
-        self.stdout.write(f"Ends {_moment(ended.key.expires_at)}: {ended.key.kid}")
+        self.stdout.write(f"Ends {_moment(done.ended.key.expires_at)}: {done.ended.key.kid}")
+        if done.goes_on is not None:
+            self.stdout.write(f"Goes on: {done.goes_on.key.kid}")
 
     def _list(self, settings: Settings, options: _Options, now: float) -> None:
         files = _listed(settings, options, now)

@@ -1,0 +1,27 @@
+"""A disk without room, for commands that write files."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import contextmanager
+
+import pytest
+
+
+@contextmanager
+def full_after(writes):
+    """A disk that is full after so many new files: no real one fills up at a moment of choice."""
+    real = os.open
+
+    def counting(path, flags, *arguments, **options):
+        nonlocal writes
+        if flags & os.O_CREAT:
+            writes -= 1
+            if writes < 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(path, flags, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "open", counting)
+        yield
