@@ -1,7 +1,9 @@
 """What others find out by themselves: our public keys (RFC 7517) and our endpoints (RFC 8414).
 
-Plain views. They know no user and touch no session and no database, whatever the project does with
-the requests around them, so anybody may ask and any cache may keep the answer.
+Plain views. They know no user and ask neither session nor database, and their routes stand outside
+of ``ATOMIC_REQUESTS``, so anybody may ask and any cache may keep the answer. What the middlewares of
+a project do besides, a view cannot keep them from: Django's ``LoginRequiredMiddleware`` reads the
+session of a browser that sends one before it lets it pass.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ImproperlyConfigured
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotFound, JsonResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
@@ -36,11 +38,15 @@ _View = Callable[..., HttpResponse]
 
 def _public(view: _View) -> _View:
     """For everybody, also scripts of other origins; what cannot be told now is a 503."""
+    reading = require_safe(view)
 
     @wraps(view)
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
-            response = view(request, *args, **kwargs)
+            response = reading(request, *args, **kwargs)
+        except Http404 as error:
+            # Django's own page would lack the headers, and a script would be told of no answer.
+            response = HttpResponseNotFound(str(error), content_type="text/plain")
         except ImproperlyConfigured as error:
             logger.critical("TOKENAUTH cannot be used: %s", error)
             response = JsonResponse(
@@ -56,7 +62,7 @@ def _public(view: _View) -> _View:
         response["X-Content-Type-Options"] = "nosniff"
         return response
 
-    return login_not_required(require_safe(wrapped))
+    return login_not_required(wrapped)
 
 
 @_public

@@ -38,6 +38,13 @@ from .parsers import StrictFormParser, StrictJSONParser
 logger = logging.getLogger("django_tokenauth")
 
 
+def outside_of_transactions(view: Any) -> Any:
+    """``view``, for which no database opens a transaction, whatever ``ATOMIC_REQUESTS`` says."""
+    for alias in connections:
+        view = non_atomic_requests(using=alias)(view)
+    return view
+
+
 class AlwaysTheFirst(DefaultContentNegotiation):
     """These endpoints speak JSON whatever the client says it accepts (RFC 6749 section 5.1)."""
 
@@ -82,10 +89,7 @@ class TokenEndpoint(NotCached):
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
         """Outside of ``ATOMIC_REQUESTS``: a revocation is committed before the error leaves."""
-        view = super().as_view(**initkwargs)
-        for alias in connections:
-            view = non_atomic_requests(using=alias)(view)
-        return view
+        return outside_of_transactions(super().as_view(**initkwargs))
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

@@ -5,14 +5,18 @@ from __future__ import annotations
 from django.urls import path
 
 from . import discovery
+from .endpoints import outside_of_transactions
 
 app_name = "tokenauth_well_known"
 
 _METADATA = "oauth-authorization-server"
 
+_jwks = outside_of_transactions(discovery.jwks)
+_metadata = outside_of_transactions(discovery.metadata)
+
 urlpatterns = [
-    path("jwks.json", discovery.jwks, name="jwks"),
-    path(_METADATA, discovery.metadata, name="metadata"),
+    path("jwks.json", _jwks, name="jwks"),
+    path(_METADATA, _metadata, name="metadata"),
     # Of an issuer with a path, which follows here (RFC 8414 section 3.1).
-    path(f"{_METADATA}/<path:issuer_path>", discovery.metadata, name="metadata"),
+    path(f"{_METADATA}/<path:issuer_path>", _metadata, name="metadata"),
 ]

@@ -12,6 +12,7 @@ import jwt
 import pytest
 import time_machine
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
 
 from django_tokenauth import services
@@ -187,11 +188,16 @@ class TestRequests:
         ]
         assert ask().status_code == 200
 
+    def test_it_needs_no_database_where_every_request_is_a_transaction(self, monkeypatch):
+        monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+        assert ask().status_code == 200
+
     @pytest.mark.parametrize("method", ["post", "put", "patch", "delete", "options"])
     def test_it_is_only_read(self, method):
         answer = getattr(Client(), method)(PATH)
         assert answer.status_code == 405
         assert answer.headers["Allow"] == "GET, HEAD"
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
     @pytest.mark.parametrize(
         "query", ["?kid=x", "?callback=alert", "?format=html", "?" + "a" * 5000]

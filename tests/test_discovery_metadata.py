@@ -7,6 +7,7 @@ import logging
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.test.utils import override_script_prefix
 from django.urls import include, path
@@ -213,7 +214,17 @@ class TestHeaders:
     @pytest.mark.parametrize("method", ["post", "put", "patch", "delete", "options"])
     def test_it_is_only_read(self, told, method):
         told()
-        assert getattr(Client(), method)(PATH).status_code == 405
+        answer = getattr(Client(), method)(PATH)
+        assert answer.status_code == 405
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+    def test_a_script_may_see_why_there_is_none(self, settings):
+        """Else it is told of a fault of the network."""
+        settings.TOKENAUTH = {"ISSUER": ISSUER}
+        answer = Client().get(f"{PATH}/api")
+        assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (404, "*")
+        assert answer.headers["Content-Type"].startswith("text/plain")
+        assert answer.content == b"The path of ISSUER is another one."
 
     def test_it_needs_no_sign_in_where_everything_else_does(self, told, settings):
         settings.MIDDLEWARE = [
@@ -222,6 +233,11 @@ class TestHeaders:
             "django.contrib.auth.middleware.LoginRequiredMiddleware",
         ]
         assert told()["issuer"] == ISSUER
+
+    def test_it_needs_no_database_where_every_request_is_a_transaction(self, told, monkeypatch):
+        monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+        assert told()["issuer"] == ISSUER
+        assert told("/api", ISSUER=f"{ISSUER}/api")["issuer"] == f"{ISSUER}/api"
 
     def test_a_real_server_gives_it_too(self, told):
         expected = told()
