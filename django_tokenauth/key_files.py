@@ -41,10 +41,15 @@ _Stamp = tuple[int, int, int, int]
 
 
 def read_jwk(path: Path) -> dict[str, Any]:
-    """The JWK in the file ``path``. Raises :class:`InvalidKey`, which names the file."""
+    """The JWK in the file ``path``.
+
+    Raises :class:`InvalidKey`, which names the file, and ``FileNotFoundError``.
+    """
     try:
         with path.open("rb") as file:
             value = strict_json.loads(file.read(_MAX_BYTES))
+    except FileNotFoundError:
+        raise
     except OSError as fault:
         raise InvalidKey(
             f"The key file {path.name} cannot be read ({fault.strerror}).",
@@ -61,7 +66,7 @@ def read_jwk(path: Path) -> dict[str, Any]:
 
 
 def read_key(path: Path) -> Key:
-    """The key in the file ``path``. Raises :class:`InvalidKey`, which names the file."""
+    """The key in the file ``path``. Raises what :func:`read_jwk` does."""
     jwk = read_jwk(path)
     try:
         # What a JWK without alg is for follows from its type, whatever is named here.
@@ -93,7 +98,24 @@ def list_files(directory: Path) -> dict[str, _Stamp]:
 
 def read_jwks(directory: Path) -> list[dict[str, Any]]:
     """The JWKs in the key files. Raises :class:`InvalidKey`, as a start with them would."""
-    return [read_jwk(directory / name) for name in _list_at_start(directory)]
+    jwks = []
+    for name in _list_at_start(directory):
+        with suppress(FileNotFoundError):
+            jwks.append(read_jwk(directory / name))
+    return jwks
+
+
+def check_kids(keys: Mapping[str, Key]) -> None:
+    """Raise :class:`InvalidKey` if two of the files, by whose names the keys go, are of one kid."""
+    names: dict[str, str] = {}
+    for name, key in keys.items():
+        if key.kid in names:
+            raise InvalidKey(
+                f"The key files {names[key.kid]} and {name} have the same kid ({key.kid}).",
+                "Remove one of them, or move it out of the folder.",
+                number="E003",
+            )
+        names[key.kid] = name
 
 
 def _list_at_start(directory: Path) -> dict[str, _Stamp]:
@@ -123,12 +145,35 @@ def write_jwk(path: Path, jwk: Mapping[str, Any]) -> None:
             file.flush()
             os.fsync(descriptor)
         draft.replace(path)
+        _remember_names(path.parent)
     except OSError as fault:
         # That of a full disk, for one, names none.
         fault.filename = str(path)
         raise
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _remember_names(directory: Path) -> None:
+    """After a power cut a file that was replaced is not to come back."""
+    # Not every system lets a folder be opened.
+    with suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def remove_drafts(directory: Path, before: float) -> None:
+    """Remove what writers left that died on the way; older than ``before``, a time in seconds.
+
+    Such a file has a private key, and nobody looks at it.
+    """
+    for path in directory.glob(f".*{SUFFIX}"):
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < before:
+                path.unlink()
 
 
 def _belong_to_readers(descriptor: int, draft: Path, path: Path) -> None:
@@ -200,22 +245,26 @@ class KeyDirectory:
             self._fault = ""
 
     def _read(self, listed: Mapping[str, _Stamp]) -> dict[str, tuple[_Stamp, Key]]:
-        if not listed:
+        files = {}
+        for name, stamp in listed.items():
+            before, key = self._files.get(name, (None, None))
+            # One that went since it was listed is gone.
+            with suppress(FileNotFoundError):
+                # To load a key takes long, so only those that changed are.
+                if key is None or before != stamp:
+                    key = read_key(self._directory / name)
+                files[name] = (stamp, key)
+        if not files:
             raise InvalidKey(
                 "There is no key file in KEY_DIRECTORY.",
                 "manage.py tokenauth_keys generate makes a first one.",
             )
-        files = {}
-        for name, stamp in listed.items():
-            before, key = self._files.get(name, (None, None))
-            # To load a key takes long, so only those that changed are.
-            if key is None or before != stamp:
-                key = read_key(self._directory / name)
-            files[name] = (stamp, key)
         return files
 
     def _take(self, files: dict[str, tuple[_Stamp, Key]]) -> None:
-        self._schedule = KeySchedule([key for _, key in files.values()], self._verifiers)
+        keys = {name: key for name, (_, key) in files.items()}
+        check_kids(keys)
+        self._schedule = KeySchedule(keys.values(), self._verifiers)
         self._files = files
 
     def _say(self, fault: str) -> None:

@@ -8,37 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 from .conf import HMAC_ALGORITHMS, Settings
 from .errors import InvalidKey
-from .key_files import LOOK_EVERY, SUFFIX, list_files, read_jwk, read_key, write_jwk
+from .key_files import (
+    LOOK_EVERY,
+    SUFFIX,
+    read_jwk,
+    remove_drafts,
+    write_jwk,
+)
 from .key_making import make_jwk
-from .key_schedule import KeySchedule, KeySet
+from .key_schedule import KeySchedule
+from .key_states import KeyFile, State, read_files, state_of
 from .keys import Key, load_key
 
 #: Seconds that are added to each wait: for answers under way, and clocks that differ a little.
 MARGIN = 60
-
-
-class State(StrEnum):
-    """What a key does at a time."""
-
-    NEXT = "next"  #: published and known, and will sign
-    SIGNS = "signs"
-    VERIFIES = "verifies"  #: has signed, or never will
-    ENDED = "ended"
-
-
-@dataclass(frozen=True, slots=True)
-class KeyFile:
-    """A key with the file that it stands in."""
-
-    path: Path
-    key: Key
+_LONGEST_DELAY = 366 * 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,32 +50,6 @@ class Rotation:
     ending: tuple[KeyFile, ...]
     removed: tuple[Path, ...]
     endless: tuple[KeyFile, ...] = ()
-
-
-def state_of(key: Key, keys: KeySet, now: float) -> State:
-    """What ``key`` does at ``now``, when the keys are ``keys``."""
-    if key.has_ended(now):
-        return State.ENDED
-    if keys.signing is not None and key.kid == keys.signing.kid:
-        return State.SIGNS
-    return State.NEXT if key.can_sign and key.not_before > now else State.VERIFIES
-
-
-def read_files(directory: Path) -> list[KeyFile]:
-    """The keys in ``directory``, in the order in which they sign.
-
-    Raises :class:`InvalidKey` for a folder or a file that cannot be read, and for keys that may not
-    stand together.
-    """
-    try:
-        names = list_files(directory)
-    except FileNotFoundError:
-        names = {}
-    except OSError as fault:
-        raise InvalidKey(f"The folder of keys cannot be read ({fault.strerror}).") from None
-    files = [KeyFile(directory / name, read_key(directory / name)) for name in names]
-    KeySchedule([file.key for file in files])
-    return sorted(files, key=lambda file: file.key.not_before)
 
 
 def shortest_delay(settings: Settings) -> int:
@@ -110,6 +74,8 @@ def check_delay(settings: Settings, delay: int) -> None:
             "JWKS_MAX_AGE, and running processes look for new ones every few seconds.",
             "--now is for a key that was stolen.",
         )
+    if delay > _LONGEST_DELAY:
+        raise InvalidKey("The next key would begin in more than a year.", "Give a shorter --delay.")
 
 
 def usual_algorithm(settings: Settings, files: Iterable[KeyFile]) -> str:
@@ -151,14 +117,15 @@ def rotate(
     end = start + _outlived_by_its_tokens(settings)
     ending, endless = [], []
     for file in files:
-        if _ends_later(file.key, end):
+        # A public key was put there by somebody else, who knows for how long.
+        if file.key.can_sign and _ends_later(file.key, end):
             # With the next key in its place nothing is lost: one without an end verifies longer. To
             # undo it could leave keys with an end and none that follows.
             try:
                 ending.append(_end(file, end))
             except OSError:
                 endless.append(file)
-    return Rotation(made, tuple(ending), _remove_ended(files, now), tuple(endless))
+    return Rotation(made, tuple(ending), _clear(directory, files, now), tuple(endless))
 
 
 def _check_it_follows(files: Iterable[KeyFile], start: int, now: float) -> None:
@@ -189,7 +156,7 @@ def replace_now(directory: Path, algorithm: str, *, now: float) -> Rotation:
     files = read_files(directory)
     made = _add(directory, algorithm, files, now=now, not_before=int(now))
     ending = [_stop(file, int(now)) for file in files if _ends_later(file.key, int(now))]
-    return Rotation(made, tuple(ending), _remove_ended(files, now))
+    return Rotation(made, tuple(ending), _clear(directory, files, now))
 
 
 def _stop(file: KeyFile, end: int) -> KeyFile:
@@ -255,13 +222,24 @@ def _add(
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = KeyFile(directory / f"{jwk['kid']}{SUFFIX}", _as_key(jwk))
     # Before it is written: running processes would not take it, nor anything after it.
-    KeySchedule([*(file.key for file in files), made.key])
+    if any(_is_secret(file.key) != _is_secret(made.key) for file in files):
+        raise InvalidKey(
+            f"A key for {algorithm} cannot stand beside those in the folder: secrets (HS256, "
+            "HS384, HS512) and key pairs never share one.",
+            "Make it in another folder, and set KEY_DIRECTORY to that.",
+            number="E001",
+        )
     write_jwk(made.path, jwk)
     return made
 
 
 def _end(file: KeyFile, end: int | None) -> KeyFile:
+    """Write ``end`` into the file, or take it out; one that comes sooner stays."""
     jwk = read_jwk(file.path)
+    # Somebody else may have ended it since it was read: it may have been stolen.
+    now_there = _as_key(jwk)
+    if end is not None and not _ends_later(now_there, end):
+        return KeyFile(file.path, now_there)
     jwk.pop("exp", None)
     write_jwk(file.path, jwk if end is None else {**jwk, "exp": end})
     return KeyFile(file.path, replace(file.key, expires_at=end))
@@ -271,12 +249,19 @@ def _ends_later(key: Key, end: int) -> bool:
     return key.expires_at is None or key.expires_at > end
 
 
-def _remove_ended(files: Iterable[KeyFile], now: float) -> tuple[Path, ...]:
+def _clear(directory: Path, files: Iterable[KeyFile], now: float) -> tuple[Path, ...]:
+    """Remove the files of keys that have ended, and give their paths; and what crashes left."""
+    remove_drafts(directory, now - MARGIN)
     ended = [file.path for file in files if file.key.has_ended(now)]
     for path in ended:
         path.unlink(missing_ok=True)
     return tuple(ended)
 
 
+def _is_secret(key: Key) -> bool:
+    return key.public_jwk is None
+
+
 def _as_key(jwk: Mapping[str, Any]) -> Key:
-    return load_key(jwk, str(jwk["alg"]))
+    # What it is for follows from its own alg, or else from its type.
+    return load_key(jwk, "EdDSA")

@@ -52,6 +52,7 @@ MODULES = (
     "key_rotation",
     "key_schedule",
     "key_sets",
+    "key_states",
     "refreshing",
     "services",
     "sessions",

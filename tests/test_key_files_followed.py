@@ -7,12 +7,15 @@ from threading import Event, Thread
 
 import pytest
 
+from django_tokenauth import key_files, key_states
 from django_tokenauth.key_files import (
     LOOK_EVERY,
     TOO_OLD,
     KeyDirectory,
+    read_jwks,
     write_jwk,
 )
+from django_tokenauth.key_states import read_files
 from django_tokenauth.keys import load_key
 from tests.sample_keys import private_jwk, private_key
 from tests.test_key_files import NOW, put, put_text, refused
@@ -135,6 +138,39 @@ class TestWhileItRuns:
             thread.join()
         assert {tuple(keys.verifying) for keys in got} == {("a",)}
         assert len(got) == 16
+
+
+class TestFilesThatGo:
+    """A file that is there when the folder is listed, and not any more when it is read."""
+
+    @pytest.fixture
+    def going(self, tmp_path):
+        """A folder of two files, of which one goes as soon as they were listed."""
+        put(tmp_path, "a")
+        put(tmp_path, "b")
+        listed = key_files.list_files
+
+        def listing(directory):
+            names = listed(directory)
+            (directory / "b.jwk").unlink(missing_ok=True)
+            return names
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(key_files, "list_files", listing)
+            patch.setattr(key_states, "list_files", listing)
+            yield tmp_path
+
+    def test_a_start_goes_on_with_the_others(self, going):
+        assert list(KeyDirectory(going).at(NOW).verifying) == ["a"]
+
+    def test_so_do_the_checks_and_the_command(self, going):
+        assert [jwk["kid"] for jwk in read_jwks(going)] == ["a"]
+        put(going, "b")
+        assert [file.key.kid for file in read_files(going)] == ["a"]
+
+    def test_without_others_there_is_no_key(self, going):
+        (going / "a.jwk").unlink()
+        assert "There is no key file" in str(refused(KeyDirectory, going))
 
 
 class TestThreads:

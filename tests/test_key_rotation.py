@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from datetime import timedelta
 
 import pytest
 
+from django_tokenauth import key_rotation
 from django_tokenauth.errors import InvalidKey
 from django_tokenauth.key_files import LOOK_EVERY, read_jwk, write_jwk
 from django_tokenauth.key_making import make_jwk
 from django_tokenauth.key_rotation import (
     MARGIN,
-    State,
     generate,
-    read_files,
     replace_now,
-    retire,
     rotate,
     shortest_delay,
-    state_of,
     usual_algorithm,
 )
 from django_tokenauth.key_schedule import KeySchedule
+from django_tokenauth.key_states import read_files, state_of
 from tests.full_disk import full_after
 from tests.tokens_made_by_hand import read_settings
 
@@ -54,52 +53,18 @@ def rotated(folder, now=NOW, delay=SHORTEST):
     return rotate(folder, SETTINGS, "EdDSA", now=now, delay=delay)
 
 
+def rotated_to(folder, algorithm):
+    return rotate(folder, SETTINGS, algorithm, now=NOW, delay=SHORTEST)
+
+
+def replaced_by(folder, algorithm):
+    return replace_now(folder, algorithm, now=NOW)
+
+
 def refused(act, *arguments, **options):
     with pytest.raises(InvalidKey) as caught:
         act(*arguments, **options)
     return caught.value
-
-
-class TestReadFiles:
-    def test_they_come_in_the_order_in_which_they_sign(self, tmp_path):
-        put(tmp_path, "c", NOW)
-        put(tmp_path, "a", NOW + 5)
-        put(tmp_path, "b", NOW - 5)
-        assert [file.key.kid for file in read_files(tmp_path)] == ["b", "c", "a"]
-        assert read_files(tmp_path)[0].path == tmp_path / "b.jwk"
-
-    def test_a_folder_that_is_not_there_has_none(self, tmp_path):
-        assert read_files(tmp_path / "none") == []
-
-    def test_a_folder_that_cannot_be_read_is_refused(self, tmp_path):
-        (tmp_path / "file").write_text("")
-        error = refused(read_files, tmp_path / "file")
-        assert str(error) == "The folder of keys cannot be read (Not a directory)."
-
-    def test_keys_that_may_not_stand_together_are_refused(self, tmp_path):
-        put(tmp_path, "a")
-        put(tmp_path, "b", kid="a")
-        assert refused(read_files, tmp_path).number == "E003"
-
-
-class TestStateOf:
-    def test_one_signs_and_the_others_wait_verify_or_have_ended(self, tmp_path):
-        put(tmp_path, "ended", NOW - 900, exp=NOW)
-        put(tmp_path, "before", NOW - 800, exp=NOW + 1)
-        put(tmp_path, "signs", NOW)
-        put(tmp_path, "next", NOW + 1)
-        write_jwk(tmp_path / "public.jwk", {**public(), "kid": "public", "nbf": NOW + 5})
-        assert states(tmp_path) == {
-            "ended": "ended",
-            "before": "verifies",
-            "signs": "signs",
-            "next": "next",
-            "public": "verifies",
-        }
-
-    def test_where_none_signs_none_is_said_to(self, tmp_path):
-        put(tmp_path, "next", NOW + 1)
-        assert states(tmp_path) == {"next": State.NEXT}
 
 
 def public():
@@ -191,6 +156,53 @@ class TestRotate:
         assert [file.key.kid for file in rotated(tmp_path).ending] == ["b"]
         assert read_jwk(tmp_path / "a.jwk")["exp"] == NOW + 5
 
+    def test_a_public_key_keeps_the_end_that_its_owner_gave_it(self, tmp_path):
+        put(tmp_path, "a")
+        write_jwk(tmp_path / "public.jwk", {**public(), "kid": "public"})
+        assert [file.key.kid for file in rotated(tmp_path).ending] == ["a"]
+        assert "exp" not in read_jwk(tmp_path / "public.jwk")
+
+    def test_an_end_that_was_written_meanwhile_stays_if_it_is_sooner(self, tmp_path, monkeypatch):
+        put(tmp_path, "stolen")
+
+        def make(*arguments, **options):
+            # What takes long in a rotation, and meanwhile somebody ends the key.
+            retire_stolen()
+            return make_jwk(*arguments, **options)
+
+        def retire_stolen():
+            jwk = read_jwk(tmp_path / "stolen.jwk")
+            write_jwk(tmp_path / "stolen.jwk", {**jwk, "exp": NOW})
+
+        monkeypatch.setattr(key_rotation, "make_jwk", make)
+        [ended] = rotated(tmp_path).ending
+        assert ended.key.expires_at == NOW
+        assert read_jwk(tmp_path / "stolen.jwk")["exp"] == NOW
+
+    def test_a_file_without_alg_can_be_ended_too(self, tmp_path):
+        jwk = make_jwk("EdDSA", now=NOW, not_before=NOW - 5)
+        del jwk["alg"]
+        write_jwk(tmp_path / "a.jwk", jwk)
+        assert rotated(tmp_path).ending[0].key.kid == jwk["kid"]
+
+    def test_what_a_crash_left_goes_once_it_is_old(self, tmp_path):
+        put(tmp_path, "a")
+        for name, age in ((".old.jwk", MARGIN + 1), (".new.jwk", MARGIN - 1), (".env", 10**6)):
+            (tmp_path / name).write_text("{}")
+            os.utime(tmp_path / name, (NOW - age, NOW - age))
+        rotated(tmp_path)
+        assert sorted(path.name for path in tmp_path.glob(".*")) == [".env", ".new.jwk"]
+
+    @pytest.mark.parametrize(("before", "after"), [("HS256", "EdDSA"), ("ES256", "HS512")])
+    @pytest.mark.parametrize("act", [rotated_to, replaced_by])
+    def test_secrets_and_key_pairs_share_no_folder(self, tmp_path, before, after, act):
+        write_jwk(tmp_path / "a.jwk", make_jwk(before, now=NOW, not_before=NOW - 5))
+        error = refused(act, tmp_path, after)
+        assert error.number == "E001"
+        assert f"A key for {after} cannot stand beside those in the folder" in str(error)
+        assert "another folder" in error.hint
+        assert [path.name for path in tmp_path.iterdir()] == ["a.jwk"]
+
     def test_files_of_keys_that_have_ended_go(self, tmp_path):
         put(tmp_path, "a", NOW - 2000, exp=NOW)
         put(tmp_path, "b")
@@ -267,130 +279,3 @@ class TestRotate:
             rotated(tmp_path)
         assert "exp" not in read_jwk(tmp_path / "a.jwk")
         assert states(tmp_path) == {"a": "signs"}
-
-
-class TestReplaceNow:
-    def test_a_new_key_signs_and_all_others_are_worth_nothing(self, tmp_path):
-        put(tmp_path, "a", exp=NOW + 50)
-        put(tmp_path, "b", NOW - 5)
-        put(tmp_path, "next", NOW + 50)
-        put(tmp_path, "old", NOW - 5000, exp=NOW - 5)
-        done = replace_now(tmp_path, "EdDSA", now=NOW + 0.5)
-        ended = dict.fromkeys(("a", "b", "next"), "ended")
-        assert states(tmp_path) == {**ended, done.made.key.kid: "signs"}
-        assert {file.key.kid for file in done.ending} == ended.keys()
-        assert done.removed == (tmp_path / "old.jwk",)
-
-    def test_where_an_end_cannot_be_written_the_file_goes(self, tmp_path):
-        put(tmp_path, "stolen")
-        with full_after(writes=1):
-            done = replace_now(tmp_path, "EdDSA", now=NOW)
-        assert states(tmp_path) == {done.made.key.kid: "signs"}
-        assert [(file.key.kid, file.key.expires_at) for file in done.ending] == [("stolen", NOW)]
-
-    def test_where_no_new_key_can_be_written_nothing_is_done(self, tmp_path):
-        put(tmp_path, "stolen")
-        with full_after(writes=0), pytest.raises(OSError, match="No space left"):
-            replace_now(tmp_path, "EdDSA", now=NOW)
-        assert states(tmp_path) == {"stolen": "signs"}
-
-
-class TestRetire:
-    def test_a_key_with_a_successor_verifies_until_its_last_token_has_expired(self, tmp_path):
-        put(tmp_path, "a")
-        put(tmp_path, "b", NOW + 100)
-        put(tmp_path, "c", NOW + 200)
-        ended = retire(tmp_path, SETTINGS, "a", now=NOW).ended
-        assert ended.key.expires_at == NOW + 100 + OUTLIVED
-        assert read_jwk(tmp_path / "a.jwk")["exp"] == NOW + 100 + OUTLIVED
-
-    def test_one_that_has_not_signed_for_long_ends_by_now_and_that_time(self, tmp_path):
-        put(tmp_path, "a", NOW - 5000)
-        put(tmp_path, "b", NOW - 4000)
-        ended = retire(tmp_path, SETTINGS, "a", now=NOW + 0.5).ended
-        assert ended.key.expires_at == NOW + 1 + OUTLIVED
-
-    def test_at_once_means_now(self, tmp_path):
-        put(tmp_path, "a", NOW - 5000)
-        put(tmp_path, "b")
-        done = retire(tmp_path, SETTINGS, "a", now=NOW + 0.5, at_once=True)
-        assert done.ended.key.expires_at == NOW
-        assert states(tmp_path)["a"] == "ended"
-
-    @pytest.mark.parametrize("at_once", [False, True])
-    def test_the_next_key_can_be_taken_back(self, tmp_path, at_once):
-        put(tmp_path, "a")
-        put(tmp_path, "next", NOW + 50)
-        done = retire(tmp_path, SETTINGS, "next", now=NOW, at_once=at_once)
-        assert (done.ended.key.kid, done.goes_on) == ("next", None)
-        assert states(tmp_path, NOW + 50) == {"a": "signs", "next": "ended"}
-
-    @pytest.mark.parametrize("at_once", [False, True])
-    def test_then_the_one_that_it_would_have_followed_goes_on(self, tmp_path, at_once):
-        put(tmp_path, "a")
-        waits = rotated(tmp_path).made.key.kid
-        assert "exp" in read_jwk(tmp_path / "a.jwk")
-        done = retire(tmp_path, SETTINGS, waits, now=NOW + 5, at_once=at_once)
-        assert (done.ended.key.kid, done.goes_on.key.kid) == (waits, "a")
-        assert done.goes_on.key.expires_at is None
-        assert "exp" not in read_jwk(tmp_path / "a.jwk")
-        assert states(tmp_path, NOW + 10**7) == {"a": "signs", waits: "ended"}
-        rotated(tmp_path, now=NOW + 10)
-
-    def test_the_only_key_that_is_to_come_stays(self, tmp_path):
-        put(tmp_path, "next", NOW + 50)
-        error = refused(retire, tmp_path, SETTINGS, "next", now=NOW, at_once=True)
-        assert str(error) == "Without the key next none signs."
-
-    @pytest.mark.parametrize("at_once", [False, True])
-    def test_a_key_that_has_ended_does_not_come_back(self, tmp_path, at_once):
-        put(tmp_path, "stolen")
-        replace_now(tmp_path, "EdDSA", now=NOW)
-        done = retire(tmp_path, SETTINGS, "stolen", now=NOW + 5, at_once=at_once)
-        assert done.ended.key.expires_at == NOW
-        assert read_jwk(tmp_path / "stolen.jwk")["exp"] == NOW
-        assert states(tmp_path, NOW + 5)["stolen"] == "ended"
-
-    @pytest.mark.parametrize("at_once", [False, True])
-    def test_the_only_key_that_signs_stays(self, tmp_path, at_once):
-        put(tmp_path, "a")
-        error = refused(retire, tmp_path, SETTINGS, "a", now=NOW, at_once=at_once)
-        assert str(error) == "Without the key a none signs."
-        assert error.hint == "rotate makes the next one; rotate --now does so at once."
-        assert "exp" not in read_jwk(tmp_path / "a.jwk")
-
-    def test_the_key_that_signs_until_another_begins_does_not_end_before(self, tmp_path):
-        put(tmp_path, "a")
-        put(tmp_path, "b", NOW + 50)
-        error = refused(retire, tmp_path, SETTINGS, "a", now=NOW, at_once=True)
-        assert str(error) == "Without the key a none signs."
-
-    def test_the_beginning_of_its_name_is_enough(self, tmp_path):
-        put(tmp_path, "abc", NOW - 5000)
-        put(tmp_path, "abd")
-        assert retire(tmp_path, SETTINGS, "abc", now=NOW).ended.key.kid == "abc"
-
-    @pytest.mark.parametrize(
-        ("kid", "message"),
-        [
-            ("ab", "More than one key has a kid that begins so."),
-            ("x", "No key has a kid that begins so."),
-        ],
-    )
-    def test_it_must_fit_one_key(self, tmp_path, kid, message):
-        put(tmp_path, "abc", NOW - 5000)
-        put(tmp_path, "abd")
-        error = refused(retire, tmp_path, SETTINGS, kid, now=NOW)
-        assert str(error) == message
-        assert error.hint == "list shows all of them."
-
-    def test_a_whole_name_is_that_key_also_where_others_begin_so(self, tmp_path):
-        put(tmp_path, "k", NOW - 5000)
-        put(tmp_path, "k2")
-        assert retire(tmp_path, SETTINGS, "k", now=NOW).ended.key.kid == "k"
-
-    def test_a_public_key_is_no_successor(self, tmp_path):
-        put(tmp_path, "a")
-        write_jwk(tmp_path / "public.jwk", {**public(), "kid": "public", "nbf": NOW + 5})
-        error = refused(retire, tmp_path, SETTINGS, "a", now=NOW)
-        assert str(error) == "Without the key a none signs."

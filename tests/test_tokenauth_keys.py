@@ -101,6 +101,24 @@ class TestList:
         assert len(run("list")) == 1
         assert listed() == []
 
+    def test_keys_that_only_verify_stand_beside_those_in_the_folder(self, folder, settings):
+        put(folder, "a")
+        settings.TOKENAUTH = {
+            "KEY_DIRECTORY": folder,
+            "VERIFYING_KEYS": [{**public_jwk(private_key("ES256")), "kid": "further"}],
+        }
+        assert [(row["kid"], row["state"], row["file"] is None) for row in listed()] == [
+            ("a", "signs", False),
+            ("further", "verifies", True),
+        ]
+        assert [key["kid"] for key in json.loads("\n".join(run("publish")))["keys"]] == [
+            "a",
+            "further",
+        ]
+        # Of another folder the settings say nothing.
+        published = json.loads("\n".join(run("publish", "--directory", str(folder))))
+        assert [key["kid"] for key in published["keys"]] == ["a"]
+
 
 class TestRetire:
     def test_it_says_when_the_key_ends(self, folder):

@@ -51,7 +51,10 @@ class TestFaults:
     def test_two_keys_of_one_name(self, folder, action):
         put(folder, "a")
         put(folder, "b", kid="a")
-        assert refused(*action).startswith("Two keys have the same kid.")
+        assert refused(*action) == (
+            "The key files a.jwk and b.jwk have the same kid (a). Remove one of them, or move it "
+            "out of the folder."
+        )
 
     @ACTIONS
     def test_secrets_beside_public_keys(self, folder, action):
@@ -81,6 +84,13 @@ class TestFaults:
             )
         assert [row["state"] for row in listed()] == ["signs", "next"]
         assert run("retire", "a") == ["Ends 2026-11-23 12:12:00 UTC: a"]
+
+    def test_a_start_in_a_time_that_no_clock_shows(self, folder):
+        put(folder, "a")
+        for delay in (366 * 86400 + 1, 10**12):
+            said = refused("rotate", "--delay", str(delay))
+            assert said == ("The next key would begin in more than a year. Give a shorter --delay.")
+        assert [row["state"] for row in listed()] == ["signs"]
 
     def test_expired_keys_are_listed_as_such_and_do_not_stop_a_rotation(self, folder):
         put(folder, "a", SECONDS - 50, exp=SECONDS - 1)

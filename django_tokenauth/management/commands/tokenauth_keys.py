@@ -16,10 +16,11 @@ from django_tokenauth.conf import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS, Settin
 from django_tokenauth.errors import InvalidKey
 from django_tokenauth.key_files import LOOK_EVERY
 from django_tokenauth.key_making import make_jwk
-from django_tokenauth.key_rotation import MARGIN, KeyFile, Rotation, state_of
+from django_tokenauth.key_rotation import MARGIN, Rotation
 from django_tokenauth.key_schedule import KeySchedule, KeySet
 from django_tokenauth.key_sets import build_access_keys
-from django_tokenauth.keys import Key
+from django_tokenauth.key_states import KeyFile, read_files, state_of
+from django_tokenauth.keys import Key, load_key
 
 _Options = dict[str, Any]
 
@@ -118,7 +119,7 @@ class Command(BaseCommand):
             self._print(settings, options, now=now, not_before=int(now))
             return
         directory = _directory(settings, options)
-        algorithm = _algorithm(settings, options, key_rotation.read_files(directory))
+        algorithm = _algorithm(settings, options, read_files(directory))
         made = key_rotation.generate(directory, algorithm, now=now)
         self.stdout.write(f"Made {made.path}: {_what(made.key)}, and signs from now on.")
 
@@ -134,7 +135,7 @@ class Command(BaseCommand):
             self._print(settings, options, now=now, not_before=int(now) + delay)
             return
         directory = _directory(settings, options)
-        algorithm = _algorithm(settings, options, key_rotation.read_files(directory))
+        algorithm = _algorithm(settings, options, read_files(directory))
         if options["now"]:
             done = key_rotation.replace_now(directory, algorithm, now=now)
         else:
@@ -166,10 +167,7 @@ class Command(BaseCommand):
             self.stdout.write(f"Goes on: {done.goes_on.key.kid}")
 
     def _list(self, settings: Settings, options: _Options, now: float) -> None:
-        files = _listed(settings, options, now)
-        keys = KeySchedule([key for key, _ in files]).at(now)
-        if _uses_settings(settings, options):
-            keys = build_access_keys(settings).at(now)
+        keys, files = _listed(settings, options, now)
         if options["json"]:
             self.stdout.write(json.dumps([_row(*file, keys, now) for file in files], indent=2))
             return
@@ -190,7 +188,7 @@ class Command(BaseCommand):
             self.stdout.write("  ".join(cells).rstrip())
 
     def _publish(self, settings: Settings, options: _Options, now: float) -> None:
-        keys = [key for key, _ in _listed(settings, options, now) if not key.has_ended(now)]
+        keys = _listed(settings, options, now)[0].verifying.values()
         if not keys:
             raise InvalidKey("There is no key that has not ended.", "generate makes one.")
         public = [dict(key.public_jwk) for key in keys if key.public_jwk is not None]
@@ -249,16 +247,21 @@ def _algorithm(settings: Settings, options: _Options, files: Iterable[KeyFile]) 
     return str(options["algorithm"] or key_rotation.usual_algorithm(settings, files))
 
 
-def _uses_settings(settings: Settings, options: _Options) -> bool:
-    """Whether the keys are in the settings, and not in a folder."""
-    return options["directory"] is None and settings.key_directory is None
-
-
-def _listed(settings: Settings, options: _Options, now: float) -> list[tuple[Key, Path | None]]:
-    if _uses_settings(settings, options):
-        return [(key, None) for key in build_access_keys(settings).at(now).verifying.values()]
-    files = key_rotation.read_files(_directory(settings, options))
-    return [(file.key, file.path) for file in files]
+def _listed(
+    settings: Settings, options: _Options, now: float
+) -> tuple[KeySet, list[tuple[Key, Path | None]]]:
+    """All keys, also those that have ended, and those that are in force."""
+    found: list[tuple[Key, Path | None]]
+    if options["directory"] is None and settings.key_directory is None:
+        keys = build_access_keys(settings).at(now)
+        return keys, [(key, None) for key in keys.verifying.values()]
+    files = read_files(_directory(settings, options))
+    further = []
+    if options["directory"] is None:
+        further = [load_key(key, settings.algorithm) for key in settings.verifying_keys]
+    found = [(file.key, file.path) for file in files]
+    found += [(key, None) for key in further]
+    return KeySchedule([file.key for file in files], further).at(now), found
 
 
 def _row(key: Key, path: Path | None, keys: KeySet, now: float) -> dict[str, Any]:
