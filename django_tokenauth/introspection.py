@@ -30,6 +30,8 @@ def introspect(token: object, *, now: float) -> dict[str, Any]:
     except InvalidToken as error:
         logger.info("access token refused: %s", error.code)
         return {"active": False}
-    own = {"active": True, "token_type": "Bearer", "username": user.get_username()}
+    # The name of a user may be a number in the database, and is a text here.
+    username = str(user.get_username())
+    own = {"active": True, "token_type": "Bearer", "username": username}
     # First for who reads it, and again over the claims, some of which are the project's.
     return {**own, **claims.members(), **own}

@@ -37,6 +37,12 @@ def with_claims(token, **changes):
 
 @pytest.mark.django_db
 class TestActive:
+    def test_a_name_that_is_a_number_is_said_as_a_text(self, alice, monkeypatch):
+        """RFC 7662 section 2.2 has a text; a user model may have another field for it."""
+        token = sign_in(alice).access_token
+        monkeypatch.setattr(type(alice), "USERNAME_FIELD", "id")
+        assert introspect(token, now=START + 1)["username"] == str(alice.pk)
+
     def test_it_says_what_the_token_says_and_whose_it_is(
         self, alice, settings, django_assert_num_queries
     ):
