@@ -57,6 +57,19 @@ class TestWhoMayCall:
     def test_with_the_scopes_that_the_view_requires(self, schema, method, scopes):
         assert schema["paths"]["/notes/"][method]["security"] == [{"accessToken": scopes}]
 
+    @pytest.mark.parametrize("path", ["/computed/{name}/", "/forgotten/"])
+    def test_a_view_that_cannot_say_which_scopes_takes_no_other_down(self, told, path):
+        schema = told["untold"]
+        assert schema["paths"][path]["get"]["security"] == [{"accessToken": []}]
+        assert schema["paths"]["/notes/"]["get"]["security"] == [{"accessToken": ["notes:read"]}]
+
+    @pytest.mark.parametrize(
+        ("view", "why"), [("Computed", "KeyError"), ("Forgotten", "ImproperlyConfigured")]
+    )
+    def test_it_is_named_in_a_warning(self, told, view, why):
+        line = f"Warning [{view}]: the required scopes cannot be told ({why})"
+        assert line in told["warned"]
+
     @pytest.mark.parametrize("route", ["token/", "token/refresh/", "token/revoke/"])
     def test_everybody_may_call_the_token_endpoints(self, schema, route):
         assert "security" not in schema["paths"][f"/auth/{route}"]["post"]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.urls import NoReverseMatch, reverse
+from drf_spectacular.drainage import warn
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiViewExtension
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
@@ -54,12 +55,20 @@ class AccessTokenScheme(OpenApiAuthenticationExtension):
             schema=self.shared_definition(),
         )
         auto_schema.registry.register_on_missing(scheme)
+        return {self.shared_name: sorted(self.required_scopes(auto_schema))}
+
+    def required_scopes(self, auto_schema: AutoSchema) -> set[str]:
         view = auto_schema.view
         required: set[str] = set()
-        for permission in view.get_permissions():
-            if isinstance(permission, HasScope):
-                required.update(permission._required(auto_schema.method, view) or ())
-        return {self.shared_name: sorted(required)}
+        try:
+            for permission in view.get_permissions():
+                if isinstance(permission, HasScope):
+                    required.update(permission._required(auto_schema.method, view) or ())
+        except Exception as fault:  # noqa: BLE001
+            # A property of the project may want a request, which there is none of here.
+            kind = type(fault).__name__
+            warn(f"the required scopes cannot be told ({kind})")
+        return required
 
     def shared_definition(self) -> dict[str, Any]:
         try:

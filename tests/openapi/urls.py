@@ -36,6 +36,18 @@ class Notes(Described):
     required_scopes = {"GET": ["notes:read"], "POST": ["notes:write", "notes:read"]}
 
 
+class Computed(Described):
+    permission_classes = (HasScope,)
+
+    @property
+    def required_scopes(self):
+        return [f"notes:{self.kwargs['name']}"]
+
+
+class Forgotten(Described):
+    permission_classes = (HasScope,)
+
+
 class Stateless(Described):
     authentication_classes = (StatelessJWTAuthentication,)
 
