@@ -1,9 +1,9 @@
 """What others find out by themselves: our public keys (RFC 7517) and our endpoints (RFC 8414).
 
 Plain views. They know no user and ask neither session nor database, and their routes stand outside
-of ``ATOMIC_REQUESTS``, so anybody may ask and any cache may keep the answer. What the middlewares of
-a project do besides, a view cannot keep them from: Django's ``LoginRequiredMiddleware`` reads the
-session of a browser that sends one before it lets it pass.
+of ``ATOMIC_REQUESTS``, so anybody may ask and any cache may keep the answer. No view can keep the
+middlewares of a project from more: Django's ``LoginRequiredMiddleware`` reads the session of a
+browser that sends one before it lets it pass.
 """
 
 from __future__ import annotations
