@@ -174,6 +174,43 @@ class TestNotProved:
         assert SECRET not in caplog.text
 
 
+class TestWithoutClients:
+    """Where nobody has a secret, whoever brings one means somebody else."""
+
+    @pytest.fixture(autouse=True)
+    def _nobody(self, settings):
+        settings.PASSWORD_HASHERS = ["tests.confidential.CountingHasher"]
+        settings.TOKENAUTH = {"SIGN_IN_RATE_ADDRESS": "1/min"}
+
+    @pytest.mark.parametrize(
+        ("header", "body"),
+        [
+            (basic("staging", "secret"), {}),
+            (basic("staging", "secret"), {"client_id": "phone"}),
+            ("Basic x", {}),
+            ("", {"client_id": "phone", "client_secret": "secret"}),
+            ("", {"client_secret": "secret"}),
+        ],
+    )
+    def test_it_counts_for_nothing(self, alice, header, body):
+        """A proxy may ask for HTTP Basic itself and pass it on, as many do before a test server."""
+        headers = {"Authorization": header} if header else {}
+        CountingHasher.hashed.clear()
+        password = {"username": "alice", "password": "correct horse"}
+        for _ in range(3):
+            answer = post("token/", {**password, **body}, **headers)
+            assert answer.status_code == 200
+            tokens = answer.json()
+            assert [
+                post("token/refresh/", {**tokens, **body}, **headers).status_code,
+                post("token/revoke/", {"token": tokens["access_token"]}, **headers).status_code,
+                post("token/introspect/", {"token": "x", **body}, **headers).status_code,
+            ] == [200, 200, 401]
+        assert CountingHasher.hashed == ["correct horse"] * 3
+        client_id = body.get("client_id", "django-tokenauth")
+        assert set(Session.objects.values_list("client_id", flat=True)) == {client_id}
+
+
 class TestSignIn:
     def client_of(self, tokens):
         return get("/auth/sessions/", tokens["access_token"]).json()[0]["client_id"]
