@@ -244,7 +244,7 @@ class KeyDirectory:
         else:
             self._fault = ""
 
-    def _read(self, listed: Mapping[str, _Stamp]) -> dict[str, tuple[_Stamp, Key]]:
+    def _read(self, listed: Mapping[str, _Stamp], times: int = 3) -> dict[str, tuple[_Stamp, Key]]:
         files = {}
         for name, stamp in listed.items():
             before, key = self._files.get(name, (None, None))
@@ -254,6 +254,11 @@ class KeyDirectory:
                 if key is None or before != stamp:
                     key = read_key(self._directory / name)
                 files[name] = (stamp, key)
+        # Of a rotation that went on meanwhile only one half may have been seen: the end of the key
+        # before, and not the key that follows.
+        with suppress(OSError):
+            if times > 1 and (later := list_files(self._directory)) != listed:
+                return self._read(later, times - 1)
         if not files:
             raise InvalidKey(
                 "There is no key file in KEY_DIRECTORY.",

@@ -41,7 +41,8 @@ LAYERS = (
     Layer(
         (
             *("weak_keys", "weak_secrets", "strict_json", "keys", "key_making"),
-            *("key_schedule", "key_files", "key_states", "key_rotation", "key_sets", "claims", "jws", "tokens"),
+            *("key_schedule", "key_files", "key_states", "key_rotation", "key_sets"),
+            *("claims", "jws", "tokens"),
         ),
         (*DRF, *DATABASE, *CLOCK, "django.http"),
     ),

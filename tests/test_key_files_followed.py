@@ -140,6 +140,47 @@ class TestWhileItRuns:
         assert len(got) == 16
 
 
+class TestARotationMeanwhile:
+    """The files change while one process reads them."""
+
+    @pytest.fixture
+    def rotating(self, tmp_path):
+        """Begins a rotation when the keys are read for the first time, and again so often."""
+        put(tmp_path, "old")
+        read, left = key_files.read_key, iter(range(2))
+
+        def reading(path):
+            key = read(path)
+            for turn in left:
+                # Between the listing and this, all of ``rotate --now``.
+                put(tmp_path, f"new{turn}")
+                put(tmp_path, "old", exp=NOW)
+                break
+            return key
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(key_files, "read_key", reading)
+            yield tmp_path
+
+    def test_a_start_sees_the_whole_of_it(self, rotating):
+        assert KeyDirectory(rotating).at(NOW).signing.kid == "new1"
+
+    def test_one_that_never_comes_to_rest_is_taken_as_it_is(self, tmp_path):
+        put(tmp_path, "a")
+        read, turns = key_files.read_key, []
+
+        def reading(path):
+            turns.append(path.name)
+            put(tmp_path, "a", filler="x" * len(turns))
+            return read(path)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(key_files, "read_key", reading)
+            assert KeyDirectory(tmp_path).at(NOW + 50).signing.kid == "a"
+        # Three times at the start, and three times at the look that was due.
+        assert len(turns) == 6
+
+
 class TestFilesThatGo:
     """A file that is there when the folder is listed, and not any more when it is read."""
 
@@ -250,6 +291,14 @@ class TestFaultsWhileItRuns:
         assert clock.kids() == ["a", "b", "c"]
         put_text(tmp_path, "{")
         clock.later()
+        assert len(self.faults(caplog)) == 2
+
+    def test_one_that_comes_back_is_logged_again(self, clock, tmp_path, caplog):
+        for _ in range(2):
+            put_text(tmp_path, "{")
+            clock.later()
+            (tmp_path / "bad.jwk").unlink()
+            clock.later()
         assert len(self.faults(caplog)) == 2
 
     @pytest.mark.attack(169)
