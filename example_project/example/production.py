@@ -157,5 +157,6 @@ LOGGING = {
     "root": {"handlers": ["stream"], "level": "INFO"},
 }
 
-# Where `manage.py collectstatic` puts the style sheets of the admin, for the web server.
+# Where `manage.py collectstatic` puts the style sheets of the admin and Swagger UI, for the web
+# server.
 STATIC_ROOT = os.environ.get("EXAMPLE_STATIC_ROOT")
