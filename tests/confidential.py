@@ -20,6 +20,18 @@ class CountingHasher(MD5PasswordHasher):
         return super().encode(password, salt)
 
 
+class PickyHasher(MD5PasswordHasher):
+    """Raises of what is too long for it, as bcrypt 5 does of more than 72 bytes."""
+
+    algorithm = "picky"
+    most = 72
+
+    def encode(self, password, salt):
+        if len(password) > self.most:
+            raise ValueError("password cannot be longer than 72 bytes")
+        return super().encode(password, salt)
+
+
 def listed(**secrets: str) -> dict[str, str]:
     """``CLIENTS`` with these secrets, or with the usual ones."""
     return {name: make_password(secret) for name, secret in (secrets or SECRETS).items()}

@@ -80,6 +80,13 @@ class TestClients:
         assert other.check(REPORTS)
         assert vars(one)["_right"] != vars(other)["_right"]
 
+    def test_a_secret_that_its_hasher_does_not_take_is_wrong(self, settings, caplog):
+        settings.PASSWORD_HASHERS = ["tests.confidential.PickyHasher"]
+        clients = Clients(listed())
+        assert not clients.check(Credentials("reports", "x" * 73))
+        assert logged(caplog) == ["a client secret cannot be checked: ValueError"]
+        assert clients.check(REPORTS)
+
     def test_a_secret_that_is_no_hash_is_a_fault_of_the_project(self):
         with pytest.raises(ImproperlyConfigured) as caught:
             Clients({"reports": "a $ecret in the clear"}).check(REPORTS)

@@ -162,6 +162,13 @@ class TestNotProved:
         wanted = {**wanted, "client_id": "reports"}
         assert is_no_client(post(f"{path}?{query}", wanted), path)
 
+    def test_by_a_secret_that_is_too_long_for_the_hasher(self, wanted, path, settings):
+        settings.PASSWORD_HASHERS = ["tests.confidential.PickyHasher"]
+        settings.TOKENAUTH = {"CLIENTS": listed()}
+        for client_id in ("reports", "nobody"):
+            pair = {"client_id": client_id, "client_secret": "x" * 73}
+            assert is_no_client(post(path, {**wanted, **pair}), path)
+
     def test_a_secret_that_is_no_hash_is_no_fault_of_the_client(
         self, alice, path, settings, caplog
     ):
