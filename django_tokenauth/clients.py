@@ -14,7 +14,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from django.contrib.auth.hashers import check_password, identify_hasher, make_password
+from django.contrib.auth.hashers import (
+    check_password,
+    identify_hasher,
+    is_password_usable,
+    make_password,
+)
 from django.core.exceptions import ImproperlyConfigured
 from django.views.decorators.debug import sensitive_variables
 
@@ -93,7 +98,12 @@ def known_clients(settings: Settings) -> Clients:
 
 
 def is_hash(encoded: str) -> bool:
-    """Whether one of Django's ``PASSWORD_HASHERS`` can check a secret against ``encoded``."""
+    """Whether one of Django's ``PASSWORD_HASHERS`` can check a secret against ``encoded``.
+
+    So is what ``make_password(None)`` gives: of a client that is shut out, no secret is right.
+    """
+    if not is_password_usable(encoded):
+        return True
     try:
         identify_hasher(encoded).safe_summary(encoded)
     except (ValueError, AssertionError):

@@ -182,8 +182,9 @@ def clients(value: object) -> Mapping[str, str]:
         raise Wrong('Give a dict such as {"reports": make_password("its secret")}.')
     for client_id, secret in value.items():
         text(client_id)
-        # The text of a hash begins with the name of its hasher.
-        if not isinstance(secret, str) or "$" not in secret:
+        # The text of a hash begins with the name of its hasher, that of a client which is shut out
+        # with the mark of Django's make_password(None).
+        if not isinstance(secret, str) or not ("$" in secret or secret.startswith("!")):
             raise Wrong(
                 "Give the hash of each client's secret, as django.contrib.auth.hashers."
                 "make_password prints it, and not the secret itself."

@@ -23,6 +23,10 @@ class TestClients:
         settings.TOKENAUTH = {"CLIENTS": listed()}
         assert found() == []
 
+    def test_about_a_client_that_is_shut_out_nothing_is_said(self, settings):
+        settings.TOKENAUTH = {"CLIENTS": {**listed(), "reports": make_password(None)}}
+        assert found() == []
+
     @pytest.mark.parametrize(
         "secret",
         [
@@ -38,7 +42,7 @@ class TestClients:
         assert len(secret) == 1 or secret not in said("E008")
 
     def test_each_of_them_is_named(self, settings):
-        settings.TOKENAUTH = {"CLIENTS": {"a": "x$", "b": make_password(None) + "$", "c": "y$"}}
+        settings.TOKENAUTH = {"CLIENTS": {"a": "x$", "b": "$" + make_password(None), "c": "y$"}}
         assert found() == ["E008"] * 3
 
     def test_the_client_of_those_who_name_none_has_no_secret(self, settings):

@@ -58,6 +58,17 @@ class TestClients:
         assert not clients.remembers(wrong)
         assert clients.remembers(REPORTS)
 
+    @pytest.mark.parametrize("secret", ["", "!", SECRETS["reports"]])
+    def test_a_client_that_is_shut_out_is_there_and_has_no_secret(self, secret):
+        closed = Clients({"reports": make_password(None)})
+        assert "reports" in closed
+        assert not closed.check(Credentials("reports", secret))
+        assert not closed.remembers(Credentials("reports", secret))
+
+    def test_nor_is_the_text_itself_its_secret(self):
+        unusable = make_password(None)
+        assert not Clients({"reports": unusable}).check(Credentials("reports", unusable))
+
     def test_what_was_remembered_is_forgotten_with_the_settings(self, settings, hashed):
         assert known_clients(load()).check(REPORTS)
         settings.TOKENAUTH = {"CLIENTS": listed(reports="another secret")}
@@ -98,10 +109,13 @@ class TestIsHash:
     def test_what_a_hasher_made_is_one(self, hasher):
         assert is_hash(make_password("secret", hasher=hasher))
 
+    def test_so_is_what_django_writes_for_a_password_that_nobody_has(self):
+        assert is_hash(make_password(None))
+
     @pytest.mark.parametrize(
         "text",
         [
-            *("", "secret", "sec$ret", "!", make_password(None), "unknown$1$salt$hash"),
+            *("", "secret", "sec$ret", "$!", "unknown$1$salt$hash"),
             *("md5$", "md5$salt", "pbkdf2_sha256$secret", "pbkdf2_sha256$many$salt$hash"),
         ],
     )

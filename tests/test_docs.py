@@ -99,6 +99,7 @@ class TestExamples:
             ("how-it-works", 1),
             ("http", 1),
             ("http", 2),
+            ("http", 3),
         }
         assert {EXAMPLES[page].language for page in here} == {"python"}
 
@@ -148,11 +149,17 @@ class TestExamples:
         body = {"grant_type": "refresh_token", "refresh_token": pair["refresh_token"]}
         assert view(RESPONSES.post("/", body, format="json")).status_code == 200
 
+    def test_the_sessions_of_a_client_that_is_shut_out_end(self, alice):
+        for client_id in ("reports", "reports", "phone"):
+            services.sign_in(alice, client_id=client_id)
+        assert example("http", 2)["sign_out_client"]("reports") == 2
+        assert [session.client_id for session in services.sessions_of(alice)] == ["phone"]
+
     @pytest.mark.django_db(transaction=True)
     def test_a_resource_server_asks_what_a_token_says(self, alice, settings):
         settings.TOKENAUTH = {"CLIENTS": listed()}
         token = services.sign_in(alice).access_token
-        names = example("http", 2)
+        names = example("http", 3)
         with serving() as (host, port):
             names["ISSUER"] = f"http://{host}:{port}"
             ask = partial(names["introspect"], client_id="reports")

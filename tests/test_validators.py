@@ -74,6 +74,7 @@ GOOD = [
     (validators.clients, None, {}),
     (validators.clients, {}, {}),
     (validators.clients, {"reports": HASH}, {"reports": HASH}),
+    (validators.clients, {"reports": "!" + "x" * 40}, {"reports": "!" + "x" * 40}),
     (validators.optional_key_material, A_SECRET, A_SECRET),
     (validators.keys, [], ()),
     (validators.keys, [A_SECRET, b"bytes"], (A_SECRET, b"bytes")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.hashers import make_password
 
 from django_tokenauth.models import Session
 from tests.client import INVALID_CLIENT, INVALID_GRANT, get, outcome, post, sign_in
@@ -78,6 +79,18 @@ class TestRefresh:
         assert ask("token/refresh/", "reports", refresh_token=second).status_code == 200
         assert outcome(ask("token/refresh/", "reports", refresh_token=first)) == NOT_THEIRS
         assert Session.objects.get().revoked_reason == "reused"
+
+    @pytest.mark.parametrize("stateless", [False, True])
+    @pytest.mark.parametrize("who", WHO)
+    def test_those_of_a_client_that_was_shut_out_are_of_use_to_nobody(
+        self, alice, settings, stateless, who
+    ):
+        settings.TOKENAUTH = {"CLIENTS": listed(), "STATELESS_REFRESH": stateless}
+        token = session_of("reports")["refresh_token"]
+        closed = {**listed(), "reports": make_password(None)}
+        settings.TOKENAUTH = {"CLIENTS": closed, "STATELESS_REFRESH": stateless}
+        answer = ask("token/refresh/", who, refresh_token=token)
+        assert outcome(answer) == (NOT_THEIRS if who == "billing" else NO_CLIENT)
 
     def test_a_client_that_lost_its_secret_is_a_label(self, alice, settings):
         token = session_of("reports")["refresh_token"]
