@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import time
 from collections.abc import Sequence
 from typing import NoReturn
 from urllib.parse import unquote_plus
@@ -16,9 +17,9 @@ from django.views.decorators.debug import sensitive_variables
 from rest_framework.request import Request
 
 from .authentication import JWTAuthentication
-from .clients import Clients, Credentials, known_clients
+from .clients import PAUSE, Clients, Credentials, known_clients
 from .conf import load
-from .errors import InvalidClient, InvalidRequest
+from .errors import InvalidClient, InvalidRequest, TooManyRequests
 from .serializers import MAX_CLIENT, MAX_PASSWORD
 from .throttling import ClientThrottle, client_address
 
@@ -99,29 +100,43 @@ def _can_be(credentials: Credentials) -> bool:
 
 @sensitive_variables()
 def _proved(request: Request, clients: Clients, found: Sequence[Credentials]) -> str:
-    for each in found:
-        if clients.remembers(each):
-            return each.client_id
-    if not found:
+    if remembered := _remembered(clients, found):
+        return remembered
+    possible = [each for each in found if each.client_id in clients.turns]
+    if not possible:
+        # Nothing is guessed here, so nothing is counted.
         _refuse()
-    with clients.turn:
-        return _checked(request, clients, found)
+    return _checked(request, clients, possible)
+
+
+@sensitive_variables()
+def _remembered(clients: Clients, found: Sequence[Credentials]) -> str:
+    return next((each.client_id for each in found if clients.remembers(each)), "")
 
 
 @sensitive_variables()
 def _checked(request: Request, clients: Clients, found: Sequence[Credentials]) -> str:
-    for each in found:
+    client_id = found[0].client_id
+    throttle = ClientThrottle(load(), address=client_address(request._request), username=client_id)
+    # The cache is asked outside of the turn: a slow one holds up nobody but who asks it.
+    with throttle.counting(InvalidClient), clients.turns[client_id]:
         # It may have been checked while this request waited for its turn.
-        if clients.remembers(each):
-            return each.client_id
-    throttle = ClientThrottle(
-        load(), address=client_address(request._request), username=found[0].client_id
-    )
-    with throttle.counting(InvalidClient):
+        if remembered := _remembered(clients, found):
+            return remembered
+        if throttle.exceeded and clients.pauses(client_id, time.time()):
+            _throttle()
         proved = next((each.client_id for each in found if clients.check(each)), None)
+        if proved is None and throttle.exceeded:
+            clients.pause(client_id, time.time())
+            _throttle()
         if proved is None:
             _refuse()
         return proved
+
+
+def _throttle() -> NoReturn:
+    logger.warning("client throttled")
+    raise TooManyRequests(PAUSE)
 
 
 def _refuse() -> NoReturn:

@@ -18,7 +18,6 @@ from django.contrib.auth.hashers import (
     check_password,
     identify_hasher,
     is_password_usable,
-    make_password,
 )
 from django.core.exceptions import ImproperlyConfigured
 from django.views.decorators.debug import sensitive_variables
@@ -27,6 +26,9 @@ from .conf import Settings
 from .errors import InvalidClient, InvalidGrant
 
 logger = logging.getLogger("django_tokenauth")
+
+#: Seconds from one guess to the next for who has no guess left, in each process.
+PAUSE = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,14 @@ class Clients:
         self._key = secrets.token_bytes(32)
         # A client has one secret, so there are no more of them than clients.
         self._right: dict[str, bytes] = {}
-        #: To be held around :meth:`check`: a crowd of requests of a client that this process has
-        #: not seen yet then costs one hash.
-        self.turn = threading.Lock()
+        self._guessed: dict[str, float] = {}
+        #: By the id of each client that some secret is right for. To be held around :meth:`check`:
+        #: a crowd of requests of a client that this process has not seen yet then costs one hash.
+        self.turns: Mapping[str, threading.Lock] = {
+            client_id: threading.Lock()
+            for client_id, encoded in hashes.items()
+            if is_password_usable(encoded)
+        }
 
     def __contains__(self, client_id: object) -> bool:
         return client_id in self._listed
@@ -62,33 +69,35 @@ class Clients:
     def check(self, credentials: Credentials) -> bool:
         """Whether the secret is that of the client, and remember it if so. Costs one hash.
 
-        Raises ``ImproperlyConfigured`` if what stands in ``CLIENTS`` is no hash.
+        None for a client without a secret: which clients have one is told to anybody who names them
+        and brings none. Raises ``ImproperlyConfigured`` if what stands in ``CLIENTS`` is no hash.
         """
-        encoded = self._listed.get(credentials.client_id)
-        if encoded is not None and not is_hash(encoded):
+        if credentials.client_id not in self.turns:
+            return False
+        encoded = self._listed[credentials.client_id]
+        if not is_hash(encoded):
             raise ImproperlyConfigured("tokenauth.E008: CLIENTS has a secret that is no hash.")
         try:
-            right = _compared(credentials.secret, encoded)
+            right = check_password(credentials.secret, encoded)
         except ValueError as fault:
             # Some hashers take no secret of more than so many bytes, bcrypt for one.
             logger.warning("a client secret cannot be checked: %s", type(fault).__name__)
             right = False
-        if not right:
-            return False
-        self._right[credentials.client_id] = self._digest(credentials)
-        return True
+        if right:
+            self._right[credentials.client_id] = self._digest(credentials)
+        return right
+
+    def pause(self, client_id: str, now: float) -> None:
+        """Let no further guess be made for now, which is in seconds since the epoch."""
+        self._guessed[client_id] = now
+
+    def pauses(self, client_id: str, now: float) -> bool:
+        """Whether the last :meth:`pause` was less than :data:`PAUSE` before ``now``."""
+        # Either way, for the clock of a machine may be set back.
+        return abs(now - self._guessed.get(client_id, -PAUSE)) < PAUSE
 
     def _digest(self, credentials: Credentials) -> bytes:
         return hmac.digest(self._key, credentials.secret.encode(), "sha256")
-
-
-@sensitive_variables()
-def _compared(secret: str, encoded: str | None) -> bool:
-    if encoded is None:
-        # An unknown client takes as long as a known one.
-        make_password(secret)
-        return False
-    return check_password(secret, encoded)
 
 
 @lru_cache(maxsize=1)

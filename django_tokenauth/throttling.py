@@ -97,10 +97,15 @@ class SignInThrottle:
                 return
             self._taken.append(key)
             if count > rate.limit:
-                # No password is checked, so this attempt is no failure either.
+                # It takes no place, so that it is no failure either.
                 self.give_back()
-                logger.warning("%s throttled", self.counted)
-                raise TooManyRequests(rate.seconds - int(self._now % rate.seconds))
+                self.without_place(rate.seconds - int(self._now % rate.seconds))
+                return
+
+    def without_place(self, wait: int) -> None:
+        """What becomes of an attempt that found none. ``wait`` is in seconds."""
+        logger.warning("%s throttled", self.counted)
+        raise TooManyRequests(wait)
 
     def give_back(self) -> None:
         """The attempt was no failure: it does not count."""
@@ -143,9 +148,18 @@ class SignInThrottle:
 
 
 class ClientThrottle(SignInThrottle):
-    """The count of one client that proves who it is (RFC 6749 section 2.3.1), at the same rates."""
+    """The count of one client that proves who it is (RFC 6749 section 2.3.1), at the same rates.
+
+    It refuses nobody: many servers may share an address, and one that has the right secret must not
+    be kept out by another that guesses.
+    """
 
     counted = "client"
+    #: Whether there was no place.
+    exceeded = False
+
+    def without_place(self, wait: int) -> None:
+        self.exceeded = True
 
 
 _ONE_LETTER = str.maketrans("jyv", "iiu")

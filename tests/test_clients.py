@@ -6,7 +6,14 @@ import pytest
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ImproperlyConfigured
 
-from django_tokenauth.clients import Clients, Credentials, check_owner, is_hash, known_clients
+from django_tokenauth.clients import (
+    PAUSE,
+    Clients,
+    Credentials,
+    check_owner,
+    is_hash,
+    known_clients,
+)
 from django_tokenauth.conf import load
 from django_tokenauth.errors import InvalidClient, InvalidGrant
 from tests.client import logged
@@ -19,8 +26,11 @@ WRONG = [
     Credentials("reports", ""),
     Credentials("reports", SECRETS["reports"] + " "),
     Credentials("reports", SECRETS["billing"]),
+]
+NOBODY = [
     Credentials("Reports", SECRETS["reports"]),
     Credentials("nobody", SECRETS["reports"]),
+    Credentials("closed", SECRETS["reports"]),
     Credentials("", ""),
 ]
 
@@ -58,6 +68,15 @@ class TestClients:
         assert not clients.remembers(wrong)
         assert clients.remembers(REPORTS)
 
+    @pytest.mark.parametrize("nobody", NOBODY, ids=str)
+    def test_of_who_has_no_secret_none_is_hashed(self, settings, hashed, nobody):
+        settings.TOKENAUTH = {"CLIENTS": {**listed(), "closed": make_password(None)}}
+        hashed.clear()
+        clients = known_clients(load())
+        assert not clients.check(nobody)
+        assert not clients.remembers(nobody)
+        assert hashed == []
+
     @pytest.mark.parametrize("secret", ["", "!", SECRETS["reports"]])
     def test_a_client_that_is_shut_out_is_there_and_has_no_secret(self, secret):
         closed = Clients({"reports": make_password(None)})
@@ -75,9 +94,23 @@ class TestClients:
         assert not known_clients(load()).remembers(REPORTS)
         assert not known_clients(load()).check(REPORTS)
 
-    def test_one_is_checked_at_a_time(self):
-        with known_clients(load()).turn:
-            assert not known_clients(load()).turn.acquire(blocking=False)
+    def test_each_that_has_a_secret_has_a_turn_of_its_own(self, settings):
+        settings.TOKENAUTH = {"CLIENTS": {**listed(), "closed": make_password(None)}}
+        turns = known_clients(load()).turns
+        assert set(turns) == {"reports", "billing"}
+        with turns["reports"]:
+            assert not known_clients(load()).turns["reports"].acquire(blocking=False)
+            assert not turns["billing"].locked()
+
+    @pytest.mark.parametrize(
+        ("later", "paused"), [(-PAUSE, False), (-0.9, True), (0, True), (0.9, True), (PAUSE, False)]
+    )
+    def test_a_pause_ends_after_a_second_and_when_the_clock_is_set_back(self, later, paused):
+        clients = Clients(listed())
+        assert not clients.pauses("reports", 0.0)
+        clients.pause("reports", 1000.0)
+        assert clients.pauses("reports", 1000.0 + later) is paused
+        assert not clients.pauses("billing", 1000.0)
 
     def test_no_secret_is_kept(self):
         clients = Clients(listed())

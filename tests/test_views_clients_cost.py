@@ -7,7 +7,8 @@ from threading import Barrier
 
 import pytest
 import time_machine
-from django.contrib.auth.hashers import MD5PasswordHasher
+from django.contrib.auth.hashers import MD5PasswordHasher, make_password
+from django.core.cache.backends.locmem import LocMemCache
 
 from django_tokenauth.clients import known_clients
 from django_tokenauth.conf import load
@@ -55,12 +56,35 @@ class TestHashes:
         assert statuses(None, "wrong", "wrong") == [200, 401, 401]
         assert hashed == [SECRETS["reports"], "wrong", "wrong"]
 
-    def test_a_client_that_does_not_exist_costs_as_much(self, hashed):
-        for client_id in ("reports", "nobody"):
-            for secret, cost in (("wrong", 1), ("wr+ng", 2)):
-                hashed.clear()
+    def test_a_guess_that_can_be_read_in_two_ways_costs_two(self, hashed):
+        assert outcome(ask(secret="wr+ng")) == (401, INVALID_CLIENT)
+        assert hashed == ["wr ng", "wr+ng"]
+
+    def test_a_client_that_has_no_secret_costs_none(self, hashed, settings):
+        """Who it is anybody can find out: brought without a secret, another one is a label."""
+        settings.TOKENAUTH = {"CLIENTS": {**listed(), "closed": make_password(None)}}
+        hashed.clear()
+        for client_id in ("nobody", "closed"):
+            for secret in ("wrong", "wr+ng"):
                 assert outcome(ask(client_id, secret)) == (401, INVALID_CLIENT)
-                assert len(hashed) == cost
+        assert hashed == []
+
+    def test_nobody_waits_for_guesses_at_another_client(self, hashed):
+        turn = known_clients(load()).turns["reports"]
+        with ThreadPoolExecutor(4) as crowd, turn:
+            held_up = crowd.submit(ask, secret="wrong")
+            asked = [crowd.submit(ask, name) for name in ("billing", "nobody")]
+            assert [one.result(timeout=60).status_code for one in asked] == [200, 401]
+            assert not held_up.done()
+        assert held_up.result(timeout=60).status_code == 401
+
+    def test_the_cache_of_the_throttle_is_not_asked_in_the_turn(self, hashed, settings):
+        """A slow one would hold up all requests of the client."""
+        settings.CACHES = {"default": {"BACKEND": f"{__name__}.WatchingCache"}}
+        WatchingCache.turns.clear()
+        assert statuses("wrong", None) == [401, 200]
+        assert len(WatchingCache.turns) >= 4
+        assert not any(WatchingCache.turns)
 
     def test_the_secret_that_is_remembered_is_found_in_either_reading(self, hashed, settings):
         settings.TOKENAUTH = {"CLIENTS": listed(reports="a+b")}
@@ -88,6 +112,24 @@ class TestHashes:
         assert hashed == [SECRETS["reports"]]
 
 
+class WatchingCache(LocMemCache):
+    """Notes at each question whether somebody has the turn."""
+
+    turns: list[bool] = []
+
+    def __init__(self, name, params):
+        super().__init__("watching", params)
+
+    def add(self, *args, **options):
+        self.turns.append(known_clients(load()).turns["reports"].locked())
+        return super().add(*args, **options)
+
+    def incr(self, *args, **options):
+        # Adding and taking away.
+        self.turns.append(known_clients(load()).turns["reports"].locked())
+        return super().incr(*args, **options)
+
+
 class FailingHasher(MD5PasswordHasher):
     algorithm = "failing"
 
@@ -102,22 +144,55 @@ class TestThrottle:
         limits.shift(10.5)
         answer = ask(secret="wrong")
         assert outcome(answer) == (429, TOO_MANY_REQUESTS)
-        assert answer.headers["Retry-After"] == "3590"
+        assert answer.headers["Retry-After"] == "1"
         assert answer.headers["Cache-Control"] == "no-store"
         assert logged(caplog, "WARNING") == ["client throttled"]
 
-    def test_the_right_secret_is_refused_too(self, limits):
-        """Otherwise the answer would tell the guesser that it is right."""
+    def test_beyond_the_limit_a_process_checks_one_a_second(self, limits, hashed, settings):
+        settings.TOKENAUTH = {"CLIENTS": listed(), "SIGN_IN_RATE_USER": "3/hour"}
         statuses(*["wrong"] * 3)
-        assert statuses(None) == [429]
-        limits.shift(3600)
-        assert statuses(None) == [200]
+        hashed.clear()
+        for number in range(1, 4):
+            assert statuses("wrong", "wrong", None) == [429] * 3
+            limits.shift(0.9)
+            assert statuses("wrong") == [429]
+            assert hashed == ["wrong"] * number
+            limits.shift(0.1)
+
+    @pytest.mark.parametrize("guesses", [3, 4, 9])
+    def test_the_right_secret_gets_through_whoever_guessed_from_there(self, limits, guesses):
+        """All servers of a network may have one address, and all clients behind a proxy."""
+        statuses(*["wrong"] * guesses)
+        limits.shift(1)
+        assert statuses(None, None) == [200, 200]
+
+    def test_it_is_not_counted_then_and_gives_nobody_a_guess(self, limits, settings):
+        statuses(*["wrong"] * 3)
+        for _ in range(3):
+            settings.TOKENAUTH = {**settings.TOKENAUTH}
+            assert statuses(None, "wrong") == [200, 429]
+
+    def test_a_crowd_of_guesses_gets_no_further(self, limits, hashed, settings):
+        settings.TOKENAUTH = {"CLIENTS": listed(), "SIGN_IN_RATE_USER": "3/hour"}
+        hashed.clear()
+        assert "reports" in known_clients(load())
+        together = Barrier(12, timeout=30)
+
+        def one(number):
+            together.wait()
+            return ask(secret=f"wrong {number}").status_code
+
+        with ThreadPoolExecutor(12) as crowd:
+            found = sorted(crowd.map(one, range(12)))
+        assert found == [401] * 3 + [429] * 9
+        assert len(hashed) == 4
 
     def test_a_client_that_was_seen_is_not_held_up_by_who_guesses(self, limits):
         assert statuses(None, *["wrong"] * 4, None) == [200, 401, 401, 401, 429, 200]
 
-    def test_an_address_has_a_limit_whoever_is_tried(self, limits):
+    def test_an_address_has_a_limit_whoever_is_tried(self, limits, settings):
         names = ("a", "b", "c", "d", "e", "f")
+        settings.TOKENAUTH = {**settings.TOKENAUTH, "CLIENTS": listed(**dict.fromkeys(names, "x"))}
         found = [ask(name, "wrong").status_code for name in names]
         assert found == [401] * 5 + [429]
 
