@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import secrets
 import threading
 from collections.abc import Iterable, Mapping
@@ -20,7 +21,7 @@ from typing import Any
 from . import strict_json
 from .errors import InvalidKey
 from .key_schedule import KeySchedule, KeySet
-from .keys import Key, load_key
+from .keys import Key, load_key, with_times
 
 logger = logging.getLogger("django_tokenauth")
 
@@ -35,9 +36,15 @@ TOO_OLD = 30.0
 # How long others wait for that look. A disk may hang, and then they go on with what they know.
 _PATIENCE = 2.0
 _MAX_BYTES = 65536
+_DRAFT = re.compile(rf"\.[0-9a-f]{{16}}{re.escape(SUFFIX)}")
+# On Windows there are other rights, and all files seem to have this one.
+_GROUP_READS = 0 if os.name == "nt" else 0o040
 
 # What tells a file from a later one of the same name: no writer can leave all of it as it was.
 _Stamp = tuple[int, int, int, int]
+# A JWK as it stands in a file, and the key that was made of it.
+_Loaded = tuple[Mapping[str, Any], Key]
+_Files = dict[str, tuple[_Stamp, _Loaded]]
 
 
 def read_jwk(path: Path) -> dict[str, Any]:
@@ -67,14 +74,27 @@ def read_jwk(path: Path) -> dict[str, Any]:
 
 def read_key(path: Path) -> Key:
     """The key in the file ``path``. Raises what :func:`read_jwk` does."""
+    return _load(path, None)[1]
+
+
+def _load(path: Path, known: _Loaded | None) -> _Loaded:
+    """The JWK in the file and its key, which is not made anew if it is the one that was known."""
     jwk = read_jwk(path)
     try:
+        # To make an RSA key takes a tenth of a second, in which no other thread runs, and in each
+        # rotation keys only get an end.
+        if known is not None and _timeless(jwk) == _timeless(known[0]):
+            return jwk, with_times(known[1], jwk)
         # What a JWK without alg is for follows from its type, whatever is named here.
-        return load_key(jwk, "EdDSA")
+        return jwk, load_key(jwk, "EdDSA")
     except InvalidKey as error:
         raise InvalidKey(
             f"The key file {path.name}: {error}", error.hint, number=error.number
         ) from None
+
+
+def _timeless(jwk: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in jwk.items() if name not in ("nbf", "exp")}
 
 
 def list_files(directory: Path) -> dict[str, _Stamp]:
@@ -140,7 +160,7 @@ def write_jwk(path: Path, jwk: Mapping[str, Any]) -> None:
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            _belong_to_readers(descriptor, draft, path)
+            _belong_to_readers(descriptor, path)
             file.write(text)
             file.flush()
             os.fsync(descriptor)
@@ -172,11 +192,11 @@ def remove_drafts(directory: Path, before: float) -> None:
     """
     for path in directory.glob(f".*{SUFFIX}"):
         with suppress(FileNotFoundError):
-            if path.stat().st_mtime < before:
+            if _DRAFT.fullmatch(path.name) and path.stat().st_mtime < before:
                 path.unlink()
 
 
-def _belong_to_readers(descriptor: int, draft: Path, path: Path) -> None:
+def _belong_to_readers(descriptor: int, path: Path) -> None:
     """Whoever writes the file may be root, or one of a group, and not the server that reads it."""
     beside = [path, *(path.with_name(name) for name in list_files(path.parent))]
     example = next((other for other in beside if other.is_file()), None)
@@ -187,7 +207,8 @@ def _belong_to_readers(descriptor: int, draft: Path, path: Path) -> None:
         owner, group, mode = status.st_uid, status.st_gid, status.st_mode
     if os.fstat(descriptor).st_uid != owner or group not in (-1, os.fstat(descriptor).st_gid):
         os.fchown(descriptor, owner, group)
-    draft.chmod(0o600 | (mode & 0o040))
+    if mode & _GROUP_READS:
+        os.fchmod(descriptor, 0o640)
 
 
 class KeyDirectory:
@@ -201,24 +222,28 @@ class KeyDirectory:
     def __init__(self, directory: Path, verifiers: Iterable[Key] = ()) -> None:
         self._directory = directory
         self._verifiers = tuple(verifiers)
-        self._files: dict[str, tuple[_Stamp, Key]] = {}
+        self._files: _Files = {}
         self._fault = ""
         self._lock = threading.Lock()
         self._looked_at = -inf
+        self._gave_up_at = -inf
         self._take(self._read(_list_at_start(directory)))
 
     def at(self, now: float) -> KeySet:
         """The keys at ``now``: see :class:`~django_tokenauth.key_schedule.KeySource`."""
-        # One thread looks, and the others do not wait for it unless what they know is too old.
-        if self._age(now) >= LOOK_EVERY and self._lock.acquire(
-            timeout=_PATIENCE if self._age(now) >= TOO_OLD else 0
-        ):
-            try:
-                if self._age(now) >= LOOK_EVERY:
-                    self._look()
-                    self._looked_at = now
-            finally:
-                self._lock.release()
+        if self._age(now) >= LOOK_EVERY:
+            # One thread looks, and the others do not wait for it unless what they know is too old.
+            # If that takes long the disk hangs, and they do not all wait again and again.
+            waits = self._age(now) >= TOO_OLD <= abs(now - self._gave_up_at)
+            if self._lock.acquire(timeout=_PATIENCE if waits else 0):
+                try:
+                    if self._age(now) >= LOOK_EVERY:
+                        self._look()
+                        self._looked_at = now
+                finally:
+                    self._lock.release()
+            elif waits:
+                self._gave_up_at = now
         return self._schedule.at(now)
 
     def _age(self, now: float) -> float:
@@ -244,16 +269,15 @@ class KeyDirectory:
         else:
             self._fault = ""
 
-    def _read(self, listed: Mapping[str, _Stamp], times: int = 3) -> dict[str, tuple[_Stamp, Key]]:
+    def _read(self, listed: Mapping[str, _Stamp], times: int = 3) -> _Files:
         files = {}
         for name, stamp in listed.items():
-            before, key = self._files.get(name, (None, None))
+            before, known = self._files.get(name, (None, None))
             # One that went since it was listed is gone.
             with suppress(FileNotFoundError):
-                # To load a key takes long, so only those that changed are.
-                if key is None or before != stamp:
-                    key = read_key(self._directory / name)
-                files[name] = (stamp, key)
+                if known is None or before != stamp:
+                    known = _load(self._directory / name, known)
+                files[name] = (stamp, known)
         # Of a rotation that went on meanwhile only one half may have been seen: the end of the key
         # before, and not the key that follows.
         with suppress(OSError):
@@ -266,8 +290,8 @@ class KeyDirectory:
             )
         return files
 
-    def _take(self, files: dict[str, tuple[_Stamp, Key]]) -> None:
-        keys = {name: key for name, (_, key) in files.items()}
+    def _take(self, files: _Files) -> None:
+        keys = {name: key for name, (_, (_, key)) in files.items()}
         check_kids(keys)
         self._schedule = KeySchedule(keys.values(), self._verifiers)
         self._files = files

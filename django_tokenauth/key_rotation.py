@@ -78,13 +78,14 @@ def check_delay(settings: Settings, delay: int) -> None:
         raise InvalidKey("The next key would begin in more than a year.", "Give a shorter --delay.")
 
 
-def usual_algorithm(settings: Settings, files: Iterable[KeyFile]) -> str:
+def usual_algorithm(settings: Settings, keys: Iterable[Key]) -> str:
     """For the next key: that of the youngest, or else the one that is set, or else EdDSA.
 
-    A folder of keys is for services that verify, and nobody should share a secret with them.
+    Keys with times are for services that verify, and nobody should share a secret with them.
     """
-    for file in sorted(files, key=lambda file: file.key.not_before, reverse=True):
-        return file.key.algorithm
+    youngest = max(keys, key=lambda key: key.not_before, default=None)
+    if youngest is not None:
+        return youngest.algorithm
     return "EdDSA" if settings.algorithm in HMAC_ALGORITHMS else settings.algorithm
 
 
@@ -123,6 +124,9 @@ def rotate(
             # undo it could leave keys with an end and none that follows.
             try:
                 ending.append(_end(file, end))
+            except FileNotFoundError:
+                # Somebody has removed it meanwhile.
+                continue
             except OSError:
                 endless.append(file)
     return Rotation(made, tuple(ending), _clear(directory, files, now), tuple(endless))

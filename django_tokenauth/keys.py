@@ -175,13 +175,17 @@ def _quietly(read: Callable[[Any], Any], material: Any, error: InvalidKey) -> An
     raise error
 
 
-def _from_dated_jwk(jwk: Mapping[str, Any], algorithm: str) -> Key:
+def with_times(key: Key, jwk: Mapping[str, Any]) -> Key:
+    """``key`` with the times that ``jwk`` tells. Raises :class:`InvalidKey`."""
     # RFC 7517 section 4 leaves room for further members; these two mean what they mean in a token.
     times = {name: jwk[name] for name in ("nbf", "exp") if name in jwk}
     if any(type(time) is not int or not 0 <= time <= _LAST_SECOND for time in times.values()):
         raise InvalidKey("The nbf or exp of a JWK is not a time in whole seconds since the epoch.")
-    key = _from_jwk(jwk, algorithm)
     return replace(key, not_before=times.get("nbf", 0), expires_at=times.get("exp"))
+
+
+def _from_dated_jwk(jwk: Mapping[str, Any], algorithm: str) -> Key:
+    return with_times(_from_jwk(jwk, algorithm), jwk)
 
 
 def _from_jwk(jwk: Mapping[str, Any], algorithm: str) -> Key:

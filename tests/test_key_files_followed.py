@@ -118,6 +118,23 @@ class TestWhileItRuns:
         write_jwk(tmp_path / "a.jwk", {**jwk, "exp": NOW})
         assert clock.kids() == []
 
+    def test_a_key_that_got_an_end_is_not_made_anew(self, tmp_path, monkeypatch):
+        jwk = put(tmp_path, "a")
+        clock = Clock(tmp_path)
+        before = clock.later().verifying["a"]
+        monkeypatch.delattr(key_files, "load_key")
+        write_jwk(tmp_path / "a.jwk", {**jwk, "exp": NOW + 10**6})
+        after = clock.later().verifying["a"]
+        assert after.expires_at == NOW + 10**6
+        assert after.verify(b"message", before.sign(b"message"))
+
+    def test_another_key_under_the_same_name_is_made_anew(self, tmp_path):
+        put(tmp_path, "a")
+        clock = Clock(tmp_path)
+        before = clock.later().verifying["a"]
+        put(tmp_path, "a")
+        assert not clock.later().verifying["a"].verify(b"message", before.sign(b"message"))
+
     def test_keys_that_did_not_change_are_not_read_again(self, tmp_path):
         put(tmp_path, "a")
         clock = Clock(tmp_path)
@@ -147,19 +164,19 @@ class TestARotationMeanwhile:
     def rotating(self, tmp_path):
         """Begins a rotation when the keys are read for the first time, and again so often."""
         put(tmp_path, "old")
-        read, left = key_files.read_key, iter(range(2))
+        load, left = key_files._load, iter(range(2))
 
-        def reading(path):
-            key = read(path)
+        def loading(path, known):
+            loaded = load(path, known)
             for turn in left:
                 # Between the listing and this, all of ``rotate --now``.
                 put(tmp_path, f"new{turn}")
                 put(tmp_path, "old", exp=NOW)
                 break
-            return key
+            return loaded
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(key_files, "read_key", reading)
+            patch.setattr(key_files, "_load", loading)
             yield tmp_path
 
     def test_a_start_sees_the_whole_of_it(self, rotating):
@@ -167,15 +184,15 @@ class TestARotationMeanwhile:
 
     def test_one_that_never_comes_to_rest_is_taken_as_it_is(self, tmp_path):
         put(tmp_path, "a")
-        read, turns = key_files.read_key, []
+        load, turns = key_files._load, []
 
-        def reading(path):
+        def loading(path, known):
             turns.append(path.name)
             put(tmp_path, "a", filler="x" * len(turns))
-            return read(path)
+            return load(path, known)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(key_files, "read_key", reading)
+            patch.setattr(key_files, "_load", loading)
             assert KeyDirectory(tmp_path).at(NOW + 50).signing.kid == "a"
         # Three times at the start, and three times at the look that was due.
         assert len(turns) == 6
@@ -255,6 +272,25 @@ class TestThreads:
 
     def test_what_was_known_a_moment_ago_is_good_enough(self, looking):
         assert looking(NOW + LOOK_EVERY) == ["a"]
+
+    def test_where_the_disk_hangs_they_do_not_wait_again_and_again(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(key_files, "_PATIENCE", 0.05)
+        put(tmp_path, "a")
+        source = KeyDirectory(tmp_path)
+        source.at(NOW)
+        waited = []
+
+        class Held:
+            """The lock that a thread holds whose look does not come back."""
+
+            def acquire(self, timeout):
+                waited.append(timeout)
+                return False
+
+        source._lock = Held()
+        for seconds in (0, 0, 1, TOO_OLD - 1, TOO_OLD):
+            assert list(source.at(NOW + 3600 + seconds).verifying) == ["a"]
+        assert waited == [0.05, 0, 0, 0, 0.05]
 
     @pytest.mark.parametrize("slept", [TOO_OLD, 3600])
     def test_after_a_sleep_all_wait_for_what_is_there_now(self, looking, slept):

@@ -27,6 +27,7 @@ from tests.tokens_made_by_hand import read_settings
 
 NOW = 1_700_000_000
 LIFETIME, LEEWAY, MAX_AGE = 300, 10, 600
+OLD, NEW = ".0123456789abcdef.jwk", ".00000000000000ff.jwk"
 SHORTEST = MAX_AGE + int(2 * LOOK_EVERY)
 SETTINGS = read_settings(
     ACCESS_TOKEN_LIFETIME=timedelta(seconds=LIFETIME),
@@ -85,7 +86,10 @@ class TestUsualAlgorithm:
     def test_it_is_that_of_the_youngest_key(self, tmp_path):
         write_jwk(tmp_path / "a.jwk", make_jwk("RS256", now=NOW, not_before=NOW))
         write_jwk(tmp_path / "b.jwk", make_jwk("ES384", now=NOW, not_before=NOW + 1))
-        assert usual_algorithm(SETTINGS, reversed(read_files(tmp_path))) == "ES384"
+        assert (
+            usual_algorithm(SETTINGS, [file.key for file in reversed(read_files(tmp_path))])
+            == "ES384"
+        )
 
     @pytest.mark.parametrize(
         ("is_set", "usual"), [("HS256", "EdDSA"), ("ES256", "ES256"), ("RS512", "RS512")]
@@ -179,6 +183,19 @@ class TestRotate:
         assert ended.key.expires_at == NOW
         assert read_jwk(tmp_path / "stolen.jwk")["exp"] == NOW
 
+    def test_a_file_that_was_removed_meanwhile_needs_no_end(self, tmp_path, monkeypatch):
+        put(tmp_path, "a")
+        put(tmp_path, "gone")
+
+        def make(*arguments, **options):
+            (tmp_path / "gone.jwk").unlink()
+            return make_jwk(*arguments, **options)
+
+        monkeypatch.setattr(key_rotation, "make_jwk", make)
+        done = rotated(tmp_path)
+        assert [file.key.kid for file in done.ending] == ["a"]
+        assert done.endless == ()
+
     def test_a_file_without_alg_can_be_ended_too(self, tmp_path):
         jwk = make_jwk("EdDSA", now=NOW, not_before=NOW - 5)
         del jwk["alg"]
@@ -187,11 +204,11 @@ class TestRotate:
 
     def test_what_a_crash_left_goes_once_it_is_old(self, tmp_path):
         put(tmp_path, "a")
-        for name, age in ((".old.jwk", MARGIN + 1), (".new.jwk", MARGIN - 1), (".env", 10**6)):
+        for name, age in ((OLD, MARGIN + 1), (NEW, MARGIN - 1), (".own.jwk", 10**6)):
             (tmp_path / name).write_text("{}")
             os.utime(tmp_path / name, (NOW - age, NOW - age))
         rotated(tmp_path)
-        assert sorted(path.name for path in tmp_path.glob(".*")) == [".env", ".new.jwk"]
+        assert sorted(path.name for path in tmp_path.glob(".*")) == [NEW, ".own.jwk"]
 
     @pytest.mark.parametrize(("before", "after"), [("HS256", "EdDSA"), ("ES256", "HS512")])
     @pytest.mark.parametrize("act", [rotated_to, replaced_by])

@@ -13,6 +13,7 @@ import time_machine
 from django.core.management import CommandError, call_command
 
 from django_tokenauth.key_files import list_files, read_jwk
+from django_tokenauth.key_making import make_jwk
 from tests.clock import NOW
 from tests.keys_command import (
     MARGIN,
@@ -162,6 +163,19 @@ class TestRotate:
         [line] = run("rotate", "--print")
         assert json.loads(line)["nbf"] == SECONDS + MAX_AGE + MARGIN
         assert list(list_files(folder)) == ["a.jwk"]
+
+    @pytest.mark.parametrize("algorithm", ["ES256", "HS384", "EdDSA"])
+    def test_printed_it_is_of_the_algorithm_of_those_in_the_settings(self, settings, algorithm):
+        jwks = [make_jwk(algorithm, now=SECONDS, not_before=SECONDS - 5)]
+        settings.TOKENAUTH = {"KEYS": jwks, "ALGORITHM": "RS256"}
+        [line] = run("rotate", "--print")
+        assert json.loads(line)["alg"] == algorithm
+        settings.TOKENAUTH = {"KEYS": [*jwks, json.loads(line)]}
+        assert [row["state"] for row in listed()] == ["signs", "next"]
+
+    def test_printed_for_a_project_with_a_derived_secret_it_is_a_key_pair(self, settings):
+        settings.TOKENAUTH = {}
+        assert json.loads(run("generate", "--print")[0])["alg"] == "EdDSA"
 
     def test_printed_for_a_stolen_one_it_signs_at_once(self, folder):
         [line] = run("rotate", "--print", "--now")

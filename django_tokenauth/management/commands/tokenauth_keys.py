@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import time
 from argparse import RawDescriptionHelpFormatter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from django_tokenauth.key_making import make_jwk
 from django_tokenauth.key_rotation import MARGIN, Rotation
 from django_tokenauth.key_schedule import KeySchedule, KeySet
 from django_tokenauth.key_sets import build_access_keys
-from django_tokenauth.key_states import KeyFile, read_files, state_of
+from django_tokenauth.key_states import read_files, state_of
 from django_tokenauth.keys import Key, load_key
 
 _Options = dict[str, Any]
@@ -119,7 +119,7 @@ class Command(BaseCommand):
             self._print(settings, options, now=now, not_before=int(now))
             return
         directory = _directory(settings, options)
-        algorithm = _algorithm(settings, options, read_files(directory))
+        algorithm = _algorithm(settings, options, now)
         made = key_rotation.generate(directory, algorithm, now=now)
         self.stdout.write(f"Made {made.path}: {_what(made.key)}, and signs from now on.")
 
@@ -135,7 +135,7 @@ class Command(BaseCommand):
             self._print(settings, options, now=now, not_before=int(now) + delay)
             return
         directory = _directory(settings, options)
-        algorithm = _algorithm(settings, options, read_files(directory))
+        algorithm = _algorithm(settings, options, now)
         if options["now"]:
             done = key_rotation.replace_now(directory, algorithm, now=now)
         else:
@@ -212,7 +212,7 @@ class Command(BaseCommand):
         self.stdout.write(f"Wrote {len(public)} public {keys_said} to {output}.")
 
     def _print(self, settings: Settings, options: _Options, *, now: float, not_before: int) -> None:
-        jwk = make_jwk(_algorithm(settings, options, []), now=int(now), not_before=not_before)
+        jwk = make_jwk(_algorithm(settings, options, now), now=int(now), not_before=not_before)
         self.stdout.write(json.dumps(jwk))
         # Beside the key, which goes into a file or a variable.
         self.stderr.write(f"Signs from {_moment(not_before)} on, where it stands in KEYS.")
@@ -243,8 +243,14 @@ def _directory(settings: Settings, options: _Options) -> Path:
     return directory.absolute()
 
 
-def _algorithm(settings: Settings, options: _Options, files: Iterable[KeyFile]) -> str:
-    return str(options["algorithm"] or key_rotation.usual_algorithm(settings, files))
+def _algorithm(settings: Settings, options: _Options, now: float) -> str:
+    if options["algorithm"] is not None:
+        return str(options["algorithm"])
+    keys: list[Key] = []
+    # What is printed is for KEYS, and what is written for the folder.
+    if settings.keys or not options["print"]:
+        keys = [key for key, _ in _listed(settings, options, now)[1] if key.can_sign]
+    return key_rotation.usual_algorithm(settings, keys)
 
 
 def _listed(
