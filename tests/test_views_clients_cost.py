@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -38,9 +39,10 @@ def limits(settings):
         yield clock
 
 
-def ask(client_id="reports", secret=None):
+def ask(client_id="reports", secret=None, **headers):
     """A question about a token that is none; the answer says whether the client may ask."""
-    return post("token/introspect/", {"token": "x"}, Authorization=basic(client_id, secret))
+    headers["Authorization"] = basic(client_id, secret)
+    return post("token/introspect/", {"token": "x"}, **headers)
 
 
 def statuses(*secrets, client_id="reports"):
@@ -83,8 +85,7 @@ class TestHashes:
         settings.CACHES = {"default": {"BACKEND": f"{__name__}.WatchingCache"}}
         WatchingCache.turns.clear()
         assert statuses("wrong", None) == [401, 200]
-        assert len(WatchingCache.turns) >= 4
-        assert not any(WatchingCache.turns)
+        assert set(WatchingCache.turns) == {("begin", False), ("count", False)}
 
     def test_the_secret_that_is_remembered_is_found_in_either_reading(self, hashed, settings):
         settings.TOKENAUTH = {"CLIENTS": listed(reports="a+b")}
@@ -99,34 +100,44 @@ class TestHashes:
     def test_a_crowd_of_a_client_that_was_not_seen_costs_one(self, hashed, settings):
         """Nor are they taken for guesses while the first of them is being checked."""
         settings.TOKENAUTH = {**settings.TOKENAUTH, "SIGN_IN_RATE_USER": "1/hour"}
+        settings.CACHES = {"default": {"BACKEND": f"{__name__}.WatchingCache"}}
         # Else some of them may read the settings at the same moment, each for itself.
-        assert "reports" in known_clients(load())
-        together = Barrier(8, timeout=30)
-
-        def one(_):
-            together.wait()
-            return ask().status_code
-
+        turn = known_clients(load()).turns["reports"]
+        WatchingCache.turns.clear()
         with ThreadPoolExecutor(8) as crowd:
-            assert list(crowd.map(one, range(8))) == [200] * 8
+            with turn:
+                found = [crowd.submit(ask) for _ in range(8)]
+                # Each of them asks for two counts, and has found then that nothing is remembered.
+                wait_until(lambda: WatchingCache.turns.count(("begin", True)) == 16)
+            assert [one.result(timeout=60).status_code for one in found] == [200] * 8
         assert hashed == [SECRETS["reports"]]
 
 
-class WatchingCache(LocMemCache):
-    """Notes at each question whether somebody has the turn."""
+def wait_until(condition):
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
-    turns: list[bool] = []
+
+class WatchingCache(LocMemCache):
+    """Notes at each count that begins, or goes on, whether somebody has the turn."""
+
+    turns: list[tuple[str, bool]] = []
 
     def __init__(self, name, params):
         super().__init__("watching", params)
 
+    def note(self, question):
+        self.turns.append((question, known_clients(load()).turns["reports"].locked()))
+
     def add(self, *args, **options):
-        self.turns.append(known_clients(load()).turns["reports"].locked())
+        self.note("begin")
         return super().add(*args, **options)
 
     def incr(self, *args, **options):
-        # Adding and taking away.
-        self.turns.append(known_clients(load()).turns["reports"].locked())
+        # One more, or one less.
+        self.note("count")
         return super().incr(*args, **options)
 
 
@@ -195,6 +206,15 @@ class TestThrottle:
         settings.TOKENAUTH = {**settings.TOKENAUTH, "CLIENTS": listed(**dict.fromkeys(names, "x"))}
         found = [ask(name, "wrong").status_code for name in names]
         assert found == [401] * 5 + [429]
+
+    def test_who_has_guesses_left_does_not_share_the_pause_of_others(self, limits, settings):
+        settings.REST_FRAMEWORK = {"NUM_PROXIES": 1}
+        assert statuses(*["wrong"] * 4) == [401] * 3 + [429]
+        elsewhere = {"X-Forwarded-For": "198.51.100.7"}
+        assert [ask(secret=secret, **elsewhere).status_code for secret in ("wrong", None)] == [
+            401,
+            200,
+        ]
 
     def test_who_is_right_or_says_nothing_is_not_counted(self, limits, settings):
         for _ in range(4):
