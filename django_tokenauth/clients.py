@@ -70,7 +70,8 @@ class Clients:
         """Whether the secret is that of the client, and remember it if so. Costs one hash.
 
         None for a client without a secret: which clients have one is told to anybody who names them
-        and brings none. Raises ``ImproperlyConfigured`` if what stands in ``CLIENTS`` is no hash.
+        and brings none. Raises ``ImproperlyConfigured`` if what stands in ``CLIENTS`` is no hash,
+        or one that cannot be checked here.
         """
         if credentials.client_id not in self.turns:
             return False
@@ -80,6 +81,10 @@ class Clients:
         try:
             right = check_password(credentials.secret, encoded)
         except ValueError as fault:
+            if isinstance(fault.__context__, ImportError):
+                raise ImproperlyConfigured(
+                    "tokenauth.E008: CLIENTS has a hash by a library that is not installed."
+                ) from None
             # Some hashers take no secret of more than so many bytes, bcrypt for one.
             logger.warning("a client secret cannot be checked: %s", type(fault).__name__)
             right = False

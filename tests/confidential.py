@@ -32,6 +32,16 @@ class PickyHasher(MD5PasswordHasher):
         return super().encode(password, salt)
 
 
+class UninstalledHasher(MD5PasswordHasher):
+    """Needs a package that is not there to verify."""
+
+    algorithm = "uninstalled"
+    library = "a_package_that_is_not_there"
+
+    def verify(self, password, encoded):
+        self._load_library()
+
+
 def listed(**secrets: str) -> dict[str, str]:
     """``CLIENTS`` with these secrets, or with the usual ones."""
     return {name: make_password(secret) for name, secret in (secrets or SECRETS).items()}

@@ -131,6 +131,14 @@ class TestClients:
         assert logged(caplog) == ["a client secret cannot be checked: ValueError"]
         assert clients.check(REPORTS)
 
+    def test_a_hash_whose_package_is_missing_is_a_fault_of_the_project(self, settings):
+        """As that of Argon2 or bcrypt is without the extra of Django."""
+        settings.PASSWORD_HASHERS = ["tests.confidential.UninstalledHasher"]
+        with pytest.raises(ImproperlyConfigured) as caught:
+            Clients(listed()).check(REPORTS)
+        message = "tokenauth.E008: CLIENTS has a hash by a library that is not installed."
+        assert str(caught.value) == message
+
     def test_a_secret_that_is_no_hash_is_a_fault_of_the_project(self):
         with pytest.raises(ImproperlyConfigured) as caught:
             Clients({"reports": "a $ecret in the clear"}).check(REPORTS)
