@@ -43,8 +43,8 @@ def _project(db):
     populate()
 
 
-def slice_of(name):
-    tally = run_round(name, target(name), None, batches=4 if name in DECODERS else 2)
+def slice_of(name, number=None):
+    tally = run_round(name, target(name), number, batches=4 if name in DECODERS else 2)
     assert [report.failure(found) for found in tally.failures] == []
     return tally
 
@@ -60,8 +60,14 @@ def test_a_decoder_takes_what_is_good_and_raises_nothing_but_invalid_token(name)
 @pytest.mark.usefixtures("_project")
 @pytest.mark.parametrize("name", [name for name in TARGETS if name not in DECODERS])
 def test_an_endpoint_gives_only_the_answers_that_are_documented(name):
-    tally = slice_of(name)
-    assert tally.outcomes["accepted"] > 5
+    # Of some endpoints few inputs are good, and which ones changes with the source: so many slices
+    # as it takes, of which there are never so many.
+    accepted = 0
+    for number in (None, *range(20)):
+        accepted += slice_of(name, number).outcomes["accepted"]
+        if accepted > 5:
+            return
+    pytest.fail(f"only {accepted} inputs were accepted")
 
 
 def takes_padding(token, *, now):
