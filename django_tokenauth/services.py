@@ -199,7 +199,7 @@ def user_of(claims: Claims) -> Any:
             if user is None or not user.is_active:
                 raise InvalidToken(Code.USER)
             return user
-        session = claims.session and sessions.find(claims.session, written=False)
+        session = claims.session and sessions.find_for_request(claims.session)
     if not session or session.revoked_at is not None:
         raise InvalidToken(Code.REVOKED)
     fault = fault_of(session, claims.subject, settings.user_id_field)

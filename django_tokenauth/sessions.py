@@ -19,13 +19,14 @@ from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.db import Error as DatabaseFault
 from django.db import connections, router
-from django.db.models import F, QuerySet
+from django.db.models import F, Manager, Model, QuerySet
 from django.db.models.functions import Coalesce
 from django.db.transaction import atomic
 from django.utils import timezone
 
 from .conf import Settings
 from .errors import ServiceUnavailable
+from .lookups import Lookup
 from .models import RevokedReason, Session
 
 logger = logging.getLogger("django_tokenauth")
@@ -57,11 +58,40 @@ def find(session_id: str, *, written: bool = True) -> Session | None:
     ``written`` reads from the database that is written to; otherwise Django's routers choose where
     to read. A user whom the default manager of the user model hides has no session.
     """
-    rows = _written() if written else Session.objects.all()
-    visible = get_user_model()._default_manager.using(rows.db).all()
-    if visible.query.where:
-        rows = rows.filter(user__in=visible)
-    return rows.select_related("user").filter(pk=session_id).first()
+    using = (router.db_for_write if written else router.db_for_read)(Session)
+    return _found(using, session_id, ())
+
+
+def find_for_request(session_id: str) -> Session | None:
+    """The session with its user, and of its own fields only those that are asked at each request:
+    ``revoked_at`` and ``auth_hash``. Otherwise as :func:`find` with ``written=False``."""
+    return _found(router.db_for_read(Session), session_id, _NOT_ASKED)
+
+
+_NOT_ASKED = tuple(
+    field.name
+    for field in Session._meta.concrete_fields
+    if field.name not in ("id", "user", "revoked_at", "auth_hash")
+)
+
+
+def _found(using: str, session_id: str, deferred: tuple[str, ...]) -> Session | None:
+    model = get_user_model()
+    if type(model._default_manager).get_queryset is Manager.get_queryset:
+        # Nobody is hidden, whoever asks, so the statement is the same each time.
+        return _lookup(using, model, deferred, django_settings.USE_TZ).get(session_id)
+    visible = model._default_manager.using(using).all()
+    rows = Session.objects.using(using).select_related("user").filter(user__in=visible)
+    return rows.filter(pk=session_id).first()
+
+
+@lru_cache(maxsize=16)
+def _lookup(
+    using: str, user_model: type[Model], deferred: tuple[str, ...], use_tz: bool
+) -> Lookup[Session]:
+    """All that the statement and the reading of its row depend on are the arguments."""
+    rows = Session.objects.using(using).select_related("user").defer(*deferred)
+    return Lookup(rows)
 
 
 def rotate(

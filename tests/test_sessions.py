@@ -100,6 +100,38 @@ class TestFind:
         assert sessions.find(str(session.pk)).user is None
 
 
+class TestFindForRequest:
+    def test_it_brings_what_each_request_needs_in_one_statement(
+        self, alice, django_assert_num_queries
+    ):
+        session = made(alice, revoked_at=NOW)
+        with django_assert_num_queries(1):
+            found = sessions.find_for_request(str(session.pk))
+            assert (found, found.user, found.user_id) == (session, alice, alice.pk)
+            assert (found.revoked_at, found.auth_hash) == (NOW, "hash")
+            assert found.user.get_deferred_fields() == set()
+
+    def test_the_rest_of_the_session_is_read_when_somebody_asks(self, alice):
+        session = made(alice, name="phone")
+        found = sessions.find_for_request(str(session.pk))
+        assert {"name", "generation", "ends_at"} < found.get_deferred_fields()
+        assert found.name == "phone"
+
+    def test_what_is_not_there_is_none(self, alice):
+        made(alice)
+        assert sessions.find_for_request(str(uuid.uuid4())) is None
+
+    @pytest.mark.parametrize("use_tz", [True, False])
+    def test_times_are_aware_or_naive_as_the_settings_say(self, alice, settings, use_tz):
+        session = made(alice)
+        # What was compiled for the other kind is not used again.
+        settings.USE_TZ = not use_tz
+        sessions.find(str(session.pk))
+        settings.USE_TZ = use_tz
+        found = sessions.find(str(session.pk))
+        assert (found.created_at.tzinfo is not None) == use_tz
+
+
 class TestRotate:
     def test_it_changes_the_row_and_the_object(self, alice, django_assert_num_queries):
         session = made(alice)

@@ -1,0 +1,67 @@
+"""Rows found by their key, with a statement that is compiled once and not each time.
+
+Django compiles a query anew whenever it runs. For the session with its user, which every request
+asks for, that is most of what the request costs. The statement is always the same, so here it is
+compiled once for each database, and only the key is put in.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Generic, TypeVar
+
+from django.db import connections
+from django.db.models import Model, QuerySet
+from django.db.models.query import get_related_populators
+
+M = TypeVar("M", bound=Model)
+
+# Stands where the key will; nothing else in a statement is equal to it.
+_SAMPLE = uuid.UUID("7b1f3a52-5d0e-4c1b-9a4e-0f8d2c6e9b37")
+
+
+class Lookup(Generic[M]):
+    """Finds one of ``rows`` by its key, a UUID: what ``rows.filter(pk=key).first()`` gives.
+
+    It is compiled for the database of ``rows`` when this is made, so ``rows`` must not depend on
+    what changes later: the request, a tenant, the time. Of what can make a row more than its
+    fields, only ``select_related`` and ``only`` are honoured. Any thread may use it.
+    """
+
+    def __init__(self, rows: QuerySet[M]) -> None:
+        self._alias = rows.db
+        self._model = rows.model
+        self._key: Any = rows.model._meta.pk
+        sample = self._key.get_db_prep_value(_SAMPLE, connections[self._alias])
+        compiler = rows.filter(pk=_SAMPLE).query.get_compiler(using=self._alias)
+        self._sql, parameters = compiler.as_sql()
+        parameters = tuple(parameters)
+        place = parameters.index(sample)
+        self._before, self._after = parameters[:place], parameters[place + 1 :]
+        # From here on it is what ModelIterable of Django does with each row.
+        selected = compiler.select
+        fields = compiler.klass_info["select_fields"]
+        self._own = slice(fields[0], fields[-1] + 1)
+        self._names = [column[0].target.attname for column in selected[self._own]]
+        # From Django 6.1 on, rows know how their other fields would be fetched.
+        modes = [rows._fetch_mode] if hasattr(rows, "_fetch_mode") else []
+        self._related = get_related_populators(compiler.klass_info, selected, self._alias, *modes)
+        self._converters = compiler.get_converters(column[0] for column in selected).items()
+
+    def get(self, key: object) -> M | None:
+        """The row of ``key`` (a UUID or its text), or ``None``. One statement."""
+        connection = connections[self._alias]
+        value = self._key.get_db_prep_value(key, connection)
+        with connection.cursor() as cursor:
+            cursor.execute(self._sql, (*self._before, value, *self._after))
+            found = cursor.fetchone()
+        if found is None:
+            return None
+        row = list(found)
+        for place, (converters, expression) in self._converters:
+            for convert in converters:
+                row[place] = convert(row[place], expression, connection)
+        instance: M = self._model.from_db(self._alias, self._names, row[self._own])
+        for populator in self._related:
+            populator.populate(row, instance)
+        return instance

@@ -1,0 +1,132 @@
+"""A row by its key, with a statement that is compiled once: always what the plain query gives."""
+
+from __future__ import annotations
+
+import uuid
+from threading import Thread
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from django_tokenauth.lookups import Lookup
+from django_tokenauth.models import RevokedReason, Session
+from tests.clock import NOW
+from tests.test_sessions import made
+
+pytestmark = pytest.mark.django_db
+
+
+def rows(*deferred):
+    return Session.objects.select_related("user").defer(*deferred)
+
+
+def everything(instance):
+    """The values of the fields that were read, with their types, and those of the user."""
+    own = {
+        name: (type(value), value)
+        for name, value in vars(instance).items()
+        if not name.startswith("_")
+    }
+    user = instance._state.fields_cache.get("user")
+    state = (instance._state.adding, instance._state.db)
+    return own, state, None if user is None else everything(user)
+
+
+@pytest.fixture
+def session(alice):
+    return made(
+        alice,
+        revoked_at=NOW,
+        revoked_reason=RevokedReason.ADMIN,
+        ip="2001:db8::1",
+        name="앨리스의 노트북",
+        limited=True,
+        scope="notes:read notes:write",
+    )
+
+
+class TestRow:
+    @pytest.mark.parametrize(
+        "deferred", [(), ("name", "expires_at"), ("ip", "scope", "user_agent")]
+    )
+    def test_it_is_that_of_the_plain_query(self, session, deferred):
+        plain = rows(*deferred).get(pk=session.pk)
+        found = Lookup(rows(*deferred)).get(session.pk)
+        assert type(found) is Session
+        assert everything(found) == everything(plain)
+        assert found.get_deferred_fields() == plain.get_deferred_fields() == set(deferred)
+
+    def test_a_field_that_was_left_out_is_read_when_it_is_asked(self, session):
+        found = Lookup(rows("name")).get(session.pk)
+        assert found.name == session.name
+
+    def test_its_user_comes_with_it(self, session, alice, django_assert_num_queries):
+        with django_assert_num_queries(1):
+            assert Lookup(rows()).get(session.pk).user == alice
+
+    def test_without_a_user_there_is_none(self, session, django_assert_num_queries):
+        Session.objects.update(user=None)
+        with django_assert_num_queries(1):
+            found = Lookup(rows()).get(session.pk)
+            assert found.user is None
+        assert everything(found) == everything(rows().get(pk=session.pk))
+
+    def test_it_can_be_saved_as_any_other(self, session):
+        found = Lookup(rows()).get(session.pk)
+        found.name = "another"
+        found.save()
+        assert rows().get(pk=session.pk).name == "another"
+
+
+class TestKey:
+    @pytest.mark.parametrize(
+        "form", [uuid.UUID, str, str.upper, lambda text: text.replace("-", "")]
+    )
+    def test_it_may_be_in_any_form_that_the_field_takes(self, session, form):
+        assert Lookup(rows()).get(form(str(session.pk))) == session
+
+    def test_an_unknown_one_has_no_row(self, session):
+        lookup = Lookup(rows())
+        assert lookup.get(uuid.uuid4()) is None
+        assert lookup.get(session.pk) == session
+
+    @pytest.mark.parametrize("key", ["", "x", "' OR 1=1 --", "%s"])
+    def test_what_is_none_is_refused_as_by_the_plain_query(self, session, key):
+        with pytest.raises(ValidationError):
+            rows().get(pk=key)
+        with pytest.raises(ValidationError):
+            Lookup(rows()).get(key)
+
+
+class TestStatement:
+    def test_it_is_that_of_the_plain_query(self, session):
+        with CaptureQueriesContext(connection) as seen:
+            list(rows().filter(pk=session.pk))
+            Lookup(rows()).get(session.pk)
+        first, second = (query["sql"] for query in seen)
+        assert first == second
+
+    def test_other_conditions_and_their_values_stay(self, session, bob):
+        made(bob)
+        lookup = Lookup(rows().filter(name=session.name, limited=True))
+        assert lookup.get(session.pk) == session
+        assert Lookup(rows().filter(name="another")).get(session.pk) is None
+
+
+class TestThreads:
+    @pytest.mark.django_db(transaction=True)
+    def test_each_uses_its_own_connection(self, session):
+        lookup, found = Lookup(rows()), []
+
+        def ask():
+            found.append(lookup.get(session.pk))
+            connection.close()
+
+        threads = [Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert found == [session] * 4
