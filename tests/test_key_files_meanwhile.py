@@ -95,11 +95,12 @@ class TestThreads:
     """One looks at the files, and the others ask at the same time."""
 
     @pytest.fixture
-    def looking(self, tmp_path):
+    def looking(self, tmp_path, monkeypatch):
         """A source of keys whose first thread is held up in the midst of its look.
 
         Gives the source and what the keys are called that another thread finds meanwhile.
         """
+        monkeypatch.setattr(key_files, "_PATIENCE", 60)
         put(tmp_path)
         source = KeyDirectory(tmp_path)
         source.at(NOW)
