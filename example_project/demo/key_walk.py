@@ -27,7 +27,7 @@ from demo.walking import (
 JWKS = "/.well-known/jwks.json"
 INTROSPECT = "/auth/token/introspect/"
 # In seconds. A key that is published now signs so much later: enough for both processes to see it.
-DELAY = 12
+DELAY = 20
 LONGEST_WAIT = 60
 
 
