@@ -94,7 +94,10 @@ def sign_in(
     amr: Collection[str] = (),
     now: datetime | None = None,
 ) -> TokenPair:
-    """Start a session for ``user``, whose identity the caller has checked. At most 3 statements.
+    """Start a session for ``user``, whose identity the caller has checked.
+
+    At most 3 statements, besides those of the receivers of ``user_logged_in``: Django's own writes
+    ``last_login``.
 
     ``scope`` are the names asked for (``None``: all that the user may have); ``name``,
     ``user_agent`` and ``ip`` describe the device in the list of sessions; ``amr`` says how the user
