@@ -51,10 +51,12 @@ def bearer_token(request: Request) -> str | None:
     The scheme is case-insensitive (RFC 9110 section 11.1). Whatever follows it is taken as the
     token, so a header that is not exactly ``Bearer TOKEN`` is a token that is refused.
     """
-    header = request.META.get("HTTP_AUTHORIZATION", "")
+    header: str = request.META.get("HTTP_AUTHORIZATION", "")
+    if header.startswith("Bearer "):
+        return header[7:]
     if header[:6].lower() != "bearer" or header[6:7].strip():
         return None
-    return str(header[7:] if header[6:7] == " " else header[6:])
+    return header[7:] if header[6:7] == " " else header[6:]
 
 
 class JWTAuthentication(BaseAuthentication):

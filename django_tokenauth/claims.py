@@ -41,6 +41,9 @@ class FrozenDict(dict[str, Any]):
         return type(self), (dict(self),)
 
 
+_NO_CLAIMS = FrozenDict()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
     """The claims of an access token (RFC 9068 section 2.2). Times are seconds since the epoch.
@@ -66,7 +69,11 @@ class Claims:
     @classmethod
     def from_members(cls, members: Mapping[str, Any]) -> Claims:
         """Read the members of a payload. Raises :class:`InvalidToken` (claims)."""
-        extra = {name: _frozen(members[name]) for name in members.keys() - REGISTERED}
+        extra = _NO_CLAIMS
+        if not REGISTERED.issuperset(members):
+            extra = FrozenDict(
+                {name: _frozen(members[name]) for name in members.keys() - REGISTERED}
+            )
         return cls(
             issuer=_text(members.get("iss")),
             audience=_audience(members.get("aud")),
@@ -80,7 +87,7 @@ class Claims:
             auth_time=_time(members["auth_time"]) if "auth_time" in members else None,
             amr=_texts(members["amr"]) if "amr" in members else (),
             not_before=_time(members["nbf"]) if "nbf" in members else None,
-            extra=FrozenDict(extra),
+            extra=extra,
         )
 
     def members(self) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import base64
 import re
+from binascii import a2b_base64
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import strict_json
 from .errors import Code, InvalidToken
@@ -20,10 +20,14 @@ from .keys import Key
 #: The longest token that is looked at, in bytes. More would not pass most servers' header limits.
 MAX_LENGTH = 8192
 
-# RFC 4648 section 3.5 makes the last character of a segment carry zero bits where it carries none
-# of the data; anything else would be a second spelling of the same token.
-_SEGMENT = r"(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-][AQgw]|[A-Za-z0-9_-]{2}[AEIMQUYcgkosw048])?"
-_COMPACT = re.compile(rf"({_SEGMENT})\.({_SEGMENT})\.({_SEGMENT})\Z".encode())
+# What RFC 4648 section 5 writes otherwise than section 4, for which alone there is a fast reader.
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+# The last characters that a segment can have, by the number of characters that are left of it after
+# groups of four. RFC 4648 section 3.5 makes the last one carry zero bits where it carries none of
+# the data; anything else would be a second spelling of the same token. One alone is nothing.
+_LAST = {1: b"", 2: b"AQgw", 3: b"AEIMQUYcgkosw048"}
+_PADDING = (b"", b"", b"==", b"=")
 _PRINTABLE_ASCII = re.compile(r"[\x20-\x7e]{1,128}\Z")
 
 # crit and b64 change what is signed, zip and enc what is read, cty what it is (RFC 7515 section
@@ -31,44 +35,51 @@ _PRINTABLE_ASCII = re.compile(r"[\x20-\x7e]{1,128}\Z")
 _REFUSED = frozenset({"crit", "b64", "zip", "enc", "cty"})
 
 
-@dataclass(frozen=True, slots=True)
-class Compact:
-    """A JWS taken apart and not yet verified."""
+class Compact(NamedTuple):
+    """A JWS taken apart: its header is not read yet, its signature not verified."""
 
-    header: Mapping[str, Any]
+    #: As it stands in the token, in base64url.
+    header: bytes
     payload: bytes
     signing_input: bytes
     signature: bytes
 
 
 def parse(token: bytes) -> Compact:
-    """Take a compact JWS apart. Raises :class:`InvalidToken` (malformed, header)."""
-    if len(token) > MAX_LENGTH or not (match := _COMPACT.match(token)):
+    """Take a compact JWS apart. Raises :class:`InvalidToken` (malformed)."""
+    # Two points are left of it, without the alphabet. A regular expression that says all of this
+    # and what _decode asks takes three times as long, a sixth of the whole verification with HS256.
+    if len(token) > MAX_LENGTH or token.translate(None, _ALPHABET) != b"..":
         raise InvalidToken(Code.MALFORMED)
-    header = json_object(_decode(match[1]))
+    header, payload, signature = token.split(b".")
+    signing_input = token[: len(header) + 1 + len(payload)]
+    return Compact(header, _decode(payload), signing_input, _decode(signature))
+
+
+def read_header(segment: bytes) -> dict[str, Any]:
+    """The members of a header, in base64url. Raises :class:`InvalidToken` (malformed, header)."""
+    header = json_object(_decode(segment))
     algorithm, kid = header.get("alg"), header.get("kid")
     if not isinstance(algorithm, str) or not _REFUSED.isdisjoint(header):
         raise InvalidToken(Code.HEADER)
     if "kid" in header and not (isinstance(kid, str) and _PRINTABLE_ASCII.match(kid)):
         raise InvalidToken(Code.HEADER)
-    return Compact(header, _decode(match[2]), token[: match.end(2)], _decode(match[3]))
+    return header
 
 
-def verify(compact: Compact, keys: KeySet) -> None:
-    """Verify the signature with the one key that the header names.
+def key_for(header: Mapping[str, Any], keys: KeySet) -> Key:
+    """The one key that the header names, whose algorithm must be the header's.
 
-    Raises :class:`InvalidToken` (key, signature).
+    Raises :class:`InvalidToken` (key).
     """
-    key = keys.verifying.get(compact.header.get("kid", ""))
-    if key is None:
+    key = keys.verifying.get(header.get("kid", ""))
+    if key is None or header["alg"] != key.algorithm:
         raise InvalidToken(Code.KEY)
-    verify_with(compact, key)
+    return key
 
 
-def verify_with(compact: Compact, key: Key) -> None:
-    """Verify the signature with ``key``, whose algorithm must be the header's."""
-    if compact.header["alg"] != key.algorithm:
-        raise InvalidToken(Code.KEY)
+def verify(compact: Compact, key: Key) -> None:
+    """Verify the signature with ``key``. Raises :class:`InvalidToken` (signature)."""
     if not key.verify(compact.signing_input, compact.signature):
         raise InvalidToken(Code.SIGNATURE)
 
@@ -85,7 +96,10 @@ def base64url(data: bytes) -> bytes:
 
 
 def _decode(segment: bytes) -> bytes:
-    return base64.urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))
+    rest = len(segment) % 4
+    if rest and segment[-1] not in _LAST[rest]:
+        raise InvalidToken(Code.MALFORMED)
+    return a2b_base64(segment.translate(_URL_SAFE) + _PADDING[rest])
 
 
 def json_object(data: bytes) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import Any
 
 #: How deep it may be nested: more than anything here needs, less than troubles any reader of it.
 MAX_DEPTH = 16
+# RFC 8259 section 2.
+_BLANKS = " \t\n\r"
 # What no JSON can say.
 _NOTHING = object()
 
@@ -31,7 +33,12 @@ def loads(data: bytes) -> Any:
 
 def _read(data: bytes) -> Any:
     try:
-        value = _DECODER.decode(data.decode("utf-8"))
+        text = data.decode("utf-8").strip(_BLANKS)
+        # What decode() of it does, which looks for the blanks with regular expressions: half of the
+        # time that it takes more than json.loads.
+        value, end = _DECODER.raw_decode(text)
+        if end != len(text):
+            return _NOTHING
         if b"\\u" in data:
             # Half a surrogate pair can only come escaped; such a text could not be written again.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
