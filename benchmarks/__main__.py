@@ -5,17 +5,20 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 from tests import left_out
 
 from . import databases, plots
+from . import publish as publishing
 from .parts import PARTS, Effort, Part
 from .peers import PEERS, installed, reason_against
 from .report import Report
 from .run import in_process
 
+ROOT = Path(__file__).resolve().parent.parent
 DESCRIPTION = """\
 Measure what our tokens cost, side by side with what people use today, and print
 tables with ratios to the best peer and to the least that anybody has to do.
@@ -57,12 +60,28 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--plots", type=Path, metavar="FOLDER", help="draw an SVG of each part there"
     )
+    parser.add_argument(
+        "--publish",
+        action="store_true",
+        help="write the figures into README.rst and docs/, with the plots",
+    )
+    parser.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        metavar="FILE",
+        help="with --publish: take the figures that --json wrote there, and measure nothing",
+    )
     parser.add_argument("--list", action="store_true", help="say what there is to measure, and end")
     options = parser.parse_args(arguments)
     if options.rounds is not None and options.rounds < 1:
         parser.error("--rounds is at least 1.")
-    if options.plots and (what := plots.missing()):
-        parser.error(f"--plots needs {what}.")
+    if (options.plots or options.publish) and (what := plots.missing()):
+        parser.error(f"The plots need {what}.")
+    if options.publish and (options.quick or set(options.only) != set(PARTS)):
+        parser.error("--publish is for a whole run, without --quick and --only.")
+    if options.source and not options.publish:
+        parser.error("--from is for --publish.")
     return options
 
 
@@ -70,6 +89,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parsed(arguments)
     if options.list:
         return list_parts()
+    if options.source:
+        return publish(options.source)
     rounds = options.rounds or (3 if options.quick else 31)
     report = Report(quick=options.quick, rounds=rounds)
     parts = [PARTS[name] for name in dict.fromkeys(options.only)]
@@ -81,8 +102,14 @@ def main(arguments: list[str] | None = None) -> int:
             if database in report.databases and not lacks(part):
                 effort = Effort(options.quick, rounds, seconds, peers, database, folder="")
                 measure(part, effort, report)
-    publish(report, options)
-    return verdict(report, complete=complete)
+    tell(report, options)
+    status = verdict(report, complete=complete)
+    if options.publish and not status:
+        with tempfile.TemporaryDirectory() as folder:
+            # Through the file, as --from does it: what is published is what can be read again.
+            report.write(Path(folder) / "figures.json")
+            status = publish(Path(folder) / "figures.json")
+    return status
 
 
 def list_parts() -> int:
@@ -91,7 +118,20 @@ def list_parts() -> int:
     return 0
 
 
-def publish(report: Report, options: argparse.Namespace) -> None:
+def publish(source: Path) -> int:
+    """Write what is in ``source`` where readers see it."""
+    try:
+        figures = publishing.read(source)
+        publishing.write(figures, ROOT)
+    except publishing.Unfit as unfit:
+        say(f"Not published. {unfit}")
+        return 1
+    publishing.draw(figures, ROOT)
+    say("Published: README.rst and docs/ have these figures.")
+    return 0
+
+
+def tell(report: Report, options: argparse.Namespace) -> None:
     say("")
     for line in report.lines():
         say(line)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -40,7 +42,14 @@ def draw(tables: Sequence[Table], path: Path) -> None:
         handles = [patches.Patch(color=COLOURS[kind], label=NAMES[kind]) for kind in kinds]
         figure.legend(handles=handles, loc="outside lower left", frameon=False, ncols=len(handles))
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, format="svg", metadata={"Date": None})
+        metadata = {"Date": None, "Description": description(tables)}
+        figure.savefig(path, format="svg", metadata=metadata)
+
+
+def description(tables: Sequence[Table]) -> str:
+    """What the file says of itself: by that one sees of which figures it was made."""
+    shown = json.dumps([table.as_json() for table in tables], sort_keys=True)
+    return f"figures of SHA-256 {hashlib.sha256(shown.encode()).hexdigest()}"
 
 
 def _groups(table: Table) -> Iterator[tuple[str, list[Row]]]:
