@@ -41,7 +41,7 @@ def tables(effort: Effort) -> Iterator[Table]:
     asked = list(_questions(alice, effort))
     # So long that a turn is more than its begin and its end.
     seconds = 0.2 if effort.quick else 1.0
-    rounds = max(1, effort.rounds // 4)
+    rounds = max(1, effort.rounds // 2)
     found: dict[tuple[int, str], list[float]] = {}
     costs: dict[tuple[int, str], list[float]] = {}
     with ExitStack() as stack:
