@@ -65,8 +65,8 @@ LINES = (
         "SQLite",
         "2 workers",
         "StatelessJWTAuthentication",
-        "the same over HTTP, two workers",
-        "HTTP를 통한 무상태 인증, 워커 둘",
+        "``StatelessJWTAuthentication`` over HTTP, two workers",
+        "``StatelessJWTAuthentication``, HTTP 요청, 워커 2개",
     ),
     Line(
         "refresh",
