@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+from django.utils import timezone
+from rest_framework.serializers import ModelSerializer
 
 from django_tokenauth.claims import Claims
 from django_tokenauth.models import Session
@@ -197,6 +199,27 @@ class TestSession:
             "ends_at": now,
             "current": False,
         }
+
+    @pytest.mark.parametrize("zone", ["UTC", "Asia/Seoul", "America/St_Johns"])
+    @pytest.mark.parametrize("form", ["iso-8601", "%d.%m.%Y %H:%M", None])
+    @pytest.mark.parametrize("use_tz", [True, False])
+    def test_it_is_what_rest_framework_would_say(self, settings, zone, form, use_tz):
+        settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "DATETIME_FORMAT": form}
+        settings.USE_TZ = use_tz
+        now = self.NOW if use_tz else self.NOW.replace(tzinfo=None)
+        rows = [Session(created_at=now, ip=ip, name=name) for ip, name in ((None, ""), ("::", "x"))]
+        context = {"request": SimpleNamespace(auth=None)}
+        with timezone.override(zone):
+            plain = SessionSerializer(context=context)
+            wanted = [ModelSerializer.to_representation(plain, row) for row in rows]
+            assert SessionSerializer(rows, many=True, context=context).data == wanted
+
+    def test_times_are_those_of_the_zone_of_each_request(self):
+        found = []
+        for zone in ("UTC", "Asia/Seoul"):
+            with timezone.override(zone):
+                found.append(self.data(None)["created_at"])
+        assert found == ["2030-01-01T12:00:00Z", "2030-01-01T21:00:00+09:00"]
 
     @pytest.mark.parametrize(
         ("session", "current"),
