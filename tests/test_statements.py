@@ -6,9 +6,12 @@ from threading import Thread
 
 import pytest
 from django.db import IntegrityError, connection
+from django.db.models import F
+from django.db.models.functions import Coalesce
 from django.db.transaction import TransactionManagementError, atomic
 from django.test.utils import CaptureQueriesContext
 
+from django_tokenauth import sessions
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.statements import Update
 from tests.clock import NOW, after
@@ -76,6 +79,25 @@ class TestStatement:
             found = Session.objects.filter(pk=session.pk, generation=1)
             found.update(generation=1, rotated_at=NOW, auth_hash="hash")
             update(session, changes={"generation": 1, "rotated_at": NOW, "auth_hash": "hash"})
+        first, second = (query["sql"] for query in seen)
+        assert first == second
+
+    def test_that_of_a_rotation_is_too(self, alice):
+        session = made(alice)
+        changes = {
+            "generation": 2,
+            "retried": True,
+            "rotated_at": after(days=1),
+            "expires_at": after(days=2),
+            "auth_hash": "new",
+        }
+        unrevoked = Session.objects.alias(end=Coalesce("revoked_at", "ends_at"))
+        unrevoked = unrevoked.filter(end=F("ends_at"))
+        with CaptureQueriesContext(connection) as seen:
+            found = unrevoked.filter(pk=session.pk, generation=1, auth_hash="hash")
+            assert found.update(**changes) == 1
+            given = {"expires_at": after(days=2), "auth_hash": "new", "now": after(days=1)}
+            assert sessions.rotate(session, 2, retried=True, **given) is False
         first, second = (query["sql"] for query in seen)
         assert first == second
 
