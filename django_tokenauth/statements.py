@@ -31,7 +31,8 @@ class Update:
     """What ``rows.filter(**found).update(**changes)`` does, for fields that are always the same.
 
     It is compiled for the database of ``rows`` when this is made, so ``rows`` must not depend on
-    what changes later: the request, a tenant, the time. Any thread may use it.
+    what changes later: the request, a tenant, the time; nor on another table, which Django may ask
+    while it compiles. Any thread may use it.
     """
 
     def __init__(
@@ -45,7 +46,6 @@ class Update:
         # From here on it is what QuerySet.update of Django does.
         query: Any = rows.filter(**given("found", found)).query.chain(UpdateQuery)
         query.add_update_values(given("changes", changes))
-        query.annotations = {}
         self._sql, self._parameters = query.get_compiler(using=self._alias).as_sql()
 
     def run(self, *, found: Mapping[str, Any], changes: Mapping[str, Any]) -> int:
