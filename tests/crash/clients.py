@@ -75,15 +75,15 @@ class Line:
         self.busy = False
 
     def post(self, path: str, **body: str) -> Answer:
-        return self._ask("POST", f"/auth/{path}", json.dumps(body))
+        return self.ask("POST", f"/auth/{path}", json.dumps(body))
 
     def call(self, method: str, path: str, token: str) -> Answer:
-        return self._ask(method, path, None, Authorization=f"Bearer {token}")
+        return self.ask(method, path, None, Authorization=f"Bearer {token}")
 
     def close(self) -> None:
         self._connection.close()
 
-    def _ask(self, method: str, path: str, body: str | None, **headers: str) -> Answer:
+    def ask(self, method: str, path: str, body: str | None, **headers: str) -> Answer:
         if body is not None:
             headers["Content-Type"] = "application/json"
         self.gate.walk_through()
