@@ -24,7 +24,7 @@ from tests.machines.proxy import Proxy, program, proxy
 
 MACHINES = 3
 #: What can be wrong on purpose, to see that it does not stay unseen.
-BREAKS = ("keys", "list", "throttle")
+BREAKS = ("keys", "list", "throttle", "user")
 _GENERATION = "SELECT generation FROM django_tokenauth_session WHERE id = %s"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from contextlib import closing
 
 from tests.client import PASSWORDS
 from tests.machines.load import Client
@@ -40,11 +41,10 @@ def _guess(client: Client, machines: Sequence[Machine]) -> list[str]:
         if answer.status != 400:
             wrong.append(f"wrong password number {number}: {answer}")
     for machine in machines:
-        line = Direct(machine.address)
         # The right one too: whoever guesses must not be told.
         right = {**body, "password": PASSWORDS["alice"]}
-        answer = line.post("/auth/token/", json.dumps(right))
+        with closing(Direct(machine.address)) as line:
+            answer = line.post("/auth/token/", json.dumps(right))
         if answer.status != 429 or not answer.retry_after:
-            wrong.append(f"{machine.name} after {RATE} wrong passwords: {answer}")
-        line.close()
+            wrong.append(f"{machine.name} after {RATE} wrong passwords: {answer.status}")
     return wrong

@@ -7,13 +7,15 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any, NamedTuple
 
 from tests.client import PASSWORDS
 from tests.crash.clients import Answer, Gate, Line, claims
 from tests.machines.deployment import Deployment
 from tests.rotation.load import SECONDS_TO_REST, VIEWS, Pace, kid_of
+
+WITH_USER, STATELESS = VIEWS
 
 #: What a client asks again after: no answer, and the proxy's word that there is none.
 RETRIED = frozenset({0, 502, 503, 504})
@@ -31,6 +33,14 @@ class Asked(NamedTuple):
     seconds: float
 
 
+class Span(NamedTuple):
+    """From when until when somebody waited for an answer of the stateless class."""
+
+    began: float
+    ended: float
+    who: object
+
+
 class Notes:
     """What came of all requests. Lists only grow, and at their end, so threads share them."""
 
@@ -39,6 +49,7 @@ class Notes:
         self.wrong: list[str] = []
         #: The sessions that were rotated by a request whose answer was lost.
         self.lost: list[str] = []
+        self.stateless: list[Span] = []
 
 
 class Client:
@@ -68,18 +79,25 @@ class Client:
         text = None if body is None else json.dumps(body)
         before: list[int] = []
         began = time.monotonic()
-        answer = self._line.ask(method, path, text, **headers)
+        answer = self._attempt(method, path, text, headers)
         for pause in PAUSES:
             if answer.status not in RETRIED:
                 break
             before.append(answer.status)
             failed()
             time.sleep(pause)
-            answer = self._line.ask(method, path, text, **headers)
+            answer = self._attempt(method, path, text, headers)
         seconds = time.monotonic() - began
         self.notes.asked.append(Asked(what, answer.status, tuple(before), seconds))
         if answer.status not in expected:
             self.notes.wrong.append(f"{what}: {answer}, after {before}")
+        return answer
+
+    def _attempt(self, method: str, path: str, text: str | None, headers: dict[str, str]) -> Answer:
+        began = time.monotonic()
+        answer = self._line.ask(method, path, text, **headers)
+        if path == STATELESS:
+            self.notes.stateless.append(Span(began, time.monotonic(), self))
         return answer
 
     def sign_in(self, username: str, password: str = PASSWORDS["alice"]) -> dict[str, Any]:
@@ -181,27 +199,28 @@ class Load:
     @contextmanager
     def running(self) -> Iterator[None]:
         """The devices work meanwhile, in a thread each. Afterwards nobody has lost the session."""
-        for device in (self.sleeper, *self.devices):
-            device.sign_in()
-        threads = [
-            threading.Thread(target=self._live, args=(device, number), daemon=True)
-            for number, device in enumerate(self.devices)
-        ]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            self._pace.over.set()
+        with ExitStack() as stack:
+            for device in (self.sleeper, *self.devices):
+                stack.enter_context(closing(device.client))
+                device.sign_in()
+            threads = [
+                threading.Thread(target=self._live, args=(device, number), daemon=True)
+                for number, device in enumerate(self.devices)
+            ]
             for thread in threads:
-                thread.join(SECONDS_TO_REST)
-            if any(thread.is_alive() for thread in threads):
-                self.notes.wrong.append("a client did not come to rest")
-        for device in (self.sleeper, *self.devices):
-            device.refresh()
-            for path in VIEWS:
-                device.call(path)
-            device.client.close()
+                thread.start()
+            try:
+                yield
+            finally:
+                self._pace.over.set()
+                for thread in threads:
+                    thread.join(SECONDS_TO_REST)
+                if any(thread.is_alive() for thread in threads):
+                    self.notes.wrong.append("a client did not come to rest")
+            for device in (self.sleeper, *self.devices):
+                device.refresh()
+                for path in VIEWS:
+                    device.call(path)
 
     def _live(self, device: Device, number: int) -> None:
         chance = random.Random(number)  # noqa: S311

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from tests.crash.application import ROOT
@@ -90,13 +90,12 @@ class Machine:
     def wait(self) -> None:
         """Until it answers. Raises ``AssertionError`` with its last words."""
         end = time.monotonic() + SECONDS_TO_START
-        line = Direct(self.address)
-        while line.get("/who/", "x").status != 401:
-            running = self._process is not None and self._process.poll() is None
-            if not running or time.monotonic() > end:
-                raise AssertionError(f"{self.name} does not answer.\n{self.last_words()}")
-            time.sleep(0.05)
-        line.close()
+        with closing(Direct(self.address)) as line:
+            while line.get("/who/", "x").status != 401:
+                running = self._process is not None and self._process.poll() is None
+                if not running or time.monotonic() > end:
+                    raise AssertionError(f"{self.name} does not answer.\n{self.last_words()}")
+                time.sleep(0.05)
 
     def kill(self) -> None:
         """``SIGKILL`` for all of its processes; they are gone when this returns."""

@@ -8,7 +8,7 @@ from statistics import median, quantiles
 
 from tests.machines.load import RETRIED
 from tests.machines.running import Run
-from tests.machines.sign_outs import PAUSE, WAYS, Watched
+from tests.machines.sign_outs import Watched
 
 ROTATIONS = ("refresh", "the same refresh again")
 
@@ -23,23 +23,28 @@ def _watched(run: Run) -> Iterator[str]:
     for seen in run.watched:
         after = f"{seen.machine} after: {seen.how}"
         if seen.taken or not seen.refused:
-            yield f"JWTAuthentication of {after}: {len(seen.taken)} taken, {seen.refused} refused"
+            yield f"JWTAuthentication of {after}: {seen.taken} taken, {seen.refused} refused"
         if seen.stateless_refused is None:
             yield f"the stateless class of {after}: never refused"
-        elif seen.stateless_taken > run.plan.poll + allowance(run):
-            yield f"the stateless class of {after}: taken {seen.stateless_taken:.3f} s later"
+        elif not _is_in_time(run, seen):
+            yield f"the stateless class of {after}: taken {seen.after():.3f} s later"
         if seen.came_back:
             yield f"the stateless class of {after}: taken again after it was refused"
 
 
-def allowance(run: Run) -> float:
-    """What comes on top of ``REVOCATION_POLL``, in seconds, as this run was.
+def _is_in_time(run: Run, seen: Watched) -> bool:
+    """Whether all that began ``REVOCATION_POLL`` after the sign-out was refused, but for what went
+    on with the list there was while another request was reading it.
 
-    The first request after it reads the list, and others go on with the one there is until that
-    is read. So the last one that is taken begins no later than the first question after the time
-    was over (they come one after the other, with a pause) has begun and another has its answer.
+    The one that reads has begun before the first of those has its answer, for that one would have
+    read the list itself; and it has not ended when the last of them begins. No length of time
+    decides: who reads slowly is waited for.
     """
-    return PAUSE + 3 * max(asked.seconds for asked in run.load.notes.asked if not asked.before)
+    late = seen.late(run.plan.poll)
+    return not late or any(
+        span.who is not seen and span.began < late[0].ended and span.ended > late[-1].began
+        for span in run.load.notes.stateless
+    )
 
 
 def _nothing_shown(run: Run) -> Iterator[str]:
@@ -47,7 +52,7 @@ def _nothing_shown(run: Run) -> Iterator[str]:
     if not any(len(passed.asked) > 1 for passed in run.passed):
         yield "the proxy has passed nothing on"
     ways = {(seen.how, seen.machine) for seen in run.watched}
-    if len(ways) < len(WAYS) * len(run.places):
+    if len(ways) < len(run.plan.ways) * len(run.places):
         yield f"only these were watched: {sorted(ways)}"
     for place, name in run.places.items():
         if not any(passed.asked[-1] == place for passed in run.passed):
@@ -67,6 +72,8 @@ def table(run: Run) -> str:
     slow = max((asked.seconds for asked in refreshes if asked.before), default=0.0)
     passed_on = [passed for passed in run.passed if len(passed.asked) > 1]
     last = Counter(run.places.get(passed.asked[-1], "none") for passed in run.passed)
+    late = sum(len(seen.late(run.plan.poll)) for seen in run.watched)
+    taken = sum(len(seen.stateless_taken) for seen in run.watched)
     outages = ", ".join(f"{how} x {times}" for how, times in sorted(run.outages.items()))
     lines = [
         f"{run.seconds:.0f} s, outages: {outages}",
@@ -82,6 +89,7 @@ def table(run: Run) -> str:
         "",
         f"Sign-outs (REVOCATION_POLL: {run.plan.poll:g} s)",
         *(f"    {line}" for line in _sign_outs(run.watched)),
+        f"    taken later than that, while another request was reading: {late} of {taken}",
     ]
     return "\n".join([*lines, *(f"WRONG: {text}" for text in faults(run)[:20])])
 
@@ -89,11 +97,11 @@ def table(run: Run) -> str:
 def _sign_outs(watched: list[Watched]) -> Iterator[str]:
     for how in dict.fromkeys(seen.how for seen in watched):
         of_it = [seen for seen in watched if seen.how == how]
-        stood = [seen.stateless_taken for seen in of_it if seen.same]
+        stood = [seen.after() for seen in of_it if seen.same]
         longest = f"half {median(stood):.3f} s, longest {max(stood):.3f} s" if stood else "-"
         yield (
             f"{how}: {len(of_it)} times at a machine, JWTAuthentication took "
-            f"{sum(len(seen.taken) for seen in of_it)} and refused "
+            f"{sum(seen.taken for seen in of_it)} and refused "
             f"{sum(seen.refused for seen in of_it)}; the stateless class took the last after "
             f"{longest} ({len(stood)} times by one process)"
         )

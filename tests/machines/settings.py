@@ -36,5 +36,7 @@ TOKENAUTH.update(
 match _told["broken"]:
     case "throttle":
         CACHES["default"] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    case "user":
+        ROOT_URLCONF = "tests.machines.stale_urls"
     case "list":
-        TOKENAUTH["REVOCATION_POLL"] = timedelta(seconds=5 * _told["poll"])
+        TOKENAUTH["REVOCATION_POLL"] = None

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tests.machines.deployment import MACHINES
+from tests.machines.deployment import BREAKS
 from tests.machines.result import faults, table
 from tests.machines.running import Plan, run
-from tests.machines.sign_outs import WAYS
 
-PLAN = Plan(outages=8, sign_outs=1, rate=100, seed=1, silent=True)
+SHORT = Plan(outages=0, sign_outs=1, rate=20, seed=1, leavers=1, ways=("sign-out",), patience=1.5)
+# The fault that each break has to show.
+FOUND = {
+    "keys": "/who/: 401",
+    "list": "the stateless class of machine 1 after: sign-out: never refused",
+    "throttle": "machine 1 after 20 wrong passwords: 200",
+    "user": "JWTAuthentication of machine 1 after: sign-out: ",
+}
 
 
-@pytest.fixture(scope="module")
-def done(tmp_path_factory):
-    done = run(PLAN, tmp_path_factory.mktemp("machines"))
+def test_machines_that_come_and_go_cost_nobody_a_request_or_a_session(tmp_path):
+    done = run(Plan(outages=8, sign_outs=1, rate=100, seed=1, silent=True), tmp_path)
     print(table(done))  # noqa: T201
-    return done
-
-
-def test_machines_that_come_and_go_cost_nobody_a_request_or_a_session(done):
     assert faults(done) == []
-    assert sum(done.outages.values()) >= PLAN.outages
 
 
-def test_a_sign_out_counts_on_each_machine_at_once_and_in_the_list_within_a_poll(done):
-    assert {(seen.how, seen.machine) for seen in done.watched} == {
-        (how, f"machine {number}") for how in WAYS for number in range(1, MACHINES + 1)
-    }
-    assert not any(seen.taken for seen in done.watched)
+@pytest.mark.parametrize("broken", BREAKS)
+def test_what_is_broken_on_purpose_is_found(tmp_path, broken):
+    done = run(replace(SHORT, broken=broken, silent=True), tmp_path)
+    found = faults(done)
+    assert any(FOUND[broken] in fault for fault in found), found
