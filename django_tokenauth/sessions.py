@@ -231,7 +231,7 @@ class RevokedSessions:
 
     A snapshot of the ids of sessions that were revoked so recently that access tokens of them may
     still live; one thread at a time renews it when ``poll`` has passed, the others go on with
-    what there is.
+    what there is, unless that is older than two polls.
     """
 
     def __init__(self, poll: timedelta, window: timedelta) -> None:
@@ -251,17 +251,18 @@ class RevokedSessions:
         """
         if self._is_fresh(now):
             return
-        # The first reader waits: before it there is no snapshot that could be used meanwhile.
-        if self._lock.acquire(blocking=self._read_at is None):
+        # Before the first one there is no snapshot that could be used meanwhile, and where nobody
+        # asked for a while it may be older than a sign-out of minutes ago.
+        if self._lock.acquire(blocking=not self._is_fresh(now, polls=2)):
             try:
                 if not self._is_fresh(now):
                     self._read(now)
             finally:
                 self._lock.release()
 
-    def _is_fresh(self, now: float) -> bool:
+    def _is_fresh(self, now: float, polls: int = 1) -> bool:
         # Not fresh either when the clock was set back.
-        return self._read_at is not None and 0 <= now - self._read_at < self._poll
+        return self._read_at is not None and 0 <= now - self._read_at < polls * self._poll
 
     def _read(self, now: float) -> None:
         since = _from_timestamp(now) - self._window

@@ -192,6 +192,19 @@ class TestThreads:
         assert (reading.statements, waiting.statements) == (1, 0)
 
 
+    @pytest.mark.parametrize("seconds", [20, 3600, -3600])
+    def test_nobody_goes_on_with_what_is_older_than_two_polls(self, alice, snapshot, seconds):
+        snapshot.renew(NOW.timestamp())
+        then = after(seconds=seconds)
+        waiting = Waiting(snapshot, then, revoked(alice, at=then))
+        with Reading(snapshot, then) as reading:
+            waiting.start()
+            waiting.join(0.2)
+        waiting.join(30)
+        assert waiting.found is True
+        assert (reading.statements, waiting.statements) == (1, 0)
+
+
 class TestRevokedSessions:
     def test_the_process_has_one_until_a_setting_changes(self, settings):
         first = revoked_sessions(load())
