@@ -191,7 +191,6 @@ class TestThreads:
         assert waiting.found is True
         assert (reading.statements, waiting.statements) == (1, 0)
 
-
     @pytest.mark.parametrize("seconds", [20, 3600, -3600])
     def test_nobody_goes_on_with_what_is_older_than_two_polls(self, alice, snapshot, seconds):
         snapshot.renew(NOW.timestamp())
