@@ -66,7 +66,10 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--outages", type=int, default=100, help="how many at least (default: %(default)s)"
+        "--outages",
+        type=int,
+        default=100,
+        help="how many at least; with none the keys are not rotated either (default: %(default)s)",
     )
     parser.add_argument(
         "--sign-outs",
@@ -78,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rate",
         type=float,
-        default=40,
+        default=150,
         help="how often in a second a device does something (default: %(default)s)",
     )
     parser.add_argument(
