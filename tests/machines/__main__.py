@@ -29,9 +29,8 @@ sessions end in each way there is.
 """
 EPILOG = """\
 The services are those of the suite: TOKENAUTH_TEST_POSTGRESQL and TOKENAUTH_TEST_REDIS say where
-they are. The database is one of its own (test_tokenauth_machines), which is dropped afterwards, as
-are the keys in Redis. Exit code: 0 if nothing was wrong, 1 if anything was or if something is
-missing.
+they are. The database is one of its own, which is dropped afterwards, as are the keys in Redis.
+Exit code: 0 if nothing was wrong, 1 if anything was or if something is missing.
 """
 
 
@@ -47,7 +46,7 @@ def main(arguments: list[str]) -> int:
         rate=asked.rate,
         seed=asked.seed,
         poll=asked.poll,
-        broken=asked.broken or "",
+        broken=tuple(asked.broken),
         patience=asked.poll + (10 if asked.broken else 60),
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -92,10 +91,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--broken",
+        action="append",
+        default=[],
         choices=BREAKS,
-        help="see that it is found: each machine has keys of its own, reads no "
-        "list of revoked sessions, counts wrong passwords by itself, or takes "
-        "whoever asks for who they were",
+        help="see that it is found: a refresh is not answered again, each machine has keys of its "
+        "own, reads no list of revoked sessions, counts wrong passwords by itself, or takes "
+        "whoever asks for who they were; may be given again",
     )
     return parser
 

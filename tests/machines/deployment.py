@@ -24,7 +24,7 @@ from tests.machines.proxy import Proxy, program, proxy
 
 MACHINES = 3
 #: What can be wrong on purpose, to see that it does not stay unseen.
-BREAKS = ("keys", "list", "throttle", "user")
+BREAKS = ("grace", "keys", "list", "throttle", "user")
 _GENERATION = "SELECT generation FROM django_tokenauth_session WHERE id = %s"
 
 
@@ -42,13 +42,13 @@ def is_missing() -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Deployment:
-    """``broken`` is one of :data:`BREAKS`, or nothing; ``poll`` is in seconds."""
+    """``broken`` are some of :data:`BREAKS`; ``poll`` is in seconds."""
 
     folder: Path
     poll: float
-    broken: str = ""
-    #: Others use the same Redis.
-    prefix: str = field(default_factory=lambda: f"tokenauth-machines-{secrets.token_hex(4)}")
+    broken: tuple[str, ...] = ()
+    #: Others use the same servers, also for this test.
+    name: str = field(default_factory=lambda: f"tokenauth_machines_{secrets.token_hex(4)}")
 
     @contextmanager
     def running(self, names: list[str]) -> Iterator[tuple[list[Machine], Proxy]]:
@@ -57,7 +57,7 @@ class Deployment:
             stack.enter_context(self._database())
             stack.callback(self._empty_redis)
             self.run("-m", "tests.machines.people", *names)
-            for number in range(2, MACHINES + 1) if self.broken == "keys" else ():
+            for number in range(2, MACHINES + 1) if "keys" in self.broken else ():
                 self.run("-m", "django", "tokenauth_keys", "generate", number=number)
             front, *places = free_addresses(1 + MACHINES)
             machines = [
@@ -95,25 +95,19 @@ class Deployment:
 
     def generation(self, session: str) -> int:
         """How far the session is, as the database says."""
-        with self._connected(self._name) as connection:
+        with self._connected(self.name) as connection:
             [row] = connection.execute(_GENERATION, [session]).fetchall()
             return int(row[0])
-
-    @property
-    def _name(self) -> str:
-        return f"test_{servers.as_database(servers.postgresql(), 'postgresql')['NAME']}_machines"
 
     @contextmanager
     def _database(self) -> Iterator[None]:
         with self._connected("postgres") as connection:
-            # One that was ended by force left it.
-            connection.execute(f'DROP DATABASE IF EXISTS "{self._name}" WITH (FORCE)'.encode())
-            connection.execute(f'CREATE DATABASE "{self._name}"'.encode())
+            connection.execute(f'CREATE DATABASE "{self.name}"'.encode())
         try:
             yield
         finally:
             with self._connected("postgres") as connection:
-                connection.execute(f'DROP DATABASE "{self._name}" WITH (FORCE)'.encode())
+                connection.execute(f'DROP DATABASE "{self.name}" WITH (FORCE)'.encode())
 
     def _connected(self, name: str) -> psycopg.Connection:
         url = servers.postgresql()
@@ -134,14 +128,14 @@ class Deployment:
 
     def _empty_redis(self) -> None:
         with redis.Redis.from_url(self._redis()) as client:
-            for key in client.scan_iter(f"{self.prefix}:*"):
+            for key in client.scan_iter(f"{self.name}:*"):
                 client.delete(key)
 
     def _log(self, number: int) -> Path:
         return self.folder / f"machine-{number}.log"
 
     def _keys(self, number: int) -> Path:
-        return self.folder / (f"keys-{number}" if self.broken == "keys" else "keys")
+        return self.folder / (f"keys-{number}" if "keys" in self.broken else "keys")
 
     def _environment(self, number: int) -> dict[str, str]:
         # Whatever measures and checks this suite stays with the suite: it makes them slow.
@@ -150,8 +144,8 @@ class Deployment:
             for name, value in os.environ.items()
             if not name.startswith(("COVERAGE_", "PYTHONDEVMODE"))
         }
-        told = {"poll": self.poll, "prefix": self.prefix, "broken": self.broken}
-        database = servers.postgresql()._replace(path=f"/{self._name}").geturl()
+        told = {"poll": self.poll, "prefix": self.name, "broken": self.broken}
+        database = servers.postgresql()._replace(path=f"/{self.name}").geturl()
         return {
             **inherited,
             "DJANGO_SETTINGS_MODULE": "tests.machines.settings",

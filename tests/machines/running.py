@@ -40,7 +40,7 @@ class Plan:
     devices: int = 8
     leavers: int = 2
     ways: tuple[str, ...] = WAYS
-    broken: str = ""
+    broken: tuple[str, ...] = ()
     #: How long a machine may take a token after the sign-out, until it is no longer asked.
     patience: float = 60.0
     silent: bool = False
