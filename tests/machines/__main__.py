@@ -24,7 +24,8 @@ sessions end in each way there is.
     or 504
   * no session is lost
   * after a sign-out no process takes the token with JWTAuthentication, from the first request on,
-    and none with the stateless class after REVOCATION_POLL
+    and none with the stateless class after REVOCATION_POLL, but for what comes while a process is
+    reading the list of revoked sessions
   * wrong passwords are counted over all processes together
 """
 EPILOG = """\
