@@ -71,7 +71,7 @@ class Client:
         token: str = "",
         body: dict[str, str] | None = None,
         expected: tuple[int, ...] = (200,),
-        failed: Callable[[], object] = bool,
+        failed: Callable[[], object] | None = None,
     ) -> Answer:
         """Ask until there is an answer, but not for ever; ``failed`` is called after an attempt
         without one. Any other than the ``expected`` is noted as wrong."""
@@ -84,7 +84,8 @@ class Client:
             if answer.status not in RETRIED:
                 break
             before.append(answer.status)
-            failed()
+            if failed is not None:
+                failed()
             time.sleep(pause)
             answer = self._attempt(method, path, text, headers)
         seconds = time.monotonic() - began
@@ -107,7 +108,7 @@ class Client:
         return dict(answer.body) if answer.status == 200 else {}
 
     def refresh(
-        self, token: str, what: str = "refresh", failed: Callable[[], object] = bool
+        self, token: str, what: str = "refresh", failed: Callable[[], object] | None = None
     ) -> dict[str, Any]:
         """The tokens, or nothing if that fails."""
         body = {"refresh_token": token}
