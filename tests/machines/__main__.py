@@ -16,9 +16,9 @@ from tests.machines.running import Plan, run
 DESCRIPTION = """\
 Three application processes with the settings of the example in production, behind nginx with the
 configuration of docs/nginx.conf, on one database (PostgreSQL), one cache (Redis) and one folder of
-keys. Processes are killed (SIGKILL, also two at once) and stopped (SIGTERM) in turn and started
-again, while devices sign in, refresh, call protected views and sign out, the keys are rotated, and
-sessions end in each way there is.
+keys. Processes are killed (SIGKILL, also two at once, or after they were frozen by SIGSTOP) and
+stopped (SIGTERM) in turn and started again, while devices sign in, refresh, call protected views
+and sign out, the keys are rotated, and sessions end in each way there is.
 
   * no request fails that a client repeats as it should: up to 5 times after no answer, 502, 503
     or 504

@@ -105,6 +105,11 @@ class Machine:
         """``SIGTERM``, as for a new release: it answers what is under way, and is gone."""
         self._end(signal.SIGTERM)
 
+    def freeze(self) -> None:
+        """``SIGSTOP``: it takes connections and answers nothing. What follows is :meth:`kill`."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGSTOP)
+
     def last_words(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace")[-4000:]
 

@@ -20,6 +20,10 @@ from tests.machines.sign_outs import WAYS, Leaver, Watched, name_of
 from tests.rotation.load import kid_of
 
 EVERY = 10.0
+# One after the other. Three machines and five ways: each machine goes in each of them.
+OUTAGES = ("SIGKILL", "SIGTERM", "SIGKILL", "SIGKILL of two", "SIGSTOP and SIGKILL")
+# Longer than the proxy waits for an answer.
+SECONDS_FROZEN = 6
 # So many refreshes are under way when a machine goes, if that comes to pass.
 AT_ONCE = 3
 # Long enough for each process to have seen the new key, also on a slow machine.
@@ -136,10 +140,12 @@ def _disturb(
         if not done.plan.outages:
             continue
         first, second = (machines[(turn + ahead) % len(machines)] for ahead in (0, 1))
-        # Each of them in each way: three machines, and four ways.
-        how = ("SIGKILL", "SIGTERM", "SIGKILL", "SIGKILL of two")[turn % 4]
+        how = OUTAGES[turn % len(OUTAGES)]
         gone = [first, second] if how == "SIGKILL of two" else [first]
         _await_refreshes(done.load)
+        if how == "SIGSTOP and SIGKILL":
+            first.freeze()
+            time.sleep(SECONDS_FROZEN)
         for machine in gone:
             machine.stop() if how == "SIGTERM" else machine.kill()
         time.sleep(chance.uniform(0, 0.3))
