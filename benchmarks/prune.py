@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import io
+import random
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from django_tokenauth.models import Session
+from django_tokenauth.pruning import ended
 
 from . import project, system
 from .parts import Effort
@@ -36,11 +38,12 @@ def tables(effort: Effort) -> Iterator[Table]:
     everybody = list(project.users(100))
     taken: dict[str, list[float]] = {}
     grown: dict[str, list[float]] = {}
-    kinds = {}
-    for name, kind, fill, command in _candidates(everybody, effort):
-        kinds[name] = kind
+    candidates = list(_candidates(everybody, effort))
+    kinds = {name: kind for name, kind, *_ in candidates}
+    for fill in dict.fromkeys(fill for *_, fill, _ in candidates):
         fill(number, timedelta(days=10))
-        for _ in range(rounds):
+    for _ in range(rounds):
+        for name, _, fill, command in random.sample(candidates, len(candidates)):
             fill(number, -LONG_AGO)
             milliseconds, mebibytes = _pruned(command)
             taken.setdefault(name, []).append(milliseconds)
@@ -55,30 +58,42 @@ def tables(effort: Effort) -> Iterator[Table]:
 
 
 _Fill = Callable[[int, timedelta], None]
+_Command = Callable[[], object]
 
 
-def _candidates(everybody: list[Any], effort: Effort) -> Iterator[tuple[str, Kind, _Fill, str]]:
-    yield (
-        "tokenauth_prune",
-        Kind.OURS,
-        lambda number, end: _sessions(everybody, number, end),
-        ("tokenauth_prune"),
-    )
+def _candidates(
+    everybody: list[Any], effort: Effort
+) -> Iterator[tuple[str, Kind, _Fill, _Command]]:
+    def ours(number: int, end: timedelta) -> None:
+        _sessions(everybody, number, end)
+
+    yield "tokenauth_prune", Kind.OURS, ours, _called("tokenauth_prune")
+    yield "our rows, all in one statement", Kind.LIMIT, ours, _at_once
     if "simplejwt" in effort.peers:
         yield (
             "flushexpiredtokens",
             Kind.PEER,
             lambda number, end: _outstanding(everybody, number, end),
-            "flushexpiredtokens",
+            _called("flushexpiredtokens"),
         )
 
 
-def _pruned(command: str) -> tuple[float, float | None]:
+def _called(command: str) -> _Command:
+    return lambda: call_command(command, stdout=io.StringIO())
+
+
+def _at_once() -> None:
+    """The least that a database has to do: no batches, no progress, one lock until the end."""
+    rows = ended(timezone.now() - timedelta(days=30))
+    rows._raw_delete(rows.db)
+
+
+def _pruned(command: _Command) -> tuple[float, float | None]:
     """The milliseconds, and the MiB that were needed more than before."""
     gc.collect()
     before = system.resident() if system.forget_peak() else None
     start = time.perf_counter()
-    call_command(command, stdout=io.StringIO())
+    command()
     milliseconds = (time.perf_counter() - start) * 1000
     most = system.peak()
     return milliseconds, None if before is None or most is None else max(0.0, most - before)

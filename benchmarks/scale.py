@@ -17,7 +17,7 @@ from django.db import connection
 from django.db.models import Model
 from django.utils import timezone
 
-from django_tokenauth import services, sessions
+from django_tokenauth import pruning, services
 from django_tokenauth.models import Session
 
 from . import project
@@ -143,7 +143,7 @@ def _candidates(size: int) -> Iterator[Candidate]:
         _insert(PRUNED * number, first_user=user.pk, users=1, end=-LONG_AGO)
 
     def prune() -> None:
-        if sessions.prune(timezone.now() - timedelta(days=30), PRUNED) != PRUNED:
+        if pruning.prune(timezone.now() - timedelta(days=30), PRUNED) != PRUNED:
             raise SystemExit("Fewer rows were pruned than had ended.")
 
     def here(act: Callable[[], object]) -> Candidate:

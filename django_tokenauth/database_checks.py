@@ -13,7 +13,7 @@ from django.core.checks import CheckMessage
 from django.db import connections, router
 from django.utils import timezone
 
-from . import sessions
+from . import pruning
 from .conf import Settings, read_project
 from .models import Session
 
@@ -61,7 +61,7 @@ def _missing(alias: str) -> Iterator[CheckMessage]:
 
 def _left(settings: Settings) -> Iterator[CheckMessage]:
     before = timezone.now() - settings.kept_after_end - _LONG
-    if sessions.ended(before)[_MANY:].exists():
+    if pruning.ended(before)[_MANY:].exists():
         yield checks.Warning(
             f"More than {_MANY} sessions ended {_LONG.days} days longer ago than SESSION_RETENTION "
             "and are still there, with the addresses of their users. Sign-ins delete them, and "

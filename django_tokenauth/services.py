@@ -21,7 +21,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from . import sessions, signals
+from . import pruning, sessions, signals
 from .claims import Claims, SignIn
 from .conf import Settings, load
 from .errors import Code, InvalidGrant, InvalidToken
@@ -175,7 +175,7 @@ def _make_room(
     # Not inside of a transaction, where its locks would stay and its failure would be ours.
     if not connections[router.db_for_write(Session)].in_atomic_block:
         try:
-            sessions.prune(now - settings.kept_after_end, PRUNED_PER_SIGN_IN)
+            pruning.prune(now - settings.kept_after_end, PRUNED_PER_SIGN_IN)
         except DatabaseFault as fault:
             logger.warning("ended sessions were not pruned (%s)", type(fault).__name__)
 

@@ -193,39 +193,6 @@ def revoked_at(user_id: Any, *, now: datetime) -> list[Session]:
     return list(_written().filter(user_id=user_id, revoked_at=now))
 
 
-def prune(before: datetime, limit: int) -> int:
-    """Delete at most ``limit`` rows that ended before ``before``. One statement.
-
-    Written around the ORM's own subquery: no database can be asked by the ORM to delete a limited
-    number of rows at once.
-    """
-    using = router.db_for_write(Session)
-    connection = connections[using]
-    rows = ended(before).order_by("expires_at").values(ended_id=F("pk"))[:limit]
-    subquery, params = rows.query.get_compiler(using).as_sql()
-    # Only names from the model stand in the text; values are parameters.
-    statement = _DELETE.get(connection.vendor, _DELETE_USUALLY).format(
-        table=connection.ops.quote_name(Session._meta.db_table),
-        pk=connection.ops.quote_name(str(Session._meta.pk.column)),
-        subquery=subquery,
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(statement, params)
-        return int(cursor.rowcount)
-
-
-_DELETE_USUALLY = "DELETE FROM {table} WHERE {pk} IN (SELECT ended_id FROM ({subquery}) ended)"
-# MySQL and MariaDB would read, and lock, the whole table for that one.
-_DELETE = {
-    "mysql": "DELETE {table} FROM {table} JOIN ({subquery}) ended ON {table}.{pk} = ended.ended_id"
-}
-
-
-def ended(before: datetime) -> QuerySet[Session]:
-    """The sessions that ended before ``before``, by their end of use or by a revocation."""
-    return _written().filter(expires_at__lt=before)
-
-
 class RevokedSessions:
     """What a process that asks no database per request knows of revocations.
 

@@ -47,7 +47,10 @@ LAYERS = (
         (*DRF, *DATABASE, *CLOCK, "django.http"),
     ),
     # The store: rows, and no token.
-    Layer(("models", "lookups", "statements", "sessions", "users"), (*DRF, *CRYPTOGRAPHY, *TOKENS)),
+    Layer(
+        ("models", "lookups", "statements", "sessions", "pruning", "users"),
+        (*DRF, *CRYPTOGRAPHY, *TOKENS),
+    ),
     # Where tokens and rows meet.
     Layer(
         ("clients", "issuing", "refreshing", "signing_out", "services", "introspection"),

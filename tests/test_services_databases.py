@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from django_tokenauth import services, sessions
+from django_tokenauth import pruning, services
 from django_tokenauth.models import Session
 from tests.clock import NOW, after
 
@@ -70,7 +70,7 @@ class TestWritten:
         assert set(router.written) == {Session, type(alice)}
 
     def test_the_sessions_that_are_pruned_are(self, router):
-        sessions.prune(after(days=15), 1)
+        pruning.prune(after(days=15), 1)
         assert set(router.written) == {Session}
 
     def test_the_session_of_a_refresh_is(self, pair, router):

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from django_tokenauth import services, sessions
+from django_tokenauth import pruning, services
 from django_tokenauth.models import Session
 from tests.clock import NOW, after
 from tests.locks import busy
@@ -85,7 +85,7 @@ class TestLocks:
         last = made(bob, expires_at=after(days=90))
         self.fill_the_table(last)
         with busy(last):
-            assert sessions.prune(NOW, 20) == 1
+            assert pruning.prune(NOW, 20) == 1
         assert not Session.objects.filter(pk=ended.pk).exists()
 
     def fill_the_table(self, like):

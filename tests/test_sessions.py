@@ -275,34 +275,3 @@ class TestAlive:
         with CaptureQueriesContext(connection) as statements:
             list(sessions.alive(alice.pk, now=NOW))
         assert len(statements) == 1
-
-
-class TestPrune:
-    def test_it_deletes_what_ended_before_and_nothing_else(self, alice):
-        made(alice, expires_at=after(microseconds=-1))
-        kept = {made(alice, expires_at=NOW), made(alice), made(alice, revoked_at=NOW)}
-        assert sessions.prune(NOW, 100) == 1
-        assert set(Session.objects.all()) == kept
-
-    def test_a_revoked_one_goes_by_its_revocation(self, alice):
-        session = made(alice)
-        sessions.revoke(session, RevokedReason.SIGNED_OUT, now=NOW)
-        assert sessions.prune(NOW, 100) == 0
-        assert sessions.prune(after(microseconds=1), 100) == 1
-
-    def test_it_deletes_no_more_than_it_may_and_the_oldest_first(self, alice):
-        for day in (4, 2, 5, 1, 3):
-            made(alice, expires_at=after(days=day))
-        assert sessions.prune(after(days=10), 2) == 2
-        ends = Session.objects.order_by("expires_at").values_list("expires_at", flat=True)
-        assert list(ends) == [after(days=day) for day in (3, 4, 5)]
-
-    def test_batches_come_to_an_end(self, alice):
-        for day in range(5):
-            made(alice, expires_at=after(days=day))
-        assert [sessions.prune(after(days=4), 3) for _ in range(3)] == [3, 1, 0]
-
-    def test_it_takes_one_statement(self, alice, django_assert_num_queries):
-        made(alice, expires_at=NOW), made(None, expires_at=NOW)
-        with django_assert_num_queries(1):
-            assert sessions.prune(after(days=1), 1000) == 2

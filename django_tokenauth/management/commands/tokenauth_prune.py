@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from django_tokenauth import sessions
+from django_tokenauth import pruning
 from django_tokenauth.conf import load
 
 
@@ -21,9 +21,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--batch-size",
             type=int,
-            default=1000,
+            default=10_000,
             metavar="N",
-            help="rows to delete per statement (default: %(default)s)",
+            help="rows to delete at once (default: %(default)s)",
         )
         parser.add_argument(
             "--dry-run", action="store_true", help="count the sessions and delete none"
@@ -34,12 +34,12 @@ class Command(BaseCommand):
         if size < 1:
             raise CommandError("--batch-size must be at least 1.")
         before = timezone.now() - load().kept_after_end
-        total = sessions.ended(before).count()
+        total = pruning.ended(before).count()
         if options["dry_run"]:
             self.stdout.write(f"{total} ended sessions would be deleted.")
             return
         deleted = 0
-        while batch := sessions.prune(before, size):
+        while batch := pruning.prune_many(before, size):
             deleted += batch
             self.stdout.write(f"{deleted} of {max(total, deleted)} ended sessions deleted")
         self.stdout.write(self.style.SUCCESS(f"Done: {deleted} ended sessions deleted."))

@@ -1,0 +1,68 @@
+"""Sessions that ended a while ago, and how their rows are deleted: a few at a time, or all.
+
+Nobody waits for such a row, so only what the deletion does to the others counts: no statement reads
+or locks rows that have not ended, and none has more to do than it was told.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import connections, router
+from django.db.models import F, QuerySet
+
+from .models import Session
+
+
+def ended(before: datetime) -> QuerySet[Session]:
+    """The sessions that ended before ``before``, by their end of use or by a revocation."""
+    # Where they are written: a replica may lag behind.
+    return Session.objects.using(router.db_for_write(Session)).filter(expires_at__lt=before)
+
+
+def prune(before: datetime, limit: int) -> int:
+    """Delete at most ``limit`` rows that ended before ``before``. One statement.
+
+    Written around the ORM's own subquery: no database can be asked by the ORM to delete a limited
+    number of rows at once.
+    """
+    using = router.db_for_write(Session)
+    connection = connections[using]
+    rows = ended(before).order_by("expires_at").values(ended_id=F("pk"))[:limit]
+    subquery, params = rows.query.get_compiler(using).as_sql()
+    # Only names from the model stand in the text; values are parameters.
+    statement = _DELETE.get(connection.vendor, _DELETE_USUALLY).format(
+        table=connection.ops.quote_name(Session._meta.db_table),
+        pk=connection.ops.quote_name(str(Session._meta.pk.column)),
+        subquery=subquery,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        return int(cursor.rowcount)
+
+
+_DELETE_USUALLY = "DELETE FROM {table} WHERE {pk} IN (SELECT ended_id FROM ({subquery}) ended)"
+# MySQL and MariaDB would read, and lock, the whole table for that one.
+_DELETE = {
+    "mysql": "DELETE {table} FROM {table} JOIN ({subquery}) ended ON {table}.{pk} = ended.ended_id"
+}
+
+
+def prune_many(before: datetime, limit: int) -> int:
+    """What :func:`prune` does, where there are many. At most three statements.
+
+    The first asks the index where the batch ends, the second deletes up to there. So no row is
+    found by its key, which on PostgreSQL takes several times as long as to delete it.
+    """
+    if connections[router.db_for_write(Session)].vendor == "mysql":
+        # It takes as long there either way, and might read, and lock, the whole table for this.
+        return prune(before, limit)
+    following = ended(before).order_by("expires_at").values_list("expires_at", flat=True)
+    ends = list(following[limit : limit + 1])
+    rows = ended(*ends or [before])
+    # What delete() of Django does in the end; as above, it asks nobody for what depends on a row.
+    deleted = rows._raw_delete(rows.db)
+    if deleted or not ends:
+        return deleted
+    # So many ended at the same moment that the batch would have to end in the midst of them.
+    return prune(before, limit)
