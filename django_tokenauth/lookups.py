@@ -1,23 +1,52 @@
-"""Rows found by their key, with a statement that is compiled once and not each time.
+"""Rows found by their key or by other values, with a statement that is compiled once.
 
 Django compiles a query anew whenever it runs. For the session with its user, which every request
 asks for, that is most of what the request costs. The statement is always the same, so here it is
-compiled once for each database, and only the key is put in.
+compiled once for each database, and only the key or the values are put in.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 from django.db import connections
 from django.db.models import Model, QuerySet
 from django.db.models.query import get_related_populators
 
+from .statements import Given
+
 M = TypeVar("M", bound=Model)
 
 # Stands where the key will; nothing else in a statement is equal to it.
 _SAMPLE = uuid.UUID("7b1f3a52-5d0e-4c1b-9a4e-0f8d2c6e9b37")
+
+
+class _Reader(Generic[M]):
+    """What ModelIterable of Django does with each row of ``rows``, which ``compiler`` compiled."""
+
+    def __init__(self, rows: QuerySet[M], compiler: Any) -> None:
+        self._alias = rows.db
+        self._model = rows.model
+        selected = compiler.select
+        fields = compiler.klass_info["select_fields"]
+        self._own = slice(fields[0], fields[-1] + 1)
+        self._names = [column[0].target.attname for column in selected[self._own]]
+        # From Django 6.1 on, rows know how their other fields would be fetched.
+        modes = [rows._fetch_mode] if hasattr(rows, "_fetch_mode") else []
+        self._related = get_related_populators(compiler.klass_info, selected, self._alias, *modes)
+        self._converters = compiler.get_converters(column[0] for column in selected).items()
+
+    def read(self, found: Sequence[Any], connection: Any) -> M:
+        row = list(found)
+        for place, (converters, expression) in self._converters:
+            for convert in converters:
+                row[place] = convert(row[place], expression, connection)
+        instance: M = self._model.from_db(self._alias, self._names, row[self._own])
+        for populator in self._related:
+            populator.populate(row, instance)
+        return instance
 
 
 class Lookup(Generic[M]):
@@ -30,7 +59,6 @@ class Lookup(Generic[M]):
 
     def __init__(self, rows: QuerySet[M]) -> None:
         self._alias = rows.db
-        self._model = rows.model
         self._key: Any = rows.model._meta.pk
         sample = self._key.get_db_prep_value(_SAMPLE, connections[self._alias])
         compiler = rows.filter(pk=_SAMPLE).query.get_compiler(using=self._alias)
@@ -38,15 +66,7 @@ class Lookup(Generic[M]):
         parameters = tuple(parameters)
         place = parameters.index(sample)
         self._before, self._after = parameters[:place], parameters[place + 1 :]
-        # From here on it is what ModelIterable of Django does with each row.
-        selected = compiler.select
-        fields = compiler.klass_info["select_fields"]
-        self._own = slice(fields[0], fields[-1] + 1)
-        self._names = [column[0].target.attname for column in selected[self._own]]
-        # From Django 6.1 on, rows know how their other fields would be fetched.
-        modes = [rows._fetch_mode] if hasattr(rows, "_fetch_mode") else []
-        self._related = get_related_populators(compiler.klass_info, selected, self._alias, *modes)
-        self._converters = compiler.get_converters(column[0] for column in selected).items()
+        self._reader = _Reader(rows, compiler)
 
     def get(self, key: object) -> M | None:
         """The row of ``key`` (a UUID or its text), or ``None``. One statement."""
@@ -55,13 +75,31 @@ class Lookup(Generic[M]):
         with connection.cursor() as cursor:
             cursor.execute(self._sql, (*self._before, value, *self._after))
             found = cursor.fetchone()
-        if found is None:
-            return None
-        row = list(found)
-        for place, (converters, expression) in self._converters:
-            for convert in converters:
-                row[place] = convert(row[place], expression, connection)
-        instance: M = self._model.from_db(self._alias, self._names, row[self._own])
-        for populator in self._related:
-            populator.populate(row, instance)
-        return instance
+        return None if found is None else self._reader.read(found, connection)
+
+
+class Selection(Generic[M]):
+    """Finds ``rows``, which say by :class:`Given` where values come later.
+
+    It is compiled as :class:`Lookup`, and as little may depend on what changes. Any thread may use
+    it.
+    """
+
+    def __init__(self, rows: QuerySet[M]) -> None:
+        self._alias = rows.db
+        compiler = rows.query.get_compiler(using=self._alias)
+        self._sql, self._parameters = compiler.as_sql()
+        self._reader = _Reader(rows, compiler)
+
+    def all(self, **found: Any) -> list[M]:
+        """The rows that have ``found``, none of which is ``None``. One statement."""
+        connection = connections[self._alias]
+        values = {"found": found}
+        parameters = [
+            one.prepared(values, connection) if isinstance(one, Given) else one
+            for one in self._parameters
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute(self._sql, parameters)
+            rows = cursor.fetchall()
+        return [self._reader.read(row, connection) for row in rows]

@@ -167,8 +167,7 @@ def _make_room(
 ) -> None:
     """End what the user has too many of, or else delete a few rows that ended long ago."""
     if settings.max_sessions_per_user is not None:
-        others = sessions.alive(new.user_id, now=now).exclude(pk=new.pk)
-        surplus = list(others[settings.max_sessions_per_user - 1 :])
+        surplus = sessions.surplus(new, settings.max_sessions_per_user - 1, now=now)
         if surplus:
             end(surplus, RevokedReason.EVICTED, request, now, new.user)
             return

@@ -15,8 +15,11 @@ from django.db.models.sql import UpdateQuery
 from django.db.transaction import mark_for_rollback_on_error
 
 
-class _Given(Value):
-    """A value that comes later. Its place among the parameters is told by itself standing there."""
+class Given(Value):
+    """A value that comes later. Its place among the parameters is told by itself standing there.
+
+    Its own value is the role and the name of what is given; its field says how to write it.
+    """
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         return "%s", [self]
@@ -25,6 +28,12 @@ class _Given(Value):
         """As the database takes it."""
         role, name = self.value
         return self.output_field.get_db_prep_save(values[role][name], connection)
+
+
+def given(model: type[Model], name: str, role: str = "found") -> Given:
+    """Stands for a value of the field ``name``, in a condition or, by ``role``, in a change."""
+    field: Any = model._meta.get_field(name)
+    return Given((role, name), output_field=field)
 
 
 class Update:
@@ -38,14 +47,13 @@ class Update:
     def __init__(
         self, rows: QuerySet[Model], *, found: Collection[str], changes: Collection[str]
     ) -> None:
-        def given(role: str, names: Collection[str]) -> dict[str, Any]:
-            field: Any = rows.model._meta.get_field
-            return {name: _Given((role, name), output_field=field(name)) for name in names}
+        def all_given(role: str, names: Collection[str]) -> dict[str, Any]:
+            return {name: given(rows.model, name, role) for name in names}
 
         self._alias = rows.db
         # From here on it is what QuerySet.update of Django does.
-        query: Any = rows.filter(**given("found", found)).query.chain(UpdateQuery)
-        query.add_update_values(given("changes", changes))
+        query: Any = rows.filter(**all_given("found", found)).query.chain(UpdateQuery)
+        query.add_update_values(all_given("changes", changes))
         self._sql, self._parameters = query.get_compiler(using=self._alias).as_sql()
 
     def run(self, *, found: Mapping[str, Any], changes: Mapping[str, Any]) -> int:
@@ -54,7 +62,7 @@ class Update:
         connection = connections[self._alias]
         values = {"found": found, "changes": changes}
         parameters = [
-            one.prepared(values, connection) if isinstance(one, _Given) else one
+            one.prepared(values, connection) if isinstance(one, Given) else one
             for one in self._parameters
         ]
         with mark_for_rollback_on_error(self._alias), connection.cursor() as cursor:

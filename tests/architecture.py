@@ -48,7 +48,7 @@ LAYERS = (
     ),
     # The store: rows, and no token.
     Layer(
-        ("models", "lookups", "statements", "sessions", "pruning", "users"),
+        ("models", "statements", "lookups", "sessions", "pruning", "users"),
         (*DRF, *CRYPTOGRAPHY, *TOKENS),
     ),
     # Where tokens and rows meet.

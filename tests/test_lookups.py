@@ -1,4 +1,4 @@
-"""A row by its key, with a statement that is compiled once: always what the plain query gives."""
+"""Rows with a statement that is compiled once: always what the plain query gives."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from django_tokenauth.lookups import Lookup
+from django_tokenauth.lookups import Lookup, Selection
 from django_tokenauth.models import RevokedReason, Session
-from tests.clock import NOW
+from django_tokenauth.statements import given
+from tests.clock import NOW, after
 from tests.test_sessions import made
 
 pytestmark = pytest.mark.django_db
@@ -130,3 +131,40 @@ class TestThreads:
         for thread in threads:
             thread.join()
         assert found == [session] * 4
+
+
+class TestSelection:
+    """Rows by values of three kinds: a key of another table, a moment and a key."""
+
+    @staticmethod
+    def plain(user, moment, key):
+        found = rows().filter(user_id=user, expires_at__gt=moment, limited=True)
+        return found.exclude(pk=key).order_by("-created_at", "pk")[1:3]
+
+    @pytest.fixture
+    def selection(self):
+        places = [given(Session, name) for name in ("user", "expires_at", "id")]
+        return Selection(self.plain(*places))
+
+    def test_it_finds_what_the_plain_query_finds(self, session, alice, bob, selection):
+        for day in range(1, 5):
+            made(alice, limited=True, created_at=after(days=day), ip="192.0.2.1", name=f"{day}")
+        made(alice), made(bob, limited=True), made(alice, limited=True, expires_at=NOW)
+        for user, moment, key in [
+            (alice.pk, NOW, session.pk),
+            (alice.pk, NOW, Session.objects.get(name="3").pk),
+            (alice.pk, after(days=365), session.pk),
+            (bob.pk, NOW, session.pk),
+        ]:
+            found = selection.all(user=user, expires_at=moment, id=key)
+            plain = list(self.plain(user, moment, key))
+            assert [everything(one) for one in found] == [everything(one) for one in plain]
+        found = selection.all(user=alice.pk, expires_at=NOW, id=session.pk)
+        assert [one.name for one in found] == ["3", "2"]
+
+    def test_its_statement_is_that_of_the_plain_query(self, session, alice, selection):
+        with CaptureQueriesContext(connection) as seen:
+            list(self.plain(alice.pk, NOW, session.pk))
+            selection.all(user=alice.pk, expires_at=NOW, id=session.pk)
+        first, second = (query["sql"] for query in seen)
+        assert first == second

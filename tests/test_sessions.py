@@ -275,3 +275,24 @@ class TestAlive:
         with CaptureQueriesContext(connection) as statements:
             list(sessions.alive(alice.pk, now=NOW))
         assert len(statements) == 1
+
+
+class TestSurplus:
+    def test_the_newest_of_the_others_stay(self, alice, bob):
+        days = {day: made(alice, created_at=after(days=day)) for day in (3, 1, 4, 2)}
+        new = made(alice, created_at=after(days=5))
+        made(bob), made(alice, revoked_at=NOW), made(alice, expires_at=NOW)
+        for others in range(5):
+            found = sessions.surplus(new, others, now=NOW)
+            plain = sessions.alive(alice.pk, now=NOW).exclude(pk=new.pk)[others:]
+            assert found == list(plain) == [days[day] for day in (4, 3, 2, 1)[others:]]
+
+    def test_the_new_one_stays_wherever_it_stands(self, alice):
+        new, others = made(alice), [made(alice, created_at=after(days=day)) for day in (1, 2)]
+        assert set(sessions.surplus(new, 0, now=NOW)) == set(others)
+
+    def test_it_takes_one_statement(self, alice, django_assert_num_queries):
+        made(alice)
+        new = made(alice)
+        with django_assert_num_queries(1):
+            assert len(sessions.surplus(new, 0, now=NOW)) == 1
