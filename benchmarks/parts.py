@@ -59,6 +59,13 @@ PARTS = {
             ("postgresql",),
             peers=False,
         ),
+        Part(
+            "database",
+            "database_cost",
+            "what the database does for each operation, of which sizing is computed",
+            ("postgresql",),
+            peers=False,
+        ),
         Part("process", "process", "time and memory of the import, memory of a full token cache"),
         Part(
             "http",
