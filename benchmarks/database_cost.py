@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -41,12 +40,12 @@ from .database_rows import (
     PASSWORD,
     bytes_of_ids,
     bytes_of_rows,
-    checkpoint,
     filled,
     lasting,
     pairs,
     write_each_page,
 )
+from .database_server import checkpoint, written_and_served
 from .parts import Effort
 from .results import Kind, Promise, Row, Table
 from .rounds import figure, nothing
@@ -276,35 +275,16 @@ def _take(
 
     operation.prepare(calls)
     just_before()
-    written, served = _server()
+    written, served = written_and_served()
     start = time.process_time()
     with connection.execute_wrapper(watch):
         for _ in range(calls):
             operation.act()
     taken = time.process_time() - start
-    written_after, served_after = _server()
+    written_after, served_after = written_and_served()
     found.statements = len(waited) // calls
     found.wait.append(sum(waited) / calls * 1e6)
     found.application.append(taken / calls * 1e6)
     found.wal.append((written_after - written) / calls)
     if served is not None and served_after is not None:
         found.server.append((served_after - served) / calls / 1000)
-
-
-def _server() -> tuple[int, int | None]:
-    """The bytes that the log has had, and the nanoseconds that the process serving us took."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid(), pg_current_wal_insert_lsn() - '0/0'::pg_lsn")
-        pid, written = cursor.fetchone()
-    return int(written), _nanoseconds(int(pid))
-
-
-def _nanoseconds(pid: int) -> int | None:
-    """What a process of PostgreSQL took of the processors; ``None`` if it runs elsewhere."""
-    process = Path(f"/proc/{pid}")
-    try:
-        if not (process / "comm").read_text(encoding="ascii").startswith("postgres"):
-            return None
-        return int((process / "schedstat").read_text(encoding="ascii").split()[0])
-    except OSError:
-        return None

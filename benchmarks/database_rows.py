@@ -99,11 +99,6 @@ def pairs(number: int) -> list[TokenPair]:
     ]
 
 
-def checkpoint() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("CHECKPOINT")
-
-
 def write_each_page() -> None:
     """Write pages of the sessions and of the users, and with them those of their indexes."""
     for model, column in ((Session, "expires_at"), (get_user_model(), "last_login")):
