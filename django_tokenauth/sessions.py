@@ -145,11 +145,24 @@ def revoke_all(sessions: Collection[Session], reason: RevokedReason, *, now: dat
     """End these sessions and tell how many of them were alive. One statement, or none for none."""
     if not sessions:
         return 0
-    rows = _written().filter(pk__in=[session.pk for session in sessions])
-    ended = _revoke(rows, reason, now)
+    keys = [session.pk for session in sessions]
+    if len(keys) == 1:
+        changes = {"revoked_at": now, "revoked_reason": reason, "expires_at": now}
+        ended = _revocation(router.db_for_write(Session)).run(
+            found={"id": keys[0]}, changes=changes
+        )
+    else:
+        ended = _revoke(_written().filter(pk__in=keys), reason, now)
     for session in sessions:
         session.revoked_at, session.revoked_reason, session.expires_at = now, reason, now
     return ended
+
+
+@lru_cache(maxsize=16)
+def _revocation(using: str) -> Update:
+    # Of one session. Compiled each time, it would be half of what the processor does to sign out.
+    rows = _unrevoked(Session.objects.using(using))
+    return Update(rows, found=("id",), changes=("revoked_at", "revoked_reason", "expires_at"))
 
 
 def revoke_of_user(

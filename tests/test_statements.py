@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, connection
 from django.db.models import F
 from django.db.models.functions import Coalesce
-from django.db.transaction import TransactionManagementError, atomic
+from django.db.transaction import TransactionManagementError, atomic, set_rollback
 from django.test.utils import CaptureQueriesContext
 
 from django_tokenauth import sessions
@@ -34,6 +34,10 @@ CHANGES = {
 def stored():
     """The fields of all rows that can be changed, by their key."""
     return {row.pk: [getattr(row, name) for name in CHANGES] for row in Session.objects.all()}
+
+
+def unrevoked():
+    return Session.objects.alias(end=Coalesce("revoked_at", "ends_at")).filter(end=F("ends_at"))
 
 
 def update(session, rows=None, changes=CHANGES):
@@ -91,15 +95,31 @@ class TestStatement:
             "expires_at": after(days=2),
             "auth_hash": "new",
         }
-        unrevoked = Session.objects.alias(end=Coalesce("revoked_at", "ends_at"))
-        unrevoked = unrevoked.filter(end=F("ends_at"))
         with CaptureQueriesContext(connection) as seen:
-            found = unrevoked.filter(pk=session.pk, generation=1, auth_hash="hash")
+            found = unrevoked().filter(pk=session.pk, generation=1, auth_hash="hash")
             assert found.update(**changes) == 1
             given = {"expires_at": after(days=2), "auth_hash": "new", "now": after(days=1)}
             assert sessions.rotate(session, 2, retried=True, **given) is False
         first, second = (query["sql"] for query in seen)
         assert first == second
+
+    def test_that_of_a_revocation_is_too(self, alice):
+        session, ended = made(alice), made(alice, revoked_at=NOW)
+        changes = {
+            "revoked_at": after(days=1),
+            "revoked_reason": RevokedReason.ADMIN,
+            "expires_at": after(days=1),
+        }
+        for one, number in ((session, 1), (ended, 0)):
+            with CaptureQueriesContext(connection) as seen, atomic():
+                assert unrevoked().filter(pk=one.pk).update(**changes) == number
+                set_rollback(True)
+            with CaptureQueriesContext(connection) as compiled:
+                revoked = sessions.revoke(one, RevokedReason.ADMIN, now=after(days=1))
+            assert revoked is bool(number)
+            assert [query["sql"] for query in compiled] == [
+                query["sql"] for query in seen if query["sql"].startswith("UPDATE")
+            ]
 
     def test_other_conditions_and_their_values_stay(self, alice):
         session = made(alice, name="phone")
