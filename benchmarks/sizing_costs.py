@@ -45,10 +45,9 @@ class Costs:
     server: Mapping[str, float]
     #: The check of a password, of the processors of the application.
     password: float
-    #: In the write-ahead log, where the pages were written since the checkpoint.
-    wal: Mapping[str, float]
-    #: The same of a refresh, where they were not.
-    wal_of_cold_refresh: float
+    #: In the write-ahead log, where the pages were written since the checkpoint, and where not.
+    wal_warm: Mapping[str, float]
+    wal_cold: Mapping[str, float]
     #: Of a session with its indexes, after a while.
     row: float
 
@@ -73,8 +72,8 @@ def costs(figures: Mapping[str, Any]) -> Costs:
         server=of_each(SERVER),
         # The name of its one row tells how often it is hashed.
         password=_rows(found, HASH)[0].figure.median / 1e3,
-        wal={name: _median(found, WAL, name, WARM) for name in WRITES},
-        wal_of_cold_refresh=_median(found, WAL, REFRESH, COLD),
+        wal_warm={name: _median(found, WAL, name, WARM) for name in WRITES},
+        wal_cold={name: _median(found, WAL, name, COLD) for name in WRITES},
         row=_median(found, SIZE, REFRESHED),
     )
 
