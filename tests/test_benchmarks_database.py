@@ -56,9 +56,9 @@ def test_the_sizing_finds_all_that_it_needs(figures):
     for times in (found.wait, found.application, found.server):
         assert set(times) == set(OPERATIONS)
         assert all(seconds > 0 for seconds in times.values())
-    assert set(found.wal) == set(WRITES)
+    assert set(found.wal_warm) == set(found.wal_cold) == set(WRITES)
     # Which is more is not said: somebody else may write into the same log meanwhile.
-    assert min(*found.wal.values(), found.wal_of_cold_refresh) > 0
+    assert min(*found.wal_warm.values(), *found.wal_cold.values()) > 0
 
 
 def test_a_row_is_larger_after_refreshes_and_there_is_only_one(figures):
