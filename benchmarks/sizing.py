@@ -171,7 +171,7 @@ LINES = {
     "ids in the list of revoked sessions": lambda one: rounded(one.revoked),
     "MB of that list in each process": lambda one: rounded(one.snapshot / 1e6),
     "replicas for JWTAuthentication": lambda one: rounded(one.replicas),
-    "machines that share the rows": lambda one: rounded(one.shards),
+    "machines that share the rows, by their processors": lambda one: rounded(one.shards),
 }
 
 
