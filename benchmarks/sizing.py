@@ -29,7 +29,7 @@ SAMPLE, SEED = 200, 1
 NOT_YET = "No figures have been published yet, so there is nothing to compute it from."
 EPILOG = """\
 It is arithmetic, not a measurement: it holds as far as the costs grow with the
-number of operations, and those were measured with 100,000 sessions on one
+number of operations, and those were measured with 300,000 sessions on one
 machine. A simulation of a sample of users stands beside it. HTTP, your views and
 their statements are not in it, and neither are wrong passwords.
 """
@@ -160,18 +160,18 @@ LINES = {
     "rows in the table of sessions": lambda one: rounded(one.rows),
     "GB of them, with their indexes": lambda one: rounded(one.bytes_stored / 1e9),
     "write-ahead log, MB a second": lambda one: _from_to(one.wal, 1e6),
-    "processors of the application: to check passwords": lambda one: rounded(one.passwords),
-    "for everything else": lambda one: rounded(one.application),
-    "its processes": lambda one: rounded(one.processes),
-    "processors of the database: for what writes": lambda one: rounded(one.writes),
-    "for requests with JWTAuthentication": lambda one: rounded(one.requests),
-    "for the polls of all processes": lambda one: rounded(one.polls),
-    "connections that wait: for writes and polls": lambda one: rounded(one.connections[0]),
-    "for requests with JWTAuthentication too": lambda one: rounded(sum(one.connections)),
+    "application: processors that check passwords": lambda one: rounded(one.passwords),
+    "application: processors for everything else": lambda one: rounded(one.application),
+    "application: processes": lambda one: rounded(one.processes),
+    "database: processors for what writes": lambda one: rounded(one.writes),
+    "database: processors for requests, JWTAuthentication": lambda one: rounded(one.requests),
+    "database: processors for the polls of all processes": lambda one: rounded(one.polls),
+    "database: connections that wait, without requests": lambda one: rounded(one.connections[0]),
+    "database: connections that wait, with requests": lambda one: rounded(sum(one.connections)),
     "ids in the list of revoked sessions": lambda one: rounded(one.revoked),
-    "MB of that list in each process": lambda one: rounded(one.snapshot / 1e6),
-    "replicas for JWTAuthentication": lambda one: rounded(one.replicas),
-    "machines that share the rows, by their processors": lambda one: rounded(one.shards),
+    "MB of that list, in each process": lambda one: rounded(one.snapshot / 1e6),
+    "database: replicas for requests, JWTAuthentication": lambda one: rounded(one.replicas),
+    "database: machines that share the rows": lambda one: rounded(one.shards),
 }
 
 
