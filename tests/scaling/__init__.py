@@ -1,0 +1,1 @@
+"""A session whose row a replica has not seen yet."""
