@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .sizing_costs import (
@@ -87,10 +88,7 @@ def load(users: float, daily: Daily, habits: Habits, costs: Costs, machines: Mac
     window = habits.access_token_lifetime * 60 + 2 * machines.revocation_poll
     revoked = peak["revocations"] * window
     polls = processes / machines.revocation_poll
-    poll = costs.server[POLL] + (costs.server[FULL_POLL] - costs.server[POLL]) / POLLED * revoked
-    wait_of_a_poll = (
-        costs.wait[POLL] + (costs.wait[FULL_POLL] - costs.wait[POLL]) / POLLED * revoked
-    )
+    poll, wait_of_a_poll = (_of_a_poll(each, revoked) for each in (costs.server, costs.wait))
     writes = sum(rate * costs.server[name] for name, rate in writing.items())
     requests = asking * costs.server[REQUEST]
     rows = daily.rows(habits) * users
@@ -122,3 +120,10 @@ def load(users: float, daily: Daily, habits: Habits, costs: Costs, machines: Mac
         replicas=0 if writes + reads <= most else math.ceil(reads / most),
         shards=max(1, shards),
     )
+
+
+def _of_a_poll(seconds: Mapping[str, float], revoked: float) -> float:
+    """What a poll takes that finds ``revoked`` ids."""
+    # On a busy machine chance may have made the longer one the shorter.
+    of_an_id = max(0.0, seconds[FULL_POLL] - seconds[POLL]) / POLLED
+    return seconds[POLL] + of_an_id * revoked

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tracemalloc
 import uuid
+from dataclasses import replace
 
 import pytest
 
-from benchmarks.sizing_costs import PART, REFRESH, SIGN_OUT, Missing, costs
+from benchmarks.sizing_costs import FULL_POLL, PART, POLL, REFRESH, SIGN_OUT, Missing, costs
 from benchmarks.sizing_load import BYTES_OF_AN_ID, Machines, load
 from benchmarks.sizing_model import Daily, Habits
 from tests.sizing_figures import figures, tables
@@ -76,6 +77,13 @@ class TestLoad:
         assert found.snapshot == pytest.approx(found.revoked * BYTES_OF_AN_ID)
         assert found.processes == 2
         assert found.polls == pytest.approx(2 / 10 * (50 + found.revoked) / 1e6)
+
+    def test_a_full_poll_that_happened_to_be_faster_makes_none_cheaper_than_nothing(self):
+        found = costs(figures())
+        found = replace(found, server={**found.server, FULL_POLL: found.server[POLL] / 2})
+        many = replace(DAILY, revocations=1e6)
+        size = load(USERS, many, Habits(), found, Machines())
+        assert size.polls == pytest.approx(size.processes / 10 * found.server[POLL])
 
     def test_rows_stay_for_a_while_after_their_end(self):
         assert self.of().rows == pytest.approx(USERS * (2 + 0.1 * 7))
