@@ -64,14 +64,16 @@ _DELETE = {
 
 
 def prune_many(before: datetime, limit: int) -> int:
-    """What :func:`prune` does, where there are many. At most three statements.
+    """What :func:`prune` does, where there are many. At most three statements."""
+    vendor = connections[router.db_for_write(Session)].vendor
+    return _MANY.get(vendor, _prune_up_to_an_end)(before, limit)
 
-    The first asks the index where the batch ends, the second deletes up to there. So no row is
-    found by its key, which on PostgreSQL takes several times as long as to delete it.
+
+def _prune_up_to_an_end(before: datetime, limit: int) -> int:
+    """Ask the index where the batch ends, and delete up to there.
+
+    So no row is found by its key, which on PostgreSQL takes several times as long as to delete it.
     """
-    if connections[router.db_for_write(Session)].vendor == "mysql":
-        # It takes as long there either way, and might read, and lock, the whole table for this.
-        return prune(before, limit)
     following = ended(before).order_by("expires_at").values_list("expires_at", flat=True)
     ends = list(following[limit : limit + 1])
     rows = ended(*ends or [before])
@@ -81,3 +83,7 @@ def prune_many(before: datetime, limit: int) -> int:
         return deleted
     # So many ended at the same moment that the batch would have to end in the midst of them.
     return prune(before, limit)
+
+
+# MySQL and MariaDB take as long either way, and might read, and lock, the whole table for that one.
+_MANY = {"mysql": prune}
