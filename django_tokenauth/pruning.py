@@ -6,12 +6,15 @@ or locks rows that have not ended, and none has more to do than it was told.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from django.db import connections, router
-from django.db.models import F, QuerySet
+from django.db.models import F, QuerySet, Window
+from django.db.models.functions import RowNumber
 
 from .models import Session
 from .statements import given
@@ -63,27 +66,56 @@ _DELETE = {
 }
 
 
-def prune_many(before: datetime, limit: int) -> int:
-    """What :func:`prune` does, where there are many. At most three statements."""
-    vendor = connections[router.db_for_write(Session)].vendor
-    return _MANY.get(vendor, _prune_up_to_an_end)(before, limit)
+def prune_all(before: datetime, size: int) -> Iterator[int]:
+    """Delete all rows that ended before ``before``, and tell after each batch how many it had.
 
-
-def _prune_up_to_an_end(before: datetime, limit: int) -> int:
-    """Ask the index where the batch ends, and delete up to there.
-
-    So no row is found by its key, which on PostgreSQL takes several times as long as to delete it.
+    That is about ``size``, and less than twice as many. One statement finds the ends of all
+    batches, each batch is one by these ends, and a last one looks whether there is nothing left. No
+    row is found by its key, which on PostgreSQL takes several times as long as to delete it.
     """
-    following = ended(before).order_by("expires_at").values_list("expires_at", flat=True)
-    ends = list(following[limit : limit + 1])
-    rows = ended(*ends or [before])
-    # What delete() of Django does in the end; as above, it asks nobody for what depends on a row.
-    deleted = rows._raw_delete(rows.db)
-    if deleted or not ends:
-        return deleted
-    # So many ended at the same moment that the batch would have to end in the midst of them.
-    return prune(before, limit)
+    crowded = None
+    for low, high in pairwise([*_ends(before, size), before]):
+        if low == high:
+            # More rows than a batch may have ended at this moment.
+            crowded = low
+        elif low == crowded:
+            yield from _by_key(high, size)
+        elif deleted := _prune_between(low, high):
+            yield deleted
+    yield from _by_key(before, size)
 
 
-# MySQL and MariaDB take as long either way, and might read, and lock, the whole table for that one.
-_MANY = {"mysql": prune}
+def _ends(before: datetime, size: int) -> list[datetime]:
+    """When the first row ended, the one after ``size`` others, and so on."""
+    place = Window(RowNumber(), order_by="expires_at")
+    numbered = ended(before).annotate(rest=(place - 1) % size)
+    ends = numbered.filter(rest=0).order_by("expires_at")
+    return list(ends.values_list("expires_at", flat=True))
+
+
+def _by_key(before: datetime, size: int) -> Iterator[int]:
+    while deleted := prune(before, size):
+        yield deleted
+
+
+def _prune_between(low: datetime, high: datetime) -> int:
+    """Delete what ended from ``low`` on and before ``high``. One statement."""
+    connection = connections[router.db_for_write(Session)]
+    end: Any = Session._meta.get_field("expires_at")
+    index = next(index.name for index in Session._meta.indexes if index.fields == [end.name])
+    statement = _BETWEEN.get(connection.vendor, _BETWEEN_USUALLY).format(
+        table=connection.ops.quote_name(Session._meta.db_table),
+        end=connection.ops.quote_name(end.column),
+        index=connection.ops.quote_name(index),
+    )
+    moments = [end.get_db_prep_value(moment, connection) for moment in (low, high)]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, moments)
+        return int(cursor.rowcount)
+
+
+_BETWEEN_USUALLY = "DELETE FROM {table} WHERE {end} >= %s AND {end} < %s"
+# MySQL and MariaDB would read, and lock, the whole table where the batch is a large part of it.
+_BETWEEN = {
+    "mysql": "DELETE {table} FROM {table} FORCE INDEX ({index}) WHERE {end} >= %s AND {end} < %s"
+}

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_tokenauth import sessions
 from django_tokenauth.models import RevokedReason, Session
-from django_tokenauth.pruning import ended, prune, prune_many
+from django_tokenauth.pruning import ended, prune, prune_all
 from tests.clock import NOW, after
 from tests.test_sessions import made
 
@@ -19,7 +19,11 @@ def ends():
     return list(Session.objects.order_by("expires_at").values_list("expires_at", flat=True))
 
 
-@pytest.mark.parametrize("delete", [prune, prune_many])
+def prune_whole(before, limit):
+    return sum(prune_all(before, limit))
+
+
+@pytest.mark.parametrize("delete", [prune, prune_whole])
 class TestBoth:
     def test_they_delete_what_ended_before_and_nothing_else(self, alice, delete):
         made(alice, expires_at=after(microseconds=-1))
@@ -33,31 +37,84 @@ class TestBoth:
         assert delete(NOW, 100) == 0
         assert delete(after(microseconds=1), 100) == 1
 
-    def test_they_delete_no_more_than_they_may_and_the_oldest_first(self, alice, delete):
-        for day in (4, 2, 5, 1, 3):
-            made(alice, expires_at=after(days=day))
-        assert delete(after(days=10), 2) == 2
-        assert ends() == [after(days=day) for day in (3, 4, 5)]
-
-    def test_batches_come_to_an_end(self, alice, delete):
-        for day in range(5):
-            made(alice, expires_at=after(days=day))
-        assert [delete(after(days=4), 3) for _ in range(3)] == [3, 1, 0]
-
-    @pytest.mark.parametrize("limit", [1, 2, 3, 4])
-    def test_what_ended_in_the_same_moment_is_parted_too(self, alice, delete, limit):
-        for day in (1, 2, 2, 2, 3):
-            made(alice, expires_at=after(days=day))
-        deleted = []
-        while batch := delete(after(days=3), limit):
-            deleted.append(batch)
-        assert sum(deleted) == 4
-        assert max(deleted) <= limit
-        assert ends() == [after(days=3)]
-
     def test_one_without_a_user_goes_too(self, alice, delete):
         made(alice, expires_at=NOW), made(None, expires_at=NOW)
         assert delete(after(days=1), 1000) == 2
+
+
+class TestFew:
+    def test_it_deletes_no_more_than_it_may_and_the_oldest_first(self, alice):
+        for day in (4, 2, 5, 1, 3):
+            made(alice, expires_at=after(days=day))
+        assert prune(after(days=10), 2) == 2
+        assert ends() == [after(days=day) for day in (3, 4, 5)]
+
+    def test_batches_come_to_an_end(self, alice):
+        for day in range(5):
+            made(alice, expires_at=after(days=day))
+        assert [prune(after(days=4), 3) for _ in range(3)] == [3, 1, 0]
+
+    def test_it_takes_one_statement(self, alice, django_assert_num_queries):
+        made(alice, expires_at=NOW)
+        with django_assert_num_queries(1):
+            assert prune(after(days=1), 20) == 1
+
+
+class TestAll:
+    @pytest.mark.parametrize(
+        ("size", "batches"), [(1, [1] * 5), (2, [2, 2, 1]), (3, [3, 2]), (5, [5]), (6, [5])]
+    )
+    def test_the_oldest_go_first_in_batches(self, alice, size, batches):
+        for day in (4, 2, 5, 1, 3, 6):
+            made(alice, expires_at=after(days=day))
+        deleting = prune_all(after(days=6), size)
+        for number in batches:
+            before = ends()
+            assert next(deleting) == number
+            assert ends() == before[number:]
+        assert list(deleting) == []
+        assert ends() == [after(days=6)]
+
+    @pytest.mark.parametrize("size", range(1, 8))
+    @pytest.mark.parametrize(
+        "days", [(1, 2, 2, 2, 3), (1, 1, 1, 1, 1), (1, 1, 1, 2, 2, 2, 2), (1, 2, 3, 3, 3, 3, 3, 3)]
+    )
+    def test_what_ended_in_the_same_moment_is_parted_too(self, alice, size, days):
+        for day in days:
+            made(alice, expires_at=after(days=day))
+        kept = made(alice, expires_at=after(days=4))
+        deleted = list(prune_all(after(days=4), size))
+        assert sum(deleted) == len(days)
+        assert min(deleted) > 0
+        assert max(deleted) < 2 * size or size == max(deleted) == 1
+        assert ends() == [kept.expires_at]
+
+    def test_what_comes_meanwhile_goes_too(self, alice):
+        for day in (1, 2):
+            made(alice, expires_at=after(days=day))
+        deleting = prune_all(after(days=3), 1)
+        assert next(deleting) == 1
+        made(alice, expires_at=NOW)
+        assert list(deleting) == [1, 1]
+        assert ends() == []
+
+    def test_what_somebody_else_has_deleted_is_no_batch(self, alice):
+        for day in (1, 2, 3):
+            made(alice, expires_at=after(days=day))
+        deleting = prune_all(after(days=4), 1)
+        assert next(deleting) == 1
+        Session.objects.filter(expires_at=after(days=2)).delete()
+        assert list(deleting) == [1]
+
+    def test_a_batch_is_deleted_by_its_ends_and_not_row_by_row(self, alice):
+        for day in (0, 1):
+            made(alice, expires_at=after(days=day))
+        with CaptureQueriesContext(connection) as taken:
+            assert prune_whole(after(days=10), 1) == 2
+        found, *batches, last = (statement["sql"] for statement in taken)
+        assert "ROW_NUMBER" in found.upper()
+        assert [sql.startswith("DELETE") and "SELECT" not in sql for sql in batches] == [True] * 2
+        assert "SELECT" in last
 
 
 class TestEnded:
@@ -65,29 +122,3 @@ class TestEnded:
         gone = made(alice, expires_at=after(microseconds=-1))
         made(alice, expires_at=NOW)
         assert list(ended(NOW)) == [gone]
-
-
-class TestStatements:
-    def test_a_few_take_one(self, alice, django_assert_num_queries):
-        made(alice, expires_at=NOW)
-        with django_assert_num_queries(1):
-            assert prune(after(days=1), 20) == 1
-
-    @pytest.mark.skipif(connection.vendor == "mysql", reason="there it is prune() itself")
-    @pytest.mark.parametrize(
-        ("days", "limit", "statements"), [((0,), 1000, 2), ((0, 1), 1, 2), ((0, 0), 1, 3)]
-    )
-    def test_many_take_three_at_most(self, alice, days, limit, statements):
-        for day in days:
-            made(alice, expires_at=after(days=day))
-        with CaptureQueriesContext(connection) as taken:
-            assert prune_many(after(days=10), limit) == 1
-        assert len(taken) == statements
-
-    @pytest.mark.skipif(connection.vendor == "mysql", reason="there it is prune() itself")
-    def test_a_batch_is_deleted_by_its_end_and_not_row_by_row(self, alice):
-        made(alice, expires_at=NOW), made(alice, expires_at=after(days=1))
-        with CaptureQueriesContext(connection) as taken:
-            assert prune_many(after(days=10), 1) == 1
-        assert taken[1]["sql"].startswith("DELETE")
-        assert "SELECT" not in taken[1]["sql"]

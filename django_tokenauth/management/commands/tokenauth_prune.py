@@ -23,7 +23,7 @@ class Command(BaseCommand):
             type=int,
             default=10_000,
             metavar="N",
-            help="rows to delete at once (default: %(default)s)",
+            help="rows to delete at once, about (default: %(default)s)",
         )
         parser.add_argument(
             "--dry-run", action="store_true", help="count the sessions and delete none"
@@ -39,7 +39,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{total} ended sessions would be deleted.")
             return
         deleted = 0
-        while batch := pruning.prune_many(before, size):
+        for batch in pruning.prune_all(before, size):
             deleted += batch
             self.stdout.write(f"{deleted} of {max(total, deleted)} ended sessions deleted")
         self.stdout.write(self.style.SUCCESS(f"Done: {deleted} ended sessions deleted."))
