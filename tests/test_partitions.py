@@ -7,9 +7,12 @@ import json
 import re
 from contextlib import contextmanager
 from datetime import timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
+from django.utils import timezone
 
 from django_tokenauth import pruning, services, sessions
 from django_tokenauth.errors import InvalidGrant
@@ -104,15 +107,23 @@ class TestUse:
             services.sign_in(alice, now=after(minutes=minute))
         assert Session.objects.get(pk=before.session.pk).revoked_reason == RevokedReason.EVICTED
 
-    @pytest.mark.parametrize("prune", [pruning.prune, pruning.prune_many])
-    def test_those_that_ended_first_are_pruned_first(self, before, bob, prune):
+    def test_those_that_ended_first_are_pruned_first(self, bob):
         for minute in range(10):
             services.sign_in(bob, now=after(minutes=minute))
         first = list(Session.objects.order_by("expires_at").values_list("pk", flat=True))
-        deleted = prune(after(days=365), 4)
-        assert deleted == 4
+        assert pruning.prune(after(days=365), 4) == 4
         left = Session.objects.order_by("expires_at").values_list("pk", flat=True)
         assert list(left) == first[4:]
+
+    def test_the_command_prunes_all_that_ended_and_no_other(self, alice, bob):
+        for minute in range(20):
+            services.sign_in(bob, now=after(minutes=minute))
+        # The command goes by the clock.
+        day, year = timezone.now() + timedelta(days=1), timezone.now() - timedelta(days=365)
+        Session.objects.filter(user=alice).update(expires_at=day)
+        Session.objects.filter(user=bob).update(expires_at=year)
+        call_command("tokenauth_prune", stdout=StringIO())
+        assert Session.objects.get().user == alice
 
 
 class TestPartitions:
