@@ -119,9 +119,9 @@ class TestUse:
         for minute in range(20):
             services.sign_in(bob, now=after(minutes=minute))
         # The command goes by the clock.
-        day, year = timezone.now() + timedelta(days=1), timezone.now() - timedelta(days=365)
-        Session.objects.filter(user=alice).update(expires_at=day)
-        Session.objects.filter(user=bob).update(expires_at=year)
+        later, past = timezone.now() + timedelta(days=1), timezone.now() - timedelta(days=365)
+        Session.objects.filter(user=alice).update(expires_at=later)
+        Session.objects.filter(user=bob).update(expires_at=past)
         call_command("tokenauth_prune", stdout=StringIO())
         assert Session.objects.get().user == alice
 
