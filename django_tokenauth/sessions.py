@@ -228,15 +228,23 @@ class RevokedSessions:
 
     A snapshot of the ids of sessions that were revoked so recently that access tokens of them may
     still live; one thread at a time renews it when ``poll`` has passed, the others go on with
-    what there is, unless that is older than two polls.
+    what there is. Where nobody has asked for two polls they wait for it, but only for a moment: a
+    database that hangs must not stop all of them.
     """
+
+    #: Seconds.
+    LONGEST_WAIT = 1.0
 
     def __init__(self, poll: timedelta, window: timedelta) -> None:
         self._poll = poll.total_seconds()
         self._window = window
         self._ids: frozenset[str] = frozenset()
         self._read_at: float | None = None
+        # How often it was read, or tried to be.
+        self._reads = 0
         self._lock = threading.Lock()
+        # One waited for the one that reads, in vain.
+        self._hangs = False
 
     def __contains__(self, session_id: str) -> bool:
         return session_id in self._ids
@@ -248,18 +256,32 @@ class RevokedSessions:
         """
         if self._is_fresh(now):
             return
-        # Before the first one there is no snapshot that could be used meanwhile, and where nobody
-        # asked for a while it may be older than a sign-out of minutes ago.
-        if self._lock.acquire(blocking=not self._is_fresh(now, polls=2)):
+        reads = self._reads
+        if self._acquire(now):
             try:
-                if not self._is_fresh(now):
+                # Of those that waited nobody reads again, whatever the order of their clocks is.
+                if self._reads == reads:
                     self._read(now)
             finally:
+                self._hangs = False
                 self._lock.release()
 
+    def _acquire(self, now: float) -> bool:
+        """Whether this thread is the one that may read."""
+        if self._read_at is None:
+            # There is no snapshot that could be used meanwhile.
+            return self._lock.acquire()
+        if self._hangs or self._is_fresh(now, polls=2):
+            return self._lock.acquire(blocking=False)
+        # What there is may be older than a sign-out of minutes ago.
+        acquired = self._lock.acquire(timeout=self.LONGEST_WAIT)
+        self._hangs = not acquired
+        return acquired
+
     def _is_fresh(self, now: float, polls: int = 1) -> bool:
-        # Not fresh either when the clock was set back.
-        return self._read_at is not None and 0 <= now - self._read_at < polls * self._poll
+        # Not fresh either when the clock was set back. By less than a second it was not: that is
+        # a thread which was on its way while another one read.
+        return self._read_at is not None and -1 <= now - self._read_at < polls * self._poll
 
     def _read(self, now: float) -> None:
         since = _from_timestamp(now) - self._window
@@ -274,6 +296,7 @@ class RevokedSessions:
                 type(fault).__name__,
             )
         self._read_at = now
+        self._reads += 1
 
 
 @lru_cache(maxsize=1)

@@ -203,6 +203,49 @@ class TestThreads:
         assert waiting.found is True
         assert (reading.statements, waiting.statements) == (1, 0)
 
+    def test_a_database_that_hangs_is_waited_for_once_and_for_a_moment(self, alice, snapshot):
+        snapshot.LONGEST_WAIT = 0.05
+        known = revoked(alice)
+        snapshot.renew(NOW.timestamp())
+        new = revoked(alice)
+        with Reading(snapshot, after(seconds=60)):
+            snapshot.renew(after(seconds=60).timestamp())
+            # It would stand still here for ever if it waited again.
+            snapshot.LONGEST_WAIT = threading.TIMEOUT_MAX
+            snapshot.renew(after(seconds=61).timestamp())
+            assert known in snapshot
+            assert new not in snapshot
+        assert new in snapshot
+        # The one after it may be waited for again.
+        later = revoked(alice)
+        waiting = Waiting(snapshot, after(seconds=120), later)
+        with Reading(snapshot, after(seconds=120)):
+            waiting.start()
+            waiting.join(0.2)
+        waiting.join(30)
+        assert waiting.found is True
+
+    @pytest.mark.parametrize("seconds", [-0.5, 0, 0.5, 11])
+    def test_of_those_that_waited_nobody_reads_again(self, alice, snapshot, seconds):
+        """Whose clock is a little behind or ahead of that of the one that has read."""
+        snapshot.renew(NOW.timestamp())
+        session_id = revoked(alice)
+        waiting = Waiting(snapshot, after(seconds=60 + seconds), session_id)
+        with Reading(snapshot, after(seconds=60)):
+            waiting.start()
+            waiting.join(0.2)
+        waiting.join(30)
+        assert (waiting.found, waiting.statements) == (True, 0)
+
+    def test_one_that_comes_late_does_not_read_again(
+        self, alice, snapshot, django_assert_num_queries
+    ):
+        snapshot.renew(after(seconds=1).timestamp())
+        with django_assert_num_queries(0):
+            snapshot.renew(NOW.timestamp())
+        with django_assert_num_queries(1):
+            snapshot.renew(after(microseconds=-1).timestamp())
+
 
 class TestRevokedSessions:
     def test_the_process_has_one_until_a_setting_changes(self, settings):
