@@ -7,6 +7,7 @@ compiled once for each database, and only the key or the values are put in.
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
@@ -36,11 +37,28 @@ class _Reader(Generic[M]):
         # From Django 6.1 on, rows know how their other fields would be fetched.
         modes = [rows._fetch_mode] if hasattr(rows, "_fetch_mode") else []
         self._related = get_related_populators(compiler.klass_info, selected, self._alias, *modes)
-        self._converters = compiler.get_converters(column[0] for column in selected).items()
+        self._expressions = [column[0] for column in selected]
+        # They are bound to a connection, which must not outlive the thread that it belongs to.
+        self._bound = threading.local()
+
+    def _converters(self, connection: Any) -> Any:
+        """What makes the values of ``connection`` those of the fields, by their places."""
+        if getattr(self._bound, "connection", None) is not connection:
+            found = [
+                [*connection.ops.get_db_converters(each), *each.get_db_converters(connection)]
+                for each in self._expressions
+            ]
+            self._bound.connection = connection
+            self._bound.converters = [
+                (place, converters, self._expressions[place])
+                for place, converters in enumerate(found)
+                if converters
+            ]
+        return self._bound.converters
 
     def read(self, found: Sequence[Any], connection: Any) -> M:
         row = list(found)
-        for place, (converters, expression) in self._converters:
+        for place, converters, expression in self._converters(connection):
             for convert in converters:
                 row[place] = convert(row[place], expression, connection)
         instance: M = self._model.from_db(self._alias, self._names, row[self._own])
