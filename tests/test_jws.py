@@ -215,7 +215,7 @@ class TestVerify:
 
 class TestEncode:
     def test_it_makes_what_was_signed_by_hand(self):
-        header = jws.base64url(b'{"alg": "HS256", "kid": "%b"}' % KEY.kid.encode())
+        header = jws.base64url(b'{"alg":"HS256","kid":"%b"}' % KEY.kid.encode())
         assert jws.encode(header, b"any payload", KEY) == GOOD
 
     @pytest.mark.parametrize(

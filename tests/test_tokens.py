@@ -101,11 +101,36 @@ class TestAccessTokens:
         with pytest.raises(ValueError, match="JSON"):
             access.tokens.encode(dataclasses.replace(claims, extra={"a": value}))
 
+    @pytest.mark.parametrize("typ", ["rt+jwt", "JWT", "at+jwt ", ""])
+    def test_the_type_of_another_token_is_refused_under_the_right_key(self, access, typ):
+        """Spelled as we spell headers, which are known to the letter."""
+        token = access.with_header(typ=typ)
+        assert part(token, 0) == {"alg": "HS256", "kid": access.kid, "typ": typ}
+        assert access.code(token) is Code.TYP
+
+    @pytest.mark.parametrize(
+        "spelling",
+        [
+            '{{"alg": "HS256", "kid": "{kid}", "typ": "at+jwt"}}',
+            '{{"typ":"at+jwt","kid":"{kid}","alg":"HS256"}}',
+            '{{"alg":"HS256","kid":"{kid}","typ":"AT+JWT"}}',
+            '{{"alg":"HS256","kid":"{kid}","typ":"application/at+jwt"}}',
+            '\n{{"alg":"HS256","kid":"{kid}","typ":"at+jwt","x":[1]}} ',
+        ],
+    )
+    def test_a_header_may_be_spelled_in_other_ways_than_ours(self, access, spelling):
+        token = access.token(header=spelling.format(kid=access.kid).encode())
+        assert access.decode(token) == Claims.from_members(access_members())
+
 
 class TestRefreshTokens:
     def test_one_that_was_made_by_hand_is_read(self, refresh):
         claims = refresh.decode(refresh.token())
         assert claims == RefreshClaims.from_members(refresh_members())
+
+    @pytest.mark.parametrize("typ", ["at+jwt", "JWT", ""])
+    def test_the_type_of_another_token_is_refused_under_the_right_key(self, refresh, typ):
+        assert refresh.code(refresh.with_header(typ=typ)) is Code.TYP
 
     def test_equal_claims_give_the_same_token_to_the_letter(self, refresh):
         claims = RefreshClaims.from_members(refresh_members())

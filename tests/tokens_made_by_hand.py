@@ -39,8 +39,8 @@ def unbase64url(text):
 
 
 def as_json(value):
-    """``value`` as JSON; bytes are taken as they are."""
-    return value if isinstance(value, bytes) else json.dumps(value).encode()
+    """``value`` as JSON, without blanks, as we write it too; bytes are taken as they are."""
+    return value if isinstance(value, bytes) else json.dumps(value, separators=(",", ":")).encode()
 
 
 def hmac_with(secret, digest="sha256"):
