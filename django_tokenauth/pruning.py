@@ -1,7 +1,8 @@
 """Sessions that ended a while ago, and how their rows are deleted: a few at a time, or all.
 
-Nobody waits for such a row, so only what the deletion does to the others counts: no statement reads
-or locks rows that have not ended, and none has more to do than it was told.
+Nobody waits for such a row, so only what the deletion does to the others counts: no statement looks
+through rows that have not ended, and none has more to do than it was told. MySQL and MariaDB lock
+one row beyond: the first one that ended later, or the one that ends next where there is none.
 """
 
 from __future__ import annotations

@@ -76,6 +76,10 @@ class TestPruning:
         assert Session.objects.filter(pk=ended.pk).exists()
 
 
+def of_all(before, size):
+    return sum(pruning.prune_all(before, size))
+
+
 @pytest.mark.skipif(
     not connection.features.has_select_for_update, reason="one lock is for everything here"
 )
@@ -87,6 +91,21 @@ class TestLocks:
         with busy(last):
             assert pruning.prune(NOW, 20) == 1
         assert not Session.objects.filter(pk=ended.pk).exists()
+
+    @pytest.mark.skipif(connection.vendor == "mysql", reason="it locks one row beyond the last")
+    @pytest.mark.parametrize("delete", [pruning.prune, of_all])
+    def test_the_next_to_end_is_not_waited_for(self, alice, bob, delete):
+        made(alice, expires_at=NOW - timedelta(days=365))
+        with busy(made(bob, expires_at=NOW)):
+            assert delete(NOW, 20) == 1
+
+    def test_nor_is_one_further_on_where_a_batch_is_most_of_the_table(self, alice, bob):
+        for minute in range(200):
+            made(alice, expires_at=NOW - timedelta(minutes=1 + minute))
+        for minute in range(2):
+            made(alice, expires_at=after(minutes=minute))
+        with busy(made(bob, expires_at=after(days=1))):
+            assert of_all(NOW, 1000) == 200
 
     def fill_the_table(self, like):
         """So that the database uses its index, as it does where there is anything to find."""

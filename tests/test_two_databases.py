@@ -20,4 +20,5 @@ def test_what_decides_is_read_where_it_is_written(tmp_path):
         "new password": [400],
         "too many": 3,
         "pruned": 0,
+        "pruned in batches": [2, 1],
     }

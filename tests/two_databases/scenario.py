@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.core.management import call_command
 from django.db import connections
 from django.utils import timezone
 
-from django_tokenauth import services
+from django_tokenauth import pruning, services
 from django_tokenauth.models import RevokedReason, Session
 from tests.client import call, get, post
 
@@ -31,6 +32,7 @@ def scenario() -> dict[str, Any]:
         "new password": new_password(),
         "too many": too_many(),
         "pruned": pruned(),
+        "pruned in batches": pruned_in_batches(),
     }
 
 
@@ -121,13 +123,25 @@ def too_many() -> int:
 
 def pruned() -> int:
     """How many of three sessions that ended a year ago are left after a sign-in."""
-    last_year = timezone.now() - timedelta(days=365)
-    written = Session.objects.using("accounts")
-    old = [session.pk for session in written.exclude(revoked_at=None)[:3]]
-    assert len(old) == 3
-    written.filter(pk__in=old).update(expires_at=last_year)
+    old = ended_last_year()
     user = get_user_model().objects.get()
     # One who has too many sessions makes room for the new one only.
     services.sign_out_everywhere(user)
     services.sign_in(user)
-    return written.filter(pk__in=old).count()
+    return Session.objects.using("accounts").filter(pk__in=old).count()
+
+
+def ended_last_year() -> list[uuid.UUID]:
+    """Three sessions that ended a year ago, a day from each other."""
+    written = Session.objects.using("accounts")
+    old = [session.pk for session in written.exclude(revoked_at=None)[:3]]
+    assert len(old) == 3
+    for days, pk in enumerate(old):
+        end = timezone.now() - timedelta(days=365 + days)
+        written.filter(pk=pk).update(expires_at=end)
+    return old
+
+
+def pruned_in_batches() -> list[int]:
+    ended_last_year()
+    return list(pruning.prune_all(timezone.now() - timedelta(days=300), 2))
