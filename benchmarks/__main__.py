@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests import left_out
 
-from . import databases, plots
+from . import databases, plots, sizing
 from . import publish as publishing
 from .parts import PARTS, Effort, Part
 from .peers import PEERS, installed, reason_against
@@ -127,8 +127,10 @@ def publish(source: Path) -> int:
         say(f"Not published. {unfit}")
         return 1
     publishing.draw(figures, ROOT)
-    say("Published: README.rst and docs/ have these figures.")
-    return 0
+    # Computed from them.
+    status = sizing.main(["--page", str(ROOT / "docs" / "scaling.rst")])
+    say("Published: README.rst and docs/ have these figures." if not status else "Not complete.")
+    return status
 
 
 def tell(report: Report, options: argparse.Namespace) -> None:

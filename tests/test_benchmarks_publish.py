@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import configparser
 import itertools
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -15,6 +17,7 @@ from benchmarks.parts import PARTS
 from benchmarks.report import Report
 from benchmarks.results import Kind, Row, Table
 from benchmarks.rounds import Figure, exactly
+from tests.documents import DOCS, ROOT, sections
 
 MARKED = f"Before.\n\n{publish.BEGIN}\n\nold\n\n{publish.END}\n\nAfter.\n"
 
@@ -186,6 +189,45 @@ class TestPictures:
     def test_a_picture_tells_of_which_figures_it_was_made(self):
         first, second, third = (plots.description([Table(title, [])]) for title in ("a", "b", "a"))
         assert first == third != second
+
+
+class TestProject:
+    """The figures that the project shows are those of the run that it keeps."""
+
+    def test_every_page_has_what_is_made_of_the_figures(self):
+        for path, block in publish.blocks(publish.read(ROOT / publish.FIGURES)).items():
+            text = (ROOT / path).read_text(encoding="utf-8")
+            assert f"{publish.BEGIN}\n\n{block}\n\n{publish.END}\n" in text
+
+    def test_every_picture_was_made_of_the_figures(self):
+        folder = (ROOT / publish.FIGURES).parent
+        pictures = publish.pictures(publish.read(ROOT / publish.FIGURES))
+        for name, tables in pictures.items():
+            text = (folder / f"{name}.svg").read_text(encoding="utf-8")
+            assert plots.description(tables) in text
+        assert {path.stem for path in folder.glob("*.svg")} == set(pictures)
+
+    def test_the_command_that_repeats_it_is_one_that_tox_knows(self):
+        shown = next(
+            block.text.strip()
+            for found in sections(DOCS / "benchmarks.rst")
+            for block in found.blocks
+            if block.language == "shell"
+        )
+        assert shown == "tox -e benchmarks -- --publish"
+        tox = configparser.ConfigParser(interpolation=None)
+        tox.read(ROOT / "tox.ini", encoding="utf-8")
+        [command] = tox["testenv:benchmarks"]["commands"].split("\n")[1:]
+        # What follows the two dashes stands in for the short run.
+        assert re.fullmatch(r"python -m benchmarks \{posargs:--quick .*\}", command)
+
+    def test_nothing_that_is_promised_was_broken_in_that_run(self):
+        tables = publish.tables_of(publish.read(ROOT / publish.FIGURES))
+        promises = [
+            promise for shown in tables.values() for table in shown for promise in table.promises
+        ]
+        assert promises
+        assert all(promise.kept for promise in promises)
 
 
 class TestCommand:

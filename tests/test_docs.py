@@ -34,7 +34,11 @@ EXAMPLES = {
     )
 }
 # The pages whose examples another module reads and runs.
-RUN_ELSEWHERE = {"axes": "axes/settings.py", "keys": "test_keys_page.py"}
+RUN_ELSEWHERE = {
+    "axes": "axes/settings.py",
+    "benchmarks": "test_benchmarks_publish.py",
+    "keys": "test_keys_page.py",
+}
 RESPONSES = APIRequestFactory()
 
 
