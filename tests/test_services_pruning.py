@@ -99,14 +99,6 @@ class TestLocks:
         with busy(made(bob, expires_at=NOW)):
             assert delete(NOW, 20) == 1
 
-    def test_nor_is_one_further_on_where_a_batch_is_most_of_the_table(self, alice, bob):
-        for minute in range(200):
-            made(alice, expires_at=NOW - timedelta(minutes=1 + minute))
-        for minute in range(2):
-            made(alice, expires_at=after(minutes=minute))
-        with busy(made(bob, expires_at=after(days=1))):
-            assert of_all(NOW, 1000) == 200
-
     def fill_the_table(self, like):
         """So that the database uses its index, as it does where there is anything to find."""
         fields = {
