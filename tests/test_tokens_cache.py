@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import OrderedDict
 from datetime import timedelta
 
 import pytest
@@ -317,3 +318,28 @@ class TestThreads:
 
         assert self.run(work) == []
         assert len(verified) <= 2
+
+
+class Losing(OrderedDict):
+    """In which another thread makes room whenever this one is about to."""
+
+    def move_to_end(self, key, last=True):
+        del self[key]
+        super().move_to_end(key, last)
+
+    def popitem(self, last=True):
+        self.clear()
+        return super().popitem(last)
+
+
+class TestMeanwhile:
+    def test_what_is_lost_in_between_is_an_entry_and_no_answer(self):
+        claims = Claims.from_members(access_members())
+        verified = VerifiedTokens(1)
+        verified._claims = Losing()
+        verified.put(b"first", claims)
+        assert verified.get(b"first") is claims
+        assert verified.get(b"first") is None
+        for digest in (b"first", b"second"):
+            verified.put(digest, claims)
+        assert len(verified) == 0
