@@ -1,8 +1,9 @@
 """Sessions that ended a while ago, and how their rows are deleted: a few at a time, or all.
 
-Nobody waits for such a row, so only what the deletion does to the others counts: no statement looks
-through rows that have not ended, and none has more to do than it was told. MySQL and MariaDB lock
-one row beyond: the first one that ended later, or the one that ends next where there is none.
+Nobody waits for such a row, so only what the deletion does to the others counts: statements are
+written to find ended rows by the index, and none has more to do than it was told. MySQL and MariaDB
+lock one row beyond, and may read and lock all of a small table, of which they believe that it is
+quicker without the index.
 """
 
 from __future__ import annotations
