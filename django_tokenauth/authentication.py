@@ -51,7 +51,9 @@ def bearer_token(request: Request) -> str | None:
     The scheme is case-insensitive (RFC 9110 section 11.1). Whatever follows it is taken as the
     token, so a header that is not exactly ``Bearer TOKEN`` is a token that is refused.
     """
-    header: str = request.META.get("HTTP_AUTHORIZATION", "")
+    # Not request.META, which REST framework looks for in vain before it asks the request that it
+    # wraps: a sixteenth of what a request with a token that was seen before costs.
+    header: str = getattr(request, "_request", request).META.get("HTTP_AUTHORIZATION", "")
     if header.startswith("Bearer "):
         return header[7:]
     if header[:6].lower() != "bearer" or header[6:7].strip():

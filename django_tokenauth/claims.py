@@ -182,22 +182,17 @@ class RefreshClaims:
         return members
 
 
-def check_time(claims: Claims, *, now: float, leeway: float, longest: float) -> None:
-    """Hold the times of ``claims`` against ``now``; all are in seconds.
+def validity(claims: Claims, *, leeway: float, longest: float) -> tuple[float, float]:
+    """From when until when ``claims`` are good, the end not included; all in seconds.
 
-    ``longest`` is the longest lifetime that is ever given. Raises :class:`InvalidToken` (claims,
-    expired, not_yet_valid). RFC 7519 section 4.1.4: a token is expired from the second ``exp`` on.
+    ``longest`` is the longest lifetime that is ever given. Raises :class:`InvalidToken` (claims).
+    RFC 7519 section 4.1.4: a token is expired from the second ``exp`` on.
     """
-    not_before = claims.not_before or claims.issued_at
-    if not 0 < claims.expires_at - claims.issued_at <= longest:
+    begin = max(claims.issued_at, claims.not_before or 0)
+    # Only a leeway would let one come further that ends before it begins.
+    if begin >= claims.expires_at or claims.expires_at - claims.issued_at > longest:
         raise InvalidToken(Code.CLAIMS)
-    if now >= claims.expires_at + leeway:
-        raise InvalidToken(Code.EXPIRED)
-    if max(claims.issued_at, not_before) > now + leeway:
-        raise InvalidToken(Code.NOT_YET_VALID)
-    # Only a leeway lets such a token come this far.
-    if not_before >= claims.expires_at:
-        raise InvalidToken(Code.CLAIMS)
+    return begin - leeway, claims.expires_at + leeway
 
 
 def _text(value: object) -> str:

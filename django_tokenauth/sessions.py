@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from math import inf
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -240,6 +241,8 @@ class RevokedSessions:
         self._window = window
         self._ids: frozenset[str] = frozenset()
         self._read_at: float | None = None
+        # From when until when the snapshot is fresh; asked at each request.
+        self._begin, self._end = inf, -inf
         # How often it was read, or tried to be.
         self._reads = 0
         self._lock = threading.Lock()
@@ -254,7 +257,7 @@ class RevokedSessions:
 
         A database that does not answer leaves the last snapshot in force, and is logged.
         """
-        if self._is_fresh(now):
+        if self._begin <= now < self._end:
             return
         reads = self._reads
         if self._acquire(now):
@@ -296,6 +299,7 @@ class RevokedSessions:
                 type(fault).__name__,
             )
         self._read_at = now
+        self._begin, self._end = now - 1, now + self._poll
         self._reads += 1
 
 

@@ -20,7 +20,7 @@ from typing import Any, Final
 from django.core.exceptions import ImproperlyConfigured
 
 from . import jws
-from .claims import Claims, RefreshClaims, check_time
+from .claims import Claims, RefreshClaims, validity
 from .conf import Settings
 from .errors import Code, InvalidToken
 from .key_schedule import KeySet, KeySource
@@ -33,8 +33,12 @@ ACCESS_TYP: Final = "at+jwt"
 REFRESH_TYP: Final = "rt+jwt"
 
 
+# The claims of a token whose signature is sound, and from when until when it is good: seconds.
+_Verified = tuple[Claims, float, float]
+
+
 class VerifiedTokens:
-    """The claims of tokens whose signature was verified, by the SHA-256 of the whole token.
+    """What tokens say whose signature was verified, by the SHA-256 of the whole token.
 
     Bounded; the least recently used goes first. It holds no token, no failure, and nothing that
     depends on the time: expiry and revocation are asked at every use. Threads share it without a
@@ -44,28 +48,28 @@ class VerifiedTokens:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._claims: OrderedDict[bytes, Claims] = OrderedDict()
+        self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._claims)
+        return len(self._verified)
 
-    def get(self, digest: bytes) -> Claims | None:
-        claims = self._claims.get(digest)
-        if claims is not None:
+    def get(self, digest: bytes) -> _Verified | None:
+        verified = self._verified.get(digest)
+        if verified is not None:
             # Another thread may have made room meanwhile. Not suppress(), which would take a tenth
             # of the time that a request with a token that was seen before costs.
             try:  # noqa: SIM105
-                self._claims.move_to_end(digest)
+                self._verified.move_to_end(digest)
             except KeyError:
                 pass
-        return claims
+        return verified
 
-    def put(self, digest: bytes, claims: Claims) -> None:
-        self._claims[digest] = claims
-        while len(self._claims) > self._size:
+    def put(self, digest: bytes, verified: _Verified) -> None:
+        self._verified[digest] = verified
+        while len(self._verified) > self._size:
             # Another thread may have emptied it meanwhile.
             try:  # noqa: SIM105
-                self._claims.popitem(last=False)
+                self._verified.popitem(last=False)
             except KeyError:
                 pass
 
@@ -134,21 +138,24 @@ class AccessTokens:
             reader = _Reader(keys, ACCESS_TYP)
             self._latest = latest = (keys, reader, VerifiedTokens(self._cache_size))
         _, reader, verified = latest
-        claims = verified.get(digest)
-        if claims is not None:
-            self._check_time(claims, now)
-            return claims
+        found = verified.get(digest)
+        # When it is good is asked of the token once; the clock is asked each time.
+        claims, begin, end = found or self._verify(reader, data)
+        if now >= end:
+            raise InvalidToken(Code.EXPIRED)
+        if now < begin:
+            raise InvalidToken(Code.NOT_YET_VALID)
+        if found is None:
+            verified.put(digest, (claims, begin, end))
+        return claims
+
+    def _verify(self, reader: _Reader, data: bytes) -> _Verified:
         claims = Claims.from_members(reader.members(data))
         if claims.issuer != self._issuer:
             raise InvalidToken(Code.ISSUER)
         if self._audience not in claims.audience:
             raise InvalidToken(Code.AUDIENCE)
-        self._check_time(claims, now)
-        verified.put(digest, claims)
-        return claims
-
-    def _check_time(self, claims: Claims, now: float) -> None:
-        check_time(claims, now=now, leeway=self._leeway, longest=self._longest)
+        return (claims, *validity(claims, leeway=self._leeway, longest=self._longest))
 
 
 class RefreshTokens:

@@ -2,22 +2,63 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from django_tokenauth.claims import Claims, check_time
+from django_tokenauth.claims import Claims, validity
 from django_tokenauth.errors import Code, InvalidToken
-from tests.tokens_made_by_hand import NOW, access_members
+from tests.tokens_made_by_hand import NOW, Access, access_members
 
 LAST_SECOND = 253402300799  # 9999-12-31T23:59:59Z
 
 
-class TestCheckTime:
-    def claims(self, **changes):
-        return Claims.from_members(access_members(**changes))
+def found(*, leeway=0.0, longest=300.0, **changes):
+    claims = Claims.from_members(access_members(**changes))
+    return validity(claims, leeway=leeway, longest=longest)
 
-    def code(self, claims, *, now=NOW, leeway=0.0, longest=300.0):
+
+class TestValidity:
+    def test_it_is_from_iat_until_exp(self):
+        assert found() == (NOW, NOW + 300)
+
+    def test_the_leeway_counts_at_both_ends(self):
+        assert found(leeway=30.5) == (NOW - 30.5, NOW + 330.5)
+
+    @pytest.mark.parametrize(
+        ("nbf", "begin"),
+        [(NOW + 10, NOW + 10), (NOW + 299, NOW + 299), (NOW - 10, NOW), (NOW, NOW), (0, NOW)],
+    )
+    def test_nbf_counts_beside_iat(self, nbf, begin):
+        assert found(nbf=nbf) == (begin, NOW + 300)
+
+    @pytest.mark.parametrize("nbf", [NOW + 300, NOW + 301, LAST_SECOND])
+    @pytest.mark.parametrize("leeway", [0.0, 60.0])
+    def test_a_token_that_ends_before_it_begins_is_refused_with_any_leeway(self, nbf, leeway):
+        with pytest.raises(InvalidToken) as caught:
+            found(nbf=nbf, leeway=leeway)
+        assert caught.value.code is Code.CLAIMS
+
+    @pytest.mark.parametrize("exp", [NOW, NOW - 1, 0, NOW + 301, LAST_SECOND])
+    @pytest.mark.parametrize("leeway", [0.0, 60.0])
+    def test_a_lifetime_is_above_zero_and_no_longer_than_is_ever_given(self, exp, leeway):
+        with pytest.raises(InvalidToken) as caught:
+            found(exp=exp, leeway=leeway)
+        assert caught.value.code is Code.CLAIMS
+
+    def test_the_longest_lifetime_itself_is_fine(self):
+        assert found(exp=NOW + 299, longest=299.0) == (NOW, NOW + 299)
+        with pytest.raises(InvalidToken):
+            found(exp=NOW + 300, longest=299.0)
+
+
+@pytest.mark.parametrize("seen", [False, True], ids=["never seen", "seen before"])
+class TestDecode:
+    def code(self, access, token, now, *, seen):
+        if seen:
+            access.decode(token, now=NOW + 299)
         try:
-            check_time(claims, now=now, leeway=leeway, longest=longest)
+            access.decode(token, now=now)
         except InvalidToken as error:
             return error.code
         return None
@@ -34,8 +75,9 @@ class TestCheckTime:
             (NOW + 301, Code.EXPIRED),
         ],
     )
-    def test_it_is_good_from_iat_until_before_exp(self, now, code):
-        assert self.code(self.claims(), now=now) is code
+    def test_it_is_good_from_iat_until_before_exp(self, now, code, seen):
+        access = Access()
+        assert self.code(access, access.token(), now, seen=seen) is code
 
     @pytest.mark.parametrize(
         ("now", "code"),
@@ -46,8 +88,9 @@ class TestCheckTime:
             (NOW + 330, Code.EXPIRED),
         ],
     )
-    def test_the_leeway_counts_at_both_ends(self, now, code):
-        assert self.code(self.claims(), now=now, leeway=30.0) is code
+    def test_the_leeway_counts_at_both_ends(self, now, code, seen):
+        access = Access(LEEWAY=timedelta(seconds=30))
+        assert self.code(access, access.token(), now, seen=seen) is code
 
     @pytest.mark.parametrize(
         ("nbf", "now", "code"),
@@ -57,21 +100,9 @@ class TestCheckTime:
             (NOW - 10, NOW - 1, Code.NOT_YET_VALID),
             (NOW - 10, NOW, None),
             (0, NOW, None),
-            (NOW + 400, NOW, Code.NOT_YET_VALID),
+            (NOW + 299, NOW, Code.NOT_YET_VALID),
         ],
     )
-    def test_nbf_counts_beside_iat(self, nbf, now, code):
-        assert self.code(self.claims(nbf=nbf), now=now) is code
-
-    @pytest.mark.parametrize("nbf", [NOW + 300, NOW + 301])
-    def test_a_token_that_ends_before_it_begins_is_refused_with_any_leeway(self, nbf):
-        assert self.code(self.claims(nbf=nbf), now=NOW + 300, leeway=60.0) is not None
-
-    @pytest.mark.parametrize("exp", [NOW, NOW - 1, 0, NOW + 301, LAST_SECOND])
-    def test_a_lifetime_is_above_zero_and_no_longer_than_is_ever_given(self, exp):
-        for now in (NOW, exp - 1, exp + 1):
-            assert self.code(self.claims(exp=exp), now=now) is Code.CLAIMS
-
-    def test_the_longest_lifetime_itself_is_fine(self):
-        assert self.code(self.claims(exp=NOW + 300), longest=300.0) is None
-        assert self.code(self.claims(exp=NOW + 300), longest=299.0) is Code.CLAIMS
+    def test_nbf_counts_beside_iat(self, nbf, now, code, seen):
+        access = Access()
+        assert self.code(access, access.with_claims(nbf=nbf), now, seen=seen) is code

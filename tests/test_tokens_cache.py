@@ -228,7 +228,7 @@ class TestKeys:
 
 class TestVerifiedTokens:
     def claims(self, number):
-        return Claims.from_members(access_members(sub=str(number)))
+        return Claims.from_members(access_members(sub=str(number))), NOW, NOW + 300
 
     def test_the_least_recently_used_goes_first(self):
         verified = VerifiedTokens(3)
@@ -309,7 +309,7 @@ class TestThreads:
 
     def test_the_size_holds_when_all_are_done(self):
         verified = VerifiedTokens(2)
-        claims = Claims.from_members(access_members())
+        claims = Claims.from_members(access_members()), NOW, NOW + 300
 
         def work(number):
             for turn in range(50):
@@ -334,9 +334,9 @@ class Losing(OrderedDict):
 
 class TestMeanwhile:
     def test_what_is_lost_in_between_is_an_entry_and_no_answer(self):
-        claims = Claims.from_members(access_members())
+        claims = Claims.from_members(access_members()), NOW, NOW + 300
         verified = VerifiedTokens(1)
-        verified._claims = Losing()
+        verified._verified = Losing()
         verified.put(b"first", claims)
         assert verified.get(b"first") is claims
         assert verified.get(b"first") is None
