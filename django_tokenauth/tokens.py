@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from math import ceil
 from typing import Any, Final
 
@@ -38,7 +38,7 @@ _Verified = tuple[Claims, float, float]
 
 
 class VerifiedTokens:
-    """What tokens say whose signature was verified, by the SHA-256 of the whole token.
+    """What tokens say whose signature was verified, by a digest of the whole token.
 
     Bounded; the least recently used goes first. It holds no token, no failure, and nothing that
     depends on the time: expiry and revocation are asked at every use. Threads share it without a
@@ -114,6 +114,7 @@ class AccessTokens:
         self._leeway = settings.leeway.total_seconds()
         self._source = source
         self._cache_size = settings.token_cache_size
+        self._hash = _hash()
         # With the keys that there were: a new one for new ones, so that nothing that another thread
         # is about to put into the old one, by a key that is gone, is ever found.
         self._latest: tuple[KeySet, _Reader, VerifiedTokens] | None = None
@@ -131,7 +132,7 @@ class AccessTokens:
         ``now`` is in seconds since the epoch. Raises :class:`InvalidToken` and nothing else.
         """
         data = _ascii(token)
-        digest = sha256(data).digest()
+        digest = self._hash(data).digest()
         keys = self._source.at(now)
         latest = self._latest
         if latest is None or latest[0] is not keys:
@@ -196,6 +197,20 @@ def access_tokens(settings: Settings) -> AccessTokens:
 def refresh_tokens(settings: Settings) -> RefreshTokens:
     """The refresh tokens of ``settings``."""
     return RefreshTokens(settings, refresh_keys(settings))
+
+
+def _hash() -> Callable[[bytes], Any]:
+    """The hash by which verified tokens are known.
+
+    Not SHA-256, for which Python goes through OpenSSL: in a server, which does much else between
+    two requests, that costs 8 us instead of 4, a fifth of the authentication. But a machine may
+    refuse what FIPS 140 does not approve.
+    """
+    try:
+        blake2b(b"")
+    except ValueError:
+        return sha256
+    return blake2b
 
 
 def _ascii(token: object) -> bytes:

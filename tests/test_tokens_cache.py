@@ -6,11 +6,12 @@ import threading
 import time
 from collections import OrderedDict
 from datetime import timedelta
+from hashlib import blake2b, sha256
 
 import pytest
 from django.test import override_settings
 
-from django_tokenauth import conf
+from django_tokenauth import conf, tokens
 from django_tokenauth.claims import Claims, FrozenDict
 from django_tokenauth.errors import Code, InvalidToken
 from django_tokenauth.key_files import LOOK_EVERY, write_jwk
@@ -127,6 +128,26 @@ class TestDecode:
         assert type(claims.extra["tenant"]["roles"]) is tuple
         assert type(claims.scope) is frozenset
         assert isinstance(claims.extra, FrozenDict)
+
+
+class TestHash:
+    def test_where_only_what_fips_approves_is_allowed_it_is_sha_256(self, monkeypatch):
+        def refused(data):
+            raise ValueError("disabled for FIPS")
+
+        monkeypatch.setattr(tokens, "blake2b", refused)
+        access = Access()
+        token = access.token()
+        first = access.decode(token)
+        assert access.decode(token) is first
+        [digest] = access.tokens._latest[2]._verified
+        assert digest == sha256(token.encode()).digest()
+
+    def test_it_is_of_the_whole_token(self, access):
+        token = access.token()
+        access.decode(token)
+        [digest] = access.tokens._latest[2]._verified
+        assert digest == blake2b(token.encode()).digest()
 
 
 class TestSettings:
