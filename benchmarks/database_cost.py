@@ -29,10 +29,11 @@ from django.test import RequestFactory
 from django.utils import timezone
 from rest_framework.request import Request
 
-from django_tokenauth import pruning, services, sessions
+from django_tokenauth import pruning, services
 from django_tokenauth.authentication import JWTAuthentication
 from django_tokenauth.issuing import TokenPair
 from django_tokenauth.models import RevokedReason, Session
+from django_tokenauth.revoked_sessions import RevokedSessions
 from django_tokenauth.views import RefreshView, RevokeView, TokenView
 
 from .database_clients import throughput
@@ -217,7 +218,7 @@ def _operations(number: int) -> Iterator[tuple[str, Operation]]:
 
 
 def _poll() -> None:
-    snapshot = sessions.RevokedSessions(timedelta(seconds=10), timedelta(minutes=6))
+    snapshot = RevokedSessions(timedelta(seconds=10), timedelta(minutes=6))
     snapshot.renew(time.time())
 
 

@@ -28,6 +28,7 @@ from .errors import Code, InvalidGrant, InvalidToken
 from .issuing import TokenPair, granted_scope, issue_for_session, issue_stateless
 from .models import RevokedReason, Session
 from .refreshing import refresh
+from .revoked_sessions import revoked_sessions
 from .signing_out import (
     end,
     revoke_sessions,
@@ -234,7 +235,7 @@ def is_revoked(claims: Claims, *, now: float) -> bool:
 
     A statement at most every ``REVOCATION_POLL``; ``now`` is in seconds since the epoch.
     """
-    snapshot = sessions.revoked_sessions(load())
+    snapshot = revoked_sessions(load())
     if snapshot is None or claims.session is None:
         return False
     snapshot.renew(now)

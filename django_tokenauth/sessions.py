@@ -8,24 +8,19 @@ transaction, and nothing may be inside one that is rolled back later.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, nullcontext
-from datetime import UTC, datetime, timedelta
+from contextlib import contextmanager
+from datetime import datetime
 from functools import lru_cache
-from math import inf
 from typing import Any
 
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.db import Error as DatabaseFault
-from django.db import connections, router
+from django.db import router
 from django.db.models import F, Manager, Model, QuerySet
 from django.db.models.functions import Coalesce
-from django.db.transaction import atomic
-from django.utils import timezone
 
-from .conf import Settings
 from .errors import ServiceUnavailable
 from .lookups import Lookup, Selection
 from .models import RevokedReason, Session
@@ -222,98 +217,3 @@ def _surplus(using: str, others: int, use_tz: bool) -> Selection[Session]:
 def revoked_at(user_id: Any, *, now: datetime) -> list[Session]:
     """The sessions of the user that were revoked at exactly ``now``. One statement."""
     return list(_written().filter(user_id=user_id, revoked_at=now))
-
-
-class RevokedSessions:
-    """What a process that asks no database per request knows of revocations.
-
-    A snapshot of the ids of sessions that were revoked so recently that access tokens of them may
-    still live; one thread at a time renews it when ``poll`` has passed, the others go on with
-    what there is. Where nobody has asked for two polls they wait for it, but only for a moment: a
-    database that hangs must not stop all of them.
-    """
-
-    #: Seconds.
-    LONGEST_WAIT = 1.0
-
-    def __init__(self, poll: timedelta, window: timedelta) -> None:
-        self._poll = poll.total_seconds()
-        self._window = window
-        self._ids: frozenset[str] = frozenset()
-        self._read_at: float | None = None
-        # From when until when the snapshot is fresh; asked at each request.
-        self._begin, self._end = inf, -inf
-        # How often it was read, or tried to be.
-        self._reads = 0
-        self._lock = threading.Lock()
-        # One waited for the one that reads, in vain.
-        self._hangs = False
-
-    def __contains__(self, session_id: str) -> bool:
-        return session_id in self._ids
-
-    def renew(self, now: float) -> None:
-        """Read the snapshot again if it is due at ``now`` (seconds since the epoch).
-
-        A database that does not answer leaves the last snapshot in force, and is logged.
-        """
-        if self._begin <= now < self._end:
-            return
-        reads = self._reads
-        if self._acquire(now):
-            try:
-                # Of those that waited nobody reads again, whatever the order of their clocks is.
-                if self._reads == reads:
-                    self._read(now)
-            finally:
-                self._hangs = False
-                self._lock.release()
-
-    def _acquire(self, now: float) -> bool:
-        """Whether this thread is the one that may read."""
-        if self._read_at is None:
-            # There is no snapshot that could be used meanwhile.
-            return self._lock.acquire()
-        if self._hangs or self._is_fresh(now, polls=2):
-            return self._lock.acquire(blocking=False)
-        # What there is may be older than a sign-out of minutes ago.
-        acquired = self._lock.acquire(timeout=self.LONGEST_WAIT)
-        self._hangs = not acquired
-        return acquired
-
-    def _is_fresh(self, now: float, polls: int = 1) -> bool:
-        # Not fresh either when the clock was set back. By less than a second it was not: that is
-        # a thread which was on its way while another one read.
-        return self._read_at is not None and -1 <= now - self._read_at < polls * self._poll
-
-    def _read(self, now: float) -> None:
-        since = _from_timestamp(now) - self._window
-        try:
-            rows = Session.objects.filter(revoked_at__gte=since)
-            # A transaction that the request is in goes on without the answer.
-            with atomic(rows.db) if connections[rows.db].in_atomic_block else nullcontext():
-                self._ids = frozenset(map(str, rows.values_list("pk", flat=True)))
-        except DatabaseFault as fault:
-            logger.error(
-                "revoked sessions could not be read (%s); the last list stays in force",
-                type(fault).__name__,
-            )
-        self._read_at = now
-        self._begin, self._end = now - 1, now + self._poll
-        self._reads += 1
-
-
-@lru_cache(maxsize=1)
-def revoked_sessions(settings: Settings) -> RevokedSessions | None:
-    """The snapshot of this process, or ``None`` where it is turned off."""
-    if settings.revocation_poll is None or settings.stateless_refresh:
-        return None
-    poll = settings.revocation_poll
-    return RevokedSessions(poll, settings.access_token_lifetime + settings.leeway + 2 * poll)
-
-
-def _from_timestamp(seconds: float) -> datetime:
-    moment = datetime.fromtimestamp(seconds, UTC)
-    if django_settings.USE_TZ:
-        return moment
-    return timezone.make_naive(moment, timezone.get_default_timezone())

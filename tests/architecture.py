@@ -48,7 +48,7 @@ LAYERS = (
     ),
     # The store: rows, and no token.
     Layer(
-        ("models", "statements", "lookups", "sessions", "pruning", "users"),
+        ("models", "statements", "lookups", "sessions", "revoked_sessions", "pruning", "users"),
         (*DRF, *CRYPTOGRAPHY, *TOKENS),
     ),
     # Where tokens and rows meet.

@@ -14,9 +14,10 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from django_tokenauth import pruning, services, sessions
+from django_tokenauth import pruning, services
 from django_tokenauth.errors import InvalidGrant
 from django_tokenauth.models import RevokedReason, Session
+from django_tokenauth.revoked_sessions import RevokedSessions
 from tests.clock import NOW, after
 from tests.documents import DOCS
 
@@ -97,7 +98,7 @@ class TestUse:
         assert len(listed) == 41
         assert listed == sorted(listed, key=lambda session: session.created_at, reverse=True)
         assert services.sign_out_everywhere(alice, now=after(minutes=1)) == 41
-        snapshot = sessions.RevokedSessions(timedelta(seconds=10), timedelta(minutes=6))
+        snapshot = RevokedSessions(timedelta(seconds=10), timedelta(minutes=6))
         snapshot.renew(after(minutes=2).timestamp())
         assert all(str(session.pk) in snapshot for session in listed)
 
@@ -143,7 +144,7 @@ class TestPartitions:
         with asked() as statements:
             list(services.sessions_of(alice))
             pruning.prune(NOW, 20)
-            snapshot = sessions.RevokedSessions(timedelta(seconds=10), timedelta(minutes=6))
+            snapshot = RevokedSessions(timedelta(seconds=10), timedelta(minutes=6))
             snapshot.renew(NOW.timestamp())
         by_table = partitions_of([each for each in statements if "SAVEPOINT" not in each[0]])
         assert by_table == [PARTITIONS] * 3
