@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 from django.contrib.auth.models import User
 from rest_framework.permissions import IsAuthenticated
@@ -54,7 +53,7 @@ def test_it_has_all_of_no_permissions(nothing):
 
 
 def test_two_tokens_of_one_user_make_the_same_user():
-    other = TokenUser(replace(CLAIMS, jwt_id="other", scope=frozenset()))
+    other = TokenUser(CLAIMS._replace(jwt_id="other", scope=frozenset()))
     assert other == USER
     assert len({other, USER}) == 1
 
