@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
@@ -22,7 +22,7 @@ from django.db.models import F, Manager, Model, QuerySet
 from django.db.models.functions import Coalesce
 
 from .errors import ServiceUnavailable
-from .lookups import Lookup, Selection
+from .lookups import Lookup, PartLookup, Selection
 from .models import RevokedReason, Session
 from .statements import Update, given
 
@@ -49,6 +49,14 @@ def add(session: Session) -> None:
     session.save(using=router.db_for_write(Session))
 
 
+class Standing(NamedTuple):
+    """What a request asks of its session. ``user`` is ``None`` where that is deleted."""
+
+    user: Any
+    revoked_at: datetime | None
+    auth_hash: str
+
+
 def find(session_id: str, *, written: bool = True) -> Session | None:
     """The session with its user, or ``None``. One statement.
 
@@ -56,39 +64,49 @@ def find(session_id: str, *, written: bool = True) -> Session | None:
     to read. A user whom the default manager of the user model hides has no session.
     """
     using = (router.db_for_write if written else router.db_for_read)(Session)
-    return _found(using, session_id, ())
-
-
-def find_for_request(session_id: str) -> Session | None:
-    """The session with its user, and of its own fields only those that are asked at each request:
-    ``revoked_at`` and ``auth_hash``. Otherwise as :func:`find` with ``written=False``."""
-    return _found(router.db_for_read(Session), session_id, _NOT_ASKED)
-
-
-_NOT_ASKED = tuple(
-    field.name
-    for field in Session._meta.concrete_fields
-    if field.name not in ("id", "user", "revoked_at", "auth_hash")
-)
-
-
-def _found(using: str, session_id: str, deferred: tuple[str, ...]) -> Session | None:
     model = get_user_model()
-    if type(model._default_manager).get_queryset is Manager.get_queryset:
-        # Nobody is hidden, whoever asks, so the statement is the same each time.
-        return _lookup(using, model, deferred, django_settings.USE_TZ).get(session_id)
-    visible = model._default_manager.using(using).all()
-    rows = Session.objects.using(using).select_related("user").filter(user__in=visible)
-    return rows.filter(pk=session_id).first()
+    if _hides_nobody(model):
+        return _lookup(using, model, django_settings.USE_TZ).get(session_id)
+    return _visible(using, model).filter(pk=session_id).first()
+
+
+def find_for_request(session_id: str) -> Standing | None:
+    """What counts of the session at each request. Otherwise as :func:`find` with
+    ``written=False``."""
+    using, model = router.db_for_read(Session), get_user_model()
+    if _hides_nobody(model):
+        found = _standing(using, model, django_settings.USE_TZ).get(session_id)
+        return None if found is None else Standing(*found)
+    session = _visible(using, model).filter(pk=session_id).first()
+    if session is None:
+        return None
+    return Standing(session.user, session.revoked_at, session.auth_hash)
+
+
+def _hides_nobody(user_model: type[Model]) -> bool:
+    """Whether the default manager shows each user, whoever asks: then a statement for it is the
+    same each time."""
+    return type(user_model._default_manager).get_queryset is Manager.get_queryset
+
+
+def _visible(using: str, user_model: type[Model]) -> QuerySet[Session]:
+    visible = user_model._default_manager.using(using).all()
+    return Session.objects.using(using).select_related("user").filter(user__in=visible)
+
+
+# All that the statements and the reading of their rows depend on are the arguments.
 
 
 @lru_cache(maxsize=16)
-def _lookup(
-    using: str, user_model: type[Model], deferred: tuple[str, ...], use_tz: bool
-) -> Lookup[Session]:
-    """All that the statement and the reading of its row depend on are the arguments."""
-    rows = Session.objects.using(using).select_related("user").defer(*deferred)
-    return Lookup(rows)
+def _lookup(using: str, user_model: type[Model], use_tz: bool) -> Lookup[Session]:
+    return Lookup(Session.objects.using(using).select_related("user"))
+
+
+@lru_cache(maxsize=16)
+def _standing(using: str, user_model: type[Model], use_tz: bool) -> PartLookup:
+    asked = ("revoked_at", "auth_hash")
+    rows = Session.objects.using(using).select_related("user").only("user", *asked)
+    return PartLookup(rows, *asked)
 
 
 def rotate(

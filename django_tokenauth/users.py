@@ -87,7 +87,7 @@ def has_auth_hash(user: Any, stored: str) -> bool:
     )
 
 
-def fault_of(session: Session, subject: str, id_field: str) -> Code | None:
+def fault_of(session: Session | sessions.Standing, subject: str, id_field: str) -> Code | None:
     """What keeps the user of ``session`` from acting as ``subject``, if anything does."""
     user = session.user
     if user is None or not user.is_active or subject_of(user, id_field) != subject:

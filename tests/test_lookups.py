@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from django_tokenauth.lookups import Lookup, Selection
+from django_tokenauth.lookups import Lookup, PartLookup, Selection
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.statements import given
 from tests.clock import NOW, after
@@ -79,6 +79,58 @@ class TestRow:
         found.name = "another"
         found.save()
         assert rows().get(pk=session.pk).name == "another"
+
+
+class TestPart:
+    """What a foreign key points to, and a few values beside it."""
+
+    NAMES = ("limited", "revoked_at", "ip")
+
+    @staticmethod
+    def rows(*names):
+        return Session.objects.select_related("user").only("user", *names)
+
+    def part(self, session):
+        return PartLookup(self.rows(*self.NAMES), *self.NAMES).get(session.pk)
+
+    def test_it_is_as_an_instance_has_it(self, session, django_assert_num_queries):
+        plain = self.rows(*self.NAMES).get(pk=session.pk)
+        with django_assert_num_queries(1):
+            user, *values = self.part(session)
+        assert everything(user) == everything(plain.user)
+        assert type(user) is type(plain.user)
+        assert values == [True, NOW, "2001:db8::1"]
+        assert [type(value) for value in values] == [
+            type(getattr(plain, name)) for name in self.NAMES
+        ]
+
+    def test_values_come_in_the_order_in_which_they_are_named(self, session):
+        rows = self.rows("ip", "name")
+        assert PartLookup(rows, "name", "ip").get(session.pk)[1:] == (session.name, session.ip)
+        assert PartLookup(rows, "ip", "name").get(session.pk)[1:] == (session.ip, session.name)
+
+    def test_the_key_can_be_one_of_them(self, session):
+        assert PartLookup(self.rows(), "id").get(session.pk)[1:] == (session.pk,)
+
+    def test_what_the_foreign_key_points_to_may_be_missing(self, session):
+        Session.objects.update(user=None)
+        assert self.part(session) == (None, True, NOW, "2001:db8::1")
+
+    def test_each_row_has_its_own(self, session, bob):
+        another = made(bob)
+        assert self.part(session)[0] == session.user
+        assert self.part(another) == (bob, False, None, None)
+
+    def test_an_unknown_key_has_no_row(self, session):
+        lookup = PartLookup(self.rows("name"), "name")
+        assert lookup.get(uuid.uuid4()) is None
+
+    def test_its_statement_is_that_of_the_plain_query(self, session):
+        with CaptureQueriesContext(connection) as seen:
+            list(self.rows(*self.NAMES).filter(pk=session.pk))
+            self.part(session)
+        first, second = (query["sql"] for query in seen)
+        assert first == second
 
 
 class TestKey:

@@ -107,15 +107,16 @@ class TestFindForRequest:
         session = made(alice, revoked_at=NOW)
         with django_assert_num_queries(1):
             found = sessions.find_for_request(str(session.pk))
-            assert (found, found.user, found.user_id) == (session, alice, alice.pk)
-            assert (found.revoked_at, found.auth_hash) == (NOW, "hash")
-            assert found.user.get_deferred_fields() == set()
+        assert found == (alice, NOW, "hash")
+        assert found.user.get_deferred_fields() == set()
 
-    def test_the_rest_of_the_session_is_read_when_somebody_asks(self, alice):
-        session = made(alice, name="phone")
-        found = sessions.find_for_request(str(session.pk))
-        assert {"name", "generation", "ends_at"} < found.get_deferred_fields()
-        assert found.name == "phone"
+    def test_of_a_session_that_goes_on_there_is_no_revocation(self, alice):
+        session = made(alice)
+        assert sessions.find_for_request(str(session.pk)) == (alice, None, "hash")
+
+    def test_a_session_whose_user_is_gone_is_found_without_one(self):
+        session = made(None)
+        assert sessions.find_for_request(str(session.pk)) == (None, None, "hash")
 
     def test_what_is_not_there_is_none(self, alice):
         made(alice)
@@ -130,6 +131,15 @@ class TestFindForRequest:
         settings.USE_TZ = use_tz
         found = sessions.find(str(session.pk))
         assert (found.created_at.tzinfo is not None) == use_tz
+
+    @pytest.mark.parametrize("use_tz", [True, False])
+    def test_so_are_those_of_the_user(self, alice, settings, use_tz):
+        session = made(alice)
+        settings.USE_TZ = not use_tz
+        sessions.find_for_request(str(session.pk))
+        settings.USE_TZ = use_tz
+        user = sessions.find_for_request(str(session.pk)).user
+        assert (user.date_joined.tzinfo is not None) == use_tz
 
 
 class TestRotate:
