@@ -2,8 +2,7 @@
 
 Nobody waits for such a row, so only what the deletion does to the others counts: statements are
 written to find ended rows by the index, and none has more to do than it was told. MySQL and MariaDB
-lock one row beyond, and may read and lock all of a small table, of which they believe that it is
-quicker without the index.
+lock one row beyond.
 """
 
 from __future__ import annotations
@@ -62,9 +61,11 @@ def _deletion(using: str, limit: int) -> str:
 
 
 _DELETE_USUALLY = "DELETE FROM {table} WHERE {pk} IN (SELECT ended_id FROM ({subquery}) ended)"
-# MySQL and MariaDB would read, and lock, the whole table for that one.
+# MySQL and MariaDB would read, and lock, the whole table for that one; for a JOIN whose order they
+# choose, they do so where the table is small or most of it has ended.
 _DELETE = {
-    "mysql": "DELETE {table} FROM {table} JOIN ({subquery}) ended ON {table}.{pk} = ended.ended_id"
+    "mysql": "DELETE {table} FROM ({subquery}) ended STRAIGHT_JOIN {table}"
+    " ON {table}.{pk} = ended.ended_id"
 }
 
 
@@ -72,8 +73,8 @@ def prune_all(before: datetime, size: int) -> Iterator[int]:
     """Delete all rows that ended before ``before``, and tell after each batch how many it had.
 
     That is about ``size``, and less than twice as many. One statement finds the ends of all
-    batches, each batch is one by these ends, and a last one looks whether there is nothing left. No
-    row is found by its key, which on PostgreSQL takes several times as long as to delete it.
+    batches, each batch is one by these ends, and a last one looks whether there is nothing left. On
+    PostgreSQL no row is found by its key, which takes several times as long as to delete it.
     """
     crowded = None
     for low, high in pairwise([*_ends(before, size), before]):
@@ -104,11 +105,10 @@ def _prune_between(low: datetime, high: datetime) -> int:
     """Delete what ended from ``low`` on and before ``high``. One statement."""
     connection = connections[router.db_for_write(Session)]
     end: Any = Session._meta.get_field("expires_at")
-    index = next(index.name for index in Session._meta.indexes if index.fields == [end.name])
     statement = _BETWEEN.get(connection.vendor, _BETWEEN_USUALLY).format(
         table=connection.ops.quote_name(Session._meta.db_table),
+        pk=connection.ops.quote_name(str(Session._meta.pk.column)),
         end=connection.ops.quote_name(end.column),
-        index=connection.ops.quote_name(index),
     )
     moments = [end.get_db_prep_value(moment, connection) for moment in (low, high)]
     with connection.cursor() as cursor:
@@ -117,7 +117,9 @@ def _prune_between(low: datetime, high: datetime) -> int:
 
 
 _BETWEEN_USUALLY = "DELETE FROM {table} WHERE {end} >= %s AND {end} < %s"
-# MySQL and MariaDB would read, and lock, the whole table where the batch is a large part of it.
+# Here too they would read all where the batch is a large part of the table, even where they are
+# told which index to use. The keys alone are always read from the index, which has them.
 _BETWEEN = {
-    "mysql": "DELETE {table} FROM {table} FORCE INDEX ({index}) WHERE {end} >= %s AND {end} < %s"
+    "mysql": "DELETE {table} FROM {table} ended STRAIGHT_JOIN {table} ON {table}.{pk} = ended.{pk}"
+    " WHERE ended.{end} >= %s AND ended.{end} < %s"
 }

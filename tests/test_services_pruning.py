@@ -84,13 +84,20 @@ def of_all(before, size):
     not connection.features.has_select_for_update, reason="one lock is for everything here"
 )
 class TestLocks:
-    def test_sessions_that_others_are_busy_with_are_not_waited_for(self, alice, bob):
-        ended = made(alice, expires_at=NOW - timedelta(days=365))
+    @pytest.mark.parametrize("delete", [pruning.prune, of_all])
+    @pytest.mark.parametrize("alive", [0, 1, 1000])
+    @pytest.mark.parametrize("ended", [0, 1, 19, 1000])
+    def test_sessions_that_others_are_busy_with_are_not_waited_for(
+        self, alice, bob, ended, alive, delete
+    ):
+        self.add(alice, ended, NOW - timedelta(days=365))
+        # One is locked beyond those that have ended.
+        self.add(alice, 1 + alive, after(minutes=1))
         last = made(bob, expires_at=after(days=90))
-        self.fill_the_table(last)
+        self.analyze()
         with busy(last):
-            assert pruning.prune(NOW, 20) == 1
-        assert not Session.objects.filter(pk=ended.pk).exists()
+            assert delete(NOW, 2000) == ended
+        assert Session.objects.count() == alive + 2
 
     @pytest.mark.skipif(connection.vendor == "mysql", reason="it locks one row beyond the last")
     @pytest.mark.parametrize("delete", [pruning.prune, of_all])
@@ -99,15 +106,19 @@ class TestLocks:
         with busy(made(bob, expires_at=NOW)):
             assert delete(NOW, 20) == 1
 
-    def fill_the_table(self, like):
-        """So that the database uses its index, as it does where there is anything to find."""
+    def add(self, user, number, first):
+        like = made(user)
         fields = {
             field.attname: getattr(like, field.attname)
             for field in Session._meta.concrete_fields
             if not field.primary_key
         }
-        ends = (after(minutes=minute) for minute in range(1000))
+        ends = (first + timedelta(minutes=minute) for minute in range(number))
         Session.objects.bulk_create(Session(**{**fields, "expires_at": end}) for end in ends)
+        like.delete()
+
+    def analyze(self):
+        """Let the database know how many rows there are, of which it makes its plans."""
         table = connection.ops.quote_name(Session._meta.db_table)
         with connection.cursor() as cursor:
             cursor.execute(f"ANALYZE {'TABLE ' * (connection.vendor == 'mysql')}{table}")
