@@ -85,6 +85,18 @@ class TestCallsIn:
     def test_a_clock_that_stands_still_is_no_reason_to_go_on_forever(self, clock):
         assert calls_in(clock.candidate("a", 0), 0.05, clock) == MOST_CALLS
 
+    @pytest.mark.parametrize("place", [2, 3, 5])
+    def test_one_call_that_was_held_up_does_not_make_the_turns_short(self, clock, place):
+        candidate = clock.candidate("a", 0.0001)
+
+        def act():
+            candidate.act()
+            if len(clock.called) == place:
+                clock.now += 0.04
+
+        held_up = Candidate(act, candidate.prepare)
+        assert calls_in(held_up, 0.05, clock) == pytest.approx(500, abs=1)
+
 
 class TestCompare:
     def test_it_tells_microseconds_of_a_call_for_each_round(self, clock):
