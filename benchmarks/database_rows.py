@@ -44,12 +44,13 @@ def filled(number: int, *, ended: bool = False) -> None:
     everybody.update(password=users[0].password)
     now = timezone.now()
     end, past = now + timedelta(days=10), now - timedelta(days=3)
+    created_at = ("%s + place * interval '1 millisecond'", [end - timedelta(days=14)])
     values: dict[str, tuple[str, list[Any]]] = {
-        "id": ("gen_random_uuid()", []),
+        "id": session_id(*created_at),
         "user_id": ("%s + place / 10 %% %s", [users[0].pk, len(users)]),
         "generation": ("1", []),
-        "created_at": ("%s", [end - timedelta(days=14)]),
-        "rotated_at": ("%s", [end - timedelta(days=14)]),
+        "created_at": created_at,
+        "rotated_at": created_at,
         "expires_at": (
             "CASE WHEN %s AND place %% 4 = 0 THEN %s ELSE %s END + random() * interval '1 day'",
             [ended, past, end],
@@ -73,6 +74,14 @@ def filled(number: int, *, ended: bool = False) -> None:
             [*(value for _, given in found for value in given), number - 1],
         )
         cursor.execute("ANALYZE")
+
+
+def session_id(moment: str, given: list[Any]) -> tuple[str, list[Any]]:
+    """What :func:`django_tokenauth.sessions.new_id` makes of ``moment``, with what is ``given`` to
+    it, as an expression of PostgreSQL."""
+    milliseconds = f"lpad(to_hex((extract(epoch from {moment}) * 1000)::bigint), 12, '0')"
+    at_random = "substr(replace(gen_random_uuid()::text, '-', ''), 14)"
+    return f"({milliseconds} || '7' || {at_random})::uuid", given
 
 
 def lasting() -> QuerySet[Session]:

@@ -12,13 +12,14 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib import import_module
 from typing import Any
 
 from django.core.management import call_command
 from django.utils import timezone
 
+from django_tokenauth import sessions
 from django_tokenauth.models import Session
 from django_tokenauth.pruning import ended
 
@@ -103,21 +104,27 @@ def _sessions(everybody: list[Any], number: int, end: timedelta) -> None:
     now = timezone.now()
     for first in range(0, number, BATCH):
         Session.objects.bulk_create(
-            Session(
-                user=everybody[place % len(everybody)],
-                created_at=now + end - timedelta(days=14),
-                rotated_at=now + end - timedelta(days=14),
-                # One after the other, as sign-ins come.
-                expires_at=now + end + timedelta(seconds=place),
-                ends_at=now + end + timedelta(days=76),
-                auth_hash="0" * 64,
-                client_id="django-tokenauth",
-                user_agent="Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
-                ip="192.0.2.1",
-                amr="pwd",
-            )
+            # One after the other, as sign-ins come.
+            _session(everybody[place % len(everybody)], now + end + timedelta(seconds=place))
             for place in range(first, min(first + BATCH, number))
         )
+
+
+def _session(user: Any, expires_at: datetime) -> Session:
+    created_at = expires_at - timedelta(days=14)
+    return Session(
+        id=sessions.new_id(created_at),
+        user=user,
+        created_at=created_at,
+        rotated_at=created_at,
+        expires_at=expires_at,
+        ends_at=created_at + timedelta(days=90),
+        auth_hash="0" * 64,
+        client_id="django-tokenauth",
+        user_agent="Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+        ip="192.0.2.1",
+        amr="pwd",
+    )
 
 
 def _outstanding(everybody: list[Any], number: int, end: timedelta) -> None:

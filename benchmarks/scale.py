@@ -21,6 +21,7 @@ from django_tokenauth import pruning, services
 from django_tokenauth.models import Session
 
 from . import project
+from .database_rows import session_id
 from .parts import Effort, Entry, measure
 from .prune import LONG_AGO
 from .results import Kind, Promise, Row, Table
@@ -100,12 +101,13 @@ def _fill(size: int) -> None:
 def _insert(size: int, *, first_user: Any, users: int, end: timedelta) -> None:
     """That many rows, made by the database itself: a million of them by the ORM takes minutes."""
     now = timezone.now()
+    created_at = ("%s + place * interval '1 second' / 10", [now + end - timedelta(days=14)])
     values: dict[str, tuple[str, list[Any]]] = {
-        "id": ("gen_random_uuid()", []),
+        "id": session_id(*created_at),
         "user_id": ("%s + place %% %s", [first_user, users]),
         "generation": ("1", []),
         "retried": ("false", []),
-        "created_at": ("%s + place * interval '1 second' / 10", [now + end - timedelta(days=14)]),
+        "created_at": created_at,
         "rotated_at": ("%s", [now + end - timedelta(days=14)]),
         "expires_at": ("%s + place * interval '1 second' / 10", [now + end]),
         "ends_at": ("%s", [now + end + timedelta(days=90)]),

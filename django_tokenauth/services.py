@@ -7,7 +7,6 @@ nothing of REST framework, so that other ways to sign in (a social login, a pass
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
@@ -111,7 +110,7 @@ def sign_in(
         pair = issue_stateless(
             settings,
             user,
-            session_id=str(uuid.uuid4()),
+            session_id=str(sessions.new_id(now)),
             generation=1,
             sign_in=SignIn(
                 auth_time=int(now.timestamp()), client_id=client_id, scope=given, amr=tuple(amr)
@@ -123,6 +122,7 @@ def sign_in(
     else:
         ends_at = now + settings.session_lifetime
         session = Session(
+            id=sessions.new_id(now),
             user=user,
             created_at=now,
             rotated_at=now,

@@ -8,6 +8,8 @@ transaction, and nothing may be inside one that is rolled back later.
 from __future__ import annotations
 
 import logging
+import secrets
+import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -42,6 +44,20 @@ def answering() -> Iterator[None]:
 def _written() -> QuerySet[Session]:
     """Sessions where they are written: a replica may lag behind a rotation or a revocation."""
     return Session.objects.using(router.db_for_write(Session))
+
+
+def new_id(now: datetime) -> uuid.UUID:
+    """An id for a session that begins at ``now``: a UUID of version 7 (RFC 9562 section 5.7).
+
+    Its first 48 bits are the milliseconds since the epoch, 74 of the others are random. It need not
+    be secret, and its time is in the token as ``auth_time`` anyway. Sessions end about in the order
+    in which they began, so rows that go together lie together: with random ids SQLite took more
+    than twice as long to prune, MariaDB one and a half times.
+    """
+    milliseconds = int(now.timestamp() * 1000)
+    version, variant = 0x7, 0b10
+    high = version << 12 | secrets.randbits(12)
+    return uuid.UUID(int=milliseconds << 80 | high << 64 | variant << 62 | secrets.randbits(62))
 
 
 def add(session: Session) -> None:

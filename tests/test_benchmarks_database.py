@@ -6,13 +6,18 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 import benchmarks
+from benchmarks.database_rows import session_id
 from benchmarks.results import table
 from benchmarks.sizing_costs import OPERATIONS, WRITES, costs
+from django_tokenauth import sessions
+from tests.clock import NOW
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("DATABASE") != "postgresql", reason="runs with the suite on PostgreSQL"
@@ -69,3 +74,13 @@ def test_a_row_is_larger_after_refreshes_and_there_is_only_one(figures):
     ]
     new, refreshed = (row.figure.median for row in sizes.rows)
     assert 200 < new < refreshed < 10 * new
+
+
+@pytest.mark.django_db
+def test_rows_that_the_database_makes_have_ids_as_those_of_sign_ins():
+    text, given = session_id("%s", [NOW])
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {text}", given)
+        [found] = cursor.fetchone()
+    assert (found.version, found.variant) == (7, uuid.RFC_4122)
+    assert found.int >> 80 == sessions.new_id(NOW).int >> 80

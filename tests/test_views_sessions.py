@@ -38,7 +38,7 @@ class TestList:
             body = {"refresh_token": tokens["refresh_token"]}
             token = post("token/refresh/", body).json()["access_token"]
             [session] = get(SESSIONS, token).json()
-        assert uuid.UUID(session.pop("id")).version == 4
+        assert uuid.UUID(session.pop("id")).version == 7
         assert session == {
             "name": "Alice's phone",
             "client_id": "phone",
