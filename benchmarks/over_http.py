@@ -42,8 +42,8 @@ def tables(effort: Effort) -> Iterator[Table]:
     # Long beside its begin and its end, and short beside what else the machine does: two that are
     # compared are to meet the same.
     seconds = 0.2 if effort.quick else 0.5
-    # More than of the others: with threads, and a client beside them, half of the turns are a tenth
-    # away from the median, and twenty of them could not tell a loss of five hundredths.
+    # More than of the others: with threads, and a client beside them, half of the turns are 4 to
+    # 12 % away from the median, and twenty of them could not tell a loss of 5 %.
     rounds = 1 if effort.quick else 3 * effort.rounds
     found: dict[tuple[int, str], list[float]] = {}
     costs: dict[tuple[int, str], list[float]] = {}
