@@ -29,11 +29,12 @@ from django.test import RequestFactory
 from django.utils import timezone
 from rest_framework.request import Request
 
-from django_tokenauth import pruning, services
+from django_tokenauth import services
 from django_tokenauth.authentication import JWTAuthentication
-from django_tokenauth.issuing import TokenPair
 from django_tokenauth.models import RevokedReason, Session
-from django_tokenauth.revoked_sessions import RevokedSessions
+from django_tokenauth.services.issuing import TokenPair
+from django_tokenauth.sessions import pruning
+from django_tokenauth.sessions.revocations import RevokedSessions
 from django_tokenauth.views import RefreshView, RevokeView, TokenView
 
 from .database_clients import throughput

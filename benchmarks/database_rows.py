@@ -13,10 +13,10 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from django_tokenauth.conf import load
-from django_tokenauth.issuing import TokenPair, issue_for_session
+from django_tokenauth.conf.settings import load
 from django_tokenauth.models import Session
-from django_tokenauth.users import auth_hash
+from django_tokenauth.services.issuing import TokenPair, issue_for_session
+from django_tokenauth.sessions.users import auth_hash
 
 from . import project
 from .growth import size_of
@@ -77,8 +77,8 @@ def filled(number: int, *, ended: bool = False) -> None:
 
 
 def session_id(moment: str, given: list[Any]) -> tuple[str, list[Any]]:
-    """What :func:`django_tokenauth.sessions.new_id` makes of ``moment``, with what is ``given`` to
-    it, as an expression of PostgreSQL."""
+    """What :func:`~django_tokenauth.sessions.store.new_id` makes of ``moment``, with what is
+    ``given`` to it, as an expression of PostgreSQL."""
     milliseconds = f"lpad(to_hex((extract(epoch from {moment}) * 1000)::bigint), 12, '0')"
     at_random = "substr(replace(gen_random_uuid()::text, '-', ''), 14)"
     return f"({milliseconds} || '7' || {at_random})::uuid", given

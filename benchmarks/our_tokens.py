@@ -7,8 +7,8 @@ import uuid
 from typing import Any
 
 from django_tokenauth import services
-from django_tokenauth.conf import load
-from django_tokenauth.tokens import access_tokens
+from django_tokenauth.conf.settings import load
+from django_tokenauth.tokens.access import access_tokens
 
 from . import signatures
 

@@ -11,8 +11,8 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 
-from django_tokenauth.conf import load
-from django_tokenauth.tokens import access_tokens
+from django_tokenauth.conf.settings import load
+from django_tokenauth.tokens.access import access_tokens
 
 from . import project
 from .our_tokens import access_tokens_of

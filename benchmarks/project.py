@@ -14,7 +14,7 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from django_tokenauth.conf import load
+from django_tokenauth.conf.settings import load
 
 from .rounds import Candidate
 

@@ -19,9 +19,9 @@ from typing import Any
 from django.core.management import call_command
 from django.utils import timezone
 
-from django_tokenauth import sessions
 from django_tokenauth.models import Session
-from django_tokenauth.pruning import ended
+from django_tokenauth.sessions import store as sessions
+from django_tokenauth.sessions.pruning import ended
 
 from . import project, system
 from .parts import Effort

@@ -17,8 +17,9 @@ from django.db import connection
 from django.db.models import Model
 from django.utils import timezone
 
-from django_tokenauth import pruning, services
+from django_tokenauth import services
 from django_tokenauth.models import Session
+from django_tokenauth.sessions import pruning
 
 from . import project
 from .database_rows import session_id

@@ -14,7 +14,7 @@ from typing import Any
 import jwt
 from jwt.utils import base64url_decode, raw_to_der_signature
 
-from django_tokenauth.key_making import make_jwk
+from django_tokenauth.keys.generating import make_jwk
 
 #: One of each family; all but the first need the package cryptography.
 ALGORITHMS = ("HS256", "ES256", "EdDSA", "RS256")

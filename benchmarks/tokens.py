@@ -14,9 +14,9 @@ from typing import Any
 
 import jwt
 
-from django_tokenauth.claims import Claims
-from django_tokenauth.conf import load
-from django_tokenauth.tokens import AccessTokens, access_tokens
+from django_tokenauth.conf.settings import load
+from django_tokenauth.tokens.access import AccessTokens, access_tokens
+from django_tokenauth.tokens.claims import Claims
 
 from . import project, signatures
 from .our_tokens import settings_for

@@ -21,8 +21,8 @@ class TokenAuthConfig(AppConfig):
         checks, database_checks, key_checks, key_file_checks, deploy_checks, receivers = (
             import_module(f"{self.name}.{room}")
             for room in (
-                *("checks", "database_checks", "key_checks", "key_file_checks", "deploy_checks"),
-                "receivers",
+                *("checks.settings", "checks.database", "checks.keys"),
+                *("checks.key_files", "checks.deployment", "sessions.receivers"),
             )
         )
         if apps.is_installed("drf_spectacular"):

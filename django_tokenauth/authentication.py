@@ -18,9 +18,9 @@ from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
 
 from . import services
-from .claims import Claims
 from .errors import Code, InvalidToken, ServiceUnavailable
 from .token_user import TokenUser
+from .tokens.claims import Claims
 
 logger = logging.getLogger("django_tokenauth")
 
@@ -64,7 +64,8 @@ def bearer_token(request: Request) -> str | None:
 class JWTAuthentication(BaseAuthentication):
     """Loads the user: a sign-out, a new password or a deactivation count at once. One statement.
 
-    ``request.user`` is the user and ``request.auth`` the :class:`~django_tokenauth.claims.Claims`.
+    ``request.user`` is the user, ``request.auth`` a
+    :class:`~django_tokenauth.tokens.claims.Claims`.
     """
 
     #: The realm of the challenge (RFC 9110 section 11.5): fixed text without quotation marks.

@@ -17,7 +17,7 @@ from rest_framework.request import Request
 
 from . import services
 from .authentication import JWTAuthentication, challenge
-from .claims import Claims
+from .tokens.claims import Claims
 
 
 class InsufficientScope(PermissionDenied):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .claims import Claims
+from .tokens.claims import Claims
 
 
 class TokenUser:

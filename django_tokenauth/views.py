@@ -2,7 +2,7 @@
 
 The views translate and nothing else: bodies into arguments of :mod:`django_tokenauth.services`, and
 its errors into answers, in one place for each of the two styles (RFC 6749 section 5.2 for the token
-endpoints, in :mod:`django_tokenauth.endpoints`; RFC 6750 section 3 for the API).
+endpoints, in :mod:`django_tokenauth.http.endpoints`; RFC 6750 section 3 for the API).
 """
 
 from __future__ import annotations
@@ -21,17 +21,9 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from . import introspection, services
-from .authentication import (
-    JWTAuthentication,
-    TokenRefused,
-    Unavailable,
-    bearer_token,
-    challenge,
-)
-from .client_authentication import BASIC_CHALLENGE, client_of
-from .conf import load
-from .endpoints import NotCached, TokenEndpoint, error_answer, valid
+from . import services
+from .authentication import JWTAuthentication, TokenRefused, Unavailable, bearer_token, challenge
+from .conf.settings import load
 from .errors import (
     InvalidClient,
     InvalidGrant,
@@ -40,6 +32,9 @@ from .errors import (
     ServiceUnavailable,
     UnsupportedGrantType,
 )
+from .http.client_authentication import BASIC_CHALLENGE, client_of
+from .http.endpoints import NotCached, TokenEndpoint, error_answer, valid
+from .http.throttling import SignInThrottle, client_address, valid_ip
 from .permissions import HasWholeScope, InsufficientScope
 from .serializers import (
     RefreshSerializer,
@@ -48,8 +43,8 @@ from .serializers import (
     TokenOfClientSerializer,
     TokenSerializer,
 )
-from .throttling import SignInThrottle, client_address, valid_ip
-from .users import stored_name
+from .services import introspection
+from .sessions.users import stored_name
 
 logger = logging.getLogger("django_tokenauth")
 

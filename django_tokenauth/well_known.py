@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import discovery
-from .endpoints import outside_of_transactions
+from .http import discovery
+from .http.endpoints import outside_of_transactions
 
 app_name = "tokenauth_well_known"
 

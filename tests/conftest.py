@@ -7,7 +7,7 @@ from django.contrib.auth import get_user_model
 from django.core.cache import caches
 from django.utils import translation
 
-from django_tokenauth.conf import load
+from django_tokenauth.conf.settings import load
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from django_tokenauth import jws
-from django_tokenauth.key_schedule import KeySet
+from django_tokenauth.keys.schedule import KeySet
+from django_tokenauth.tokens import jws
 
 
 def parsed(token):

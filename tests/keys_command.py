@@ -9,9 +9,9 @@ import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 
-from django_tokenauth.key_files import list_files, write_jwk
-from django_tokenauth.key_making import make_jwk
-from django_tokenauth.key_rotation import MARGIN
+from django_tokenauth.keys.files import list_files, write_jwk
+from django_tokenauth.keys.generating import make_jwk
+from django_tokenauth.keys.rotating import MARGIN
 from tests.clock import NOW
 
 SECONDS = int(NOW.timestamp())

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from django_tokenauth.errors import InvalidKey
-from django_tokenauth.key_sets import build_access_keys
-from django_tokenauth.keys import load_key
-from django_tokenauth.tokens import AccessTokens
+from django_tokenauth.keys.loading import load_key
+from django_tokenauth.keys.sources import build_access_keys
+from django_tokenauth.tokens.access import AccessTokens
 from tests.tokens_made_by_hand import Access, base64url, read_settings
 
 CURVES = {

@@ -12,13 +12,11 @@ from django.contrib.auth.models import Group
 from django.core.checks.registry import registry
 from django.db.models.signals import post_save, pre_delete, pre_save
 
-from django_tokenauth import (
-    checks,
-    database_checks,
-    deploy_checks,
-    key_checks,
-    key_file_checks,
-)
+from django_tokenauth.checks import database as database_checks
+from django_tokenauth.checks import deployment as deploy_checks
+from django_tokenauth.checks import key_files as key_file_checks
+from django_tokenauth.checks import keys as key_checks
+from django_tokenauth.checks import settings as checks
 from tests.client import get, sign_in
 from tests.scenarios.running import outcome_of
 
@@ -97,7 +95,9 @@ class TestSignals:
 def listeners(signal, model):
     receivers, asynchronous = signal._live_receivers(model)
     assert not asynchronous
-    return sum(receiver.__module__ == "django_tokenauth.receivers" for receiver in receivers)
+    return sum(
+        receiver.__module__ == "django_tokenauth.sessions.receivers" for receiver in receivers
+    )
 
 
 def test_a_project_may_name_our_classes_in_the_defaults_of_rest_framework():

@@ -19,8 +19,8 @@ from django_tokenauth.authentication import (
     bearer_token,
     challenge,
 )
-from django_tokenauth.claims import Claims
 from django_tokenauth.token_user import TokenUser
+from django_tokenauth.tokens.claims import Claims
 from tests.client import BARE, INVALID_TOKEN, get, outcome, sign_in
 
 BOTH = pytest.mark.parametrize("path", ["/who/", "/who/stateless/"])

@@ -16,7 +16,7 @@ import benchmarks
 from benchmarks.database_rows import session_id
 from benchmarks.results import table
 from benchmarks.sizing_costs import OPERATIONS, WRITES, costs
-from django_tokenauth import sessions
+from django_tokenauth.sessions import store as sessions
 from tests.clock import NOW
 
 pytestmark = pytest.mark.skipif(

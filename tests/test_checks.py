@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.test.utils import isolate_apps
 from rest_framework.authentication import SessionAuthentication
 
-from django_tokenauth.checks import names_one_user
+from django_tokenauth.checks.settings import names_one_user
 from tests.system_checks import (
     JWT,
     SIGNED,

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from django.core.checks import ERROR, WARNING
 
-from django_tokenauth.key_making import make_jwk
-from django_tokenauth.key_rotation import generate
+from django_tokenauth.keys.generating import make_jwk
+from django_tokenauth.keys.rotating import generate
 from tests.documents import DOCS, literal, section
 from tests.sample_keys import base64url_uint, public_jwk, rsa_key
 from tests.settings import INSTALLED_APPS

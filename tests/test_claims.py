@@ -9,8 +9,8 @@ import pickle
 
 import pytest
 
-from django_tokenauth.claims import REGISTERED, Claims, RefreshClaims, SignIn
 from django_tokenauth.errors import Code, InvalidToken
+from django_tokenauth.tokens.claims import REGISTERED, Claims, RefreshClaims, SignIn
 from tests.tokens_made_by_hand import (
     MISSING,
     NOW,

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from django_tokenauth.claims import Claims, validity
 from django_tokenauth.errors import Code, InvalidToken
+from django_tokenauth.tokens.claims import Claims, validity
 from tests.tokens_made_by_hand import NOW, Access, access_members
 
 LAST_SECOND = 253402300799  # 9999-12-31T23:59:59Z

@@ -6,9 +6,9 @@ import base64
 
 import pytest
 
-from django_tokenauth.client_authentication import basic_credentials
-from django_tokenauth.clients import Credentials
 from django_tokenauth.errors import InvalidClient
+from django_tokenauth.http.client_authentication import basic_credentials
+from django_tokenauth.services.clients import Credentials
 from tests.client import logged
 from tests.confidential import basic
 

@@ -6,7 +6,9 @@ import pytest
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ImproperlyConfigured
 
-from django_tokenauth.clients import (
+from django_tokenauth.conf.settings import load
+from django_tokenauth.errors import InvalidClient, InvalidGrant
+from django_tokenauth.services.clients import (
     PAUSE,
     Clients,
     Credentials,
@@ -14,8 +16,6 @@ from django_tokenauth.clients import (
     is_hash,
     known_clients,
 )
-from django_tokenauth.conf import load
-from django_tokenauth.errors import InvalidClient, InvalidGrant
 from tests.client import logged
 from tests.confidential import SECRETS, CountingHasher, listed
 from tests.tokens_made_by_hand import read_settings

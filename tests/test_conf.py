@@ -9,8 +9,8 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 
-from django_tokenauth import conf
-from django_tokenauth.validators import Rate
+from django_tokenauth.conf import settings as conf
+from django_tokenauth.conf.values import Rate
 from tests.tokens_made_by_hand import SECRET_KEY, read_settings
 
 CANARY = "canary-4711"

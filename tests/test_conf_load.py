@@ -8,11 +8,11 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
-from django_tokenauth import conf
-from django_tokenauth.claims import Claims, RefreshClaims
+from django_tokenauth.conf import settings as conf
 from django_tokenauth.errors import Code, InvalidToken
-from django_tokenauth.key_sets import access_keys, refresh_keys
-from django_tokenauth.tokens import access_tokens, refresh_tokens
+from django_tokenauth.keys.sources import access_keys, refresh_keys
+from django_tokenauth.tokens.access import access_tokens, refresh_tokens
+from django_tokenauth.tokens.claims import Claims, RefreshClaims
 from tests.tokens_made_by_hand import NOW, SESSION
 
 

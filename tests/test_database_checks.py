@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from django_tokenauth.database_checks import check_table
+from django_tokenauth.checks.database import check_table
 from django_tokenauth.models import Session
 from tests.client import post
 

@@ -11,7 +11,7 @@ from django.core.checks import run_checks
 from django.db import connections
 from django.views.debug import SafeExceptionReporterFilter
 
-from django_tokenauth.deploy_checks import OLDEST_PYJWT
+from django_tokenauth.checks.deployment import OLDEST_PYJWT
 from tests.documents import ROOT
 from tests.system_checks import deployed, found, make_good, messages, said
 

@@ -15,8 +15,8 @@ import time_machine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from django_tokenauth.claims import REGISTERED
 from django_tokenauth.errors import InvalidToken
+from django_tokenauth.tokens.claims import REGISTERED
 from tests.fuzz.reference import as_we_read, in_one_spelling
 from tests.sample_keys import Asymmetric, public_pem
 from tests.tokens_made_by_hand import (

@@ -16,9 +16,9 @@ from django.db import connection
 from django.test import Client
 
 from django_tokenauth import services
-from django_tokenauth.conf import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS
-from django_tokenauth.key_files import LOOK_EVERY, read_jwk, write_jwk
-from django_tokenauth.key_making import make_jwk
+from django_tokenauth.conf.settings import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS
+from django_tokenauth.keys.files import LOOK_EVERY, read_jwk, write_jwk
+from django_tokenauth.keys.generating import make_jwk
 from tests.client import UNAVAILABLE
 from tests.clock import NOW, after
 from tests.http_server import exchange, serving

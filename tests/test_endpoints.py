@@ -10,7 +10,7 @@ from django.test import RequestFactory
 from django.utils.translation import override
 from rest_framework.exceptions import ValidationError
 
-from django_tokenauth.endpoints import TokenEndpoint, valid
+from django_tokenauth.http.endpoints import TokenEndpoint, valid
 from django_tokenauth.serializers import RefreshSerializer
 from tests.client import FORM, JSON, malformed, outcome, post
 

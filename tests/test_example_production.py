@@ -12,7 +12,7 @@ import time
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from django_tokenauth.key_rotation import generate
+from django_tokenauth.keys.rotating import generate
 from tests.documents import DOCS, ROOT, literal, section
 from tests.system_checks import OTHER_SECRET, SECRET
 

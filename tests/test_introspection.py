@@ -6,11 +6,11 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from django_tokenauth import services
-from django_tokenauth.conf import load
+from django_tokenauth.conf.settings import load
 from django_tokenauth.errors import ServiceUnavailable
-from django_tokenauth.introspection import introspect
 from django_tokenauth.models import Session
-from django_tokenauth.tokens import access_tokens
+from django_tokenauth.services.introspection import introspect
+from django_tokenauth.tokens.access import access_tokens
 from tests.client import logged
 from tests.clock import NOW
 from tests.locks import unreadable

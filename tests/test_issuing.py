@@ -9,18 +9,18 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 
-from django_tokenauth.claims import REGISTERED, SignIn
-from django_tokenauth.conf import load
+from django_tokenauth.conf.settings import load
 from django_tokenauth.errors import InvalidScope
-from django_tokenauth.issuing import (
+from django_tokenauth.models import Session
+from django_tokenauth.services.issuing import (
     TokenPair,
     granted_scope,
     issue_for_session,
     issue_stateless,
 )
-from django_tokenauth.jws import MAX_LENGTH
-from django_tokenauth.models import Session
-from django_tokenauth.tokens import access_tokens, refresh_tokens
+from django_tokenauth.tokens.access import access_tokens, refresh_tokens
+from django_tokenauth.tokens.claims import REGISTERED, SignIn
+from django_tokenauth.tokens.jws import MAX_LENGTH
 from tests.clock import NOW, after
 from tests.tokens_made_by_hand import base64url, unbase64url
 

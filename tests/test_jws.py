@@ -7,10 +7,10 @@ from types import MappingProxyType
 
 import pytest
 
-from django_tokenauth import jws
 from django_tokenauth.errors import Code, InvalidToken
-from django_tokenauth.key_schedule import KeySet
-from django_tokenauth.keys import load_key
+from django_tokenauth.keys.loading import load_key
+from django_tokenauth.keys.schedule import KeySet
+from django_tokenauth.tokens import jws
 from tests.jws_reading import parsed, verified
 from tests.tokens_made_by_hand import SIGNING_KEY, base64url, compact, hmac_with, unbase64url
 

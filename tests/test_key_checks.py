@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from django_tokenauth.key_checks import check_keys
+from django_tokenauth.checks.keys import check_keys
 from tests.sample_keys import base64url_uint, private_pem, public_jwk, rsa_key
 from tests.system_checks import (
     ED25519,

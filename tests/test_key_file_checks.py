@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from django_tokenauth.key_files import write_jwk
-from django_tokenauth.key_making import make_jwk
+from django_tokenauth.keys.files import write_jwk
+from django_tokenauth.keys.generating import make_jwk
 from tests.sample_keys import private_jwk, private_key, public_jwk
 from tests.system_checks import URL, deployed, found, make_good, said
 

@@ -10,13 +10,13 @@ from threading import Thread
 import pytest
 
 from django_tokenauth.errors import InvalidKey
-from django_tokenauth.key_files import (
+from django_tokenauth.keys.files import (
     list_files,
     read_jwk,
     read_key,
     write_jwk,
 )
-from django_tokenauth.key_making import make_jwk
+from django_tokenauth.keys.generating import make_jwk
 from tests.sample_keys import private_jwk, private_key, public_jwk
 
 NOW = 1_700_000_000

@@ -6,14 +6,15 @@ from threading import Event, Thread
 
 import pytest
 
-from django_tokenauth import key_files, key_states
-from django_tokenauth.key_files import (
+from django_tokenauth.keys import files as key_files
+from django_tokenauth.keys import states as key_states
+from django_tokenauth.keys.files import (
     LOOK_EVERY,
     TOO_OLD,
     KeyDirectory,
     read_jwks,
 )
-from django_tokenauth.key_states import read_files
+from django_tokenauth.keys.states import read_files
 from tests.test_key_files import NOW, put, refused
 
 

@@ -6,9 +6,9 @@ import base64
 
 import pytest
 
-from django_tokenauth.conf import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS
-from django_tokenauth.key_making import make_jwk
-from django_tokenauth.keys import load_key
+from django_tokenauth.conf.settings import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS
+from django_tokenauth.keys.generating import make_jwk
+from django_tokenauth.keys.loading import load_key
 
 PRIVATE = {
     "RSA": {"d", "dp", "dq", "p", "q", "qi"},

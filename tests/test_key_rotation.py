@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from django_tokenauth import key_rotation
 from django_tokenauth.errors import InvalidKey
-from django_tokenauth.key_files import LOOK_EVERY, read_jwk, write_jwk
-from django_tokenauth.key_making import make_jwk
-from django_tokenauth.key_rotation import (
+from django_tokenauth.keys import rotating as key_rotation
+from django_tokenauth.keys.files import LOOK_EVERY, read_jwk, write_jwk
+from django_tokenauth.keys.generating import make_jwk
+from django_tokenauth.keys.rotating import (
     MARGIN,
     generate,
     replace_now,
@@ -20,8 +20,8 @@ from django_tokenauth.key_rotation import (
     shortest_delay,
     usual_algorithm,
 )
-from django_tokenauth.key_schedule import KeySchedule
-from django_tokenauth.key_states import read_files, state_of
+from django_tokenauth.keys.schedule import KeySchedule
+from django_tokenauth.keys.states import read_files, state_of
 from tests.full_disk import full_after
 from tests.tokens_made_by_hand import read_settings
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from django_tokenauth.key_files import read_jwk, write_jwk
-from django_tokenauth.key_rotation import (
+from django_tokenauth.keys.files import read_jwk, write_jwk
+from django_tokenauth.keys.rotating import (
     replace_now,
     retire,
 )

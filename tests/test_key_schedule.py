@@ -6,10 +6,10 @@ from threading import Thread
 
 import pytest
 
-from django_tokenauth.conf import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS
+from django_tokenauth.conf.settings import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS
 from django_tokenauth.errors import InvalidKey
-from django_tokenauth.key_schedule import KeySchedule, key_set
-from django_tokenauth.keys import load_key
+from django_tokenauth.keys.loading import load_key
+from django_tokenauth.keys.schedule import KeySchedule, key_set
 from tests.sample_keys import private_jwk, private_key, public_jwk
 from tests.tokens_made_by_hand import SIGNING_KEY, base64url
 

@@ -7,12 +7,12 @@ import json
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from django_tokenauth.conf import HMAC_ALGORITHMS
+from django_tokenauth.conf.settings import HMAC_ALGORITHMS
 from django_tokenauth.errors import InvalidKey
-from django_tokenauth.key_files import write_jwk
-from django_tokenauth.key_making import make_jwk
-from django_tokenauth.key_sets import access_keys, build_access_keys, dated_jwks, refresh_keys
-from django_tokenauth.keys import load_key
+from django_tokenauth.keys.files import write_jwk
+from django_tokenauth.keys.generating import make_jwk
+from django_tokenauth.keys.loading import load_key
+from django_tokenauth.keys.sources import access_keys, build_access_keys, dated_jwks, refresh_keys
 from tests.sample_keys import (
     ALGORITHMS,
     private_jwk,

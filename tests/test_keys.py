@@ -12,8 +12,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from django_tokenauth.conf import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS
-from django_tokenauth.keys import load_key
+from django_tokenauth.conf.settings import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS
+from django_tokenauth.keys.loading import load_key
 from tests.sample_keys import (
     ALGORITHMS,
     CURVES,

@@ -21,14 +21,16 @@ from django.core.management import call_command
 from django.test import override_settings
 from django.urls import resolve
 
-from django_tokenauth import conf, discovery, errors
-from django_tokenauth.claims import Claims
-from django_tokenauth.conf import load
-from django_tokenauth.key_files import LOOK_EVERY
-from django_tokenauth.key_making import make_jwk
-from django_tokenauth.key_rotation import MARGIN
-from django_tokenauth.key_sets import access_keys, build_access_keys
-from django_tokenauth.tokens import AccessTokens
+from django_tokenauth import errors
+from django_tokenauth.conf import settings as conf
+from django_tokenauth.conf.settings import load
+from django_tokenauth.http import discovery
+from django_tokenauth.keys.files import LOOK_EVERY
+from django_tokenauth.keys.generating import make_jwk
+from django_tokenauth.keys.rotating import MARGIN
+from django_tokenauth.keys.sources import access_keys, build_access_keys
+from django_tokenauth.tokens.access import AccessTokens
+from django_tokenauth.tokens.claims import Claims
 from tests import left_out
 from tests.documents import DOCS, exchanges, literal, section, sections
 from tests.shown_keys import ShownKeys

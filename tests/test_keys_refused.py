@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from django_tokenauth.conf import HMAC_ALGORITHMS
+from django_tokenauth.conf.settings import HMAC_ALGORITHMS
 from tests.clock import NOW
 from tests.sample_keys import (
     ALGORITHMS,

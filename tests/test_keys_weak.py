@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from django_tokenauth.keys import load_key
+from django_tokenauth.keys.loading import load_key
 from tests.sample_keys import (
     base64url_uint,
     private_jwk,

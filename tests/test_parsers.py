@@ -7,7 +7,7 @@ from io import BytesIO
 import pytest
 from rest_framework.exceptions import ParseError
 
-from django_tokenauth.parsers import MAX_BODY, StrictFormParser, StrictJSONParser
+from django_tokenauth.http.parsers import MAX_BODY, StrictFormParser, StrictJSONParser
 
 
 class TestJSON:

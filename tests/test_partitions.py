@@ -14,10 +14,11 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from django_tokenauth import pruning, services
+from django_tokenauth import services
 from django_tokenauth.errors import InvalidGrant
 from django_tokenauth.models import RevokedReason, Session
-from django_tokenauth.revoked_sessions import RevokedSessions
+from django_tokenauth.sessions import pruning
+from django_tokenauth.sessions.revocations import RevokedSessions
 from tests.clock import NOW, after
 from tests.documents import DOCS
 

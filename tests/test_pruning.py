@@ -6,9 +6,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from django_tokenauth import sessions
 from django_tokenauth.models import RevokedReason, Session
-from django_tokenauth.pruning import ended, prune, prune_all
+from django_tokenauth.sessions import store as sessions
+from django_tokenauth.sessions.pruning import ended, prune, prune_all
 from tests.clock import NOW, after
 from tests.test_sessions import made
 

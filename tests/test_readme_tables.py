@@ -6,7 +6,8 @@ import re
 from datetime import timedelta
 
 import django_tokenauth
-from django_tokenauth import conf, errors, signals
+from django_tokenauth import errors, signals
+from django_tokenauth.conf import settings as conf
 from django_tokenauth.urls import urlpatterns
 from tests.documents import README, ROOT, Block, literal, section, sections
 from tests.projects import DOCUMENTED_ORIGIN

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_tokenauth import services, signals
 from django_tokenauth.models import RevokedReason, Session
-from django_tokenauth.users import auth_hash
+from django_tokenauth.sessions.users import auth_hash
 from tests.clock import NOW, after
 from tests.models import Person
 from tests.receiving import received

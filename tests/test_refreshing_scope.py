@@ -7,11 +7,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from django_tokenauth import services
-from django_tokenauth.conf import load
+from django_tokenauth.conf.settings import load
 from django_tokenauth.errors import InvalidScope
 from django_tokenauth.models import Session
 from django_tokenauth.services import refresh
-from django_tokenauth.tokens import refresh_tokens
+from django_tokenauth.tokens.access import refresh_tokens
 from tests.clock import NOW, after
 
 pytestmark = pytest.mark.django_db

@@ -9,12 +9,12 @@ import pytest
 from django.contrib.auth.hashers import make_password
 
 from django_tokenauth import services
-from django_tokenauth.claims import Claims
-from django_tokenauth.conf import load
+from django_tokenauth.conf.settings import load
 from django_tokenauth.errors import InvalidGrant
 from django_tokenauth.models import Session
 from django_tokenauth.services import refresh
-from django_tokenauth.tokens import refresh_tokens
+from django_tokenauth.tokens.access import refresh_tokens
+from django_tokenauth.tokens.claims import Claims
 from tests.clock import NOW, after
 
 pytestmark = pytest.mark.django_db

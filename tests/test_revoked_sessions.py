@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from django_tokenauth import sessions
-from django_tokenauth.conf import load
+from django_tokenauth.conf.settings import load
 from django_tokenauth.models import RevokedReason, Session
-from django_tokenauth.revoked_sessions import RevokedSessions, revoked_sessions
+from django_tokenauth.sessions import store as sessions
+from django_tokenauth.sessions.revocations import RevokedSessions, revoked_sessions
 from tests.clock import NOW, after
 from tests.locks import unreadable
 from tests.test_sessions import made

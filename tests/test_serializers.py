@@ -10,7 +10,6 @@ import pytest
 from django.utils import timezone
 from rest_framework.serializers import ModelSerializer
 
-from django_tokenauth.claims import Claims
 from django_tokenauth.models import Session
 from django_tokenauth.serializers import (
     RefreshSerializer,
@@ -18,6 +17,7 @@ from django_tokenauth.serializers import (
     SignInSerializer,
     TokenSerializer,
 )
+from django_tokenauth.tokens.claims import Claims
 
 ALICE = {"username": "alice", "password": "correct horse"}
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from django_tokenauth import pruning, services
+from django_tokenauth import services
 from django_tokenauth.models import Session
+from django_tokenauth.sessions import pruning
 from tests.clock import NOW, after
 
 pytestmark = pytest.mark.django_db

@@ -8,8 +8,9 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from django_tokenauth import pruning, services
+from django_tokenauth import services
 from django_tokenauth.models import Session
+from django_tokenauth.sessions import pruning
 from tests.clock import NOW, after
 from tests.locks import busy
 from tests.test_sessions import made

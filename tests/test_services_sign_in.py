@@ -12,11 +12,11 @@ from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
 from django_tokenauth import services, signals
-from django_tokenauth.conf import load
+from django_tokenauth.conf.settings import load
 from django_tokenauth.errors import InvalidGrant, InvalidScope
 from django_tokenauth.models import RevokedReason, Session
-from django_tokenauth.tokens import refresh_tokens
-from django_tokenauth.users import auth_hash
+from django_tokenauth.sessions.users import auth_hash
+from django_tokenauth.tokens.access import refresh_tokens
 from tests.clock import NOW, after
 from tests.receiving import received
 from tests.test_sessions import made

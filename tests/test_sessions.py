@@ -9,9 +9,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from django_tokenauth import sessions
 from django_tokenauth.errors import ServiceUnavailable
 from django_tokenauth.models import RevokedReason, Session
+from django_tokenauth.sessions import store as sessions
 from tests.clock import NOW, after
 from tests.locks import unreadable
 

@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from django_tokenauth import services, sessions
-from django_tokenauth.conf import load
-from django_tokenauth.tokens import refresh_tokens
+from django_tokenauth import services
+from django_tokenauth.conf.settings import load
+from django_tokenauth.sessions import store as sessions
+from django_tokenauth.tokens.access import refresh_tokens
 from tests.clock import NOW, after
 
 

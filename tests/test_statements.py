@@ -11,9 +11,9 @@ from django.db.models.functions import Coalesce
 from django.db.transaction import TransactionManagementError, atomic, set_rollback
 from django.test.utils import CaptureQueriesContext
 
-from django_tokenauth import sessions
 from django_tokenauth.models import RevokedReason, Session
-from django_tokenauth.statements import Update
+from django_tokenauth.sessions import store as sessions
+from django_tokenauth.sessions.statements import Update
 from tests.clock import NOW, after
 from tests.test_sessions import made
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from django_tokenauth.strict_json import Malformed, loads
+from django_tokenauth._strict_json import Malformed, loads
 
 ANY_JSON = st.recursive(
     st.none()

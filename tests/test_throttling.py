@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from django.http import HttpRequest
 
-from django_tokenauth.conf import load
+from django_tokenauth.conf.settings import load
 from django_tokenauth.errors import TooManyRequests
-from django_tokenauth.throttling import SignInThrottle, client_address, valid_ip
+from django_tokenauth.http.throttling import SignInThrottle, client_address, valid_ip
 from tests.clock import NOW
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"

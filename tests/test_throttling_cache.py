@@ -8,8 +8,8 @@ from django.core.cache import caches
 from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.locmem import LocMemCache
 
-from django_tokenauth.conf import load
-from django_tokenauth.throttling import SignInThrottle
+from django_tokenauth.conf.settings import load
+from django_tokenauth.http.throttling import SignInThrottle
 from tests.client import logged
 from tests.clock import NOW
 from tests.test_throttling import HERE, HOUR, MINUTE, START, attempt

@@ -8,8 +8,8 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.test import APIRequestFactory
 from rest_framework.throttling import UserRateThrottle
 
-from django_tokenauth.claims import Claims
 from django_tokenauth.token_user import TokenUser
+from django_tokenauth.tokens.claims import Claims
 
 CLAIMS = Claims(
     issuer="https://auth.example.com",

@@ -8,8 +8,8 @@ import os
 import pytest
 from django.core.management import CommandError, call_command
 
-from django_tokenauth.key_files import read_jwk, write_jwk
-from django_tokenauth.key_making import make_jwk
+from django_tokenauth.keys.files import read_jwk, write_jwk
+from django_tokenauth.keys.generating import make_jwk
 from tests.clock import after
 from tests.keys_command import (
     OUTLIVED,

@@ -12,8 +12,8 @@ import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 
-from django_tokenauth.key_files import list_files, read_jwk
-from django_tokenauth.key_making import make_jwk
+from django_tokenauth.keys.files import list_files, read_jwk
+from django_tokenauth.keys.generating import make_jwk
 from tests.clock import NOW
 from tests.keys_command import (
     MARGIN,

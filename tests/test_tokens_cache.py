@@ -11,13 +11,19 @@ from hashlib import blake2b, sha256
 import pytest
 from django.test import override_settings
 
-from django_tokenauth import conf, tokens
-from django_tokenauth.claims import Claims, FrozenDict
+from django_tokenauth.conf import settings as conf
 from django_tokenauth.errors import Code, InvalidToken
-from django_tokenauth.key_files import LOOK_EVERY, write_jwk
-from django_tokenauth.key_making import make_jwk
-from django_tokenauth.key_sets import build_access_keys
-from django_tokenauth.tokens import AccessTokens, VerifiedTokens, access_tokens, refresh_tokens
+from django_tokenauth.keys.files import LOOK_EVERY, write_jwk
+from django_tokenauth.keys.generating import make_jwk
+from django_tokenauth.keys.sources import build_access_keys
+from django_tokenauth.tokens import access as tokens
+from django_tokenauth.tokens.access import (
+    AccessTokens,
+    VerifiedTokens,
+    access_tokens,
+    refresh_tokens,
+)
+from django_tokenauth.tokens.claims import Claims, FrozenDict
 from tests.sample_keys import Asymmetric
 from tests.test_tokens_tampering import ORDER_P256
 from tests.tokens_made_by_hand import (

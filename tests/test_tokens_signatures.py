@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from django_tokenauth.errors import Code
-from django_tokenauth.keys import load_key
+from django_tokenauth.keys.loading import load_key
 from tests.sample_keys import (
     Asymmetric,
     private_jwk,

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from django_tokenauth.errors import Code, InvalidToken
-from django_tokenauth.keys import load_key
+from django_tokenauth.keys.loading import load_key
 from tests.sample_keys import Asymmetric, private_key, private_pem
 from tests.tokens_made_by_hand import Access, access_members, base64url, compact, unbase64url
 

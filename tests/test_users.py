@@ -9,9 +9,9 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import AnonymousUser
 
-from django_tokenauth import users
 from django_tokenauth.errors import Code
 from django_tokenauth.models import Session
+from django_tokenauth.sessions import users
 
 
 class TestSubjectOf:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from django_tokenauth import validators
-from django_tokenauth.validators import Rate, Wrong
+from django_tokenauth.conf import values as validators
+from django_tokenauth.conf.values import Rate, Wrong
 
 A_SECRET = "swordfish-4711"
 HOUR = timedelta(hours=1)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from django_tokenauth.conf import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS
+from django_tokenauth.conf.settings import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS
 from django_tokenauth.errors import Code, InvalidKey, InvalidToken
-from django_tokenauth.key_schedule import key_set
-from django_tokenauth.keys import load_key
+from django_tokenauth.keys.loading import load_key
+from django_tokenauth.keys.schedule import key_set
 from tests.jws_reading import parsed, verified, verified_with
 from tests.vectors import as_text, need, public_half, read
 

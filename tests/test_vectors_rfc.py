@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from django_tokenauth import jws
 from django_tokenauth.errors import Code, InvalidKey, InvalidToken
-from django_tokenauth.keys import load_key
+from django_tokenauth.keys.loading import load_key
+from django_tokenauth.tokens import jws
 from tests.jws_reading import parsed, verified_with
 from tests.sample_keys import public_jwk, rsa_key
 from tests.tokens_made_by_hand import base64url

@@ -11,8 +11,8 @@ import time_machine
 from django.contrib.auth.hashers import MD5PasswordHasher, make_password
 from django.core.cache.backends.locmem import LocMemCache
 
-from django_tokenauth.clients import known_clients
-from django_tokenauth.conf import load
+from django_tokenauth.conf.settings import load
+from django_tokenauth.services.clients import known_clients
 from tests.client import INVALID_CLIENT, TOO_MANY_REQUESTS, logged, outcome, post, sign_in
 from tests.confidential import SECRETS, CountingHasher, basic, listed
 

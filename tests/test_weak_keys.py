@@ -7,7 +7,7 @@ from math import prod
 
 import pytest
 
-from django_tokenauth.weak_keys import is_roca, is_small_order
+from django_tokenauth.keys.weak import is_roca, is_small_order
 
 P = 2**255 - 19
 D = -121665 * pow(121666, -1, P) % P

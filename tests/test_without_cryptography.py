@@ -19,11 +19,11 @@ from django.core.checks import Error, run_checks
 from django.core.exceptions import ImproperlyConfigured
 from jwt.algorithms import has_crypto
 
-from django_tokenauth.conf import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS
+from django_tokenauth.conf.settings import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS
 from django_tokenauth.errors import Code, InvalidKey
-from django_tokenauth.key_making import make_jwk
-from django_tokenauth.key_sets import access_keys, build_access_keys
-from django_tokenauth.keys import load_key
+from django_tokenauth.keys.generating import make_jwk
+from django_tokenauth.keys.loading import load_key
+from django_tokenauth.keys.sources import access_keys, build_access_keys
 from tests.client import INVALID_GRANT, get, outcome, post, sign_in
 from tests.tokens_made_by_hand import (
     NOW,

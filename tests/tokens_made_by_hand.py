@@ -11,10 +11,10 @@ import json
 
 import pytest
 
-from django_tokenauth import conf
+from django_tokenauth.conf import settings as conf
 from django_tokenauth.errors import InvalidToken
-from django_tokenauth.key_sets import build_access_keys, refresh_keys
-from django_tokenauth.tokens import AccessTokens, RefreshTokens
+from django_tokenauth.keys.sources import build_access_keys, refresh_keys
+from django_tokenauth.tokens.access import AccessTokens, RefreshTokens
 
 NOW = 1_700_000_000
 SECRET_KEY = b"the secret key of a project that makes tokens"

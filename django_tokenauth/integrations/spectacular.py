@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 
 from django_tokenauth import views
 from django_tokenauth.authentication import JWTAuthentication
-from django_tokenauth.conf import load
+from django_tokenauth.conf.settings import load
 from django_tokenauth.permissions import HasScope
 from django_tokenauth.serializers import (
     RefreshSerializer,
@@ -180,7 +180,7 @@ _DESCRIBED: dict[type[APIView], dict[str, _Decorator]] = {
 class DescribedView(OpenApiViewExtension):
     """A view of ours, or of a project that made its own of it, with what it takes and answers."""
 
-    target_class = "django_tokenauth.endpoints.NotCached"
+    target_class = "django_tokenauth.http.endpoints.NotCached"
     match_subclasses = True
 
     def view_replacement(self) -> type[APIView]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from django_tokenauth.authentication import StatelessJWTAuthentication
-from django_tokenauth.claims import Claims
+from django_tokenauth.tokens.claims import Claims
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request

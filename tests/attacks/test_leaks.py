@@ -15,8 +15,9 @@ from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.views.debug import ExceptionReporter
 
-from django_tokenauth import conf, services, signals
-from django_tokenauth.key_sets import access_keys
+from django_tokenauth import services, signals
+from django_tokenauth.conf import settings as conf
+from django_tokenauth.keys.sources import access_keys
 from django_tokenauth.models import Session
 from tests.attacks import mine
 from tests.attacks.canaries import SIGNALS, collecting

@@ -9,10 +9,11 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework.test import APIRequestFactory
 
-from django_tokenauth import conf, services
+from django_tokenauth import services
+from django_tokenauth.conf import settings as conf
 from django_tokenauth.errors import InvalidGrant, InvalidKey, InvalidToken, OAuthError
-from django_tokenauth.key_sets import access_keys, build_access_keys, refresh_keys
-from django_tokenauth.keys import load_key
+from django_tokenauth.keys.loading import load_key
+from django_tokenauth.keys.sources import access_keys, build_access_keys, refresh_keys
 from django_tokenauth.models import Session
 from django_tokenauth.serializers import (
     RefreshSerializer,
@@ -21,7 +22,7 @@ from django_tokenauth.serializers import (
     TokenSerializer,
 )
 from django_tokenauth.token_user import TokenUser
-from django_tokenauth.tokens import access_tokens, refresh_tokens
+from django_tokenauth.tokens.access import access_tokens, refresh_tokens
 from tests.attacks import mine
 from tests.attacks.canaries import Collected
 from tests.clock import NOW

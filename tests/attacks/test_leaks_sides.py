@@ -15,8 +15,8 @@ from django.utils import crypto
 from jwt import algorithms
 
 import django_tokenauth
-from django_tokenauth import users
 from django_tokenauth.models import Session
+from django_tokenauth.sessions import users
 from tests.client import BARE, INVALID_GRANT, INVALID_TOKEN, get, logged, post, sign_in
 from tests.clock import NOW, after
 from tests.tokens_made_by_hand import Access, base64url, derived_secret, hmac_with, unbase64url

@@ -17,7 +17,7 @@ from django.db import connections
 from django.utils import timezone
 
 from django_tokenauth import services, signals
-from django_tokenauth.conf import load
+from django_tokenauth.conf.settings import load
 from django_tokenauth.models import RevokedReason, Session
 from tests.client import INVALID_GRANT, get, outcome, post
 from tests.clock import NOW

@@ -12,8 +12,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import BaseBackend
 from django.test import Client
 
+from django_tokenauth.http.parsers import MAX_BODY
 from django_tokenauth.models import Session
-from django_tokenauth.parsers import MAX_BODY
 from tests.attacks.guessing import CountingHasher, counted
 from tests.client import (
     FORM,

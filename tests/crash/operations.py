@@ -11,8 +11,8 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from django_tokenauth import services
-from django_tokenauth.issuing import TokenPair
 from django_tokenauth.models import RevokedReason, Session
+from django_tokenauth.services.issuing import TokenPair
 from tests.crash.clients import Answer, Line, claims, sign_in
 
 AGES_AGO = timedelta(days=365)

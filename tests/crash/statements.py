@@ -13,7 +13,7 @@ from django.db import connection, connections
 from django.db.backends.signals import connection_created
 from django.test.utils import override_settings
 
-from django_tokenauth.conf import load
+from django_tokenauth.conf.settings import load
 from tests.crash import settings as crash_settings
 from tests.crash.application import Server
 from tests.crash.clients import Answer, Gate, Line

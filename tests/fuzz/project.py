@@ -19,7 +19,7 @@ from django.test.utils import override_settings
 from django.urls import resolve
 
 from django_tokenauth.models import Session
-from django_tokenauth.users import auth_hash
+from django_tokenauth.sessions.users import auth_hash
 from tests.confidential import listed
 from tests.fuzz.servers import LEEWAY
 from tests.tokens_made_by_hand import NOW, SECRET_KEY, SESSION, SIGNING_KEY

@@ -12,8 +12,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from django_tokenauth.key_sets import build_access_keys
-from django_tokenauth.tokens import AccessTokens
+from django_tokenauth.keys.sources import build_access_keys
+from django_tokenauth.tokens.access import AccessTokens
 from tests.sample_keys import private_pem, public_pem
 from tests.tokens_made_by_hand import (
     SECRET_KEY,

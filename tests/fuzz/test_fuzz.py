@@ -16,8 +16,8 @@ import jwt
 import pytest
 import time_machine
 
-from django_tokenauth.claims import Claims
 from django_tokenauth.errors import Code, InvalidToken
+from django_tokenauth.tokens.claims import Claims
 from tests.fuzz import reference, report
 from tests.fuzz.campaign import Failure, run_round
 from tests.fuzz.inputs import Body, Header, Token, from_text, to_text

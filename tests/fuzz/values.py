@@ -9,7 +9,7 @@ import json
 
 from hypothesis import strategies as st
 
-from django_tokenauth.claims import REGISTERED
+from django_tokenauth.tokens.claims import REGISTERED
 from tests.tokens_made_by_hand import NOW, SESSION
 
 #: The members of an object: names and values as JSON text, so that nothing is beyond writing.

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import time_machine
 
-from django_tokenauth.key_sets import load_key
+from django_tokenauth.keys.sources import load_key
 from tests.client import PASSWORDS
 from tests.http_server import exchange
 from tests.sample_keys import private_jwk, private_key, private_pem, public_jwk, public_pem

@@ -8,7 +8,7 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.views import APIView
 
 from django_tokenauth.authentication import JWTAuthentication, StatelessJWTAuthentication
-from django_tokenauth.endpoints import TokenEndpoint
+from django_tokenauth.http.endpoints import TokenEndpoint
 from django_tokenauth.permissions import HasScope
 from django_tokenauth.views import TokenView
 

@@ -11,10 +11,10 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
-from django_tokenauth.conf import load
-from django_tokenauth.issuing import issue_for_session
+from django_tokenauth.conf.settings import load
 from django_tokenauth.models import RevokedReason, Session
-from django_tokenauth.users import auth_hash
+from django_tokenauth.services.issuing import issue_for_session
+from django_tokenauth.sessions.users import auth_hash
 from tests.races.calls import Call, refreshing
 
 #: As old as a token that was stolen before its owner refreshed twice.

@@ -12,8 +12,8 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from django_tokenauth import sessions
 from django_tokenauth.models import RevokedReason, Session
+from django_tokenauth.sessions import store as sessions
 from tests.races import calls
 from tests.races.crowd import crowd
 from tests.races.ends import ENDINGS, targets

@@ -14,10 +14,10 @@ from django.db import connection
 from django.utils import timezone
 
 from django_tokenauth import services
-from django_tokenauth.conf import load
+from django_tokenauth.conf.settings import load
 from django_tokenauth.errors import InvalidGrant
 from django_tokenauth.models import RevokedReason, Session
-from django_tokenauth.tokens import refresh_tokens
+from django_tokenauth.tokens.access import refresh_tokens
 from tests.races.calls import refreshing
 from tests.races.crowd import crowd
 from tests.test_sessions import made

@@ -23,7 +23,7 @@ REST_FRAMEWORK = {
         "django_tokenauth.permissions.HasScope",
         "django_tokenauth.permissions.HasWholeScope",
     ],
-    "DEFAULT_PARSER_CLASSES": ["django_tokenauth.parsers.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["django_tokenauth.http.parsers.StrictJSONParser"],
 }
 
 

@@ -11,8 +11,9 @@ from django.core.management import call_command
 from django.db import connections
 from django.utils import timezone
 
-from django_tokenauth import pruning, services
+from django_tokenauth import services
 from django_tokenauth.models import RevokedReason, Session
+from django_tokenauth.sessions import pruning
 from tests.client import call, get, post
 
 NAME, PASSWORD = "alice", "correct horse"

@@ -9,7 +9,7 @@ from django.core.management import call_command
 
 from django_tokenauth import services
 from django_tokenauth.models import Session
-from django_tokenauth.revoked_sessions import revoked_sessions
+from django_tokenauth.sessions.revocations import revoked_sessions
 from tests.client import call, get, post
 
 NAME, PASSWORD = "alice@example.com", "correct horse"

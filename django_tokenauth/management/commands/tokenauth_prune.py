@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from django_tokenauth import pruning
-from django_tokenauth.conf import load
+from django_tokenauth.conf.settings import load
+from django_tokenauth.sessions import pruning
 
 
 class Command(BaseCommand):
