@@ -20,8 +20,8 @@ settings.configure(
 )
 django.setup()
 
-project = "django-tokenauth"
-author = "The django-tokenauth authors"
+project = "drf-tokenauth"
+author = "The drf-tokenauth authors"
 copyright = f"2026, {author}"  # noqa: A001 - Sphinx's name for it
 release = version = django_tokenauth.__version__
 

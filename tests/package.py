@@ -1,38 +1,66 @@
-"""Build the package, look into it, use it where nothing else is: ``python -m tests.package``."""
+"""Build the sdist and the wheel, compare their files, and use both: ``python -m tests.package``."""
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
+import tarfile
 import venv
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "django_tokenauth"
-#: Looked for by name, should the source itself lack them.
+DISTRIBUTION = "drf_tokenauth"
+#: Required by name, in case the source itself lacks them.
 NEEDED = {
     f"{PACKAGE}/py.typed",
     f"{PACKAGE}/migrations/0001_initial.py",
     f"{PACKAGE}/locale/ko/LC_MESSAGES/django.mo",
 }
+#: The tests that run from the unpacked sdist: each needs other files of the repository.
+SDIST_TESTS = ("tests/test_tokens.py", "tests/test_refreshing.py", "tests/test_docs.py")
 
 
-def build(folder: Path) -> Path:
-    """Build the source distribution and, from it, the wheel. No warning is accepted."""
+def build(folder: Path) -> tuple[Path, Path]:
+    """Build the sdist and, from it, the wheel. Exit on a deprecation warning."""
     command = [sys.executable, "-m", "build", "--outdir", str(folder), str(ROOT)]
     ended = subprocess.run(
         command, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     if ended.returncode or "DeprecationWarning" in ended.stdout:
-        sys.exit(f"{ended.stdout}\nThe build failed or warns of something deprecated.")
-    [wheel] = folder.glob("*.whl")
-    return wheel
+        sys.exit(f"{ended.stdout}\nThe build failed or used something deprecated.")
+    [sdist], [wheel] = folder.glob("*.tar.gz"), folder.glob("*.whl")
+    return sdist, wheel
 
 
-def look_into(wheel: Path) -> None:
-    """The wheel has every file of the package and nothing of the repository around it."""
+def compare(archive: Path, names: set[str], expected: set[str]) -> None:
+    """Exit unless the archive holds exactly the expected files."""
+    if missing := expected - names:
+        sys.exit(f"{archive.name} lacks {sorted(missing)}.")
+    if surplus := names - expected:
+        sys.exit(f"{archive.name} must not contain {sorted(surplus)}.")
+
+
+def check_sdist(sdist: Path) -> None:
+    """Compare the sdist with the files of the repository."""
+    with tarfile.open(sdist) as archive:
+        members = [PurePosixPath(member.name) for member in archive if member.isfile()]
+    names = {PurePosixPath(*member.parts[1:]).as_posix() for member in members}
+    # setuptools adds these; setup.cfg is a file of the repository.
+    added = {name for name in names if name.startswith(f"{DISTRIBUTION}.egg-info/")} | {"PKG-INFO"}
+    git = shutil.which("git") or sys.exit("git is required to list the files of the repository.")
+    listed = subprocess.run(
+        [git, "ls-files", "-z"], check=True, cwd=ROOT, text=True, stdout=subprocess.PIPE
+    )
+    compare(sdist, names - added, set(listed.stdout.split("\0")) - {""})
+
+
+def check_wheel(wheel: Path) -> None:
+    """Compare the wheel with the files of the package."""
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     source = {
@@ -40,30 +68,47 @@ def look_into(wheel: Path) -> None:
         for path in (ROOT / PACKAGE).rglob("*")
         if path.is_file() and path.suffix != ".pyc"
     }
-    if missing := (source | NEEDED) - names:
-        sys.exit(f"The wheel lacks {sorted(missing)}.")
-    if foreign := names - source:
-        sys.exit(f"The wheel has {sorted(foreign)}, which the package does not.")
+    compare(wheel, names, source | NEEDED)
 
 
-def use(wheel: Path, folder: Path) -> None:
-    """Install the wheel into an empty environment, away from the source, and sign in with it."""
-    venv.create(folder / "empty", with_pip=True)
-    python = folder / "empty" / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-    for arguments in (
-        ["-m", "pip", "install", "--quiet", str(wheel)],
-        ["-W", "error", str(ROOT / "tests" / "installed.py")],
-    ):
-        if subprocess.run([python, "-I", *arguments], check=False, cwd=folder).returncode:
-            sys.exit("The wheel cannot be used.")
+def use_wheel(wheel: Path, folder: Path) -> None:
+    """Install the wheel into an empty environment, away from the source, and sign in."""
+    python = new_environment(folder / "wheel", str(wheel))
+    script = str(ROOT / "tests" / "installed.py")
+    if subprocess.run([python, "-I", "-W", "error", script], check=False, cwd=folder).returncode:
+        sys.exit("The wheel cannot be used.")
+
+
+def run_sdist_tests(sdist: Path, folder: Path) -> None:
+    """Unpack the sdist, install it with its test dependencies, and run tests from it."""
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    unpacked = folder / sdist.name.removesuffix(".tar.gz")
+    python = new_environment(folder / "sdist", f"{sdist}[test]")
+    # The options of the outer run, such as a coverage file, are about the repository.
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *SDIST_TESTS]
+    if subprocess.run(command, check=False, cwd=unpacked, env=environment).returncode:
+        sys.exit("The tests of the sdist fail.")
+
+
+def new_environment(folder: Path, requirement: str) -> str:
+    """Create a virtual environment with the requirement; return its Python."""
+    venv.create(folder, with_pip=True)
+    python = str(folder / ("Scripts" if sys.platform == "win32" else "bin") / "python")
+    subprocess.run([python, "-I", "-m", "pip", "install", "--quiet", requirement], check=True)
+    return python
 
 
 def main() -> None:
-    with TemporaryDirectory() as folder:
-        wheel = build(Path(folder))
-        look_into(wheel)
-        use(wheel, Path(folder))
-        print(f"{wheel.name} is complete, and works in an empty environment.")
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        sdist, wheel = build(folder)
+        check_sdist(sdist)
+        check_wheel(wheel)
+        use_wheel(wheel, folder)
+        run_sdist_tests(sdist, folder)
+        print(f"{sdist.name} and {wheel.name} are complete, and both work in a new environment.")
 
 
 if __name__ == "__main__":
