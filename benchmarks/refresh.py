@@ -22,7 +22,7 @@ from django.utils import timezone
 from django_tokenauth import services
 from django_tokenauth.conf.settings import load
 from django_tokenauth.models import Session
-from django_tokenauth.tokens.access import refresh_tokens
+from django_tokenauth.tokens.refresh import refresh_tokens
 from django_tokenauth.views import RefreshView
 
 from . import project

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from django.apps import AppConfig, apps
 from django.contrib.auth import get_user_model
 from django.core.checks import Tags, register
@@ -17,22 +15,22 @@ class TokenAuthConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        # By name and not at the top: they need the models, which Django loads after this module.
-        checks, database_checks, key_checks, key_file_checks, deploy_checks, receivers = (
-            import_module(f"{self.name}.{room}")
-            for room in (
-                *("checks.settings", "checks.database", "checks.keys"),
-                *("checks.key_files", "checks.deployment", "sessions.receivers"),
-            )
-        )
+        """Register the system checks and the receivers, which import the models."""
+        from .checks.database import check_table
+        from .checks.deployment import check_deployment
+        from .checks.keys import check_key_files, check_keys
+        from .checks.settings import check_installation, check_settings
+        from .sessions import receivers
+
         if apps.is_installed("drf_spectacular"):
-            import_module(f"{self.name}.integrations.spectacular")
-        register(checks.check_settings, Tags.security)
-        register(checks.check_installation)
-        register(database_checks.check_table, Tags.database)
-        register(key_checks.check_keys, Tags.security, deploy=True)
-        register(key_file_checks.check_key_files, Tags.security, deploy=True)
-        register(deploy_checks.check_deployment, Tags.security, deploy=True)
+            from .integrations import spectacular  # noqa: F401
+
+        register(check_settings, Tags.security)
+        register(check_installation)
+        register(check_table, Tags.database)
+        register(check_keys, Tags.security, deploy=True)
+        register(check_key_files, Tags.security, deploy=True)
+        register(check_deployment, Tags.security, deploy=True)
         user_model = get_user_model()
         for model in apps.get_models():
             # A user may be saved by a proxy of the model too. Without a sender, Django would have

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -19,8 +20,60 @@ from rest_framework.request import Request
 
 from . import services
 from .errors import Code, InvalidToken, ServiceUnavailable
-from .token_user import TokenUser
 from .tokens.claims import Claims
+
+
+class TokenUser:
+    """A user made of the claims of an access token, for :class:`StatelessJWTAuthentication`.
+
+    It has the ``sub`` as its ``pk``, the claims as ``claims``, and no permissions of its own: what
+    it may do is in the scope. It stands behind every permission class as a user who has signed in,
+    is no staff and has none of Django's permissions.
+    """
+
+    is_authenticated = True
+    is_anonymous = False
+    is_active = True
+    is_staff = False
+    is_superuser = False
+
+    def __init__(self, claims: Claims) -> None:
+        self.claims = claims
+        self.pk = self.id = claims.subject
+
+    def __str__(self) -> str:
+        return self.pk
+
+    def __repr__(self) -> str:
+        return f"<TokenUser: {self.pk}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TokenUser) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> tuple[str, str]:
+        return self.claims.issuer, self.claims.subject
+
+    def get_username(self) -> str:
+        return self.pk
+
+    def get_all_permissions(self, obj: object = None) -> set[str]:
+        return set()
+
+    get_user_permissions = get_group_permissions = get_all_permissions
+
+    def has_perm(self, perm: str, obj: object = None) -> bool:
+        return False
+
+    def has_perms(self, perm_list: Iterable[str], obj: object = None) -> bool:
+        return not list(perm_list)
+
+    def has_module_perms(self, module: str) -> bool:
+        return False
+
 
 logger = logging.getLogger("django_tokenauth")
 
@@ -104,7 +157,7 @@ class JWTAuthentication(BaseAuthentication):
 
 
 class StatelessJWTAuthentication(JWTAuthentication):
-    """Asks no database: ``request.user`` is a :class:`~django_tokenauth.token_user.TokenUser`.
+    """Asks no database: ``request.user`` is a :class:`~django_tokenauth.authentication.TokenUser`.
 
     A revocation reaches it within ``REVOCATION_POLL``; a service without a database sets that to
     ``None`` and takes a token as good until it expires.

@@ -43,7 +43,6 @@ from .serializers import (
     TokenOfClientSerializer,
     TokenSerializer,
 )
-from .services import introspection
 from .sessions.users import stored_name
 
 logger = logging.getLogger("django_tokenauth")
@@ -152,7 +151,7 @@ class IntrospectView(TokenEndpoint):
         asked = valid(TokenOfClientSerializer, request)
         now = time.time()
         self.check_caller(request, asked["client_id"], asked["client_secret"], now)
-        return Response(introspection.introspect(asked["token"], now=now))
+        return Response(services.introspect(asked["token"], now=now))
 
     @sensitive_variables()
     def check_caller(
@@ -169,8 +168,8 @@ class IntrospectView(TokenEndpoint):
             raise InvalidClient
         claims = services.authenticate_access_token(bearer, now=now)
         services.user_of(claims)
-        if introspection.SCOPE not in claims.scope:
-            raise InsufficientScope([introspection.SCOPE])
+        if services.INTROSPECTION_SCOPE not in claims.scope:
+            raise InsufficientScope([services.INTROSPECTION_SCOPE])
 
     def handle_exception(self, exc: Exception) -> Response:
         # RFC 6750 section 3, in the words of the token endpoints.

@@ -1,4 +1,4 @@
-"""The rooms of the package, who may know whom, and the rules that a file is held against."""
+"""The rooms of the package, the imports that each may have, and the rules for one file."""
 
 from __future__ import annotations
 
@@ -8,72 +8,60 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 PACKAGE = "django_tokenauth"
-MOST_LINES = 320
-REFUSED_NAMES = {"utils", "util", "helpers", "compat", "mixins", "misc", "common"}
-#: The rooms that may try to import something optional, at their top.
-MAY_TRY = {"keys", "key_making"}
-#: The room that may reach another by its name: Django loads it before there are models.
-MAY_NAME = {"apps"}
-#: The one setting of Django that is meant to be read in the body of a class.
+SETTINGS = f"{PACKAGE}.conf.settings"
+MAX_LINES = 400
+BANNED_NAMES = {"utils", "util", "helpers", "compat", "mixins", "misc", "common"}
+#: The room that may try to import an optional package, at the top of a file.
+MAY_TRY = "keys"
+#: The one function that may import: Django calls it when the models are loaded.
+READY = ("apps.py", "ready")
+#: The one setting of Django that class bodies read.
 MAY_BE_READ = "AUTH_USER_MODEL"
 
 DRF = ("rest_framework",)
-DATABASE = ("django.db", "django.contrib")
+ORM = ("django.db", "django.contrib")
 CRYPTOGRAPHY = ("jwt", "cryptography")
 CLOCK = ("time", "django.utils.timezone")
-TOKENS = tuple(f"{PACKAGE}.{room}" for room in ("keys", "key_sets", "claims", "jws", "tokens"))
 
 
 @dataclass(frozen=True)
 class Layer:
-    """Rooms in an order: each may import those before it, in its own layer or in a higher line."""
+    """Rooms of one height. A room is a folder of the package, or a file at its top.
+
+    A module imports from its own room and from lower layers. ``independent_of`` names lower rooms
+    that it must not import, ``banned`` names packages outside of this one.
+    """
 
     rooms: tuple[str, ...]
-    refused: tuple[str, ...] = ()
+    banned: tuple[str, ...] = ()
+    independent_of: tuple[str, ...] = ()
 
 
-# From the ground up: an import may only point to a room that stands before its own.
+#: Stands for every private file at the top of the package: ``_strict_json.py`` and others.
+PRIVATE = "_private"
+
+#: From the lowest to the highest.
 LAYERS = (
-    Layer(("__init__",), (*DRF, *DATABASE, *CRYPTOGRAPHY, *CLOCK, "django")),
-    Layer(("errors",), (*DRF, *DATABASE, *CRYPTOGRAPHY, *CLOCK)),
-    Layer(("validators", "conf", "signals"), (*DRF, *DATABASE, *CRYPTOGRAPHY, *CLOCK)),
+    Layer(("__init__",), (*DRF, *ORM, *CRYPTOGRAPHY, *CLOCK, "django")),
+    Layer((PRIVATE, "errors", "signals"), (*DRF, *ORM, *CRYPTOGRAPHY, *CLOCK)),
+    Layer(("models",), (*DRF, *CRYPTOGRAPHY)),
+    Layer(("conf",), (*DRF, *ORM, *CRYPTOGRAPHY, *CLOCK), ("models",)),
     # Pure: no row, no request, and the clock is an argument.
-    Layer(
-        (
-            *("weak_keys", "weak_secrets", "strict_json", "keys", "key_making"),
-            *("key_schedule", "key_files", "key_states", "key_rotation", "key_sets"),
-            *("claims", "jws", "tokens"),
-        ),
-        (*DRF, *DATABASE, *CLOCK, "django.http"),
-    ),
-    # The store: rows, and no token.
-    Layer(
-        ("models", "statements", "lookups", "sessions", "revoked_sessions", "pruning", "users"),
-        (*DRF, *CRYPTOGRAPHY, *TOKENS),
-    ),
-    # Where tokens and rows meet.
-    Layer(
-        ("clients", "issuing", "refreshing", "signing_out", "services", "introspection"),
-        (*DRF, *CRYPTOGRAPHY),
-    ),
-    Layer(
-        (
-            *("throttling", "token_user", "authentication", "permissions"),
-            *("parsers", "serializers", "client_authentication", "endpoints", "views", "urls"),
-            *("discovery", "well_known"),
-        ),
-        CRYPTOGRAPHY,
-    ),
-    # Wiring: Django and the project reach these; of us only the last one does.
-    Layer(
-        (
-            *("migrations", "receivers", "checks", "database_checks", "key_checks"),
-            *("key_file_checks", "deploy_checks", "admin", "management", "integrations", "apps"),
-        ),
-    ),
+    Layer(("keys",), (*DRF, *ORM, *CLOCK, "django.http"), ("models",)),
+    Layer(("tokens",), (*DRF, *ORM, *CLOCK, *CRYPTOGRAPHY, "django.http"), ("models",)),
+    Layer(("sessions",), (*DRF, *CRYPTOGRAPHY), ("keys", "tokens")),
+    Layer(("services",), (*DRF, *CRYPTOGRAPHY)),
+    Layer(("authentication",), CRYPTOGRAPHY),
+    Layer(("permissions", "serializers"), CRYPTOGRAPHY),
+    Layer(("http",), CRYPTOGRAPHY),
+    Layer(("views",), CRYPTOGRAPHY),
+    Layer(("urls", "well_known"), CRYPTOGRAPHY),
+    # Django and the project import these; only apps.py does so inside the package.
+    Layer(("migrations", "checks", "admin", "management", "integrations", "test")),
+    Layer(("apps",)),
 )
-ORDER = {room: place for place, room in enumerate(room for layer in LAYERS for room in layer.rooms)}
-REFUSED = {room: layer.refused for layer in LAYERS for room in layer.rooms}
+HEIGHT = {room: height for height, layer in enumerate(LAYERS) for room in layer.rooms}
+LAYER_OF = {room: layer for layer in LAYERS for room in layer.rooms}
 
 
 @dataclass(frozen=True)
@@ -86,17 +74,17 @@ class Import:
 
 
 def violations(file: str, source: str) -> list[str]:
-    """What is wrong with ``file``, a path inside the package, if ``source`` is its text."""
+    """The rules that ``file``, a path inside the package, breaks if ``source`` is its text."""
     room = room_of(file)
     found = list(_naming(file))
-    if room not in ORDER:
-        return [*found, f"{file}: the room {room!r} has no place in the table"]
+    if room not in HEIGHT:
+        return [*found, f"{file}: {room!r} is neither a room nor a public file"]
     tree = ast.parse(source)
     if room != "migrations":
         found += _length(source)
     for item in imports(tree, file):
         found += _direction(room, item)
-        found += _refused(room, item)
+        found += _banned(room, item)
         if item.hidden:
             found.append(f"line {item.line}: the import of {item.target} is not at the top")
     found += (
@@ -106,42 +94,46 @@ def violations(file: str, source: str) -> list[str]:
 
 
 def room_of(file: str) -> str:
-    return PurePosixPath(file).parts[0].removesuffix(".py")
+    name = PurePosixPath(file).parts[0].removesuffix(".py")
+    return PRIVATE if name.startswith("_") and name != "__init__" else name
 
 
 def _naming(file: str) -> Iterator[str]:
     for part in PurePosixPath(file).with_suffix("").parts:
-        if part in REFUSED_NAMES:
-            yield f"the name {part!r} says nothing about what is inside"
+        if part in BANNED_NAMES:
+            yield f"the name {part!r} says nothing about the content"
 
 
 def _length(source: str) -> Iterator[str]:
-    if (lines := source.count("\n")) > MOST_LINES:
-        yield f"{lines} lines, more than {MOST_LINES}"
+    if (lines := source.count("\n")) > MAX_LINES:
+        yield f"{lines} lines, more than {MAX_LINES}"
 
 
 def _direction(room: str, item: Import) -> Iterator[str]:
     package, _, rest = item.target.partition(".")
-    known = rest.split(".")[0]
-    if package != PACKAGE or known == room:
+    if package != PACKAGE:
         return
-    if known not in ORDER:  # a name of the package itself, such as __version__
-        known = "__init__"
-    if ORDER[known] >= ORDER[room]:
-        yield f"line {item.line}: {room} may not know {known}"
+    # A name of the package itself, such as __version__, is in no file of its own.
+    imported = room_of(rest.split(".")[0] or "__init__")
+    if imported not in HEIGHT:
+        imported = "__init__"
+    if imported == room:
+        return
+    independent = imported in LAYER_OF[room].independent_of
+    if HEIGHT[imported] >= HEIGHT[room] or independent:
+        yield f"line {item.line}: {room} must not import {imported}"
 
 
-def _refused(room: str, item: Import) -> Iterator[str]:
-    # A module that is reached by its name has no arrow that could be seen here.
-    by_name = () if room in MAY_NAME else ("importlib",)
-    for refused in (*REFUSED[room], *by_name):
-        if item.target == refused or item.target.startswith(f"{refused}."):
-            yield f"line {item.line}: {room} may not import {item.target}"
+def _banned(room: str, item: Import) -> Iterator[str]:
+    # An import by string shows no arrow here.
+    for banned in (*LAYER_OF[room].banned, "importlib"):
+        if item.target == banned or item.target.startswith(f"{banned}."):
+            yield f"line {item.line}: {room} must not import {item.target}"
 
 
 def imports(tree: ast.Module, file: str) -> Iterator[Import]:
     """Every imported name, and whether something stands around the import that may hide it."""
-    visible = {id(statement) for statement in _visible(tree.body, room_of(file) in MAY_TRY)}
+    visible = {id(statement) for statement in _visible(tree.body, file)}
     for node in ast.walk(tree):
         hidden = id(node) not in visible
         match node:
@@ -155,7 +147,8 @@ def imports(tree: ast.Module, file: str) -> Iterator[Import]:
                 pass
 
 
-def _visible(body: list[ast.stmt], may_try: bool) -> Iterator[ast.stmt]:
+def _visible(body: list[ast.stmt], file: str) -> Iterator[ast.stmt]:
+    may_try = room_of(file) == MAY_TRY
     for statement in body:
         match statement:
             case ast.If(test=ast.Name("TYPE_CHECKING"), orelse=[]):
@@ -163,6 +156,10 @@ def _visible(body: list[ast.stmt], may_try: bool) -> Iterator[ast.stmt]:
             case ast.Try(handlers=[ast.ExceptHandler(type=ast.Name("ImportError"))]) if may_try:
                 yield from statement.body
                 may_try = False
+            case ast.ClassDef() if file == READY[0]:
+                for method in statement.body:
+                    if isinstance(method, ast.FunctionDef) and method.name == READY[1]:
+                        yield from (part for part in ast.walk(method) if isinstance(part, ast.stmt))
             case _:
                 yield statement
 
@@ -185,8 +182,7 @@ class ReadsAtImport(ast.NodeVisitor):
     def __init__(self, tree: ast.Module, file: str) -> None:
         self.lines: list[int] = []
         self._django = {"django.conf.settings"}
-        own = f"{PACKAGE}.conf"
-        self._ours = {f"{own}.{reader}" for reader in ("load", "read_project")}
+        self._ours = {f"{SETTINGS}.{reader}" for reader in ("load", "read_project")}
         if room_of(file) == "conf":
             self._ours |= {"load", "read_project"}
         for node in ast.walk(tree):
@@ -200,7 +196,7 @@ class ReadsAtImport(ast.NodeVisitor):
             self._django.add(f"{name}.settings")
         elif target in self._django:
             self._django.add(name)
-        elif target == f"{PACKAGE}.conf":
+        elif target == SETTINGS:
             self._ours |= {f"{name}.load", f"{name}.read_project"}
         elif target in self._ours:
             self._ours.add(name)

@@ -16,12 +16,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from django_tokenauth import services, signals
-from django_tokenauth.authentication import JWTAuthentication, StatelessJWTAuthentication
+from django_tokenauth.authentication import JWTAuthentication, StatelessJWTAuthentication, TokenUser
 from django_tokenauth.errors import Code, InvalidGrant, InvalidToken, OAuthError, TokenAuthError
 from django_tokenauth.models import Session
 from django_tokenauth.permissions import HasScope
 from django_tokenauth.services.issuing import TokenPair
-from django_tokenauth.token_user import TokenUser
 from django_tokenauth.tokens.claims import Claims
 
 

@@ -14,7 +14,6 @@ from django.db.models.signals import post_save, pre_delete, pre_save
 
 from django_tokenauth.checks import database as database_checks
 from django_tokenauth.checks import deployment as deploy_checks
-from django_tokenauth.checks import key_files as key_file_checks
 from django_tokenauth.checks import keys as key_checks
 from django_tokenauth.checks import settings as checks
 from tests.client import get, sign_in
@@ -48,7 +47,7 @@ class TestChecks:
         }
         assert ours(registry.deployment_checks) == {
             key_checks.check_keys,
-            key_file_checks.check_key_files,
+            key_checks.check_key_files,
             deploy_checks.check_deployment,
         }
 
@@ -59,7 +58,7 @@ class TestChecks:
             (checks.check_installation, ()),
             (database_checks.check_table, ("database",)),
             (key_checks.check_keys, ("security",)),
-            (key_file_checks.check_key_files, ("security",)),
+            (key_checks.check_key_files, ("security",)),
             (deploy_checks.check_deployment, ("security",)),
         ],
     )

@@ -15,11 +15,11 @@ from django_tokenauth.authentication import (
     JWTAuthentication,
     StatelessJWTAuthentication,
     TokenRefused,
+    TokenUser,
     Unavailable,
     bearer_token,
     challenge,
 )
-from django_tokenauth.token_user import TokenUser
 from django_tokenauth.tokens.claims import Claims
 from tests.client import BARE, INVALID_TOKEN, get, outcome, sign_in
 

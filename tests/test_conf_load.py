@@ -11,8 +11,9 @@ from django.test import override_settings
 from django_tokenauth.conf import settings as conf
 from django_tokenauth.errors import Code, InvalidToken
 from django_tokenauth.keys.sources import access_keys, refresh_keys
-from django_tokenauth.tokens.access import access_tokens, refresh_tokens
+from django_tokenauth.tokens.access import access_tokens
 from django_tokenauth.tokens.claims import Claims, RefreshClaims
+from django_tokenauth.tokens.refresh import refresh_tokens
 from tests.tokens_made_by_hand import NOW, SESSION
 
 

@@ -17,7 +17,8 @@ from django.test import Client
 
 from django_tokenauth import services
 from django_tokenauth.conf.settings import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS
-from django_tokenauth.keys.files import LOOK_EVERY, read_jwk, write_jwk
+from django_tokenauth.keys.directory import LOOK_EVERY
+from django_tokenauth.keys.files import read_jwk, write_jwk
 from django_tokenauth.keys.generating import make_jwk
 from tests.client import UNAVAILABLE
 from tests.clock import NOW, after

@@ -9,7 +9,7 @@ from django_tokenauth import services
 from django_tokenauth.conf.settings import load
 from django_tokenauth.errors import ServiceUnavailable
 from django_tokenauth.models import Session
-from django_tokenauth.services.introspection import introspect
+from django_tokenauth.services import introspect
 from django_tokenauth.tokens.access import access_tokens
 from tests.client import logged
 from tests.clock import NOW

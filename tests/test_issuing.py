@@ -18,9 +18,10 @@ from django_tokenauth.services.issuing import (
     issue_for_session,
     issue_stateless,
 )
-from django_tokenauth.tokens.access import access_tokens, refresh_tokens
+from django_tokenauth.tokens.access import access_tokens
 from django_tokenauth.tokens.claims import REGISTERED, SignIn
 from django_tokenauth.tokens.jws import MAX_LENGTH
+from django_tokenauth.tokens.refresh import refresh_tokens
 from tests.clock import NOW, after
 from tests.tokens_made_by_hand import base64url, unbase64url
 

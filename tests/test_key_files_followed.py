@@ -8,11 +8,8 @@ from threading import Thread
 import pytest
 
 from django_tokenauth.keys import files as key_files
-from django_tokenauth.keys.files import (
-    LOOK_EVERY,
-    KeyDirectory,
-    write_jwk,
-)
+from django_tokenauth.keys.directory import LOOK_EVERY, KeyDirectory
+from django_tokenauth.keys.files import write_jwk
 from django_tokenauth.keys.loading import load_key
 from tests.sample_keys import private_jwk, private_key
 from tests.test_key_files import NOW, put, put_text, refused

@@ -7,14 +7,10 @@ from threading import Event, Thread
 import pytest
 
 from django_tokenauth.keys import files as key_files
-from django_tokenauth.keys import states as key_states
-from django_tokenauth.keys.files import (
-    LOOK_EVERY,
-    TOO_OLD,
-    KeyDirectory,
-    read_jwks,
-)
-from django_tokenauth.keys.states import read_files
+from django_tokenauth.keys import rotating as key_states
+from django_tokenauth.keys.directory import LOOK_EVERY, TOO_OLD, KeyDirectory
+from django_tokenauth.keys.files import read_jwks
+from django_tokenauth.keys.rotating import read_files
 from tests.test_key_files import NOW, put, refused
 
 

@@ -10,18 +10,20 @@ import pytest
 
 from django_tokenauth.errors import InvalidKey
 from django_tokenauth.keys import rotating as key_rotation
-from django_tokenauth.keys.files import LOOK_EVERY, read_jwk, write_jwk
+from django_tokenauth.keys.directory import LOOK_EVERY
+from django_tokenauth.keys.files import read_jwk, write_jwk
 from django_tokenauth.keys.generating import make_jwk
 from django_tokenauth.keys.rotating import (
     MARGIN,
     generate,
+    read_files,
     replace_now,
     rotate,
     shortest_delay,
+    state_of,
     usual_algorithm,
 )
 from django_tokenauth.keys.schedule import KeySchedule
-from django_tokenauth.keys.states import read_files, state_of
 from tests.full_disk import full_after
 from tests.tokens_made_by_hand import read_settings
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django_tokenauth.keys.files import write_jwk
-from django_tokenauth.keys.states import State, read_files
+from django_tokenauth.keys.rotating import State, read_files
 from tests.test_key_rotation import (
     NOW,
     public,

@@ -25,7 +25,7 @@ from django_tokenauth import errors
 from django_tokenauth.conf import settings as conf
 from django_tokenauth.conf.settings import load
 from django_tokenauth.http import discovery
-from django_tokenauth.keys.files import LOOK_EVERY
+from django_tokenauth.keys.directory import LOOK_EVERY
 from django_tokenauth.keys.generating import make_jwk
 from django_tokenauth.keys.rotating import MARGIN
 from django_tokenauth.keys.sources import access_keys, build_access_keys

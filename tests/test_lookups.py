@@ -11,8 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from django_tokenauth.models import RevokedReason, Session
-from django_tokenauth.sessions.compiled import Lookup, PartLookup, Selection
-from django_tokenauth.sessions.statements import given
+from django_tokenauth.sessions.compiled import Lookup, PartLookup, Selection, given
 from tests.clock import NOW, after
 from tests.test_sessions import made
 

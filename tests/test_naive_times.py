@@ -11,7 +11,7 @@ from django_tokenauth import services
 from django_tokenauth.conf.settings import load
 from django_tokenauth.errors import InvalidGrant
 from django_tokenauth.models import RevokedReason, Session
-from django_tokenauth.tokens.access import refresh_tokens
+from django_tokenauth.tokens.refresh import refresh_tokens
 from tests.client import get, post
 from tests.client import sign_in as signed_in
 from tests.clock import NOW, after

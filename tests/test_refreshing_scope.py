@@ -11,7 +11,7 @@ from django_tokenauth.conf.settings import load
 from django_tokenauth.errors import InvalidScope
 from django_tokenauth.models import Session
 from django_tokenauth.services import refresh
-from django_tokenauth.tokens.access import refresh_tokens
+from django_tokenauth.tokens.refresh import refresh_tokens
 from tests.clock import NOW, after
 
 pytestmark = pytest.mark.django_db

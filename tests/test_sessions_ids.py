@@ -11,7 +11,7 @@ import pytest
 from django_tokenauth import services
 from django_tokenauth.conf.settings import load
 from django_tokenauth.sessions import store as sessions
-from django_tokenauth.tokens.access import refresh_tokens
+from django_tokenauth.tokens.refresh import refresh_tokens
 from tests.clock import NOW, after
 
 

@@ -10,7 +10,7 @@ from django_tokenauth import services
 from django_tokenauth.conf import settings as conf
 from django_tokenauth.keys.loading import load_key
 from django_tokenauth.keys.sources import build_access_keys
-from django_tokenauth.services.introspection import introspect
+from django_tokenauth.services import introspect
 from tests.clock import NOW
 from tests.sample_keys import private_key, public_jwk
 

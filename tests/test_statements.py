@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.sessions import store as sessions
-from django_tokenauth.sessions.statements import Update
+from django_tokenauth.sessions.compiled import Update
 from tests.clock import NOW, after
 from tests.test_sessions import made
 

@@ -8,7 +8,7 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.test import APIRequestFactory
 from rest_framework.throttling import UserRateThrottle
 
-from django_tokenauth.token_user import TokenUser
+from django_tokenauth.authentication import TokenUser
 from django_tokenauth.tokens.claims import Claims
 
 CLAIMS = Claims(

@@ -13,8 +13,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from django_tokenauth.errors import Code, InvalidToken
 from django_tokenauth.keys.sources import build_access_keys, refresh_keys
-from django_tokenauth.tokens.access import AccessTokens, RefreshTokens
+from django_tokenauth.tokens.access import AccessTokens
 from django_tokenauth.tokens.claims import Claims, RefreshClaims
+from django_tokenauth.tokens.refresh import RefreshTokens
 from tests.sample_keys import ALGORITHMS, private_key, private_pem, public_pem
 from tests.tokens_made_by_hand import (
     MISSING,

@@ -13,17 +13,14 @@ from django.test import override_settings
 
 from django_tokenauth.conf import settings as conf
 from django_tokenauth.errors import Code, InvalidToken
-from django_tokenauth.keys.files import LOOK_EVERY, write_jwk
+from django_tokenauth.keys.directory import LOOK_EVERY
+from django_tokenauth.keys.files import write_jwk
 from django_tokenauth.keys.generating import make_jwk
 from django_tokenauth.keys.sources import build_access_keys
 from django_tokenauth.tokens import access as tokens
-from django_tokenauth.tokens.access import (
-    AccessTokens,
-    VerifiedTokens,
-    access_tokens,
-    refresh_tokens,
-)
+from django_tokenauth.tokens.access import AccessTokens, VerifiedTokens, access_tokens
 from django_tokenauth.tokens.claims import Claims, FrozenDict
+from django_tokenauth.tokens.refresh import refresh_tokens
 from tests.sample_keys import Asymmetric
 from tests.test_tokens_tampering import ORDER_P256
 from tests.tokens_made_by_hand import (

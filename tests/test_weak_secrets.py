@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from django_tokenauth.keys.weak_secrets import is_guessable
+from django_tokenauth.keys.weak import is_guessable
 from tests.system_checks import OTHER_SECRET, SECRET
 
 

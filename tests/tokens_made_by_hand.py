@@ -14,7 +14,8 @@ import pytest
 from django_tokenauth.conf import settings as conf
 from django_tokenauth.errors import InvalidToken
 from django_tokenauth.keys.sources import build_access_keys, refresh_keys
-from django_tokenauth.tokens.access import AccessTokens, RefreshTokens
+from django_tokenauth.tokens.access import AccessTokens
+from django_tokenauth.tokens.refresh import RefreshTokens
 
 NOW = 1_700_000_000
 SECRET_KEY = b"the secret key of a project that makes tokens"

@@ -24,8 +24,8 @@ from ..authentication import JWTAuthentication
 from ..conf.settings import Settings, read_project
 from ..errors import InvalidKey
 from ..keys.sources import build_access_keys
+from ..services import INTROSPECTION_SCOPE
 from ..services.clients import is_hash
-from ..services.introspection import SCOPE
 
 _Apps = Sequence[AppConfig] | None
 
@@ -94,9 +94,9 @@ def _dubious(settings: Settings) -> Iterator[CheckMessage]:
             hint="Give a few seconds, for example timedelta(seconds=10).",
             id="tokenauth.W007",
         )
-    if SCOPE in settings.scopes and settings.scope_policy is None:
+    if INTROSPECTION_SCOPE in settings.scopes and settings.scope_policy is None:
         yield checks.Warning(
-            f"Every user may have the scope {SCOPE}, and with it read what is in the tokens of all "
+            f"Every user may have the scope {INTROSPECTION_SCOPE}, and with it read what is in the tokens of all "
             "others.",
             hint="Grant it to resource servers only, by a SCOPE_POLICY.",
             id="tokenauth.W009",

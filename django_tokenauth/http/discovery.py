@@ -29,7 +29,7 @@ from ..authentication import Unavailable
 from ..conf.settings import Settings, load
 from ..keys.schedule import KeySet
 from ..keys.sources import access_keys
-from ..services import introspection
+from ..services import INTROSPECTION_SCOPE
 
 logger = logging.getLogger("django_tokenauth")
 
@@ -93,7 +93,7 @@ def metadata(request: HttpRequest, issuer_path: str = "") -> HttpResponse:
         raise Http404("The routes of the token endpoints are not included.")
     with_keys = bool(_public_jwks(access_keys(settings).at(time.time())))
     clients = ["client_secret_basic", "client_secret_post"] if settings.clients else []
-    introspects = settings.clients or introspection.SCOPE in settings.scopes
+    introspects = settings.clients or INTROSPECTION_SCOPE in settings.scopes
     members = {
         "issuer": settings.issuer,
         "token_endpoint": token,
@@ -111,7 +111,7 @@ def metadata(request: HttpRequest, issuer_path: str = "") -> HttpResponse:
     if introspects:
         members["introspection_endpoint"] = _url(origin, "tokenauth:introspect")
         # An access token is named by its type (section 2).
-        bearer = ["Bearer"] if introspection.SCOPE in settings.scopes else []
+        bearer = ["Bearer"] if INTROSPECTION_SCOPE in settings.scopes else []
         members["introspection_endpoint_auth_methods_supported"] = [*clients, *bearer]
     always = ("response_types_supported",)
     told = {name: value for name, value in members.items() if value or name in always}

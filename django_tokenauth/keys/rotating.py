@@ -1,24 +1,76 @@
 """What a key goes through in a folder of keys: made, signing, followed by the next one, ended.
 
 Nothing here tells a running process. Each follows the files (see
-:class:`~django_tokenauth.keys.files.KeyDirectory`) and goes by the times that stand in them.
+:class:`~django_tokenauth.keys.directory.KeyDirectory`) and goes by the times that stand in them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 from ..conf.settings import HMAC_ALGORITHMS, Settings
 from ..errors import InvalidKey
-from .files import LOOK_EVERY, SUFFIX, read_jwk, remove_drafts, write_jwk
+from .directory import LOOK_EVERY
+from .files import SUFFIX, check_kids, list_files, read_jwk, read_key, remove_drafts, write_jwk
 from .generating import make_jwk
 from .loading import Key, load_key
-from .schedule import KeySchedule
-from .states import KeyFile, State, read_files, state_of
+from .schedule import KeySchedule, KeySet
+
+
+class State(StrEnum):
+    """What a key does at a time."""
+
+    NEXT = "next"  #: published and known, and will sign
+    SIGNS = "signs"
+    VERIFIES = "verifies"  #: has signed, or never will
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """A key with the file that it stands in."""
+
+    path: Path
+    key: Key
+
+
+def state_of(key: Key, keys: KeySet, now: float) -> State:
+    """What ``key`` does at ``now``, when the keys are ``keys``."""
+    if key.has_ended(now):
+        return State.ENDED
+    if keys.signing is not None and key.kid == keys.signing.kid:
+        return State.SIGNS
+    return State.NEXT if key.can_sign and key.not_before > now else State.VERIFIES
+
+
+def read_files(directory: Path) -> list[KeyFile]:
+    """The keys in ``directory``, in the order in which they sign.
+
+    Raises :class:`InvalidKey` for a folder or a file that cannot be read, and for keys that may not
+    stand together.
+    """
+    try:
+        names = list_files(directory)
+    except FileNotFoundError:
+        names = {}
+    except OSError as fault:
+        raise InvalidKey(f"The folder of keys cannot be read ({fault.strerror}).") from None
+    keys = {}
+    for name in names:
+        # One that went since it was listed is gone.
+        with suppress(FileNotFoundError):
+            keys[name] = read_key(directory / name)
+    check_kids(keys)
+    KeySchedule(keys.values())
+    files = [KeyFile(directory / name, key) for name, key in keys.items()]
+    return sorted(files, key=lambda file: file.key.not_before)
+
 
 #: Seconds that are added to each wait: for answers under way, and clocks that differ a little.
 MARGIN = 60

@@ -10,7 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from ..conf.settings import HMAC_ALGORITHMS, Settings
 from ..errors import InvalidKey
-from .files import KeyDirectory, read_jwks
+from .directory import KeyDirectory
+from .files import read_jwks
 from .loading import Key, derived_key, load_key
 from .schedule import KeySchedule, KeySet, KeySource, key_set
 

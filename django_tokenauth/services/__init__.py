@@ -7,14 +7,7 @@ do not depend on REST framework, so other sign-ins (social login, passkeys) can 
 from __future__ import annotations
 
 from .refreshing import refresh
-from .signing_in import (
-    authenticate_access_token,
-    check_password,
-    is_revoked,
-    sign_in,
-    user_of,
-    whole_scope,
-)
+from .signing_in import check_password, sign_in
 from .signing_out import (
     revoke_sessions,
     revoke_token,
@@ -22,10 +15,20 @@ from .signing_out import (
     sign_out,
     sign_out_everywhere,
 )
+from .verifying import (
+    INTROSPECTION_SCOPE,
+    authenticate_access_token,
+    introspect,
+    is_revoked,
+    user_of,
+    whole_scope,
+)
 
 __all__ = [
+    "INTROSPECTION_SCOPE",
     "authenticate_access_token",
     "check_password",
+    "introspect",
     "is_revoked",
     "refresh",
     "revoke_sessions",

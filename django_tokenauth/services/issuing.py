@@ -15,9 +15,10 @@ from django.http import HttpRequest
 from ..conf.settings import Settings
 from ..errors import InvalidScope
 from ..sessions.users import subject_of
-from ..tokens.access import access_tokens, refresh_tokens
+from ..tokens.access import access_tokens
 from ..tokens.claims import REGISTERED, Claims, RefreshClaims, SignIn
 from ..tokens.jws import MAX_LENGTH
+from ..tokens.refresh import refresh_tokens
 
 if TYPE_CHECKING:
     from ..models import Session

@@ -28,8 +28,8 @@ from ..errors import Code, InvalidGrant, InvalidToken, ServiceUnavailable
 from ..models import RevokedReason, Session
 from ..sessions import store as sessions
 from ..sessions.users import auth_hash, fault_of, with_subject
-from ..tokens.access import refresh_tokens
 from ..tokens.claims import RefreshClaims
+from ..tokens.refresh import refresh_tokens
 from .clients import check_owner
 from .issuing import TokenPair, granted_scope, issue_for_session, issue_stateless
 

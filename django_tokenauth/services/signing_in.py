@@ -22,14 +22,12 @@ from django.views.decorators.debug import sensitive_variables
 
 from .. import signals
 from ..conf.settings import Settings, load
-from ..errors import Code, InvalidGrant, InvalidToken
+from ..errors import InvalidGrant
 from ..models import RevokedReason, Session
 from ..sessions import pruning
 from ..sessions import store as sessions
-from ..sessions.revocations import revoked_sessions
-from ..sessions.users import auth_hash, can_be_named, fault_of, rehashing, with_subject
-from ..tokens.access import access_tokens
-from ..tokens.claims import Claims, SignIn
+from ..sessions.users import auth_hash, can_be_named, rehashing
+from ..tokens.claims import SignIn
 from .issuing import TokenPair, granted_scope, issue_for_session, issue_stateless
 from .signing_out import end
 
@@ -157,65 +155,3 @@ def _make_room(
             pruning.prune(now - settings.kept_after_end, PRUNED_PER_SIGN_IN)
         except DatabaseFault as fault:
             logger.warning("ended sessions were not pruned (%s)", type(fault).__name__)
-
-
-@sensitive_variables()
-def authenticate_access_token(token: object, *, now: float) -> Claims:
-    """The claims of an access token that is good at ``now`` (seconds since the epoch).
-
-    No statement; whether the session was revoked meanwhile is what :func:`user_of` and
-    :func:`is_revoked` answer. Raises :class:`InvalidToken`.
-    """
-    return access_tokens(load()).decode(token, now=now)
-
-
-def user_of(claims: Claims) -> Any:
-    """The user that ``claims`` stand for, if their session is alive. One statement.
-
-    Raises :class:`InvalidToken` (revoked, user), :class:`ServiceUnavailable`.
-    """
-    settings = load()
-    with sessions.answering():
-        if settings.stateless_refresh:
-            user = with_subject(claims.subject, settings.user_id_field)
-            if user is None or not user.is_active:
-                raise InvalidToken(Code.USER)
-            return user
-        session = claims.session and sessions.find_for_request(claims.session)
-    if not session or session.revoked_at is not None:
-        raise InvalidToken(Code.REVOKED)
-    fault = fault_of(session, claims.subject, settings.user_id_field)
-    if fault is not None:
-        raise InvalidToken(fault)
-    return session.user
-
-
-def whole_scope(claims: Claims, *, request: HttpRequest | None = None) -> frozenset[str]:
-    """What a token has that was not handed out with less than its user may have. One statement.
-
-    That is all of the scope of the session of ``claims``, as far as the policy goes today; for a
-    session that was limited from the start, all that the user may have. Empty where no session is
-    kept; all of ``SCOPES`` where it is not found. Raises :class:`ServiceUnavailable`.
-    """
-    settings = load()
-    if settings.stateless_refresh or claims.session is None:
-        return frozenset()
-    with sessions.answering():
-        session = sessions.find(claims.session, written=False)
-    if session is None:
-        # A replica may not have it yet, and then nobody knows how limited it is.
-        return frozenset(settings.scopes)
-    limit = settings.scopes if session.limited else session.scopes
-    return granted_scope(settings, session.user, None, limit, request)
-
-
-def is_revoked(claims: Claims, *, now: float) -> bool:
-    """Whether the snapshot of this process has the session of ``claims`` as revoked.
-
-    A statement at most every ``REVOCATION_POLL``; ``now`` is in seconds since the epoch.
-    """
-    snapshot = revoked_sessions(load())
-    if snapshot is None or claims.session is None:
-        return False
-    snapshot.renew(now)
-    return claims.session in snapshot

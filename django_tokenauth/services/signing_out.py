@@ -18,7 +18,8 @@ from ..conf.settings import load
 from ..errors import InvalidToken, UnsupportedTokenType
 from ..models import RevokedReason, Session
 from ..sessions import store as sessions
-from ..tokens.access import access_tokens, refresh_tokens
+from ..tokens.access import access_tokens
+from ..tokens.refresh import refresh_tokens
 from .clients import check_owner
 
 logger = logging.getLogger("django_tokenauth")

@@ -18,7 +18,7 @@ from django.db.models import F, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from ..models import Session
-from .statements import given
+from .compiled import given
 
 
 def ended(before: datetime) -> QuerySet[Session]:

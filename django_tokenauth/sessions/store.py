@@ -10,40 +10,22 @@ from __future__ import annotations
 import logging
 import secrets
 import uuid
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
-from django.db import Error as DatabaseFault
 from django.db import router
 from django.db.models import F, Manager, Model, QuerySet
 from django.db.models.functions import Coalesce
 
-from ..errors import ServiceUnavailable
 from ..models import RevokedReason, Session
-from .compiled import Lookup, PartLookup, Selection
-from .statements import Update, given
+from .compiled import Lookup, PartLookup, Selection, Update, given
+from .database import _written
 
 logger = logging.getLogger("django_tokenauth")
-
-
-@contextmanager
-def answering() -> Iterator[None]:
-    """Turn a fault of the database into :class:`ServiceUnavailable`, and log its kind."""
-    try:
-        yield
-    except DatabaseFault as fault:
-        logger.error("the database did not answer (%s)", type(fault).__name__)
-        raise ServiceUnavailable from None
-
-
-def _written() -> QuerySet[Session]:
-    """Sessions where they are written: a replica may lag behind a rotation or a revocation."""
-    return Session.objects.using(router.db_for_write(Session))
 
 
 def new_id(now: datetime) -> uuid.UUID:

@@ -23,14 +23,12 @@ from ..conf.settings import Settings
 from ..errors import Code, InvalidToken
 from ..keys.loading import Key
 from ..keys.schedule import KeySet, KeySource
-from ..keys.sources import access_keys, refresh_keys
+from ..keys.sources import access_keys
 from . import jws
-from .claims import Claims, RefreshClaims, validity
+from .claims import Claims, validity
 
 #: RFC 9068 section 2.1.
 ACCESS_TYP: Final = "at+jwt"
-#: Of this package: RFC 8725 section 3.11 asks for a type of its own for each kind of token.
-REFRESH_TYP: Final = "rt+jwt"
 
 
 # The claims of a token whose signature is sound, and from when until when it is good: seconds.
@@ -159,44 +157,10 @@ class AccessTokens:
         return (claims, *validity(claims, leeway=self._leeway, longest=self._longest))
 
 
-class RefreshTokens:
-    """Makes and verifies refresh tokens."""
-
-    def __init__(self, settings: Settings, keys: KeySet) -> None:
-        self._issuer = settings.issuer
-        self._leeway = settings.leeway.total_seconds()
-        self._keys = keys
-        self._reader = _Reader(keys, REFRESH_TYP)
-
-    def encode(self, claims: RefreshClaims) -> str:
-        """Sign ``claims``. Equal claims and keys give the same token, to the letter."""
-        return _encode(claims.members(), REFRESH_TYP, self._keys)
-
-    def decode(self, token: object, *, now: float) -> RefreshClaims:
-        """The claims of ``token`` if it is ours and good at ``now`` (seconds since the epoch).
-
-        Raises :class:`InvalidToken` and nothing else.
-        """
-        claims = RefreshClaims.from_members(self._reader.members(_ascii(token)))
-        if claims.issuer != self._issuer:
-            raise InvalidToken(Code.ISSUER)
-        # Only the end counts. A shorter REFRESH_TOKEN_LIFETIME must not sign out who is signed in,
-        # nor a clock that is behind the one of the server that made the token.
-        if now >= claims.expires_at + self._leeway:
-            raise InvalidToken(Code.EXPIRED)
-        return claims
-
-
 @lru_cache(maxsize=1)
 def access_tokens(settings: Settings) -> AccessTokens:
     """The access tokens of ``settings``, with the cache of those that were verified."""
     return AccessTokens(settings, access_keys(settings))
-
-
-@lru_cache(maxsize=1)
-def refresh_tokens(settings: Settings) -> RefreshTokens:
-    """The refresh tokens of ``settings``."""
-    return RefreshTokens(settings, refresh_keys(settings))
 
 
 def _hash() -> Callable[[bytes], Any]:

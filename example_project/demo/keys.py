@@ -16,9 +16,8 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django_tokenauth.errors import InvalidKey
 from django_tokenauth.keys.files import SUFFIX, write_jwk
-from django_tokenauth.keys.rotating import generate
+from django_tokenauth.keys.rotating import State, generate, read_files, state_of
 from django_tokenauth.keys.schedule import KeySchedule
-from django_tokenauth.keys.states import State, read_files, state_of
 
 from demo.client import Answer, Client
 

@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from rest_framework.test import APIRequestFactory
 
 from django_tokenauth import services
+from django_tokenauth.authentication import TokenUser
 from django_tokenauth.conf import settings as conf
 from django_tokenauth.errors import InvalidGrant, InvalidKey, InvalidToken, OAuthError
 from django_tokenauth.keys.loading import load_key
@@ -21,8 +22,8 @@ from django_tokenauth.serializers import (
     SignInSerializer,
     TokenSerializer,
 )
-from django_tokenauth.token_user import TokenUser
-from django_tokenauth.tokens.access import access_tokens, refresh_tokens
+from django_tokenauth.tokens.access import access_tokens
+from django_tokenauth.tokens.refresh import refresh_tokens
 from tests.attacks import mine
 from tests.attacks.canaries import Collected
 from tests.clock import NOW

@@ -17,7 +17,7 @@ from django_tokenauth import services
 from django_tokenauth.conf.settings import load
 from django_tokenauth.errors import InvalidGrant
 from django_tokenauth.models import RevokedReason, Session
-from django_tokenauth.tokens.access import refresh_tokens
+from django_tokenauth.tokens.refresh import refresh_tokens
 from tests.races.calls import refreshing
 from tests.races.crowd import crowd
 from tests.test_sessions import made

@@ -14,13 +14,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django_tokenauth.conf.settings import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS, Settings, load
 from django_tokenauth.errors import InvalidKey
 from django_tokenauth.keys import rotating as key_rotation
-from django_tokenauth.keys.files import LOOK_EVERY
+from django_tokenauth.keys.directory import LOOK_EVERY
 from django_tokenauth.keys.generating import make_jwk
 from django_tokenauth.keys.loading import Key, load_key
-from django_tokenauth.keys.rotating import MARGIN, Rotation
+from django_tokenauth.keys.rotating import MARGIN, Rotation, read_files, state_of
 from django_tokenauth.keys.schedule import KeySchedule, KeySet
 from django_tokenauth.keys.sources import build_access_keys
-from django_tokenauth.keys.states import read_files, state_of
 
 _Options = dict[str, Any]
 
