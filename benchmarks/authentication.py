@@ -5,7 +5,7 @@ Each candidate is asked as a view of REST framework asks it (``initialize_reques
 
 They do not answer the same question. A sign-out or a new password is seen by our
 ``JWTAuthentication``, by knox, by REST framework's tokens and by sessions (not by simplejwt and
-drf-jwt); by our stateless class within ``REVOCATION_POLL`` (never by simplejwt's).
+drf-jwt); by our stateless class within ``REVOCATION_POLL_INTERVAL`` (never by simplejwt's).
 """
 
 from __future__ import annotations

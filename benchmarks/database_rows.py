@@ -50,12 +50,12 @@ def filled(number: int, *, ended: bool = False) -> None:
         "user_id": ("%s + place / 10 %% %s", [users[0].pk, len(users)]),
         "generation": ("1", []),
         "created_at": created_at,
-        "rotated_at": created_at,
-        "expires_at": (
+        "refreshed_at": created_at,
+        "idle_expires_at": (
             "CASE WHEN %s AND place %% 4 = 0 THEN %s ELSE %s END + random() * interval '1 day'",
             [ended, past, end],
         ),
-        "ends_at": ("%s", [end + timedelta(days=76)]),
+        "absolute_expires_at": ("%s", [end + timedelta(days=76)]),
         # The same for the same password.
         "auth_hash": ("%s", [auth_hash(users[0])]),
         "client_id": ("%s", [FILLED]),
@@ -63,7 +63,7 @@ def filled(number: int, *, ended: bool = False) -> None:
         "user_agent": ("%s", [_USER_AGENT]),
         "amr": ("'pwd'", []),
         "revoked_at": ("null", []),
-        **dict.fromkeys(("retried", "limited"), ("false", [])),
+        **dict.fromkeys(("retried", "scope_limited"), ("false", [])),
     }
     columns = [str(item.column) for item in Session._meta.concrete_fields]
     found = [values.get(column, ("''", [])) for column in columns]
@@ -86,7 +86,7 @@ def session_id(moment: str, given: list[Any]) -> tuple[str, list[Any]]:
 
 def lasting() -> QuerySet[Session]:
     """Those of :func:`filled` that have not ended by their time."""
-    return Session.objects.filter(client_id=FILLED, expires_at__gt=timezone.now())
+    return Session.objects.filter(client_id=FILLED, idle_expires_at__gt=timezone.now())
 
 
 def pairs(number: int) -> list[TokenPair]:
@@ -98,8 +98,8 @@ def pairs(number: int) -> list[TokenPair]:
             settings,
             session,
             generation=session.generation,
-            rotated_at=now,
-            expires_at=session.expires_at,
+            refreshed_at=now,
+            idle_expires_at=session.idle_expires_at,
             scope=frozenset(),
             request=None,
             now=now,
@@ -110,7 +110,7 @@ def pairs(number: int) -> list[TokenPair]:
 
 def write_each_page() -> None:
     """Write pages of the sessions and of the users, and with them those of their indexes."""
-    for model, column in ((Session, "expires_at"), (get_user_model(), "last_login")):
+    for model, column in ((Session, "idle_expires_at"), (get_user_model(), "last_login")):
         table = model._meta.db_table
         with connection.cursor() as cursor:
             cursor.execute(
@@ -132,7 +132,7 @@ def bytes_of_rows(number: int) -> Table:
                 # What a refresh writes, of a fifth of all sessions, from anywhere in the table.
                 cursor.execute(
                     f"UPDATE {table} SET generation = generation + 1, "  # noqa: S608
-                    "rotated_at = now(), expires_at = expires_at + interval '1 day' "
+                    "refreshed_at = now(), idle_expires_at = idle_expires_at + interval '1 day' "
                     "WHERE abs(hashtext(id::text)) %% %s = %s",
                     [PARTS, part],
                 )

@@ -33,7 +33,7 @@ from .rounds import figure
 CONNECTIONS, THREADS = 8, 4
 WORKERS = (1, 2)
 #: What is asked for: its name, whose it is, the path and the header.
-_Asked = tuple[str, Kind, str, str]
+_RefreshRequest = tuple[str, Kind, str, str]
 
 
 def tables(effort: Effort) -> Iterator[Table]:
@@ -87,7 +87,9 @@ def tables(effort: Effort) -> Iterator[Table]:
         )
 
 
-def _rows(asked: Sequence[_Asked], found: Mapping[tuple[int, str], Sequence[float]]) -> list[Row]:
+def _rows(
+    asked: Sequence[_RefreshRequest], found: Mapping[tuple[int, str], Sequence[float]]
+) -> list[Row]:
     return [
         Row(name, kind, figure(found[workers, name]), group=_group(workers))
         for workers in WORKERS
@@ -99,7 +101,7 @@ def _group(workers: int) -> str:
     return f"{workers} workers" if workers > 1 else "1 worker"
 
 
-def _questions(alice: Any, effort: Effort) -> Iterator[_Asked]:
+def _questions(alice: Any, effort: Effort) -> Iterator[_RefreshRequest]:
     bearer = f"Bearer {services.sign_in(alice).access_token}"
     # With the header too, which the server has to read whether a view asks for it or not.
     yield "the view without authentication", Kind.LIMIT, "/open/", bearer

@@ -24,7 +24,7 @@ LIFETIME = timedelta(days=1)
 TOKENAUTH = {
     "ACCESS_TOKEN_LIFETIME": LIFETIME,
     "SIGN_IN_RATE_USER": None,
-    "SIGN_IN_RATE_ADDRESS": None,
+    "SIGN_IN_RATE_IP": None,
 }
 
 

@@ -110,15 +110,15 @@ def _sessions(everybody: list[Any], number: int, end: timedelta) -> None:
         )
 
 
-def _session(user: Any, expires_at: datetime) -> Session:
-    created_at = expires_at - timedelta(days=14)
+def _session(user: Any, idle_expires_at: datetime) -> Session:
+    created_at = idle_expires_at - timedelta(days=14)
     return Session(
         id=sessions.new_id(created_at),
         user=user,
         created_at=created_at,
-        rotated_at=created_at,
-        expires_at=expires_at,
-        ends_at=created_at + timedelta(days=90),
+        refreshed_at=created_at,
+        idle_expires_at=idle_expires_at,
+        absolute_expires_at=created_at + timedelta(days=90),
         auth_hash="0" * 64,
         client_id="django-tokenauth",
         user_agent="Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
@@ -138,7 +138,7 @@ def _outstanding(everybody: list[Any], number: int, end: timedelta) -> None:
                 jti=uuid.uuid4().hex,
                 token=sample,
                 created_at=now + end - timedelta(days=14),
-                expires_at=now + end + timedelta(seconds=place),
+                idle_expires_at=now + end + timedelta(seconds=place),
             )
             for place in range(first, min(first + BATCH, number))
         )

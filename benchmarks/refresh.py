@@ -84,7 +84,7 @@ def _refreshed(token: str) -> str:
 def _statements_alone(token: str) -> Callable[[], None]:
     """Finds the session of ``token`` with its user and rotates it, by SQL that stands ready."""
     key, user = Session._meta.pk, get_user_model()._meta
-    session_id = refresh_tokens(load()).decode(token, now=time.time()).session
+    session_id = refresh_tokens(load()).decode(token, now=time.time()).session_id
     prepared = key.get_db_prep_value(session_id, connection)
     table, users = Session._meta.db_table, user.db_table
     find = (
@@ -92,7 +92,7 @@ def _statements_alone(token: str) -> Callable[[], None]:
         f" LEFT JOIN {users} u ON u.{user.pk.column} = s.user_id WHERE s.id = %s"
     )
     rotate = (
-        f"UPDATE {table} SET generation = %s, rotated_at = %s, expires_at = %s"  # noqa: S608
+        f"UPDATE {table} SET generation = %s, refreshed_at = %s, idle_expires_at = %s"  # noqa: S608
         " WHERE id = %s AND generation = %s AND revoked_at IS NULL"
     )
 

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from django_tokenauth import services
 from django_tokenauth.models import Session
+from django_tokenauth.services.signing_in import PRUNED_PER_SIGN_IN
 from django_tokenauth.sessions import pruning
 
 from . import project
@@ -30,7 +31,7 @@ from .rounds import Candidate
 
 SESSIONS_OF_A_USER = 10
 #: As many as a sign-in deletes at most.
-PRUNED = services.PRUNED_PER_SIGN_IN
+PRUNED = PRUNED_PER_SIGN_IN
 OPERATIONS = ("authentication of a request", "refresh", "list of 10 sessions", "pruning 20 rows")
 
 
@@ -109,12 +110,12 @@ def _insert(size: int, *, first_user: Any, users: int, end: timedelta) -> None:
         "generation": ("1", []),
         "retried": ("false", []),
         "created_at": created_at,
-        "rotated_at": ("%s", [now + end - timedelta(days=14)]),
-        "expires_at": ("%s + place * interval '1 second' / 10", [now + end]),
-        "ends_at": ("%s", [now + end + timedelta(days=90)]),
+        "refreshed_at": ("%s", [now + end - timedelta(days=14)]),
+        "idle_expires_at": ("%s + place * interval '1 second' / 10", [now + end]),
+        "absolute_expires_at": ("%s", [now + end + timedelta(days=90)]),
         "revoked_at": ("null", []),
         "auth_hash": ("repeat('0', 64)", []),
-        "limited": ("false", []),
+        "scope_limited": ("false", []),
         "client_id": ("'django-tokenauth'", []),
         "ip": ("'192.0.2.1'", []),
         **{name: ("''", []) for name in ("revoked_reason", "scope", "name", "user_agent", "amr")},
@@ -152,9 +153,9 @@ def _candidates(size: int) -> Iterator[Candidate]:
     def here(act: Callable[[], object]) -> Candidate:
         return Candidate(act, lambda number: _at(size))
 
-    yield here(lambda: services.user_of(claims))
+    yield here(lambda: services.get_user(claims))
     yield here(refresh)
-    yield here(lambda: list(services.sessions_of(first)))
+    yield here(lambda: list(services.list_sessions(first)))
     yield Candidate(prune, ended)
 
 

@@ -52,7 +52,7 @@ def prepare(hasher: str) -> None:
         ],
         PASSWORD_HASHERS=[f"django.contrib.auth.hashers.{hasher}"],
         ROOT_URLCONF="django_tokenauth.urls",
-        TOKENAUTH={"SIGN_IN_RATE_USER": None, "SIGN_IN_RATE_ADDRESS": None},
+        TOKENAUTH={"SIGN_IN_RATE_USER": None, "SIGN_IN_RATE_IP": None},
     )
     django.setup()
     logging.disable()

@@ -49,7 +49,7 @@ HELP = {
     "peak_factor": "the busiest seconds as a multiple of the average",
     "database_processors": "processors of a machine of the database",
     "most_busy": "which part of the processors may be busy at the peak",
-    "revocation_poll": "REVOCATION_POLL in seconds",
+    "revocation_poll_interval": "REVOCATION_POLL_INTERVAL in seconds",
 }
 
 

@@ -34,8 +34,8 @@ class Machines:
     #: Of one machine of the database, and which part of them may be busy at the peak.
     database_processors: int = 16
     most_busy: float = 0.5
-    #: ``REVOCATION_POLL``, in seconds.
-    revocation_poll: float = 10.0
+    #: ``REVOCATION_POLL_INTERVAL``, in seconds.
+    revocation_poll_interval: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +85,9 @@ def load(users: float, daily: Daily, habits: Habits, costs: Costs, machines: Mac
         + asking * costs.application[REQUEST]
     )
     processes = max(2, math.ceil((passwords + application) / machines.most_busy))
-    window = habits.access_token_lifetime * 60 + 2 * machines.revocation_poll
+    window = habits.access_token_lifetime * 60 + 2 * machines.revocation_poll_interval
     revoked = peak["revocations"] * window
-    polls = processes / machines.revocation_poll
+    polls = processes / machines.revocation_poll_interval
     poll, wait_of_a_poll = (_of_a_poll(each, revoked) for each in (costs.server, costs.wait))
     writes = sum(rate * costs.server[name] for name, rate in writing.items())
     requests = asking * costs.server[REQUEST]

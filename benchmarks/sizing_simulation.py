@@ -29,13 +29,13 @@ class Simulated:
 @dataclass(slots=True)
 class _Session:
     signed_in: float
-    expires_at: float
-    ends_at: float
+    idle_expires_at: float
+    absolute_expires_at: float
     token_until: float
     revoked: bool = False
 
     def alive(self, now: float) -> bool:
-        return not self.revoked and now < self.expires_at
+        return not self.revoked and now < self.idle_expires_at
 
 
 class _Person:
@@ -95,8 +95,8 @@ class _Person:
 
     def _give(self, session: _Session, now: float) -> None:
         idle = self._habits.refresh_token_lifetime * MINUTES_OF_A_DAY
-        session.expires_at = min(now + idle, session.ends_at)
-        session.token_until = min(now + self._habits.access_token_lifetime, session.expires_at)
+        session.idle_expires_at = min(now + idle, session.absolute_expires_at)
+        session.token_until = min(now + self._habits.access_token_lifetime, session.idle_expires_at)
 
     def _living(self, now: float) -> list[_Session]:
         return [session for session in self._devices if session and session.alive(now)]

@@ -54,7 +54,7 @@ def _claims() -> Claims:
         issued_at=now,
         expires_at=now + int(settings.access_token_lifetime.total_seconds()),
         jwt_id=uuid.uuid4().hex,
-        session=str(uuid.uuid4()),
+        session_id=str(uuid.uuid4()),
         auth_time=now,
     )
 
@@ -89,7 +89,7 @@ def _verifying(algorithm: str) -> Iterator[Entry]:
 def _signing(algorithm: str) -> Iterator[Entry]:
     kind = _kind_of_token(algorithm, 1)
     claims = _claims()
-    members: dict[str, Any] = dict(claims.members())
+    members: dict[str, Any] = dict(claims.to_payload())
     private, _ = signatures.key_objects(algorithm)
     header = {"typ": "at+jwt", "kid": signatures.jwk(algorithm)["kid"]}
     yield Entry("ours", Kind.OURS, Candidate(lambda: kind.encode(claims)), algorithm)

@@ -30,9 +30,9 @@ class IsAliveFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         now = timezone.now()
         if self.value() == "alive":
-            return queryset.filter(revoked_at__isnull=True, expires_at__gt=now)
+            return queryset.filter(revoked_at__isnull=True, idle_expires_at__gt=now)
         if self.value() == "ended":
-            return queryset.exclude(revoked_at__isnull=True, expires_at__gt=now)
+            return queryset.exclude(revoked_at__isnull=True, idle_expires_at__gt=now)
         return queryset
 
 
@@ -47,18 +47,25 @@ class SessionAdmin(_ModelAdmin):
         "client_id",
         "ip",
         "created_at",
-        "rotated_at",
-        "expires_at",
+        "refreshed_at",
+        "idle_expires_at",
         "is_alive",
     )
     list_display_links = ("device",)
     list_filter = (IsAliveFilter, "revoked_reason", "client_id", "created_at")
     list_select_related = ("user",)
-    search_fields = ("=id", "name", "client_id", "=ip", "user_agent")
+    search_fields = ("=id", "device_name", "client_id", "=ip", "user_agent")
     fields = (
         "id",
-        *("user", "name", "client_id", "user_agent", "ip", "scope", "limited", "amr"),
-        *("generation", "retried", "created_at", "rotated_at", "expires_at", "ends_at"),
+        *("user", "device_name", "client_id", "user_agent", "ip", "scope", "scope_limited", "amr"),
+        *(
+            "generation",
+            "retried",
+            "created_at",
+            "refreshed_at",
+            "idle_expires_at",
+            "absolute_expires_at",
+        ),
         *("revoked_at", "revoked_reason"),
     )
 
@@ -72,7 +79,7 @@ class SessionAdmin(_ModelAdmin):
 
     @admin.display(description=_("alive"), boolean=True)
     def is_alive(self, session: Session) -> bool:
-        return session.revoked_at is None and session.expires_at > timezone.now()
+        return session.revoked_at is None and session.idle_expires_at > timezone.now()
 
     @admin.action(description=_("Sign out the selected sessions"), permissions=["revoke"])
     def revoke_sessions(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:

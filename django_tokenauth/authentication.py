@@ -19,7 +19,7 @@ from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
 
 from . import services
-from .errors import Code, InvalidToken, ServiceUnavailable
+from .errors import InvalidToken, ServiceUnavailable, TokenErrorCode
 from .tokens.claims import Claims
 
 
@@ -134,7 +134,7 @@ class JWTAuthentication(BaseAuthentication):
         now = time.time()
         try:
             claims = services.authenticate_access_token(token, now=now)
-            return self.user_of(claims, now), claims
+            return self.get_user(claims, now), claims
         except InvalidToken as error:
             logger.info("access token refused: %s", error.code)
             request.META[_REFUSED] = True
@@ -145,9 +145,9 @@ class JWTAuthentication(BaseAuthentication):
             logger.critical("TOKENAUTH cannot be used: %s", error)
             raise Unavailable from None
 
-    def user_of(self, claims: Claims, now: float) -> Any:
+    def get_user(self, claims: Claims, now: float) -> Any:
         """Who ``claims`` stand for at ``now`` (seconds). Raises :class:`InvalidToken`."""
-        return services.user_of(claims)
+        return services.get_user(claims)
 
     def authenticate_header(self, request: Request) -> str:
         """The challenge. Without credentials it names no error (RFC 6750 section 3.1)."""
@@ -159,13 +159,13 @@ class JWTAuthentication(BaseAuthentication):
 class StatelessJWTAuthentication(JWTAuthentication):
     """Asks no database: ``request.user`` is a :class:`~django_tokenauth.authentication.TokenUser`.
 
-    A revocation reaches it within ``REVOCATION_POLL``; a service without a database sets that to
-    ``None`` and takes a token as good until it expires.
+    A revocation reaches it within ``REVOCATION_POLL_INTERVAL``. A service without a database sets
+    that to ``None`` and accepts each token until it expires.
     """
 
-    def user_of(self, claims: Claims, now: float) -> TokenUser:
+    def get_user(self, claims: Claims, now: float) -> TokenUser:
         if services.is_revoked(claims, now=now):
-            raise InvalidToken(Code.REVOKED)
+            raise InvalidToken(TokenErrorCode.REVOKED)
         return TokenUser(claims)
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
 
-class Code(StrEnum):
+class TokenErrorCode(StrEnum):
     """Why a token was refused. Stable, for logs and programs; the wire never carries it."""
 
     MALFORMED = "malformed"  #: not a compact JWS within the limits, or not strict JSON
@@ -54,26 +54,26 @@ class TokenAuthError(Exception):
 class InvalidKey(TokenAuthError):
     """Key material that cannot be used. The message names the fault, not the key.
 
-    ``hint`` says what to do instead, ``number`` is that of the system check that reports it.
+    ``hint`` says what to do instead, ``check_id`` is that of the system check that reports it.
     """
 
-    def __init__(self, message: str, hint: str = "", *, number: str = "E002") -> None:
+    def __init__(self, message: str, hint: str = "", *, check_id: str = "E002") -> None:
         super().__init__(message)
         self.hint = hint
-        self.number = number
+        self.check_id = check_id
 
 
 class InvalidToken(TokenAuthError):
     """A token that is not good here and now.
 
-    ``code`` is a :class:`Code`. The text of the exception is the code and nothing else.
+    ``code`` is a :class:`TokenErrorCode`. The text of the exception is the code and nothing else.
     """
 
-    def __init__(self, code: Code) -> None:
+    def __init__(self, code: TokenErrorCode) -> None:
         super().__init__(code.value)
         self.code = code
 
-    def __reduce__(self) -> tuple[type[InvalidToken], tuple[Code]]:
+    def __reduce__(self) -> tuple[type[InvalidToken], tuple[TokenErrorCode]]:
         return type(self), (self.code,)
 
 

@@ -42,11 +42,11 @@ class Session(models.Model):
     # The database knows the default too: older processes add rows while a newer one is rolled out.
     retried = models.BooleanField(_("refresh retried"), default=False, db_default=False)
     created_at = models.DateTimeField(_("signed in at"))
-    rotated_at = models.DateTimeField(_("last refreshed at"))
-    expires_at = models.DateTimeField(
+    refreshed_at = models.DateTimeField(_("last refreshed at"))
+    idle_expires_at = models.DateTimeField(
         _("ends at"), help_text=_("If it is not used until then. Each refresh moves it.")
     )
-    ends_at = models.DateTimeField(_("ends at the latest at"))
+    absolute_expires_at = models.DateTimeField(_("ends at the latest at"))
     revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True, db_index=True)
     revoked_reason = models.CharField(
         _("reason"), max_length=16, choices=RevokedReason.choices, blank=True
@@ -54,9 +54,9 @@ class Session(models.Model):
     auth_hash = models.CharField(max_length=128, editable=False)
     scope = models.CharField(_("scope"), max_length=1024, blank=True)
     # Less was asked for at the sign-in than the user might have had.
-    limited = models.BooleanField(_("limited scope"), default=False)
+    scope_limited = models.BooleanField(_("limited scope"), default=False)
     client_id = models.CharField(_("client"), max_length=255)
-    name = models.CharField(_("device name"), max_length=100, blank=True)
+    device_name = models.CharField(_("device name"), max_length=100, blank=True)
     user_agent = models.CharField(_("user agent"), max_length=255, blank=True)
     ip = models.GenericIPAddressField(_("IP address"), null=True, blank=True)
     amr = models.CharField(_("authentication methods"), max_length=255, blank=True)
@@ -66,11 +66,11 @@ class Session(models.Model):
         verbose_name_plural = _("sessions")
         indexes = [
             models.Index(fields=["user", "created_at"], name="tokenauth_session_user"),
-            models.Index(fields=["expires_at"], name="tokenauth_session_expires"),
+            models.Index(fields=["idle_expires_at"], name="tokenauth_session_expires"),
         ]
 
     def __str__(self) -> str:
-        return self.name or str(self.id)
+        return self.device_name or str(self.id)
 
     @property
     def scopes(self) -> frozenset[str]:

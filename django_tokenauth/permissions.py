@@ -69,7 +69,7 @@ class HasScope(BasePermission):
         return None if found is None else list(found)
 
 
-class HasWholeScope(BasePermission):
+class HasFullScope(BasePermission):
     """The token was not handed out with less than its user may have.
 
     Whoever holds a limited one must not see or end the user's sessions with it.
@@ -78,7 +78,7 @@ class HasWholeScope(BasePermission):
     def has_permission(self, request: Request, view: Any) -> bool:
         if not isinstance(request.auth, Claims):
             return False
-        whole = services.whole_scope(request.auth, request=request._request)
+        whole = services.full_scope(request.auth, request=request._request)
         if not request.auth.scope.issuperset(whole):
             raise InsufficientScope(whole)
         return True

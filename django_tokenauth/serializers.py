@@ -96,7 +96,7 @@ class SignInSerializer(ClientSerializer):
     username = NameField(max_length=MAX_USERNAME, trim_whitespace=False)
     password = TextField(max_length=MAX_PASSWORD, trim_whitespace=False, write_only=True)
     scope = ScopeField()
-    name = TextField(required=False, allow_blank=True, default="", max_length=100)
+    device_name = TextField(required=False, allow_blank=True, default="", max_length=100)
 
 
 class RefreshSerializer(ClientSerializer):
@@ -112,7 +112,7 @@ class TokenSerializer(serializers.Serializer[Any]):
     token = TextField(trim_whitespace=False)
 
 
-class TokenOfClientSerializer(ClientSerializer):
+class RevocationRequestSerializer(ClientSerializer):
     """RFC 7009 section 2.1, RFC 7662 section 2.1. The hint is not needed: the token says itself
     what it is."""
 
@@ -128,15 +128,15 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
         model = Session
         fields = (
             "id",
-            "name",
+            "device_name",
             "client_id",
             "scope",
             "user_agent",
             "ip",
             "created_at",
-            "rotated_at",
-            "expires_at",
-            "ends_at",
+            "refreshed_at",
+            "idle_expires_at",
+            "absolute_expires_at",
             "current",
         )
         read_only_fields = fields
@@ -162,4 +162,4 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
 
     def get_current(self, session: Session) -> bool:
         auth = self.context["request"].auth
-        return isinstance(auth, Claims) and auth.session == str(session.pk)
+        return isinstance(auth, Claims) and auth.session_id == str(session.pk)

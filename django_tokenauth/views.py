@@ -33,14 +33,14 @@ from .errors import (
     UnsupportedGrantType,
 )
 from .http.client_authentication import BASIC_CHALLENGE, client_of
-from .http.endpoints import NotCached, TokenEndpoint, error_answer, valid
+from .http.endpoints import NoStoreView, TokenEndpoint, error_response, validated_data
 from .http.throttling import SignInThrottle, client_address, valid_ip
-from .permissions import HasWholeScope, InsufficientScope
+from .permissions import HasFullScope, InsufficientScope
 from .serializers import (
     RefreshSerializer,
+    RevocationRequestSerializer,
     SessionSerializer,
     SignInSerializer,
-    TokenOfClientSerializer,
     TokenSerializer,
 )
 from .sessions.users import stored_name
@@ -54,9 +54,9 @@ class TokenView(TokenEndpoint):
     @sensitive_variables()
     def post(self, request: Request) -> Response:
         grants: dict[object, Callable[[Request], Response]] = {
-            "": sign_in,
-            "password": sign_in,
-            "refresh_token": refresh,
+            "": _password_grant,
+            "password": _password_grant,
+            "refresh_token": _refresh_token_grant,
         }
         body: Any = request.data
         grant_type = body.get("grant_type", "")
@@ -71,13 +71,13 @@ class RefreshView(TokenEndpoint):
     """``POST token/refresh/``: the refresh token grant at an address of its own."""
 
     def post(self, request: Request) -> Response:
-        return refresh(request)
+        return _refresh_token_grant(request)
 
 
 @sensitive_variables()
-def sign_in(request: Request) -> Response:
+def _password_grant(request: Request) -> Response:
     """The password grant (RFC 6749 section 4.3)."""
-    asked = valid(SignInSerializer, request)
+    asked = validated_data(SignInSerializer, request)
     client_id = client_of(request, asked.pop("client_id"), asked.pop("client_secret"))
     username, password = asked.pop("username"), asked.pop("password")
     django_request = request._request
@@ -94,16 +94,16 @@ def sign_in(request: Request) -> Response:
         amr=("pwd",),
         **asked,
     )
-    return Response(pair.members())
+    return Response(pair.to_response())
 
 
 @sensitive_variables()
-def refresh(request: Request) -> Response:
+def _refresh_token_grant(request: Request) -> Response:
     """The refresh token grant (RFC 6749 section 6)."""
-    asked = valid(RefreshSerializer, request)
+    asked = validated_data(RefreshSerializer, request)
     client_id = client_of(request, asked.pop("client_id"), asked.pop("client_secret"))
     pair = services.refresh(**asked, client_id=client_id, request=request._request)
-    return Response(pair.members())
+    return Response(pair.to_response())
 
 
 def _user_agent(request: Request) -> str:
@@ -116,11 +116,11 @@ class VerifyView(TokenEndpoint):
 
     @sensitive_variables()
     def post(self, request: Request) -> Response:
-        token = valid(TokenSerializer, request)["token"]
+        token = validated_data(TokenSerializer, request)["token"]
         now = time.time()
         try:
             claims = services.authenticate_access_token(token, now=now)
-            services.user_of(claims)
+            services.get_user(claims)
         except InvalidToken as error:
             logger.info("access token refused: %s", error.code)
             return Response({"active": False})
@@ -132,7 +132,7 @@ class RevokeView(TokenEndpoint):
 
     @sensitive_variables()
     def post(self, request: Request) -> Response:
-        asked = valid(TokenOfClientSerializer, request)
+        asked = validated_data(RevocationRequestSerializer, request)
         client_id = client_of(request, asked.pop("client_id"), asked.pop("client_secret"))
         services.revoke_token(asked["token"], client_id=client_id, request=request._request)
         return Response({})
@@ -148,7 +148,7 @@ class IntrospectView(TokenEndpoint):
 
     @sensitive_variables()
     def post(self, request: Request) -> Response:
-        asked = valid(TokenOfClientSerializer, request)
+        asked = validated_data(RevocationRequestSerializer, request)
         now = time.time()
         self.check_caller(request, asked["client_id"], asked["client_secret"], now)
         return Response(services.introspect(asked["token"], now=now))
@@ -167,7 +167,7 @@ class IntrospectView(TokenEndpoint):
         if bearer is None:
             raise InvalidClient
         claims = services.authenticate_access_token(bearer, now=now)
-        services.user_of(claims)
+        services.get_user(claims)
         if services.INTROSPECTION_SCOPE not in claims.scope:
             raise InsufficientScope([services.INTROSPECTION_SCOPE])
 
@@ -178,7 +178,7 @@ class IntrospectView(TokenEndpoint):
             refused = challenge(
                 JWTAuthentication.realm, "invalid_token", "The access token is not valid."
             )
-            return error_answer(
+            return error_response(
                 status.HTTP_401_UNAUTHORIZED,
                 TokenRefused.default_code,
                 TokenRefused.default_detail,
@@ -186,7 +186,7 @@ class IntrospectView(TokenEndpoint):
             )
         if isinstance(exc, InsufficientScope):
             # Not 403: RFC 7662 section 2.3 is of this endpoint alone.
-            return error_answer(
+            return error_response(
                 status.HTTP_401_UNAUTHORIZED,
                 exc.default_code,
                 exc.default_detail,
@@ -195,11 +195,11 @@ class IntrospectView(TokenEndpoint):
         return super().handle_exception(exc)
 
 
-class SessionEndpoint(NotCached):
+class SessionEndpoint(NoStoreView):
     """What the views of the user's sessions share: a token with all rights of the user."""
 
     authentication_classes = (JWTAuthentication,)
-    permission_classes = (IsAuthenticated, HasWholeScope)
+    permission_classes = (IsAuthenticated, HasFullScope)
 
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, (ServiceUnavailable, DatabaseFault)):
@@ -212,7 +212,7 @@ class SessionListView(SessionEndpoint):
     ``?keep=current`` all others."""
 
     def get(self, request: Request) -> Response:
-        found = services.sessions_of(request.user)
+        found = services.list_sessions(request.user)
         return Response(SessionSerializer(found, many=True, context={"request": request}).data)
 
     def delete(self, request: Request) -> Response:
@@ -222,7 +222,7 @@ class SessionListView(SessionEndpoint):
             raise ValidationError({"keep": [_("Give current, or leave it out.")]})
         services.sign_out_everywhere(
             request.user,
-            keep=auth.session if keep else None,
+            keep=auth.session_id if keep else None,
             request=request._request,
         )
         return Response(status=status.HTTP_204_NO_CONTENT)

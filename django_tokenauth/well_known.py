@@ -5,14 +5,14 @@ from __future__ import annotations
 from django.urls import path
 
 from .http import discovery
-from .http.endpoints import outside_of_transactions
+from .http.endpoints import non_atomic
 
 app_name = "tokenauth_well_known"
 
 _METADATA = "oauth-authorization-server"
 
-_jwks = outside_of_transactions(discovery.jwks)
-_metadata = outside_of_transactions(discovery.metadata)
+_jwks = non_atomic(discovery.jwks)
+_metadata = non_atomic(discovery.metadata)
 
 urlpatterns = [
     path("jwks.json", _jwks, name="jwks"),

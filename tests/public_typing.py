@@ -17,7 +17,13 @@ from rest_framework.views import APIView
 
 from django_tokenauth import services, signals
 from django_tokenauth.authentication import JWTAuthentication, StatelessJWTAuthentication, TokenUser
-from django_tokenauth.errors import Code, InvalidGrant, InvalidToken, OAuthError, TokenAuthError
+from django_tokenauth.errors import (
+    InvalidGrant,
+    InvalidToken,
+    OAuthError,
+    TokenAuthError,
+    TokenErrorCode,
+)
 from django_tokenauth.models import Session
 from django_tokenauth.permissions import HasScope
 from django_tokenauth.services.issuing import TokenPair
@@ -36,7 +42,7 @@ class NotesView(APIView):
         assert_type(claims.subject, str)
         assert_type(claims.audience, tuple[str, ...])
         assert_type(claims.expires_at, int)
-        assert_type(claims.session, str | None)
+        assert_type(claims.session_id, str | None)
         assert_type(claims.scope, frozenset[str])
         assert_type(claims.auth_time, int | None)
         assert_type(claims.amr, tuple[str, ...])
@@ -48,8 +54,8 @@ class NotesView(APIView):
 class ServiceAuthentication(StatelessJWTAuthentication):
     """An authentication class of a project: another user, made of the claims."""
 
-    def user_of(self, claims: Claims, now: float) -> TokenUser:
-        user = super().user_of(claims, now)
+    def get_user(self, claims: Claims, now: float) -> TokenUser:
+        user = super().get_user(claims, now)
         assert_type(user.claims, Claims)
         assert_type(user.pk, str)
         return user
@@ -60,7 +66,7 @@ def sign_in_by_other_means(user: User, request: HttpRequest) -> dict[str, str | 
     assert_type(pair, TokenPair)
     assert_type(pair.session, Session | None)
     services.sign_in(user, scopes=["notes:read"])  # type: ignore[call-arg]
-    return pair.members()
+    return pair.to_response()
 
 
 def refresh(token: str) -> str:
@@ -75,7 +81,7 @@ def refresh(token: str) -> str:
     return pair.access_token
 
 
-def authenticate(token: str, now: float) -> Claims | Code:
+def authenticate(token: str, now: float) -> Claims | TokenErrorCode:
     try:
         return services.authenticate_access_token(token, now=now)
     except InvalidToken as error:
@@ -85,9 +91,9 @@ def authenticate(token: str, now: float) -> Claims | Code:
 def sign_out(user: User, session: Session) -> None:
     assert_type(services.sign_out(user, str(session.pk)), bool)
     assert_type(services.sign_out_everywhere(user, keep=str(session.pk)), int)
-    for other in services.sessions_of(user):
+    for other in services.list_sessions(user):
         assert_type(other, Session)
-        assert_type(other.name, str)
+        assert_type(other.device_name, str)
 
 
 @receiver(signals.refresh_token_reused)

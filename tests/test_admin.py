@@ -60,18 +60,20 @@ def helper(django_user_model):
 def sessions(alice, bob):
     """Of alice a phone, a laptop that was signed out and a tablet that was not used; bob's."""
     old = NOW - timedelta(days=20)
-    services.sign_in(alice, name="tablet", client_id="app", ip="192.0.2.1", now=old)
-    services.sign_in(alice, name="laptop", client_id="app", user_agent="Firefox", ip="192.0.2.2")
-    services.revoke_sessions(Session.objects.filter(name="laptop"), RevokedReason.SIGNED_OUT)
-    services.sign_in(alice, name="phone", client_id="web", ip="2001:db8::1")
-    services.sign_in(bob, name="<b>bob's</b>", client_id="web", ip="192.0.2.3")
-    return {session.name: session for session in Session.objects.all()}
+    services.sign_in(alice, device_name="tablet", client_id="app", ip="192.0.2.1", now=old)
+    services.sign_in(
+        alice, device_name="laptop", client_id="app", user_agent="Firefox", ip="192.0.2.2"
+    )
+    services.revoke_sessions(Session.objects.filter(device_name="laptop"), RevokedReason.SIGNED_OUT)
+    services.sign_in(alice, device_name="phone", client_id="web", ip="2001:db8::1")
+    services.sign_in(bob, device_name="<b>bob's</b>", client_id="web", ip="192.0.2.3")
+    return {session.device_name: session for session in Session.objects.all()}
 
 
 def names(answer):
     """Of the sessions that are listed."""
     assert answer.status_code == 200
-    return {session.name for session in answer.context["cl"].result_list}
+    return {session.device_name for session in answer.context["cl"].result_list}
 
 
 class TestList:
@@ -146,7 +148,9 @@ class TestList:
     def test_what_is_alive_is_marked(self, administrator, sessions):
         answer = administrator.get(LIST)
         is_alive = site.get_model_admin(Session).is_alive
-        listed = {session.name: is_alive(session) for session in answer.context["cl"].result_list}
+        listed = {
+            session.device_name: is_alive(session) for session in answer.context["cl"].result_list
+        }
         assert listed == {"tablet": False, "laptop": False, "phone": True, "<b>bob's</b>": True}
         assert answer.content.decode().count('icon-yes.svg" alt="True"') == 2
 
@@ -178,7 +182,7 @@ class TestReadOnly:
         path = f"{LIST}{sessions['phone'].pk}/change/"
         answer = administrator.post(path, {"name": "x", "expires_at_0": "2099-01-01"})
         assert answer.status_code == 403
-        assert set(Session.objects.values_list("name", flat=True)) == set(sessions)
+        assert set(Session.objects.values_list("device_name", flat=True)) == set(sessions)
 
     def test_the_action_of_django_that_deletes_is_not_there(self, administrator, sessions):
         given = {"action": "delete_selected", "_selected_action": sessions["phone"].pk}
@@ -210,7 +214,7 @@ def end(client, *sessions):
 
 def alive():
     rows = Session.objects.filter(revoked_at=None, expires_at__gt=NOW)
-    return set(rows.values_list("name", flat=True))
+    return set(rows.values_list("device_name", flat=True))
 
 
 class TestRevoke:
@@ -221,10 +225,10 @@ class TestRevoke:
         assert {call["session"].name for call in calls} == {"phone", "<b>bob's</b>"}
         assert {call["user"].get_username() for call in calls} == {"alice", "bob"}
         assert {call["request"].user for call in calls} == {admin_user}
-        laptop = Session.objects.get(name="laptop")
+        laptop = Session.objects.get(device_name="laptop")
         assert laptop.revoked_reason == "signed_out"
         assert laptop.revoked_at == sessions["laptop"].revoked_at
-        assert Session.objects.get(name="phone").revoked_reason == "admin"
+        assert Session.objects.get(device_name="phone").revoked_reason == "admin"
 
     def test_one_is_one(self, administrator, sessions):
         assert end(administrator, sessions["phone"]) == ["1 session ended."]
@@ -264,7 +268,7 @@ class TestUsers:
         assert answer.status_code == 302
         assert not get_user_model().objects.filter(pk=alice.pk).exists()
         assert alive() == {"<b>bob's</b>"}
-        assert Session.objects.get(name="phone").revoked_reason == "user_deleted"
+        assert Session.objects.get(device_name="phone").revoked_reason == "user_deleted"
 
     def test_nor_do_sessions_stand_in_the_way_of_many(self, administrator, sessions, alice, bob):
         given = {"action": "delete_selected", "_selected_action": [alice.pk, bob.pk]}

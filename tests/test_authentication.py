@@ -169,7 +169,7 @@ class TestGoodToken:
     def test_the_stateless_class_needs_no_database(
         self, alice, settings, django_assert_num_queries
     ):
-        settings.TOKENAUTH = {"REVOCATION_POLL": None}
+        settings.TOKENAUTH = {"REVOCATION_POLL_INTERVAL": None}
         token = sign_in()["access_token"]
         with django_assert_num_queries(0):
             assert outcome(get("/who/stateless/", token)) == (

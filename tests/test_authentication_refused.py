@@ -174,7 +174,7 @@ class TestEndOfASession:
         assert answer.headers["WWW-Authenticate"] == INVALID_TOKEN
 
     def test_without_the_poll_it_is_good_until_it_expires(self, alice, settings):
-        settings.TOKENAUTH = {"REVOCATION_POLL": None}
+        settings.TOKENAUTH = {"REVOCATION_POLL_INTERVAL": None}
         with time_machine.travel("2030-01-01T12:00:00Z", tick=False) as clock:
             tokens = sign_in()
             post("token/revoke/", {"token": tokens["refresh_token"]})

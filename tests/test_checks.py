@@ -149,7 +149,7 @@ class TestDubious:
         settings.TOKENAUTH = {"REFRESH_GRACE": timedelta(0)}
         assert found() == ["W007"]
         assert said("W007").startswith("REFRESH_GRACE is zero")
-        settings.TOKENAUTH = {"REFRESH_GRACE": timedelta(0), "REFRESH_RETRY": 1}
+        settings.TOKENAUTH = {"REFRESH_GRACE": timedelta(0), "REFRESH_RETRY": True}
         assert found() == ["W007"]
         # Clocks that may differ prolong it.
         for name in ("REFRESH_GRACE", "LEEWAY"):

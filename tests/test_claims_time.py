@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from django_tokenauth.errors import Code, InvalidToken
+from django_tokenauth.errors import InvalidToken, TokenErrorCode
 from django_tokenauth.tokens.claims import Claims, validity
 from tests.tokens_made_by_hand import NOW, Access, access_members
 
@@ -14,7 +14,7 @@ LAST_SECOND = 253402300799  # 9999-12-31T23:59:59Z
 
 
 def found(*, leeway=0.0, longest=300.0, **changes):
-    claims = Claims.from_members(access_members(**changes))
+    claims = Claims.from_payload(access_members(**changes))
     return validity(claims, leeway=leeway, longest=longest)
 
 
@@ -37,14 +37,14 @@ class TestValidity:
     def test_a_token_that_ends_before_it_begins_is_refused_with_any_leeway(self, nbf, leeway):
         with pytest.raises(InvalidToken) as caught:
             found(nbf=nbf, leeway=leeway)
-        assert caught.value.code is Code.CLAIMS
+        assert caught.value.code is TokenErrorCode.CLAIMS
 
     @pytest.mark.parametrize("exp", [NOW, NOW - 1, 0, NOW + 301, LAST_SECOND])
     @pytest.mark.parametrize("leeway", [0.0, 60.0])
     def test_a_lifetime_is_above_zero_and_no_longer_than_is_ever_given(self, exp, leeway):
         with pytest.raises(InvalidToken) as caught:
             found(exp=exp, leeway=leeway)
-        assert caught.value.code is Code.CLAIMS
+        assert caught.value.code is TokenErrorCode.CLAIMS
 
     def test_the_longest_lifetime_itself_is_fine(self):
         assert found(exp=NOW + 299, longest=299.0) == (NOW, NOW + 299)
@@ -67,12 +67,12 @@ class TestDecode:
     @pytest.mark.parametrize(
         ("now", "code"),
         [
-            (NOW - 1, Code.NOT_YET_VALID),
-            (NOW - 0.001, Code.NOT_YET_VALID),
+            (NOW - 1, TokenErrorCode.NOT_YET_VALID),
+            (NOW - 0.001, TokenErrorCode.NOT_YET_VALID),
             (NOW, None),
             (NOW + 299.999, None),
-            (NOW + 300, Code.EXPIRED),
-            (NOW + 301, Code.EXPIRED),
+            (NOW + 300, TokenErrorCode.EXPIRED),
+            (NOW + 301, TokenErrorCode.EXPIRED),
         ],
     )
     def test_it_is_good_from_iat_until_before_exp(self, now, code, seen):
@@ -82,10 +82,10 @@ class TestDecode:
     @pytest.mark.parametrize(
         ("now", "code"),
         [
-            (NOW - 31, Code.NOT_YET_VALID),
+            (NOW - 31, TokenErrorCode.NOT_YET_VALID),
             (NOW - 30, None),
             (NOW + 329.999, None),
-            (NOW + 330, Code.EXPIRED),
+            (NOW + 330, TokenErrorCode.EXPIRED),
         ],
     )
     def test_the_leeway_counts_at_both_ends(self, now, code, seen):
@@ -95,12 +95,12 @@ class TestDecode:
     @pytest.mark.parametrize(
         ("nbf", "now", "code"),
         [
-            (NOW + 10, NOW + 9, Code.NOT_YET_VALID),
+            (NOW + 10, NOW + 9, TokenErrorCode.NOT_YET_VALID),
             (NOW + 10, NOW + 10, None),
-            (NOW - 10, NOW - 1, Code.NOT_YET_VALID),
+            (NOW - 10, NOW - 1, TokenErrorCode.NOT_YET_VALID),
             (NOW - 10, NOW, None),
             (0, NOW, None),
-            (NOW + 299, NOW, Code.NOT_YET_VALID),
+            (NOW + 299, NOW, TokenErrorCode.NOT_YET_VALID),
         ],
     )
     def test_nbf_counts_beside_iat(self, nbf, now, code, seen):

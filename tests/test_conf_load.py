@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
 from django_tokenauth.conf import settings as conf
-from django_tokenauth.errors import Code, InvalidToken
+from django_tokenauth.errors import InvalidToken, TokenErrorCode
 from django_tokenauth.keys.sources import access_keys, refresh_keys
 from django_tokenauth.tokens.access import access_tokens
 from django_tokenauth.tokens.claims import Claims, RefreshClaims
@@ -36,7 +36,7 @@ def a_refresh_token(lifetime=14 * 86400):
     claims = RefreshClaims(
         issuer=settings.issuer,
         subject="1",
-        session=SESSION,
+        session_id=SESSION,
         generation=1,
         issued_at=NOW,
         expires_at=NOW + lifetime,
@@ -121,7 +121,7 @@ class TestSecretKeys:
         with override_settings(SECRET_KEY_FALLBACKS=[""]):
             settings, problems = conf.read_project()
         assert settings is None
-        assert [problem.number for problem in problems] == ["E002"]
+        assert [problem.check_id for problem in problems] == ["E002"]
         assert "SECRET_KEY_FALLBACKS" in problems[0].message
 
     @pytest.mark.parametrize("empty", ["", None, b""])
@@ -132,7 +132,7 @@ class TestSecretKeys:
             with pytest.raises(ImproperlyConfigured, match="SECRET_KEY is empty"):
                 conf.load()
         assert settings is None
-        assert [problem.number for problem in problems] == ["E002"]
+        assert [problem.check_id for problem in problems] == ["E002"]
 
     def test_a_number_is_not_taken_for_that_many_zero_bytes(self):
         # Django takes any SECRET_KEY by its text.
@@ -152,20 +152,20 @@ class TestEverythingFollows:
         access, refresh = an_access_token(), a_refresh_token()
         assert access_fault(access) is None
         with override_settings(TOKENAUTH={"ISSUER": "another", "AUDIENCE": "django-tokenauth"}):
-            assert access_fault(access) is Code.ISSUER
-            assert refresh_fault(refresh) is Code.ISSUER
+            assert access_fault(access) is TokenErrorCode.ISSUER
+            assert refresh_fault(refresh) is TokenErrorCode.ISSUER
         assert access_fault(access) is None
         assert refresh_fault(refresh) is None
 
     def test_another_audience_refuses_the_tokens_of_before(self):
         access = an_access_token()
         with override_settings(TOKENAUTH={"AUDIENCE": "another"}):
-            assert access_fault(access) is Code.AUDIENCE
+            assert access_fault(access) is TokenErrorCode.AUDIENCE
 
     def test_a_shorter_lifetime_refuses_longer_access_tokens(self):
         access = an_access_token(300)
         with override_settings(TOKENAUTH={"ACCESS_TOKEN_LIFETIME": timedelta(seconds=299)}):
-            assert access_fault(access) is Code.CLAIMS
+            assert access_fault(access) is TokenErrorCode.CLAIMS
 
     def test_a_shorter_lifetime_of_refresh_tokens_signs_nobody_out(self):
         refresh = a_refresh_token(14 * 86400)
@@ -183,8 +183,8 @@ class TestEverythingFollows:
     def test_another_secret_key_refuses_the_tokens_of_before(self):
         access, refresh = an_access_token(), a_refresh_token()
         with override_settings(SECRET_KEY="another secret key of this project"):
-            assert access_fault(access) is Code.KEY
-            assert refresh_fault(refresh) is Code.KEY
+            assert access_fault(access) is TokenErrorCode.KEY
+            assert refresh_fault(refresh) is TokenErrorCode.KEY
 
     @pytest.mark.attack(171)
     def test_a_fallback_keeps_them_good_and_new_ones_are_signed_with_the_new_key(self):
@@ -196,8 +196,8 @@ class TestEverythingFollows:
             assert refresh_fault(refresh) is None
             newer = an_access_token(), a_refresh_token()
         with override_settings(SECRET_KEY="this year"):
-            assert access_fault(access) is Code.KEY
-            assert refresh_fault(refresh) is Code.KEY
+            assert access_fault(access) is TokenErrorCode.KEY
+            assert refresh_fault(refresh) is TokenErrorCode.KEY
             assert access_fault(newer[0]) is None
             assert refresh_fault(newer[1]) is None
 
@@ -205,7 +205,7 @@ class TestEverythingFollows:
     def test_another_signing_key_leaves_refresh_tokens_good(self):
         access, refresh = an_access_token(), a_refresh_token()
         with override_settings(TOKENAUTH={"SIGNING_KEY": "a" * 31 + "b"}):
-            assert access_fault(access) is Code.KEY
+            assert access_fault(access) is TokenErrorCode.KEY
             assert refresh_fault(refresh) is None
 
     def test_keys_that_cannot_be_used_are_told_with_the_number_of_the_check(self):

@@ -101,7 +101,9 @@ class TestPruning:
     def ended(self, count, ago):
         """``count`` sessions of nobody, which ended ``ago`` ago."""
         end = timezone.now() - ago
-        moments = dict.fromkeys(("created_at", "rotated_at", "expires_at", "ends_at"), end)
+        moments = dict.fromkeys(
+            ("created_at", "refreshed_at", "idle_expires_at", "absolute_expires_at"), end
+        )
         Session.objects.bulk_create(Session(**moments) for _ in range(count))
 
     def test_a_thousand_rows_that_nobody_deletes_are_warned_of(self):

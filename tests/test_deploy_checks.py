@@ -50,7 +50,7 @@ class TestLifetimes:
     def test_sign_outs_of_which_the_stateless_class_hears_late(
         self, settings, access, poll, numbers
     ):
-        settings.TOKENAUTH = {"ACCESS_TOKEN_LIFETIME": access, "REVOCATION_POLL": poll}
+        settings.TOKENAUTH = {"ACCESS_TOKEN_LIFETIME": access, "REVOCATION_POLL_INTERVAL": poll}
         assert deployed() == []
         settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": [STATELESS]}
         assert found() == []
@@ -59,12 +59,15 @@ class TestLifetimes:
 
     def test_an_access_token_is_called_long_once(self, settings):
         settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": [STATELESS]}
-        settings.TOKENAUTH = {"ACCESS_TOKEN_LIFETIME": 61 * MINUTE, "REVOCATION_POLL": None}
+        settings.TOKENAUTH = {
+            "ACCESS_TOKEN_LIFETIME": 61 * MINUTE,
+            "REVOCATION_POLL_INTERVAL": None,
+        }
         assert deployed() == ["W005"]
 
 
 class TestSignIns:
-    @pytest.mark.parametrize("name", ["SIGN_IN_RATE_USER", "SIGN_IN_RATE_ADDRESS"])
+    @pytest.mark.parametrize("name", ["SIGN_IN_RATE_USER", "SIGN_IN_RATE_IP"])
     def test_that_are_not_throttled(self, settings, name):
         settings.TOKENAUTH = {name: None}
         assert found() == []

@@ -17,7 +17,7 @@ from django.test import Client
 
 from django_tokenauth import services
 from django_tokenauth.conf.settings import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS
-from django_tokenauth.keys.directory import LOOK_EVERY
+from django_tokenauth.keys.directory import POLL_INTERVAL
 from django_tokenauth.keys.files import read_jwk, write_jwk
 from django_tokenauth.keys.generating import make_jwk
 from tests.client import UNAVAILABLE
@@ -106,9 +106,9 @@ class TestKeys:
         write_jwk(tmp_path / "first.jwk", first)
         assert kids() == [first["kid"]]
         write_jwk(tmp_path / "second.jwk", second)
-        assert set(kids(now=after(seconds=LOOK_EVERY))) == {first["kid"], second["kid"]}
+        assert set(kids(now=after(seconds=POLL_INTERVAL))) == {first["kid"], second["kid"]}
         (tmp_path / "first.jwk").unlink()
-        assert kids(now=after(seconds=2 * LOOK_EVERY)) == [second["kid"]]
+        assert kids(now=after(seconds=2 * POLL_INTERVAL)) == [second["kid"]]
 
     @pytest.mark.attack(118)
     def test_nobody_keeps_an_answer_without_the_next_key_until_that_signs(self, settings, tmp_path):

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from rest_framework.test import APIRequestFactory
 
 from django_tokenauth import services
-from django_tokenauth.errors import Code
+from django_tokenauth.errors import TokenErrorCode
 from django_tokenauth.models import RevokedReason, Session
 from tests.confidential import SECRETS, listed
 from tests.documents import DOCS, KOREAN, README, ROOT, literal, section, sections
@@ -81,7 +81,7 @@ class TestPages:
 class TestTables:
     def test_the_codes_are_those_of_the_errors(self):
         [[_, *rows]] = section(DOCS / "errors.rst", "Why a token was refused").tables
-        assert [literal(row[0]) for row in rows] == list(Code)
+        assert [literal(row[0]) for row in rows] == list(TokenErrorCode)
 
     def test_the_reasons_are_those_of_the_model(self):
         [[_, *rows]] = section(DOCS / "signals.rst", "Why a session ended").tables
@@ -157,7 +157,7 @@ class TestExamples:
         for client_id in ("reports", "reports", "phone"):
             services.sign_in(alice, client_id=client_id)
         assert example("http", 2)["sign_out_client"]("reports") == 2
-        assert [session.client_id for session in services.sessions_of(alice)] == ["phone"]
+        assert [session.client_id for session in services.list_sessions(alice)] == ["phone"]
 
     @pytest.mark.django_db(transaction=True)
     def test_a_resource_server_asks_what_a_token_says(self, alice, settings):
@@ -178,7 +178,7 @@ class TestExamples:
         for user, ip in ((alice, "192.0.2.1"), (bob, "192.0.2.2"), (bob, "198.51.100.1")):
             services.sign_in(user, request=HttpRequest(), ip=ip)
         assert example("admin-and-prune")["sign_out_network"]("192.0.2.") == 2
-        assert [session.ip for session in services.sessions_of(bob)] == ["198.51.100.1"]
+        assert [session.ip for session in services.list_sessions(bob)] == ["198.51.100.1"]
 
     def test_users_who_are_deactivated_in_one_statement_are_signed_out(self, alice, bob):
         for user in (alice, bob):

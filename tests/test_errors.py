@@ -11,7 +11,13 @@ import pytest
 from django.utils import translation
 
 from django_tokenauth import errors
-from django_tokenauth.errors import Code, InvalidKey, InvalidToken, OAuthError, TokenAuthError
+from django_tokenauth.errors import (
+    InvalidKey,
+    InvalidToken,
+    OAuthError,
+    TokenAuthError,
+    TokenErrorCode,
+)
 
 ERRORS = {
     name: error
@@ -28,8 +34,8 @@ OAUTH = {
     "TooManyRequests": "too_many_requests",
 }
 SAMPLES = [
-    InvalidKey("The key is wrong.", "Give another.", number="E001"),
-    InvalidToken(Code.EXPIRED),
+    InvalidKey("The key is wrong.", "Give another.", check_id="E001"),
+    InvalidToken(TokenErrorCode.EXPIRED),
     errors.ServiceUnavailable(),
     errors.InvalidGrant(),
     errors.InvalidRequest("The parameter token is missing."),
@@ -47,7 +53,7 @@ def test_the_docstring_draws_the_tree_as_it_is():
 
 
 def test_the_codes_are_those_that_logs_are_searched_for():
-    assert {code.value for code in Code} == {
+    assert {code.value for code in TokenErrorCode} == {
         "malformed",
         "header",
         "typ",
@@ -65,7 +71,7 @@ def test_the_codes_are_those_that_logs_are_searched_for():
 
 class TestInvalidToken:
     @pytest.mark.attack(173)
-    @pytest.mark.parametrize("code", Code)
+    @pytest.mark.parametrize("code", TokenErrorCode)
     def test_its_text_is_the_code_and_nothing_else(self, code):
         error = InvalidToken(code)
         assert error.code is code
@@ -75,11 +81,11 @@ class TestInvalidToken:
 class TestInvalidKey:
     def test_it_is_reported_as_a_bad_key_unless_told_otherwise(self):
         error = InvalidKey("The key is wrong.")
-        assert (str(error), error.hint, error.number) == ("The key is wrong.", "", "E002")
+        assert (str(error), error.hint, error.check_id) == ("The key is wrong.", "", "E002")
 
     def test_it_carries_what_to_do_and_the_number_of_the_check(self):
-        error = InvalidKey("The key is wrong.", "Give another.", number="E001")
-        assert (error.hint, error.number) == ("Give another.", "E001")
+        error = InvalidKey("The key is wrong.", "Give another.", check_id="E001")
+        assert (error.hint, error.check_id) == ("Give another.", "E001")
 
 
 class TestOAuthError:

@@ -42,8 +42,8 @@ def session():
 def issue(session, **changes):
     arguments = {
         "generation": 3,
-        "rotated_at": after(days=1),
-        "expires_at": after(days=15),
+        "refreshed_at": after(days=1),
+        "idle_expires_at": after(days=15),
         "scope": frozenset({READ}),
         "request": None,
         "now": after(days=1),
@@ -66,7 +66,7 @@ class TestTokenPair:
     )
 
     def test_its_members_are_those_of_the_rfc(self):
-        assert self.PAIR.members() == {
+        assert self.PAIR.to_response() == {
             "access_token": "an access token",
             "refresh_token": "a refresh token",
             "token_type": "Bearer",
@@ -74,7 +74,7 @@ class TestTokenPair:
         }
 
     def test_a_scope_is_told_in_one_order(self, session):
-        assert issue(session, scope=frozenset({WRITE, READ})).members()["scope"] == (
+        assert issue(session, scope=frozenset({WRITE, READ})).to_response()["scope"] == (
             "notes:read notes:write"
         )
 
@@ -144,7 +144,7 @@ class TestIssueForSession:
     def test_the_refresh_token_names_session_and_generation(self, session):
         token = issue(session).refresh_token
         claims = refresh_tokens(load()).decode(token, now=after(days=1).timestamp())
-        assert (claims.subject, claims.session, claims.generation) == ("7", str(session.pk), 3)
+        assert (claims.subject, claims.session_id, claims.generation) == ("7", str(session.pk), 3)
         assert claims.issuer == "django-tokenauth"
         assert (claims.issued_at, claims.expires_at) == (
             after(days=1).timestamp(),
@@ -163,7 +163,7 @@ class TestIssueForSession:
         pair = issue(session, now=after(days=1, milliseconds=999))
         claims = access(pair)
         assert (claims.issuer, claims.audience) == ("django-tokenauth", ("django-tokenauth",))
-        assert (claims.subject, claims.session) == ("7", str(session.pk))
+        assert (claims.subject, claims.session_id) == ("7", str(session.pk))
         assert (claims.client_id, claims.amr) == ("a phone", ("pwd", "otp"))
         assert claims.auth_time == NOW.timestamp()
         assert claims.scope == pair.scope == {READ}
@@ -178,7 +178,7 @@ class TestIssueForSession:
         assert len({access(issue(session)).jwt_id for _ in range(10)}) == 10
 
     def test_no_access_token_outlives_the_refresh_token(self, session):
-        pair = issue(session, expires_at=after(days=1, seconds=61, milliseconds=500))
+        pair = issue(session, idle_expires_at=after(days=1, seconds=61, milliseconds=500))
         assert access(pair).expires_at == after(days=1, seconds=61).timestamp()
         assert pair.expires_in == 61
 
@@ -221,13 +221,13 @@ class TestIssueStateless:
         claims = refresh_tokens(load()).decode(pair.refresh_token, now=NOW.timestamp())
         assert claims.sign_in == self.START
         assert claims.generation == 5
-        assert claims.session == "6b8f8a1c-6c80-4f5e-9a5e-0123456789ab"
+        assert claims.session_id == "6b8f8a1c-6c80-4f5e-9a5e-0123456789ab"
         assert claims.expires_at == after(days=14).timestamp()
         assert pair.session is None
 
     def test_the_access_token_is_of_no_session(self):
         claims = access(self.issue(), NOW)
-        assert claims.session is None
+        assert claims.session_id is None
         assert claims.scope == {READ}
         assert (claims.client_id, claims.amr) == ("a phone", ("pwd",))
 

@@ -155,7 +155,7 @@ class TestReadKey:
         jwk = put(tmp_path, "short", "HS256", k="c2hvcnQ")
         error = refused(read_key, tmp_path / "short.jwk")
         assert str(error).startswith("The key file short.jwk: The secret for HS256 is too short")
-        assert error.number == "E002"
+        assert error.check_id == "E002"
         assert "at least 32 random bytes" in error.hint
         assert jwk["k"] not in str(error)
 

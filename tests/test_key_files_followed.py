@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 
 from django_tokenauth.keys import files as key_files
-from django_tokenauth.keys.directory import LOOK_EVERY, KeyDirectory
+from django_tokenauth.keys.directory import POLL_INTERVAL, KeyDirectory
 from django_tokenauth.keys.files import write_jwk
 from django_tokenauth.keys.loading import load_key
 from tests.sample_keys import private_jwk, private_key
@@ -22,11 +22,11 @@ class Clock:
         self.keys = KeyDirectory(directory)
         self.now = float(NOW)
 
-    def later(self, seconds=LOOK_EVERY):
+    def later(self, seconds=POLL_INTERVAL):
         self.now += seconds
         return self.keys.at(self.now)
 
-    def kids(self, seconds=LOOK_EVERY):
+    def kids(self, seconds=POLL_INTERVAL):
         return list(self.later(seconds).verifying)
 
 
@@ -81,7 +81,7 @@ class TestWhileItRuns:
         clock = Clock(tmp_path)
         assert clock.kids() == ["a"]
         put(tmp_path, "b")
-        assert clock.kids(LOOK_EVERY - 0.1) == ["a"]
+        assert clock.kids(POLL_INTERVAL - 0.1) == ["a"]
         assert clock.kids(0.1) == ["a", "b"]
 
     def test_a_clock_that_was_set_back_does_not_stop_it(self, tmp_path):
@@ -140,7 +140,7 @@ class TestWhileItRuns:
         put(tmp_path, "a")
         directory, got = KeyDirectory(tmp_path), []
         threads = [
-            Thread(target=lambda at=at: got.append(directory.at(NOW + at * LOOK_EVERY)))
+            Thread(target=lambda at=at: got.append(directory.at(NOW + at * POLL_INTERVAL)))
             for at in range(16)
         ]
         for thread in threads:

@@ -8,7 +8,7 @@ import pytest
 
 from django_tokenauth.keys import files as key_files
 from django_tokenauth.keys import rotating as key_states
-from django_tokenauth.keys.directory import LOOK_EVERY, TOO_OLD, KeyDirectory
+from django_tokenauth.keys.directory import POLL_INTERVAL, STALE_AFTER, KeyDirectory
 from django_tokenauth.keys.files import read_jwks
 from django_tokenauth.keys.rotating import read_files
 from tests.test_key_files import NOW, put, refused
@@ -97,7 +97,7 @@ class TestThreads:
 
         Gives the source and what the keys are called that another thread finds meanwhile.
         """
-        monkeypatch.setattr(key_files, "_PATIENCE", 60)
+        monkeypatch.setattr(key_files, "_LOCK_TIMEOUT", 60)
         put(tmp_path)
         source = KeyDirectory(tmp_path)
         source.at(NOW)
@@ -129,10 +129,10 @@ class TestThreads:
         return found
 
     def test_what_was_known_a_moment_ago_is_good_enough(self, looking):
-        assert looking(NOW + LOOK_EVERY, waits=False) == ["a"]
+        assert looking(NOW + POLL_INTERVAL, waits=False) == ["a"]
 
     def test_where_the_disk_hangs_they_do_not_wait_again_and_again(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(key_files, "_PATIENCE", 0.05)
+        monkeypatch.setattr(key_files, "_LOCK_TIMEOUT", 0.05)
         put(tmp_path, "a")
         source = KeyDirectory(tmp_path)
         source.at(NOW)
@@ -146,10 +146,10 @@ class TestThreads:
                 return False
 
         source._lock = Held()
-        for seconds in (0, 0, 1, TOO_OLD - 1, TOO_OLD):
+        for seconds in (0, 0, 1, STALE_AFTER - 1, STALE_AFTER):
             assert list(source.at(NOW + 3600 + seconds).verifying) == ["a"]
         assert waited == [0.05, 0, 0, 0, 0.05]
 
-    @pytest.mark.parametrize("slept", [TOO_OLD, 3600])
+    @pytest.mark.parametrize("slept", [STALE_AFTER, 3600])
     def test_after_a_sleep_all_wait_for_what_is_there_now(self, looking, slept):
         assert looking(NOW + slept, waits=True) == ["a", "b"]

@@ -10,7 +10,7 @@ import pytest
 
 from django_tokenauth.errors import InvalidKey
 from django_tokenauth.keys import rotating as key_rotation
-from django_tokenauth.keys.directory import LOOK_EVERY
+from django_tokenauth.keys.directory import POLL_INTERVAL
 from django_tokenauth.keys.files import read_jwk, write_jwk
 from django_tokenauth.keys.generating import make_jwk
 from django_tokenauth.keys.rotating import (
@@ -30,7 +30,7 @@ from tests.tokens_made_by_hand import read_settings
 NOW = 1_700_000_000
 LIFETIME, LEEWAY, MAX_AGE = 300, 10, 600
 OLD, NEW = ".0123456789abcdef.jwk", ".00000000000000ff.jwk"
-SHORTEST = MAX_AGE + int(2 * LOOK_EVERY)
+SHORTEST = MAX_AGE + int(2 * POLL_INTERVAL)
 SETTINGS = read_settings(
     ACCESS_TOKEN_LIFETIME=timedelta(seconds=LIFETIME),
     LEEWAY=timedelta(seconds=LEEWAY),
@@ -196,7 +196,7 @@ class TestRotate:
         monkeypatch.setattr(key_rotation, "make_jwk", make)
         done = rotated(tmp_path)
         assert [file.key.kid for file in done.ending] == ["a"]
-        assert done.endless == ()
+        assert done.without_expiry == ()
 
     def test_a_file_without_alg_can_be_ended_too(self, tmp_path):
         jwk = make_jwk("EdDSA", now=NOW, not_before=NOW - 5)
@@ -217,7 +217,7 @@ class TestRotate:
     def test_secrets_and_key_pairs_share_no_folder(self, tmp_path, before, after, act):
         write_jwk(tmp_path / "a.jwk", make_jwk(before, now=NOW, not_before=NOW - 5))
         error = refused(act, tmp_path, after)
-        assert error.number == "E001"
+        assert error.check_id == "E001"
         assert f"A key for {after} cannot stand beside those in the folder" in str(error)
         assert "another folder" in error.hint
         assert [path.name for path in tmp_path.iterdir()] == ["a.jwk"]
@@ -288,7 +288,7 @@ class TestRotate:
         with full_after(writes=2):
             done = rotated(tmp_path)
         assert [file.key.kid for file in done.ending] == ["a"]
-        assert [file.key.kid for file in done.endless] == ["b"]
+        assert [file.key.kid for file in done.without_expiry] == ["b"]
         end = done.ending[0].key.expires_at
         assert states(tmp_path, end) == {"a": "ended", "b": "verifies", done.made.key.kid: "signs"}
 

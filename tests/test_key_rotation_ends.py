@@ -75,7 +75,7 @@ class TestRetire:
         put(tmp_path, "a")
         put(tmp_path, "next", NOW + 50)
         done = retire(tmp_path, SETTINGS, "next", now=NOW, at_once=at_once)
-        assert (done.ended.key.kid, done.goes_on) == ("next", None)
+        assert (done.ended.key.kid, done.kept_signing) == ("next", None)
         assert states(tmp_path, NOW + 50) == {"a": "signs", "next": "ended"}
 
     @pytest.mark.parametrize("at_once", [False, True])
@@ -84,8 +84,8 @@ class TestRetire:
         waits = rotated(tmp_path).made.key.kid
         assert "exp" in read_jwk(tmp_path / "a.jwk")
         done = retire(tmp_path, SETTINGS, waits, now=NOW + 5, at_once=at_once)
-        assert (done.ended.key.kid, done.goes_on.key.kid) == (waits, "a")
-        assert done.goes_on.key.expires_at is None
+        assert (done.ended.key.kid, done.kept_signing.key.kid) == (waits, "a")
+        assert done.kept_signing.key.expires_at is None
         assert "exp" not in read_jwk(tmp_path / "a.jwk")
         assert states(tmp_path, NOW + 10**7) == {"a": "signs", waits: "ended"}
         rotated(tmp_path, now=NOW + 10)

@@ -46,7 +46,7 @@ class TestKeySet:
         ]
         with pytest.raises(InvalidKey, match=r"\ATwo keys have the same kid\.\Z") as caught:
             key_set(None, keys)
-        assert caught.value.number == "E003"
+        assert caught.value.check_id == "E003"
         assert "leave it out" in caught.value.hint
 
     @pytest.mark.attack(9)
@@ -57,7 +57,7 @@ class TestKeySet:
         for order in (keys, keys[::-1]):
             with pytest.raises(InvalidKey, match="stand in one key set") as caught:
                 key_set(None, order)
-            assert caught.value.number == "E001"
+            assert caught.value.check_id == "E001"
             assert "Set ALGORITHM" in caught.value.hint
 
     def test_secrets_of_several_algorithms_do(self):
@@ -146,4 +146,4 @@ class TestKeySchedule:
         ):
             with pytest.raises(InvalidKey) as caught:
                 KeySchedule([dated("a", nbf=100)], [second])
-            assert caught.value.number == number
+            assert caught.value.check_id == number

@@ -123,7 +123,7 @@ class TestSigningKey:
     @pytest.mark.parametrize("algorithm", ALGORITHMS)
     def test_a_public_key_cannot_sign(self, algorithm):
         error = fault(ALGORITHM=algorithm, SIGNING_KEY=public_pem(private_key(algorithm)))
-        assert error.number == "E002"
+        assert error.check_id == "E002"
         assert str(error) == "SIGNING_KEY is a public key."
         assert "VERIFYING_KEYS" in error.hint
 
@@ -140,7 +140,7 @@ class TestSigningKey:
     )
     def test_it_must_be_of_the_algorithm(self, algorithm, key, of):
         error = fault(ALGORITHM=algorithm, SIGNING_KEY=key)
-        assert error.number == "E001"
+        assert error.check_id == "E001"
         assert str(error) == f"SIGNING_KEY is for {of} and ALGORITHM says {algorithm}."
         assert f"{of!r}" in error.hint
 
@@ -157,7 +157,7 @@ class TestSigningKey:
 
     def test_nor_with_a_pem(self):
         error = fault(VERIFYING_KEYS=[public_pem(private_key("RS256"))])
-        assert error.number == "E001"
+        assert error.check_id == "E001"
         assert "Set ALGORITHM" in error.hint
 
 
@@ -239,7 +239,7 @@ class TestVerifyingOnly:
     @pytest.mark.parametrize("algorithm", ALGORITHMS)
     def test_no_key_at_all_is_refused(self, algorithm):
         error = fault(ALGORITHM=algorithm)
-        assert error.number == "E001"
+        assert error.check_id == "E001"
         assert str(error) == f"{algorithm} needs a private key in SIGNING_KEY."
         assert "VERIFYING_KEYS" in error.hint
 

@@ -25,7 +25,7 @@ from django_tokenauth import errors
 from django_tokenauth.conf import settings as conf
 from django_tokenauth.conf.settings import load
 from django_tokenauth.http import discovery
-from django_tokenauth.keys.directory import LOOK_EVERY
+from django_tokenauth.keys.directory import POLL_INTERVAL
 from django_tokenauth.keys.generating import make_jwk
 from django_tokenauth.keys.rotating import MARGIN
 from django_tokenauth.keys.sources import access_keys, build_access_keys
@@ -136,7 +136,7 @@ def test_the_timeline_is_that_of_the_settings(settings):
     start, known, seen, signs, last, end = map(seconds, times)
     settings.TOKENAUTH = {}
     used, margin = load(), timedelta(seconds=MARGIN)
-    assert known - start == timedelta(seconds=2 * LOOK_EVERY)
+    assert known - start == timedelta(seconds=2 * POLL_INTERVAL)
     assert seen - known == used.jwks_max_age
     assert signs - start == used.jwks_max_age + margin
     assert last - signs == used.access_token_lifetime
@@ -158,7 +158,7 @@ def test_a_token_is_as_long_as_is_said(algorithm, characters):
         expires_at=1893499500,
         auth_time=1893499200,
         jwt_id=uuid4().hex,
-        session=str(uuid4()),
+        session_id=str(uuid4()),
         scope=frozenset({"notes:read", "notes:write"}),
         amr=("pwd",),
     )

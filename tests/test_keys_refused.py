@@ -39,7 +39,7 @@ class TestSecrets:
         short = SIGNING_KEY[: length - 1]
         forms = {"text": short.decode(), "bytes": short, "JWK": {**OCT, "k": base64url(short)}}
         error = refused(forms[form], algorithm)
-        assert error.number == "E002"
+        assert error.check_id == "E002"
         assert str(error) == f"The secret for {algorithm} is too short (RFC 7518 section 3.2)."
         assert f"secrets.token_urlsafe({length})" in error.hint
 
@@ -55,7 +55,7 @@ class TestSecrets:
     @pytest.mark.parametrize("lead", [b"", b"\n", b" \t\r\n"])
     def test_a_pem_is_no_secret(self, algorithm, of, pem, lead):
         error = refused(lead + pem(private_key(of)), algorithm)
-        assert error.number == "E001"
+        assert error.check_id == "E001"
         assert str(error) == f"{algorithm} needs a secret, and the key is a PEM."
         assert "Set ALGORITHM" in error.hint
 
@@ -70,7 +70,7 @@ class TestSecrets:
     @pytest.mark.parametrize("of", ["RS256", "ES256"])
     def test_a_public_key_in_another_wrapping_is_no_secret(self, encoding, form, of):
         error = refused(private_key(of).public_key().public_bytes(encoding, form), "HS256")
-        assert error.number == "E002"
+        assert error.check_id == "E002"
         assert "not a secret" in str(error)
         assert "looks like a public or private key" in error.hint
 
@@ -89,7 +89,7 @@ class TestPem:
     @pytest.mark.parametrize("algorithm", ALGORITHMS)
     def test_what_is_no_pem_is_no_key(self, algorithm):
         error = refused("a secret, where a key pair is wanted", algorithm)
-        assert error.number == "E002"
+        assert error.check_id == "E002"
         assert str(error) == f"{algorithm} needs a key as PEM or as a JWK."
         assert "openssl genpkey" in error.hint
 
@@ -99,7 +99,7 @@ class TestPem:
             Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"a password")
         )
         error = refused(pem, algorithm)
-        assert error.number == "E002"
+        assert error.check_id == "E002"
         assert str(error) == f"The PEM cannot be read as a key for {algorithm}."
         assert "unencrypted" in error.hint
 
@@ -250,7 +250,7 @@ class TestJwk:
     @pytest.mark.parametrize("jwk", [OCT, public_jwk(private_key("ES256"))], ids=["oct", "EC"])
     def test_an_odd_kid_is_refused(self, kid, jwk):
         error = refused({**jwk, "kid": kid}, "ES256")
-        assert error.number == "E003"
+        assert error.check_id == "E003"
         assert "visible ASCII" in str(error)
 
     def test_halves_that_do_not_belong_together_are_refused(self):
@@ -267,5 +267,5 @@ class TestTimes:
     )
     def test_one_that_is_no_second_is_refused(self, name, time):
         error = refused({**private_jwk(private_key("EdDSA")), name: time}, "EdDSA")
-        assert error.number == "E002"
+        assert error.check_id == "E002"
         assert "whole seconds since the epoch" in str(error)

@@ -11,7 +11,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from django_tokenauth.models import RevokedReason, Session
-from django_tokenauth.sessions.compiled import Lookup, PartLookup, Selection, given
+from django_tokenauth.sessions.compiled import (
+    CompiledGet,
+    CompiledGetColumns,
+    Selection,
+    placeholder,
+)
 from tests.clock import NOW, after
 from tests.test_sessions import made
 
@@ -42,39 +47,39 @@ def session(alice):
         revoked_reason=RevokedReason.ADMIN,
         ip="2001:db8::1",
         name="앨리스의 노트북",
-        limited=True,
+        scope_limited=True,
         scope="notes:read notes:write",
     )
 
 
 class TestRow:
     @pytest.mark.parametrize(
-        "deferred", [(), ("name", "expires_at"), ("ip", "scope", "user_agent")]
+        "deferred", [(), ("name", "idle_expires_at"), ("ip", "scope", "user_agent")]
     )
     def test_it_is_that_of_the_plain_query(self, session, deferred):
         plain = rows(*deferred).get(pk=session.pk)
-        found = Lookup(rows(*deferred)).get(session.pk)
+        found = CompiledGet(rows(*deferred)).get(session.pk)
         assert type(found) is Session
         assert everything(found) == everything(plain)
         assert found.get_deferred_fields() == plain.get_deferred_fields() == set(deferred)
 
     def test_a_field_that_was_left_out_is_read_when_it_is_asked(self, session):
-        found = Lookup(rows("name")).get(session.pk)
-        assert found.name == session.name
+        found = CompiledGet(rows("name")).get(session.pk)
+        assert found.name == session.device_name
 
     def test_its_user_comes_with_it(self, session, alice, django_assert_num_queries):
         with django_assert_num_queries(1):
-            assert Lookup(rows()).get(session.pk).user == alice
+            assert CompiledGet(rows()).get(session.pk).user == alice
 
     def test_without_a_user_there_is_none(self, session, django_assert_num_queries):
         Session.objects.update(user=None)
         with django_assert_num_queries(1):
-            found = Lookup(rows()).get(session.pk)
+            found = CompiledGet(rows()).get(session.pk)
             assert found.user is None
         assert everything(found) == everything(rows().get(pk=session.pk))
 
     def test_it_can_be_saved_as_any_other(self, session):
-        found = Lookup(rows()).get(session.pk)
+        found = CompiledGet(rows()).get(session.pk)
         found.name = "another"
         found.save()
         assert rows().get(pk=session.pk).name == "another"
@@ -83,14 +88,14 @@ class TestRow:
 class TestPart:
     """What a foreign key points to, and a few values beside it."""
 
-    NAMES = ("limited", "revoked_at", "ip")
+    NAMES = ("scope_limited", "revoked_at", "ip")
 
     @staticmethod
     def rows(*names):
         return Session.objects.select_related("user").only("user", *names)
 
     def part(self, session):
-        return PartLookup(self.rows(*self.NAMES), *self.NAMES).get(session.pk)
+        return CompiledGetColumns(self.rows(*self.NAMES), *self.NAMES).get(session.pk)
 
     def test_it_is_as_an_instance_has_it(self, session, django_assert_num_queries):
         plain = self.rows(*self.NAMES).get(pk=session.pk)
@@ -105,11 +110,17 @@ class TestPart:
 
     def test_values_come_in_the_order_in_which_they_are_named(self, session):
         rows = self.rows("ip", "name")
-        assert PartLookup(rows, "name", "ip").get(session.pk)[1:] == (session.name, session.ip)
-        assert PartLookup(rows, "ip", "name").get(session.pk)[1:] == (session.ip, session.name)
+        assert CompiledGetColumns(rows, "name", "ip").get(session.pk)[1:] == (
+            session.device_name,
+            session.ip,
+        )
+        assert CompiledGetColumns(rows, "ip", "name").get(session.pk)[1:] == (
+            session.ip,
+            session.device_name,
+        )
 
     def test_the_key_can_be_one_of_them(self, session):
-        assert PartLookup(self.rows(), "id").get(session.pk)[1:] == (session.pk,)
+        assert CompiledGetColumns(self.rows(), "id").get(session.pk)[1:] == (session.pk,)
 
     def test_what_the_foreign_key_points_to_may_be_missing(self, session):
         Session.objects.update(user=None)
@@ -121,7 +132,7 @@ class TestPart:
         assert self.part(another) == (bob, False, None, None)
 
     def test_an_unknown_key_has_no_row(self, session):
-        lookup = PartLookup(self.rows("name"), "name")
+        lookup = CompiledGetColumns(self.rows("name"), "name")
         assert lookup.get(uuid.uuid4()) is None
 
     def test_its_statement_is_that_of_the_plain_query(self, session):
@@ -137,10 +148,10 @@ class TestKey:
         "form", [uuid.UUID, str, str.upper, lambda text: text.replace("-", "")]
     )
     def test_it_may_be_in_any_form_that_the_field_takes(self, session, form):
-        assert Lookup(rows()).get(form(str(session.pk))) == session
+        assert CompiledGet(rows()).get(form(str(session.pk))) == session
 
     def test_an_unknown_one_has_no_row(self, session):
-        lookup = Lookup(rows())
+        lookup = CompiledGet(rows())
         assert lookup.get(uuid.uuid4()) is None
         assert lookup.get(session.pk) == session
 
@@ -149,28 +160,28 @@ class TestKey:
         with pytest.raises(ValidationError):
             rows().get(pk=key)
         with pytest.raises(ValidationError):
-            Lookup(rows()).get(key)
+            CompiledGet(rows()).get(key)
 
 
 class TestStatement:
     def test_it_is_that_of_the_plain_query(self, session):
         with CaptureQueriesContext(connection) as seen:
             list(rows().filter(pk=session.pk))
-            Lookup(rows()).get(session.pk)
+            CompiledGet(rows()).get(session.pk)
         first, second = (query["sql"] for query in seen)
         assert first == second
 
     def test_other_conditions_and_their_values_stay(self, session, bob):
         made(bob)
-        lookup = Lookup(rows().filter(name=session.name, limited=True))
+        lookup = CompiledGet(rows().filter(name=session.device_name, scope_limited=True))
         assert lookup.get(session.pk) == session
-        assert Lookup(rows().filter(name="another")).get(session.pk) is None
+        assert CompiledGet(rows().filter(device_name="another")).get(session.pk) is None
 
 
 class TestThreads:
     @pytest.mark.django_db(transaction=True)
     def test_each_uses_its_own_connection(self, session):
-        lookup, found = Lookup(rows()), []
+        lookup, found = CompiledGet(rows()), []
 
         def ask():
             found.append(lookup.get(session.pk))
@@ -189,33 +200,39 @@ class TestSelection:
 
     @staticmethod
     def plain(user, moment, key):
-        found = rows().filter(user_id=user, expires_at__gt=moment, limited=True)
+        found = rows().filter(user_id=user, idle_expires_at__gt=moment, scope_limited=True)
         return found.exclude(pk=key).order_by("-created_at", "pk")[1:3]
 
     @pytest.fixture
     def selection(self):
-        places = [given(Session, name) for name in ("user", "expires_at", "id")]
+        places = [placeholder(Session, name) for name in ("user", "idle_expires_at", "id")]
         return Selection(self.plain(*places))
 
     def test_it_finds_what_the_plain_query_finds(self, session, alice, bob, selection):
         for day in range(1, 5):
-            made(alice, limited=True, created_at=after(days=day), ip="192.0.2.1", name=f"{day}")
-        made(alice), made(bob, limited=True), made(alice, limited=True, expires_at=NOW)
+            made(
+                alice, scope_limited=True, created_at=after(days=day), ip="192.0.2.1", name=f"{day}"
+            )
+        (
+            made(alice),
+            made(bob, scope_limited=True),
+            made(alice, scope_limited=True, idle_expires_at=NOW),
+        )
         for user, moment, key in [
             (alice.pk, NOW, session.pk),
-            (alice.pk, NOW, Session.objects.get(name="3").pk),
+            (alice.pk, NOW, Session.objects.get(device_name="3").pk),
             (alice.pk, after(days=365), session.pk),
             (bob.pk, NOW, session.pk),
         ]:
-            found = selection.all(user=user, expires_at=moment, id=key)
+            found = selection.all(user=user, idle_expires_at=moment, id=key)
             plain = list(self.plain(user, moment, key))
             assert [everything(one) for one in found] == [everything(one) for one in plain]
-        found = selection.all(user=alice.pk, expires_at=NOW, id=session.pk)
+        found = selection.all(user=alice.pk, idle_expires_at=NOW, id=session.pk)
         assert [one.name for one in found] == ["3", "2"]
 
     def test_its_statement_is_that_of_the_plain_query(self, session, alice, selection):
         with CaptureQueriesContext(connection) as seen:
             list(self.plain(alice.pk, NOW, session.pk))
-            selection.all(user=alice.pk, expires_at=NOW, id=session.pk)
+            selection.all(user=alice.pk, idle_expires_at=NOW, id=session.pk)
         first, second = (query["sql"] for query in seen)
         assert first == second

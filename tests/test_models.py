@@ -13,7 +13,7 @@ from tests.clock import NOW, after
 
 class TestSession:
     def test_it_is_called_by_the_name_of_its_device(self):
-        assert str(Session(name="Alice's phone")) == "Alice's phone"
+        assert str(Session(device_name="Alice's phone")) == "Alice's phone"
 
     def test_without_a_name_it_is_called_by_its_id(self):
         session = Session()
@@ -54,7 +54,7 @@ class TestSession:
     @pytest.mark.attack(141)
     @pytest.mark.django_db
     def test_no_part_of_a_token_is_stored(self, alice):
-        first = services.sign_in(alice, name="Alice's phone", user_agent="Browser", now=NOW)
+        first = services.sign_in(alice, device_name="Alice's phone", user_agent="Browser", now=NOW)
         second = services.refresh(first.refresh_token, now=after(minutes=1))
         stored = serializers.serialize("json", Session.objects.all())
         assert "Alice's phone" in stored

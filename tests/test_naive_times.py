@@ -40,9 +40,9 @@ def refresh(token):
 def test_a_session_has_local_times_and_its_tokens_have_seconds():
     tokens = signed_in()
     session = Session.objects.get()
-    assert session.created_at == session.rotated_at == local(NOW)
-    assert session.expires_at == local(after(days=14))
-    assert session.ends_at == local(after(days=90))
+    assert session.created_at == session.refreshed_at == local(NOW)
+    assert session.idle_expires_at == local(after(days=14))
+    assert session.absolute_expires_at == local(after(days=90))
     claims = services.authenticate_access_token(tokens["access_token"], now=NOW.timestamp())
     assert claims.issued_at == claims.auth_time == NOW.timestamp()
     refreshed = refresh_tokens(load()).decode(tokens["refresh_token"], now=NOW.timestamp())

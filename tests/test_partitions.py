@@ -78,8 +78,8 @@ def partitions_of(statements):
 class TestUse:
     def test_a_session_from_before_goes_on(self, before, alice):
         pair = services.refresh(before.refresh_token, now=after(minutes=1))
-        assert services.user_of(claims_of(pair, after(minutes=1))) == alice
-        assert [session.generation for session in services.sessions_of(alice)] == [2]
+        assert services.get_user(claims_of(pair, after(minutes=1))) == alice
+        assert [session.generation for session in services.list_sessions(alice)] == [2]
 
     def test_an_old_token_ends_its_session(self, before):
         token = before.refresh_token
@@ -95,7 +95,7 @@ class TestUse:
         with connection.cursor() as cursor:
             cursor.execute("SELECT DISTINCT tableoid::regclass::text FROM django_tokenauth_session")
             assert {name for [name] in cursor.fetchall()} == PARTITIONS
-        listed = list(services.sessions_of(alice, now=after(minutes=1)))
+        listed = list(services.list_sessions(alice, now=after(minutes=1)))
         assert len(listed) == 41
         assert listed == sorted(listed, key=lambda session: session.created_at, reverse=True)
         assert services.sign_out_everywhere(alice, now=after(minutes=1)) == 41
@@ -112,9 +112,9 @@ class TestUse:
     def test_those_that_ended_first_are_pruned_first(self, bob):
         for minute in range(10):
             services.sign_in(bob, now=after(minutes=minute))
-        first = list(Session.objects.order_by("expires_at").values_list("pk", flat=True))
+        first = list(Session.objects.order_by("idle_expires_at").values_list("pk", flat=True))
         assert pruning.prune(after(days=365), 4) == 4
-        left = Session.objects.order_by("expires_at").values_list("pk", flat=True)
+        left = Session.objects.order_by("idle_expires_at").values_list("pk", flat=True)
         assert list(left) == first[4:]
 
     def test_the_command_prunes_all_that_ended_and_no_other(self, alice, bob):
@@ -122,8 +122,8 @@ class TestUse:
             services.sign_in(bob, now=after(minutes=minute))
         # The command goes by the clock.
         later, past = timezone.now() + timedelta(days=1), timezone.now() - timedelta(days=365)
-        Session.objects.filter(user=alice).update(expires_at=later)
-        Session.objects.filter(user=bob).update(expires_at=past)
+        Session.objects.filter(user=alice).update(idle_expires_at=later)
+        Session.objects.filter(user=bob).update(idle_expires_at=past)
         call_command("tokenauth_prune", stdout=StringIO())
         assert Session.objects.get().user == alice
 
@@ -132,7 +132,7 @@ class TestPartitions:
     def test_a_request_and_a_refresh_look_into_one(self, before):
         claims = claims_of(before)
         with asked() as statements:
-            services.user_of(claims)
+            services.get_user(claims)
             services.refresh(before.refresh_token, now=after(minutes=1))
         assert [len(looked) for looked in partitions_of(statements)] == [1, 1, 1]
 
@@ -143,7 +143,7 @@ class TestPartitions:
 
     def test_what_is_asked_by_the_user_or_the_time_looks_into_all(self, alice):
         with asked() as statements:
-            list(services.sessions_of(alice))
+            list(services.list_sessions(alice))
             pruning.prune(NOW, 20)
             snapshot = RevokedSessions(timedelta(seconds=10), timedelta(minutes=6))
             snapshot.renew(NOW.timestamp())

@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 from django_tokenauth import services
 from django_tokenauth.authentication import JWTAuthentication, StatelessJWTAuthentication
 from django_tokenauth.models import Session
-from django_tokenauth.permissions import HasScope, HasWholeScope
+from django_tokenauth.permissions import HasFullScope, HasScope
 from tests.client import BARE, INVALID_TOKEN
 
 pytestmark = pytest.mark.django_db
@@ -244,7 +244,7 @@ def only_reading(user, scopes, request):
 
 class TestHasWholeScope:
     def ask(self, token, **given):
-        return ask(Anything, "GET", token, permission_classes=[HasWholeScope], **given)
+        return ask(Anything, "GET", token, permission_classes=[HasFullScope], **given)
 
     @pytest.mark.parametrize("by", [JWTAuthentication, StatelessJWTAuthentication])
     @pytest.mark.parametrize("asked", [None, WHOLE])
@@ -296,7 +296,7 @@ class TestHasWholeScope:
 
     def test_where_the_session_was_pruned_every_token_is_whole(self, alice, settings):
         """Nothing is left of which it could be a part."""
-        settings.TOKENAUTH = {"REVOCATION_POLL": None}
+        settings.TOKENAUTH = {"REVOCATION_POLL_INTERVAL": None}
         token = services.sign_in(alice).access_token
         Session.objects.all().delete()
         assert self.ask(token, by=StatelessJWTAuthentication).status_code == 200

@@ -43,7 +43,7 @@ class TestLostRotations:
     @pytest.mark.parametrize("lost", [1, 3])
     def test_a_token_that_is_ahead_of_its_row_goes_on(self, pair, lost):
         tokens = rotated(pair, 3)
-        Session.objects.update(generation=4 - lost, rotated_at=after(minutes=3 - lost))
+        Session.objects.update(generation=4 - lost, refreshed_at=after(minutes=3 - lost))
         now = after(hours=1)
         new = refresh(tokens[-1], now=now)
         assert read(new.refresh_token, now).generation == row(pair).generation == 5

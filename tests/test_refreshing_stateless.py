@@ -44,8 +44,8 @@ def access(pair, now):
 def test_the_table_of_sessions_is_never_touched(alice):
     with CaptureQueriesContext(connection) as statements:
         pair = refresh(services.sign_in(alice, now=NOW).refresh_token, now=after(minutes=1))
-        assert services.user_of(access(pair, after(minutes=1))) == alice
-        assert list(services.sessions_of(alice)) == []
+        assert services.get_user(access(pair, after(minutes=1))) == alice
+        assert list(services.list_sessions(alice)) == []
         assert services.sign_out(alice, str(uuid.uuid4())) is False
         assert services.sign_out_everywhere(alice) == 0
         alice.set_password("another")
@@ -69,7 +69,7 @@ class TestRefresh:
         new = refresh(pair.refresh_token, now=now)
         claims = read(new, now)
         assert claims.subject == str(alice.pk)
-        assert (claims.session, claims.generation) == (read(pair, NOW).session, 2)
+        assert (claims.session_id, claims.generation) == (read(pair, NOW).session_id, 2)
         assert claims.sign_in.auth_time == NOW.timestamp()
         assert claims.sign_in.client_id == "a phone"
         assert claims.sign_in.amr == ("pwd",)
@@ -81,7 +81,7 @@ class TestRefresh:
 
     def test_the_access_token_is_of_no_session(self, alice, pair):
         claims = access(refresh(pair.refresh_token, now=after(days=1)), after(days=1))
-        assert claims.session is None
+        assert claims.session_id is None
         assert (claims.auth_time, claims.client_id, claims.amr) == (
             NOW.timestamp(),
             "a phone",

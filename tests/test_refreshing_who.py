@@ -80,7 +80,7 @@ class TestTheSession:
 
     @pytest.mark.attack(140)
     def test_the_row_counts_where_it_ends_before_its_token(self, pair, refused):
-        Session.objects.update(expires_at=after(days=1, milliseconds=900))
+        Session.objects.update(idle_expires_at=after(days=1, milliseconds=900))
         assert refused(pair.refresh_token, now=after(days=1, milliseconds=100)) == "expired"
         assert refresh(pair.refresh_token, now=after(days=1, microseconds=-1)).session
 
@@ -90,8 +90,8 @@ class TestTheSession:
         for day in range(10, 90, 10):
             current = refresh(current.refresh_token, now=after(days=day))
             session = Session.objects.get()
-            assert session.ends_at == after(days=90)
-            assert session.expires_at == min(after(days=day + 14), after(days=90))
+            assert session.absolute_expires_at == after(days=90)
+            assert session.idle_expires_at == min(after(days=day + 14), after(days=90))
         now = after(days=90, seconds=-1)
         current = refresh(current.refresh_token, now=now)
         claims = refresh_tokens(load()).decode(current.refresh_token, now=now.timestamp())
@@ -101,7 +101,7 @@ class TestTheSession:
 
     def test_an_absolute_end_within_a_second_is_cut_to_whole_seconds(self, alice, refused):
         pair = services.sign_in(alice, now=after(milliseconds=500))
-        Session.objects.update(expires_at=after(days=90, milliseconds=500))
+        Session.objects.update(idle_expires_at=after(days=90, milliseconds=500))
         token = forged(
             pair.refresh_token,
             issued_at=int(after(days=80).timestamp()),
@@ -113,7 +113,7 @@ class TestTheSession:
     def test_a_session_lifetime_below_that_of_a_refresh_token_bounds_it(self, alice, settings):
         settings.TOKENAUTH = {"SESSION_LIFETIME": timedelta(days=1)}
         pair = services.sign_in(alice, now=NOW)
-        assert pair.session.expires_at == pair.session.ends_at == after(days=1)
+        assert pair.session.idle_expires_at == pair.session.absolute_expires_at == after(days=1)
         claims = refresh_tokens(load()).decode(pair.refresh_token, now=NOW.timestamp())
         assert claims.expires_at == after(days=1).timestamp()
 
@@ -136,7 +136,9 @@ class TestShorterLifetimes:
         settings.TOKENAUTH = {"REFRESH_TOKEN_LIFETIME": timedelta(days=7)}
 
     def test_a_token_of_before_is_good_and_its_successor_is_shorter(self, pair):
-        assert refresh(pair.refresh_token, now=after(days=1)).session.expires_at == after(days=8)
+        assert refresh(pair.refresh_token, now=after(days=1)).session.idle_expires_at == after(
+            days=8
+        )
 
     def test_a_token_that_is_given_again_is_good(self, pair, settings):
         settings.TOKENAUTH = {}

@@ -251,18 +251,18 @@ class TestRevokedSessions:
     def test_the_process_has_one_until_a_setting_changes(self, settings):
         first = revoked_sessions(load())
         assert revoked_sessions(load()) is first
-        settings.TOKENAUTH = {"REVOCATION_POLL": timedelta(seconds=5)}
+        settings.TOKENAUTH = {"REVOCATION_POLL_INTERVAL": timedelta(seconds=5)}
         assert revoked_sessions(load()) not in (None, first)
 
     def test_the_one_of_before_is_not_kept(self, settings):
         before = load()
         first = revoked_sessions(before)
-        settings.TOKENAUTH = {"REVOCATION_POLL": timedelta(seconds=5)}
+        settings.TOKENAUTH = {"REVOCATION_POLL_INTERVAL": timedelta(seconds=5)}
         revoked_sessions(load())
         assert revoked_sessions(before) is not first
 
     @pytest.mark.parametrize(
-        "tokenauth", [{"REVOCATION_POLL": None}, {"STATELESS_REFRESH": True}], ids=str
+        "tokenauth", [{"REVOCATION_POLL_INTERVAL": None}, {"STATELESS_REFRESH": True}], ids=str
     )
     def test_there_is_none_where_it_is_turned_off(self, settings, tokenauth):
         settings.TOKENAUTH = tokenauth
@@ -273,7 +273,7 @@ class TestRevokedSessions:
         settings.TOKENAUTH = {
             "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),
             "LEEWAY": timedelta(minutes=1),
-            "REVOCATION_POLL": timedelta(seconds=30),
+            "REVOCATION_POLL_INTERVAL": timedelta(seconds=30),
         }
         in_time, too_old = revoked(alice), revoked(alice, at=after(microseconds=-1))
         snapshot = revoked_sessions(load())

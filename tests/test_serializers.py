@@ -32,13 +32,13 @@ class TestSignIn:
     def test_what_may_be_left_out_has_a_value(self):
         serializer = SignInSerializer(data=ALICE)
         assert serializer.is_valid()
-        left_out = {"scope": None, "client_id": "", "client_secret": "", "name": ""}
+        left_out = {"scope": None, "client_id": "", "client_secret": "", "device_name": ""}
         assert serializer.validated_data == {**ALICE, **left_out}
 
     def test_everything_else_is_left_out(self):
         serializer = SignInSerializer(data={**ALICE, "is_staff": True, "user": 1, "amr": "mfa"})
         assert serializer.is_valid()
-        known = {*ALICE, "scope", "client_id", "client_secret", "name"}
+        known = {*ALICE, "scope", "client_id", "client_secret", "device_name"}
         assert set(serializer.validated_data) == known
 
     def test_name_and_password_are_taken_to_the_letter(self):
@@ -55,9 +55,9 @@ class TestSignIn:
         assert serializer.validated_data["password"] == typed
 
     def test_blanks_around_the_name_of_a_device_are_dropped(self):
-        serializer = SignInSerializer(data={**ALICE, "name": "  Alice's phone "})
+        serializer = SignInSerializer(data={**ALICE, "device_name": "  Alice's phone "})
         assert serializer.is_valid()
-        assert serializer.validated_data["name"] == "Alice's phone"
+        assert serializer.validated_data["device_name"] == "Alice's phone"
 
     @pytest.mark.parametrize("kind", [SignInSerializer, RefreshSerializer])
     @pytest.mark.parametrize("label", ["a\x07b", "a\tb", "a\nb", "a\u200bb", "a\u00a0b"])
@@ -78,12 +78,12 @@ class TestSignIn:
             "password": ["required"],
         }
 
-    @pytest.mark.parametrize("field", ["username", "password", "scope", "client_id", "name"])
+    @pytest.mark.parametrize("field", ["username", "password", "scope", "client_id", "device_name"])
     @pytest.mark.parametrize("value", [1, 1.5, True, ["alice"], {"a": "b"}, []])
     def test_what_is_no_text_is_not_made_one(self, field, value):
         assert codes(SignInSerializer(data={**ALICE, field: value})) == {field: ["not_text"]}
 
-    @pytest.mark.parametrize("field", ["username", "password", "client_id", "name"])
+    @pytest.mark.parametrize("field", ["username", "password", "client_id", "device_name"])
     def test_null_is_no_text(self, field):
         assert codes(SignInSerializer(data={**ALICE, field: None})) == {field: ["null"]}
 
@@ -93,14 +93,14 @@ class TestSignIn:
 
     @pytest.mark.parametrize(
         ("field", "most"),
-        [("username", 254), ("password", 4096), ("client_id", 255), ("name", 100)],
+        [("username", 254), ("password", 4096), ("client_id", 255), ("device_name", 100)],
     )
     def test_the_greatest_length(self, field, most):
         assert SignInSerializer(data={**ALICE, field: "é" * most}).is_valid()
         too_long = SignInSerializer(data={**ALICE, field: "é" * (most + 1)})
         assert codes(too_long) == {field: ["max_length"]}
 
-    @pytest.mark.parametrize("field", ["username", "password", "scope", "client_id", "name"])
+    @pytest.mark.parametrize("field", ["username", "password", "scope", "client_id", "device_name"])
     def test_nul_is_refused(self, field):
         [found] = codes(SignInSerializer(data={**ALICE, field: "a\0b"})).items()
         assert found[0] == field
@@ -167,13 +167,13 @@ class TestSession:
         user_id=1,
         generation=3,
         created_at=NOW,
-        rotated_at=NOW,
-        expires_at=NOW,
-        ends_at=NOW,
+        refreshed_at=NOW,
+        idle_expires_at=NOW,
+        absolute_expires_at=NOW,
         auth_hash="hidden",
         scope="a b",
         client_id="phone",
-        name="Alice's phone",
+        device_name="Alice's phone",
         user_agent="curl",
         ip="2001:db8::1",
         amr="pwd",
@@ -188,15 +188,15 @@ class TestSession:
         now = "2030-01-01T12:00:00Z"
         assert self.data(None) == {
             "id": "00000000-0000-0000-0000-000000000007",
-            "name": "Alice's phone",
+            "device_name": "Alice's phone",
             "client_id": "phone",
             "scope": "a b",
             "user_agent": "curl",
             "ip": "2001:db8::1",
             "created_at": now,
-            "rotated_at": now,
-            "expires_at": now,
-            "ends_at": now,
+            "refreshed_at": now,
+            "idle_expires_at": now,
+            "absolute_expires_at": now,
             "current": False,
         }
 
@@ -207,7 +207,10 @@ class TestSession:
         settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "DATETIME_FORMAT": form}
         settings.USE_TZ = use_tz
         now = self.NOW if use_tz else self.NOW.replace(tzinfo=None)
-        rows = [Session(created_at=now, ip=ip, name=name) for ip, name in ((None, ""), ("::", "x"))]
+        rows = [
+            Session(created_at=now, ip=ip, device_name=name)
+            for ip, name in ((None, ""), ("::", "x"))
+        ]
         context = {"request": SimpleNamespace(auth=None)}
         with timezone.override(zone):
             plain = SessionSerializer(context=context)
@@ -232,7 +235,7 @@ class TestSession:
             subject="1",
             client_id="phone",
             issued_at=1,
-            expires_at=2,
+            idle_expires_at=2,
             jwt_id="j",
             session=session,
         )

@@ -49,11 +49,11 @@ class TestRead:
     """A request may be answered by a replica."""
 
     def test_the_session_of_a_request_is(self, claims, router):
-        services.user_of(claims)
+        services.get_user(claims)
         assert Session in router.read
 
     def test_its_whole_scope_is(self, claims, router):
-        services.whole_scope(claims)
+        services.full_scope(claims)
         assert Session in router.read
 
     def test_the_snapshot_of_revoked_sessions_is(self, claims, router):
@@ -83,5 +83,5 @@ class TestWritten:
         assert Session not in router.read
 
     def test_the_sessions_that_are_listed_are(self, alice, pair, router):
-        assert services.sessions_of(alice, now=NOW).get() == pair.session
+        assert services.list_sessions(alice, now=NOW).get() == pair.session
         assert Session not in router.read

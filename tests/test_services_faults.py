@@ -130,7 +130,7 @@ class TestRefreshThatWaits:
         assert Session.objects.get().revoked_reason == RevokedReason.REUSED
 
     def test_a_retry_that_was_overtaken_by_its_like_is_not_late(self, pair, settings):
-        settings.TOKENAUTH = {"REFRESH_RETRY": 1}
+        settings.TOKENAUTH = {"REFRESH_RETRY": True}
         services.refresh(pair.refresh_token, now=after(minutes=1))
         first = []
 
@@ -143,7 +143,7 @@ class TestRefreshThatWaits:
         assert Session.objects.get().revoked_at is None
 
     def test_a_retry_that_met_a_rehash_of_the_password_is_still_a_retry(self, pair, settings):
-        settings.TOKENAUTH = {"REFRESH_RETRY": 1}
+        settings.TOKENAUTH = {"REFRESH_RETRY": True}
         services.refresh(pair.refresh_token, now=after(minutes=1))
 
         def sign_in_elsewhere():
@@ -211,16 +211,16 @@ class TestSignOut:
 class TestWholeScope:
     def test_nobody_can_know_it(self, pair, claims):
         with unreadable(Session), pytest.raises(ServiceUnavailable):
-            services.whole_scope(claims)
-        assert services.whole_scope(claims) == frozenset()
+            services.full_scope(claims)
+        assert services.full_scope(claims) == frozenset()
 
 
 class TestUserOf:
     @pytest.mark.parametrize("table", [Session, get_user_model()])
     def test_nobody_is_let_in_and_nobody_is_called_a_stranger(self, alice, claims, table):
         with unreadable(table), pytest.raises(ServiceUnavailable):
-            services.user_of(claims)
-        assert services.user_of(claims) == alice
+            services.get_user(claims)
+        assert services.get_user(claims) == alice
 
 
 class TestSnapshot:

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_tokenauth import services
 from django_tokenauth.models import Session
+from django_tokenauth.services import signing_in
 from django_tokenauth.sessions import pruning
 from tests.clock import NOW, after
 from tests.locks import busy
@@ -32,13 +33,13 @@ def statements_of(act):
 class TestPruning:
     def test_what_ended_before_the_retention_goes(self, alice, bob):
         gone = [
-            made(alice, expires_at=NOW - RETENTION - timedelta(microseconds=1)),
-            made(bob, expires_at=NOW - RETENTION - timedelta(days=100)),
-            made(None, expires_at=NOW - RETENTION - timedelta(days=1)),
+            made(alice, idle_expires_at=NOW - RETENTION - timedelta(microseconds=1)),
+            made(bob, idle_expires_at=NOW - RETENTION - timedelta(days=100)),
+            made(None, idle_expires_at=NOW - RETENTION - timedelta(days=1)),
         ]
         kept = {
-            made(bob, expires_at=NOW - RETENTION),
-            made(bob, expires_at=NOW),
+            made(bob, idle_expires_at=NOW - RETENTION),
+            made(bob, idle_expires_at=NOW),
             made(bob, revoked_at=NOW),
             made(bob),
         }
@@ -47,11 +48,11 @@ class TestPruning:
         assert not Session.objects.filter(pk__in=[session.pk for session in gone]).exists()
 
     def test_it_goes_in_small_batches_and_the_oldest_first(self, alice):
-        for minutes in range(services.PRUNED_PER_SIGN_IN + 5):
-            made(alice, expires_at=NOW - RETENTION - timedelta(minutes=1 + minutes))
+        for minutes in range(signing_in.PRUNED_PER_SIGN_IN + 5):
+            made(alice, idle_expires_at=NOW - RETENTION - timedelta(minutes=1 + minutes))
         services.sign_in(alice, now=NOW)
-        left = Session.objects.filter(expires_at__lt=NOW).order_by("-expires_at")
-        assert [NOW - RETENTION - session.expires_at for session in left] == [
+        left = Session.objects.filter(idle_expires_at__lt=NOW).order_by("-idle_expires_at")
+        assert [NOW - RETENTION - session.idle_expires_at for session in left] == [
             timedelta(minutes=minutes) for minutes in range(1, 6)
         ]
         services.sign_in(alice, now=NOW)
@@ -62,16 +63,16 @@ class TestPruning:
             "SESSION_RETENTION": timedelta(seconds=1),
             "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),
             "LEEWAY": timedelta(seconds=30),
-            "REVOCATION_POLL": timedelta(seconds=15),
+            "REVOCATION_POLL_INTERVAL": timedelta(seconds=15),
         }
-        ended = made(bob, expires_at=NOW, revoked_at=NOW)
+        ended = made(bob, idle_expires_at=NOW, revoked_at=NOW)
         services.sign_in(alice, now=after(minutes=6))
         assert Session.objects.filter(pk=ended.pk).exists()
         services.sign_in(alice, now=after(minutes=6, microseconds=1))
         assert not Session.objects.filter(pk=ended.pk).exists()
 
     def test_inside_of_a_transaction_nothing_is_pruned(self, alice):
-        ended = made(alice, expires_at=NOW - timedelta(days=365))
+        ended = made(alice, idle_expires_at=NOW - timedelta(days=365))
         with transaction.atomic():
             services.sign_in(alice, now=NOW)
         assert Session.objects.filter(pk=ended.pk).exists()
@@ -94,7 +95,7 @@ class TestLocks:
         self.add(alice, ended, NOW - timedelta(days=365))
         # One is locked beyond those that have ended.
         self.add(alice, 1 + alive, after(minutes=1))
-        last = made(bob, expires_at=after(days=90))
+        last = made(bob, idle_expires_at=after(days=90))
         self.analyze()
         with busy(last):
             assert delete(NOW, 2000) == ended
@@ -103,8 +104,8 @@ class TestLocks:
     @pytest.mark.skipif(connection.vendor == "mysql", reason="it locks one row beyond the last")
     @pytest.mark.parametrize("delete", [pruning.prune, of_all])
     def test_the_next_to_end_is_not_waited_for(self, alice, bob, delete):
-        made(alice, expires_at=NOW - timedelta(days=365))
-        with busy(made(bob, expires_at=NOW)):
+        made(alice, idle_expires_at=NOW - timedelta(days=365))
+        with busy(made(bob, idle_expires_at=NOW)):
             assert delete(NOW, 20) == 1
 
     def add(self, user, number, first):
@@ -115,7 +116,7 @@ class TestLocks:
             if not field.primary_key
         }
         ends = (first + timedelta(minutes=minute) for minute in range(number))
-        Session.objects.bulk_create(Session(**{**fields, "expires_at": end}) for end in ends)
+        Session.objects.bulk_create(Session(**{**fields, "idle_expires_at": end}) for end in ends)
         like.delete()
 
     def analyze(self):
@@ -128,7 +129,7 @@ class TestLocks:
 class TestFailure:
     @pytest.fixture
     def ended(self, alice):
-        return made(alice, expires_at=NOW - timedelta(days=365))
+        return made(alice, idle_expires_at=NOW - timedelta(days=365))
 
     @pytest.fixture
     def _kept_by_another_app(self, ended):
@@ -166,7 +167,7 @@ class TestStatements:
 
     def test_one_with_rows_to_prune(self, alice):
         for _ in range(30):
-            made(alice, expires_at=NOW - timedelta(days=365))
+            made(alice, idle_expires_at=NOW - timedelta(days=365))
         assert statements_of(lambda: services.sign_in(alice, now=NOW)) == [
             "INSERT",
             "SELECT",
@@ -177,7 +178,7 @@ class TestStatements:
         settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": 2}
         for _ in range(10):
             made(alice)
-        made(alice, expires_at=NOW - timedelta(days=365))
+        made(alice, idle_expires_at=NOW - timedelta(days=365))
         assert statements_of(lambda: services.sign_in(alice, now=after(minutes=1))) == [
             "INSERT",
             "SELECT",

@@ -80,11 +80,14 @@ class TestSignIn:
         assert pair.session == session
         assert session.user == pair.user == alice
         assert session.generation == 1
-        assert session.created_at == session.rotated_at == NOW
-        assert (session.expires_at, session.ends_at) == (after(days=14), after(days=90))
+        assert session.created_at == session.refreshed_at == NOW
+        assert (session.idle_expires_at, session.absolute_expires_at) == (
+            after(days=14),
+            after(days=90),
+        )
         assert (session.revoked_at, session.revoked_reason) == (None, "")
         assert session.auth_hash == auth_hash(alice)
-        assert (session.client_id, session.name) == ("a phone", "Alice's phone")
+        assert (session.client_id, session.device_name) == ("a phone", "Alice's phone")
         assert (session.user_agent, session.ip) == ("Browser/1.0", "192.0.2.1")
         assert (session.scope, session.methods) == ("", ("pwd", "otp"))
 
@@ -92,12 +95,17 @@ class TestSignIn:
         settings.TOKENAUTH = {"ISSUER": "https://auth.example.com"}
         session = services.sign_in(alice).session
         assert session.client_id == "https://auth.example.com"
-        assert (session.name, session.user_agent, session.ip, session.amr) == ("", "", None, "")
+        assert (session.device_name, session.user_agent, session.ip, session.amr) == (
+            "",
+            "",
+            None,
+            "",
+        )
 
     def test_its_tokens_are_good(self, alice):
         pair = services.sign_in(alice, now=NOW)
         claims = services.authenticate_access_token(pair.access_token, now=NOW.timestamp())
-        assert services.user_of(claims) == alice
+        assert services.get_user(claims) == alice
         assert claims.auth_time == NOW.timestamp()
         refreshed = refresh_tokens(load()).decode(pair.refresh_token, now=NOW.timestamp())
         assert (refreshed.session, refreshed.generation) == (str(pair.session.pk), 1)
@@ -144,7 +152,7 @@ class TestScope:
     )
     def test_whether_it_is_less_than_the_user_may_have_is_stored(self, alice, asked, limited):
         services.sign_in(alice, scope=asked, now=NOW)
-        assert Session.objects.get().limited is limited
+        assert Session.objects.get().scope_limited is limited
 
     def test_all_that_the_policy_lets_one_have_is_not_less(self, alice, settings):
         settings.TOKENAUTH = {
@@ -153,7 +161,7 @@ class TestScope:
         }
         for asked in (None, [READ], [READ, WRITE]):
             services.sign_in(alice, scope=asked, now=NOW)
-        assert not Session.objects.filter(limited=True).exists()
+        assert not Session.objects.filter(scope_limited=True).exists()
 
     def test_more_is_refused_and_nothing_is_stored(self, alice):
         with pytest.raises(InvalidScope):
@@ -226,7 +234,7 @@ class TestTooMany:
     def test_the_oldest_are_ended(self, alice):
         pairs = [services.sign_in(alice, now=after(minutes=minute)) for minute in range(5)]
         now = after(minutes=4)
-        assert list(services.sessions_of(alice, now=now)) == [
+        assert list(services.list_sessions(alice, now=now)) == [
             pair.session for pair in reversed(pairs[2:])
         ]
         evicted = Session.objects.filter(revoked_reason=RevokedReason.EVICTED)
@@ -236,23 +244,23 @@ class TestTooMany:
         }
 
     def test_those_who_ended_do_not_count(self, alice):
-        made(alice, expires_at=NOW), made(alice, revoked_at=NOW)
+        made(alice, idle_expires_at=NOW), made(alice, revoked_at=NOW)
         kept = [made(alice), made(alice)]
         services.sign_in(alice, now=after(minutes=1))
-        assert set(kept) < set(services.sessions_of(alice, now=after(minutes=1)))
+        assert set(kept) < set(services.list_sessions(alice, now=after(minutes=1)))
 
     def test_those_of_others_do_not_count(self, alice, bob):
         other = [made(bob) for _ in range(3)]
         services.sign_in(alice, now=after(minutes=1))
-        assert set(services.sessions_of(bob, now=NOW)) == set(other)
+        assert set(services.list_sessions(bob, now=NOW)) == set(other)
 
     @pytest.mark.attack(144)
     def test_many_at_once_go_when_the_number_is_lowered(self, alice, settings):
         for minute in range(10):
             made(alice, created_at=after(minutes=minute))
         pair = services.sign_in(alice, now=after(hours=1))
-        assert services.sessions_of(alice, now=after(hours=1)).count() == 3
-        assert services.sessions_of(alice, now=after(hours=1))[0] == pair.session
+        assert services.list_sessions(alice, now=after(hours=1)).count() == 3
+        assert services.list_sessions(alice, now=after(hours=1))[0] == pair.session
 
     def test_it_is_told(self, alice):
         oldest = made(alice, created_at=NOW)
@@ -268,11 +276,11 @@ class TestTooMany:
         for minute in range(105):
             made(alice, created_at=after(minutes=minute))
         services.sign_in(alice, now=after(days=1))
-        assert services.sessions_of(alice, now=after(days=1)).count() == 106
+        assert services.list_sessions(alice, now=after(days=1)).count() == 106
 
     @pytest.mark.attack(84)
     def test_a_clock_that_was_set_back_does_not_end_the_new_session(self, alice, settings):
         settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": 1}
         services.sign_in(alice, now=after(seconds=1))
         new = services.sign_in(alice, now=NOW)
-        assert list(services.sessions_of(alice, now=NOW)) == [new.session]
+        assert list(services.list_sessions(alice, now=NOW)) == [new.session]

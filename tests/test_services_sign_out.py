@@ -99,12 +99,12 @@ class TestSessionsOf:
     def test_the_newest_is_first_and_those_of_others_are_not_there(self, alice, bob):
         older, newer = (made(alice, created_at=after(days=day)) for day in (1, 2))
         made(bob), made(alice, revoked_at=NOW)
-        assert list(services.sessions_of(alice, now=NOW)) == [newer, older]
+        assert list(services.list_sessions(alice, now=NOW)) == [newer, older]
 
     def test_without_a_moment_it_is_now(self, alice, time_machine):
         made(alice)
         time_machine.move_to(after(days=14), tick=False)
-        assert not services.sessions_of(alice).exists()
+        assert not services.list_sessions(alice).exists()
 
 
 class TestSignOut:
@@ -121,7 +121,7 @@ class TestSignOut:
     ):
         session_id = {
             "revoked": lambda: made(alice, revoked_at=NOW).pk,
-            "expired": lambda: made(alice, expires_at=NOW).pk,
+            "expired": lambda: made(alice, idle_expires_at=NOW).pk,
             "of another": lambda: made(bob).pk,
             "unknown": uuid.uuid4,
         }[state]()
@@ -198,7 +198,7 @@ class TestRevokeSessions:
         self, alice, bob, django_assert_num_queries
     ):
         alive = {made(alice), made(bob), made(None)}
-        made(alice, revoked_at=NOW), made(bob, expires_at=NOW)
+        made(alice, revoked_at=NOW), made(bob, idle_expires_at=NOW)
         with received(signals.session_revoked) as calls, django_assert_num_queries(2):
             ended = services.revoke_sessions(
                 Session.objects.all(), RevokedReason.ADMIN, request="request", now=after(minutes=1)

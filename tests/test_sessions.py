@@ -24,9 +24,9 @@ def made(user, **fields):
         **{
             "user": user,
             "created_at": NOW,
-            "rotated_at": NOW,
-            "expires_at": after(days=14),
-            "ends_at": after(days=90),
+            "refreshed_at": NOW,
+            "idle_expires_at": after(days=14),
+            "absolute_expires_at": after(days=90),
             "auth_hash": "hash",
             "client_id": "django-tokenauth",
             **fields,
@@ -38,7 +38,7 @@ def made(user, **fields):
 
 def rotate(session, generation=2, now=NOW):
     return sessions.rotate(
-        session, generation, expires_at=now + timedelta(days=14), auth_hash="new", now=now
+        session, generation, idle_expires_at=now + timedelta(days=14), auth_hash="new", now=now
     )
 
 
@@ -48,16 +48,16 @@ class TestAnswering:
         with (
             unreadable(Session),
             pytest.raises(ServiceUnavailable) as error,
-            sessions.answering(),
+            sessions.database_errors_as_unavailable(),
         ):
-            list(Session.objects.filter(name="secret"))
+            list(Session.objects.filter(device_name="secret"))
         assert error.value.__cause__ is None
         assert ("ERROR", "the database did not answer (OperationalError)") in [
             (record.levelname, record.message) for record in caplog.records
         ]
 
     def test_other_errors_pass(self):
-        with pytest.raises(LookupError), sessions.answering():
+        with pytest.raises(LookupError), sessions.database_errors_as_unavailable():
             raise LookupError
 
 
@@ -75,7 +75,7 @@ class TestAdd:
 
     def test_an_id_that_is_there_is_not_overwritten(self, alice, bob):
         session = made(alice)
-        with pytest.raises(ServiceUnavailable), sessions.answering():
+        with pytest.raises(ServiceUnavailable), sessions.database_errors_as_unavailable():
             made(bob, pk=session.pk)
 
 
@@ -106,21 +106,21 @@ class TestFindForRequest:
     ):
         session = made(alice, revoked_at=NOW)
         with django_assert_num_queries(1):
-            found = sessions.find_for_request(str(session.pk))
+            found = sessions.find_status(str(session.pk))
         assert found == (alice, NOW, "hash")
         assert found.user.get_deferred_fields() == set()
 
     def test_of_a_session_that_goes_on_there_is_no_revocation(self, alice):
         session = made(alice)
-        assert sessions.find_for_request(str(session.pk)) == (alice, None, "hash")
+        assert sessions.find_status(str(session.pk)) == (alice, None, "hash")
 
     def test_a_session_whose_user_is_gone_is_found_without_one(self):
         session = made(None)
-        assert sessions.find_for_request(str(session.pk)) == (None, None, "hash")
+        assert sessions.find_status(str(session.pk)) == (None, None, "hash")
 
     def test_what_is_not_there_is_none(self, alice):
         made(alice)
-        assert sessions.find_for_request(str(uuid.uuid4())) is None
+        assert sessions.find_status(str(uuid.uuid4())) is None
 
     @pytest.mark.parametrize("use_tz", [True, False])
     def test_times_are_aware_or_naive_as_the_settings_say(self, alice, settings, use_tz):
@@ -136,9 +136,9 @@ class TestFindForRequest:
     def test_so_are_those_of_the_user(self, alice, settings, use_tz):
         session = made(alice)
         settings.USE_TZ = not use_tz
-        sessions.find_for_request(str(session.pk))
+        sessions.find_status(str(session.pk))
         settings.USE_TZ = use_tz
-        user = sessions.find_for_request(str(session.pk)).user
+        user = sessions.find_status(str(session.pk)).user
         assert (user.date_joined.tzinfo is not None) == use_tz
 
 
@@ -149,8 +149,8 @@ class TestRotate:
             assert rotate(session, 2, now=after(days=1)) is True
         for one in (session, Session.objects.get()):
             assert one.generation == 2
-            assert one.rotated_at == after(days=1)
-            assert one.expires_at == after(days=15)
+            assert one.refreshed_at == after(days=1)
+            assert one.idle_expires_at == after(days=15)
             assert one.auth_hash == "new"
             assert one.retried is False
 
@@ -186,9 +186,9 @@ class TestRevoke:
         with django_assert_num_queries(1):
             assert sessions.revoke(session, RevokedReason.ADMIN, now=after(days=1)) is True
         for one in (session, Session.objects.get()):
-            assert one.revoked_at == one.expires_at == after(days=1)
+            assert one.revoked_at == one.idle_expires_at == after(days=1)
             assert one.revoked_reason == RevokedReason.ADMIN
-            assert one.ends_at == after(days=90)
+            assert one.absolute_expires_at == after(days=90)
 
     def test_one_that_ended_keeps_its_end(self, alice):
         session = made(alice)
@@ -233,7 +233,7 @@ class TestRevokeOfUser:
         assert set(sessions.alive(alice.pk, now=NOW)) == set(kept)
 
     def test_those_that_ended_are_left_as_they_are(self, alice):
-        made(alice, expires_at=NOW)
+        made(alice, idle_expires_at=NOW)
         made(alice, revoked_at=NOW, revoked_reason=RevokedReason.SIGNED_OUT)
         before = list(Session.objects.order_by("pk").values())
         assert sessions.revoke_of_user(alice.pk, RevokedReason.USER_CHANGED, now=NOW) == 0
@@ -265,8 +265,8 @@ class TestAlive:
     def test_they_are_those_of_the_user_that_have_not_ended(self, alice, bob):
         made(bob)
         made(alice, revoked_at=NOW)
-        made(alice, expires_at=NOW)
-        alive = made(alice, expires_at=after(microseconds=1))
+        made(alice, idle_expires_at=NOW)
+        alive = made(alice, idle_expires_at=after(microseconds=1))
         assert list(sessions.alive(alice.pk, now=NOW)) == [alive]
 
     def test_the_newest_is_first(self, alice):
@@ -291,18 +291,18 @@ class TestSurplus:
     def test_the_newest_of_the_others_stay(self, alice, bob):
         days = {day: made(alice, created_at=after(days=day)) for day in (3, 1, 4, 2)}
         new = made(alice, created_at=after(days=5))
-        made(bob), made(alice, revoked_at=NOW), made(alice, expires_at=NOW)
+        made(bob), made(alice, revoked_at=NOW), made(alice, idle_expires_at=NOW)
         for others in range(5):
-            found = sessions.surplus(new, others, now=NOW)
+            found = sessions.over_limit(new, others, now=NOW)
             plain = sessions.alive(alice.pk, now=NOW).exclude(pk=new.pk)[others:]
             assert found == list(plain) == [days[day] for day in (4, 3, 2, 1)[others:]]
 
     def test_the_new_one_stays_wherever_it_stands(self, alice):
         new, others = made(alice), [made(alice, created_at=after(days=day)) for day in (1, 2)]
-        assert set(sessions.surplus(new, 0, now=NOW)) == set(others)
+        assert set(sessions.over_limit(new, 0, now=NOW)) == set(others)
 
     def test_it_takes_one_statement(self, alice, django_assert_num_queries):
         made(alice)
         new = made(alice)
         with django_assert_num_queries(1):
-            assert len(sessions.surplus(new, 0, now=NOW)) == 1
+            assert len(sessions.over_limit(new, 0, now=NOW)) == 1

@@ -87,7 +87,7 @@ class TestFailingReceivers:
             services.sign_in(alice)
             alice.set_password("another")
             alice.save()
-        assert not services.sessions_of(alice).exists()
+        assert not services.list_sessions(alice).exists()
 
     def test_a_reuse_ends_the_session_all_the_same(self, alice):
         pair = services.sign_in(alice, now=NOW)

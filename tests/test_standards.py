@@ -43,7 +43,7 @@ class TestJwkSet:
     @pytest.mark.parametrize("jwk_set", [{}, {"Keys": [{"kty": "oct"}]}, '{"keys": {}}'])
     def test_one_without_its_keys_is_refused(self, jwk_set):
         settings, [problem] = conf.read({"KEYS": jwk_set}, SECRETS)
-        assert (settings, problem.number) == (None, "E008")
+        assert (settings, problem.check_id) == (None, "E008")
 
     def test_of_two_lists_of_keys_the_last_one_counts(self):
         first, last = (

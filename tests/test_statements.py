@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.sessions import store as sessions
-from django_tokenauth.sessions.compiled import Update
+from django_tokenauth.sessions.compiled import CompiledUpdate
 from tests.clock import NOW, after
 from tests.test_sessions import made
 
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.django_db
 #: One of each kind of field that there is.
 CHANGES = {
     "generation": 2**62,
-    "limited": True,
-    "rotated_at": after(days=1, microseconds=1),
+    "scope_limited": True,
+    "refreshed_at": after(days=1, microseconds=1),
     "revoked_at": None,
     "revoked_reason": RevokedReason.ADMIN,
     "name": "앨리스의 노트북 %s ' OR 1=1 --",
@@ -37,13 +37,15 @@ def stored():
 
 
 def unrevoked():
-    return Session.objects.alias(end=Coalesce("revoked_at", "ends_at")).filter(end=F("ends_at"))
+    return Session.objects.alias(end=Coalesce("revoked_at", "absolute_expires_at")).filter(
+        end=F("absolute_expires_at")
+    )
 
 
 def update(session, rows=None, changes=CHANGES):
     rows = Session.objects.all() if rows is None else rows
     found = {"id": session.pk, "generation": session.generation}
-    return Update(rows, found=found, changes=changes).run(found=found, changes=changes)
+    return CompiledUpdate(rows, found=found, changes=changes).run(found=found, changes=changes)
 
 
 class TestChange:
@@ -70,7 +72,7 @@ class TestChange:
         assert stored() == before
 
     def test_it_can_be_run_again_with_other_values(self, alice, bob):
-        compiled = Update(Session.objects.all(), found=["id"], changes=["name"])
+        compiled = CompiledUpdate(Session.objects.all(), found=["id"], changes=["name"])
         for session, name in ((made(alice), "phone"), (made(bob), "laptop")):
             assert compiled.run(found={"id": session.pk}, changes={"name": name}) == 1
             assert Session.objects.get(pk=session.pk).name == name
@@ -81,8 +83,8 @@ class TestStatement:
         session = made(alice)
         with CaptureQueriesContext(connection) as seen:
             found = Session.objects.filter(pk=session.pk, generation=1)
-            found.update(generation=1, rotated_at=NOW, auth_hash="hash")
-            update(session, changes={"generation": 1, "rotated_at": NOW, "auth_hash": "hash"})
+            found.update(generation=1, refreshed_at=NOW, auth_hash="hash")
+            update(session, changes={"generation": 1, "refreshed_at": NOW, "auth_hash": "hash"})
         first, second = (query["sql"] for query in seen)
         assert first == second
 
@@ -91,14 +93,14 @@ class TestStatement:
         changes = {
             "generation": 2,
             "retried": True,
-            "rotated_at": after(days=1),
-            "expires_at": after(days=2),
+            "refreshed_at": after(days=1),
+            "idle_expires_at": after(days=2),
             "auth_hash": "new",
         }
         with CaptureQueriesContext(connection) as seen:
             found = unrevoked().filter(pk=session.pk, generation=1, auth_hash="hash")
             assert found.update(**changes) == 1
-            given = {"expires_at": after(days=2), "auth_hash": "new", "now": after(days=1)}
+            given = {"idle_expires_at": after(days=2), "auth_hash": "new", "now": after(days=1)}
             assert sessions.rotate(session, 2, retried=True, **given) is False
         first, second = (query["sql"] for query in seen)
         assert first == second
@@ -108,7 +110,7 @@ class TestStatement:
         changes = {
             "revoked_at": after(days=1),
             "revoked_reason": RevokedReason.ADMIN,
-            "expires_at": after(days=1),
+            "idle_expires_at": after(days=1),
         }
         for one, number in ((session, 1), (ended, 0)):
             with CaptureQueriesContext(connection) as seen, atomic():
@@ -122,9 +124,11 @@ class TestStatement:
             ]
 
     def test_other_conditions_and_their_values_stay(self, alice):
-        session = made(alice, name="phone")
-        assert update(session, Session.objects.filter(name="laptop")) == 0
-        assert update(session, Session.objects.filter(name="phone", limited=False)) == 1
+        session = made(alice, device_name="phone")
+        assert update(session, Session.objects.filter(device_name="laptop")) == 0
+        assert (
+            update(session, Session.objects.filter(device_name="phone", scope_limited=False)) == 1
+        )
 
 
 class TestFault:
@@ -149,7 +153,7 @@ class TestFault:
 class TestThreads:
     @pytest.mark.django_db(transaction=True)
     def test_each_uses_its_own_connection(self, alice):
-        compiled = Update(Session.objects.all(), found=["id"], changes=["name"])
+        compiled = CompiledUpdate(Session.objects.all(), found=["id"], changes=["name"])
         rows, changed = [made(alice) for _ in range(4)], []
 
         def change(session):
@@ -162,4 +166,4 @@ class TestThreads:
         for thread in threads:
             thread.join()
         assert changed == [1] * 4
-        assert set(Session.objects.values_list("name", flat=True)) == {"phone"}
+        assert set(Session.objects.values_list("device_name", flat=True)) == {"phone"}

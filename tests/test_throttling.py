@@ -22,22 +22,22 @@ def attempt(username="alice", address=HERE, *, at=START, good=False):
     """One attempt: None if it may go on, or the seconds to wait."""
     throttle = SignInThrottle(load(), address=address, username=username, now=at)
     try:
-        throttle.take()
+        throttle.acquire()
     except TooManyRequests as refused:
         return refused.retry_after
     if good:
-        throttle.give_back()
+        throttle.release()
     return None
 
 
 @pytest.fixture
 def by_user(settings):
-    settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "3/hour", "SIGN_IN_RATE_ADDRESS": None}
+    settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "3/hour", "SIGN_IN_RATE_IP": None}
 
 
 @pytest.fixture
 def by_address(settings):
-    settings.TOKENAUTH = {"SIGN_IN_RATE_USER": None, "SIGN_IN_RATE_ADDRESS": "3/min"}
+    settings.TOKENAUTH = {"SIGN_IN_RATE_USER": None, "SIGN_IN_RATE_IP": "3/min"}
 
 
 class TestByUser:
@@ -56,13 +56,13 @@ class TestByUser:
         first, *others = [
             SignInThrottle(load(), address=HERE, username="alice", now=START) for _ in range(4)
         ]
-        first.take()
+        first.acquire()
         for throttle in others[:2]:
-            throttle.take()
+            throttle.acquire()
         with pytest.raises(TooManyRequests):
-            others[2].take()
-        first.give_back()
-        others[2].take()
+            others[2].acquire()
+        first.release()
+        others[2].acquire()
 
     @pytest.mark.attack(151)
     def test_another_user_and_another_address_are_not_locked_out(self, by_user):
@@ -162,18 +162,18 @@ class TestByAddress:
 
 class TestBoth:
     def test_either_limit_refuses(self, settings):
-        settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "2/hour", "SIGN_IN_RATE_ADDRESS": "4/min"}
+        settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "2/hour", "SIGN_IN_RATE_IP": "4/min"}
         assert [attempt("alice") for _ in range(3)] == [None, None, HOUR]
         assert [attempt("bob") for _ in range(3)] == [None, None, MINUTE]
 
     def test_what_one_limit_refuses_does_not_count_for_the_other(self, settings):
-        settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "1/hour", "SIGN_IN_RATE_ADDRESS": "2/min"}
+        settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "1/hour", "SIGN_IN_RATE_IP": "2/min"}
         assert [attempt("alice") for _ in range(9)] == [None, *[HOUR] * 8]
         assert attempt("bob") is None
         assert attempt("nobody") == MINUTE
 
     def test_none_switches_both_off(self, settings):
-        settings.TOKENAUTH = {"SIGN_IN_RATE_USER": None, "SIGN_IN_RATE_ADDRESS": None}
+        settings.TOKENAUTH = {"SIGN_IN_RATE_USER": None, "SIGN_IN_RATE_IP": None}
         assert [attempt() for _ in range(99)] == [None] * 99
 
 
@@ -194,16 +194,16 @@ class TestWindow:
 
     def test_a_place_is_given_back_to_the_window_it_was_taken_in(self, by_user):
         late = SignInThrottle(load(), address=HERE, username="alice", now=START + 3599)
-        late.take()
+        late.acquire()
         assert [attempt(at=START + 3600) for _ in range(3)] == [None, None, None]
-        late.give_back()
+        late.release()
         assert attempt(at=START + 3600) == HOUR
 
     def test_a_place_is_given_back_once(self, by_user):
         throttle = SignInThrottle(load(), address=HERE, username="alice", now=START)
-        throttle.take()
-        throttle.give_back()
-        throttle.give_back()
+        throttle.acquire()
+        throttle.release()
+        throttle.release()
         assert [attempt() for _ in range(4)] == [None, None, None, HOUR]
 
 

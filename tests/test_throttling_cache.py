@@ -45,7 +45,7 @@ class SwitchedCache(LocMemCache):
 
 @pytest.fixture
 def by_user(settings):
-    settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "3/hour", "SIGN_IN_RATE_ADDRESS": None}
+    settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "3/hour", "SIGN_IN_RATE_IP": None}
 
 
 class TestCache:
@@ -116,18 +116,18 @@ class TestDown:
         assert logged(caplog, "ERROR") == [NO_ANSWER]
 
     def test_when_a_place_is_given_back_it_is_asked_once_more(self, throttle, switched, caplog):
-        throttle.take()
+        throttle.acquire()
         switched(True)
-        throttle.give_back()
-        throttle.give_back()
+        throttle.release()
+        throttle.release()
         assert logged(caplog, "ERROR") == [NO_ANSWER]
 
     def test_a_place_that_it_did_not_give_is_not_given_back(self, by_user, throttle, switched):
         switched(True)
-        throttle.take()
+        throttle.acquire()
         switched(False)
         assert [attempt() for _ in range(2)] == [None, None]
-        throttle.give_back()
+        throttle.release()
         assert [attempt() for _ in range(2)] == [None, HOUR]
 
 
@@ -140,7 +140,7 @@ def test_names_that_an_address_has_no_place_for_do_not_fill_the_cache(settings, 
             "LOCATION": str(tmp_path),
         }
     }
-    settings.TOKENAUTH = {"SIGN_IN_RATE_ADDRESS": "3/min"}
+    settings.TOKENAUTH = {"SIGN_IN_RATE_IP": "3/min"}
     waits = [attempt(f"person {number}") for number in range(20)]
     assert waits == [None] * 3 + [MINUTE] * 17
     assert len(list(tmp_path.iterdir())) == 1 + 3

@@ -38,7 +38,7 @@ def limits(request, settings):
     """Three failures for a user at an address and five for an address, in either cache."""
     settings.TOKENAUTH = {
         "SIGN_IN_RATE_USER": "3/hour",
-        "SIGN_IN_RATE_ADDRESS": "5/min",
+        "SIGN_IN_RATE_IP": "5/min",
         "THROTTLE_CACHE": request.param,
     }
     with time_machine.travel(START, tick=False) as clock:
@@ -178,7 +178,7 @@ def test_a_crowd_of_guesses_gets_no_further_than_one_after_the_other(
     settings.PASSWORD_HASHERS = [f"{__name__}.CountingHasher"]
     settings.TOKENAUTH = {
         "SIGN_IN_RATE_USER": "5/day",
-        "SIGN_IN_RATE_ADDRESS": None,
+        "SIGN_IN_RATE_IP": None,
         "THROTTLE_CACHE": cache,
     }
     django_user_model.objects.create_user("alice", password="correct horse")

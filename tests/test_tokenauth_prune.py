@@ -27,7 +27,7 @@ def prune(*arguments):
 
 
 def left():
-    return set(Session.objects.values_list("name", flat=True))
+    return set(Session.objects.values_list("device_name", flat=True))
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def ended(alice):
     def ended(number=1, **ago):
         for _ in range(number):
             moment = NOW - timedelta(**ago)
-            services.sign_in(alice, name=str(ago), now=moment)
+            services.sign_in(alice, device_name=str(ago), now=moment)
             session = Session.objects.filter(revoked_at=None).latest("created_at")
             services.revoke_sessions(
                 Session.objects.filter(pk=session.pk), RevokedReason.ADMIN, now=moment
@@ -62,7 +62,7 @@ class TestWhich:
     def test_those_that_nobody_used_and_none_that_is_alive(self, alice):
         for name, days in (("expired", 21), ("kept", 20), ("alive", 13)):
             moment = NOW - timedelta(days=days, seconds=1)
-            services.sign_in(alice, name=name, now=moment)
+            services.sign_in(alice, device_name=name, now=moment)
         assert prune()[1] == {"kept", "alive"}
 
     def test_those_of_deleted_users(self, alice):

@@ -12,8 +12,8 @@ import pytest
 from django.test import override_settings
 
 from django_tokenauth.conf import settings as conf
-from django_tokenauth.errors import Code, InvalidToken
-from django_tokenauth.keys.directory import LOOK_EVERY
+from django_tokenauth.errors import InvalidToken, TokenErrorCode
+from django_tokenauth.keys.directory import POLL_INTERVAL
 from django_tokenauth.keys.files import write_jwk
 from django_tokenauth.keys.generating import make_jwk
 from django_tokenauth.keys.sources import build_access_keys
@@ -50,7 +50,7 @@ class TestDecode:
         token = access.token()
         first = access.decode(token, now=NOW + 299)
         for now in (NOW + 300, NOW + 301, NOW + 10**9):
-            assert access.code(token, now=now) is Code.EXPIRED
+            assert access.code(token, now=now) is TokenErrorCode.EXPIRED
         # The clock went back: it is good again, and was not forgotten.
         assert access.decode(token, now=NOW) is first
 
@@ -58,19 +58,19 @@ class TestDecode:
     def test_a_token_from_the_future_is_refused_from_the_cache_too(self, access):
         token = access.with_claims(nbf=NOW + 10)
         access.decode(token, now=NOW + 10)
-        assert access.code(token, now=NOW + 9) is Code.NOT_YET_VALID
-        assert access.code(token, now=NOW - 1) is Code.NOT_YET_VALID
+        assert access.code(token, now=NOW + 9) is TokenErrorCode.NOT_YET_VALID
+        assert access.code(token, now=NOW - 1) is TokenErrorCode.NOT_YET_VALID
 
     def test_the_leeway_counts_for_the_cache_too(self):
         access = Access(LEEWAY=timedelta(seconds=60))
         token = access.token()
         access.decode(token)
         assert access.decode(token, now=NOW + 359).subject == "1"
-        assert access.code(token, now=NOW + 360) is Code.EXPIRED
+        assert access.code(token, now=NOW + 360) is TokenErrorCode.EXPIRED
 
     def test_a_failure_is_not_kept(self, access):
         later = access.with_claims(iat=NOW + 60, exp=NOW + 120)
-        assert access.code(later) is Code.NOT_YET_VALID
+        assert access.code(later) is TokenErrorCode.NOT_YET_VALID
         assert access.decode(later, now=NOW + 60).subject == "1"
 
     def test_failures_push_nothing_out(self):
@@ -93,21 +93,21 @@ class TestDecode:
         access.decode(token)
         head, _, signature = token.rpartition(".")
         for forged in (bytes(32), unbase64url(signature)[:-1] + b"\x00", b""):
-            assert access.code(f"{head}.{base64url(forged)}") is Code.SIGNATURE
+            assert access.code(f"{head}.{base64url(forged)}") is TokenErrorCode.SIGNATURE
 
     def test_other_claims_under_the_same_signature_are_verified(self, access):
         token = access.token()
         access.decode(token)
         head, _, signature = token.split(".")
         payload = access.with_claims(sub="2").split(".")[1]
-        assert access.code(f"{head}.{payload}.{signature}") is Code.SIGNATURE
+        assert access.code(f"{head}.{payload}.{signature}") is TokenErrorCode.SIGNATURE
 
     def test_the_same_bytes_parted_otherwise_are_verified(self, access):
         token = access.token()
         access.decode(token)
         head, payload, signature = token.split(".")
-        assert access.code(f"{head}{payload}.{signature}") is Code.MALFORMED
-        assert access.code(f"{head}.{payload}{signature}") is Code.MALFORMED
+        assert access.code(f"{head}{payload}.{signature}") is TokenErrorCode.MALFORMED
+        assert access.code(f"{head}.{payload}{signature}") is TokenErrorCode.MALFORMED
         assert access.code(f"{head}.{payload[:-4]}.{payload[-4:]}{signature}") is not None
 
     @pytest.mark.attack(30)
@@ -158,19 +158,25 @@ class TestSettings:
         return access_tokens(conf.load()).decode(token, now=NOW)
 
     def token(self):
-        claims = Claims.from_members(access_members())
+        claims = Claims.from_payload(access_members())
         return access_tokens(conf.load()).encode(claims)
 
     @pytest.mark.attack(169)
     @pytest.mark.parametrize(
         ("change", "code"),
         [
-            ({"SECRET_KEY": "another secret key of this project"}, Code.KEY),
-            ({"TOKENAUTH": {"SIGNING_KEY": "another" * 10}}, Code.KEY),
-            ({"TOKENAUTH": {"ALGORITHM": "HS512"}}, Code.KEY),
-            ({"TOKENAUTH": {"ISSUER": "another", "AUDIENCE": "django-tokenauth"}}, Code.ISSUER),
-            ({"TOKENAUTH": {"AUDIENCE": "another"}}, Code.AUDIENCE),
-            ({"TOKENAUTH": {"ACCESS_TOKEN_LIFETIME": timedelta(seconds=299)}}, Code.CLAIMS),
+            ({"SECRET_KEY": "another secret key of this project"}, TokenErrorCode.KEY),
+            ({"TOKENAUTH": {"SIGNING_KEY": "another" * 10}}, TokenErrorCode.KEY),
+            ({"TOKENAUTH": {"ALGORITHM": "HS512"}}, TokenErrorCode.KEY),
+            (
+                {"TOKENAUTH": {"ISSUER": "another", "AUDIENCE": "django-tokenauth"}},
+                TokenErrorCode.ISSUER,
+            ),
+            ({"TOKENAUTH": {"AUDIENCE": "another"}}, TokenErrorCode.AUDIENCE),
+            (
+                {"TOKENAUTH": {"ACCESS_TOKEN_LIFETIME": timedelta(seconds=299)}},
+                TokenErrorCode.CLAIMS,
+            ),
         ],
     )
     def test_a_change_of_them_empties_the_cache(self, change, code):
@@ -208,7 +214,7 @@ class TestKeys:
     def signed(self, jwk):
         settings = read_settings(KEYS=[jwk])
         tokens = AccessTokens(settings, build_access_keys(settings))
-        return tokens.encode(Claims.from_members(access_members()))
+        return tokens.encode(Claims.from_payload(access_members()))
 
     def code(self, tokens, token, now):
         with pytest.raises(InvalidToken) as caught:
@@ -225,8 +231,8 @@ class TestKeys:
         token, another = self.signed(stolen), self.signed(kept)
         assert tokens.decode(token, now=NOW) is tokens.decode(token, now=NOW)
         (tmp_path / f"{stolen['kid']}.jwk").unlink()
-        assert self.code(tokens, token, NOW + LOOK_EVERY) is Code.KEY
-        assert tokens.decode(another, now=NOW + LOOK_EVERY).subject == "1"
+        assert self.code(tokens, token, NOW + POLL_INTERVAL) is TokenErrorCode.KEY
+        assert tokens.decode(another, now=NOW + POLL_INTERVAL).subject == "1"
 
     @pytest.mark.attack(169)
     def test_a_key_that_ends_takes_its_tokens_with_it_in_that_second(self):
@@ -238,7 +244,7 @@ class TestKeys:
         for now in (NOW, NOW + 4, NOW + 5, NOW + 9, NOW + 9.9):
             assert tokens.decode(token, now=now).subject == "1"
         for now in (NOW + 10, NOW + 11):
-            assert self.code(tokens, token, now) is Code.KEY
+            assert self.code(tokens, token, now) is TokenErrorCode.KEY
 
     def test_while_nothing_changes_it_is_kept(self, tmp_path):
         jwk = make_jwk("EdDSA", now=NOW, not_before=NOW)
@@ -247,12 +253,12 @@ class TestKeys:
         tokens = AccessTokens(settings, build_access_keys(settings))
         token = self.signed(jwk)
         first = tokens.decode(token, now=NOW)
-        assert tokens.decode(token, now=NOW + 10 * LOOK_EVERY) is first
+        assert tokens.decode(token, now=NOW + 10 * POLL_INTERVAL) is first
 
 
 class TestVerifiedTokens:
     def claims(self, number):
-        return Claims.from_members(access_members(sub=str(number))), NOW, NOW + 300
+        return Claims.from_payload(access_members(sub=str(number))), NOW, NOW + 300
 
     def test_the_least_recently_used_goes_first(self):
         verified = VerifiedTokens(3)
@@ -333,7 +339,7 @@ class TestThreads:
 
     def test_the_size_holds_when_all_are_done(self):
         verified = VerifiedTokens(2)
-        claims = Claims.from_members(access_members()), NOW, NOW + 300
+        claims = Claims.from_payload(access_members()), NOW, NOW + 300
 
         def work(number):
             for turn in range(50):
@@ -358,7 +364,7 @@ class Losing(OrderedDict):
 
 class TestMeanwhile:
     def test_what_is_lost_in_between_is_an_entry_and_no_answer(self):
-        claims = Claims.from_members(access_members()), NOW, NOW + 300
+        claims = Claims.from_payload(access_members()), NOW, NOW + 300
         verified = VerifiedTokens(1)
         verified._verified = Losing()
         verified.put(b"first", claims)

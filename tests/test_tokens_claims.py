@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pytest
 
-from django_tokenauth.errors import Code
+from django_tokenauth.errors import TokenErrorCode
 from tests.tokens_made_by_hand import MISSING, NOW, SESSION, Access
 
 
@@ -25,8 +25,8 @@ class TestTimes:
     @pytest.mark.parametrize(
         ("exp", "fault"),
         [
-            (NOW - 1, Code.EXPIRED),
-            (NOW, Code.EXPIRED),
+            (NOW - 1, TokenErrorCode.EXPIRED),
+            (NOW, TokenErrorCode.EXPIRED),
             (NOW + 1, None),
         ],
     )
@@ -40,7 +40,7 @@ class TestTimes:
     def test_fractions_of_the_clock_count(self, access):
         token = access.token()
         assert access.decode(token, now=NOW + 299.9999).subject == "1"
-        assert access.code(token, now=NOW + 300.0) is Code.EXPIRED
+        assert access.code(token, now=NOW + 300.0) is TokenErrorCode.EXPIRED
 
     @pytest.mark.parametrize("name", ["exp", "iat", "nbf", "auth_time"])
     @pytest.mark.parametrize(
@@ -53,35 +53,35 @@ class TestTimes:
         ids=lambda value: ascii(value)[:24],
     )
     def test_a_time_is_a_whole_number(self, access, name, value):
-        assert access.code(access.with_claims(**{name: value})) is Code.CLAIMS
+        assert access.code(access.with_claims(**{name: value})) is TokenErrorCode.CLAIMS
 
     @pytest.mark.attack(78)
     @pytest.mark.parametrize("name", ["exp", "iat", "nbf"])
     @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e400", "1" * 5000])
     def test_what_is_no_number_is_no_json(self, access, name, value):
         payload = json.dumps(access.members(**{name: "@"})).replace('"@"', value)
-        assert access.code(access.token(payload=payload.encode())) is Code.MALFORMED
+        assert access.code(access.token(payload=payload.encode())) is TokenErrorCode.MALFORMED
 
     @pytest.mark.attack(80, 81, 82)
     @pytest.mark.parametrize(
         ("changes", "fault"),
         [
-            ({"iat": NOW + 1, "exp": NOW + 60}, Code.NOT_YET_VALID),
-            ({"iat": NOW + 10**6, "exp": NOW + 10**6 + 60}, Code.NOT_YET_VALID),
-            ({"nbf": NOW + 1}, Code.NOT_YET_VALID),
-            ({"nbf": NOW + 299}, Code.NOT_YET_VALID),
-            ({"nbf": NOW + 300}, Code.CLAIMS),
-            ({"nbf": NOW + 10**6}, Code.CLAIMS),
-            ({"iat": NOW, "exp": NOW}, Code.CLAIMS),
-            ({"iat": NOW, "exp": NOW - 1}, Code.CLAIMS),
-            ({"iat": NOW + 60, "exp": NOW + 30}, Code.CLAIMS),
-            ({"exp": NOW + 301}, Code.CLAIMS),
-            ({"exp": NOW + 10 * 365 * 86400}, Code.CLAIMS),
-            ({"exp": 253402300799}, Code.CLAIMS),
-            ({"iat": 1}, Code.CLAIMS),
-            ({"iat": 0, "exp": 300}, Code.EXPIRED),
-            ({"iat": MISSING}, Code.CLAIMS),
-            ({"exp": MISSING}, Code.CLAIMS),
+            ({"iat": NOW + 1, "exp": NOW + 60}, TokenErrorCode.NOT_YET_VALID),
+            ({"iat": NOW + 10**6, "exp": NOW + 10**6 + 60}, TokenErrorCode.NOT_YET_VALID),
+            ({"nbf": NOW + 1}, TokenErrorCode.NOT_YET_VALID),
+            ({"nbf": NOW + 299}, TokenErrorCode.NOT_YET_VALID),
+            ({"nbf": NOW + 300}, TokenErrorCode.CLAIMS),
+            ({"nbf": NOW + 10**6}, TokenErrorCode.CLAIMS),
+            ({"iat": NOW, "exp": NOW}, TokenErrorCode.CLAIMS),
+            ({"iat": NOW, "exp": NOW - 1}, TokenErrorCode.CLAIMS),
+            ({"iat": NOW + 60, "exp": NOW + 30}, TokenErrorCode.CLAIMS),
+            ({"exp": NOW + 301}, TokenErrorCode.CLAIMS),
+            ({"exp": NOW + 10 * 365 * 86400}, TokenErrorCode.CLAIMS),
+            ({"exp": 253402300799}, TokenErrorCode.CLAIMS),
+            ({"iat": 1}, TokenErrorCode.CLAIMS),
+            ({"iat": 0, "exp": 300}, TokenErrorCode.EXPIRED),
+            ({"iat": MISSING}, TokenErrorCode.CLAIMS),
+            ({"exp": MISSING}, TokenErrorCode.CLAIMS),
         ],
     )
     def test_it_begins_ends_and_lasts_as_we_issue_it(self, access, changes, fault):
@@ -96,19 +96,19 @@ class TestTimes:
     def test_a_lifetime_of_a_part_of_a_second_is_rounded_up(self):
         access = Access(ACCESS_TOKEN_LIFETIME=timedelta(seconds=1.5))
         assert access.decode(access.with_claims(exp=NOW + 2)).expires_at == NOW + 2
-        assert access.code(access.with_claims(exp=NOW + 3)) is Code.CLAIMS
+        assert access.code(access.with_claims(exp=NOW + 3)) is TokenErrorCode.CLAIMS
 
     @pytest.mark.parametrize(
         ("changes", "now", "fault"),
         [
             ({}, NOW + 359.9, None),
-            ({}, NOW + 360, Code.EXPIRED),
+            ({}, NOW + 360, TokenErrorCode.EXPIRED),
             ({}, NOW - 60, None),
-            ({}, NOW - 60.1, Code.NOT_YET_VALID),
+            ({}, NOW - 60.1, TokenErrorCode.NOT_YET_VALID),
             ({"nbf": NOW + 30}, NOW - 30, None),
-            ({"nbf": NOW + 30}, NOW - 30.1, Code.NOT_YET_VALID),
+            ({"nbf": NOW + 30}, NOW - 30.1, TokenErrorCode.NOT_YET_VALID),
             # It allows for clocks, not for longer lives.
-            ({"exp": NOW + 301}, NOW, Code.CLAIMS),
+            ({"exp": NOW + 301}, NOW, TokenErrorCode.CLAIMS),
         ],
     )
     def test_the_leeway_is_that_of_the_settings(self, changes, now, fault):
@@ -135,13 +135,13 @@ class TestIssuer:
     )
     def test_another_one_is_refused(self, iss):
         access = Access(ISSUER=URL, AUDIENCE="notes")
-        assert access.code(access.with_claims(iss=iss, aud="notes")) is Code.ISSUER
+        assert access.code(access.with_claims(iss=iss, aud="notes")) is TokenErrorCode.ISSUER
 
     @pytest.mark.attack(85)
     @pytest.mark.parametrize("iss", [MISSING, None, "", 1, True, [URL], {URL: 1}, f"{URL}\x00"])
     def test_what_is_no_name_is_refused(self, iss):
         access = Access(ISSUER=URL, AUDIENCE="notes")
-        assert access.code(access.with_claims(iss=iss, aud="notes")) is Code.CLAIMS
+        assert access.code(access.with_claims(iss=iss, aud="notes")) is TokenErrorCode.CLAIMS
 
     def test_the_right_one_is_accepted(self):
         access = Access(ISSUER=URL, AUDIENCE="notes")
@@ -159,7 +159,7 @@ class TestAudience:
     )
     def test_a_token_for_others_is_refused(self, aud):
         access = Access(AUDIENCE="api")
-        assert access.code(access.with_claims(aud=aud)) is Code.AUDIENCE
+        assert access.code(access.with_claims(aud=aud)) is TokenErrorCode.AUDIENCE
 
     @pytest.mark.attack(86)
     @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ class TestAudience:
     )
     def test_what_is_neither_a_name_nor_names_is_refused(self, aud):
         access = Access(AUDIENCE="api")
-        assert access.code(access.with_claims(aud=aud)) is Code.CLAIMS
+        assert access.code(access.with_claims(aud=aud)) is TokenErrorCode.CLAIMS
 
     @pytest.mark.parametrize("aud", ["api", ["api"], ["other", "api"], ["api", "api"]])
     def test_a_token_for_us_is_accepted(self, aud):
@@ -191,12 +191,12 @@ class TestIdentity:
         ids=ascii,
     )
     def test_a_name_is_a_short_text_that_can_be_shown(self, access, name, value):
-        assert access.code(access.with_claims(**{name: value})) is Code.CLAIMS
+        assert access.code(access.with_claims(**{name: value})) is TokenErrorCode.CLAIMS
 
     @pytest.mark.attack(89)
     @pytest.mark.parametrize("name", ["sub", "client_id", "jti"])
     def test_half_a_surrogate_pair_is_no_json(self, access, name):
-        assert access.code(access.with_claims(**{name: "\ud800"})) is Code.MALFORMED
+        assert access.code(access.with_claims(**{name: "\ud800"})) is TokenErrorCode.MALFORMED
 
     @pytest.mark.parametrize("sub", [" 1 ", "01", "1.0", "0_1", "\u0661", "true"])
     def test_a_subject_is_handed_on_as_it_is(self, access, sub):
@@ -212,27 +212,29 @@ class TestIdentity:
         ids=ascii,
     )
     def test_a_session_is_a_uuid(self, access, sid):
-        assert access.code(access.with_claims(sid=sid)) is Code.CLAIMS
+        assert access.code(access.with_claims(sid=sid)) is TokenErrorCode.CLAIMS
 
     @pytest.mark.attack(115)
     @pytest.mark.parametrize("scope", [None, "", " ", 1, True, [], ["notes:read"], {}])
     def test_a_scope_is_a_text(self, access, scope):
-        assert access.code(access.with_claims(scope=scope)) is Code.CLAIMS
+        assert access.code(access.with_claims(scope=scope)) is TokenErrorCode.CLAIMS
 
     @pytest.mark.attack(115)
     @pytest.mark.parametrize(
         "scope", ["a  b", " a", "a ", "a\tb", "a\nb", 'a"b', "a\\b", "a\u00a0b", "쓰기"]
     )
     def test_a_scope_is_names_parted_by_one_blank(self, access, scope):
-        assert access.code(access.with_claims(scope=scope)) is Code.CLAIMS
+        assert access.code(access.with_claims(scope=scope)) is TokenErrorCode.CLAIMS
 
     @pytest.mark.parametrize("amr", [None, "", "pwd", [], [None], [1], [""], [["pwd"]], {"pwd": 1}])
     def test_the_methods_are_a_list_of_texts(self, access, amr):
-        assert access.code(access.with_claims(amr=amr)) is Code.CLAIMS
+        assert access.code(access.with_claims(amr=amr)) is TokenErrorCode.CLAIMS
 
     def test_the_issuer_is_looked_at_before_the_audience_and_both_before_the_time(self, access):
         # One reason is told, so it is always the same one.
         token = access.with_claims(iss="another", aud="another", exp=NOW - 1)
-        assert access.code(token) is Code.ISSUER
-        assert access.code(access.with_claims(aud="another", exp=NOW - 1)) is Code.AUDIENCE
-        assert access.code(access.with_claims(exp=NOW - 1)) is Code.CLAIMS
+        assert access.code(token) is TokenErrorCode.ISSUER
+        assert (
+            access.code(access.with_claims(aud="another", exp=NOW - 1)) is TokenErrorCode.AUDIENCE
+        )
+        assert access.code(access.with_claims(exp=NOW - 1)) is TokenErrorCode.CLAIMS

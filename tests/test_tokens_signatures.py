@@ -7,7 +7,7 @@ import json
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from django_tokenauth.errors import Code
+from django_tokenauth.errors import TokenErrorCode
 from django_tokenauth.keys.loading import load_key
 from tests.sample_keys import (
     Asymmetric,
@@ -92,34 +92,34 @@ class TestNoSignature:
             for kid in (issuer.kid, MISSING):
                 header = issuer.header(alg=alg, kid=kid)
                 token = compact(header, access_members(), lambda _: signature)
-                assert issuer.code(token) is Code.KEY
+                assert issuer.code(token) is TokenErrorCode.KEY
 
     @pytest.mark.attack(3)
     @pytest.mark.parametrize("alg", [MISSING, None, 0, True, [], ["HS256"], {}])
     def test_an_alg_that_is_no_text_is_refused(self, access, server, alg):
         for issuer in (access, server):
-            assert issuer.code(issuer.with_header(alg=alg)) is Code.HEADER
+            assert issuer.code(issuer.with_header(alg=alg)) is TokenErrorCode.HEADER
 
     @pytest.mark.attack(1)
     def test_a_signature_that_is_missing_is_refused(self, access, server):
         for issuer in (access, server):
             head, _, _ = issuer.token().rpartition(".")
-            assert issuer.code(f"{head}.") is Code.SIGNATURE
-            assert issuer.code(head) is Code.MALFORMED
+            assert issuer.code(f"{head}.") is TokenErrorCode.SIGNATURE
+            assert issuer.code(head) is TokenErrorCode.MALFORMED
 
 
 class TestAlgorithms:
     @pytest.mark.attack(4)
     @pytest.mark.parametrize("alg", ["hs256", "Hs256", "HS256 ", " HS256", "HS256\x00", "HS-256"])
     def test_its_name_is_taken_to_the_letter(self, access, alg):
-        assert access.code(access.with_header(alg=alg)) is Code.KEY
+        assert access.code(access.with_header(alg=alg)) is TokenErrorCode.KEY
 
     @pytest.mark.attack(10)
     @pytest.mark.parametrize("alg", ["HS384", "HS512"])
     def test_the_same_secret_is_not_for_another_hash(self, access, alg):
         sign = hmac_with(SIGNING_KEY, alg.replace("HS", "sha"))
         token = compact(access.header(alg=alg), access_members(), sign)
-        assert access.code(token) is Code.KEY
+        assert access.code(token) is TokenErrorCode.KEY
 
     @pytest.mark.attack(10)
     @pytest.mark.parametrize("alg", ["RS384", "RS512", "PS256", "PS384", "PS512"])
@@ -127,7 +127,7 @@ class TestAlgorithms:
         server = SERVERS["RS256"]
         sign = load_key(private_pem(server.key), alg).sign
         token = compact(server.header(alg=alg), access_members(), sign)
-        assert server.code(token) is Code.KEY
+        assert server.code(token) is TokenErrorCode.KEY
 
     @pytest.mark.attack(10)
     @pytest.mark.parametrize("alg", ["RS256", "ES256", "ES384", "EdDSA", "HS256", "Ed25519"])
@@ -135,7 +135,7 @@ class TestAlgorithms:
         if alg == server.algorithm:
             assert server.decode(server.with_header(alg=alg)).subject == "1"
         else:
-            assert server.code(server.with_header(alg=alg)) is Code.KEY
+            assert server.code(server.with_header(alg=alg)) is TokenErrorCode.KEY
 
     @pytest.mark.attack(5, 6, 7, 8)
     @pytest.mark.parametrize("alg", ["HS256", "HS384", "HS512"])
@@ -145,10 +145,10 @@ class TestAlgorithms:
             for kid in (server.kid, MISSING):
                 header = server.header(alg=alg, kid=kid)
                 token = compact(header, access_members(), hmac_with(secret, digest))
-                assert server.code(token) is Code.KEY, name
+                assert server.code(token) is TokenErrorCode.KEY, name
             # And with the algorithm that the key has.
             token = compact(server.header(), access_members(), hmac_with(secret, digest))
-            assert server.code(token) is Code.SIGNATURE, name
+            assert server.code(token) is TokenErrorCode.SIGNATURE, name
 
 
 class TestKeysInTheHeader:
@@ -169,7 +169,7 @@ class TestKeysInTheHeader:
     def test_a_secret_is_not_taken_from_it(self, access, kid):
         mine = SIGNING_KEY[::-1]
         header = access.header(kid=kid, **self.members({"kty": "oct", "k": base64url(mine)}))
-        assert access.code(compact(header, access_members(), hmac_with(mine))) is Code.KEY
+        assert access.code(compact(header, access_members(), hmac_with(mine))) is TokenErrorCode.KEY
 
     @pytest.mark.attack(38, 39, 40)
     @pytest.mark.parametrize("kid", ["mine", MISSING])
@@ -177,9 +177,9 @@ class TestKeysInTheHeader:
         key = private_key(server.algorithm, 2)
         sign = load_key(private_jwk(key), server.algorithm).sign
         header = server.header(kid=kid, **self.members(public_jwk(key)))
-        assert server.code(compact(header, access_members(), sign)) is Code.KEY
+        assert server.code(compact(header, access_members(), sign)) is TokenErrorCode.KEY
         header["kid"] = server.kid
-        assert server.code(compact(header, access_members(), sign)) is Code.SIGNATURE
+        assert server.code(compact(header, access_members(), sign)) is TokenErrorCode.SIGNATURE
 
     @pytest.mark.attack(38, 39, 40)
     def test_they_are_ignored_beside_a_good_signature(self, access, server):

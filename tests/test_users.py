@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import AnonymousUser
 
-from django_tokenauth.errors import Code
+from django_tokenauth.errors import TokenErrorCode
 from django_tokenauth.models import Session
 from django_tokenauth.sessions import users
 
@@ -25,8 +25,8 @@ class TestSubjectOf:
 class TestWithSubject:
     def test_it_is_the_user_of_that_text(self, alice, bob, django_assert_num_queries):
         with django_assert_num_queries(1):
-            assert users.with_subject(str(bob.pk), "pk") == bob
-        assert users.with_subject("alice", "username") == alice
+            assert users.get_by_subject(str(bob.pk), "pk") == bob
+        assert users.get_by_subject("alice", "username") == alice
 
     @pytest.mark.attack(90)
     @pytest.mark.parametrize(
@@ -39,14 +39,14 @@ class TestWithSubject:
     def test_no_other_spelling_is_anybody(self, alice, bob, form):
         for user in (alice, bob):
             subject = form.format(user.pk, user.pk)
-            assert users.with_subject(subject, "pk") is None
+            assert users.get_by_subject(subject, "pk") is None
 
     @pytest.mark.attack(90)
     def test_the_digits_of_other_scripts_are_nobody(self, alice):
         # Arabic, Devanagari, full-width and mathematical digits, all of which int() reads.
         for zero in "\u0660\u0966\uff10\U0001d7ce":
             subject = "".join(chr(ord(zero) + int(digit)) for digit in str(alice.pk))
-            assert users.with_subject(subject, "pk") is None
+            assert users.get_by_subject(subject, "pk") is None
 
     @pytest.mark.parametrize(
         "subject",
@@ -54,18 +54,18 @@ class TestWithSubject:
         ids=lambda subject: ascii(subject[:12]),
     )
     def test_numbers_beyond_every_column_are_nobody(self, alice, subject):
-        assert users.with_subject(subject, "pk") is None
+        assert users.get_by_subject(subject, "pk") is None
 
     @pytest.mark.attack(91)
     @pytest.mark.parametrize("subject", [str(uuid.UUID(int=7)), uuid.UUID(int=7).hex])
     def test_a_uuid_is_nobody_where_keys_are_numbers(self, alice, subject):
-        assert users.with_subject(subject, "pk") is None
+        assert users.get_by_subject(subject, "pk") is None
 
     @pytest.mark.parametrize(
         "subject", ["ALICE", "alice ", "Alice", "\xe1lice", "\uff41lice", "alice\x00", "\ud800"]
     )
     def test_what_a_collation_takes_for_equal_is_nobody(self, alice, subject):
-        assert users.with_subject(subject, "username") is None
+        assert users.get_by_subject(subject, "username") is None
 
 
 class TestAuthHash:
@@ -119,22 +119,24 @@ class TestFaultOf:
         return Session(user=user, auth_hash=users.auth_hash(user))
 
     def test_its_own_user_may_act(self):
-        assert users.fault_of(self.session(), "7", "pk") is None
+        assert users.why_refused(self.session(), "7", "pk") is None
 
     def test_without_a_user_nobody_may(self):
-        assert users.fault_of(Session(user=None), "7", "pk") is Code.USER
+        assert users.why_refused(Session(user=None), "7", "pk") is TokenErrorCode.USER
 
     def test_an_inactive_user_may_not(self):
-        assert users.fault_of(self.session(is_active=False), "7", "pk") is Code.USER
+        assert users.why_refused(self.session(is_active=False), "7", "pk") is TokenErrorCode.USER
 
     @pytest.mark.parametrize("subject", ["8", "07", "7 ", "", "alice"])
     def test_another_subject_may_not(self, subject):
-        assert users.fault_of(self.session(username="alice"), subject, "pk") is Code.USER
+        assert (
+            users.why_refused(self.session(username="alice"), subject, "pk") is TokenErrorCode.USER
+        )
 
     def test_who_changed_the_password_may_not(self):
         session = self.session()
         session.user.set_password("another")
-        assert users.fault_of(session, "7", "pk") is Code.REVOKED
+        assert users.why_refused(session, "7", "pk") is TokenErrorCode.REVOKED
 
 
 class TestIsRehash:

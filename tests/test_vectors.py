@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from django_tokenauth.conf.settings import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS
-from django_tokenauth.errors import Code, InvalidKey, InvalidToken
+from django_tokenauth.errors import InvalidKey, InvalidToken, TokenErrorCode
 from django_tokenauth.keys.loading import load_key
 from django_tokenauth.keys.schedule import key_set
 from tests.jws_reading import parsed, verified, verified_with
@@ -180,7 +180,7 @@ class TestEncryption:
         for text in texts:
             with pytest.raises(InvalidToken) as caught:
                 parsed(text)
-            assert caught.value.code is Code.MALFORMED
+            assert caught.value.code is TokenErrorCode.MALFORMED
 
     @pytest.mark.parametrize("algorithm", ["HS256", "RS256", "ES256", "EdDSA"])
     def test_a_key_for_key_agreement_is_refused(self, algorithm):

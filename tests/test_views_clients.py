@@ -187,7 +187,7 @@ class TestWithoutClients:
     @pytest.fixture(autouse=True)
     def _nobody(self, settings):
         settings.PASSWORD_HASHERS = ["tests.confidential.CountingHasher"]
-        settings.TOKENAUTH = {"SIGN_IN_RATE_ADDRESS": "1/min"}
+        settings.TOKENAUTH = {"SIGN_IN_RATE_IP": "1/min"}
 
     @pytest.mark.parametrize(
         ("header", "body"),

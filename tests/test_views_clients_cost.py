@@ -33,7 +33,7 @@ def limits(settings):
     settings.TOKENAUTH = {
         "CLIENTS": listed(),
         "SIGN_IN_RATE_USER": "3/hour",
-        "SIGN_IN_RATE_ADDRESS": "5/min",
+        "SIGN_IN_RATE_IP": "5/min",
     }
     with time_machine.travel(START, tick=False) as clock:
         yield clock

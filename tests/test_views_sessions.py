@@ -33,7 +33,7 @@ class TestList:
     def test_a_session_as_its_user_sees_it(self, alice, settings):
         settings.TOKENAUTH, settings.TIME_ZONE = SCOPES, "UTC"
         with time_machine.travel(START, tick=False) as clock:
-            tokens = sign_in(name="Alice's phone", client_id="phone")
+            tokens = sign_in(device_name="Alice's phone", client_id="phone")
             clock.shift(60)
             body = {"refresh_token": tokens["refresh_token"]}
             token = post("token/refresh/", body).json()["access_token"]
@@ -46,9 +46,9 @@ class TestList:
             "user_agent": "",
             "ip": "127.0.0.1",
             "created_at": "2030-01-01T12:00:00Z",
-            "rotated_at": "2030-01-01T12:01:00Z",
-            "expires_at": "2030-01-15T12:01:00Z",
-            "ends_at": "2030-04-01T12:00:00Z",
+            "refreshed_at": "2030-01-01T12:01:00Z",
+            "idle_expires_at": "2030-01-15T12:01:00Z",
+            "absolute_expires_at": "2030-04-01T12:00:00Z",
             "current": True,
         }
 
@@ -57,7 +57,7 @@ class TestList:
             tokens = []
             for name in ("first", "second", "third"):
                 clock.shift(1)
-                tokens.append(sign_in(name=name)["access_token"])
+                tokens.append(sign_in(device_name=name)["access_token"])
             sign_in("bob")
             listed = get(SESSIONS, tokens[1]).json()
         assert [(session["name"], session["current"]) for session in listed] == [
@@ -99,11 +99,13 @@ class TestList:
 
     def test_times_are_readable(self, alice):
         [session] = get(SESSIONS, sign_in()["access_token"]).json()
-        for name in ("created_at", "rotated_at", "expires_at", "ends_at"):
+        for name in ("created_at", "refreshed_at", "idle_expires_at", "absolute_expires_at"):
             assert datetime.fromisoformat(session[name]).tzinfo is not None
 
     def test_a_person_may_look_at_it_in_a_browser(self, alice):
-        answer = get(SESSIONS, sign_in(name="<b>phone</b>")["access_token"], Accept="text/html")
+        answer = get(
+            SESSIONS, sign_in(device_name="<b>phone</b>")["access_token"], Accept="text/html"
+        )
         assert answer.status_code == 200
         assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
         assert "&lt;b&gt;phone&lt;/b&gt;" in answer.content.decode()

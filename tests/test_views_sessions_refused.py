@@ -104,7 +104,7 @@ class TestFault:
 
     @pytest.mark.parametrize("method", ["GET", "DELETE"])
     def test_a_fault_after_the_authentication_is_503_too(self, alice, method, settings):
-        settings.TOKENAUTH = {"REVOCATION_POLL": None}
+        settings.TOKENAUTH = {"REVOCATION_POLL_INTERVAL": None}
         token = sign_in()["access_token"]
         view = SessionListView.as_view(authentication_classes=[StatelessJWTAuthentication])
         request = APIRequestFactory().generic(

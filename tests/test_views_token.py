@@ -65,7 +65,7 @@ class TestSignIn:
 
     @pytest.mark.django_db(transaction=True)
     def test_the_statements(self, alice, django_assert_num_queries):
-        """The user and the last login; the session, the surplus and the pruning."""
+        """The user and the last login; the session, the over_limit and the pruning."""
         with django_assert_num_queries(5):
             sign_in()
 

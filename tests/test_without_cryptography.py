@@ -20,7 +20,7 @@ from django.core.exceptions import ImproperlyConfigured
 from jwt.algorithms import has_crypto
 
 from django_tokenauth.conf.settings import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS
-from django_tokenauth.errors import Code, InvalidKey
+from django_tokenauth.errors import InvalidKey, TokenErrorCode
 from django_tokenauth.keys.generating import make_jwk
 from django_tokenauth.keys.loading import load_key
 from django_tokenauth.keys.sources import access_keys, build_access_keys
@@ -77,9 +77,9 @@ class TestWithout:
         for server in (Access(), Refresh()):
             claims = server.decode(server.token())
             assert server.decode(server.tokens.encode(claims)) == claims
-            assert server.code(server.token(), now=NOW + 10**9) is Code.EXPIRED
-            assert server.code(server.with_header(alg="RS256")) is Code.KEY
-            assert server.code(server.with_header(alg="none")) is Code.KEY
+            assert server.code(server.token(), now=NOW + 10**9) is TokenErrorCode.EXPIRED
+            assert server.code(server.with_header(alg="RS256")) is TokenErrorCode.KEY
+            assert server.code(server.with_header(alg="none")) is TokenErrorCode.KEY
 
     @pytest.mark.parametrize("algorithm", ASYMMETRIC_ALGORITHMS)
     @pytest.mark.parametrize("form", FORMS)
@@ -87,20 +87,20 @@ class TestWithout:
         with pytest.raises(InvalidKey) as caught:
             load_key(material(algorithm, form), algorithm)
         assert str(caught.value) == f"{algorithm} needs the package cryptography."
-        assert (caught.value.number, caught.value.hint) == ("E001", HINT)
+        assert (caught.value.check_id, caught.value.hint) == ("E001", HINT)
 
     def test_so_is_one_beside_secrets(self):
         settings = read_settings(VERIFYING_KEYS=[material("EdDSA", "JWK with alg")])
         with pytest.raises(InvalidKey) as caught:
             build_access_keys(settings)
-        assert (caught.value.number, caught.value.hint) == ("E001", HINT)
+        assert (caught.value.check_id, caught.value.hint) == ("E001", HINT)
 
     @pytest.mark.parametrize("algorithm", ASYMMETRIC_ALGORITHMS)
     def test_none_is_made_and_the_refusal_says_what_to_install(self, algorithm):
         with pytest.raises(InvalidKey) as caught:
             make_jwk(algorithm, now=NOW, not_before=NOW)
         assert str(caught.value) == f"{algorithm} needs the package cryptography."
-        assert (caught.value.number, caught.value.hint) == ("E001", HINT)
+        assert (caught.value.check_id, caught.value.hint) == ("E001", HINT)
 
     @pytest.mark.parametrize("algorithm", HMAC_ALGORITHMS)
     def test_secrets_are_made_and_can_be_rotated(self, algorithm):

@@ -60,7 +60,7 @@ def _missing(alias: str) -> Iterator[CheckMessage]:
 
 
 def _left(settings: Settings) -> Iterator[CheckMessage]:
-    before = timezone.now() - settings.kept_after_end - _LONG
+    before = timezone.now() - settings.prune_after - _LONG
     if pruning.ended(before)[_MANY:].exists():
         yield checks.Warning(
             f"More than {_MANY} sessions ended {_LONG.days} days longer ago than SESSION_RETENTION "

@@ -50,16 +50,16 @@ def check_deployment(
         return []
     return [
         *_lifetimes(settings),
-        *_sign_ins(settings),
+        *_throttling(settings),
         *_passwords(),
         *_database(settings),
-        *_what_is_written_down(),
+        *_logging(),
         *_libraries(),
     ]
 
 
 def _lifetimes(settings: Settings) -> Iterator[CheckMessage]:
-    quarter, poll = timedelta(minutes=15), settings.revocation_poll
+    quarter, poll = timedelta(minutes=15), settings.revocation_poll_interval
     if settings.access_token_lifetime > timedelta(hours=1):
         yield checks.Warning(
             "ACCESS_TOKEN_LIFETIME is above an hour: a stolen access token is good that long.",
@@ -73,8 +73,8 @@ def _lifetimes(settings: Settings) -> Iterator[CheckMessage]:
     ):
         yield checks.Warning(
             "A sign-out may go unnoticed for more than a quarter of an hour: the stateless class "
-            "hears of it by REVOCATION_POLL, or when the access token expires.",
-            hint="Give ACCESS_TOKEN_LIFETIME minutes, or REVOCATION_POLL seconds.",
+            "hears of it by REVOCATION_POLL_INTERVAL, or when the access token expires.",
+            hint="Give ACCESS_TOKEN_LIFETIME minutes, or REVOCATION_POLL_INTERVAL seconds.",
             id="tokenauth.W005",
         )
     if settings.refresh_token_lifetime > timedelta(days=90):
@@ -92,7 +92,7 @@ def _lifetimes(settings: Settings) -> Iterator[CheckMessage]:
         )
 
 
-def _sign_ins(settings: Settings) -> Iterator[CheckMessage]:
+def _throttling(settings: Settings) -> Iterator[CheckMessage]:
     if (
         is_default(JWTAuthentication)
         and is_default(BasicAuthentication)
@@ -104,10 +104,10 @@ def _sign_ins(settings: Settings) -> Iterator[CheckMessage]:
             hint="Remove it, or count the failures in an authentication backend (django-axes).",
             id="tokenauth.W023",
         )
-    if settings.sign_in_rate_user is None or settings.sign_in_rate_address is None:
+    if settings.sign_in_rate_user is None or settings.sign_in_rate_ip is None:
         yield checks.Warning(
             "Sign-ins are not throttled: passwords can be guessed at full speed.",
-            hint="Set SIGN_IN_RATE_USER and SIGN_IN_RATE_ADDRESS.",
+            hint="Set SIGN_IN_RATE_USER and SIGN_IN_RATE_IP.",
             id="tokenauth.W006",
         )
         return
@@ -194,7 +194,7 @@ def _database(settings: Settings) -> Iterator[CheckMessage]:
         )
 
 
-def _what_is_written_down() -> Iterator[CheckMessage]:
+def _logging() -> Iterator[CheckMessage]:
     root = logging.getLogger()
     if root.level <= logging.DEBUG and any(each.level <= logging.DEBUG for each in root.handlers):
         yield checks.Warning(

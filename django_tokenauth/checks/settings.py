@@ -34,7 +34,7 @@ def check_settings(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMessag
     """``TOKENAUTH`` can be used: names, types, values and keys."""
     settings, problems = read_project()
     messages: list[CheckMessage] = [
-        Error(problem.message, hint=problem.hint, id=f"tokenauth.{problem.number}")
+        Error(problem.message, hint=problem.hint, id=f"tokenauth.{problem.check_id}")
         for problem in problems
     ]
     if settings is not None:
@@ -48,7 +48,7 @@ def _key_messages(settings: Settings) -> Iterator[CheckMessage]:
     try:
         keys = build_access_keys(settings).at(time.time())
     except InvalidKey as error:
-        yield Error(str(error), hint=error.hint or None, id=f"tokenauth.{error.number}")
+        yield Error(str(error), hint=error.hint or None, id=f"tokenauth.{error.check_id}")
         return
     dated = settings.key_directory is not None or bool(settings.keys)
     left = keys.verifying.values()
@@ -96,8 +96,8 @@ def _dubious(settings: Settings) -> Iterator[CheckMessage]:
         )
     if INTROSPECTION_SCOPE in settings.scopes and settings.scope_policy is None:
         yield checks.Warning(
-            f"Every user may have the scope {INTROSPECTION_SCOPE}, and with it read what is in the tokens of all "
-            "others.",
+            f"Every user may have the scope {INTROSPECTION_SCOPE}, and with it read what is in the "
+            "tokens of all others.",
             hint="Grant it to resource servers only, by a SCOPE_POLICY.",
             id="tokenauth.W009",
         )

@@ -40,7 +40,7 @@ _LONGEST_SCOPE = 1024
 
 def _algorithm(value: object) -> str:
     if not isinstance(value, str) or value not in (*HMAC_ALGORITHMS, *ASYMMETRIC_ALGORITHMS):
-        raise kinds.Wrong(
+        raise kinds.InvalidSetting(
             f"Give one of {', '.join((*HMAC_ALGORITHMS, *ASYMMETRIC_ALGORITHMS))}, as a text."
         )
     return value
@@ -67,7 +67,7 @@ class Settings:
     refresh_token_lifetime: timedelta = _setting(kinds.lifetime, timedelta(days=14))
     session_lifetime: timedelta = _setting(kinds.lifetime, timedelta(days=90))
     refresh_grace: timedelta = _setting(kinds.at_most(60), timedelta(seconds=10))
-    refresh_retry: int = _setting(kinds.zero_or_one, 0)
+    refresh_retry: bool = _setting(kinds.flag, False)
     leeway: timedelta = _setting(kinds.at_most(120), timedelta(0))
     stateless_refresh: bool = _setting(kinds.flag, False)
     max_sessions_per_user: int | None = _setting(kinds.optional_count, 100)
@@ -76,23 +76,25 @@ class Settings:
     scopes: tuple[str, ...] = _setting(kinds.scopes, ())
     scope_policy: Callable[..., Any] | None = _setting(kinds.hook, None)
     extra_claims: Callable[..., Any] | None = _setting(kinds.hook, None)
-    revocation_poll: timedelta | None = _setting(kinds.optional_lifetime, timedelta(seconds=10))
+    revocation_poll_interval: timedelta | None = _setting(
+        kinds.optional_lifetime, timedelta(seconds=10)
+    )
     token_cache_size: int = _setting(kinds.count, 4096)
     sign_in_rate_user: Rate | None = _setting(kinds.optional_rate, "20/hour")
-    sign_in_rate_address: Rate | None = _setting(kinds.optional_rate, "30/min")
+    sign_in_rate_ip: Rate | None = _setting(kinds.optional_rate, "30/min")
     throttle_cache: str = _setting(kinds.text, "default")
 
     #: From Django's own settings: ``SECRET_KEY`` first, then ``SECRET_KEY_FALLBACKS``.
     secret_keys: tuple[bytes, ...] = field(repr=False)
 
     @property
-    def kept_after_end(self) -> timedelta:
+    def prune_after(self) -> timedelta:
         """How long an ended session stays in the table.
 
         At least as long as an access token of it may live: the snapshot of revoked sessions is
         read from the table.
         """
-        poll = self.revocation_poll or timedelta(0)
+        poll = self.revocation_poll_interval or timedelta(0)
         return max(self.session_retention, self.access_token_lifetime + self.leeway + 2 * poll)
 
 
@@ -100,7 +102,7 @@ class Settings:
 class Problem:
     """One thing that is wrong in ``TOKENAUTH``; the numbers are those of the system checks."""
 
-    number: str
+    check_id: str
     message: str
     hint: str
 
@@ -122,10 +124,10 @@ def read(raw: object, secret_keys: tuple[bytes, ...]) -> tuple[Settings | None, 
     for name, item in known.items():
         try:
             values[item.name] = item.metadata["kind"](raw.get(name, item.default))
-        except kinds.Wrong as wrong:
-            number = "E004" if isinstance(raw[name], timedelta) else "E008"
+        except kinds.InvalidSetting as wrong:
+            check_id = "E004" if isinstance(raw[name], timedelta) else "E008"
             problems.append(
-                Problem(number, f"TOKENAUTH[{name!r}] has a value it cannot have.", str(wrong))
+                Problem(check_id, f"TOKENAUTH[{name!r}] has a value it cannot have.", str(wrong))
             )
     if problems:
         return None, problems
@@ -217,7 +219,7 @@ def load() -> Settings:
     """
     settings, problems = read_project()
     if settings is None:
-        lines = (f"tokenauth.{p.number}: {p.message} {p.hint}" for p in problems)
+        lines = (f"tokenauth.{p.check_id}: {p.message} {p.hint}" for p in problems)
         raise ImproperlyConfigured("\n".join(lines))
     return settings
 

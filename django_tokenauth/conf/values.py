@@ -1,8 +1,8 @@
 """What a value in ``TOKENAUTH`` may be: one function per kind of setting.
 
 Each takes the value as the project wrote it and returns it as the package uses it, or raises
-:class:`Wrong` with a sentence that says what to write instead. No value is ever repeated in a
-message, because it may be a key.
+:class:`InvalidSetting` with a sentence that says what to write instead. No message repeats a value,
+because it may be a key.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _RATE = re.compile(r"([1-9][0-9]*)/(s|sec|second|m|min|minute|h|hour|d|day)\Z")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+\Z")
 
 
-class Wrong(ValueError):
+class InvalidSetting(ValueError):
     """A value that a setting cannot have; the text says what it can have."""
 
 
@@ -43,7 +43,7 @@ class Rate:
 
 def text(value: object) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= 255 or not value.isprintable():
-        raise Wrong("Give a text that is not empty, of at most 255 printable characters.")
+        raise InvalidSetting("Give a text that is not empty, of at most 255 printable characters.")
     return value
 
 
@@ -53,15 +53,17 @@ def optional_text(value: object) -> str | None:
 
 def flag(value: object) -> bool:
     if not isinstance(value, bool):
-        raise Wrong("Give True or False.")
+        raise InvalidSetting("Give True or False.")
     return value
 
 
 def lifetime(value: object) -> timedelta:
     if not isinstance(value, timedelta):
-        raise Wrong("Give a datetime.timedelta, for example timedelta(minutes=5).")
+        raise InvalidSetting("Give a datetime.timedelta, for example timedelta(minutes=5).")
     if not timedelta(seconds=1) <= value <= _LONGEST:
-        raise Wrong("Give a timedelta of at least a second, and of a hundred years at most.")
+        raise InvalidSetting(
+            "Give a timedelta of at least a second, and of a hundred years at most."
+        )
     return value
 
 
@@ -74,9 +76,9 @@ def at_most(seconds: int) -> Callable[[object], timedelta]:
 
     def duration(value: object) -> timedelta:
         if not isinstance(value, timedelta):
-            raise Wrong("Give a datetime.timedelta, for example timedelta(seconds=10).")
+            raise InvalidSetting("Give a datetime.timedelta, for example timedelta(seconds=10).")
         if not timedelta(0) <= value <= timedelta(seconds=seconds):
-            raise Wrong(f"Give a timedelta from 0 to {seconds} seconds.")
+            raise InvalidSetting(f"Give a timedelta from 0 to {seconds} seconds.")
         return value
 
     return duration
@@ -84,13 +86,7 @@ def at_most(seconds: int) -> Callable[[object], timedelta]:
 
 def count(value: object) -> int:
     if type(value) is not int or value < 1:
-        raise Wrong("Give a whole number above zero.")
-    return value
-
-
-def zero_or_one(value: object) -> int:
-    if type(value) is not int or value not in (0, 1):
-        raise Wrong("Give 0 or 1.")
+        raise InvalidSetting("Give a whole number above zero.")
     return value
 
 
@@ -103,7 +99,7 @@ def optional_rate(value: object) -> Rate | None:
         return None
     match = _RATE.match(value) if isinstance(value, str) else None
     if match is None:
-        raise Wrong('Give None or a rate such as "20/hour" (second, minute, hour or day).')
+        raise InvalidSetting('Give None or a rate such as "20/hour" (second, minute, hour or day).')
     return Rate(int(match[1]), _PERIODS[match[2][0]])
 
 
@@ -111,7 +107,9 @@ def scopes(value: object) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple, set, frozenset)) or not all(
         isinstance(item, str) and _SCOPE.match(item) for item in value
     ):
-        raise Wrong('Give a list of scope names without blanks, for example ["notes:read"].')
+        raise InvalidSetting(
+            'Give a list of scope names without blanks, for example ["notes:read"].'
+        )
     return tuple(value)
 
 
@@ -122,17 +120,23 @@ def hook(value: object) -> Callable[..., Any] | None:
         try:
             value = import_string(value)
         except (ImportError, TypeError, ValueError):
-            raise Wrong("The dotted path does not lead to anything that can be imported.") from None
+            raise InvalidSetting(
+                "The dotted path does not lead to anything that can be imported."
+            ) from None
     if not callable(value):
-        raise Wrong("Give a function, or the dotted path of one.")
+        raise InvalidSetting("Give a function, or the dotted path of one.")
     return value
 
 
 def key_material(value: object) -> KeyMaterial:
     if not isinstance(value, (str, bytes, Mapping)):
-        raise Wrong("Give a key as PEM text, as a JWK (a dict or its JSON), or as a secret text.")
+        raise InvalidSetting(
+            "Give a key as PEM text, as a JWK (a dict or its JSON), or as a secret text."
+        )
     if not value:
-        raise Wrong("The key is empty. Make one with at least 32 random bytes, or give None.")
+        raise InvalidSetting(
+            "The key is empty. Make one with at least 32 random bytes, or give None."
+        )
     return value
 
 
@@ -143,7 +147,7 @@ def optional_key_material(value: object) -> KeyMaterial | None:
 def keys(value: object) -> tuple[KeyMaterial, ...]:
     # A text is a sequence too: each of its letters would be taken for a key.
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Sequence):
-        raise Wrong("Give a list of keys, even for a single one.")
+        raise InvalidSetting("Give a list of keys, even for a single one.")
     return tuple(key_material(item) for item in value)
 
 
@@ -160,10 +164,14 @@ def optional_key_set(value: object) -> tuple[Mapping[str, Any], ...]:
     if isinstance(value, Mapping):
         value = value.get("keys")
     if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
-        raise Wrong('Give a list of JWKs, or a JWK Set as a dict or as its JSON: {"keys": [...]}.')
+        raise InvalidSetting(
+            'Give a list of JWKs, or a JWK Set as a dict or as its JSON: {"keys": [...]}.'
+        )
     # An empty one would turn to the secret that is used where nothing is set.
     if not value or not all(isinstance(item, Mapping) and item for item in value):
-        raise Wrong("Give each key as a JWK: a dict with kty and the other members of RFC 7517.")
+        raise InvalidSetting(
+            "Give each key as a JWK: a dict with kty and the other members of RFC 7517."
+        )
     return tuple(value)
 
 
@@ -171,7 +179,7 @@ def optional_path(value: object) -> Path | None:
     if value is None:
         return None
     if not isinstance(value, (str, os.PathLike)) or not Path(value).is_absolute():
-        raise Wrong('Give an absolute path, for example BASE_DIR / "keys".')
+        raise InvalidSetting('Give an absolute path, for example BASE_DIR / "keys".')
     return Path(value)
 
 
@@ -179,13 +187,13 @@ def clients(value: object) -> Mapping[str, str]:
     if value is None:
         value = {}
     if not isinstance(value, Mapping):
-        raise Wrong('Give a dict such as {"reports": make_password("its secret")}.')
+        raise InvalidSetting('Give a dict such as {"reports": make_password("its secret")}.')
     for client_id, secret in value.items():
         text(client_id)
         # The text of a hash begins with the name of its hasher, that of a client which is shut out
         # with the mark of Django's make_password(None).
         if not isinstance(secret, str) or not ("$" in secret or secret.startswith("!")):
-            raise Wrong(
+            raise InvalidSetting(
                 "Give the hash of each client's secret, as django.contrib.auth.hashers."
                 "make_password prints it, and not the secret itself."
             )

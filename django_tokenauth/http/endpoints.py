@@ -39,14 +39,14 @@ from .parsers import StrictFormParser, StrictJSONParser
 logger = logging.getLogger("django_tokenauth")
 
 
-def outside_of_transactions(view: Any) -> Any:
+def non_atomic(view: Any) -> Any:
     """``view``, for which no database opens a transaction, whatever ``ATOMIC_REQUESTS`` says."""
     for alias in connections:
         view = non_atomic_requests(using=alias)(view)
     return view
 
 
-class AlwaysTheFirst(DefaultContentNegotiation):
+class AlwaysJSONNegotiation(DefaultContentNegotiation):
     """These endpoints speak JSON whatever the client says it accepts (RFC 6749 section 5.1)."""
 
     def select_renderer(
@@ -55,7 +55,7 @@ class AlwaysTheFirst(DefaultContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
-class NotCached(APIView):
+class NoStoreView(APIView):
     """Answers that no cache may keep (RFC 6749 section 5.1, RFC 9111 section 5.2.2.5)."""
 
     # The project's own way of naming versions is not that of these routes.
@@ -75,7 +75,7 @@ class NotCached(APIView):
         super().initial(request, *args, **kwargs)
 
 
-class TokenEndpoint(NotCached):
+class TokenEndpoint(NoStoreView):
     """What the token endpoints share: everybody may call them, and errors are RFC 6749's."""
 
     authentication_classes = ()
@@ -83,14 +83,14 @@ class TokenEndpoint(NotCached):
     throttle_classes = ()
     parser_classes = (StrictJSONParser, StrictFormParser)
     renderer_classes = (JSONRenderer,)
-    content_negotiation_class = AlwaysTheFirst
+    content_negotiation_class = AlwaysJSONNegotiation
     #: What a client that was not authenticated is told to bring.
     client_challenge = BASIC_CHALLENGE
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
         """Outside of ``ATOMIC_REQUESTS``: a revocation is committed before the error leaves."""
-        return outside_of_transactions(super().as_view(**initkwargs))
+        return non_atomic(super().as_view(**initkwargs))
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -108,28 +108,28 @@ class TokenEndpoint(NotCached):
             logger.critical("TOKENAUTH cannot be used: %s", exc)
             exc = ServiceUnavailable()
         if isinstance(exc, ServiceUnavailable):
-            return error_answer(
+            return error_response(
                 status.HTTP_503_SERVICE_UNAVAILABLE,
                 Unavailable.default_code,
                 Unavailable.default_detail,
                 {"Retry-After": str(exc.retry_after)},
             )
         if isinstance(exc, TooManyRequests):
-            return error_answer(
+            return error_response(
                 status.HTTP_429_TOO_MANY_REQUESTS,
                 exc.error,
                 exc.description,
                 {"Retry-After": str(exc.retry_after)},
             )
         if isinstance(exc, InvalidClient):
-            return error_answer(
+            return error_response(
                 status.HTTP_401_UNAUTHORIZED,
                 exc.error,
                 exc.description,
                 {"WWW-Authenticate": self.client_challenge},
             )
         if isinstance(exc, OAuthError):
-            return error_answer(status.HTTP_400_BAD_REQUEST, exc.error, exc.description)
+            return error_response(status.HTTP_400_BAD_REQUEST, exc.error, exc.description)
         return super().handle_exception(exc)
 
 
@@ -144,7 +144,7 @@ def _invalid_request(exc: ParseError | ValidationError) -> OAuthError:
     )
 
 
-def error_answer(
+def error_response(
     code: int, error: str, description: Any, headers: dict[str, str] | None = None
 ) -> Response:
     """An answer as RFC 6749 section 5.2 has it: ``code`` is its status."""
@@ -153,7 +153,7 @@ def error_answer(
 
 
 @sensitive_variables()
-def valid(serializer_class: type[Serializer[Any]], request: Request) -> dict[str, Any]:
+def validated_data(serializer_class: type[Serializer[Any]], request: Request) -> dict[str, Any]:
     """What the body says. Raises REST framework's ``ParseError`` and ``ValidationError``."""
     asked: dict[str, Any] = _reader(serializer_class).run_validation(request.data)
     return asked

@@ -72,7 +72,7 @@ class SignInThrottle:
         # The address first: once it has used up its places, new names fill the cache no further.
         self._counters = list(
             self._counters_of(
-                (settings.sign_in_rate_address, ("address", network)),
+                (settings.sign_in_rate_ip, ("address", network)),
                 (settings.sign_in_rate_user, ("user", network, _folded(username))),
             )
         )
@@ -88,7 +88,7 @@ class SignInThrottle:
                 kind = self.counted.replace("-", "_")
                 yield rate, f"django_tokenauth.{kind}.{digest}.{window}"
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Take a place for one attempt. Raises :class:`TooManyRequests`."""
         for rate, key in self._counters:
             count = self._ask(partial(self._count, key, rate))
@@ -98,16 +98,16 @@ class SignInThrottle:
             self._taken.append(key)
             if count > rate.limit:
                 # It takes no place, so that it is no failure either.
-                self.give_back()
-                self.without_place(rate.seconds - int(self._now % rate.seconds))
+                self.release()
+                self.on_limit_exceeded(rate.seconds - int(self._now % rate.seconds))
                 return
 
-    def without_place(self, wait: int) -> None:
+    def on_limit_exceeded(self, wait: int) -> None:
         """What becomes of an attempt that found none. ``wait`` is in seconds."""
         logger.warning("%s throttled", self.counted)
         raise TooManyRequests(wait)
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """The attempt was no failure: it does not count."""
         while self._taken:
             if self._ask(partial(self._cache.decr, self._taken.pop())) is None:
@@ -119,15 +119,15 @@ class SignInThrottle:
 
         Raises :class:`TooManyRequests`.
         """
-        self.take()
+        self.acquire()
         try:
             yield
         except failure:
             raise
         except BaseException:
-            self.give_back()
+            self.release()
             raise
-        self.give_back()
+        self.release()
 
     def _count(self, key: str, rate: Rate) -> int:
         self._cache.add(key, 0, timeout=rate.seconds)
@@ -158,7 +158,7 @@ class ClientThrottle(SignInThrottle):
     #: Whether there was no place.
     exceeded = False
 
-    def without_place(self, wait: int) -> None:
+    def on_limit_exceeded(self, wait: int) -> None:
         self.exceeded = True
 
 

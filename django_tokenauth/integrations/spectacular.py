@@ -23,9 +23,9 @@ from django_tokenauth.conf.settings import load
 from django_tokenauth.permissions import HasScope
 from django_tokenauth.serializers import (
     RefreshSerializer,
+    RevocationRequestSerializer,
     SessionSerializer,
     SignInSerializer,
-    TokenOfClientSerializer,
     TokenSerializer,
 )
 
@@ -155,9 +155,9 @@ _DESCRIBED: dict[type[APIView], dict[str, _Decorator]] = {
     views.TokenView: _token_endpoint("Sign in", GrantSerializer, TokenPairSerializer),
     views.RefreshView: _token_endpoint("Refresh", RefreshSerializer, TokenPairSerializer),
     views.VerifyView: _token_endpoint("Verify a token", TokenSerializer, VerifiedSerializer),
-    views.RevokeView: _token_endpoint("Sign out", TokenOfClientSerializer, None),
+    views.RevokeView: _token_endpoint("Sign out", RevocationRequestSerializer, None),
     views.IntrospectView: _token_endpoint(
-        "Introspect a token", TokenOfClientSerializer, IntrospectedSerializer
+        "Introspect a token", RevocationRequestSerializer, IntrospectedSerializer
     ),
     views.SessionListView: {
         "get": _of_sessions("List the sessions", {200: SessionSerializer(many=True)}),
@@ -180,7 +180,7 @@ _DESCRIBED: dict[type[APIView], dict[str, _Decorator]] = {
 class DescribedView(OpenApiViewExtension):
     """A view of ours, or of a project that made its own of it, with what it takes and answers."""
 
-    target_class = "django_tokenauth.http.endpoints.NotCached"
+    target_class = "django_tokenauth.http.endpoints.NoStoreView"
     match_subclasses = True
 
     def view_replacement(self) -> type[APIView]:

@@ -16,12 +16,12 @@ from .schedule import KeySchedule, KeySet
 
 #: How often a process looks whether the files have changed, in seconds: within twice that, a new
 #: key is known and a removed one is worth nothing.
-LOOK_EVERY = 2.0
+POLL_INTERVAL = 2.0
 #: What was known that many seconds ago is too old to go on with while another thread looks: so long
 #: a process that nobody asked anything may have slept. Shorter than the margin of a rotation.
-TOO_OLD = 30.0
+STALE_AFTER = 30.0
 # How long others wait for that look. A disk may hang, and then they go on with what they know.
-_PATIENCE = 2.0
+_LOCK_TIMEOUT = 2.0
 _Files = dict[str, tuple[_Stamp, _Loaded]]
 
 
@@ -48,13 +48,13 @@ class KeyDirectory:
 
     def at(self, now: float) -> KeySet:
         """The keys at ``now``: see :class:`~django_tokenauth.keys.schedule.KeySource`."""
-        if self._age(now) >= LOOK_EVERY:
+        if self._age(now) >= POLL_INTERVAL:
             # One thread looks, and the others do not wait for it unless what they know is too old.
             # If that takes long the disk hangs, and they do not all wait again and again.
-            waits = self._age(now) >= TOO_OLD <= abs(now - self._gave_up_at)
-            if self._lock.acquire(timeout=_PATIENCE if waits else 0):
+            waits = self._age(now) >= STALE_AFTER <= abs(now - self._gave_up_at)
+            if self._lock.acquire(timeout=_LOCK_TIMEOUT if waits else 0):
                 try:
-                    if self._age(now) >= LOOK_EVERY:
+                    if self._age(now) >= POLL_INTERVAL:
                         self._look()
                         self._looked_at = now
                 finally:

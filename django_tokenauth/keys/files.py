@@ -77,7 +77,7 @@ def _load(path: Path, known: _Loaded | None) -> _Loaded:
         return jwk, load_key(jwk, "EdDSA")
     except InvalidKey as error:
         raise InvalidKey(
-            f"The key file {path.name}: {error}", error.hint, number=error.number
+            f"The key file {path.name}: {error}", error.hint, check_id=error.check_id
         ) from None
 
 
@@ -121,7 +121,7 @@ def check_kids(keys: Mapping[str, Key]) -> None:
             raise InvalidKey(
                 f"The key files {names[key.kid]} and {name} have the same kid ({key.kid}).",
                 "Remove one of them, or move it out of the folder.",
-                number="E003",
+                check_id="E003",
             )
         names[key.kid] = name
 
@@ -148,12 +148,12 @@ def write_jwk(path: Path, jwk: Mapping[str, Any]) -> None:
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            _belong_to_readers(descriptor, path)
+            _copy_ownership(descriptor, path)
             file.write(text)
             file.flush()
             os.fsync(descriptor)
         draft.replace(path)
-        _remember_names(path.parent)
+        _fsync_directory(path.parent)
     except OSError as fault:
         # That of a full disk, for one, names none.
         fault.filename = str(path)
@@ -162,7 +162,7 @@ def write_jwk(path: Path, jwk: Mapping[str, Any]) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _remember_names(directory: Path) -> None:
+def _fsync_directory(directory: Path) -> None:
     """After a power cut a file that was replaced is not to come back."""
     # Not every system lets a folder be opened.
     with suppress(OSError):
@@ -184,7 +184,7 @@ def remove_drafts(directory: Path, before: float) -> None:
                 path.unlink()
 
 
-def _belong_to_readers(descriptor: int, path: Path) -> None:
+def _copy_ownership(descriptor: int, path: Path) -> None:
     """Whoever writes the file may be root, or one of a group, and not the server that reads it."""
     beside = [path, *(path.with_name(name) for name in list_files(path.parent))]
     example = next((other for other in beside if other.is_file()), None)

@@ -58,7 +58,7 @@ def _secret(algorithm: str) -> dict[str, Any]:
 def _private(algorithm: str) -> dict[str, Any]:
     if algorithm not in _MAKERS:
         raise InvalidKey(
-            f"{algorithm} needs the package cryptography.", INSTALL_CRYPTO, number="E001"
+            f"{algorithm} needs the package cryptography.", INSTALL_CRYPTO, check_id="E001"
         )
     described = get_default_algorithms()[algorithm].to_jwk(_MAKERS[algorithm](), as_dict=True)
     # Of PyJWT's description only what RFC 7518 and RFC 8037 say of a private key.

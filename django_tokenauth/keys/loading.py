@@ -87,18 +87,18 @@ def load_key(material: KeyMaterial, algorithm: str) -> Key:
     """
     if isinstance(material, Mapping):
         return _from_dated_jwk(material, algorithm)
-    data = _quietly(
+    data = _call_hiding_errors(
         force_bytes, material, InvalidKey("A key is a text that cannot be written as UTF-8.")
     )
     if data.lstrip()[:1] == b"{":
         not_json = InvalidKey("A key begins like a JWK but is not JSON.")
-        return _from_dated_jwk(_quietly(json.loads, data, not_json), algorithm)
+        return _from_dated_jwk(_call_hiding_errors(json.loads, data, not_json), algorithm)
     if data.lstrip().startswith(b"-----BEGIN "):
         if algorithm in HMAC_ALGORITHMS:
             raise InvalidKey(
                 f"{algorithm} needs a secret, and the key is a PEM.",
                 "Set ALGORITHM to the algorithm of that key, for example 'RS256' or 'EdDSA'.",
-                number="E001",
+                check_id="E001",
             )
         return _from_pem(data, algorithm)
     if algorithm in HMAC_ALGORITHMS:
@@ -121,7 +121,7 @@ def derived_key(root: bytes, purpose: str, algorithm: str) -> Key:
 
 def _from_secret(secret: bytes, algorithm: str, kid: str | None) -> Key:
     implementation = _ALGORITHMS[algorithm]
-    prepared = _quietly(
+    prepared = _call_hiding_errors(
         implementation.prepare_key,
         secret,
         InvalidKey(
@@ -136,10 +136,10 @@ def _from_secret(secret: bytes, algorithm: str, kid: str | None) -> Key:
             f"Give at least {needed} random bytes: python -c "
             f'"import secrets; print(secrets.token_urlsafe({needed}))"',
         )
-    return Key(kid or _label(secret), algorithm, None, implementation, prepared, prepared)
+    return Key(kid or _secret_kid(secret), algorithm, None, implementation, prepared, prepared)
 
 
-def _label(secret: bytes) -> str:
+def _secret_kid(secret: bytes) -> str:
     """A name for a secret that says nothing about it.
 
     Not its RFC 7638 thumbprint, which would let anybody test guesses of the secret. This one is
@@ -158,7 +158,7 @@ def _from_pem(data: bytes, algorithm: str) -> Key:
     for name in dict.fromkeys((algorithm, *_INFERRED)):
         # What one algorithm cannot read may be a key of the next one.
         with suppress(_Unreadable):
-            prepared = _quietly(_ALGORITHMS[name].prepare_key, data.strip(), unreadable)
+            prepared = _call_hiding_errors(_ALGORITHMS[name].prepare_key, data.strip(), unreadable)
             return _asymmetric(prepared, name, None)
     raise unreadable
 
@@ -167,7 +167,7 @@ class _Unreadable(InvalidKey):
     """Not a key of this algorithm; maybe of another one."""
 
 
-def _quietly(read: Callable[[Any], Any], material: Any, error: InvalidKey) -> Any:
+def _call_hiding_errors(read: Callable[[Any], Any], material: Any, error: InvalidKey) -> Any:
     """Let the library read key material; whatever it raises may repeat it, so ours is raised."""
     with suppress(Exception):
         return read(material)
@@ -192,7 +192,7 @@ def _from_jwk(jwk: Mapping[str, Any], algorithm: str) -> Key:
     kty, kid = jwk.get("kty"), jwk.get("kid")
     if kid is not None and (not isinstance(kid, str) or not _KID.match(kid)):
         raise InvalidKey(
-            "The kid of a JWK is not 1 to 128 visible ASCII characters.", number="E003"
+            "The kid of a JWK is not 1 to 128 visible ASCII characters.", check_id="E003"
         )
     # RFC 7517 sections 4.2 and 4.3: a key says itself what it may be used for.
     operations = jwk.get("key_ops", ["verify"])
@@ -216,10 +216,10 @@ def _from_jwk(jwk: Mapping[str, Any], algorithm: str) -> Key:
 def _jwk_as(algorithm: str, jwk: Mapping[str, Any], kid: str | None) -> Key:
     implementation = _ALGORITHMS[algorithm]
     # A copy as dict, because PyJWT takes nothing else.
-    material = _quietly(implementation.from_jwk, dict(jwk), _Unreadable(""))
+    material = _call_hiding_errors(implementation.from_jwk, dict(jwk), _Unreadable(""))
     if algorithm in HMAC_ALGORITHMS:
         return _from_secret(material, algorithm, kid)
-    prepared = _quietly(implementation.prepare_key, material, _Unreadable(""))
+    prepared = _call_hiding_errors(implementation.prepare_key, material, _Unreadable(""))
     return _asymmetric(prepared, algorithm, kid)
 
 
@@ -263,7 +263,7 @@ def _check_rsa(public: Any) -> None:
 def _require_cryptography(algorithm: str) -> None:
     if not has_crypto:
         raise InvalidKey(
-            f"{algorithm} needs the package cryptography.", INSTALL_CRYPTO, number="E001"
+            f"{algorithm} needs the package cryptography.", INSTALL_CRYPTO, check_id="E001"
         )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..conf.settings import HMAC_ALGORITHMS, Settings
 from ..errors import InvalidKey
-from .directory import LOOK_EVERY
+from .directory import POLL_INTERVAL
 from .files import SUFFIX, check_kids, list_files, read_jwk, read_key, remove_drafts, write_jwk
 from .generating import make_jwk
 from .loading import Key, load_key
@@ -82,28 +82,28 @@ class Retirement:
     """The key that ends, and the one that signs and has no end any more, because it ended next."""
 
     ended: KeyFile
-    goes_on: KeyFile | None = None
+    kept_signing: KeyFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
     """What a rotation did: the key that it made, those that got an end, the files that are gone.
 
-    ``endless`` are those to which no end could be written.
+    ``without_expiry`` are those to which no end could be written.
     """
 
     made: KeyFile
     ending: tuple[KeyFile, ...]
     removed: tuple[Path, ...]
-    endless: tuple[KeyFile, ...] = ()
+    without_expiry: tuple[KeyFile, ...] = ()
 
 
 def shortest_delay(settings: Settings) -> int:
     """The seconds from the making of a key until others that cache the keys have seen it.
 
-    Running processes see, and show, a new file within twice ``LOOK_EVERY``.
+    Running processes see, and show, a new file within twice ``POLL_INTERVAL``.
     """
-    return ceil(settings.jwks_max_age.total_seconds() + 2 * LOOK_EVERY)
+    return ceil(settings.jwks_max_age.total_seconds() + 2 * POLL_INTERVAL)
 
 
 def usual_delay(settings: Settings) -> int:
@@ -161,8 +161,8 @@ def rotate(
     start = ceil(now) + delay
     _check_it_follows(files, start, now)
     made = _add(directory, algorithm, files, now=now, not_before=start)
-    end = start + _outlived_by_its_tokens(settings)
-    ending, endless = [], []
+    end = start + _token_drain_time(settings)
+    ending, without_expiry = [], []
     for file in files:
         # A public key was put there by somebody else, who knows for how long.
         if file.key.can_sign and _ends_later(file.key, end):
@@ -174,8 +174,8 @@ def rotate(
                 # Somebody has removed it meanwhile.
                 continue
             except OSError:
-                endless.append(file)
-    return Rotation(made, tuple(ending), _clear(directory, files, now), tuple(endless))
+                without_expiry.append(file)
+    return Rotation(made, tuple(ending), _clear(directory, files, now), tuple(without_expiry))
 
 
 def _check_it_follows(files: Iterable[KeyFile], start: int, now: float) -> None:
@@ -240,7 +240,7 @@ def retire(
     if not at_once and not is_next:
         successors = [other.key.not_before for other in files if _follows(other.key, file.key)]
         stops_signing = max(now, min(successors, default=now))
-        end = ceil(stops_signing) + _outlived_by_its_tokens(settings)
+        end = ceil(stops_signing) + _token_drain_time(settings)
     if not _ends_later(file.key, end):
         return Retirement(file)
     others = [other for other in files if other is not file]
@@ -253,15 +253,15 @@ def retire(
             f"Without the key {file.key.kid} none signs.",
             "rotate makes the next one; rotate --now does so at once.",
         )
-    [goes_on] = [_end(other, None) for other in others if other.key.kid == signing.kid]
-    return Retirement(_end(file, end), goes_on)
+    [kept_signing] = [_end(other, None) for other in others if other.key.kid == signing.kid]
+    return Retirement(_end(file, end), kept_signing)
 
 
 def _follows(other: Key, key: Key) -> bool:
     return other.can_sign and other.not_before > key.not_before
 
 
-def _outlived_by_its_tokens(settings: Settings) -> int:
+def _token_drain_time(settings: Settings) -> int:
     return ceil((settings.access_token_lifetime + settings.leeway).total_seconds()) + MARGIN
 
 
@@ -277,7 +277,7 @@ def _add(
             f"A key for {algorithm} cannot stand beside those in the folder: secrets (HS256, "
             "HS384, HS512) and key pairs never share one.",
             "Make it in another folder, and set KEY_DIRECTORY to that.",
-            number="E001",
+            check_id="E001",
         )
     write_jwk(made.path, jwk)
     return made

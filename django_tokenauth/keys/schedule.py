@@ -45,14 +45,14 @@ def key_set(signing: Key | None, verifying: Iterable[Key]) -> KeySet:
             raise InvalidKey(
                 "Two keys have the same kid.",
                 "Give each key its own kid, or leave it out: then it is made from the key.",
-                number="E003",
+                check_id="E003",
             )
         by_kid[key.kid] = key
     if len({key.algorithm in HMAC_ALGORITHMS for key in by_kid.values()}) > 1:
         raise InvalidKey(
             "Secrets (HS256, HS384, HS512) and asymmetric keys stand in one key set.",
             "Set ALGORITHM and SIGNING_KEY for one family and remove the keys of the other.",
-            number="E001",
+            check_id="E001",
         )
     return KeySet(signing, MappingProxyType(by_kid))
 

@@ -40,7 +40,7 @@ def build_access_keys(settings: Settings) -> KeySource:
             raise InvalidKey(
                 f"SIGNING_KEY is for {signing.algorithm} and ALGORITHM says {algorithm}.",
                 f"Set ALGORITHM to {signing.algorithm!r}, or give a key for {algorithm}.",
-                number="E001",
+                check_id="E001",
             )
         return KeySchedule([signing], further)
     if algorithm in HMAC_ALGORITHMS:
@@ -51,7 +51,7 @@ def build_access_keys(settings: Settings) -> KeySource:
             f"{algorithm} needs a private key in SIGNING_KEY.",
             "Or in KEY_DIRECTORY or KEYS. A service that only verifies gives the public keys in "
             "VERIFYING_KEYS.",
-            number="E001",
+            check_id="E001",
         )
     return KeySchedule([], further)
 
@@ -70,7 +70,7 @@ def access_keys(settings: Settings) -> KeySource:
     try:
         return build_access_keys(settings)
     except InvalidKey as error:
-        raise ImproperlyConfigured(f"tokenauth.{error.number}: {error} {error.hint}") from None
+        raise ImproperlyConfigured(f"tokenauth.{error.check_id}: {error} {error.hint}") from None
 
 
 @lru_cache(maxsize=1)

@@ -9,34 +9,34 @@ from __future__ import annotations
 from .refreshing import refresh
 from .signing_in import check_password, sign_in
 from .signing_out import (
+    list_sessions,
     revoke_sessions,
     revoke_token,
-    sessions_of,
     sign_out,
     sign_out_everywhere,
 )
 from .verifying import (
     INTROSPECTION_SCOPE,
     authenticate_access_token,
+    full_scope,
+    get_user,
     introspect,
     is_revoked,
-    user_of,
-    whole_scope,
 )
 
 __all__ = [
     "INTROSPECTION_SCOPE",
     "authenticate_access_token",
     "check_password",
+    "full_scope",
+    "get_user",
     "introspect",
     "is_revoked",
+    "list_sessions",
     "refresh",
     "revoke_sessions",
     "revoke_token",
-    "sessions_of",
     "sign_in",
     "sign_out",
     "sign_out_everywhere",
-    "user_of",
-    "whole_scope",
 ]

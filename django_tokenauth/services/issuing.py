@@ -38,7 +38,7 @@ class TokenPair:
     user: Any
     session: Session | None
 
-    def members(self) -> dict[str, str | int]:
+    def to_response(self) -> dict[str, str | int]:
         """The answer of the token endpoint, as RFC 6749 section 5.1 names it."""
         members: dict[str, str | int] = {
             "access_token": self.access_token,
@@ -78,8 +78,8 @@ def issue_for_session(
     session: Session,
     *,
     generation: int,
-    rotated_at: datetime,
-    expires_at: datetime,
+    refreshed_at: datetime,
+    idle_expires_at: datetime,
     scope: frozenset[str],
     request: HttpRequest | None,
     now: datetime,
@@ -90,7 +90,7 @@ def issue_for_session(
     same to the letter.
     """
     refresh = _refresh_claims(
-        settings, session.user, session.pk, generation, rotated_at, expires_at
+        settings, session.user, session.pk, generation, refreshed_at, idle_expires_at
     )
     start = SignIn(
         auth_time=int(session.created_at.timestamp()),
@@ -134,7 +134,7 @@ def _refresh_claims(
     return RefreshClaims(
         issuer=settings.issuer,
         subject=subject_of(user, settings.user_id_field),
-        session=str(session_id),
+        session_id=str(session_id),
         generation=generation,
         issued_at=int(issued_at.timestamp()),
         expires_at=int(expires_at.timestamp()),
@@ -163,7 +163,7 @@ def _issue(
         issued_at=issued_at,
         expires_at=expires_at,
         jwt_id=uuid.uuid4().hex,
-        session=None if session is None else refresh.session,
+        session_id=None if session is None else refresh.session_id,
         scope=scope,
         auth_time=start.auth_time,
         amr=start.amr,

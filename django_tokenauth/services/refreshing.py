@@ -24,10 +24,11 @@ from django.views.decorators.debug import sensitive_variables
 
 from .. import signals
 from ..conf.settings import Settings, load
-from ..errors import Code, InvalidGrant, InvalidToken, ServiceUnavailable
+from ..errors import InvalidGrant, InvalidToken, ServiceUnavailable, TokenErrorCode
 from ..models import RevokedReason, Session
-from ..sessions import store as sessions
-from ..sessions.users import auth_hash, fault_of, with_subject
+from ..sessions import store
+from ..sessions.database import database_errors_as_unavailable
+from ..sessions.users import auth_hash, get_by_subject, why_refused
 from ..tokens.claims import RefreshClaims
 from ..tokens.refresh import refresh_tokens
 from .clients import check_owner
@@ -40,7 +41,7 @@ _ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
+class _RefreshRequest:
     scope: Collection[str] | None
     client_id: str
     request: HttpRequest | None
@@ -68,12 +69,14 @@ def refresh(
     """
     settings = load()
     clock = timezone.now if now is None else lambda: now
-    asked = _Asked(scope=scope, client_id=client_id, request=request, now=clock(), clock=clock)
+    asked = _RefreshRequest(
+        scope=scope, client_id=client_id, request=request, now=clock(), clock=clock
+    )
     try:
         claims = refresh_tokens(settings).decode(refresh_token, now=asked.now.timestamp())
     except InvalidToken as error:
         _refuse(error.code)
-    with sessions.answering():
+    with database_errors_as_unavailable():
         if settings.stateless_refresh:
             return _refresh_stateless(settings, claims, asked)
         found = None
@@ -89,7 +92,12 @@ def refresh(
 
 
 def _refresh_session(
-    settings: Settings, session: Session, claims: RefreshClaims, asked: _Asked, *, overtaken: bool
+    settings: Settings,
+    session: Session,
+    claims: RefreshClaims,
+    asked: _RefreshRequest,
+    *,
+    overtaken: bool,
 ) -> TokenPair | None:
     """One attempt; ``None`` if somebody else rotated or revoked the session meanwhile."""
     # A row can be behind a token that we signed: a database that failed over may have lost the last
@@ -99,10 +107,15 @@ def _refresh_session(
     # After a retry the generation in between is the one that was lost.
     if claims.generation == session.generation - (2 if session.retried else 1):
         # The other machine's clock wrote the one, ours says the other.
-        age = asked.now - session.rotated_at
+        age = asked.now - session.refreshed_at
         if overtaken or age <= settings.refresh_grace + settings.leeway:
             return _issue(
-                settings, session, session.generation, session.rotated_at, session.expires_at, asked
+                settings,
+                session,
+                session.generation,
+                session.refreshed_at,
+                session.idle_expires_at,
+                asked,
             )
         # Twice in a row would let a thief and the owner take turns.
         if settings.refresh_retry and not session.retried:
@@ -112,19 +125,24 @@ def _refresh_session(
 
 
 def _rotate(
-    settings: Settings, session: Session, generation: int, asked: _Asked, *, retried: bool = False
+    settings: Settings,
+    session: Session,
+    generation: int,
+    asked: _RefreshRequest,
+    *,
+    retried: bool = False,
 ) -> TokenPair | None:
     # The grace begins now, also for a request that the database kept waiting for the session.
     asked = replace(asked, now=asked.clock())
-    expires_at = min(asked.now + settings.refresh_token_lifetime, session.ends_at)
+    idle_expires_at = min(asked.now + settings.refresh_token_lifetime, session.absolute_expires_at)
     # Signed before the rotation: whatever fails here, the client still holds a good token.
-    pair = _issue(settings, session, generation, asked.now, expires_at, asked)
+    pair = _issue(settings, session, generation, asked.now, idle_expires_at, asked)
     # Written anew, so that a session outlives the removal of an old key from SECRET_KEY_FALLBACKS.
     known = auth_hash(session.user)
-    if not sessions.rotate(
+    if not store.rotate(
         session,
         generation,
-        expires_at=expires_at,
+        idle_expires_at=idle_expires_at,
         auth_hash=known,
         now=asked.now,
         retried=retried,
@@ -140,45 +158,45 @@ def _issue(
     settings: Settings,
     session: Session,
     generation: int,
-    rotated_at: datetime,
-    expires_at: datetime,
-    asked: _Asked,
+    refreshed_at: datetime,
+    idle_expires_at: datetime,
+    asked: _RefreshRequest,
 ) -> TokenPair:
     scope = granted_scope(settings, session.user, asked.scope, session.scopes, asked.request)
     return issue_for_session(
         settings,
         session,
         generation=generation,
-        rotated_at=rotated_at,
-        expires_at=expires_at,
+        refreshed_at=refreshed_at,
+        idle_expires_at=idle_expires_at,
         scope=scope,
         request=asked.request,
         now=asked.now,
     )
 
 
-def _session_of(settings: Settings, claims: RefreshClaims, asked: _Asked) -> Session:
-    session = sessions.find(claims.session)
+def _session_of(settings: Settings, claims: RefreshClaims, asked: _RefreshRequest) -> Session:
+    session = store.find(claims.session_id)
     if session is None or session.revoked_at is not None:
-        _refuse(Code.REVOKED)
+        _refuse(TokenErrorCode.REVOKED)
     # In whole seconds, as the tokens count: the last one would be too short for a token.
-    if int(session.expires_at.timestamp()) <= int(asked.now.timestamp()):
-        _refuse(Code.EXPIRED)
+    if int(session.idle_expires_at.timestamp()) <= int(asked.now.timestamp()):
+        _refuse(TokenErrorCode.EXPIRED)
     _check_client(settings, session.client_id, asked)
-    if (fault := fault_of(session, claims.subject, settings.user_id_field)) is not None:
+    if (fault := why_refused(session, claims.subject, settings.user_id_field)) is not None:
         _refuse(fault)
     return session
 
 
-def _check_client(settings: Settings, owner: str, asked: _Asked) -> None:
+def _check_client(settings: Settings, owner: str, asked: _RefreshRequest) -> None:
     check_owner(settings, owner, asked.client_id)
     if asked.client_id and asked.client_id != owner:
-        _refuse(Code.CLAIMS)
+        _refuse(TokenErrorCode.CLAIMS)
 
 
-def _end_reused(session: Session, asked: _Asked) -> None:
+def _end_reused(session: Session, asked: _RefreshRequest) -> None:
     """Committed here, before the error leaves."""
-    if sessions.revoke(session, RevokedReason.REUSED, now=asked.now):
+    if store.revoke(session, RevokedReason.REUSED, now=asked.now):
         logger.warning(
             "refresh token of session %s of user %s reused: session revoked",
             session.pk,
@@ -188,21 +206,23 @@ def _end_reused(session: Session, asked: _Asked) -> None:
         signals.announce(signals.session_revoked, session, session.user, asked.request)
 
 
-def _refresh_stateless(settings: Settings, claims: RefreshClaims, asked: _Asked) -> TokenPair:
+def _refresh_stateless(
+    settings: Settings, claims: RefreshClaims, asked: _RefreshRequest
+) -> TokenPair:
     start = claims.sign_in
     if start is None:
-        _refuse(Code.CLAIMS)
+        _refuse(TokenErrorCode.CLAIMS)
     _check_client(settings, start.client_id, asked)
     end = start.auth_time + int(settings.session_lifetime.total_seconds())
     if end <= int(asked.now.timestamp()):
-        _refuse(Code.EXPIRED)
-    user = with_subject(claims.subject, settings.user_id_field)
+        _refuse(TokenErrorCode.EXPIRED)
+    user = get_by_subject(claims.subject, settings.user_id_field)
     if user is None or not user.is_active:
-        _refuse(Code.USER)
+        _refuse(TokenErrorCode.USER)
     pair = issue_stateless(
         settings,
         user,
-        session_id=claims.session,
+        session_id=claims.session_id,
         generation=claims.generation + 1,
         sign_in=start,
         scope=granted_scope(settings, user, asked.scope, start.scope, asked.request),
@@ -213,6 +233,6 @@ def _refresh_stateless(settings: Settings, claims: RefreshClaims, asked: _Asked)
     return pair
 
 
-def _refuse(code: Code) -> NoReturn:
+def _refuse(code: TokenErrorCode) -> NoReturn:
     logger.info("refresh refused: %s", code)
     raise InvalidGrant from None

@@ -24,9 +24,9 @@ from .. import signals
 from ..conf.settings import Settings, load
 from ..errors import InvalidGrant
 from ..models import RevokedReason, Session
-from ..sessions import pruning
-from ..sessions import store as sessions
-from ..sessions.users import auth_hash, can_be_named, rehashing
+from ..sessions import pruning, store
+from ..sessions.database import database_errors_as_unavailable
+from ..sessions.users import auth_hash, is_valid_username, rehashing
 from ..tokens.claims import SignIn
 from .issuing import TokenPair, granted_scope, issue_for_session, issue_stateless
 from .signing_out import end
@@ -45,12 +45,12 @@ def check_password(request: HttpRequest | None, username: str, password: str) ->
     Raises :class:`InvalidGrant`, the same for an unknown name, a wrong password and an inactive
     user; :class:`ServiceUnavailable`.
     """
-    with sessions.answering(), rehashing():
+    with database_errors_as_unavailable(), rehashing():
         try:
             user = authenticate(request, username=username, password=password)
         except (ValueError, ValidationError):
             # Django's own backend asks the database for a name whatever it is.
-            if can_be_named(username):
+            if is_valid_username(username):
                 raise
             user = None
     if user is None or not user.is_active:
@@ -65,7 +65,7 @@ def sign_in(
     request: HttpRequest | None = None,
     scope: Collection[str] | None = None,
     client_id: str = "",
-    name: str = "",
+    device_name: str = "",
     user_agent: str = "",
     ip: str | None = None,
     amr: Collection[str] = (),
@@ -76,7 +76,7 @@ def sign_in(
     At most 3 statements, besides those of the receivers of ``user_logged_in``: Django's own writes
     ``last_login``.
 
-    ``scope`` are the names asked for (``None``: all that the user may have); ``name``,
+    ``scope`` are the names asked for (``None``: all that the user may have); ``device_name``,
     ``user_agent`` and ``ip`` describe the device in the list of sessions; ``amr`` says how the user
     proved who they are (RFC 8176). Raises :class:`InvalidScope`, :class:`ServiceUnavailable`.
     """
@@ -87,7 +87,7 @@ def sign_in(
         pair = issue_stateless(
             settings,
             user,
-            session_id=str(sessions.new_id(now)),
+            session_id=str(store.new_id(now)),
             generation=1,
             sign_in=SignIn(
                 auth_time=int(now.timestamp()), client_id=client_id, scope=given, amr=tuple(amr)
@@ -97,38 +97,38 @@ def sign_in(
             now=now,
         )
     else:
-        ends_at = now + settings.session_lifetime
+        absolute_expires_at = now + settings.session_lifetime
         session = Session(
-            id=sessions.new_id(now),
+            id=store.new_id(now),
             user=user,
             created_at=now,
-            rotated_at=now,
-            expires_at=min(now + settings.refresh_token_lifetime, ends_at),
-            ends_at=ends_at,
+            refreshed_at=now,
+            idle_expires_at=min(now + settings.refresh_token_lifetime, absolute_expires_at),
+            absolute_expires_at=absolute_expires_at,
             auth_hash=auth_hash(user),
             scope=" ".join(sorted(given)),
-            limited=scope is not None and given != _granted(settings, user, None, request),
+            scope_limited=scope is not None and given != _granted(settings, user, None, request),
             client_id=client_id,
-            name=name,
+            device_name=device_name,
             user_agent=user_agent,
             ip=ip,
             amr=" ".join(amr),
         )
-        with sessions.answering():
+        with database_errors_as_unavailable():
             pair = issue_for_session(
                 settings,
                 session,
                 generation=session.generation,
-                rotated_at=now,
-                expires_at=session.expires_at,
+                refreshed_at=now,
+                idle_expires_at=session.idle_expires_at,
                 scope=given,
                 request=request,
                 now=now,
             )
-            sessions.add(session)
-            _make_room(settings, session, request, now)
+            store.add(session)
+            _enforce_session_limit(settings, session, request, now)
     logger.info("user %s signed in, session %s", user.pk, pair.session and pair.session.pk)
-    with sessions.answering():
+    with database_errors_as_unavailable():
         user_logged_in.send(sender=type(user), request=request, user=user)
     signals.announce(signals.signed_in, pair.session, user, request)
     return pair
@@ -140,18 +140,18 @@ def _granted(
     return granted_scope(settings, user, scope, settings.scopes, request)
 
 
-def _make_room(
+def _enforce_session_limit(
     settings: Settings, new: Session, request: HttpRequest | None, now: datetime
 ) -> None:
     """End what the user has too many of, or else delete a few rows that ended long ago."""
     if settings.max_sessions_per_user is not None:
-        surplus = sessions.surplus(new, settings.max_sessions_per_user - 1, now=now)
-        if surplus:
-            end(surplus, RevokedReason.EVICTED, request, now, new.user)
+        over_limit = store.over_limit(new, settings.max_sessions_per_user - 1, now=now)
+        if over_limit:
+            end(over_limit, RevokedReason.EVICTED, request, now, new.user)
             return
     # Not inside of a transaction, where its locks would stay and its failure would be ours.
     if not connections[router.db_for_write(Session)].in_atomic_block:
         try:
-            pruning.prune(now - settings.kept_after_end, PRUNED_PER_SIGN_IN)
+            pruning.prune(now - settings.prune_after, PRUNED_PER_SIGN_IN)
         except DatabaseFault as fault:
             logger.warning("ended sessions were not pruned (%s)", type(fault).__name__)

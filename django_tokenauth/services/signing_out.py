@@ -17,7 +17,8 @@ from .. import signals
 from ..conf.settings import load
 from ..errors import InvalidToken, UnsupportedTokenType
 from ..models import RevokedReason, Session
-from ..sessions import store as sessions
+from ..sessions import store
+from ..sessions.database import database_errors_as_unavailable
 from ..tokens.access import access_tokens
 from ..tokens.refresh import refresh_tokens
 from .clients import check_owner
@@ -46,21 +47,21 @@ def revoke_token(
     session_id = None
     for kind in (refresh_tokens(settings), access_tokens(settings)):
         try:
-            session_id = kind.decode(token, now=now.timestamp()).session
+            session_id = kind.decode(token, now=now.timestamp()).session_id
         except InvalidToken:
             continue
-    with sessions.answering():
-        session = session_id and sessions.find(session_id)
+    with database_errors_as_unavailable():
+        session = session_id and store.find(session_id)
         if session and session.revoked_at is None:
             check_owner(settings, session.client_id, client_id)
             end([session], RevokedReason.SIGNED_OUT, request, now)
 
 
-def sessions_of(user: Any, *, now: datetime | None = None) -> QuerySet[Session]:
+def list_sessions(user: Any, *, now: datetime | None = None) -> QuerySet[Session]:
     """The sessions of the user that have not ended, newest first. One statement when it is read."""
     if load().stateless_refresh:
         return Session.objects.none()
-    return sessions.alive(user.pk, now=now or timezone.now())
+    return store.alive(user.pk, now=now or timezone.now())
 
 
 def sign_out(
@@ -80,8 +81,8 @@ def sign_out(
         key = uuid.UUID(session_id)
     except ValueError:
         return False
-    with sessions.answering():
-        found = list(sessions_of(user, now=now).filter(pk=key))
+    with database_errors_as_unavailable():
+        found = list(list_sessions(user, now=now).filter(pk=key))
         end(found, reason, request, now, user)
     return bool(found)
 
@@ -99,8 +100,8 @@ def sign_out_everywhere(
     Raises :class:`ServiceUnavailable`.
     """
     now = now or timezone.now()
-    with sessions.answering():
-        found = [session for session in sessions_of(user, now=now) if str(session.pk) != keep]
+    with database_errors_as_unavailable():
+        found = [session for session in list_sessions(user, now=now) if str(session.pk) != keep]
         end(found, reason, request, now, user)
     return len(found)
 
@@ -114,8 +115,8 @@ def revoke_sessions(
 ) -> int:
     """End the sessions of ``queryset`` that are alive, whoever's they are, and tell how many."""
     now = now or timezone.now()
-    alive = queryset.filter(revoked_at__isnull=True, expires_at__gt=now).select_related("user")
-    with sessions.answering():
+    alive = queryset.filter(revoked_at__isnull=True, idle_expires_at__gt=now).select_related("user")
+    with database_errors_as_unavailable():
         found = list(alive)
         end(found, reason, request, now)
     return len(found)
@@ -129,7 +130,7 @@ def end(
     user: Any = None,
 ) -> None:
     """End sessions, all of ``user`` or else each with its user at hand."""
-    sessions.revoke_all(ended, reason, now=now)
+    store.revoke_all(ended, reason, now=now)
     for session in ended:
         logger.info("session %s of user %s ended: %s", session.pk, session.user_id, reason)
         signals.announce(signals.session_revoked, session, user or session.user, request)

@@ -21,7 +21,7 @@ from django.db.models.sql import UpdateQuery
 from django.db.transaction import mark_for_rollback_on_error
 
 
-class Given(Value):
+class Placeholder(Value):
     """A value that comes later. Its place among the parameters is told by itself standing there.
 
     Its own value is the role and the name of what is given; its field says how to write it.
@@ -36,13 +36,13 @@ class Given(Value):
         return self.output_field.get_db_prep_save(values[role][name], connection)
 
 
-def given(model: type[Model], name: str, role: str = "found") -> Given:
+def placeholder(model: type[Model], name: str, role: str = "found") -> Placeholder:
     """Stands for a value of the field ``name``, in a condition or, by ``role``, in a change."""
     field: Any = model._meta.get_field(name)
-    return Given((role, name), output_field=field)
+    return Placeholder((role, name), output_field=field)
 
 
-class Update:
+class CompiledUpdate:
     """What ``rows.filter(**found).update(**changes)`` does, for fields that are always the same.
 
     It is compiled for the database of ``rows`` when this is made, so ``rows`` must not depend on
@@ -54,7 +54,7 @@ class Update:
         self, rows: QuerySet[Model], *, found: Collection[str], changes: Collection[str]
     ) -> None:
         def all_given(role: str, names: Collection[str]) -> dict[str, Any]:
-            return {name: given(rows.model, name, role) for name in names}
+            return {name: placeholder(rows.model, name, role) for name in names}
 
         self._alias = rows.db
         # From here on it is what QuerySet.update of Django does.
@@ -68,7 +68,7 @@ class Update:
         connection = connections[self._alias]
         values = {"found": found, "changes": changes}
         parameters = [
-            one.prepared(values, connection) if isinstance(one, Given) else one
+            one.prepared(values, connection) if isinstance(one, Placeholder) else one
             for one in self._parameters
         ]
         with mark_for_rollback_on_error(self._alias), connection.cursor() as cursor:
@@ -184,7 +184,7 @@ class _ByKey(Generic[R]):
         return None if found is None else self._reader.read(found, connection)
 
 
-class Lookup(_ByKey[M]):
+class CompiledGet(_ByKey[M]):
     """Finds one of ``rows`` by its key, a UUID: what ``rows.filter(pk=key).first()`` gives.
 
     It is compiled for the database of ``rows`` when this is made, so ``rows`` must not depend on
@@ -196,8 +196,8 @@ class Lookup(_ByKey[M]):
         super().__init__(rows, _InstanceReader)
 
 
-class PartLookup(_ByKey[tuple[Any, ...]]):
-    """As :class:`Lookup`, for ``rows`` with one foreign key in ``select_related``. It gives what
+class CompiledGetColumns(_ByKey[tuple[Any, ...]]):
+    """As :class:`CompiledGet`, for ``rows`` with one foreign key in ``select_related``. Gives what
     that points to, or ``None``, and then the values of ``names``, which ``rows`` do not defer.
 
     To make an instance and ask it for two values takes a sixth of the authentication of a request.
@@ -208,10 +208,9 @@ class PartLookup(_ByKey[tuple[Any, ...]]):
 
 
 class Selection(Generic[M]):
-    """Finds ``rows``, which say by :class:`Given` where values come later.
+    """Finds ``rows``, which say by :class:`Placeholder` where values come later.
 
-    It is compiled as :class:`Lookup`, and as little may depend on what changes. Any thread may use
-    it.
+    Compiled as :class:`CompiledGet`, with the same limits. Any thread may use it.
     """
 
     def __init__(self, rows: QuerySet[M]) -> None:
@@ -225,7 +224,7 @@ class Selection(Generic[M]):
         connection = connections[self._alias]
         values = {"found": found}
         parameters = [
-            one.prepared(values, connection) if isinstance(one, Given) else one
+            one.prepared(values, connection) if isinstance(one, Placeholder) else one
             for one in self._parameters
         ]
         with connection.cursor() as cursor:

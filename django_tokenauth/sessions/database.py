@@ -17,7 +17,7 @@ logger = logging.getLogger("django_tokenauth")
 
 
 @contextmanager
-def answering() -> Iterator[None]:
+def database_errors_as_unavailable() -> Iterator[None]:
     """Turn a fault of the database into :class:`ServiceUnavailable`, and log its kind."""
     try:
         yield

@@ -18,7 +18,7 @@ from django.db.models import F, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from ..models import Session
-from .compiled import given
+from .compiled import placeholder
 
 
 def ended(before: datetime) -> QuerySet[Session]:
@@ -28,14 +28,14 @@ def ended(before: datetime) -> QuerySet[Session]:
 
 
 def _ended(using: str, before: Any) -> QuerySet[Session]:
-    return Session.objects.using(using).filter(expires_at__lt=before)
+    return Session.objects.using(using).filter(idle_expires_at__lt=before)
 
 
 def prune(before: datetime, limit: int) -> int:
     """Delete at most ``limit`` rows that ended before ``before``. One statement."""
     using = router.db_for_write(Session)
     connection = connections[using]
-    moment = Session._meta.get_field("expires_at").get_db_prep_value(before, connection)
+    moment = Session._meta.get_field("idle_expires_at").get_db_prep_value(before, connection)
     with connection.cursor() as cursor:
         cursor.execute(_deletion(using, limit), [moment])
         return int(cursor.rowcount)
@@ -49,8 +49,8 @@ def _deletion(using: str, limit: int) -> str:
     number of rows at once. Compiled each time, it would take five times as long as it runs.
     """
     connection = connections[using]
-    before = given(Session, "expires_at")
-    rows = _ended(using, before).order_by("expires_at").values(ended_id=F("pk"))[:limit]
+    before = placeholder(Session, "idle_expires_at")
+    rows = _ended(using, before).order_by("idle_expires_at").values(ended_id=F("pk"))[:limit]
     subquery, _ = rows.query.get_compiler(using).as_sql()
     # Only names from the model stand in the text; values are parameters.
     return _DELETE.get(connection.vendor, _DELETE_USUALLY).format(
@@ -90,10 +90,10 @@ def prune_all(before: datetime, size: int) -> Iterator[int]:
 
 def _ends(before: datetime, size: int) -> list[datetime]:
     """When the first row ended, the one after ``size`` others, and so on."""
-    place = Window(RowNumber(), order_by="expires_at")
+    place = Window(RowNumber(), order_by="idle_expires_at")
     numbered = ended(before).annotate(rest=(place - 1) % size)
-    ends = numbered.filter(rest=0).order_by("expires_at")
-    return list(ends.values_list("expires_at", flat=True))
+    ends = numbered.filter(rest=0).order_by("idle_expires_at")
+    return list(ends.values_list("idle_expires_at", flat=True))
 
 
 def _by_key(before: datetime, size: int) -> Iterator[int]:
@@ -104,7 +104,7 @@ def _by_key(before: datetime, size: int) -> Iterator[int]:
 def _prune_between(low: datetime, high: datetime) -> int:
     """Delete what ended from ``low`` on and before ``high``. One statement."""
     connection = connections[router.db_for_write(Session)]
-    end: Any = Session._meta.get_field("expires_at")
+    end: Any = Session._meta.get_field("idle_expires_at")
     statement = _BETWEEN.get(connection.vendor, _BETWEEN_USUALLY).format(
         table=connection.ops.quote_name(Session._meta.db_table),
         pk=connection.ops.quote_name(str(Session._meta.pk.column)),

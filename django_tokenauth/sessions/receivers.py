@@ -10,8 +10,8 @@ from django.utils import timezone
 from .. import signals
 from ..conf.settings import load
 from ..models import RevokedReason
-from . import store as sessions
-from .users import as_stored, auth_hash, auth_hashes, is_rehash, stored_auth_hashes
+from . import store
+from .users import auth_hash, auth_hashes, is_rehash, refetch, stored_auth_hashes
 
 logger = logging.getLogger("django_tokenauth")
 
@@ -41,10 +41,10 @@ def after_save(
         return
     old_hashes = instance.__dict__.pop(_OLD_HASHES, None)
     if old_hashes is not None:
-        sessions.rehash(instance.pk, old_hashes, auth_hash(instance))
+        store.rehash(instance.pk, old_hashes, auth_hash(instance))
         return
     # What was not saved may be older than the database: somebody else has changed the password.
-    user = instance if update_fields is None else as_stored(instance) or instance
+    user = instance if update_fields is None else refetch(instance) or instance
     keep = auth_hashes(user) if user.is_active else []
     _end(instance, RevokedReason.USER_CHANGED, keep)
 
@@ -57,11 +57,11 @@ def before_delete(*, instance: Any, **kwargs: Any) -> None:
 
 def _end(user: Any, reason: RevokedReason, keep: list[str]) -> None:
     now = timezone.now()
-    ended = sessions.revoke_of_user(user.pk, reason, now=now, keep=keep)
+    ended = store.revoke_of_user(user.pk, reason, now=now, keep=keep)
     if not ended:
         return
     logger.info("%d sessions of user %s ended: %s", ended, user.pk, reason)
     # The rows are read only for those who want to know.
     if signals.session_revoked.has_listeners():
-        for session in sessions.revoked_at(user.pk, now=now):
+        for session in store.revoked_at(user.pk, now=now):
             signals.announce(signals.session_revoked, session, user, None)

@@ -101,9 +101,9 @@ class RevokedSessions:
 @lru_cache(maxsize=1)
 def revoked_sessions(settings: Settings) -> RevokedSessions | None:
     """The snapshot of this process, or ``None`` where it is turned off."""
-    if settings.revocation_poll is None or settings.stateless_refresh:
+    if settings.revocation_poll_interval is None or settings.stateless_refresh:
         return None
-    poll = settings.revocation_poll
+    poll = settings.revocation_poll_interval
     return RevokedSessions(poll, settings.access_token_lifetime + settings.leeway + 2 * poll)
 
 

@@ -22,7 +22,7 @@ from django.db.models import F, Manager, Model, QuerySet
 from django.db.models.functions import Coalesce
 
 from ..models import RevokedReason, Session
-from .compiled import Lookup, PartLookup, Selection, Update, given
+from .compiled import CompiledGet, CompiledGetColumns, CompiledUpdate, Selection, placeholder
 from .database import _written
 
 logger = logging.getLogger("django_tokenauth")
@@ -49,7 +49,7 @@ def add(session: Session) -> None:
     session.save(using=router.db_for_write(Session))
 
 
-class Standing(NamedTuple):
+class SessionStatus(NamedTuple):
     """What a request asks of its session. ``user`` is ``None`` where that is deleted."""
 
     user: Any
@@ -57,30 +57,30 @@ class Standing(NamedTuple):
     auth_hash: str
 
 
-def find(session_id: str, *, written: bool = True) -> Session | None:
+def find(session_id: str, *, from_primary: bool = True) -> Session | None:
     """The session with its user, or ``None``. One statement.
 
-    ``written`` reads from the database that is written to; otherwise Django's routers choose where
-    to read. A user whom the default manager of the user model hides has no session.
+    ``from_primary`` reads from the database that is written to; otherwise Django's routers choose
+    where to read. A user whom the default manager of the user model hides has no session.
     """
-    using = (router.db_for_write if written else router.db_for_read)(Session)
+    using = (router.db_for_write if from_primary else router.db_for_read)(Session)
     model = get_user_model()
     if _hides_nobody(model):
         return _lookup(using, model, django_settings.USE_TZ).get(session_id)
     return _visible(using, model).filter(pk=session_id).first()
 
 
-def find_for_request(session_id: str) -> Standing | None:
+def find_status(session_id: str) -> SessionStatus | None:
     """What counts of the session at each request. Otherwise as :func:`find` with
-    ``written=False``."""
+    ``from_primary=False``."""
     using, model = router.db_for_read(Session), get_user_model()
     if _hides_nobody(model):
         found = _standing(using, model, django_settings.USE_TZ).get(session_id)
-        return None if found is None else Standing(*found)
+        return None if found is None else SessionStatus(*found)
     session = _visible(using, model).filter(pk=session_id).first()
     if session is None:
         return None
-    return Standing(session.user, session.revoked_at, session.auth_hash)
+    return SessionStatus(session.user, session.revoked_at, session.auth_hash)
 
 
 def _hides_nobody(user_model: type[Model]) -> bool:
@@ -98,22 +98,22 @@ def _visible(using: str, user_model: type[Model]) -> QuerySet[Session]:
 
 
 @lru_cache(maxsize=16)
-def _lookup(using: str, user_model: type[Model], use_tz: bool) -> Lookup[Session]:
-    return Lookup(Session.objects.using(using).select_related("user"))
+def _lookup(using: str, user_model: type[Model], use_tz: bool) -> CompiledGet[Session]:
+    return CompiledGet(Session.objects.using(using).select_related("user"))
 
 
 @lru_cache(maxsize=16)
-def _standing(using: str, user_model: type[Model], use_tz: bool) -> PartLookup:
+def _standing(using: str, user_model: type[Model], use_tz: bool) -> CompiledGetColumns:
     asked = ("revoked_at", "auth_hash")
     rows = Session.objects.using(using).select_related("user").only("user", *asked)
-    return PartLookup(rows, *asked)
+    return CompiledGetColumns(rows, *asked)
 
 
 def rotate(
     session: Session,
     generation: int,
     *,
-    expires_at: datetime,
+    idle_expires_at: datetime,
     auth_hash: str,
     now: datetime,
     retried: bool = False,
@@ -126,8 +126,8 @@ def rotate(
     changes: dict[str, Any] = {
         "generation": generation,
         "retried": retried,
-        "rotated_at": now,
-        "expires_at": expires_at,
+        "refreshed_at": now,
+        "idle_expires_at": idle_expires_at,
         "auth_hash": auth_hash,
     }
     # The hash too: written over one that a rehash put there meanwhile, it would end the session.
@@ -140,14 +140,14 @@ def rotate(
 
 
 _UNCHANGED = ("id", "generation", "auth_hash")
-_ROTATED = ("generation", "retried", "rotated_at", "expires_at", "auth_hash")
+_ROTATED = ("generation", "retried", "refreshed_at", "idle_expires_at", "auth_hash")
 
 
 @lru_cache(maxsize=16)
-def _rotation(using: str) -> Update:
+def _rotation(using: str) -> CompiledUpdate:
     # Compiled each time, it would be more than half of what the processor does for a refresh.
     rows = _unrevoked(Session.objects.using(using))
-    return Update(rows, found=_UNCHANGED, changes=_ROTATED)
+    return CompiledUpdate(rows, found=_UNCHANGED, changes=_ROTATED)
 
 
 def revoke(session: Session, reason: RevokedReason, *, now: datetime) -> bool:
@@ -161,35 +161,37 @@ def revoke_all(sessions: Collection[Session], reason: RevokedReason, *, now: dat
         return 0
     keys = [session.pk for session in sessions]
     if len(keys) == 1:
-        changes = {"revoked_at": now, "revoked_reason": reason, "expires_at": now}
+        changes = {"revoked_at": now, "revoked_reason": reason, "idle_expires_at": now}
         ended = _revocation(router.db_for_write(Session)).run(
             found={"id": keys[0]}, changes=changes
         )
     else:
         ended = _revoke(_written().filter(pk__in=keys), reason, now)
     for session in sessions:
-        session.revoked_at, session.revoked_reason, session.expires_at = now, reason, now
+        session.revoked_at, session.revoked_reason, session.idle_expires_at = now, reason, now
     return ended
 
 
 @lru_cache(maxsize=16)
-def _revocation(using: str) -> Update:
+def _revocation(using: str) -> CompiledUpdate:
     # Of one session. Compiled each time, it would be half of what the processor does to sign out.
     rows = _unrevoked(Session.objects.using(using))
-    return Update(rows, found=("id",), changes=("revoked_at", "revoked_reason", "expires_at"))
+    return CompiledUpdate(
+        rows, found=("id",), changes=("revoked_at", "revoked_reason", "idle_expires_at")
+    )
 
 
 def revoke_of_user(
     user_id: Any, reason: RevokedReason, *, now: datetime, keep: Collection[str] = ()
 ) -> int:
     """End the user's sessions but those with an ``auth_hash`` in ``keep``. One statement."""
-    rows = _written().filter(user_id=user_id, expires_at__gt=now)
+    rows = _written().filter(user_id=user_id, idle_expires_at__gt=now)
     return _revoke(rows.exclude(auth_hash__in=keep), reason, now)
 
 
 def _revoke(rows: QuerySet[Session], reason: RevokedReason, now: datetime) -> int:
     # The end of use moves to now, so that one index tells which rows have ended.
-    return _unrevoked(rows).update(revoked_at=now, revoked_reason=reason, expires_at=now)
+    return _unrevoked(rows).update(revoked_at=now, revoked_reason=reason, idle_expires_at=now)
 
 
 def _unrevoked(rows: QuerySet[Session]) -> QuerySet[Session]:
@@ -198,7 +200,9 @@ def _unrevoked(rows: QuerySet[Session]) -> QuerySet[Session]:
     MySQL and MariaDB would find the row of a primary key by the index of ``revoked_at``, and lock
     that one first: the deadlock of a refresh with the end of its session.
     """
-    return rows.alias(end=Coalesce("revoked_at", "ends_at")).filter(end=F("ends_at"))
+    return rows.alias(end=Coalesce("revoked_at", "absolute_expires_at")).filter(
+        end=F("absolute_expires_at")
+    )
 
 
 def rehash(user_id: Any, old: Collection[str], new: str) -> int:
@@ -212,22 +216,22 @@ def alive(user_id: Any, *, now: datetime) -> QuerySet[Session]:
 
 
 def _alive(rows: QuerySet[Session], user_id: Any, now: Any) -> QuerySet[Session]:
-    found = rows.filter(user_id=user_id, revoked_at__isnull=True, expires_at__gt=now)
+    found = rows.filter(user_id=user_id, revoked_at__isnull=True, idle_expires_at__gt=now)
     return found.order_by("-created_at", "pk")
 
 
-def surplus(new: Session, others: int, *, now: datetime) -> list[Session]:
+def over_limit(new: Session, others: int, *, now: datetime) -> list[Session]:
     """What is :func:`alive` of the user of ``new``, but for it and the newest ``others``. One
     statement."""
     using = router.db_for_write(Session)
-    rows = _surplus(using, others, django_settings.USE_TZ)
-    return rows.all(user=new.user_id, expires_at=now, id=new.pk)
+    rows = _over_limit(using, others, django_settings.USE_TZ)
+    return rows.all(user=new.user_id, idle_expires_at=now, id=new.pk)
 
 
 @lru_cache(maxsize=16)
-def _surplus(using: str, others: int, use_tz: bool) -> Selection[Session]:
+def _over_limit(using: str, others: int, use_tz: bool) -> Selection[Session]:
     # Compiled each time, it would be more than a third of what the processor does for a sign-in.
-    user, now, new = (given(Session, name) for name in ("user", "expires_at", "id"))
+    user, now, new = (placeholder(Session, name) for name in ("user", "idle_expires_at", "id"))
     rows = _alive(Session.objects.using(using), user, now)
     return Selection(rows.exclude(pk=new)[others:])
 

@@ -12,8 +12,9 @@ from django.core.exceptions import ValidationError
 from django.db import DataError, router
 from django.utils.crypto import constant_time_compare
 
-from ..errors import Code
-from . import store as sessions
+from ..errors import TokenErrorCode
+from . import store
+from .database import database_errors_as_unavailable
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -28,7 +29,7 @@ def subject_of(user: Any, id_field: str) -> str:
     return str(getattr(user, id_field))
 
 
-def with_subject(subject: str, id_field: str) -> AbstractBaseUser | None:
+def get_by_subject(subject: str, id_field: str) -> AbstractBaseUser | None:
     """The user whose ``sub`` is exactly ``subject``, or ``None``. One statement."""
     model = get_user_model()
     try:
@@ -51,14 +52,14 @@ def stored_name(username: str) -> str:
     model = get_user_model()
     field: str = model.USERNAME_FIELD
     try:
-        with sessions.answering():
+        with database_errors_as_unavailable():
             rows = model._default_manager.filter(**{field: username})
             return str(rows.values_list(field, flat=True).first() or username)
     except (ValueError, ValidationError):
         return username
 
 
-def can_be_named(username: str) -> bool:
+def is_valid_username(username: str) -> bool:
     """Whether the field of names can have ``username``: where they are numbers, few texts."""
     model = get_user_model()
     field: Any = model._meta.get_field(model.USERNAME_FIELD)
@@ -87,12 +88,14 @@ def has_auth_hash(user: Any, stored: str) -> bool:
     )
 
 
-def fault_of(session: Session | sessions.Standing, subject: str, id_field: str) -> Code | None:
+def why_refused(
+    session: Session | store.SessionStatus, subject: str, id_field: str
+) -> TokenErrorCode | None:
     """What keeps the user of ``session`` from acting as ``subject``, if anything does."""
     user = session.user
     if user is None or not user.is_active or subject_of(user, id_field) != subject:
-        return Code.USER
-    return None if has_auth_hash(user, session.auth_hash) else Code.REVOKED
+        return TokenErrorCode.USER
+    return None if has_auth_hash(user, session.auth_hash) else TokenErrorCode.REVOKED
 
 
 @contextmanager
@@ -119,7 +122,7 @@ def is_rehash(user: Any, update_fields: frozenset[str] | None) -> bool:
     )
 
 
-def as_stored(user: Any) -> Any:
+def refetch(user: Any) -> Any:
     """The user as the database has it, who may be older or newer than the object; or ``None``."""
     model = type(user)
     rows = model._base_manager.using(router.db_for_write(model, instance=user))
@@ -128,5 +131,5 @@ def as_stored(user: Any) -> Any:
 
 def stored_auth_hashes(user: Any) -> list[str]:
     """The hashes of the password that the database has."""
-    stored = as_stored(user)
+    stored = refetch(user)
     return auth_hashes(stored) if stored is not None else []

@@ -20,7 +20,7 @@ from typing import Any, Final
 from django.core.exceptions import ImproperlyConfigured
 
 from ..conf.settings import Settings
-from ..errors import Code, InvalidToken
+from ..errors import InvalidToken, TokenErrorCode
 from ..keys.loading import Key
 from ..keys.schedule import KeySet, KeySource
 from ..keys.sources import access_keys
@@ -98,7 +98,7 @@ class _Reader:
         found = header.get("typ")
         # RFC 7515 section 4.1.9: a media type, so case does not count and application/ may lead it.
         if not isinstance(found, str) or found.lower().removeprefix("application/") != self._typ:
-            raise InvalidToken(Code.TYP)
+            raise InvalidToken(TokenErrorCode.TYP)
         return jws.key_for(header, self._keys)
 
 
@@ -122,7 +122,7 @@ class AccessTokens:
 
         Raises ``ImproperlyConfigured`` if there is none.
         """
-        return _encode(claims.members(), ACCESS_TYP, self._source.at(claims.issued_at))
+        return _encode(claims.to_payload(), ACCESS_TYP, self._source.at(claims.issued_at))
 
     def decode(self, token: object, *, now: float) -> Claims:
         """The claims of ``token`` (the compact form, a ``str``) if it is good at ``now``.
@@ -141,19 +141,19 @@ class AccessTokens:
         # When it is good is asked of the token once; the clock is asked each time.
         claims, begin, end = found or self._verify(reader, data)
         if now >= end:
-            raise InvalidToken(Code.EXPIRED)
+            raise InvalidToken(TokenErrorCode.EXPIRED)
         if now < begin:
-            raise InvalidToken(Code.NOT_YET_VALID)
+            raise InvalidToken(TokenErrorCode.NOT_YET_VALID)
         if found is None:
             verified.put(digest, (claims, begin, end))
         return claims
 
     def _verify(self, reader: _Reader, data: bytes) -> _Verified:
-        claims = Claims.from_members(reader.members(data))
+        claims = Claims.from_payload(reader.members(data))
         if claims.issuer != self._issuer:
-            raise InvalidToken(Code.ISSUER)
+            raise InvalidToken(TokenErrorCode.ISSUER)
         if self._audience not in claims.audience:
-            raise InvalidToken(Code.AUDIENCE)
+            raise InvalidToken(TokenErrorCode.AUDIENCE)
         return (claims, *validity(claims, leeway=self._leeway, longest=self._longest))
 
 
@@ -179,7 +179,7 @@ def _hash() -> Callable[[bytes], Any]:
 
 def _ascii(token: object) -> bytes:
     if not isinstance(token, str) or len(token) > jws.MAX_LENGTH or not token.isascii():
-        raise InvalidToken(Code.MALFORMED)
+        raise InvalidToken(TokenErrorCode.MALFORMED)
     return token.encode("ascii")
 
 

@@ -1,7 +1,7 @@
 """What a token says, as frozen values.
 
-The three-letter names of RFC 7519 stand here and nowhere else: :meth:`Claims.from_members` reads
-them and :meth:`Claims.members` writes them.
+The three-letter names of RFC 7519 stand here and nowhere else: :meth:`Claims.from_payload` reads
+them and :meth:`Claims.to_payload` writes them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
-from ..errors import Code, InvalidToken
+from ..errors import InvalidToken, TokenErrorCode
 
 #: The claims that have a meaning here; ``EXTRA_CLAIMS`` cannot set them.
 REGISTERED = frozenset(
@@ -47,7 +47,7 @@ _NO_CLAIMS = FrozenDict()
 class Claims(NamedTuple):
     """The claims of an access token (RFC 9068 section 2.2). Times are seconds since the epoch.
 
-    ``session`` is the ``sid`` (a UUID as text), ``None`` where no session is kept. ``extra`` are
+    ``session_id`` is the ``sid`` (a UUID as text), ``None`` where no session is kept. ``extra`` are
     all other claims, read-only throughout: lists are tuples, objects are dicts that do not change.
     """
 
@@ -61,7 +61,7 @@ class Claims(NamedTuple):
     issued_at: int
     expires_at: int
     jwt_id: str
-    session: str | None = None
+    session_id: str | None = None
     scope: frozenset[str] = frozenset()
     auth_time: int | None = None
     amr: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ class Claims(NamedTuple):
     extra: Mapping[str, Any] = _NO_CLAIMS
 
     @classmethod
-    def from_members(cls, members: Mapping[str, Any]) -> Claims:
+    def from_payload(cls, members: Mapping[str, Any]) -> Claims:
         """Read the members of a payload. Raises :class:`InvalidToken` (claims)."""
         extra = _NO_CLAIMS
         if not REGISTERED.issuperset(members):
@@ -84,7 +84,7 @@ class Claims(NamedTuple):
             issued_at=_time(members.get("iat")),
             expires_at=_time(members.get("exp")),
             jwt_id=_text(members.get("jti")),
-            session=_session(members["sid"]) if "sid" in members else None,
+            session_id=_session_id(members["sid"]) if "sid" in members else None,
             scope=_scope(members["scope"]) if "scope" in members else frozenset(),
             auth_time=_time(members["auth_time"]) if "auth_time" in members else None,
             amr=_texts(members["amr"]) if "amr" in members else (),
@@ -92,7 +92,7 @@ class Claims(NamedTuple):
             extra=extra,
         )
 
-    def members(self) -> dict[str, Any]:
+    def to_payload(self) -> dict[str, Any]:
         """The members of the payload, ready for JSON."""
         members: dict[str, Any] = {
             "iss": self.issuer,
@@ -105,8 +105,8 @@ class Claims(NamedTuple):
         }
         if self.not_before is not None:
             members["nbf"] = self.not_before
-        if self.session is not None:
-            members["sid"] = self.session
+        if self.session_id is not None:
+            members["sid"] = self.session_id
         if self.scope:
             members["scope"] = " ".join(sorted(self.scope))
         if self.auth_time is not None:
@@ -132,14 +132,14 @@ class RefreshClaims:
 
     issuer: str
     subject: str
-    session: str
+    session_id: str
     generation: int
     issued_at: int
     expires_at: int
     sign_in: SignIn | None = None
 
     @classmethod
-    def from_members(cls, members: Mapping[str, Any]) -> RefreshClaims:
+    def from_payload(cls, members: Mapping[str, Any]) -> RefreshClaims:
         """Read the members of a payload. Raises :class:`InvalidToken` (claims, audience)."""
         sign_in = None
         if "auth_time" in members:
@@ -152,24 +152,24 @@ class RefreshClaims:
         issuer = _text(members.get("iss"))
         # It is for the server that made it and nobody else.
         if members.get("aud") != issuer:
-            raise InvalidToken(Code.AUDIENCE)
+            raise InvalidToken(TokenErrorCode.AUDIENCE)
         return cls(
             issuer=issuer,
             subject=_text(members.get("sub")),
-            session=_session(members.get("sid")),
+            session_id=_session_id(members.get("sid")),
             generation=_generation(members.get("gen")),
             issued_at=_time(members.get("iat")),
             expires_at=_time(members.get("exp")),
             sign_in=sign_in,
         )
 
-    def members(self) -> dict[str, Any]:
+    def to_payload(self) -> dict[str, Any]:
         """The members of the payload, ready for JSON."""
         members: dict[str, Any] = {
             "iss": self.issuer,
             "aud": self.issuer,
             "sub": self.subject,
-            "sid": self.session,
+            "sid": self.session_id,
             "gen": self.generation,
             "iat": self.issued_at,
             "exp": self.expires_at,
@@ -193,20 +193,20 @@ def validity(claims: Claims, *, leeway: float, longest: float) -> tuple[float, f
     begin = max(claims.issued_at, claims.not_before or 0)
     # Only a leeway would let one come further that ends before it begins.
     if begin >= claims.expires_at or claims.expires_at - claims.issued_at > longest:
-        raise InvalidToken(Code.CLAIMS)
+        raise InvalidToken(TokenErrorCode.CLAIMS)
     return begin - leeway, claims.expires_at + leeway
 
 
 def _text(value: object) -> str:
     # isprintable() refuses control characters, NUL and halves of surrogate pairs.
     if not isinstance(value, str) or not 0 < len(value) <= 255 or not value.isprintable():
-        raise InvalidToken(Code.CLAIMS)
+        raise InvalidToken(TokenErrorCode.CLAIMS)
     return value
 
 
 def _texts(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
-        raise InvalidToken(Code.CLAIMS)
+        raise InvalidToken(TokenErrorCode.CLAIMS)
     return tuple(_text(item) for item in value)
 
 
@@ -218,27 +218,27 @@ def _time(value: object) -> int:
     # bool is an int to isinstance, and RFC 7519 section 2 wants a number. Fractions are allowed
     # there and refused here: we issue none, and libraries round them differently.
     if type(value) is not int or not 0 <= value <= _LAST_SECOND:
-        raise InvalidToken(Code.CLAIMS)
+        raise InvalidToken(TokenErrorCode.CLAIMS)
     return value
 
 
 def _generation(value: object) -> int:
     # The one after it must fit into a database too.
     if type(value) is not int or not 1 <= value < 2**63 - 1:
-        raise InvalidToken(Code.CLAIMS)
+        raise InvalidToken(TokenErrorCode.CLAIMS)
     return value
 
 
-def _session(value: object) -> str:
+def _session_id(value: object) -> str:
     if not isinstance(value, str) or not _UUID.match(value):
-        raise InvalidToken(Code.CLAIMS)
+        raise InvalidToken(TokenErrorCode.CLAIMS)
     return value
 
 
 def _scope(value: object) -> frozenset[str]:
     # RFC 6749 section 3.3: names parted by one blank.
     if not isinstance(value, str) or not _SCOPE.match(value):
-        raise InvalidToken(Code.CLAIMS)
+        raise InvalidToken(TokenErrorCode.CLAIMS)
     return frozenset(value.split(" "))
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from .. import _strict_json as strict_json
-from ..errors import Code, InvalidToken
+from ..errors import InvalidToken, TokenErrorCode
 from ..keys.loading import Key
 from ..keys.schedule import KeySet
 
@@ -50,7 +50,7 @@ def parse(token: bytes) -> Compact:
     # Two points are left of it, without the alphabet. A regular expression that says all of this
     # and what _decode asks takes three times as long, a sixth of the whole verification with HS256.
     if len(token) > MAX_LENGTH or token.translate(None, _ALPHABET) != b"..":
-        raise InvalidToken(Code.MALFORMED)
+        raise InvalidToken(TokenErrorCode.MALFORMED)
     header, payload, signature = token.split(b".")
     signing_input = token[: len(header) + 1 + len(payload)]
     return Compact(header, _decode(payload), signing_input, _decode(signature))
@@ -61,9 +61,9 @@ def read_header(segment: bytes) -> dict[str, Any]:
     header = json_object(_decode(segment))
     algorithm, kid = header.get("alg"), header.get("kid")
     if not isinstance(algorithm, str) or not _REFUSED.isdisjoint(header):
-        raise InvalidToken(Code.HEADER)
+        raise InvalidToken(TokenErrorCode.HEADER)
     if "kid" in header and not (isinstance(kid, str) and _PRINTABLE_ASCII.match(kid)):
-        raise InvalidToken(Code.HEADER)
+        raise InvalidToken(TokenErrorCode.HEADER)
     return header
 
 
@@ -74,14 +74,14 @@ def key_for(header: Mapping[str, Any], keys: KeySet) -> Key:
     """
     key = keys.verifying.get(header.get("kid", ""))
     if key is None or header["alg"] != key.algorithm:
-        raise InvalidToken(Code.KEY)
+        raise InvalidToken(TokenErrorCode.KEY)
     return key
 
 
 def verify(compact: Compact, key: Key) -> None:
     """Verify the signature with ``key``. Raises :class:`InvalidToken` (signature)."""
     if not key.verify(compact.signing_input, compact.signature):
-        raise InvalidToken(Code.SIGNATURE)
+        raise InvalidToken(TokenErrorCode.SIGNATURE)
 
 
 def encode(header: bytes, payload: bytes, key: Key) -> str:
@@ -98,7 +98,7 @@ def base64url(data: bytes) -> bytes:
 def _decode(segment: bytes) -> bytes:
     rest = len(segment) % 4
     if rest and segment[-1] not in _LAST[rest]:
-        raise InvalidToken(Code.MALFORMED)
+        raise InvalidToken(TokenErrorCode.MALFORMED)
     return a2b_base64(segment.translate(_URL_SAFE) + _PADDING[rest])
 
 
@@ -107,7 +107,7 @@ def json_object(data: bytes) -> dict[str, Any]:
     try:
         value = strict_json.loads(data)
     except strict_json.Malformed:
-        raise InvalidToken(Code.MALFORMED) from None
+        raise InvalidToken(TokenErrorCode.MALFORMED) from None
     if not isinstance(value, dict):
-        raise InvalidToken(Code.MALFORMED)
+        raise InvalidToken(TokenErrorCode.MALFORMED)
     return value

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 from ..conf.settings import Settings
-from ..errors import Code, InvalidToken
+from ..errors import InvalidToken, TokenErrorCode
 from ..keys.schedule import KeySet
 from ..keys.sources import refresh_keys
 from .access import _ascii, _encode, _Reader
@@ -27,20 +27,20 @@ class RefreshTokens:
 
     def encode(self, claims: RefreshClaims) -> str:
         """Sign ``claims``. Equal claims and keys give the same token, to the letter."""
-        return _encode(claims.members(), REFRESH_TYP, self._keys)
+        return _encode(claims.to_payload(), REFRESH_TYP, self._keys)
 
     def decode(self, token: object, *, now: float) -> RefreshClaims:
         """The claims of ``token`` if it is ours and good at ``now`` (seconds since the epoch).
 
         Raises :class:`InvalidToken` and nothing else.
         """
-        claims = RefreshClaims.from_members(self._reader.members(_ascii(token)))
+        claims = RefreshClaims.from_payload(self._reader.members(_ascii(token)))
         if claims.issuer != self._issuer:
-            raise InvalidToken(Code.ISSUER)
+            raise InvalidToken(TokenErrorCode.ISSUER)
         # Only the end counts. A shorter REFRESH_TOKEN_LIFETIME must not sign out who is signed in,
         # nor a clock that is behind the one of the server that made the token.
         if now >= claims.expires_at + self._leeway:
-            raise InvalidToken(Code.EXPIRED)
+            raise InvalidToken(TokenErrorCode.EXPIRED)
         return claims
 
 

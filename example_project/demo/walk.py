@@ -48,7 +48,7 @@ def walk(origins: Origins) -> Iterator[Step]:
 
 
 def five_steps(api: Client) -> Iterator[Step]:
-    right = sign_in(api, ALICE, name="demo --check")
+    right = sign_in(api, ALICE, device_name="demo --check")
     yield Step("1. Alice signs in with her name and her password", right.status, 200)
 
     wrong = api.post(SIGN_IN, {"username": ALICE.name, "password": "a guess"})
@@ -133,8 +133,8 @@ def refreshing(api: Client) -> Iterator[Step]:
 
 
 def sessions(api: Client) -> Iterator[Step]:
-    phone = Tokens.of(sign_in(api, BOB, name="Bob's phone"))
-    laptop = Tokens.of(sign_in(api, BOB, name="Bob's laptop"))
+    phone = Tokens.of(sign_in(api, BOB, device_name="Bob's phone"))
+    laptop = Tokens.of(sign_in(api, BOB, device_name="Bob's laptop"))
     listed = api.get(SESSIONS, token=laptop.access)
     yield Step(
         "Bob sees where he is signed in, newest first",

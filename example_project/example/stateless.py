@@ -12,4 +12,4 @@ from example.settings import TOKENAUTH as SHARED
 SECRET_KEY = get_random_secret_key()
 # Any query would raise ImproperlyConfigured: an answer proves that none was made.
 DATABASES = {}
-TOKENAUTH = {**SHARED, "REVOCATION_POLL": None}
+TOKENAUTH = {**SHARED, "REVOCATION_POLL_INTERVAL": None}

@@ -142,8 +142,8 @@ class Sessions(NotesTestCase):
         self.assert_invalid_token(self.client.get("/notes/"))
 
     def test_the_other_sessions_of_the_user_go_on(self) -> None:
-        self.sign_in("alice", name="Phone")
-        self.sign_in("alice", name="Laptop")
+        self.sign_in("alice", device_name="Phone")
+        self.sign_in("alice", device_name="Laptop")
         phone, laptop = sorted(
             self.client.get("/auth/sessions/").json(), key=lambda s: s["current"]
         )

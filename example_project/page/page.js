@@ -130,11 +130,11 @@ function renderNotes() {
 function renderSessions() {
   byId("sessions").replaceChildren(
     ...sessions.map((session) => {
-      const name = session.name || text("unnamed");
+      const name = session.device_name || text("unnamed");
       const mark = element("span", { className: "mark" }, text("thisSession"));
       const about = [
         text("signedInAt", { time: date(session.created_at) }),
-        text("refreshedAt", { time: date(session.rotated_at) }),
+        text("refreshedAt", { time: date(session.refreshed_at) }),
         session.scope,
       ];
       return element(
@@ -171,7 +171,7 @@ function chooseLanguage(language) {
   for (const button of document.querySelectorAll(".languages button")) {
     button.ariaPressed = String(button.value === language);
   }
-  signInForm.elements.name.defaultValue = text("deviceDefault"); // what was typed stays
+  signInForm.elements.device_name.defaultValue = text("deviceDefault"); // what was typed stays
   renderWords();
   render();
 }

@@ -159,10 +159,10 @@ MORE = {
     "generation": 9,
     "exp": 9_999_999_999,
     "expires_in": 999_999,
-    "ends_at": "2999-01-01",
+    "absolute_expires_at": "2999-01-01",
     "auth_time": 1,
     "amr": ["mfa"],
-    "limited": False,
+    "scope_limited": False,
     "claims": {"sub": "2"},
 }
 

@@ -218,7 +218,7 @@ class TestNowhere:
 
     def test_on_the_pages_of_the_admin(self, collected, admin_client):
         token, _ = mine.sign_in(collected)
-        mine.sign_in(collected, name="wheelbarrow")
+        mine.sign_in(collected, device_name="wheelbarrow")
         collected.answer(call("DELETE", "/auth/sessions/?keep=current", token))
         pages = "/admin/django_tokenauth/session/"
         paths = [pages, f"{pages}?q=lamp", f"{pages}?state=ended"]

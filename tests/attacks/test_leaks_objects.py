@@ -70,7 +70,7 @@ def test_no_object_prints_one(collected, pair):
         *(pair, [pair], {"pair": pair}),
         *(claims, refresh_claims, TokenUser(claims), vars(TokenUser(claims))),
         *(pair.session, vars(pair.session), Session.objects.all()),
-        *(request, services.user_of(claims)),
+        *(request, services.get_user(claims)),
         SessionSerializer(pair.session, context={"request": request}),
     ):
         collected.object(value)

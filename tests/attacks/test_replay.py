@@ -45,7 +45,7 @@ class Stolen:
         self.id = pairs[0].session.pk
         self.refresh_tokens = [pair.refresh_token for pair in pairs]
         self.access_token = pairs[-1].access_token
-        self.rotated_at = now
+        self.refreshed_at = now
         self._alive = Session.objects.values().get(pk=self.id)
 
     def is_revoked(self, at):
@@ -54,7 +54,7 @@ class Stolen:
             **self._alive,
             "revoked_at": at,
             "revoked_reason": RevokedReason.REUSED,
-            "expires_at": at,
+            "idle_expires_at": at,
         }
 
     def live_again(self):
@@ -95,16 +95,16 @@ def replayed(alice, bob, elsewhere):
     def replayed(ages, *, every, late, before=lambda: None):
         with time_machine.travel(NOW, tick=False) as clock:
             stolen = Stolen(alice, every, now=NOW)
-            clock.move_to(stolen.rotated_at)
+            clock.move_to(stolen.refreshed_at)
             others = [services.sign_in(user) for user in (alice, bob)]
             for age in ages:
-                clock.move_to(stolen.rotated_at + late)
+                clock.move_to(stolen.refreshed_at + late)
                 before()
                 with told() as what:
                     path = "token/" if age % 2 else "token/refresh/"
                     answer = refreshed(stolen.refresh_tokens[-1 - age], path)
                 assert answer == (400, INVALID_GRANT)
-                elsewhere(stolen.is_revoked, stolen.rotated_at + late)
+                elsewhere(stolen.is_revoked, stolen.refreshed_at + late)
                 assert what() == [[stolen.id], [stolen.id]]
                 clock.shift(MOMENT)
                 with told() as what:

@@ -58,7 +58,7 @@ def dump():
 
 @pytest.mark.attack(141)
 def test_a_dump_of_the_database_holds_nothing_of_a_token(alice, server):
-    pairs = [server.sign_in(name="phone")]
+    pairs = [server.sign_in(device_name="phone")]
     for _ in range(2):
         body = {"refresh_token": pairs[-1]["refresh_token"]}
         pairs.append(server.post("token/refresh/", body).json())

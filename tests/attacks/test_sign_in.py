@@ -55,7 +55,7 @@ def hashed(settings):
 
 @pytest.fixture
 def people(hashed, settings, db):
-    settings.TOKENAUTH = {"SIGN_IN_RATE_USER": None, "SIGN_IN_RATE_ADDRESS": None}
+    settings.TOKENAUTH = {"SIGN_IN_RATE_USER": None, "SIGN_IN_RATE_IP": None}
     users = get_user_model().objects
     users.create_user("alice", password=RIGHT)
     users.create_user("staff", password=RIGHT, is_staff=True, is_superuser=True)
@@ -124,7 +124,7 @@ class TestWhoHasAnAccount:
         assert len(compare()) == 2
 
     def test_nor_by_that_of_the_throttle(self, server, people, hashed, settings):
-        settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "3/day", "SIGN_IN_RATE_ADDRESS": None}
+        settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "3/day", "SIGN_IN_RATE_IP": None}
         statuses, last = [400, 400, 400, 429], set()
         for username, password in REFUSED[:4]:
             hashed.clear()

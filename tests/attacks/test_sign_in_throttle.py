@@ -112,7 +112,7 @@ class TestAThousandGuesses:
 class TestBobIsNotLockedOut:
     @pytest.fixture(autouse=True)
     def _three(self, settings):
-        settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "3/day", "SIGN_IN_RATE_ADDRESS": None}
+        settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "3/day", "SIGN_IN_RATE_IP": None}
         # No day ends meanwhile.
         with time_machine.travel(START, tick=False):
             yield

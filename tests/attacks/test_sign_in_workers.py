@@ -48,7 +48,7 @@ def serve(eight, settings, django_user_model):
             TOKENAUTH={
                 "THROTTLE_CACHE": "redis",
                 "SIGN_IN_RATE_USER": None,
-                "SIGN_IN_RATE_ADDRESS": None,
+                "SIGN_IN_RATE_IP": None,
                 **tokenauth,
             },
         )
@@ -129,7 +129,7 @@ def test_behind_a_proxy_what_it_did_not_write_gets_no_guess_more(serve, way):
 
 @pytest.mark.attack(149, 150)
 def test_another_name_each_time_gets_no_guess_more(serve):
-    eight = serve(num_proxies=1, SIGN_IN_RATE_ADDRESS=RATE)
+    eight = serve(num_proxies=1, SIGN_IN_RATE_IP=RATE)
     way = by_proxy("198.51.100.9")
     held(eight, crowd(eight, name=lambda number: f"person {number}", lines=way))
 

@@ -19,7 +19,7 @@ def sign_in(demo):
         tab.goto(demo.page)
         tab.locator("[name=username]").fill(name)
         tab.locator("[name=password]").fill(demo.passwords[name])
-        tab.locator("[name=name]").fill(device)
+        tab.locator("[name=device_name]").fill(device)
         tab.locator("[name=readOnly]").set_checked(read_only)
         tab.locator("#sign-in button").click()
         expect(tab.locator("#who")).to_contain_text(name)

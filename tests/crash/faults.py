@@ -125,8 +125,8 @@ def _deadlock_on_mariadb(statement: Statement, execute: Execute) -> Any:
     if statement.verb == "UPDATE":
         # The index without the row: the statement has the row, and waits for its index entry.
         work.append(
-            f"SELECT expires_at FROM {sessions} FORCE INDEX (tokenauth_session_expires)"  # noqa: S608
-            " WHERE expires_at > '2000-01-01' LOCK IN SHARE MODE"
+            f"SELECT idle_expires_at FROM {sessions} FORCE INDEX (tokenauth_session_expires)"  # noqa: S608
+            " WHERE idle_expires_at > '2000-01-01' LOCK IN SHARE MODE"
         )
     with opponent(work, [f"SELECT * FROM {sessions} FOR UPDATE"]):  # noqa: S608
         return execute()

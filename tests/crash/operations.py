@@ -109,8 +109,8 @@ def _stateless_refresh(line: Line) -> Case:
 def _signing_in(line: Line) -> Case:
     # With something to be pruned.
     _pair()
-    Session.objects.update(expires_at=timezone.now() - AGES_AGO)
-    alive = Session.objects.filter(expires_at__gt=timezone.now())
+    Session.objects.update(idle_expires_at=timezone.now() - AGES_AGO)
+    alive = Session.objects.filter(idle_expires_at__gt=timezone.now())
 
     def is_done(answer: Answer) -> bool:
         # One more than the client knows of, if it lost the answer.

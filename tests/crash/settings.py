@@ -44,7 +44,7 @@ TOKENAUTH = {
     "REFRESH_GRACE": timedelta(seconds=60),
     "MAX_SESSIONS_PER_USER": None,
     "SIGN_IN_RATE_USER": None,
-    "SIGN_IN_RATE_ADDRESS": None,
-    "REVOCATION_POLL": timedelta(seconds=1),
+    "SIGN_IN_RATE_IP": None,
+    "REVOCATION_POLL_INTERVAL": timedelta(seconds=1),
 }
 DATABASES["default"].update(json.loads(os.environ.get("TOKENAUTH_CRASH", "{}")))

@@ -30,7 +30,7 @@ SETTINGS = {
     "SCOPES": ["notes:read", "notes:write"],
     # So many that the throttle is asked and never full.
     "SIGN_IN_RATE_USER": "1000000000/day",
-    "SIGN_IN_RATE_ADDRESS": "1000000000/day",
+    "SIGN_IN_RATE_IP": "1000000000/day",
 }
 #: Of the session. The tokens of the forger begin with the one before the last.
 GENERATION = 3
@@ -59,9 +59,9 @@ def populate() -> None:
         user=alice,
         generation=GENERATION,
         created_at=now - timedelta(days=1),
-        rotated_at=now - timedelta(seconds=5),
-        expires_at=now + timedelta(days=13),
-        ends_at=now + timedelta(days=89),
+        refreshed_at=now - timedelta(seconds=5),
+        idle_expires_at=now + timedelta(days=13),
+        absolute_expires_at=now + timedelta(days=89),
         auth_hash=auth_hash(alice),
         scope="notes:read notes:write",
         client_id="django-tokenauth",

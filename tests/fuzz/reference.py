@@ -266,7 +266,7 @@ def thawed(value: Any) -> Any:
 
 def as_we_read(claims: Any) -> dict[str, Any]:
     """The same of the claims that the package returned."""
-    members: dict[str, Any] = claims.members()
+    members: dict[str, Any] = claims.to_payload()
     if hasattr(claims, "extra"):
         members |= {**thawed(claims.extra), "aud": list(claims.audience)}
     return members

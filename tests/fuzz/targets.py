@@ -14,7 +14,7 @@ from typing import Any
 import jwt
 from hypothesis import strategies as st
 
-from django_tokenauth.errors import Code, InvalidToken
+from django_tokenauth.errors import InvalidToken, TokenErrorCode
 from tests.fuzz import reference
 from tests.fuzz.inputs import Token, tokens
 from tests.fuzz.servers import LEEWAY, server
@@ -95,7 +95,10 @@ class Decoder:
         try:
             self._decode(token, now=claims.expires_at + LEEWAY.total_seconds())
         except InvalidToken as error:
-            hold(error.code is Code.EXPIRED, "at its end a token is refused for another reason")
+            hold(
+                error.code is TokenErrorCode.EXPIRED,
+                "at its end a token is refused for another reason",
+            )
         else:
             raise Broken("a token is good at its end")
         for other in self._others:
@@ -111,7 +114,7 @@ def says_only_its_code(error: InvalidToken) -> bool:
     has more than the code."""
     hidden: BaseException | None = error.__context__
     while hidden is not None:
-        if str(hidden) not in ("", *Code) or vars(hidden).keys() - {"code"}:
+        if str(hidden) not in ("", *TokenErrorCode) or vars(hidden).keys() - {"code"}:
             return False
         hidden = hidden.__context__
     said = str(error) == error.code.value and vars(error) == {"code": error.code}

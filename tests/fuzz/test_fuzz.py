@@ -16,7 +16,7 @@ import jwt
 import pytest
 import time_machine
 
-from django_tokenauth.errors import Code, InvalidToken
+from django_tokenauth.errors import InvalidToken, TokenErrorCode
 from django_tokenauth.tokens.claims import Claims
 from tests.fuzz import reference, report
 from tests.fuzz.campaign import Failure, run_round
@@ -78,7 +78,7 @@ def lets_errors_out(token, *, now):
     try:
         return ACCESS.decode(token, now)
     except InvalidToken as error:
-        if error.code is Code.SIGNATURE:
+        if error.code is TokenErrorCode.SIGNATURE:
             int(token)
         raise
 
@@ -88,11 +88,11 @@ def believes_the_type(token, *, now):
     try:
         return ACCESS.decode(token, now)
     except InvalidToken as error:
-        if error.code is not Code.TYP or not reference.signature_holds(
+        if error.code is not TokenErrorCode.TYP or not reference.signature_holds(
             ACCESS, token.rpartition(".")[0].encode(), reference.unbase64url(token.split(".")[2])
         ):
             raise
-        return Claims.from_members(reference.strict(reference.unbase64url(token.split(".")[1])))
+        return Claims.from_payload(reference.strict(reference.unbase64url(token.split(".")[1])))
 
 
 def asks_pyjwt_only(token, *, now):
@@ -102,21 +102,21 @@ def asks_pyjwt_only(token, *, now):
                 token, ACCESS.verifying_key, ["HS256"], audience=reference.ISSUER, leeway=LEEWAY
             )
         except jwt.ExpiredSignatureError:
-            raise InvalidToken(Code.EXPIRED) from None
+            raise InvalidToken(TokenErrorCode.EXPIRED) from None
         except jwt.PyJWTError:
-            raise InvalidToken(Code.MALFORMED) from None
-    return Claims.from_members(payload)
+            raise InvalidToken(TokenErrorCode.MALFORMED) from None
+    return Claims.from_payload(payload)
 
 
 def asks_no_signature(token, *, now):
     try:
         return ACCESS.decode(token, now)
     except InvalidToken as error:
-        if error.code is not Code.SIGNATURE:
+        if error.code is not TokenErrorCode.SIGNATURE:
             raise
     with suppress(reference.NotStrict):
-        return Claims.from_members(reference.strict(reference.unbase64url(token.split(".")[1])))
-    raise InvalidToken(Code.MALFORMED)
+        return Claims.from_payload(reference.strict(reference.unbase64url(token.split(".")[1])))
+    raise InvalidToken(TokenErrorCode.MALFORMED)
 
 
 def keeps_them_for_ever(token, *, now):
@@ -126,7 +126,7 @@ def keeps_them_for_ever(token, *, now):
 def refuses_lists(token, *, now):
     claims = ACCESS.decode(token, now)
     if len(claims.audience) > 1:
-        raise InvalidToken(Code.AUDIENCE)
+        raise InvalidToken(TokenErrorCode.AUDIENCE)
     return claims
 
 
@@ -173,7 +173,7 @@ def test_of_what_fails_the_smallest_is_told_and_can_be_tried_again():
     members = reference.strict(reference.unbase64url(failure.given.token.split(".")[1]))
     # But for the list it is the token that everything begins with.
     assert len(members.pop("aud")) > 1
-    assert members.items() < ACCESS.members().items()
+    assert members.items() < ACCESS.to_payload().items()
     text = report.failure(failure)
     assert "FAILED access: a good token was refused" in text
     command, _, given = text.rpartition(" ")

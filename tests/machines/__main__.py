@@ -24,8 +24,8 @@ and sign out, the keys are rotated, and sessions end in each way there is.
     or 504
   * no session is lost
   * after a sign-out no process takes the token with JWTAuthentication, from the first request on,
-    and none with the stateless class after REVOCATION_POLL, but for what comes while a process is
-    reading the list of revoked sessions
+    and none with the stateless class after REVOCATION_POLL_INTERVAL, except while a process
+    reads the list of revoked sessions
   * wrong passwords are counted over all processes together
 """
 EPILOG = """\
@@ -85,7 +85,10 @@ def _parser() -> argparse.ArgumentParser:
         help="how often in a second a device does something (default: %(default)s)",
     )
     parser.add_argument(
-        "--poll", type=float, default=2, help="REVOCATION_POLL in seconds (default: %(default)s)"
+        "--poll",
+        type=float,
+        default=2,
+        help="REVOCATION_POLL_INTERVAL in seconds (default: %(default)s)",
     )
     parser.add_argument(
         "--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of an earlier run"

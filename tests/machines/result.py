@@ -33,8 +33,8 @@ def _watched(run: Run) -> Iterator[str]:
 
 
 def _is_in_time(run: Run, seen: Watched) -> bool:
-    """Whether all that began ``REVOCATION_POLL`` after the sign-out was refused, but for what went
-    on with the list there was while another request was reading it.
+    """Return whether each request that began ``REVOCATION_POLL_INTERVAL`` after the sign-out was
+    refused, except those that used the previous list while another request read the new one.
 
     The one that reads has begun before the first of those has its answer, for that one would have
     read the list itself; and it has not ended when the last of them begins. No length of time
@@ -87,7 +87,7 @@ def table(run: Run) -> str:
         f"    longest one that was asked again: {slow:.2f} s",
         f"seconds to the answer: {_quantiles([asked.seconds for asked in notes.asked])}",
         "",
-        f"Sign-outs (REVOCATION_POLL: {run.plan.poll:g} s)",
+        f"Sign-outs (REVOCATION_POLL_INTERVAL: {run.plan.poll:g} s)",
         *(f"    {line}" for line in _sign_outs(run.watched)),
         f"    taken later than that, while another request was reading: {late} of {taken}",
     ]

@@ -32,7 +32,7 @@ SECONDS_TO_NEW_KEY = 12
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do; ``poll`` (``REVOCATION_POLL``) and all times are in seconds."""
+    """What to do; ``poll`` (``REVOCATION_POLL_INTERVAL``) and all times are in seconds."""
 
     #: How often machines go and come back at least. With none the keys are not rotated either.
     outages: int

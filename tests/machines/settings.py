@@ -26,7 +26,7 @@ TOKENAUTH.update(
         "ALGORITHM": "EdDSA",
         # Nobody else keeps the keys, so the next one need not wait for anybody.
         "JWKS_MAX_AGE": timedelta(seconds=2),
-        "REVOCATION_POLL": timedelta(seconds=_told["poll"]),
+        "REVOCATION_POLL_INTERVAL": timedelta(seconds=_told["poll"]),
         # A machine that stands still for a while ends no session by that.
         "REFRESH_GRACE": timedelta(seconds=60),
         "MAX_SESSIONS_PER_USER": None,
@@ -37,7 +37,7 @@ _broken = _told["broken"]
 if "grace" in _broken:
     TOKENAUTH["REFRESH_GRACE"] = timedelta(0)
 if "list" in _broken:
-    TOKENAUTH["REVOCATION_POLL"] = None
+    TOKENAUTH["REVOCATION_POLL_INTERVAL"] = None
 if "throttle" in _broken:
     CACHES["default"] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 if "user" in _broken:

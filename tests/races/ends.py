@@ -62,9 +62,9 @@ def _session(user: Any, now: datetime) -> Session:
         user=user,
         generation=GENERATION,
         created_at=now,
-        rotated_at=now,
-        expires_at=now + timedelta(days=14),
-        ends_at=now + timedelta(days=90),
+        refreshed_at=now,
+        idle_expires_at=now + timedelta(days=14),
+        absolute_expires_at=now + timedelta(days=90),
         auth_hash=auth_hash(user),
         client_id="django-tokenauth",
     )
@@ -76,8 +76,8 @@ def _target(session: Session, now: datetime) -> Target:
             load(),
             session,
             generation=generation,
-            rotated_at=now,
-            expires_at=session.expires_at,
+            refreshed_at=now,
+            idle_expires_at=session.idle_expires_at,
             scope=frozenset(),
             request=None,
             now=now,
@@ -86,7 +86,7 @@ def _target(session: Session, now: datetime) -> Target:
     ]
     return Target(
         username=session.user.get_username(),
-        session=str(session.pk),
+        session_id=str(session.pk),
         refresh_tokens=tuple(pair.refresh_token for pair in pairs),
         access_tokens=tuple(pair.access_token for pair in pairs),
     )

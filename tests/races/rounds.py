@@ -116,7 +116,7 @@ def is_written_down(target: Target, ending: Ending) -> None:
         assert session.revoked_at is None
     else:
         assert session.revoked_reason == ending.reason
-        assert session.expires_at == session.revoked_at <= timezone.now()
+        assert session.idle_expires_at == session.revoked_at <= timezone.now()
 
 
 def _outcome(refresh: Told, ended: Told) -> str:

@@ -31,7 +31,7 @@ TOKENAUTH = {
     "REFRESH_GRACE": timedelta(seconds=60),
     "MAX_SESSIONS_PER_USER": 10,
     "SIGN_IN_RATE_USER": None,
-    "SIGN_IN_RATE_ADDRESS": None,
+    "SIGN_IN_RATE_IP": None,
 }
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -124,9 +124,9 @@ def test_after_its_end_no_token_of_a_session_is_good(clients, alice, ending, rea
 def test_sign_ins_at_the_same_moment_do_not_hurt_each_other(clients, alice):
     last_year = timezone.now() - timedelta(days=365)
     for _ in range(CLIENTS):
-        made(alice, created_at=last_year, expires_at=last_year)
+        made(alice, created_at=last_year, idle_expires_at=last_year)
     body = {"username": "alice", "password": "correct horse"}
     answers = clients([("post", {"path": "token/", "body": body})] * CLIENTS)
     assert [status for status, _ in answers] == [200] * CLIENTS
     services.sign_in(alice)
-    assert services.sessions_of(alice).count() == 10
+    assert services.list_sessions(alice).count() == 10

@@ -15,7 +15,7 @@ from tests.races.test_refresh_races import ROUNDS
 from tests.races.test_refresh_races import TOKENAUTH as USUAL
 
 CLIENTS = 8
-TOKENAUTH = {**USUAL, "REFRESH_RETRY": 1}
+TOKENAUTH = {**USUAL, "REFRESH_RETRY": True}
 AN_HOUR = timedelta(hours=1)
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -63,8 +63,8 @@ TOKENAUTH: dict[str, Any] = {
     "REFRESH_GRACE": timedelta(seconds=60),
     "MAX_SESSIONS_PER_USER": None,
     "SIGN_IN_RATE_USER": None,
-    "SIGN_IN_RATE_ADDRESS": None,
-    "REVOCATION_POLL": timedelta(seconds=1),
+    "SIGN_IN_RATE_IP": None,
+    "REVOCATION_POLL_INTERVAL": timedelta(seconds=1),
 }
 if "keys" in _told:
     TOKENAUTH["KEYS"] = _told["keys"]

@@ -21,7 +21,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["django_tokenauth.authentication.JWTAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": [
         "django_tokenauth.permissions.HasScope",
-        "django_tokenauth.permissions.HasWholeScope",
+        "django_tokenauth.permissions.HasFullScope",
     ],
     "DEFAULT_PARSER_CLASSES": ["django_tokenauth.http.parsers.StrictJSONParser"],
 }

@@ -119,7 +119,7 @@ def too_many() -> int:
     for _ in range(5):
         sign_in()
     user = get_user_model().objects.get()
-    return services.sessions_of(user).count()
+    return services.list_sessions(user).count()
 
 
 def pruned() -> int:
@@ -139,7 +139,7 @@ def ended_last_year() -> list[uuid.UUID]:
     assert len(old) == 3
     for days, pk in enumerate(old):
         end = timezone.now() - timedelta(days=365 + days)
-        written.filter(pk=pk).update(expires_at=end)
+        written.filter(pk=pk).update(idle_expires_at=end)
     return old
 
 

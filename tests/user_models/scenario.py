@@ -99,7 +99,7 @@ def _hidden(user: Any) -> list[int]:
 
 def _deleted(user: Any) -> list[int]:
     tokens = _sign_in()
-    session = services.sessions_of(user)[0]
+    session = services.list_sessions(user)[0]
     user.delete()
     session.refresh_from_db()
     return [*_tried(tokens), Session.objects.filter(user=None, pk=session.pk).count()]

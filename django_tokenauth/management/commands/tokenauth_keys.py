@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django_tokenauth.conf.settings import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS, Settings, load
 from django_tokenauth.errors import InvalidKey
 from django_tokenauth.keys import rotating as key_rotation
-from django_tokenauth.keys.directory import LOOK_EVERY
+from django_tokenauth.keys.directory import POLL_INTERVAL
 from django_tokenauth.keys.generating import make_jwk
 from django_tokenauth.keys.loading import Key, load_key
 from django_tokenauth.keys.rotating import MARGIN, Rotation, read_files, state_of
@@ -72,7 +72,8 @@ class Command(BaseCommand):
             type=int,
             metavar="SECONDS",
             help="When the key begins to sign, from now on (default: JWKS_MAX_AGE and "
-            f"{MARGIN} seconds more). Not less than JWKS_MAX_AGE and {2 * LOOK_EVERY:.0f} seconds.",
+            f"{MARGIN} seconds more). Not less than JWKS_MAX_AGE and "
+            f"{2 * POLL_INTERVAL:.0f} seconds.",
         )
         when.add_argument(
             "--now",
@@ -149,8 +150,8 @@ class Command(BaseCommand):
             self.stdout.write(f"Ends {_moment(file.key.expires_at)}: {file.key.kid}")
         for path in done.removed:
             self.stdout.write(f"Removed {path}, which had ended.")
-        if done.endless:
-            names = ", ".join(file.key.kid for file in done.endless)
+        if done.without_expiry:
+            names = ", ".join(file.key.kid for file in done.without_expiry)
             raise CommandError(
                 f"The next key is made, but the disk took no end for {names}. When it has room: "
                 "manage.py tokenauth_keys retire KID"
@@ -162,8 +163,8 @@ class Command(BaseCommand):
             directory, settings, options["kid"], now=now, at_once=options["now"]
         )
         self.stdout.write(f"Ends {_moment(done.ended.key.expires_at)}: {done.ended.key.kid}")
-        if done.goes_on is not None:
-            self.stdout.write(f"Goes on: {done.goes_on.key.kid}")
+        if done.kept_signing is not None:
+            self.stdout.write(f"Goes on: {done.kept_signing.key.kid}")
 
     def _list(self, settings: Settings, options: _Options, now: float) -> None:
         keys, files = _listed(settings, options, now)

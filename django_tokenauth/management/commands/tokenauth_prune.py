@@ -33,7 +33,7 @@ class Command(BaseCommand):
         size = options["batch_size"]
         if size < 1:
             raise CommandError("--batch-size must be at least 1.")
-        before = timezone.now() - load().kept_after_end
+        before = timezone.now() - load().prune_after
         total = pruning.ended(before).count()
         if options["dry_run"]:
             self.stdout.write(f"{total} ended sessions would be deleted.")

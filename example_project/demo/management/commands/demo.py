@@ -30,7 +30,7 @@ The same with curl, to paste into another terminal:
 
   # sign in
   answer=$(curl -s {api}/auth/token/ -d username={alice.name} \\
-    --data-urlencode 'password={alice.password}' -d name=curl)
+    --data-urlencode 'password={alice.password}' -d device_name=curl)
   access=$(echo "$answer" | field access_token)
   refresh=$(echo "$answer" | field refresh_token)
 
