@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests import left_out
+from tests.support import skips
 
 from . import databases, plots, sizing
 from . import publish as publishing
@@ -27,7 +27,7 @@ EPILOG = """\
 Peers that are not installed, or do not run with this Django, are named and left
 out; so is a database that does not answer, which is a failure where CI is set.
 "tox -e benchmarks" installs them all. The databases are looked for where
-tests/servers.py says.
+tests/support/servers.py says.
 
 Ends with 1 if something did not run, or if a count that is promised (of
 statements, of rows) does not hold. It never judges a time: measure on a machine
@@ -146,7 +146,7 @@ def tell(report: Report, options: argparse.Namespace) -> None:
 
 def verdict(report: Report, *, complete: bool) -> int:
     """The status to end with. No time has a part in it."""
-    if not complete and left_out.in_ci():
+    if not complete and skips.in_ci():
         say("Something is missing, and CI is set: that is a failure.")
         return 1
     return int(bool(report.failed or report.broken()))
@@ -161,13 +161,13 @@ def look_around(parts: list[Part], report: Report) -> bool:
             report.databases[name] = version
         else:
             what = f"the benchmarks on {databases.TITLES[name]}, which {where}"
-            left_out.note(what)
+            skips.note(what)
             report.left_out.append(what)
             complete = False
     for part in parts:
         if lacks(part):
             what = f"the benchmark {part.name}, for which {part.needs} is not installed"
-            left_out.note(what)
+            skips.note(what)
             report.left_out.append(what)
             complete = False
     return complete

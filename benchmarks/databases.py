@@ -1,4 +1,4 @@
-"""The databases that are compared, and whether they answer. Those of servers: ``tests.servers``."""
+"""The databases to compare, and whether they answer; ``tests.support.servers`` names servers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, unquote
 from django.core.management import call_command
 from django.db import connection
 
-from tests import servers
+from tests.support import servers
 
 SECONDS_TO_CONNECT = 5
 #: SQLite is in the memory of the process, or in a file where its bytes or processes count.

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from tests import servers
+from tests.support import servers
 
 SECRET_KEY = "the secret key of the tests, longer than 32 bytes"
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]

@@ -1,7 +1,0 @@
-"""What ``docs/axes.rst`` puts into the module of this name."""
-
-from __future__ import annotations
-
-from tests.axes.settings import PAGE
-
-exec(PAGE["mysite/lockout.py"])  # noqa: S102

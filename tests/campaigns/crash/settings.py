@@ -1,0 +1,50 @@
+"""The project whose process is killed and whose database is stopped: the app, and little else.
+
+``TOKENAUTH_CRASH`` says how the database is reached, as JSON that goes over the settings of the
+suite.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import timedelta
+
+from tests.settings import (
+    ALLOWED_HOSTS,
+    DATABASES,
+    PASSWORD_HASHERS,
+    REST_FRAMEWORK,
+    SECRET_KEY,
+    TIME_ZONE,
+    USE_TZ,
+)
+
+__all__ = [
+    "ALLOWED_HOSTS",
+    "DATABASES",
+    "PASSWORD_HASHERS",
+    "REST_FRAMEWORK",
+    "SECRET_KEY",
+    "TIME_ZONE",
+    "USE_TZ",
+]
+
+ROOT_URLCONF = "tests.support.scenarios.urls"
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "rest_framework",
+    "django_tokenauth",
+]
+# It tells the length of each answer, without which no connection of a client is kept.
+MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
+# A machine that stands still for a while ends no session by that.
+TOKENAUTH = {
+    "REFRESH_GRACE": timedelta(seconds=60),
+    "MAX_SESSIONS_PER_USER": None,
+    "SIGN_IN_RATE_USER": None,
+    "SIGN_IN_RATE_IP": None,
+    "REVOCATION_POLL_INTERVAL": timedelta(seconds=1),
+}
+DATABASES["default"].update(json.loads(os.environ.get("TOKENAUTH_CRASH", "{}")))

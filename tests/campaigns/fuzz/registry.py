@@ -1,0 +1,42 @@
+"""All targets by name, and how many of the inputs each gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from tests.campaigns.fuzz.campaign import Target
+from tests.campaigns.fuzz.endpoints import Authorization, Endpoint
+from tests.campaigns.fuzz.targets import Decoder
+
+
+@dataclass(frozen=True)
+class Entry:
+    """``share`` is in parts of 100; ``about`` is for the help of the command."""
+
+    about: str
+    share: int
+    make: Callable[[], Target]
+
+
+TARGETS = {
+    "access": Entry("AccessTokens.decode with HS256", 30, lambda: Decoder("access")),
+    "access-eddsa": Entry("AccessTokens.decode with EdDSA", 15, lambda: Decoder("access-eddsa")),
+    "access-es256": Entry("AccessTokens.decode with ES256", 10, lambda: Decoder("access-es256")),
+    "refresh": Entry("RefreshTokens.decode", 25, lambda: Decoder("refresh")),
+    "header": Entry("a view with JWTAuthentication", 5, lambda: Authorization("/who/")),
+    "header-stateless": Entry(
+        "a view with StatelessJWTAuthentication", 5, lambda: Authorization("/who/stateless/")
+    ),
+    "token": Entry("POST token/", 2, lambda: Endpoint("token/")),
+    "token-refresh": Entry("POST token/refresh/", 2, lambda: Endpoint("token/refresh/")),
+    "token-verify": Entry("POST token/verify/", 2, lambda: Endpoint("token/verify/")),
+    "token-revoke": Entry("POST token/revoke/", 2, lambda: Endpoint("token/revoke/")),
+    "token-introspect": Entry("POST token/introspect/", 2, lambda: Endpoint("token/introspect/")),
+}
+
+
+@cache
+def target(name: str) -> Target:
+    return TARGETS[name].make()

@@ -1,0 +1,10 @@
+"""The routes of the processes under load: the tokens, two protected views, and the public keys."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("tests.support.scenarios.urls")),
+    path(".well-known/", include("django_tokenauth.well_known")),
+]

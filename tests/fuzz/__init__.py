@@ -1,1 +1,0 @@
-"""Mutated tokens, headers and bodies against the code that reads them: ``python -m tests.fuzz``."""

@@ -1,0 +1,181 @@
+"""A refresh with ``STATELESS_REFRESH``: the token carries what the row would know."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from django_tokenauth import services, signals
+from django_tokenauth.conf.settings import load
+from django_tokenauth.errors import InvalidGrant, InvalidScope
+from django_tokenauth.models import Session
+from django_tokenauth.services import refresh
+from django_tokenauth.tokens.refresh import refresh_tokens
+from tests.support.clock import NOW, after
+from tests.support.signal_capture import received
+
+READ, WRITE = "notes:read", "notes:write"
+STATELESS = {"STATELESS_REFRESH": True, "SCOPES": (READ, WRITE)}
+
+
+@pytest.fixture(autouse=True)
+def _stateless(settings):
+    settings.TOKENAUTH = STATELESS
+
+
+@pytest.fixture
+def pair(alice):
+    return services.sign_in(alice, client_id="a phone", amr=("pwd",), now=NOW)
+
+
+def read(pair, now):
+    return refresh_tokens(load()).decode(pair.refresh_token, now=now.timestamp())
+
+
+def access(pair, now):
+    return services.authenticate_access_token(pair.access_token, now=now.timestamp())
+
+
+@pytest.mark.django_db
+def test_the_table_of_sessions_is_never_touched(alice):
+    with CaptureQueriesContext(connection) as statements:
+        pair = refresh(services.sign_in(alice, now=NOW).refresh_token, now=after(minutes=1))
+        assert services.get_user(access(pair, after(minutes=1))) == alice
+        assert list(services.list_sessions(alice)) == []
+        assert services.sign_out(alice, str(uuid.uuid4())) is False
+        assert services.sign_out_everywhere(alice) == 0
+        alice.set_password("another")
+        alice.save()
+        refresh(pair.refresh_token, now=after(minutes=2))
+    assert not [one for one in statements if Session._meta.db_table in one["sql"]]
+
+
+@pytest.mark.django_db
+class TestRefresh:
+    def test_it_asks_for_the_user_and_for_nothing_else(self, alice, pair):
+        with CaptureQueriesContext(connection) as statements:
+            refresh(pair.refresh_token, now=after(minutes=1))
+        [statement] = statements
+        assert statement["sql"].startswith("SELECT")
+        assert alice._meta.db_table in statement["sql"]
+        assert Session._meta.db_table not in statement["sql"]
+
+    def test_the_sign_in_is_carried_on(self, alice, pair):
+        now = after(days=1)
+        new = refresh(pair.refresh_token, now=now)
+        claims = read(new, now)
+        assert claims.subject == str(alice.pk)
+        assert (claims.session_id, claims.generation) == (read(pair, NOW).session_id, 2)
+        assert claims.sign_in.auth_time == NOW.timestamp()
+        assert claims.sign_in.client_id == "a phone"
+        assert claims.sign_in.amr == ("pwd",)
+        assert claims.sign_in.scope == {READ, WRITE}
+        assert (claims.issued_at, claims.expires_at) == (
+            now.timestamp(),
+            after(days=15).timestamp(),
+        )
+
+    def test_the_access_token_is_of_no_session(self, alice, pair):
+        claims = access(refresh(pair.refresh_token, now=after(days=1)), after(days=1))
+        assert claims.session_id is None
+        assert (claims.auth_time, claims.client_id, claims.amr) == (
+            NOW.timestamp(),
+            "a phone",
+            ("pwd",),
+        )
+
+    def test_a_token_is_good_as_often_as_it_comes(self, pair):
+        for hours in (1, 2, 3):
+            assert read(refresh(pair.refresh_token, now=after(hours=hours)), after(hours=hours))
+
+    def test_it_is_told_without_a_session(self, alice, pair):
+        request = object()
+        with received(signals.refreshed) as calls:
+            refresh(pair.refresh_token, request=request, now=after(days=1))
+        assert calls == [{"sender": None, "session": None, "user": alice, "request": request}]
+
+    def test_it_ends_when_it_is_not_used_for_a_fortnight(self, pair):
+        refresh(pair.refresh_token, now=after(days=14, seconds=-1))
+        with pytest.raises(InvalidGrant):
+            refresh(pair.refresh_token, now=after(days=14))
+
+    @pytest.mark.attack(140)
+    def test_no_refresh_leads_beyond_the_absolute_end(self, pair):
+        for day in (*range(10, 90, 10), 90 - 1 / 86400):
+            now = after(days=day)
+            pair = refresh(pair.refresh_token, now=now)
+            assert read(pair, now).expires_at == min(
+                after(days=day + 14).timestamp(), after(days=90).timestamp()
+            )
+        assert pair.expires_in == 1
+        with pytest.raises(InvalidGrant):
+            refresh(pair.refresh_token, now=after(days=90))
+
+    def test_an_absolute_end_that_was_shortened_since_counts(self, pair, settings, caplog):
+        caplog.set_level("INFO", logger="django_tokenauth")
+        settings.TOKENAUTH = {**STATELESS, "SESSION_LIFETIME": timedelta(days=2)}
+        new = refresh(pair.refresh_token, now=after(days=1))
+        assert read(new, after(days=1)).expires_at == after(days=2).timestamp()
+        with pytest.raises(InvalidGrant):
+            refresh(pair.refresh_token, now=after(days=2))
+        assert caplog.records[-1].message == "refresh refused: expired"
+
+    def test_less_is_given_to_who_asks_for_less_and_only_this_once(self, pair):
+        narrow = refresh(pair.refresh_token, scope=[READ], now=after(days=1))
+        assert access(narrow, after(days=1)).scope == narrow.scope == {READ}
+        assert refresh(narrow.refresh_token, now=after(days=2)).scope == {READ, WRITE}
+
+    def test_more_than_at_the_sign_in_is_refused(self, alice):
+        pair = services.sign_in(alice, scope=[READ], now=NOW)
+        with pytest.raises(InvalidScope):
+            refresh(pair.refresh_token, scope=[WRITE], now=after(days=1))
+        assert refresh(pair.refresh_token, now=after(days=1)).scope == {READ}
+
+    def test_a_sign_in_without_a_scope_stays_without_one(self, alice, settings):
+        settings.TOKENAUTH = {"STATELESS_REFRESH": True}
+        pair = services.sign_in(alice, now=NOW)
+        settings.TOKENAUTH = STATELESS
+        assert refresh(pair.refresh_token, now=after(days=1)).scope == frozenset()
+
+    def test_another_client_is_refused(self, pair):
+        with pytest.raises(InvalidGrant):
+            refresh(pair.refresh_token, client_id="a browser", now=after(days=1))
+        assert refresh(pair.refresh_token, client_id="a phone", now=after(days=1))
+
+    @pytest.mark.attack(94)
+    @pytest.mark.parametrize("way", ["deactivated", "deleted"])
+    def test_a_user_who_is_gone_is_refused(self, alice, pair, way, caplog):
+        caplog.set_level("INFO", logger="django_tokenauth")
+        if way == "deleted":
+            alice.delete()
+        else:
+            alice.is_active = False
+            alice.save()
+        with pytest.raises(InvalidGrant):
+            refresh(pair.refresh_token, now=after(days=1))
+        assert caplog.records[-1].message == "refresh refused: user"
+
+
+@pytest.mark.django_db
+class TestTheOtherMode:
+    def test_a_token_with_a_session_is_refused(self, alice, settings, caplog):
+        caplog.set_level("INFO", logger="django_tokenauth")
+        settings.TOKENAUTH = {}
+        pair = services.sign_in(alice, now=NOW)
+        settings.TOKENAUTH = STATELESS
+        with pytest.raises(InvalidGrant):
+            refresh(pair.refresh_token, now=after(days=1))
+        assert caplog.records[-1].message == "refresh refused: claims"
+
+    def test_a_token_without_a_session_is_refused_where_sessions_are_kept(
+        self, pair, settings, caplog
+    ):
+        caplog.set_level("INFO", logger="django_tokenauth")
+        settings.TOKENAUTH = {}
+        with pytest.raises(InvalidGrant):
+            refresh(pair.refresh_token, now=after(days=1))
+        assert caplog.records[-1].message == "refresh refused: revoked"

@@ -1,0 +1,286 @@
+"""Signing in: the password, the new session, and the room that is made for it."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.signals import user_logged_in, user_login_failed
+from django.db import connection
+from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
+
+from django_tokenauth import services, signals
+from django_tokenauth.conf.settings import load
+from django_tokenauth.errors import InvalidGrant, InvalidScope
+from django_tokenauth.models import RevokedReason, Session
+from django_tokenauth.sessions.users import auth_hash
+from django_tokenauth.tokens.refresh import refresh_tokens
+from tests.integration.sessions.test_store import made
+from tests.support.clock import NOW, after
+from tests.support.signal_capture import received
+
+READ, WRITE = "notes:read", "notes:write"
+
+
+@pytest.mark.django_db
+class TestCheckPassword:
+    def test_it_gives_the_user(self, alice):
+        assert services.check_password(None, "alice", "correct horse") == alice
+
+    @pytest.mark.parametrize(
+        ("username", "password"),
+        [("alice", "wrong"), ("alice", ""), ("nobody", "correct horse"), ("", "correct horse")],
+    )
+    def test_everything_else_is_refused_alike(self, alice, username, password, caplog):
+        caplog.set_level("INFO", logger="django_tokenauth")
+        with pytest.raises(InvalidGrant) as error:
+            services.check_password(None, username, password)
+        assert str(error.value) == "invalid_grant"
+        assert caplog.messages[-1] == "sign-in refused"
+
+    @pytest.mark.attack(94)
+    @pytest.mark.parametrize("backend", ["ModelBackend", "AllowAllUsersModelBackend"])
+    def test_an_inactive_user_is_refused_whatever_the_backend(self, alice, backend, settings):
+        settings.AUTHENTICATION_BACKENDS = [f"django.contrib.auth.backends.{backend}"]
+        alice.is_active = False
+        alice.save()
+        with pytest.raises(InvalidGrant):
+            services.check_password(None, "alice", "correct horse")
+
+    def test_a_name_that_the_field_of_names_cannot_have_is_refused_alike(self, alice, monkeypatch):
+        monkeypatch.setattr(type(alice), "USERNAME_FIELD", "id")
+        with pytest.raises(InvalidGrant):
+            services.check_password(None, "alice", "correct horse")
+        assert services.check_password(None, str(alice.pk), "correct horse") == alice
+
+    def test_django_tells_of_a_failure(self, alice):
+        request = RequestFactory().post("/")
+        with received(user_login_failed) as calls, pytest.raises(InvalidGrant):
+            services.check_password(request, "alice", "wrong")
+        [call] = calls
+        assert call["request"] is request
+        assert call["credentials"] == {"username": "alice", "password": "*" * 20}
+
+
+@pytest.mark.django_db
+class TestSignIn:
+    def test_the_session_is_what_was_told(self, alice):
+        pair = services.sign_in(
+            alice,
+            client_id="a phone",
+            name="Alice's phone",
+            user_agent="Browser/1.0",
+            ip="192.0.2.1",
+            amr=("pwd", "otp"),
+            now=NOW,
+        )
+        session = Session.objects.get()
+        assert pair.session == session
+        assert session.user == pair.user == alice
+        assert session.generation == 1
+        assert session.created_at == session.refreshed_at == NOW
+        assert (session.idle_expires_at, session.absolute_expires_at) == (
+            after(days=14),
+            after(days=90),
+        )
+        assert (session.revoked_at, session.revoked_reason) == (None, "")
+        assert session.auth_hash == auth_hash(alice)
+        assert (session.client_id, session.device_name) == ("a phone", "Alice's phone")
+        assert (session.user_agent, session.ip) == ("Browser/1.0", "192.0.2.1")
+        assert (session.scope, session.methods) == ("", ("pwd", "otp"))
+
+    def test_nothing_need_be_told(self, alice, settings):
+        settings.TOKENAUTH = {"ISSUER": "https://auth.example.com"}
+        session = services.sign_in(alice).session
+        assert session.client_id == "https://auth.example.com"
+        assert (session.device_name, session.user_agent, session.ip, session.amr) == (
+            "",
+            "",
+            None,
+            "",
+        )
+
+    def test_its_tokens_are_good(self, alice):
+        pair = services.sign_in(alice, now=NOW)
+        claims = services.authenticate_access_token(pair.access_token, now=NOW.timestamp())
+        assert services.get_user(claims) == alice
+        assert claims.auth_time == NOW.timestamp()
+        refreshed = refresh_tokens(load()).decode(pair.refresh_token, now=NOW.timestamp())
+        assert (refreshed.session, refreshed.generation) == (str(pair.session.pk), 1)
+
+    def test_each_sign_in_is_a_session_of_its_own(self, alice):
+        first, second = services.sign_in(alice, now=NOW), services.sign_in(alice, now=NOW)
+        assert set(Session.objects.all()) == {first.session, second.session}
+
+    def test_it_is_told_and_django_is_told_too(self, alice):
+        request = RequestFactory().post("/")
+        with received(signals.signed_in) as ours, received(user_logged_in) as djangos:
+            pair = services.sign_in(alice, request=request, now=NOW)
+        assert ours == [
+            {"sender": Session, "session": pair.session, "user": alice, "request": request}
+        ]
+        assert djangos == [{"sender": get_user_model(), "request": request, "user": alice}]
+        alice.refresh_from_db()
+        assert alice.last_login is not None
+
+    def test_it_is_logged_without_a_token(self, alice, caplog):
+        caplog.set_level("DEBUG", logger="django_tokenauth")
+        pair = services.sign_in(alice, now=NOW)
+        assert caplog.messages == [f"user {alice.pk} signed in, session {pair.session.pk}"]
+
+
+@pytest.mark.django_db
+class TestScope:
+    @pytest.fixture(autouse=True)
+    def _scopes(self, settings):
+        settings.TOKENAUTH = {"SCOPES": (WRITE, READ)}
+
+    @pytest.mark.parametrize(
+        ("asked", "stored"), [(None, f"{READ} {WRITE}"), ([READ], READ), ([], "")], ids=str
+    )
+    def test_what_is_given_is_stored(self, alice, asked, stored):
+        pair = services.sign_in(alice, scope=asked, now=NOW)
+        assert Session.objects.get().scope == stored
+        assert pair.scope == frozenset(stored.split())
+
+    @pytest.mark.parametrize(
+        ("asked", "limited"),
+        [(None, False), ([READ, WRITE], False), ([READ], True), ([], True)],
+        ids=str,
+    )
+    def test_whether_it_is_less_than_the_user_may_have_is_stored(self, alice, asked, limited):
+        services.sign_in(alice, scope=asked, now=NOW)
+        assert Session.objects.get().scope_limited is limited
+
+    def test_all_that_the_policy_lets_one_have_is_not_less(self, alice, settings):
+        settings.TOKENAUTH = {
+            "SCOPES": (READ, WRITE),
+            "SCOPE_POLICY": lambda user, scopes, request: scopes & {READ},
+        }
+        for asked in (None, [READ], [READ, WRITE]):
+            services.sign_in(alice, scope=asked, now=NOW)
+        assert not Session.objects.filter(scope_limited=True).exists()
+
+    def test_more_is_refused_and_nothing_is_stored(self, alice):
+        with pytest.raises(InvalidScope):
+            services.sign_in(alice, scope=[READ, "notes:admin"], now=NOW)
+        assert not Session.objects.exists()
+
+    def test_the_policy_decides_what_this_user_may_have(self, alice, bob, settings):
+        def policy(user, scopes, request):
+            return scopes if user == alice else scopes & {READ}
+
+        settings.TOKENAUTH = {"SCOPES": (READ, WRITE), "SCOPE_POLICY": policy}
+        assert services.sign_in(alice, now=NOW).scope == {READ, WRITE}
+        assert services.sign_in(bob, now=NOW).scope == {READ}
+        with pytest.raises(InvalidScope):
+            services.sign_in(bob, scope=[WRITE], now=NOW)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("hook", ["EXTRA_CLAIMS", "SCOPE_POLICY"])
+def test_a_hook_that_raises_leaves_no_session(alice, settings, hook):
+    def fail(*arguments):
+        raise LookupError
+
+    settings.TOKENAUTH = {hook: fail}
+    with pytest.raises(LookupError):
+        services.sign_in(alice, now=NOW)
+    assert not Session.objects.exists()
+
+
+@pytest.mark.django_db
+class TestStateless:
+    @pytest.fixture(autouse=True)
+    def _stateless(self, settings):
+        settings.TOKENAUTH = {"STATELESS_REFRESH": True, "SCOPES": (READ, WRITE)}
+
+    def test_nothing_but_the_last_login_is_written(self, alice):
+        with CaptureQueriesContext(connection) as statements:
+            pair = services.sign_in(alice, scope=[READ], client_id="a phone", amr=["pwd"], now=NOW)
+        assert len(statements) == 1
+        assert "last_login" in statements[0]["sql"]
+        assert pair.session is None
+        claims = refresh_tokens(load()).decode(pair.refresh_token, now=NOW.timestamp())
+        assert claims.sign_in.auth_time == NOW.timestamp()
+        assert claims.sign_in.scope == pair.scope == {READ}
+        assert (claims.sign_in.client_id, claims.sign_in.amr) == ("a phone", ("pwd",))
+        assert claims.generation == 1
+
+    def test_it_is_told_without_a_session(self, alice):
+        with received(signals.signed_in) as calls:
+            services.sign_in(alice, now=NOW)
+        assert calls == [{"sender": None, "session": None, "user": alice, "request": None}]
+
+    def test_each_one_has_an_id_of_its_own(self, alice):
+        ids = {
+            refresh_tokens(load())
+            .decode(services.sign_in(alice, now=NOW).refresh_token, now=NOW.timestamp())
+            .session
+            for _ in range(2)
+        }
+        assert len({uuid.UUID(session_id) for session_id in ids}) == 2
+
+
+@pytest.mark.django_db
+class TestTooMany:
+    @pytest.fixture(autouse=True)
+    def _three(self, settings):
+        settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": 3}
+
+    @pytest.mark.attack(144)
+    def test_the_oldest_are_ended(self, alice):
+        pairs = [services.sign_in(alice, now=after(minutes=minute)) for minute in range(5)]
+        now = after(minutes=4)
+        assert list(services.list_sessions(alice, now=now)) == [
+            pair.session for pair in reversed(pairs[2:])
+        ]
+        evicted = Session.objects.filter(revoked_reason=RevokedReason.EVICTED)
+        assert {session.pk: session.revoked_at for session in evicted} == {
+            pairs[0].session.pk: after(minutes=3),
+            pairs[1].session.pk: after(minutes=4),
+        }
+
+    def test_those_who_ended_do_not_count(self, alice):
+        made(alice, idle_expires_at=NOW), made(alice, revoked_at=NOW)
+        kept = [made(alice), made(alice)]
+        services.sign_in(alice, now=after(minutes=1))
+        assert set(kept) < set(services.list_sessions(alice, now=after(minutes=1)))
+
+    def test_those_of_others_do_not_count(self, alice, bob):
+        other = [made(bob) for _ in range(3)]
+        services.sign_in(alice, now=after(minutes=1))
+        assert set(services.list_sessions(bob, now=NOW)) == set(other)
+
+    @pytest.mark.attack(144)
+    def test_many_at_once_go_when_the_number_is_lowered(self, alice, settings):
+        for minute in range(10):
+            made(alice, created_at=after(minutes=minute))
+        pair = services.sign_in(alice, now=after(hours=1))
+        assert services.list_sessions(alice, now=after(hours=1)).count() == 3
+        assert services.list_sessions(alice, now=after(hours=1))[0] == pair.session
+
+    def test_it_is_told(self, alice):
+        oldest = made(alice, created_at=NOW)
+        made(alice, created_at=after(minutes=1)), made(alice, created_at=after(minutes=2))
+        request = RequestFactory().post("/")
+        with received(signals.session_revoked) as calls:
+            services.sign_in(alice, request=request, now=after(hours=1))
+        assert calls == [{"sender": Session, "session": oldest, "user": alice, "request": request}]
+        assert calls[0]["session"].revoked_reason == RevokedReason.EVICTED
+
+    def test_none_is_no_limit(self, alice, settings):
+        settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": None}
+        for minute in range(105):
+            made(alice, created_at=after(minutes=minute))
+        services.sign_in(alice, now=after(days=1))
+        assert services.list_sessions(alice, now=after(days=1)).count() == 106
+
+    @pytest.mark.attack(84)
+    def test_a_clock_that_was_set_back_does_not_end_the_new_session(self, alice, settings):
+        settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": 1}
+        services.sign_in(alice, now=after(seconds=1))
+        new = services.sign_in(alice, now=NOW)
+        assert list(services.list_sessions(alice, now=NOW)) == [new.session]

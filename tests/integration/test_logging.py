@@ -1,0 +1,78 @@
+"""What is written to the log: each event once, and no secret at all."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from django_tokenauth import services
+from django_tokenauth.errors import InvalidGrant, InvalidScope, InvalidToken
+from tests.support.clock import NOW, after
+
+pytestmark = pytest.mark.django_db
+
+PASSWORDS = ("correct horse", "a wrong guess", "a new password")
+
+
+@pytest.fixture(autouse=True)
+def _everything(caplog, time_machine):
+    caplog.set_level(logging.DEBUG)
+    time_machine.move_to(NOW, tick=False)
+
+
+def story():
+    """All that can be told of a session; the tokens that were given in it."""
+    with pytest.raises(InvalidGrant):
+        services.check_password(None, "alice", PASSWORDS[1])
+    user = services.check_password(None, "alice", PASSWORDS[0])
+    first = services.sign_in(user)
+    second = services.refresh(first.refresh_token)
+    with pytest.raises(InvalidScope):
+        services.refresh(second.refresh_token, scope=["unknown"])
+    with pytest.raises(InvalidGrant):
+        services.refresh(second.access_token)
+    with pytest.raises(InvalidToken):
+        services.authenticate_access_token(second.refresh_token, now=NOW.timestamp())
+    with pytest.raises(InvalidGrant):
+        services.refresh(first.refresh_token, now=after(hours=1))
+    third = services.sign_in(user)
+    services.revoke_token(third.access_token)
+    fourth = services.sign_in(user)
+    user.set_password(PASSWORDS[2])
+    user.save()
+    return first, second, third, fourth
+
+
+def test_each_event_is_a_line(alice, caplog):
+    first, _, third, fourth = (pair.session.pk for pair in story())
+    lines = [
+        (record.levelname, record.getMessage())
+        for record in caplog.records
+        if record.name == "django_tokenauth"
+    ]
+    assert lines == [
+        ("INFO", "sign-in refused"),
+        ("INFO", f"user {alice.pk} signed in, session {first}"),
+        ("INFO", "refresh refused: typ"),
+        (
+            "WARNING",
+            f"refresh token of session {first} of user {alice.pk} reused: session revoked",
+        ),
+        ("INFO", f"user {alice.pk} signed in, session {third}"),
+        ("INFO", f"session {third} of user {alice.pk} ended: signed_out"),
+        ("INFO", f"user {alice.pk} signed in, session {fourth}"),
+        ("INFO", f"1 sessions of user {alice.pk} ended: user_changed"),
+    ]
+
+
+@pytest.mark.attack(173)
+@pytest.mark.usefixtures("alice")
+def test_no_line_has_a_token_or_a_password(caplog):
+    pairs = story()
+    written = "\n".join([caplog.text, *(repr(vars(record)) for record in caplog.records)])
+    assert "sign-in refused" in written
+    for pair in pairs:
+        for token in (pair.access_token, pair.refresh_token):
+            assert not [part for part in token.split(".")[1:] if part in written]
+    assert not [password for password in PASSWORDS if password in written]

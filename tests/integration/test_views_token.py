@@ -1,0 +1,236 @@
+"""POST token/: the token endpoint (RFC 6749 sections 3.2, 4.3, 5 and 6)."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+import jwt
+import pytest
+import time_machine
+from django.contrib.auth.signals import user_logged_in
+
+from django_tokenauth.signals import signed_in
+from tests.support.client import (
+    FORM,
+    INVALID_SCOPE,
+    JSON,
+    UNSUPPORTED_GRANT_TYPE,
+    call,
+    get,
+    malformed,
+    outcome,
+    post,
+    sign_in,
+)
+from tests.support.signal_capture import received
+
+pytestmark = pytest.mark.django_db
+
+ALICE = {"username": "alice", "password": "correct horse"}
+COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+\Z", re.ASCII)
+SCOPES = {"SCOPES": ["notes:read", "notes:write"]}
+
+
+class TestSignIn:
+    @pytest.mark.parametrize("given", [{}, {"grant_type": "password"}, {"grant_type": ""}])
+    @pytest.mark.parametrize(
+        ("content_type", "write"), [(JSON, dict), (FORM, urlencode)], ids=["json", "form"]
+    )
+    def test_it_answers_with_both_tokens(self, alice, given, content_type, write):
+        answer = post("token/", write({**ALICE, **given}), content_type)
+        status, body = outcome(answer)
+        assert status == 200
+        assert COMPACT.match(body.pop("access_token"))
+        assert COMPACT.match(body.pop("refresh_token"))
+        assert body == {"token_type": "Bearer", "expires_in": 300}
+
+    @pytest.mark.parametrize(
+        "content_type",
+        [f"{JSON}; charset=utf-8", f"{FORM}; charset=utf-8", "Application/JSON"],
+    )
+    def test_a_content_type_may_have_parameters_and_any_case(self, alice, content_type):
+        body = urlencode(ALICE) if "form" in content_type else ALICE
+        assert post("token/", body, content_type).status_code == 200
+
+    def test_both_tokens_work(self, alice):
+        tokens = sign_in()
+        assert outcome(get("/who/", tokens["access_token"])) == (
+            200,
+            {"user": "alice", "sub": str(alice.pk)},
+        )
+        answer = post("token/refresh/", {"refresh_token": tokens["refresh_token"]})
+        assert answer.status_code == 200
+
+    @pytest.mark.django_db(transaction=True)
+    def test_the_statements(self, alice, django_assert_num_queries):
+        """The user and the last login; the session, the over_limit and the pruning."""
+        with django_assert_num_queries(5):
+            sign_in()
+
+    def test_it_is_noted_as_the_last_login(self, alice):
+        with time_machine.travel(datetime(2030, 1, 1, tzinfo=UTC), tick=False):
+            sign_in()
+        alice.refresh_from_db()
+        assert alice.last_login == datetime(2030, 1, 1, tzinfo=UTC)
+
+    def test_others_hear_of_it(self, alice):
+        with received(user_logged_in) as logins, received(signed_in) as sessions:
+            sign_in()
+        assert [(call["user"], call["request"].path) for call in logins] == [
+            (alice, "/auth/token/")
+        ]
+        assert [(call["user"], call["request"].path) for call in sessions] == [
+            (alice, "/auth/token/")
+        ]
+
+    def test_it_makes_no_session_of_django(self, alice):
+        assert not post("token/", ALICE).cookies
+
+    @pytest.mark.parametrize(
+        "odd", ["p\N{GRINNING FACE}ss", " blanks around ", "x" * 4096, "\tline\nbreak", "ﬁ"]
+    )
+    @pytest.mark.parametrize(("content_type", "write"), [(JSON, dict), (FORM, urlencode)])
+    def test_a_password_is_taken_to_the_letter(self, alice, odd, content_type, write):
+        alice.set_password(odd)
+        alice.save()
+        body = write({"username": "alice", "password": odd})
+        assert post("token/", body, content_type).status_code == 200
+        body = write({"username": "alice", "password": f"{odd[:-1]}~"})
+        assert post("token/", body, content_type).status_code == 400
+
+    @pytest.mark.attack(121)
+    def test_what_it_does_not_know_is_ignored(self, alice, bob):
+        """Nobody makes themselves somebody else by adding to the body (OWASP API3)."""
+        more = {
+            "is_staff": True,
+            "is_superuser": True,
+            "user": bob.pk,
+            "user_id": bob.pk,
+            "sub": str(bob.pk),
+            "exp": 9_999_999_999,
+            "expires_in": 999_999,
+            "amr": ["mfa"],
+            "generation": 9,
+            "ip": "192.0.2.1",
+        }
+        with time_machine.travel("2030-01-01T12:00:00Z", tick=False):
+            tokens = sign_in(**more)
+            assert tokens["expires_in"] == 300
+            answer = get("/who/", tokens["access_token"])
+            assert answer.json() == {"user": "alice", "sub": str(alice.pk)}
+            [session] = get("/auth/sessions/", tokens["access_token"]).json()
+        assert session["ip"] == "127.0.0.1"
+        alice.refresh_from_db()
+        assert (alice.is_staff, alice.is_superuser) == (False, False)
+
+    def test_the_session_is_described(self, alice):
+        answer = post(
+            "token/",
+            {**ALICE, "name": "Alice's phone", "client_id": "phone"},
+            **{"User-Agent": "Mozilla/5.0 \N{SNOWMAN}\x1b[31m" + "x" * 300},
+        )
+        [session] = get("/auth/sessions/", answer.json()["access_token"]).json()
+        assert (session["name"], session["client_id"]) == ("Alice's phone", "phone")
+        agent = "Mozilla/5.0 \N{SNOWMAN}[31m" + "x" * 300
+        assert session["user_agent"] == agent[:255]
+
+    @pytest.mark.parametrize("given", [{}, {"client_id": ""}])
+    def test_without_a_client_the_issuer_stands_for_it(self, alice, given):
+        token = sign_in(**given)["access_token"]
+        [session] = get("/auth/sessions/", token).json()
+        assert session["client_id"] == "django-tokenauth"
+
+
+class TestScope:
+    def test_without_asking_it_is_all_that_the_project_knows(self, alice, settings):
+        settings.TOKENAUTH = SCOPES
+        assert sign_in()["scope"] == "notes:read notes:write"
+        assert sign_in(scope="")["scope"] == "notes:read notes:write"
+
+    def test_less_may_be_asked_for(self, alice, settings):
+        settings.TOKENAUTH = SCOPES
+        tokens = sign_in(scope="notes:read")
+        assert tokens["scope"] == "notes:read"
+        assert call("POST", "/notes/", tokens["access_token"]).status_code == 403
+
+    @pytest.mark.parametrize(
+        "scope", ["notes:delete", "notes:read notes:delete", "notes", "NOTES:READ", "admin"]
+    )
+    def test_more_is_refused(self, alice, settings, scope):
+        settings.TOKENAUTH = SCOPES
+        answer = post("token/", {**ALICE, "scope": scope})
+        assert outcome(answer) == (400, INVALID_SCOPE)
+
+    def test_a_project_without_scopes_gives_none(self, alice):
+        assert "scope" not in sign_in()
+        assert outcome(post("token/", {**ALICE, "scope": "admin"})) == (400, INVALID_SCOPE)
+
+    @pytest.mark.parametrize(
+        "scope", ["a  b", "a\tb", 'a"b', "é", 1, True, ["notes:read"], {"a": 1}, "x" * 1025]
+    )
+    def test_what_is_no_scope_is_malformed(self, alice, settings, scope):
+        settings.TOKENAUTH = SCOPES
+        answer = post("token/", {**ALICE, "scope": scope})
+        assert outcome(answer) == (400, {**malformed("scope"), "error": "invalid_scope"})
+
+
+class TestGrantType:
+    def test_the_refresh_token_grant_is_here_too(self, alice):
+        token = sign_in()["refresh_token"]
+        body = {"grant_type": "refresh_token", "refresh_token": token}
+        answer = post("token/", urlencode(body), FORM)
+        assert answer.status_code == 200
+        assert answer.json().keys() == {
+            "access_token",
+            "refresh_token",
+            "token_type",
+            "expires_in",
+        }
+        assert answer.json()["refresh_token"] != token
+
+    @pytest.mark.parametrize(
+        "grant_type",
+        ["client_credentials", "authorization_code", "Password", " password", "x" * 10_000, "\0"],
+    )
+    def test_another_is_not_supported(self, alice, grant_type):
+        answer = post("token/", {**ALICE, "grant_type": grant_type})
+        assert outcome(answer) == (400, UNSUPPORTED_GRANT_TYPE)
+
+    @pytest.mark.parametrize("grant_type", [None, 1, True, ["password"], {"a": 1}, []])
+    def test_what_is_no_text_is_malformed(self, alice, grant_type):
+        status, body = outcome(post("token/", {**ALICE, "grant_type": grant_type}))
+        assert (status, body["error"]) == (400, "invalid_request")
+
+    def test_the_credentials_of_another_grant_do_not_do(self, alice):
+        token = sign_in()["refresh_token"]
+        answer = post("token/", {"grant_type": "password", "refresh_token": token})
+        assert outcome(answer) == (400, malformed("password", "username"))
+        answer = post("token/", {**ALICE, "grant_type": "refresh_token"})
+        assert outcome(answer) == (400, malformed("refresh_token"))
+
+
+def test_the_claims_of_the_access_token_are_those_of_rfc_9068(alice, settings):
+    settings.TOKENAUTH = {
+        **SCOPES,
+        "ISSUER": "https://auth.example.com",
+        "AUDIENCE": "https://api.example.com",
+    }
+    with time_machine.travel("2030-01-01T12:00:00Z", tick=False):
+        tokens = sign_in(client_id="phone")
+        claims = jwt.decode(tokens["access_token"], options={"verify_signature": False})
+        [session] = get("/auth/sessions/", tokens["access_token"]).json()
+    assert len(claims.pop("jti")) == 32
+    assert claims == {
+        "iss": "https://auth.example.com",
+        "aud": "https://api.example.com",
+        "sub": str(alice.pk),
+        "client_id": "phone",
+        "sid": session["id"],
+        "iat": 1893499200,
+        "auth_time": 1893499200,
+        "exp": 1893499500,
+        "scope": "notes:read notes:write",
+        "amr": ["pwd"],
+    }

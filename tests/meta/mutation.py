@@ -1,0 +1,301 @@
+"""Mutation testing: ``python -m tests.meta.mutation [module ...]`` lists the surviving mutants.
+
+mutmut changes one operator, constant or argument at a time and runs the tests that reach it. It
+works on a copy, ``.mutation/``, for three reasons:
+
+* mutmut passes over decorated functions. In the copy ``@decorator def f`` reads ``def f`` and
+  ``f = decorator(f)``.
+* mutmut passes over what is outside of functions: constants, patterns, class attributes, and those
+  decorators. Such mutants are made here with mutmut's own operators, each for a process of its own.
+* mutmut asks for tests by their parameters, of which pytest writes some in another way when the
+  same process collects them again. Here each test runs with all of its parameters. The tests of the
+  module come first, and all others that reach the function if those notice nothing.
+
+What nobody mutates: the decorators of classes, annotations, the arguments of ``len()`` and
+``isinstance()``, and the defaults of parameters that are more than a name or a constant.
+
+With ``TOKENAUTH_TEST_POSTGRESQL`` and ``TOKENAUTH_TEST_MARIADB`` (see ``tests.support.servers``)
+what no test notices on SQLite is tried there too. In ``.mutation/``, ``mutmut browse`` shows the
+survivors in their place.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import difflib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import libcst
+from mutmut.mutation.file_mutation import create_mutations, deep_replace
+
+ROOT = Path(__file__).resolve().parents[2]
+COPY = ROOT / ".mutation"
+PACKAGE = "django_tokenauth"
+MODULES = (
+    "authentication",
+    "claims",
+    "client_authentication",
+    "clients",
+    "introspection",
+    "issuing",
+    "jws",
+    "key_files",
+    "key_making",
+    "key_rotation",
+    "key_schedule",
+    "key_sets",
+    "key_states",
+    "refreshing",
+    "services",
+    "sessions",
+    "signing_out",
+    "tokens",
+    "users",
+)
+#: Percent of the mutants that have to be killed.
+ENOUGH = 95
+#: Of these rooms the tests run besides: they are fast, and need only the package and themselves.
+CALLERS = (
+    *("atomic_requests", "errors", "logging", "naive_times", "receivers", "signals"),
+    *("token_user", "views"),
+)
+#: What makes a run of one test short: the tables are made once, and without migrations.
+OPTIONS = ("--nomigrations", "--reuse-db", "-p", "no:randomly", "-p", "no:unraisableexception")
+#: As mutmut numbers them; whatever else it says is a fault of the run and not a verdict.
+VERDICTS = {0: "survived", 1: "killed", 3: "killed", 33: "no tests", 36: "timeout"}
+VERDICTS |= dict.fromkeys((-24, 24, 152), "timeout")
+SECONDS = 300
+#: The databases, beside SQLite, on which what nobody noticed is tried again.
+DATABASES = [
+    name for name in ("postgresql", "mariadb") if f"TOKENAUTH_TEST_{name.upper()}" in os.environ
+]
+#: The rooms whose tests they run besides those of the module.
+STATEMENTS = ("services", "sessions")
+
+#: They start processes, so mutmut cannot see what they reach: they run where nothing else failed.
+OTHER_PROCESSES = (
+    "tests/integration/test_two_databases.py",
+    "tests/integration/test_user_models.py",
+)
+
+PLUGIN = f"""\
+import os
+
+def pytest_configure(config):
+    _, *module = os.environ["MUTANT_UNDER_TEST"].split(".")[:2]
+    names = {{name.partition("[")[0] for name in config.args}}
+    near = {{name for name in names if module and name.startswith(f"tests/test_{{module[0]}}")}}
+    config.args = sorted(near)
+    if not near or "NEAREST" not in os.environ:
+        config.args += sorted(names - near)
+        config.args += {OTHER_PROCESSES} if module else ()
+"""
+CONFIGURATION = """
+[mutmut]
+source_paths={package}
+only_mutate=
+{modules}
+also_copy=
+    by_function.py
+process_isolation=forkserver
+timeout_constant=10
+pytest_add_cli_args=
+    {options}
+pytest_add_cli_args_test_selection=
+{tests}
+"""
+
+
+def chosen_tests() -> list[str]:
+    """The files of tests that are fast enough to run a thousand times."""
+    return [
+        path.relative_to(ROOT).as_posix()
+        for path in sorted(ROOT.glob("tests/test_*.py"))
+        if path.stem.removeprefix("test_").startswith((*MODULES, *CALLERS))
+    ]
+
+
+def prepare(modules: Iterable[str], tests: Iterable[str]) -> None:
+    """Make the copy, with the decorators of ``modules`` written below their functions."""
+    shutil.rmtree(COPY, ignore_errors=True)
+    left_out = shutil.ignore_patterns("__pycache__", "browser")
+    for name in (PACKAGE, "tests"):
+        shutil.copytree(ROOT / name, COPY / name, ignore=left_out)
+    for name in modules:
+        path = source_of(name)
+        path.write_text(undecorated(path.read_text()))
+    (COPY / "by_function.py").write_text(PLUGIN)
+    configuration = CONFIGURATION.format(
+        package=PACKAGE,
+        options="\n    ".join([*OPTIONS, "-p", "by_function"]),
+        modules="\n".join(f"    {PACKAGE}/{name}.py" for name in modules),
+        tests="\n".join(f"    {name}" for name in tests),
+    )
+    (COPY / "setup.cfg").write_text((ROOT / "setup.cfg").read_text() + configuration)
+
+
+def source_of(module: str) -> Path:
+    return COPY / PACKAGE / f"{module}.py"
+
+
+def undecorated(source: str) -> str:
+    """``source`` with ``f = decorator(f)`` in place of the decorators of functions."""
+    lines = source.splitlines(keepends=True)
+    tree = ast.parse(source)
+    scopes = [tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef))]
+    functions = [
+        node
+        for scope in scopes
+        for node in scope
+        if isinstance(node, ast.FunctionDef) and node.decorator_list
+    ]
+    for node in sorted(functions, key=lambda node: -node.lineno):
+        decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
+        if decorators in (["classmethod"], ["staticmethod"]):
+            continue
+        call = node.name
+        for decorator in reversed(decorators):
+            call = f"{decorator}({call})"
+        statement = f"\n{' ' * node.col_offset}{node.name} = {call}\n"
+        lines.insert(node.end_lineno or 0, statement)
+        del lines[node.decorator_list[0].lineno - 1 : node.lineno - 1]
+    return "".join(lines)
+
+
+def mutate_functions() -> dict[str, str]:
+    """Run mutmut. The verdicts by the names of the mutants."""
+    command = [sys.executable, "-m", "mutmut", "run", "--max-children", "1"]
+    subprocess.run(command, check=True, cwd=COPY, env={**os.environ, "NEAREST": "1"})
+    if missed := [name for name, verdict in verdicts().items() if verdict == "survived"]:
+        subprocess.run([*command, *missed], check=True, cwd=COPY)
+    return verdicts()
+
+
+def verdicts() -> dict[str, str]:
+    found = {}
+    for path in sorted((COPY / "mutants" / PACKAGE).glob("*.meta")):
+        for name, code in json.loads(path.read_text())["exit_code_by_key"].items():
+            if code not in VERDICTS:
+                sys.exit(f"{name} has no verdict, but {code}.")
+            found[name] = VERDICTS[code]
+    return found
+
+
+def mutate_outside_of_functions(
+    modules: Iterable[str], tests: list[str]
+) -> Iterator[tuple[str, str, str]]:
+    """The name, the verdict and the difference of each mutant of a line outside of functions."""
+    for module in modules:
+        path = source_of(module)
+        source = path.read_text()
+        tree, mutations, _, _ = create_mutations(str(path), source)
+        nearest = [name for name in tests if name.startswith(f"tests/test_{module}")]
+        for number, mutation in enumerate(mutations):
+            if isinstance(mutation.contained_by_top_level_function, libcst.FunctionDef):
+                continue
+            changed = deep_replace(tree, mutation.original_node, mutation.mutated_node)
+            assert isinstance(changed, libcst.Module)
+            path.write_text(changed.code)
+            verdict = run(nearest)
+            if verdict == "survived":
+                verdict = run([*tests, *OTHER_PROCESSES])
+            if verdict == "survived":
+                verdict = elsewhere(module, tests)
+            difference = difflib.unified_diff(
+                source.splitlines(), changed.code.splitlines(), n=0, lineterm=""
+            )
+            yield f"{PACKAGE}.{module}.{number}", verdict, "\n".join([*difference][2:])
+        path.write_text(source)
+
+
+def elsewhere(module: str, tests: list[str], **environment: str) -> str:
+    """The verdict on what SQLite let pass, by the databases that the environment names."""
+    near = tuple(f"tests/test_{name}" for name in (module, *STATEMENTS))
+    chosen = [name for name in tests if name.startswith(near)]
+    for database in DATABASES:
+        if run([*chosen, "--create-db"], DATABASE=database, **environment) != "survived":
+            return "elsewhere"
+    return "survived"
+
+
+def run(tests: list[str], **environment: str) -> str:
+    command = [sys.executable, "-m", "pytest", "-x", "-q", *OPTIONS, *tests]
+    try:
+        ended = subprocess.run(
+            command,
+            check=False,
+            # Mutants of functions stand beside what they were made from.
+            cwd=COPY / "mutants" if "MUTANT_UNDER_TEST" in environment else COPY,
+            env={**os.environ, **environment},
+            timeout=SECONDS,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired:
+        return "timeout"
+    return "killed" if ended.returncode else "survived"
+
+
+def show(name: str) -> str:
+    command = [sys.executable, "-m", "mutmut", "show", name]
+    shown = subprocess.run(command, check=True, cwd=COPY, text=True, stdout=subprocess.PIPE)
+    lines = shown.stdout.splitlines()
+    return "\n".join(line for line in lines if line.startswith(("-", "+")))
+
+
+def table(found: dict[str, str]) -> float:
+    """Print the figures of each module; the percentage of the worst one."""
+    columns = ("killed", "elsewhere", "timeout", "survived", "no tests")
+    print("module".ljust(16), "mutants", *columns, "score", sep="  ")
+    worst = 100.0
+    modules = sorted({name.split(".")[1] for name in found})
+    for module in [*modules, "all"]:
+        counts = Counter(
+            verdict for name, verdict in found.items() if module in ("all", name.split(".")[1])
+        )
+        caught = counts["killed"] + counts["elsewhere"] + counts["timeout"]
+        score = 100 * caught / counts.total()
+        worst = min(worst, score)
+        figures = [str(counts[column]).rjust(len(column)) for column in columns]
+        print(module.ljust(16), f"{counts.total():7}", *figures, f"{score:5.1f}", sep="  ")
+    return worst
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("modules", nargs="*", metavar="module", help=", ".join(MODULES))
+    modules = parser.parse_args().modules or list(MODULES)
+    tests = chosen_tests()
+    prepare(modules, tests)
+    # mutmut reads its settings from where it runs; the databases go where the next run begins anew.
+    os.chdir(COPY)
+    os.environ["TMPDIR"] = str(COPY)
+    if {run([*tests, *OTHER_PROCESSES]), elsewhere("", tests)} != {"survived"}:
+        sys.exit("The tests fail where nothing was changed.")
+    found = mutate_functions()
+    for name in [name for name, verdict in found.items() if verdict == "survived"]:
+        found[name] = elsewhere(name.split(".")[1], tests, MUTANT_UNDER_TEST=name)
+    survivors = {
+        name: show(name) for name, verdict in found.items() if verdict in ("survived", "no tests")
+    }
+    for name, verdict, difference in mutate_outside_of_functions(modules, tests):
+        found[name] = verdict
+        if verdict == "survived":
+            survivors[name] = difference
+    for name, difference in survivors.items():
+        print(f"\n{name}\n{difference}")
+    print()
+    if table(found) < ENOUGH:
+        sys.exit(f"Of some module fewer than {ENOUGH} % of the mutants were killed.")
+
+
+if __name__ == "__main__":
+    main()

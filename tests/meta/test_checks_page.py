@@ -1,0 +1,137 @@
+"""The page of the system checks against the source, and against what is said and when."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import timedelta
+
+import pytest
+from django.core.checks import ERROR, WARNING
+
+from django_tokenauth.keys.generating import make_jwk
+from django_tokenauth.keys.rotating import generate
+from tests.meta.translations import PACKAGE
+from tests.settings import INSTALLED_APPS
+from tests.support.documents import DOCS, literal, section
+from tests.support.sample_keys import base64url_uint, public_jwk, rsa_key
+from tests.support.system_checks import ED25519, JWT, PUBLIC, SIGNED, URL, make_good, messages
+
+DRF = "rest_framework.authentication"
+DAY = 86400
+VERIFYING = {"ALGORITHM": "EdDSA", "VERIFYING_KEYS": [PUBLIC], **URL}
+
+
+class ReadsElsewhere:
+    def db_for_read(self, model, **hints):
+        return "replica"
+
+
+def small_exponent(folder):
+    key = {**public_jwk(rsa_key()), "e": base64url_uint(3)}
+    return {"TOKENAUTH": {**SIGNED, **URL, "VERIFYING_KEYS": [key]}}
+
+
+def dated(seconds):
+    """A key that was made now and signs from that many seconds later on."""
+    now = int(time.time())
+    return make_jwk("EdDSA", now=now, not_before=now + seconds)
+
+
+def readable_key(folder):
+    """A key that signs, in a file that others can read."""
+    generate(folder, "EdDSA", now=time.time()).path.chmod(0o644)
+    return tokenauth(**URL, KEY_DIRECTORY=folder)
+
+
+def authenticated_by(*classes):
+    return {"REST_FRAMEWORK": {"DEFAULT_AUTHENTICATION_CLASSES": classes}}
+
+
+def tokenauth(**values):
+    return {"TOKENAUTH": values}
+
+
+#: For each number, what makes it be said in a project about which nothing is said otherwise.
+SAID = {
+    "E001": tokenauth(ALGORITHM="EdDSA"),
+    "E002": tokenauth(SIGNING_KEY="short"),
+    "E003": tokenauth(**SIGNED, **URL, VERIFYING_KEYS=[PUBLIC]),
+    "E004": tokenauth(LEEWAY=timedelta(hours=1)),
+    "E005": {"INSTALLED_APPS": [app for app in INSTALLED_APPS if app != "rest_framework"]},
+    "E008": tokenauth(ISUER="x"),
+    "E009": tokenauth(USER_ID_FIELD="email"),
+    "W001": {"SECRET_KEY": "short"},
+    "W002": {"ROOT_URLCONF": "tests.urls"},
+    "W005": tokenauth(ACCESS_TOKEN_LIFETIME=timedelta(hours=2)),
+    "W006": tokenauth(SIGN_IN_RATE_USER=None),
+    "W007": tokenauth(REFRESH_GRACE=timedelta(0)),
+    "W008": tokenauth(**SIGNED),
+    "W009": tokenauth(SCOPES=["introspect"]),
+    "W010": {"PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"]},
+    "W011": readable_key,
+    "W012": lambda _: tokenauth(**URL, KEYS=[dated(-200 * DAY)]),
+    "W013": authenticated_by(f"{DRF}.SessionAuthentication", JWT),
+    "W014": {"jwt.__version__": "2.14.0"},
+    "W015": {"DATABASE_ROUTERS": [ReadsElsewhere()]},
+    "W017": {"DEFAULT_EXCEPTION_REPORTER_FILTER": "builtins.object"},
+    "W018": lambda _: tokenauth(**URL, KEYS=[dated(-DAY), dated(60)]),
+    "W019": tokenauth(**VERIFYING),
+    "W021": small_exponent,
+    "W022": tokenauth(**{**VERIFYING, "VERIFYING_KEYS": [ED25519]}),
+    "W023": authenticated_by(JWT, f"{DRF}.BasicAuthentication"),
+}
+LEVELS = {ERROR: "error", WARNING: "warning"}
+
+
+def rows():
+    [[head, *found]] = section(DOCS / "checks.rst", "System checks").tables
+    assert head == ["Id", "Level", "Meaning", "Remedy"]
+    return [[literal(row[0]).removeprefix("tokenauth."), *row[1:]] for row in found]
+
+
+def numbers_in(path):
+    return set(re.findall(r"\b[EW]0\d\d\b", path.read_text(encoding="utf-8")))
+
+
+def by_number(**options):
+    found = messages(**options)
+    return {message.id.removeprefix("tokenauth."): message for message in found}
+
+
+class TestPage:
+    def test_the_checks_are_those_of_the_source(self):
+        source = set().union(*map(numbers_in, PACKAGE.rglob("*.py")))
+        assert source == {row[0] for row in rows()}
+
+    def test_the_checks_are_in_order_and_have_a_remedy(self):
+        numbers = [row[0] for row in rows()]
+        assert numbers == sorted(set(numbers))
+        assert all(len(row) == 4 and all(row) for row in rows())
+
+    def test_those_of_the_database_are_marked_and_are_warnings(self):
+        marked = {number: level for number, level, *_ in rows() if "database" in level}
+        assert marked == dict.fromkeys(
+            numbers_in(PACKAGE / "database_checks.py"), "warning, database"
+        )
+
+    def test_all_others_are_made_to_speak_here(self):
+        assert set(SAID) == {number for number, level, *_ in rows() if "database" not in level}
+
+
+@pytest.mark.parametrize("number", SAID)
+def test_it_is_said_at_the_level_and_in_the_run_that_the_page_tells(
+    number, settings, monkeypatch, tmp_path
+):
+    make_good(settings)
+    assert messages(include_deployment_checks=True) == []
+    what = SAID[number]
+    for name, value in (what(tmp_path) if callable(what) else what).items():
+        if "." in name:
+            monkeypatch.setattr(name, value)
+        else:
+            setattr(settings, name, value)
+    everywhere, deployed = by_number(), by_number(include_deployment_checks=True)
+    when = "" if number in everywhere else ", deploy"
+    [told] = [level for row, level, *_ in rows() if row == number]
+    assert LEVELS[deployed[number].level] + when == told

@@ -1,0 +1,189 @@
+"""The production settings of the example project: complete, strict, and as the page tells."""
+
+from __future__ import annotations
+
+import os
+import re
+import runpy
+import subprocess
+import sys
+import time
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from django_tokenauth.keys.rotating import generate
+from tests.support.documents import DOCS, ROOT, literal, section
+from tests.support.system_checks import OTHER_SECRET, SECRET
+
+PROJECT = ROOT / "example_project"
+SETTINGS = PROJECT / "example" / "production.py"
+COMMAND = (
+    "python -W error example_project/manage.py "
+    "check --deploy --fail-level WARNING --settings example.production"
+)
+GIVEN = {
+    "EXAMPLE_SECRET_KEY": SECRET,
+    "EXAMPLE_HOSTS": "auth.example.com",
+    "EXAMPLE_PAGE_ORIGIN": "https://www.example.com",
+    "EXAMPLE_DATABASE_URL": "postgresql://alice:correct%2Fhorse@db.example.com:5433/notes",
+    "EXAMPLE_REDIS_URL": "redis://cache.example.com:6379/1",
+    "EXAMPLE_PROXIES": "1",
+    "EXAMPLE_ISSUER": "https://auth.example.com",
+    "EXAMPLE_KEY_DIRECTORY": "/srv/notes/keys",
+}
+DATABASE = "EXAMPLE_DATABASE_URL"
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """Reads the settings as a start does, in an environment that has ``GIVEN`` and a change."""
+    for name in [*os.environ]:
+        if name.startswith("EXAMPLE_"):
+            monkeypatch.delenv(name)
+    monkeypatch.syspath_prepend(PROJECT)
+
+    def read(**changes):
+        for name, value in (GIVEN | changes).items():
+            if value is None:
+                monkeypatch.delenv(name, raising=False)
+            else:
+                monkeypatch.setenv(name, value)
+        return runpy.run_path(str(SETTINGS))
+
+    yield read
+    # Each start reads the module that these settings are made from anew.
+    for name in ("example", "example.settings"):
+        sys.modules.pop(name, None)
+
+
+def refused(read, **changes):
+    with pytest.raises(ImproperlyConfigured) as raised:
+        read(**changes)
+    # The error that led to this one would be shown with it.
+    assert raised.value.__suppress_context__ or raised.value.__context__ is None
+    return str(raised.value)
+
+
+def test_the_checks_have_nothing_to_say(tmp_path):
+    """Neither ours nor those of Django, REST framework and django-cors-headers."""
+    words = COMMAND.split()
+    given = {
+        **GIVEN,
+        DATABASE: f"sqlite:///{tmp_path}/db.sqlite3",
+        "EXAMPLE_KEY_DIRECTORY": str(tmp_path / "keys"),
+    }
+    generate(tmp_path / "keys", "EdDSA", now=time.time())
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("COVERAGE_", "DJANGO_SETTINGS_", "EXAMPLE_", "PYTHON"))
+    }
+    checked = subprocess.run(  # noqa: S603
+        [sys.executable, *words[1:]],
+        check=False,
+        cwd=ROOT,
+        env={**environment, **given},
+        text=True,
+        encoding="utf-8",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert checked.stdout == "System check identified no issues (0 silenced).\n"
+    assert checked.returncode == 0
+
+
+class TestEnvironment:
+    @pytest.mark.parametrize("name", GIVEN)
+    @pytest.mark.parametrize("value", [None, ""])
+    def test_without_a_variable_nothing_starts(self, read, name, value):
+        assert refused(read, **{name: value}) == f"Set these environment variables: {name}."
+
+    def test_all_that_is_missing_is_said_at_once(self, read):
+        text = refused(read, **dict.fromkeys(GIVEN))
+        assert text == f"Set these environment variables: {', '.join(GIVEN)}."
+
+    def test_nothing_of_the_demo_is_left(self, read):
+        settings = read()
+        assert settings["DEBUG"] is False
+        assert settings["SECRET_KEY"] == SECRET
+        assert settings["ALLOWED_HOSTS"] == ["auth.example.com"]
+        assert settings["CORS_ALLOWED_ORIGINS"] == ["https://www.example.com"]
+        assert "demo" not in settings["INSTALLED_APPS"]
+        assert settings["TOKENAUTH"]["SCOPES"] == ("notes:read", "notes:write")
+        assert settings["TOKENAUTH"]["ISSUER"] == "https://auth.example.com"
+        assert settings["TOKENAUTH"]["KEY_DIRECTORY"] == "/srv/notes/keys"
+
+    def test_several_values_have_commas_between_them(self, read):
+        settings = read(
+            EXAMPLE_HOSTS="auth.example.com, api.example.com,",
+            EXAMPLE_SECRET_KEY_FALLBACKS=f"{OTHER_SECRET},{SECRET[::-1]}",
+        )
+        assert settings["ALLOWED_HOSTS"] == ["auth.example.com", "api.example.com"]
+        assert settings["SECRET_KEY_FALLBACKS"] == [OTHER_SECRET, SECRET[::-1]]
+
+
+class TestProxies:
+    def test_without_a_proxy_no_header_is_believed(self, read):
+        settings = read(EXAMPLE_PROXIES="0")
+        assert settings["SECURE_PROXY_SSL_HEADER"] is None
+        assert settings["REST_FRAMEWORK"]["NUM_PROXIES"] == 0
+
+    def test_with_proxies_their_headers_are(self, read):
+        settings = read(EXAMPLE_PROXIES="2")
+        assert settings["SECURE_PROXY_SSL_HEADER"] == ("HTTP_X_FORWARDED_PROTO", "https")
+        assert settings["REST_FRAMEWORK"]["NUM_PROXIES"] == 2
+        assert "IsAuthenticated" in settings["REST_FRAMEWORK"]["DEFAULT_PERMISSION_CLASSES"][0]
+
+    @pytest.mark.parametrize("wrong", ["one", "-1", "1.0", "²", "\u0661"])
+    def test_their_number_is_one(self, read, wrong):
+        assert refused(read, EXAMPLE_PROXIES=wrong) == "EXAMPLE_PROXIES is not a number."
+
+
+class TestDatabase:
+    def test_a_server(self, read):
+        database = read()["DATABASES"]["default"]
+        assert database["ENGINE"] == "django.db.backends.postgresql"
+        assert (database["USER"], database["PASSWORD"]) == ("alice", "correct/horse")
+        assert (database["HOST"], database["PORT"]) == ("db.example.com", "5433")
+        assert database["NAME"] == "notes"
+
+    def test_a_server_with_all_that_is_usual(self, read):
+        database = read(**{DATABASE: "mysql://db.example.com/notes"})["DATABASES"]["default"]
+        assert database["ENGINE"] == "django.db.backends.mysql"
+        assert (database["USER"], database["PASSWORD"], database["PORT"]) == ("", "", "")
+
+    def test_a_file_is_opened_as_in_the_demo(self, read):
+        url = "sqlite:////srv/notes/db.sqlite3"
+        database = read(**{DATABASE: url})["DATABASES"]["default"]
+        assert database["NAME"] == "/srv/notes/db.sqlite3"
+        assert database["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+
+    @pytest.mark.parametrize(
+        ("url", "text"),
+        [
+            ("oracle://alice:horse@db.example.com/notes", "begins with none of postgresql, mysql"),
+            ("alice:horse", "begins with none of"),
+            ("postgresql://alice:horse@db.example.com", "ends without the name"),
+            ("sqlite://horse", "ends without the name"),
+            ("postgresql://alice:horse/staple@db.example.com/notes", "no number as its port"),
+        ],
+    )
+    def test_a_url_that_cannot_be_read_is_not_repeated(self, read, url, text):
+        message = refused(read, **{DATABASE: url})
+        assert text in message
+        assert "horse" not in message
+
+
+class TestPage:
+    def test_it_names_all_the_variables_and_no_other(self):
+        [[_, *rows]] = section(DOCS / "deploying.rst", "The environment").tables
+        named = [literal(row[0]) for row in rows]
+        # One stands in the settings of the demo, from which these are made.
+        assert named[: len(GIVEN)] == list(GIVEN)
+        text = SETTINGS.read_text(encoding="utf-8")
+        assert set(named) == set(re.findall(r'"(EXAMPLE_\w+)"', text))
+
+    def test_it_has_the_command(self):
+        text = (DOCS / "deploying.rst").read_text(encoding="utf-8")
+        assert COMMAND in " ".join(text.split())

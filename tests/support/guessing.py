@@ -1,0 +1,38 @@
+"""Guesses of passwords, and a password hasher that notes its work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.test import Client
+
+from tests.support.client import JSON, Answer, post
+
+
+class CountingHasher(PBKDF2PasswordHasher):
+    """Django's default, quick enough for a test. Notes how many rounds each call takes."""
+
+    iterations = 100
+    rounds: list[int] = []
+
+    def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
+        self.rounds.append(iterations or self.iterations)
+        return super().encode(password, salt, iterations)
+
+
+def counted(settings: Any) -> list[int]:
+    """The rounds of all hashing from now on, of passwords that are stored so."""
+    settings.PASSWORD_HASHERS = [f"{__name__}.CountingHasher"]
+    CountingHasher.rounds.clear()
+    return CountingHasher.rounds
+
+
+def guess(username: str, password: str = "a guess", **headers: str) -> Answer:
+    return post("token/", {"username": username, "password": password}, **headers)
+
+
+def guess_from(address: str, username: str, password: str = "a guess") -> Answer:
+    """The server sees the guess come from ``address``."""
+    body = {"username": username, "password": password}
+    return Client(REMOTE_ADDR=address).post("/auth/token/", body, content_type=JSON)

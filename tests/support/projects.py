@@ -1,0 +1,161 @@
+"""A Django project in a folder of its own, served for real, and the ``curl`` lines sent to it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPMessage
+from pathlib import Path
+from string import Template
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "correct-horse"
+SECONDS_TO_ANSWER = 60
+
+#: Where the documents say that the server is.
+DOCUMENTED_ORIGIN = "http://127.0.0.1:8000"
+_SERVES_AT = re.compile(r"development server at (http://127\.0\.0\.1:\d+)/")
+
+
+@dataclass(frozen=True)
+class Project:
+    """What ``django-admin startproject`` makes, to be gone on with."""
+
+    folder: Path
+
+    @classmethod
+    def start(cls, name: str, folder: Path) -> Project:
+        """Make the project ``name`` in ``folder``, which exists."""
+        project = cls(folder)
+        project._run("-m", "django", "startproject", name, str(folder))
+        return project
+
+    def copy(self, folder: Path) -> Project:
+        """The same project with the same database in ``folder``, which does not exist."""
+        return Project(shutil.copytree(self.folder, folder))
+
+    def add(self, file: str, text: str) -> None:
+        """Write ``text`` at the end of ``file``."""
+        with (self.folder / file).open("a", encoding="utf-8") as stream:
+            stream.write(f"\n{text}")
+
+    def shell(self, command: str) -> str:
+        """Run a line with ``python manage.py`` and return what it prints."""
+        words = shlex.split(command)
+        if words[:2] != ["python", "manage.py"]:
+            raise ValueError(command)
+        if "createsuperuser" in words:
+            words.append("--noinput")
+        return self._run(str(self.folder / "manage.py"), *words[2:])
+
+    @contextmanager
+    def served(self) -> Iterator[str]:
+        """Serve the project on a free port, and tell the origin."""
+        command = [sys.executable, str(self.folder / "manage.py"), "runserver", "--noreload"]
+        with subprocess.Popen(  # noqa: S603
+            [*command, "127.0.0.1:0"],
+            cwd=ROOT,
+            env=self._environment,
+            text=True,
+            encoding="utf-8",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as process:
+            try:
+                yield _origin_of(process)
+            finally:
+                process.terminate()
+
+    def _run(self, *arguments: str) -> str:
+        ended = subprocess.run(  # noqa: S603
+            [sys.executable, *arguments],
+            check=False,
+            cwd=ROOT,
+            env=self._environment,
+            text=True,
+            encoding="utf-8",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        if ended.returncode:
+            raise AssertionError(ended.stdout)
+        return ended.stdout
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        # The project has its own settings. And it is run as its reader runs it: whatever measures
+        # and checks this suite stays with the suite, where the package is tested.
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("COVERAGE_", "DJANGO_SETTINGS_", "PYTHONDEVMODE"))
+        }
+        return {
+            **inherited,
+            "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
+            "PYTHONIOENCODING": "utf-8",
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+
+def _origin_of(process: subprocess.Popen[str]) -> str:
+    printed = []
+    for line in process.stdout or ():
+        printed.append(line)
+        if found := _SERVES_AT.search(line):
+            return found[1]
+    raise AssertionError("".join(printed))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server answered."""
+
+    status: int
+    reason: str
+    headers: HTTPMessage
+    body: str
+
+
+def curl(command: str, origin: str, variables: Mapping[str, str]) -> Answer:
+    """Do what a ``curl`` line of the documents does, with ``variables`` as those of the shell."""
+    words = iter(shlex.split(Template(command).substitute(variables)))
+    if next(words) != "curl":
+        raise ValueError(command)
+    method, address, headers, data = "", "", {"User-Agent": "curl/8.5.0"}, []
+    for word in words:
+        match word:
+            case "-i":
+                pass
+            case "-X":
+                method = next(words)
+            case "-H":
+                name, _, value = next(words).partition(": ")
+                headers[name] = value
+            case "-d":
+                data.append(next(words))
+            case _ if word.startswith(DOCUMENTED_ORIGIN):
+                address = word.removeprefix(DOCUMENTED_ORIGIN)
+            case _:
+                raise ValueError(f"{word!r} in {command!r}")
+    if data:
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+    connection = HTTPConnection(urlsplit(origin).netloc, timeout=SECONDS_TO_ANSWER)
+    try:
+        connection.request(
+            method or ("POST" if data else "GET"), address, "&".join(data) or None, headers
+        )
+        response = connection.getresponse()
+        body = response.read().decode("utf-8")
+        return Answer(response.status, response.reason, response.headers, body)
+    finally:
+        connection.close()

@@ -1,0 +1,26 @@
+"""A project with django-axes, set up as ``docs/axes.rst`` says."""
+
+from __future__ import annotations
+
+from tests.support.documents import DOCS, section
+
+SECRET_KEY = "the secret key of a project, longer than 32 bytes"
+ALLOWED_HOSTS = ["testserver"]
+ROOT_URLCONF = "tests.support.scenarios.urls"
+USE_TZ = True
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "rest_framework",
+    "django_tokenauth",
+    "axes",
+]
+MIDDLEWARE = ["axes.middleware.AxesMiddleware"]
+PASSWORD_HASHERS = ["tests.support.guessing.CountingHasher"]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+REST_FRAMEWORK = {"NUM_PROXIES": 1}
+
+PAGE = {block.file: block.text for block in section(DOCS / "axes.rst", "With django-axes").blocks}
+exec(PAGE["mysite/settings.py"])  # noqa: S102
+# The page has it in the project, which is not one to be imported from here.
+AXES_LOCKOUT_CALLABLE = "tests.support.scenarios.axes.lockout.answer"

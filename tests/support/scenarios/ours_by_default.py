@@ -1,0 +1,34 @@
+"""A project that puts the classes of the app into REST framework's defaults."""
+
+from __future__ import annotations
+
+from django.core.management import call_command
+
+from tests.support.client import BARE, get
+
+SECRET_KEY = "the secret key of a project, longer than 32 bytes"
+ALLOWED_HOSTS = ["testserver"]
+ROOT_URLCONF = "tests.support.scenarios.urls"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "rest_framework",
+    "django_tokenauth",
+]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["django_tokenauth.authentication.JWTAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "django_tokenauth.permissions.HasScope",
+        "django_tokenauth.permissions.HasFullScope",
+    ],
+    "DEFAULT_PARSER_CLASSES": ["django_tokenauth.http.parsers.StrictJSONParser"],
+}
+
+
+def scenario() -> list[object]:
+    """Whether the project starts, and what a view of it answers to nobody."""
+    call_command("check", fail_level="WARNING")
+    answer = get("/auth/sessions/")
+    return [answer.status_code, answer.headers["WWW-Authenticate"] == BARE]

@@ -1,0 +1,38 @@
+"""Other people's test vectors, read where they lie: beside the repository.
+
+Where they are missing the tests on them are left out, which with ``CI`` set is a failure.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support import skips
+
+VECTORS = Path(__file__).parents[2].parent / "shared" / "vectors"
+
+
+def need():
+    """Leave the test out if there are no vectors."""
+    if not VECTORS.is_dir():
+        if skips.in_ci():
+            pytest.fail(f"The test vectors are not in {VECTORS}, and CI is set.")
+        skips.note(what := f"the test vectors, which are not in {VECTORS}")
+        pytest.skip(what)
+
+
+def read(*path):
+    return json.loads(VECTORS.joinpath(*path).read_text(encoding="utf-8"))
+
+
+def as_text(token):
+    """``token``, which is an object where the vector is of the JSON serialization."""
+    return token if isinstance(token, str) else json.dumps(token)
+
+
+def public_half(jwk):
+    private = ("d", "p", "q", "dp", "dq", "qi")
+    return {name: value for name, value in jwk.items() if name not in private}

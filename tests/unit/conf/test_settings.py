@@ -1,0 +1,293 @@
+"""``TOKENAUTH`` becomes one typed value, or every problem of it at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+
+from django_tokenauth.conf import settings as conf
+from django_tokenauth.conf.values import Rate
+from tests.support.raw_tokens import SECRET_KEY, read_settings
+
+CANARY = "canary-4711"
+
+DEFAULTS = {
+    "issuer": "django-tokenauth",
+    "audience": "django-tokenauth",
+    "algorithm": "HS256",
+    "signing_key": None,
+    "verifying_keys": (),
+    "key_directory": None,
+    "keys": (),
+    "jwks_max_age": timedelta(minutes=5),
+    "clients": {},
+    "access_token_lifetime": timedelta(minutes=5),
+    "refresh_token_lifetime": timedelta(days=14),
+    "session_lifetime": timedelta(days=90),
+    "refresh_grace": timedelta(seconds=10),
+    "refresh_retry": False,
+    "leeway": timedelta(0),
+    "stateless_refresh": False,
+    "max_sessions_per_user": 100,
+    "session_retention": timedelta(days=7),
+    "user_id_field": "pk",
+    "scopes": (),
+    "scope_policy": None,
+    "extra_claims": None,
+    "revocation_poll_interval": timedelta(seconds=10),
+    "token_cache_size": 4096,
+    "sign_in_rate_user": Rate(20, 3600),
+    "sign_in_rate_ip": Rate(30, 60),
+    "throttle_cache": "default",
+}
+
+
+def problems_of(raw):
+    settings, problems = conf.read(raw, (SECRET_KEY,))
+    assert (settings is None) == bool(problems)
+    return problems
+
+
+def a_hook(*args):
+    return {}
+
+
+class TestDefaults:
+    def test_nothing_has_to_be_set(self):
+        settings = read_settings()
+        names = [field.name for field in dataclasses.fields(settings)]
+        found = {name: getattr(settings, name) for name in names}
+        assert found == {**DEFAULTS, "secret_keys": (SECRET_KEY,)}
+
+    def test_the_audience_is_the_issuer_unless_it_is_set(self):
+        assert read_settings(ISSUER="https://a.example.com").audience == "https://a.example.com"
+        assert read_settings(ISSUER="https://a.example.com", AUDIENCE="notes").audience == "notes"
+
+    def test_every_setting_can_be_set(self):
+        values = {
+            **{name: DEFAULTS[name.lower()] for name in conf.setting_fields()},
+            "KEYS": None,
+            "CLIENTS": {"reports": "pbkdf2_sha256$1$salt$hash"},
+            "SIGNING_KEY": "s" * 32,
+            "VERIFYING_KEYS": ["v" * 32],
+            "SCOPES": ["notes:read"],
+            "SCOPE_POLICY": a_hook,
+            "EXTRA_CLAIMS": f"{__name__}.a_hook",
+            "SIGN_IN_RATE_USER": None,
+            "SIGN_IN_RATE_IP": "1/s",
+        }
+        settings = read_settings(**values)
+        assert settings.signing_key == "s" * 32
+        assert settings.verifying_keys == ("v" * 32,)
+        assert settings.scopes == ("notes:read",)
+        assert settings.scope_policy is a_hook
+        assert settings.extra_claims is a_hook
+        assert settings.sign_in_rate_user is None
+        assert settings.sign_in_rate_ip == Rate(1, 1)
+
+    def test_the_value_is_frozen(self):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            read_settings().issuer = "another"
+
+
+class TestWrongValues:
+    @pytest.mark.attack(83, 87)
+    @pytest.mark.parametrize(
+        ("name", "value", "number", "hint"),
+        [
+            ("ISSUER", "", "E008", "not empty"),
+            ("AUDIENCE", ["notes"], "E008", "not empty"),
+            ("ALGORITHM", "none", "E008", "Give one of HS256, "),
+            ("ALGORITHM", "hs256", "E008", "Give one of HS256, "),
+            ("ALGORITHM", "HS256 ", "E008", "Give one of HS256, "),
+            ("ALGORITHM", "ES256K", "E008", "Give one of HS256, "),
+            ("ALGORITHM", ["HS256"], "E008", "as a text"),
+            ("ALGORITHM", ("HS256", "RS256"), "E008", "as a text"),
+            ("ALGORITHM", None, "E008", "as a text"),
+            ("SIGNING_KEY", "", "E008", "at least 32 random bytes"),
+            ("SIGNING_KEY", b"", "E008", "at least 32 random bytes"),
+            ("SIGNING_KEY", 12345, "E008", "PEM"),
+            ("VERIFYING_KEYS", "a key and not a list", "E008", "a list of keys"),
+            ("VERIFYING_KEYS", ["", "k" * 32], "E008", "empty"),
+            ("KEY_DIRECTORY", "keys", "E008", "an absolute path"),
+            ("KEYS", "{", "E008", "a list of JWKs"),
+            ("KEYS", [], "E008", "each key as a JWK"),
+            ("JWKS_MAX_AGE", 300, "E008", "timedelta(minutes=5)"),
+            ("JWKS_MAX_AGE", timedelta(0), "E004", "at least a second"),
+            ("CLIENTS", {"reports": "its secret"}, "E008", "make_password"),
+            ("ACCESS_TOKEN_LIFETIME", 300, "E008", "timedelta(minutes=5)"),
+            ("ACCESS_TOKEN_LIFETIME", timedelta(0), "E004", "at least a second"),
+            ("REFRESH_TOKEN_LIFETIME", timedelta(days=-1), "E004", "at least a second"),
+            ("SESSION_LIFETIME", "90 days", "E008", "timedelta(minutes=5)"),
+            ("REFRESH_GRACE", timedelta(seconds=61), "E004", "from 0 to 60 seconds"),
+            ("REFRESH_GRACE", 10, "E008", "timedelta(seconds=10)"),
+            ("REFRESH_RETRY", 1, "E008", "Give True or False"),
+            ("REFRESH_RETRY", None, "E008", "Give True or False"),
+            ("LEEWAY", timedelta(seconds=-1), "E004", "from 0 to 120 seconds"),
+            ("LEEWAY", timedelta(days=1), "E004", "from 0 to 120 seconds"),
+            ("LEEWAY", float("inf"), "E008", "timedelta(seconds=10)"),
+            ("LEEWAY", float("nan"), "E008", "timedelta(seconds=10)"),
+            ("STATELESS_REFRESH", "no", "E008", "True or False"),
+            ("MAX_SESSIONS_PER_USER", 0, "E008", "above zero"),
+            ("SESSION_RETENTION", timedelta(0), "E004", "at least a second"),
+            ("USER_ID_FIELD", None, "E008", "not empty"),
+            ("SCOPES", "notes:read notes:write", "E008", '["notes:read"]'),
+            ("SCOPE_POLICY", "no_such_project.policy", "E008", "dotted path"),
+            ("EXTRA_CLAIMS", {"staff": True}, "E008", "a function"),
+            ("REVOCATION_POLL_INTERVAL", 10, "E008", "timedelta"),
+            ("TOKEN_CACHE_SIZE", 0, "E008", "above zero"),
+            ("SIGN_IN_RATE_USER", "often", "E008", '"20/hour"'),
+            ("SIGN_IN_RATE_IP", 30, "E008", '"20/hour"'),
+            ("THROTTLE_CACHE", None, "E008", "not empty"),
+        ],
+    )
+    def test_it_is_a_problem_with_a_number_and_what_to_do(self, name, value, number, hint):
+        [problem] = problems_of({name: value})
+        assert problem.check_id == number
+        assert problem.message == f"TOKENAUTH['{name}'] has a value it cannot have."
+        assert hint in problem.hint
+
+    def test_an_access_token_must_not_outlive_a_refresh_token(self):
+        day = timedelta(days=1)
+        [problem] = problems_of({"ACCESS_TOKEN_LIFETIME": day, "REFRESH_TOKEN_LIFETIME": day})
+        assert problem.check_id == "E004"
+        assert problem.message == "ACCESS_TOKEN_LIFETIME is not below REFRESH_TOKEN_LIFETIME."
+        assert "minutes" in problem.hint
+
+    def test_an_access_token_must_not_outlive_a_session(self):
+        hour = timedelta(hours=1)
+        [problem] = problems_of({"ACCESS_TOKEN_LIFETIME": hour, "SESSION_LIFETIME": hour})
+        assert problem.check_id == "E004"
+        assert problem.message == "ACCESS_TOKEN_LIFETIME is not below SESSION_LIFETIME."
+        assert "absolute end" in problem.hint
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {"SIGNING_KEY": "s" * 32, "KEY_DIRECTORY": "/keys"},
+            {"SIGNING_KEY": "s" * 32, "KEYS": [{"kty": "oct"}]},
+            {"KEYS": [{"kty": "oct"}], "KEY_DIRECTORY": "/keys"},
+            {"SIGNING_KEY": "s" * 32, "KEYS": [{"kty": "oct"}], "KEY_DIRECTORY": "/keys"},
+        ],
+    )
+    def test_the_keys_that_sign_come_from_one_place(self, values):
+        settings, [problem] = conf.read({**values, "VERIFYING_KEYS": ["v" * 32]}, (SECRET_KEY,))
+        assert settings is None
+        assert problem.check_id == "E001"
+        assert "which one signs?" in problem.message
+
+    def test_the_cache_of_the_throttles_must_exist(self):
+        [problem] = problems_of({"THROTTLE_CACHE": "no such cache"})
+        assert problem.check_id == "E008"
+        assert problem.message == "THROTTLE_CACHE is not a name in CACHES."
+        assert "'default'" in problem.hint
+
+    @pytest.mark.parametrize("raw", [None, [], "HS256", [("ISSUER", "x")]])
+    def test_what_is_no_dict_is_a_problem(self, raw):
+        [problem] = problems_of(raw)
+        assert problem.check_id == "E008"
+        assert problem.message == "TOKENAUTH is not a dict."
+        assert "TOKENAUTH = {" in problem.hint
+
+    def test_all_problems_are_reported_at_once(self):
+        problems = problems_of({"ISSUER": "", "LEEWAY": timedelta(days=1), "ISUER": "x", "FOO": 1})
+        assert [problem.check_id for problem in problems] == ["E008", "E008", "E008", "E004"]
+        assert [problem.message.split()[-1] for problem in problems[:2]] == ["'ISUER'.", "'FOO'."]
+
+    def test_two_settings_that_conflict_are_both_reported(self):
+        year = timedelta(days=365)
+        problems = problems_of({"ACCESS_TOKEN_LIFETIME": year, "THROTTLE_CACHE": "nowhere"})
+        assert [problem.check_id for problem in problems] == ["E004", "E004", "E008"]
+
+
+class TestUnknownNames:
+    @pytest.mark.parametrize(
+        ("name", "meant"),
+        [
+            ("ACCES_TOKEN_LIFETIME", "ACCESS_TOKEN_LIFETIME"),
+            ("ALGORITHMS", "ALGORITHM"),
+            ("issuer", "ISSUER"),
+            ("SIGNING_KEYS", "SIGNING_KEY"),
+            ("VERIFYING_KEY", "VERIFYING_KEYS"),
+            ("LEWAY", "LEEWAY"),
+        ],
+    )
+    def test_a_typo_is_answered_with_what_was_meant(self, name, meant):
+        [problem] = problems_of({name: CANARY})
+        assert problem.check_id == "E008"
+        assert problem.message == f"TOKENAUTH has no setting {name!r}."
+        assert problem.hint == f"Did you mean {meant!r}?"
+
+    @pytest.mark.parametrize("name", ["BLACKLIST_AFTER_ROTATION", 17, None, (1, 2), ""])
+    def test_a_name_unlike_any_is_answered_with_all_of_them(self, name):
+        [problem] = problems_of({name: CANARY})
+        assert problem.check_id == "E008"
+        assert repr(name) in problem.message
+        assert problem.hint == f"The settings are {', '.join(conf.setting_fields())}."
+
+    def test_settings_of_django_itself_cannot_be_given(self):
+        [problem] = problems_of({"SECRET_KEYS": (CANARY,)})
+        assert problem.check_id == "E008"
+
+
+class TestSilence:
+    """A value may be a key that was put into the wrong place."""
+
+    @pytest.mark.attack(174)
+    @pytest.mark.parametrize("name", DEFAULTS)
+    @pytest.mark.parametrize("value", [CANARY, [CANARY], {"k": CANARY}, CANARY.encode()])
+    def test_no_problem_repeats_a_value(self, name, value):
+        _, problems = conf.read({name.upper(): value}, (SECRET_KEY,))
+        assert CANARY not in repr(problems)
+
+    @pytest.mark.attack(174)
+    def test_the_error_of_load_repeats_none_either(self, settings):
+        settings.TOKENAUTH = {"LEEWAY": CANARY, "SIGNING_KEY": [CANARY], "ISUER": CANARY}
+        with pytest.raises(ImproperlyConfigured) as caught:
+            conf.load()
+        assert CANARY not in str(caught.value)
+
+    @pytest.mark.attack(173)
+    def test_the_repr_shows_no_secret(self):
+        settings = read_settings(
+            SIGNING_KEY=CANARY * 4, VERIFYING_KEYS=[CANARY * 5], secret_keys=(CANARY.encode() * 6,)
+        )
+        assert "django-tokenauth" in repr(settings)
+        assert CANARY not in repr(settings)
+
+
+class TestKeptAfterEnd:
+    @pytest.mark.parametrize(
+        ("values", "kept"),
+        [
+            ({}, timedelta(days=7)),
+            (
+                {
+                    "SESSION_RETENTION": timedelta(seconds=1),
+                    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),
+                    "LEEWAY": timedelta(seconds=30),
+                    "REVOCATION_POLL_INTERVAL": timedelta(seconds=15),
+                },
+                timedelta(minutes=6),
+            ),
+            (
+                {"SESSION_RETENTION": timedelta(seconds=1), "REVOCATION_POLL_INTERVAL": None},
+                timedelta(minutes=5),
+            ),
+        ],
+    )
+    def test_an_ended_session_outlives_its_access_tokens(self, values, kept):
+        assert read_settings(**values).prune_after == kept
+
+
+class TestSettings:
+    def test_it_is_compared_by_identity(self):
+        assert read_settings() != read_settings()
+
+    def test_the_project_of_the_tests_uses_the_defaults(self):
+        assert not hasattr(django_settings, "TOKENAUTH")
+        assert conf.load().issuer == "django-tokenauth"

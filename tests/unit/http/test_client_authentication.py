@@ -1,0 +1,79 @@
+"""``Authorization: Basic`` as clients write it."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from django_tokenauth.errors import InvalidClient
+from django_tokenauth.http.client_authentication import basic_credentials
+from django_tokenauth.services.clients import Credentials
+from tests.support.client import logged
+from tests.support.confidential_clients import basic
+
+
+class TestBasic:
+    @pytest.mark.parametrize("header", ["", "Bearer x", "Basics eDp5", "Token eDp5", "Digest x"])
+    def test_another_header_is_somebody_elses(self, header):
+        assert basic_credentials(header) == []
+
+    def test_an_empty_pair_is_nobody(self):
+        assert basic_credentials("Basic Og==") == []
+
+    @pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC", "Basic  "])
+    def test_the_scheme_is_in_any_case(self, scheme):
+        """RFC 9110 section 11.1."""
+        header = basic("reports", "secret").replace("Basic", scheme)
+        assert basic_credentials(header) == [Credentials("reports", "secret")]
+
+    @pytest.mark.parametrize(
+        ("client_id", "secret", "readings"),
+        [
+            ("reports", "a:b", [("reports", "a:b")]),
+            ("reports", "", [("reports", "")]),
+            ("", "secret", [("", "secret")]),
+            ("reports", "\xe9", [("reports", "\xe9")]),
+            ("reports", "a+b", [("reports", "a b"), ("reports", "a+b")]),
+            ("re%3Aports", "a%2Bb", [("re:ports", "a+b"), ("re%3Aports", "a%2Bb")]),
+            ("reports", "%C3%A9", [("reports", "\xe9"), ("reports", "%C3%A9")]),
+            ("reports", "100%", [("reports", "100%")]),
+            ("reports", "%E9", [("reports", "%E9")]),
+            ("reports", "%00x", [("reports", "%00x")]),
+        ],
+    )
+    def test_it_is_read_as_encoded_and_as_it_is(self, client_id, secret, readings):
+        """RFC 6749 section 2.3.1 wants the first, and many clients do the second."""
+        found = basic_credentials(basic(client_id, secret))
+        assert [(each.client_id, each.secret) for each in found] == readings
+
+    @pytest.mark.attack(126)
+    @pytest.mark.parametrize(
+        "header",
+        [
+            *(
+                "Basic",
+                "Basic ",
+                "Basic x",
+                "Basic \xe9",
+                "Basic eDp5 eDp5",
+                "Basic eDp5!",
+                "Basic \teDp5",
+            ),
+            "Basic " + base64.b64encode(b"no colon").decode(),
+            "Basic " + base64.b64encode(b"reports:\xff").decode(),
+            basic("rep\0orts", "secret"),
+            basic("reports", "sec\nret"),
+            basic("r" * 256, "secret"),
+            basic("reports", "s" * 4097),
+        ],
+    )
+    def test_what_cannot_be_read_is_no_client(self, header, caplog):
+        caplog.set_level("INFO", "django_tokenauth")
+        with pytest.raises(InvalidClient):
+            basic_credentials(header)
+        assert logged(caplog) == ["client refused"]
+
+    @pytest.mark.parametrize(("client_id", "secret"), [("r" * 255, "x"), ("reports", "s" * 4096)])
+    def test_the_longest_can_be_read(self, client_id, secret):
+        assert basic_credentials(basic(client_id, secret)) == [Credentials(client_id, secret)]

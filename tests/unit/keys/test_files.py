@@ -1,0 +1,206 @@
+"""A folder of keys: what is read, how it is written, and how a running process follows it."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from threading import Thread
+
+import pytest
+
+from django_tokenauth.errors import InvalidKey
+from django_tokenauth.keys.files import (
+    list_files,
+    read_jwk,
+    read_key,
+    write_jwk,
+)
+from django_tokenauth.keys.generating import make_jwk
+from tests.support.sample_keys import private_jwk, private_key, public_jwk
+
+NOW = 1_700_000_000
+
+
+def put(folder, name="a", algorithm="EdDSA", **changes):
+    """A key file with a key of its own; its kid is its name."""
+    jwk = {**make_jwk(algorithm, now=NOW, not_before=NOW - 100), "kid": name, **changes}
+    write_jwk(folder / f"{name}.jwk", jwk)
+    return jwk
+
+
+def another_group():
+    """A group to which this process may give its files."""
+    groups = [4242] if os.geteuid() == 0 else [gid for gid in os.getgroups() if gid != os.getegid()]
+    if not groups:
+        pytest.skip("this user is in one group only")
+    return groups[0]
+
+
+def put_text(folder, text, name="bad.jwk"):
+    (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+
+
+def refused(read, *arguments):
+    with pytest.raises(InvalidKey) as caught:
+        read(*arguments)
+    error = caught.value
+    assert error.__suppress_context__ or error.__context__ is None
+    return error
+
+
+class TestWriteJwk:
+    def test_its_owner_alone_can_read_it(self, tmp_path):
+        before = os.umask(0)
+        try:
+            put(tmp_path)
+        finally:
+            os.umask(before)
+        assert stat.S_IMODE((tmp_path / "a.jwk").stat().st_mode) == 0o600
+
+    @pytest.mark.parametrize(
+        ("mode", "kept"), [(0o600, 0o600), (0o640, 0o640), (0o644, 0o640), (0o400, 0o600)]
+    )
+    def test_a_group_that_reads_the_others_reads_it_too(self, tmp_path, mode, kept):
+        put(tmp_path)
+        (tmp_path / "a.jwk").chmod(mode)
+        put(tmp_path, "b")
+        put(tmp_path)
+        assert [stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()] == [kept] * 2
+
+    def test_it_belongs_to_the_group_of_the_others(self, tmp_path):
+        put(tmp_path)
+        group = another_group()
+        os.chown(tmp_path / "a.jwk", -1, group)
+        put(tmp_path, "b")
+        put(tmp_path)
+        assert {path.stat().st_gid for path in tmp_path.iterdir()} == {group}
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can write files of others")
+    def test_what_root_writes_belongs_to_the_user_that_reads_it(self, tmp_path):
+        os.chown(tmp_path, 4242, 4242)
+        put(tmp_path, "first")
+        assert (tmp_path / "first.jwk").stat().st_uid == 4242
+        (tmp_path / "first.jwk").unlink()
+        os.chown(tmp_path, 0, 0)
+        put(tmp_path)
+        os.chown(tmp_path / "a.jwk", 4243, 4244)
+        put(tmp_path, "b")
+        put(tmp_path)
+        owners = {(path.stat().st_uid, path.stat().st_gid) for path in tmp_path.iterdir()}
+        assert owners == {(4243, 4244)}
+
+    def test_it_replaces_the_file_as_a_whole(self, tmp_path):
+        put(tmp_path)
+        before = (tmp_path / "a.jwk").stat().st_ino
+        jwk = put(tmp_path)
+        assert read_jwk(tmp_path / "a.jwk") == jwk
+        assert (tmp_path / "a.jwk").stat().st_ino != before
+
+    def test_nothing_else_is_left(self, tmp_path):
+        put(tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == ["a.jwk"]
+
+    def test_a_failure_leaves_what_was_there_and_names_the_file(self, tmp_path):
+        (tmp_path / "a.jwk").mkdir()
+        with pytest.raises(OSError, match="directory") as caught:
+            put(tmp_path)
+        assert caught.value.filename == str(tmp_path / "a.jwk")
+        assert [path.name for path in tmp_path.iterdir()] == ["a.jwk"]
+
+    def test_a_reader_never_sees_half_of_it(self, tmp_path):
+        put(tmp_path, algorithm="RS256")
+        seen, going = [], True
+
+        def read():
+            while going:
+                seen.append(read_jwk(tmp_path / "a.jwk")["kid"])
+
+        reader = Thread(target=read)
+        reader.start()
+        for _ in range(200):
+            write_jwk(tmp_path / "a.jwk", {"kid": "a", "filler": "x" * 5000})
+        going = False
+        reader.join()
+        assert set(seen) == {"a"}
+
+
+class TestReadJwk:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "{",
+            "[]",
+            '"a"',
+            '{"kty": "OKP", "kty": "oct"}',
+            b"\xff",
+            '{"a": NaN}',
+            json.dumps({"a": "x" * 70000}),
+        ],
+    )
+    def test_what_is_no_json_object_is_refused_by_its_name(self, tmp_path, text):
+        put_text(tmp_path, text)
+        assert str(refused(read_jwk, tmp_path / "bad.jwk")) == "The key file bad.jwk is not a JWK."
+
+    def test_a_file_that_cannot_be_read_is_named_with_the_reason(self, tmp_path):
+        (tmp_path / "bad.jwk").mkdir()
+        error = refused(read_jwk, tmp_path / "bad.jwk")
+        assert str(error) == "The key file bad.jwk cannot be read (Is a directory)."
+        assert "0600" in error.hint
+
+
+class TestReadKey:
+    def test_a_key_that_cannot_be_used_is_refused_by_the_name_of_its_file(self, tmp_path):
+        jwk = put(tmp_path, "short", "HS256", k="c2hvcnQ")
+        error = refused(read_key, tmp_path / "short.jwk")
+        assert str(error).startswith("The key file short.jwk: The secret for HS256 is too short")
+        assert error.check_id == "E002"
+        assert "at least 32 random bytes" in error.hint
+        assert jwk["k"] not in str(error)
+
+    def test_its_number_is_that_of_the_fault(self, tmp_path):
+        put_text(tmp_path, json.dumps({**public_jwk(private_key("EdDSA")), "kid": "ä"}))
+        assert refused(read_key, tmp_path / "bad.jwk").number == "E003"
+
+    @pytest.mark.parametrize("algorithm", ["EdDSA", "ES384", "RS256"])
+    def test_what_a_key_pair_is_for_follows_from_its_type(self, tmp_path, algorithm):
+        write_jwk(tmp_path / "a.jwk", private_jwk(private_key(algorithm)))
+        assert read_key(tmp_path / "a.jwk").algorithm == algorithm
+
+    def test_a_secret_is_for_hs256_unless_it_says_so(self, tmp_path):
+        jwk = put(tmp_path, algorithm="HS512")
+        assert read_key(tmp_path / "a.jwk").algorithm == "HS512"
+        del jwk["alg"]
+        write_jwk(tmp_path / "a.jwk", jwk)
+        assert read_key(tmp_path / "a.jwk").algorithm == "HS256"
+
+
+class TestListFiles:
+    def test_only_key_files_that_are_done_are_listed_by_name(self, tmp_path):
+        for name in ("b.jwk", "a.jwk", ".draft.jwk", "README", "a.jwk.bak"):
+            put_text(tmp_path, "{}", name)
+        assert list(list_files(tmp_path)) == ["a.jwk", "b.jwk"]
+
+    def test_a_link_stands_for_its_file_and_one_to_nothing_for_none(self, tmp_path):
+        # As volumes of containers are laid out.
+        put_text(tmp_path, "{}", "elsewhere")
+        (tmp_path / "a.jwk").symlink_to(tmp_path / "elsewhere")
+        (tmp_path / "b.jwk").symlink_to(tmp_path / "nothing")
+        before = list_files(tmp_path)
+        assert list(before) == ["a.jwk"]
+        put_text(tmp_path, "{} ", "elsewhere")
+        assert list_files(tmp_path) != before
+
+    @pytest.mark.parametrize("change", ["content", "mode", "times"])
+    def test_any_change_of_a_file_shows(self, tmp_path, change):
+        put_text(tmp_path, "{}", "a.jwk")
+        path = tmp_path / "a.jwk"
+        before = list_files(tmp_path)
+        if change == "content":
+            put(tmp_path)
+        elif change == "mode":
+            path.chmod(0o400)
+        else:
+            os.utime(path, (1, 1))
+        assert list_files(tmp_path) != before

@@ -1,0 +1,271 @@
+"""Key material that cannot be used: refused when the key is made, and never shown."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, x448, x25519
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    PublicFormat,
+)
+
+from django_tokenauth.conf.settings import HMAC_ALGORITHMS
+from tests.support.clock import NOW
+from tests.support.raw_tokens import SIGNING_KEY, base64url
+from tests.support.sample_keys import (
+    ALGORITHMS,
+    private_jwk,
+    private_key,
+    private_pem,
+    public_jwk,
+    public_pem,
+    refused,
+)
+
+OCT = {"kty": "oct", "k": base64url(SIGNING_KEY)}
+
+
+class TestSecrets:
+    @pytest.mark.attack(18)
+    @pytest.mark.parametrize(("algorithm", "length"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
+    @pytest.mark.parametrize("form", ["text", "bytes", "JWK"])
+    def test_a_short_one_is_refused_with_the_command_that_makes_one(self, algorithm, length, form):
+        short = SIGNING_KEY[: length - 1]
+        forms = {"text": short.decode(), "bytes": short, "JWK": {**OCT, "k": base64url(short)}}
+        error = refused(forms[form], algorithm)
+        assert error.check_id == "E002"
+        assert str(error) == f"The secret for {algorithm} is too short (RFC 7518 section 3.2)."
+        assert f"secrets.token_urlsafe({length})" in error.hint
+
+    @pytest.mark.attack(19)
+    @pytest.mark.parametrize("material", ["", b"", " ", {**OCT, "k": ""}])
+    def test_an_empty_one_is_refused(self, material):
+        assert refused(material, "HS256").number == "E002"
+
+    @pytest.mark.attack(5, 8)
+    @pytest.mark.parametrize("algorithm", HMAC_ALGORITHMS)
+    @pytest.mark.parametrize("of", ["RS256", "ES256", "EdDSA"])
+    @pytest.mark.parametrize("pem", [public_pem, private_pem])
+    @pytest.mark.parametrize("lead", [b"", b"\n", b" \t\r\n"])
+    def test_a_pem_is_no_secret(self, algorithm, of, pem, lead):
+        error = refused(lead + pem(private_key(of)), algorithm)
+        assert error.check_id == "E001"
+        assert str(error) == f"{algorithm} needs a secret, and the key is a PEM."
+        assert "Set ALGORITHM" in error.hint
+
+    @pytest.mark.attack(6)
+    @pytest.mark.parametrize(
+        ("encoding", "form"),
+        [
+            (Encoding.OpenSSH, PublicFormat.OpenSSH),
+            (Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+        ],
+    )
+    @pytest.mark.parametrize("of", ["RS256", "ES256"])
+    def test_a_public_key_in_another_wrapping_is_no_secret(self, encoding, form, of):
+        error = refused(private_key(of).public_key().public_bytes(encoding, form), "HS256")
+        assert error.check_id == "E002"
+        assert "not a secret" in str(error)
+        assert "looks like a public or private key" in error.hint
+
+    @pytest.mark.attack(6)
+    @pytest.mark.parametrize("lead", ["\ufeff", "[", "\ufeff["])
+    def test_a_jwk_in_disguise_is_no_secret(self, lead):
+        text = lead + json.dumps(public_jwk(private_key("RS256"))) + "]" * lead.count("[")
+        assert refused(text, "HS256").number == "E002"
+
+    def test_a_text_that_utf_8_cannot_say_is_refused(self):
+        # As os.environ gives it for bytes that are no UTF-8.
+        assert refused("\udcff" * 40, "HS256").number == "E002"
+
+
+class TestPem:
+    @pytest.mark.parametrize("algorithm", ALGORITHMS)
+    def test_what_is_no_pem_is_no_key(self, algorithm):
+        error = refused("a secret, where a key pair is wanted", algorithm)
+        assert error.check_id == "E002"
+        assert str(error) == f"{algorithm} needs a key as PEM or as a JWK."
+        assert "openssl genpkey" in error.hint
+
+    @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
+    def test_an_encrypted_one_is_refused(self, algorithm):
+        pem = private_key(algorithm).private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"a password")
+        )
+        error = refused(pem, algorithm)
+        assert error.check_id == "E002"
+        assert str(error) == f"The PEM cannot be read as a key for {algorithm}."
+        assert "unencrypted" in error.hint
+
+    @pytest.mark.parametrize("algorithm", ["RS256", "EdDSA"])
+    def test_a_certificate_is_refused(self, algorithm):
+        key = private_key(algorithm)
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "auth.example.com")])
+        certificate = (
+            x509.CertificateBuilder(name, name, key.public_key(), 4711, NOW, NOW)
+            .sign(key, None if algorithm == "EdDSA" else SHA256())
+            .public_bytes(Encoding.PEM)
+        )
+        assert "no certificate" in refused(certificate, algorithm).hint
+
+    @pytest.mark.attack(174)
+    @pytest.mark.parametrize("algorithm", ALGORITHMS)
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n",
+            "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+            "-----BEGIN PRIVATE KEY-----\nnot base64!\n-----END PRIVATE KEY-----\n",
+            "-----BEGIN ",
+        ],
+    )
+    def test_a_broken_one_is_refused(self, algorithm, text):
+        assert refused(text, algorithm).number == "E002"
+
+    @pytest.mark.attack(26)
+    @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda: ec.generate_private_key(ec.SECP256K1()),
+            lambda: ec.generate_private_key(ec.BrainpoolP256R1()),
+            x25519.X25519PrivateKey.generate,
+            x448.X448PrivateKey.generate,
+            lambda: dsa.generate_private_key(2048),
+        ],
+        ids=["secp256k1", "brainpool", "X25519", "X448", "DSA"],
+    )
+    def test_a_key_of_no_algorithm_of_ours_is_refused(self, algorithm, make):
+        key = make()
+        assert "cannot be read" in str(refused(private_pem(key), algorithm))
+        assert "cannot be read" in str(refused(public_pem(key), algorithm))
+
+
+class TestJwk:
+    @pytest.mark.parametrize(
+        "text",
+        ["{", '{"kty": "RSA"', "{'kty': 'RSA'}", b"{\xff}", '{"k":' * 100_000],
+        ids=lambda text: repr(text[:20]),
+    )
+    def test_what_begins_like_one_and_is_no_json_is_refused(self, text):
+        assert str(refused(text, "RS256")) == "A key begins like a JWK but is not JSON."
+
+    @pytest.mark.attack(174)
+    @pytest.mark.parametrize(
+        "jwk",
+        [
+            {"keys": []},
+            {"kty": "RSA"},
+            {"kty": "EC", "crv": "P-256"},
+            {"kty": "OKP", "crv": "Ed25519"},
+            {"kty": "oct"},
+            {"kty": "oct", "k": 17},
+            {"kty": "oct", "k": None},
+            {"kty": "rsa", "n": "AQAB", "e": "AQAB"},
+            {"kty": None},
+            {"kty": ["oct"], "k": OCT["k"]},
+            {"kty": {"oct": 1}},
+        ],
+    )
+    @pytest.mark.parametrize("algorithm", ["HS256", "RS256", "ES256", "EdDSA"])
+    def test_one_without_its_members_is_refused(self, jwk, algorithm):
+        error = refused(jwk, algorithm)
+        assert str(error) == "A JWK cannot be read, or its alg does not fit its kty and crv."
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"n": 17},
+            {"n": ""},
+            {"n": "A"},
+            {"n": "not base64url!"},
+            {"e": None},
+            {"e": ""},
+        ],
+    )
+    def test_an_rsa_key_with_an_odd_number_is_refused(self, changes):
+        assert refused({**public_jwk(private_key("RS256")), **changes}, "RS256").number == "E002"
+
+    @pytest.mark.parametrize(
+        "alg",
+        [
+            *("none", "None", "", "hs256", "HS256 ", "RSA-OAEP", "A128KW", "dir", "ES256K"),
+            *("ES521", "Ed25519", "EdDSA\n", None, 0, True, ["RS256"], {"RS256": 1}),
+        ],
+    )
+    @pytest.mark.parametrize("of", ["RS256", "EdDSA"])
+    def test_an_alg_that_is_not_ours_is_refused(self, alg, of):
+        error = refused({**public_jwk(private_key(of)), "alg": alg}, of)
+        assert str(error) == "The alg of a JWK is not a signature algorithm that is supported."
+
+    @pytest.mark.attack(26)
+    @pytest.mark.parametrize(
+        ("of", "alg"),
+        [
+            ("RS256", "ES256"),
+            ("RS256", "EdDSA"),
+            ("RS256", "HS256"),
+            ("ES256", "ES384"),
+            ("ES384", "ES256"),
+            ("ES512", "ES256"),
+            ("ES256", "RS256"),
+            ("ES256", "HS256"),
+            ("EdDSA", "ES256"),
+            ("EdDSA", "HS512"),
+        ],
+    )
+    def test_an_alg_that_does_not_fit_the_key_is_refused(self, of, alg):
+        for jwk in (public_jwk(private_key(of)), private_jwk(private_key(of))):
+            assert "does not fit" in str(refused({**jwk, "alg": alg}, alg))
+
+    @pytest.mark.parametrize("alg", ALGORITHMS)
+    def test_a_secret_for_an_asymmetric_alg_is_refused(self, alg):
+        assert "does not fit" in str(refused({**OCT, "alg": alg}, "HS256"))
+
+    @pytest.mark.attack(13, 14)
+    @pytest.mark.parametrize(
+        "members",
+        [
+            *({"use": use} for use in ("enc", "", "SIG", None, ["sig"], 1)),
+            *({"key_ops": ops} for ops in (["encrypt"], ["wrapKey", "unwrapKey"], [], None)),
+            *({"key_ops": ops} for ops in ("verify", {"verify": 1}, [["verify"]], [1, None])),
+            {"use": "enc", "key_ops": ["verify"]},
+            {"use": "sig", "key_ops": ["encrypt"]},
+        ],
+    )
+    @pytest.mark.parametrize("jwk", [OCT, public_jwk(private_key("ES256"))], ids=["oct", "EC"])
+    def test_one_that_is_not_for_signatures_is_refused(self, members, jwk):
+        error = refused({**jwk, **members}, "ES256")
+        assert str(error) == "The use or key_ops of a JWK says that it is not for signatures."
+
+    @pytest.mark.parametrize(
+        "kid", ["", " ", "a b", "k" * 129, "kid\n", "\x00", "열쇠", "\ud800", 17, True, ["a"], {}]
+    )
+    @pytest.mark.parametrize("jwk", [OCT, public_jwk(private_key("ES256"))], ids=["oct", "EC"])
+    def test_an_odd_kid_is_refused(self, kid, jwk):
+        error = refused({**jwk, "kid": kid}, "ES256")
+        assert error.check_id == "E003"
+        assert "visible ASCII" in str(error)
+
+    def test_halves_that_do_not_belong_together_are_refused(self):
+        for algorithm in ("RS256", "ES256", "EdDSA"):
+            mine = private_jwk(private_key(algorithm))
+            theirs = public_jwk(private_key(algorithm, 2))
+            assert refused({**mine, **theirs}, algorithm).number == "E002"
+
+
+class TestTimes:
+    @pytest.mark.parametrize("name", ["nbf", "exp"])
+    @pytest.mark.parametrize(
+        "time", ["1700000000", 1700000000.5, True, None, -1, 10**12, [], float("nan")]
+    )
+    def test_one_that_is_no_second_is_refused(self, name, time):
+        error = refused({**private_jwk(private_key("EdDSA")), name: time}, "EdDSA")
+        assert error.check_id == "E002"
+        assert "whole seconds since the epoch" in str(error)

@@ -1,0 +1,55 @@
+"""The keys in a folder, and what each of them does at a time."""
+
+from __future__ import annotations
+
+from django_tokenauth.keys.files import write_jwk
+from django_tokenauth.keys.rotating import State, read_files
+from tests.unit.keys.test_rotating import (
+    NOW,
+    public,
+    put,
+    refused,
+    states,
+)
+
+
+class TestReadFiles:
+    def test_they_come_in_the_order_in_which_they_sign(self, tmp_path):
+        put(tmp_path, "c", NOW)
+        put(tmp_path, "a", NOW + 5)
+        put(tmp_path, "b", NOW - 5)
+        assert [file.key.kid for file in read_files(tmp_path)] == ["b", "c", "a"]
+        assert read_files(tmp_path)[0].path == tmp_path / "b.jwk"
+
+    def test_a_folder_that_is_not_there_has_none(self, tmp_path):
+        assert read_files(tmp_path / "none") == []
+
+    def test_a_folder_that_cannot_be_read_is_refused(self, tmp_path):
+        (tmp_path / "file").write_text("")
+        error = refused(read_files, tmp_path / "file")
+        assert str(error) == "The folder of keys cannot be read (Not a directory)."
+
+    def test_keys_that_may_not_stand_together_are_refused(self, tmp_path):
+        put(tmp_path, "a")
+        put(tmp_path, "b", kid="a")
+        assert refused(read_files, tmp_path).number == "E003"
+
+
+class TestStateOf:
+    def test_one_signs_and_the_others_wait_verify_or_have_ended(self, tmp_path):
+        put(tmp_path, "ended", NOW - 900, exp=NOW)
+        put(tmp_path, "before", NOW - 800, exp=NOW + 1)
+        put(tmp_path, "signs", NOW)
+        put(tmp_path, "next", NOW + 1)
+        write_jwk(tmp_path / "public.jwk", {**public(), "kid": "public", "nbf": NOW + 5})
+        assert states(tmp_path) == {
+            "ended": "ended",
+            "before": "verifies",
+            "signs": "signs",
+            "next": "next",
+            "public": "verifies",
+        }
+
+    def test_where_none_signs_none_is_said_to(self, tmp_path):
+        put(tmp_path, "next", NOW + 1)
+        assert states(tmp_path) == {"next": State.NEXT}

@@ -1,0 +1,253 @@
+"""The key sets that the settings ask for: who signs, who verifies, and what may not be mixed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from django_tokenauth.conf.settings import HMAC_ALGORITHMS
+from django_tokenauth.errors import InvalidKey
+from django_tokenauth.keys.files import write_jwk
+from django_tokenauth.keys.generating import make_jwk
+from django_tokenauth.keys.loading import load_key
+from django_tokenauth.keys.sources import access_keys, build_access_keys, dated_jwks, refresh_keys
+from tests.support.raw_tokens import (
+    SECRET_KEY,
+    SIGNING_KEY,
+    base64url,
+    derived_secret,
+    hmac_with,
+    read_settings,
+)
+from tests.support.sample_keys import (
+    ALGORITHMS,
+    private_jwk,
+    private_key,
+    private_pem,
+    public_jwk,
+    public_pem,
+)
+
+MESSAGE = b"header.payload"
+ANOTHER_SECRET = SIGNING_KEY[::-1].decode()
+
+
+def fault(**values):
+    with pytest.raises(InvalidKey) as caught:
+        build_access_keys(read_settings(**values))
+    return caught.value
+
+
+class TestDerivedKeys:
+    """Without SIGNING_KEY: secrets made of SECRET_KEY and its fallbacks."""
+
+    @pytest.mark.parametrize("algorithm", HMAC_ALGORITHMS)
+    def test_the_first_signs_and_all_verify(self, algorithm):
+        secret_keys = (SECRET_KEY, b"the key of last year", b"the key of the year before")
+        keys = build_access_keys(read_settings(ALGORITHM=algorithm, secret_keys=secret_keys)).at(0)
+        assert next(iter(keys.verifying)) == keys.signing.kid
+        for key, secret_key in zip(keys.verifying.values(), secret_keys, strict=True):
+            assert key.algorithm == algorithm
+            expected = hmac_with(
+                derived_secret(secret_key, "access token", algorithm),
+                algorithm.replace("HS", "sha"),
+            )
+            assert key.sign(MESSAGE) == expected(MESSAGE)
+
+    def test_a_fallback_that_repeats_a_key_is_no_second_key(self):
+        settings = read_settings(secret_keys=(SECRET_KEY, b"old", SECRET_KEY, b"old"))
+        assert len(build_access_keys(settings).at(0).verifying) == 2
+        assert len(refresh_keys(settings).verifying) == 2
+
+    def test_access_and_refresh_keys_and_their_names_all_differ(self):
+        settings = read_settings()
+        sets = [
+            refresh_keys(settings),
+            *(build_access_keys(read_settings(ALGORITHM=name)).at(0) for name in HMAC_ALGORITHMS),
+        ]
+        assert len({keys.signing.kid for keys in sets}) == 4
+        assert len({keys.signing.sign(MESSAGE)[:32] for keys in sets}) == 4
+
+    def test_neither_is_the_secret_key_itself(self):
+        settings = read_settings()
+        for keys in (build_access_keys(settings).at(0), refresh_keys(settings)):
+            assert keys.signing.sign(MESSAGE) != hmac_with(SECRET_KEY)(MESSAGE)
+
+    def test_further_secrets_verify_and_do_not_sign(self):
+        settings = read_settings(VERIFYING_KEYS=[SIGNING_KEY])
+        keys = build_access_keys(settings).at(0)
+        assert keys.signing.kid != load_key(SIGNING_KEY, "HS256").kid
+        assert load_key(SIGNING_KEY, "HS256").kid in keys.verifying
+
+
+class TestRefreshKeys:
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {},
+            {"SIGNING_KEY": SIGNING_KEY},
+            {"ALGORITHM": "HS512"},
+            {"ALGORITHM": "EdDSA", "SIGNING_KEY": private_pem(private_key("EdDSA"))},
+            {"ALGORITHM": "RS256", "VERIFYING_KEYS": [public_pem(private_key("RS256"))]},
+        ],
+    )
+    def test_they_are_the_same_whatever_signs_access_tokens(self, values):
+        keys = refresh_keys(read_settings(**values))
+        assert list(keys.verifying) == [keys.signing.kid]
+        assert keys.signing.algorithm == "HS256"
+        expected = hmac_with(derived_secret(SECRET_KEY, "refresh token"))
+        assert keys.signing.sign(MESSAGE) == expected(MESSAGE)
+
+
+class TestSigningKey:
+    @pytest.mark.parametrize("algorithm", ALGORITHMS)
+    @pytest.mark.parametrize("form", [private_pem, private_jwk])
+    def test_it_signs_and_verifies(self, algorithm, form):
+        settings = read_settings(ALGORITHM=algorithm, SIGNING_KEY=form(private_key(algorithm)))
+        keys = build_access_keys(settings).at(0)
+        assert keys.signing.algorithm == algorithm
+        assert dict(keys.verifying) == {keys.signing.kid: keys.signing}
+
+    def test_nothing_derived_stands_beside_it(self):
+        keys = build_access_keys(read_settings(SIGNING_KEY=SIGNING_KEY)).at(0)
+        assert dict(keys.verifying) == {keys.signing.kid: keys.signing}
+
+    def test_keys_of_before_and_after_verify(self):
+        old, new = private_key("RS256"), private_key("ES256")
+        values = {"ALGORITHM": "ES256", "SIGNING_KEY": private_pem(new)}
+        keys = build_access_keys(read_settings(**values, VERIFYING_KEYS=[public_pem(old)])).at(0)
+        assert [key.algorithm for key in keys.verifying.values()] == ["ES256", "RS256"]
+
+    @pytest.mark.parametrize("algorithm", ALGORITHMS)
+    def test_a_public_key_cannot_sign(self, algorithm):
+        error = fault(ALGORITHM=algorithm, SIGNING_KEY=public_pem(private_key(algorithm)))
+        assert error.check_id == "E002"
+        assert str(error) == "SIGNING_KEY is a public key."
+        assert "VERIFYING_KEYS" in error.hint
+
+    @pytest.mark.parametrize(
+        ("algorithm", "key", "of"),
+        [
+            ("RS256", private_jwk(private_key("ES256")), "ES256"),
+            ("ES256", private_jwk(private_key("ES384")), "ES384"),
+            ("RS256", {**private_jwk(private_key("PS256")), "alg": "PS256"}, "PS256"),
+            ("EdDSA", {"kty": "oct", "k": base64url(SIGNING_KEY)}, "HS256"),
+            ("HS256", private_jwk(private_key("EdDSA")), "EdDSA"),
+            ("HS256", {"kty": "oct", "k": base64url(SIGNING_KEY), "alg": "HS512"}, "HS512"),
+        ],
+    )
+    def test_it_must_be_of_the_algorithm(self, algorithm, key, of):
+        error = fault(ALGORITHM=algorithm, SIGNING_KEY=key)
+        assert error.check_id == "E001"
+        assert str(error) == f"SIGNING_KEY is for {of} and ALGORITHM says {algorithm}."
+        assert f"{of!r}" in error.hint
+
+    def test_it_must_not_be_listed_again(self):
+        assert fault(SIGNING_KEY=SIGNING_KEY, VERIFYING_KEYS=[SIGNING_KEY]).number == "E003"
+
+    @pytest.mark.attack(9)
+    @pytest.mark.parametrize(
+        "further", [private_jwk(private_key("RS256")), json.dumps(public_jwk(private_key("EdDSA")))]
+    )
+    def test_hmac_is_not_mixed_with_asymmetric_keys(self, further):
+        assert fault(SIGNING_KEY=SIGNING_KEY, VERIFYING_KEYS=[further]).number == "E001"
+        assert fault(VERIFYING_KEYS=[further]).number == "E001"
+
+    def test_nor_with_a_pem(self):
+        error = fault(VERIFYING_KEYS=[public_pem(private_key("RS256"))])
+        assert error.check_id == "E001"
+        assert "Set ALGORITHM" in error.hint
+
+
+class TestDatedKeys:
+    """KEY_DIRECTORY and KEYS: the same keys from two places."""
+
+    @pytest.fixture(params=["files", "settings", "JWK Set"])
+    def values(self, request, tmp_path):
+        """Makes the settings for JWKs."""
+
+        def values(*jwks):
+            if request.param == "files":
+                for jwk in jwks:
+                    write_jwk(tmp_path / f"{jwk['kid']}.jwk", jwk)
+                return {"KEY_DIRECTORY": tmp_path}
+            return {"KEYS": jwks if request.param == "settings" else json.dumps({"keys": jwks})}
+
+        return values
+
+    def test_the_youngest_whose_time_has_come_signs(self, values):
+        jwks = [make_jwk("EdDSA", now=50, not_before=start) for start in (100, 300, 200)]
+        old, last, next_one = (jwk["kid"] for jwk in jwks)
+        source = build_access_keys(read_settings(**values(*jwks)))
+        assert source.at(50).signing is None
+        assert [source.at(now).signing.kid for now in (100, 199, 200, 299, 300)] == [
+            *(old, old, next_one, next_one, last)
+        ]
+        assert set(source.at(50).verifying) == {old, last, next_one}
+
+    def test_the_algorithm_is_that_of_each_key_whatever_is_set(self, values):
+        jwks = [make_jwk(name, now=50, not_before=50) for name in ("ES256", "RS256")]
+        source = build_access_keys(read_settings(**values(*jwks), ALGORITHM="EdDSA"))
+        assert {key.algorithm for key in source.at(50).verifying.values()} == {"ES256", "RS256"}
+
+    def test_further_keys_verify(self, values):
+        public = public_jwk(private_key("EdDSA"))
+        settings = values(make_jwk("EdDSA", now=50, not_before=50))
+        source = build_access_keys(read_settings(**settings, VERIFYING_KEYS=[public]))
+        assert len(source.at(50).verifying) == 2
+        assert load_key(public, "EdDSA").kid != source.at(50).signing.kid
+
+    def test_they_are_what_the_checks_read(self, values):
+        jwk = make_jwk("EdDSA", now=50, not_before=50)
+        assert list(dated_jwks(read_settings(**values(jwk)))) == [jwk]
+
+    def test_without_them_there_are_none(self):
+        assert list(dated_jwks(read_settings(SIGNING_KEY=SIGNING_KEY))) == []
+
+    def test_a_key_that_is_wrong_is_refused(self, values):
+        jwk = make_jwk("EdDSA", now=50, not_before=50)
+        error = fault(**values({**jwk, "exp": "soon"}))
+        assert "The nbf or exp of a JWK" in str(error)
+
+    @pytest.mark.attack(9)
+    def test_secrets_and_key_pairs_do_not_stand_together(self, values):
+        jwks = [make_jwk(name, now=50, not_before=50) for name in ("EdDSA", "HS256")]
+        assert fault(**values(*jwks)).number == "E001"
+
+    def test_a_folder_that_is_not_there_is_refused(self, tmp_path):
+        settings = read_settings(KEY_DIRECTORY=tmp_path / "none")
+        for read in (build_access_keys, dated_jwks):
+            with pytest.raises(InvalidKey) as caught:
+                read(settings)
+            assert str(caught.value) == "KEY_DIRECTORY cannot be read (No such file or directory)."
+            assert "generate" in caught.value.hint
+
+
+class TestVerifyingOnly:
+    @pytest.mark.parametrize("algorithm", ALGORITHMS)
+    def test_public_keys_alone_verify(self, algorithm):
+        key = private_key(algorithm)
+        keys = build_access_keys(
+            read_settings(ALGORITHM=algorithm, VERIFYING_KEYS=[public_pem(key)])
+        ).at(0)
+        assert keys.signing is None
+        [verifying] = keys.verifying.values()
+        assert verifying.verify(MESSAGE, load_key(private_pem(key), algorithm).sign(MESSAGE))
+
+    @pytest.mark.parametrize("algorithm", ALGORITHMS)
+    def test_no_key_at_all_is_refused(self, algorithm):
+        error = fault(ALGORITHM=algorithm)
+        assert error.check_id == "E001"
+        assert str(error) == f"{algorithm} needs a private key in SIGNING_KEY."
+        assert "VERIFYING_KEYS" in error.hint
+
+
+class TestAccessKeys:
+    def test_it_says_what_the_system_check_says_and_nothing_of_the_key(self):
+        settings = read_settings(SIGNING_KEY="swordfish")
+        with pytest.raises(ImproperlyConfigured, match=r"\Atokenauth\.E002: The secret") as caught:
+            access_keys(settings)
+        assert "swordfish" not in str(caught.value)
+        assert caught.value.__suppress_context__

@@ -1,0 +1,322 @@
+"""What a token may say: every claim that is used has one type, and the value cannot be changed."""
+
+from __future__ import annotations
+
+import copy
+import json
+import operator
+import pickle
+
+import pytest
+
+from django_tokenauth.errors import InvalidToken, TokenErrorCode
+from django_tokenauth.tokens.claims import REGISTERED, Claims, RefreshClaims, SignIn
+from tests.support.raw_tokens import (
+    MISSING,
+    NOW,
+    SESSION,
+    access_members,
+    changed,
+    refresh_members,
+)
+
+LAST_SECOND = 253402300799  # 9999-12-31T23:59:59Z
+
+BAD_TEXTS = [
+    *(None, 0, 1, 1.0, True, False, {}, {"a": "b"}, b"bytes"),
+    *("", "\x00", "a\x00b", "a\nb", "\u200b", "\ud800", "a" * 256),
+]
+BAD_TIMES = [
+    *(None, True, False, "1700000000", " 1700000000 ", "1_700_000_000", "", [], {}, [NOW]),
+    *(1.7e9, float(NOW), NOW + 0.5, -1, LAST_SECOND + 1, 10**400, -(10**400)),
+]
+BAD_LISTS = [[], [None], [""], [1], ["a", 1], [["a"]], ["a", None], [{}], ["\x00"]]
+BAD_SCOPES = [
+    *("", " ", " a", "a ", "a  b", "a\tb", "a\nb", "a\n", 'a"', "a\\b", "쓰기", "\x00"),
+    *(None, True, 1, ["a"], {"a": 1}, "a\u00a0b"),
+]
+BAD_SESSIONS = [
+    *(None, "", 1, True, [SESSION], {}, SESSION.upper(), SESSION.replace("-", ""), SESSION[:-1]),
+    *(f"{{{SESSION}}}", f"urn:uuid:{SESSION}", f"{SESSION}\n", f" {SESSION}", f"{SESSION}\x00"),
+    SESSION.replace("0", "\u0660"),
+]
+
+
+#: Every way to change a dict.
+CHANGES = [
+    lambda mapping, name: operator.setitem(mapping, name, 1),
+    operator.delitem,
+    lambda mapping, name: operator.ior(mapping, {name: 1}),
+    lambda mapping, name: mapping.update({name: 1}),
+    lambda mapping, name: mapping.setdefault("new", 1),
+    lambda mapping, name: mapping.pop(name),
+    lambda mapping, name: mapping.popitem(),
+    lambda mapping, name: mapping.clear(),
+]
+SIGN_IN = {"auth_time": NOW - 60, "client_id": "notes", "scope": "a b", "amr": ["pwd"]}
+
+
+def code_of(read, members):
+    with pytest.raises(InvalidToken) as caught:
+        read(members)
+    return caught.value.code
+
+
+class TestAccessClaims:
+    def test_every_claim_has_its_field(self):
+        members = access_members(nbf=NOW - 5, aud=["django-tokenauth", "notes"], staff=True)
+        assert Claims.from_payload(members) == Claims(
+            issuer="django-tokenauth",
+            audience=("django-tokenauth", "notes"),
+            subject="1",
+            client_id="notes",
+            issued_at=NOW,
+            expires_at=NOW + 300,
+            jwt_id="a1b2c3",
+            session_id=SESSION,
+            scope=frozenset({"notes:read", "notes:write"}),
+            auth_time=NOW,
+            amr=("pwd",),
+            not_before=NOW - 5,
+            extra={"staff": True},
+        )
+
+    def test_what_may_be_missing_may_be_missing(self):
+        optional = dict.fromkeys(("sid", "scope", "auth_time", "amr"), MISSING)
+        claims = Claims.from_payload(access_members(**optional))
+        assert (claims.session_id, claims.auth_time, claims.not_before) == (None, None, None)
+        assert (claims.scope, claims.amr, dict(claims.extra)) == (frozenset(), (), {})
+
+    @pytest.mark.attack(73)
+    @pytest.mark.parametrize("name", ["iss", "aud", "sub", "client_id", "iat", "exp", "jti"])
+    def test_what_must_be_there_must_be_there(self, name):
+        assert (
+            code_of(Claims.from_payload, access_members(**{name: MISSING})) is TokenErrorCode.CLAIMS
+        )
+
+    @pytest.mark.attack(88, 89, 93)
+    @pytest.mark.parametrize("name", ["iss", "aud", "sub", "client_id", "jti"])
+    @pytest.mark.parametrize("value", BAD_TEXTS, ids=ascii)
+    def test_a_text_is_a_text(self, name, value):
+        assert (
+            code_of(Claims.from_payload, access_members(**{name: value})) is TokenErrorCode.CLAIMS
+        )
+
+    @pytest.mark.parametrize("name", ["iss", "sub", "client_id", "jti"])
+    def test_and_no_list_of_texts(self, name):
+        assert (
+            code_of(Claims.from_payload, access_members(**{name: ["a"]})) is TokenErrorCode.CLAIMS
+        )
+
+    @pytest.mark.attack(74, 75, 76, 77, 79, 80)
+    @pytest.mark.parametrize("name", ["exp", "iat", "nbf", "auth_time"])
+    @pytest.mark.parametrize("value", BAD_TIMES, ids=lambda value: ascii(value)[:20])
+    def test_a_time_is_a_whole_number_of_seconds(self, name, value):
+        assert (
+            code_of(Claims.from_payload, access_members(**{name: value})) is TokenErrorCode.CLAIMS
+        )
+
+    @pytest.mark.parametrize("name", ["exp", "iat", "nbf", "auth_time"])
+    @pytest.mark.parametrize("value", [0, 1, LAST_SECOND])
+    def test_a_time_is_between_1970_and_9999(self, name, value):
+        members = Claims.from_payload(access_members(**{name: value})).to_payload()
+        assert members[name] == value
+
+    @pytest.mark.parametrize("name", ["aud", "amr"])
+    @pytest.mark.parametrize("value", BAD_LISTS, ids=ascii)
+    def test_a_list_holds_texts(self, name, value):
+        assert (
+            code_of(Claims.from_payload, access_members(**{name: value})) is TokenErrorCode.CLAIMS
+        )
+
+    @pytest.mark.parametrize("value", [None, "pwd", 1, {"pwd": 1}])
+    def test_the_methods_are_a_list(self, value):
+        assert code_of(Claims.from_payload, access_members(amr=value)) is TokenErrorCode.CLAIMS
+
+    @pytest.mark.parametrize("value", BAD_SCOPES, ids=ascii)
+    def test_a_scope_is_names_parted_by_one_blank(self, value):
+        assert code_of(Claims.from_payload, access_members(scope=value)) is TokenErrorCode.CLAIMS
+
+    @pytest.mark.attack(93)
+    @pytest.mark.parametrize("value", BAD_SESSIONS, ids=ascii)
+    def test_a_session_is_a_uuid_in_its_one_spelling(self, value):
+        assert code_of(Claims.from_payload, access_members(sid=value)) is TokenErrorCode.CLAIMS
+
+    def test_a_scope_named_twice_counts_once(self):
+        assert Claims.from_payload(access_members(scope="a b a")).scope == {"a", "b"}
+
+    def test_texts_may_be_long_and_in_any_language(self):
+        claims = Claims.from_payload(access_members(sub="가" * 255, client_id="a b"))
+        assert (claims.subject, claims.client_id) == ("가" * 255, "a b")
+
+
+class TestExtraClaims:
+    EXTRA = {"tenant": {"id": 7, "roles": ["a", {"b": [1]}]}, "flags": [[True], None], "n": 1.5}
+
+    def test_they_are_read_only_throughout(self):
+        extra = Claims.from_payload(access_members(**copy.deepcopy(self.EXTRA))).extra
+        assert extra["flags"] == ((True,), None)
+        assert extra["tenant"]["roles"] == ("a", {"b": (1,)})
+        for mapping in (extra, extra["tenant"], extra["tenant"]["roles"][1]):
+            before = dict(mapping)
+            [name, *_] = mapping
+            for change in CHANGES:
+                with pytest.raises(TypeError):
+                    change(mapping, name)
+            assert mapping == before
+
+    def test_they_are_a_copy(self):
+        members = access_members(**copy.deepcopy(self.EXTRA))
+        claims = Claims.from_payload(members)
+        members["tenant"]["id"] = 8
+        members["flags"].append("more")
+        members["new"] = 1
+        assert claims.extra["tenant"]["id"] == 7
+        assert len(claims.extra["flags"]) == 2
+        assert "new" not in claims.extra
+
+    def test_no_registered_claim_is_among_them(self):
+        members = access_members(nbf=NOW, gen=3, **self.EXTRA)
+        assert set(Claims.from_payload(members).extra) == set(self.EXTRA)
+        assert set(members) - set(self.EXTRA) == set(REGISTERED)
+
+    def test_what_was_read_can_be_written_again(self):
+        members = access_members(**self.EXTRA)
+        written = json.loads(json.dumps(Claims.from_payload(members).to_payload()))
+        assert written == members
+
+    def test_they_cannot_replace_a_claim(self):
+        claims = Claims.from_payload(access_members())
+        forged = claims._replace(extra={"sub": "2", "exp": LAST_SECOND})
+        assert forged.to_payload() == claims.to_payload()
+
+
+class TestValue:
+    def test_it_is_frozen(self):
+        claims = Claims.from_payload(access_members(a=[1]))
+        for name in (*Claims._fields, "tenant"):
+            with pytest.raises(AttributeError):
+                setattr(claims, name, None)
+        with pytest.raises(TypeError):
+            claims.extra["a"] = 2
+
+    def test_equal_claims_have_one_hash(self):
+        first, second = (Claims.from_payload(access_members(a=[1])) for _ in range(2))
+        assert first == second
+        assert hash(first) == hash(second)
+
+    @pytest.mark.parametrize(
+        "copied",
+        [copy.copy, copy.deepcopy, lambda claims: pickle.loads(pickle.dumps(claims))],  # noqa: S301
+    )
+    def test_it_can_be_copied_and_handed_to_another_process(self, copied):
+        claims = Claims.from_payload(access_members(a={"b": [1]}))
+        assert copied(claims) == claims
+        assert hash(copied(claims)) == hash(claims)
+
+    def test_its_fields_can_be_listed(self):
+        claims = Claims.from_payload(access_members(a={"b": [1]}))
+        assert Claims(**claims._asdict()) == claims
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {},
+            {"aud": ["django-tokenauth", "notes"]},
+            {"nbf": NOW - 1},
+            {"a": 1, "b": None},
+            dict.fromkeys(("sid", "scope", "auth_time", "amr"), MISSING),
+        ],
+    )
+    def test_it_is_written_as_it_was_read(self, changes):
+        assert Claims.from_payload(access_members(**changes)).to_payload() == access_members(
+            **changes
+        )
+
+
+class TestRefreshClaims:
+    def test_every_claim_has_its_field(self):
+        assert RefreshClaims.from_payload(refresh_members()) == RefreshClaims(
+            issuer="django-tokenauth",
+            subject="1",
+            session_id=SESSION,
+            generation=3,
+            issued_at=NOW,
+            expires_at=NOW + 14 * 86400,
+        )
+
+    def test_a_stateless_one_carries_the_sign_in(self):
+        claims = RefreshClaims.from_payload(refresh_members(**SIGN_IN))
+        assert claims.sign_in == SignIn(
+            auth_time=NOW - 60, client_id="notes", scope=frozenset({"a", "b"}), amr=("pwd",)
+        )
+        shorter = changed(SIGN_IN, {"scope": MISSING, "amr": MISSING})
+        claims = RefreshClaims.from_payload(refresh_members(**shorter))
+        assert (claims.sign_in.scope, claims.sign_in.amr) == (frozenset(), ())
+
+    @pytest.mark.parametrize(
+        "members", [{}, SIGN_IN, changed(SIGN_IN, {"scope": MISSING, "amr": MISSING})]
+    )
+    def test_it_is_written_as_it_was_read(self, members):
+        members = refresh_members(**members)
+        assert RefreshClaims.from_payload(members).to_payload() == members
+
+    @pytest.mark.attack(73)
+    @pytest.mark.parametrize("name", ["iss", "sub", "sid", "gen", "iat", "exp"])
+    def test_what_must_be_there_must_be_there(self, name):
+        members = refresh_members(**{name: MISSING})
+        assert code_of(RefreshClaims.from_payload, members) is TokenErrorCode.CLAIMS
+
+    @pytest.mark.parametrize(
+        "aud", [MISSING, None, "notes", ["django-tokenauth"], "django-tokenauth ", "", 1]
+    )
+    def test_it_is_for_its_issuer_and_nobody_else(self, aud):
+        assert (
+            code_of(RefreshClaims.from_payload, refresh_members(aud=aud)) is TokenErrorCode.AUDIENCE
+        )
+
+    @pytest.mark.attack(88, 89, 93)
+    @pytest.mark.parametrize("name", ["iss", "sub"])
+    @pytest.mark.parametrize("value", [*BAD_TEXTS, ["a"]], ids=ascii)
+    def test_a_text_is_a_text(self, name, value):
+        members = refresh_members(**{name: value})
+        assert code_of(RefreshClaims.from_payload, members) is TokenErrorCode.CLAIMS
+
+    @pytest.mark.attack(74, 75, 76, 77, 79, 80)
+    @pytest.mark.parametrize("name", ["exp", "iat"])
+    @pytest.mark.parametrize("value", BAD_TIMES, ids=lambda value: ascii(value)[:20])
+    def test_a_time_is_a_whole_number_of_seconds(self, name, value):
+        members = refresh_members(**{name: value})
+        assert code_of(RefreshClaims.from_payload, members) is TokenErrorCode.CLAIMS
+
+    @pytest.mark.parametrize(
+        "value", [None, True, False, 0, -1, 1.0, "1", [1], {}, 2**63 - 1, 10**400], ids=str
+    )
+    def test_a_generation_is_a_number_that_a_database_can_hold(self, value):
+        assert (
+            code_of(RefreshClaims.from_payload, refresh_members(gen=value)) is TokenErrorCode.CLAIMS
+        )
+
+    @pytest.mark.parametrize("value", [1, 2**63 - 2])
+    def test_from_one_on(self, value):
+        assert RefreshClaims.from_payload(refresh_members(gen=value)).generation == value
+
+    @pytest.mark.attack(93)
+    @pytest.mark.parametrize("value", BAD_SESSIONS, ids=ascii)
+    def test_a_session_is_a_uuid_in_its_one_spelling(self, value):
+        assert (
+            code_of(RefreshClaims.from_payload, refresh_members(sid=value)) is TokenErrorCode.CLAIMS
+        )
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            *(("auth_time", value) for value in (None, True, -1, 1.5, str(NOW))),
+            *(("client_id", value) for value in (MISSING, None, "", 1, "\x00")),
+            *(("scope", value) for value in ("", ["a"], None, "a  b")),
+            *(("amr", value) for value in ([], "pwd", [1], None)),
+        ],
+    )
+    def test_the_sign_in_that_it_carries_is_checked_like_an_access_token(self, name, value):
+        members = refresh_members(**changed(SIGN_IN, {name: value}))
+        assert code_of(RefreshClaims.from_payload, members) is TokenErrorCode.CLAIMS

@@ -1,0 +1,188 @@
+"""Whom a token believes: its algorithm and its key are ours to choose (RFC 8725 section 2.1)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from django_tokenauth.errors import TokenErrorCode
+from django_tokenauth.keys.loading import load_key
+from tests.support.raw_tokens import (
+    MISSING,
+    SIGNING_KEY,
+    Access,
+    access_members,
+    base64url,
+    compact,
+    hmac_with,
+    unbase64url,
+)
+from tests.support.sample_keys import (
+    Asymmetric,
+    private_jwk,
+    private_key,
+    private_pem,
+    public_jwk,
+    public_pem,
+    raw_public,
+)
+
+SERVERS = {algorithm: Asymmetric(algorithm) for algorithm in ("RS256", "PS256", "ES256", "EdDSA")}
+
+
+@pytest.fixture
+def access():
+    return Access()
+
+
+@pytest.fixture(params=SERVERS)
+def server(request):
+    return SERVERS[request.param]
+
+
+def public_key_as_secrets(algorithm):
+    """Every way to write a public key down that somebody might have used as an HMAC secret."""
+    key = private_key(algorithm)
+    public = key.public_key()
+    pem = public_pem(key)
+    der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    jwk = public_jwk(key)
+    secrets = {
+        "PEM": pem,
+        "PEM without its last newline": pem.strip(),
+        "PEM after a blank line": b"\n \t" + pem,
+        "PEM with CRLF": pem.replace(b"\n", b"\r\n"),
+        "PEM in lower case": pem.lower(),
+        "PEM body": b"".join(pem.splitlines()[1:-1]),
+        "DER": der,
+        "DER in hex": der.hex().encode(),
+        "JWK": json.dumps(jwk).encode(),
+        "JWK without blanks": json.dumps(jwk, separators=(",", ":")).encode(),
+        "JWK after a BOM": b"\xef\xbb\xbf" + json.dumps(jwk).encode(),
+        "JWKS": json.dumps({"keys": [jwk]}).encode(),
+        "SSH": public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH),
+        "kid": load_key(pem, algorithm).kid.encode(),
+    }
+    if algorithm == "EdDSA":
+        secrets |= {"raw": raw_public(key), "raw in hex": raw_public(key).hex().encode()}
+    elif algorithm == "ES256":
+        point = public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        secrets |= {"point": point, "point in hex": point.hex().encode()}
+        secrets["small point"] = public.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+    else:
+        secrets["PKCS#1 PEM"] = public.public_bytes(Encoding.PEM, PublicFormat.PKCS1)
+        secrets["PKCS#1 DER"] = public.public_bytes(Encoding.DER, PublicFormat.PKCS1)
+        secrets["modulus"] = str(public.public_numbers().n).encode()
+    for name in {"x", "y", "n"} & jwk.keys():
+        secrets[f"member {name}"] = jwk[name].encode()
+        secrets[f"bytes of {name}"] = unbase64url(jwk[name])
+    return secrets
+
+
+class TestNoSignature:
+    @pytest.mark.attack(1, 2)
+    @pytest.mark.parametrize(
+        "alg", ["none", "None", "NONE", "nOnE", "none ", " none", "none\x00", "", "null"]
+    )
+    @pytest.mark.parametrize("signature", [b"", b"\x00", b"\x00" * 32])
+    def test_alg_none_is_refused_however_it_is_spelled(self, access, server, alg, signature):
+        for issuer in (access, server):
+            for kid in (issuer.kid, MISSING):
+                header = issuer.header(alg=alg, kid=kid)
+                token = compact(header, access_members(), lambda _: signature)
+                assert issuer.code(token) is TokenErrorCode.KEY
+
+    @pytest.mark.attack(3)
+    @pytest.mark.parametrize("alg", [MISSING, None, 0, True, [], ["HS256"], {}])
+    def test_an_alg_that_is_no_text_is_refused(self, access, server, alg):
+        for issuer in (access, server):
+            assert issuer.code(issuer.with_header(alg=alg)) is TokenErrorCode.HEADER
+
+    @pytest.mark.attack(1)
+    def test_a_signature_that_is_missing_is_refused(self, access, server):
+        for issuer in (access, server):
+            head, _, _ = issuer.token().rpartition(".")
+            assert issuer.code(f"{head}.") is TokenErrorCode.SIGNATURE
+            assert issuer.code(head) is TokenErrorCode.MALFORMED
+
+
+class TestAlgorithms:
+    @pytest.mark.attack(4)
+    @pytest.mark.parametrize("alg", ["hs256", "Hs256", "HS256 ", " HS256", "HS256\x00", "HS-256"])
+    def test_its_name_is_taken_to_the_letter(self, access, alg):
+        assert access.code(access.with_header(alg=alg)) is TokenErrorCode.KEY
+
+    @pytest.mark.attack(10)
+    @pytest.mark.parametrize("alg", ["HS384", "HS512"])
+    def test_the_same_secret_is_not_for_another_hash(self, access, alg):
+        sign = hmac_with(SIGNING_KEY, alg.replace("HS", "sha"))
+        token = compact(access.header(alg=alg), access_members(), sign)
+        assert access.code(token) is TokenErrorCode.KEY
+
+    @pytest.mark.attack(10)
+    @pytest.mark.parametrize("alg", ["RS384", "RS512", "PS256", "PS384", "PS512"])
+    def test_the_same_key_is_not_for_another_scheme(self, alg):
+        server = SERVERS["RS256"]
+        sign = load_key(private_pem(server.key), alg).sign
+        token = compact(server.header(alg=alg), access_members(), sign)
+        assert server.code(token) is TokenErrorCode.KEY
+
+    @pytest.mark.attack(10)
+    @pytest.mark.parametrize("alg", ["RS256", "ES256", "ES384", "EdDSA", "HS256", "Ed25519"])
+    def test_the_header_cannot_choose(self, server, alg):
+        if alg == server.algorithm:
+            assert server.decode(server.with_header(alg=alg)).subject == "1"
+        else:
+            assert server.code(server.with_header(alg=alg)) is TokenErrorCode.KEY
+
+    @pytest.mark.attack(5, 6, 7, 8)
+    @pytest.mark.parametrize("alg", ["HS256", "HS384", "HS512"])
+    def test_a_public_key_is_no_secret_in_whatever_spelling(self, server, alg):
+        digest = alg.replace("HS", "sha")
+        for name, secret in public_key_as_secrets(server.algorithm).items():
+            for kid in (server.kid, MISSING):
+                header = server.header(alg=alg, kid=kid)
+                token = compact(header, access_members(), hmac_with(secret, digest))
+                assert server.code(token) is TokenErrorCode.KEY, name
+            # And with the algorithm that the key has.
+            token = compact(server.header(), access_members(), hmac_with(secret, digest))
+            assert server.code(token) is TokenErrorCode.SIGNATURE, name
+
+
+class TestKeysInTheHeader:
+    """A token does not bring its own key (RFC 8725 section 3.10)."""
+
+    def members(self, key):
+        return {
+            "jwk": key,
+            "jku": "https://attacker.example.com/jwks.json",
+            "x5u": "http://169.254.169.254/latest/meta-data",
+            "x5c": [base64url(b"a certificate")],
+            "x5t": base64url(b"a certificate"),
+            "foo": {"bar": [1]},
+        }
+
+    @pytest.mark.attack(38)
+    @pytest.mark.parametrize("kid", ["mine", MISSING])
+    def test_a_secret_is_not_taken_from_it(self, access, kid):
+        mine = SIGNING_KEY[::-1]
+        header = access.header(kid=kid, **self.members({"kty": "oct", "k": base64url(mine)}))
+        assert access.code(compact(header, access_members(), hmac_with(mine))) is TokenErrorCode.KEY
+
+    @pytest.mark.attack(38, 39, 40)
+    @pytest.mark.parametrize("kid", ["mine", MISSING])
+    def test_nor_is_a_public_key(self, server, kid):
+        key = private_key(server.algorithm, 2)
+        sign = load_key(private_jwk(key), server.algorithm).sign
+        header = server.header(kid=kid, **self.members(public_jwk(key)))
+        assert server.code(compact(header, access_members(), sign)) is TokenErrorCode.KEY
+        header["kid"] = server.kid
+        assert server.code(compact(header, access_members(), sign)) is TokenErrorCode.SIGNATURE
+
+    @pytest.mark.attack(38, 39, 40)
+    def test_they_are_ignored_beside_a_good_signature(self, access, server):
+        for issuer in (access, server):
+            token = issuer.with_header(**self.members({"kty": "oct", "k": "AAAA"}))
+            assert issuer.decode(token).subject == "1"
