@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+from enum import Enum
 
 import pytest
 
@@ -21,8 +22,16 @@ NOW = 1_700_000_000
 SECRET_KEY = b"the secret key of a project that makes tokens"
 SIGNING_KEY = b"a secret of 64 bytes or more, which HS256, HS384 and HS512 can use"
 SESSION = "0f8fad5b-d9cb-469f-a165-70867728950e"
-#: As the value of a member: leave the member out.
-MISSING = object()
+
+
+class Missing(Enum):
+    """The type of ``MISSING``: its ``repr`` is the same in each process, as test ids must be."""
+
+    MISSING = "missing"
+
+
+#: The value of a member that is left out.
+MISSING = Missing.MISSING
 
 
 def read_settings(*, secret_keys=(SECRET_KEY,), **values):

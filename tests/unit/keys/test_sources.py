@@ -149,7 +149,9 @@ class TestSigningKey:
 
     @pytest.mark.attack(9)
     @pytest.mark.parametrize(
-        "further", [private_jwk(private_key("RS256")), json.dumps(public_jwk(private_key("EdDSA")))]
+        "further",
+        [private_jwk(private_key("RS256")), json.dumps(public_jwk(private_key("EdDSA")))],
+        ids=["RS256", "EdDSA"],
     )
     def test_hmac_is_not_mixed_with_asymmetric_keys(self, further):
         assert fault(SIGNING_KEY=SIGNING_KEY, VERIFYING_KEYS=[further]).number == "E001"
