@@ -10,7 +10,7 @@ from django.test import RequestFactory
 from django.utils.translation import override
 from rest_framework.exceptions import ValidationError
 
-from django_tokenauth.http.endpoints import TokenEndpoint, valid
+from django_tokenauth.http.endpoints import TokenEndpoint, validated_data
 from django_tokenauth.serializers import RefreshSerializer
 from tests.support.client import FORM, JSON, malformed, outcome, post
 
@@ -25,7 +25,7 @@ def request(body, content_type=JSON):
 
 
 def read(body, content_type=JSON):
-    return valid(RefreshSerializer, request(body, content_type))
+    return validated_data(RefreshSerializer, request(body, content_type))
 
 
 class TestValid:
