@@ -5,7 +5,6 @@ from __future__ import annotations
 from urllib.parse import quote_plus, urlencode
 
 import pytest
-from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.auth.signals import user_login_failed
 
 from django_tokenauth.models import Session
@@ -258,21 +257,12 @@ class TestSignIn:
         assert logged(caplog) == ["client refused"]
 
 
-class BrokenHasher(MD5PasswordHasher):
-    """Has a fault of its own."""
-
-    algorithm = "broken"
-
-    def verify(self, password, encoded):
-        raise RuntimeError("broken")
-
-
 @pytest.mark.attack(173)
 @EACH
 @pytest.mark.parametrize("where", ["body", "header"])
 def test_the_report_of_a_server_error_shows_no_secret(settings, path, where):
     """Django sends it to ``ADMINS`` by mail, with the variables of all functions."""
-    settings.PASSWORD_HASHERS = [f"{__name__}.BrokenHasher"]
+    settings.PASSWORD_HASHERS = ["tests.support.broken.BrokenHasher"]
     settings.TOKENAUTH = {"CLIENTS": listed()}
     wanted = {"username": "x", "password": "x", "token": "x", "refresh_token": "x"}
     headers = {"Authorization": basic("reports")} if where == "header" else {}

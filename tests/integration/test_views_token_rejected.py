@@ -234,19 +234,11 @@ def test_settings_that_cannot_be_used_are_503(alice, wrong, settings, caplog):
     assert len(get("/auth/sessions/", sign_in()["access_token"]).json()) == 1
 
 
-class BrokenBackend:
-    """Somebody else's, with a fault of its own."""
-
-    def authenticate(self, request, **credentials):
-        del credentials
-        raise RuntimeError("broken")
-
-
 @pytest.mark.attack(173)
 @pytest.mark.django_db
 def test_the_report_of_a_server_error_shows_no_password(alice, settings):
     """Django sends it to ``ADMINS`` by mail, with the variables of all functions."""
-    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.BrokenBackend"]
+    settings.AUTHENTICATION_BACKENDS = ["tests.support.broken.BrokenBackend"]
     with server_errors() as reports:
         assert post("token/", ALICE).status_code == 500
     [report] = reports

@@ -11,9 +11,9 @@ from tests.campaigns.attacks.forging import (
     refresh_forger,
     signing,
 )
+from tests.support.public_keys_as_secrets import public_key_as_secrets
 from tests.support.raw_tokens import MISSING, hmac_with
 from tests.support.sample_keys import private_jwk, private_key, private_pem, public_jwk
-from tests.unit.tokens.test_signatures import public_key_as_secrets
 
 PAIRS = ("RS256", "ES256", "EdDSA")
 SPELLINGS = ("none", "None", "NONE", "nOnE", "none ", " none", "none\x00")

@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 import pytest
 
+from tests.campaigns.attacks.endpoints import EACH
 from tests.campaigns.attacks.forging import access_forger
 from tests.support.client import (
     ALL,
@@ -18,8 +19,6 @@ from tests.support.client import (
     PASSWORDS,
     malformed,
 )
-
-EACH = pytest.mark.parametrize("path", NAMES)
 
 
 @EACH

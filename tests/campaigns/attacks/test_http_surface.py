@@ -6,15 +6,17 @@ from http import HTTPStatus
 
 import pytest
 
+from tests.campaigns.attacks.endpoints import EACH
 from tests.campaigns.attacks.forging import access_forger
-from tests.campaigns.attacks.test_http_bodies import ALL, EACH, NAMES
 from tests.support.client import (
+    ALL,
     BARE,
     BASIC,
     FORM,
     INVALID_GRANT,
     INVALID_SCOPE,
     INVALID_TOKEN,
+    NAMES,
     malformed,
 )
 from tests.support.sample_keys import private_jwk, private_key

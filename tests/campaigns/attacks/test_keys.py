@@ -17,8 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from tests.campaigns.attacks.forging import asymmetric_forger, forgers, signing
 from tests.support.raw_tokens import base64url, unbase64url
-from tests.support.sample_keys import private_key
-from tests.unit.tokens.test_tampering import ORDER_ED25519, ORDER_P256
+from tests.support.sample_keys import ORDER_ED25519, ORDER_P256, private_key
 
 
 @pytest.fixture

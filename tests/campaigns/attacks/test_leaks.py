@@ -202,9 +202,7 @@ class TestNowhere:
     def test_where_the_project_calls_the_services_itself(self, collected, settings):
         access, token = canary_project.sign_in(collected)
         settings.DATABASE_ROUTERS = [BrokenRouter()]
-        settings.AUTHENTICATION_BACKENDS = [
-            "tests.integration.test_views_token_rejected.BrokenBackend"
-        ]
+        settings.AUTHENTICATION_BACKENDS = ["tests.support.broken.BrokenBackend"]
         for call_it in (
             lambda: services.check_password(None, "alice", canary_project.PASSWORD),
             lambda: services.refresh(token),

@@ -108,7 +108,7 @@ class TestNowhere:
         answers = list(ask_all(collected, tokens, SECRET))
         assert {answer.status_code for answer in answers} == {FAILED}
         settings.DATABASE_ROUTERS = []
-        settings.PASSWORD_HASHERS = ["tests.integration.test_views_clients.BrokenHasher"]
+        settings.PASSWORD_HASHERS = ["tests.support.broken.BrokenHasher"]
         settings.TOKENAUTH = {**settings.TOKENAUTH, "CLIENTS": listed(reports=SECRET)}
         answers = list(ask_all(collected, tokens, SECRET))
         assert {answer.status_code for answer in answers} == {FAILED}

@@ -11,8 +11,8 @@ from __future__ import annotations
 import pytest
 
 from tests.campaigns.races.ends import ENDINGS
+from tests.campaigns.races.options import ROUNDS, TOKENAUTH
 from tests.campaigns.races.rounds import rounds, summary
-from tests.campaigns.races.test_refresh_races import ROUNDS, TOKENAUTH
 from tests.campaigns.races.worker_pool import crowd
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -16,8 +16,8 @@ from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.sessions import store as sessions
 from tests.campaigns.races import calls
 from tests.campaigns.races.ends import ENDINGS, targets
+from tests.campaigns.races.options import TOKENAUTH
 from tests.campaigns.races.rounds import is_written_down, nothing_works
-from tests.campaigns.races.test_refresh_races import TOKENAUTH
 from tests.campaigns.races.waiting import until_somebody_waits
 from tests.campaigns.races.worker_pool import crowd
 

@@ -17,8 +17,8 @@ from django_tokenauth import services
 from django_tokenauth.models import Session
 from tests.campaigns.races import calls
 from tests.campaigns.races.ends import ENDINGS, GENERATION, targets
+from tests.campaigns.races.options import ROUNDS, TOKENAUTH
 from tests.campaigns.races.rounds import rounds, summary
-from tests.campaigns.races.test_refresh_races import ROUNDS, TOKENAUTH
 from tests.campaigns.races.waiting import until_somebody_waits
 from tests.campaigns.races.worker_pool import crowd
 

@@ -19,20 +19,13 @@ from django_tokenauth.errors import InvalidGrant
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.tokens.refresh import refresh_tokens
 from tests.campaigns.races.calls import refreshing
+from tests.campaigns.races.options import ROUNDS, TOKENAUTH
 from tests.campaigns.races.worker_pool import crowd
-from tests.integration.sessions.test_store import made
+from tests.support.session_rows import made
 
-ROUNDS = int(os.environ.get("TOKENAUTH_TEST_ROUNDS", "20"))
 CLIENTS = int(os.environ.get("TOKENAUTH_TEST_CLIENTS", "64"))
 PROCESSES = 0 if connection.vendor == "sqlite" else 8
 
-# A machine that stands still for a while ends no session by that.
-TOKENAUTH = {
-    "REFRESH_GRACE": timedelta(seconds=60),
-    "MAX_SESSIONS_PER_USER": 10,
-    "SIGN_IN_RATE_USER": None,
-    "SIGN_IN_RATE_IP": None,
-}
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

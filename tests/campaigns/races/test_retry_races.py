@@ -9,9 +9,9 @@ import pytest
 from django_tokenauth.models import RevokedReason, Session
 from tests.campaigns.races.calls import refreshing
 from tests.campaigns.races.ends import GENERATION, targets
+from tests.campaigns.races.options import ROUNDS
+from tests.campaigns.races.options import TOKENAUTH as USUAL
 from tests.campaigns.races.rounds import nothing_works
-from tests.campaigns.races.test_refresh_races import ROUNDS
-from tests.campaigns.races.test_refresh_races import TOKENAUTH as USUAL
 from tests.campaigns.races.worker_pool import crowd
 
 CLIENTS = 8

@@ -6,12 +6,9 @@ error, for there nobody would notice.
 
 from __future__ import annotations
 
-import os
-import shutil
-from importlib.util import find_spec
-
 import pytest
 
+from tests.external.browser.requirements import find_chromium, what_is_missing
 from tests.support import skips
 from tests.support.running_demo import running_demo
 
@@ -24,19 +21,6 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-
-
-def find_chromium():
-    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
-    return next(filter(None, (shutil.which(name) for name in names if name)), None)
-
-
-def what_is_missing():
-    if find_spec("playwright") is None:
-        return "the browser tests: the package playwright is not installed"
-    if find_chromium() is None:
-        return "the browser tests: no Chromium on the PATH, and CHROMIUM does not name one"
-    return None
 
 
 def pytest_configure():

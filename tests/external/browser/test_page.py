@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.external.browser.conftest import what_is_missing
+from tests.external.browser.requirements import what_is_missing
 
 sync_api = pytest.importorskip("playwright.sync_api", reason=what_is_missing())
 expect = sync_api.expect

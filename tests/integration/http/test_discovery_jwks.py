@@ -20,7 +20,7 @@ from django_tokenauth.conf.settings import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHM
 from django_tokenauth.keys.directory import POLL_INTERVAL
 from django_tokenauth.keys.files import read_jwk, write_jwk
 from django_tokenauth.keys.generating import make_jwk
-from tests.integration.http.test_asgi import over_asgi
+from tests.support.asgi import over_asgi
 from tests.support.client import UNAVAILABLE
 from tests.support.clock import NOW, after
 from tests.support.http_server import exchange, serving

@@ -13,7 +13,7 @@ from django.test.utils import override_script_prefix
 from django.urls import include, path
 
 from django_tokenauth import urls
-from tests.integration.http.test_asgi import over_asgi
+from tests.support.asgi import over_asgi
 from tests.support.client import UNAVAILABLE
 from tests.support.http_server import exchange, serving
 from tests.support.system_checks import SIGNED

@@ -150,7 +150,7 @@ class TestForwarded:
 @pytest.mark.parametrize(
     "cache",
     [
-        {"BACKEND": "tests.unit.http.test_throttling_cache.DownCache"},
+        {"BACKEND": "tests.support.broken.DownCache"},
         pytest.param(
             {
                 "BACKEND": "django.core.cache.backends.redis.RedisCache",

@@ -17,8 +17,8 @@ from django_tokenauth.errors import InvalidGrant, InvalidScope
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.sessions.users import auth_hash
 from django_tokenauth.tokens.refresh import refresh_tokens
-from tests.integration.sessions.test_store import made
 from tests.support.clock import NOW, after
+from tests.support.session_rows import made
 from tests.support.signal_capture import received
 
 READ, WRITE = "notes:read", "notes:write"

@@ -12,9 +12,9 @@ from django_tokenauth import services
 from django_tokenauth.models import Session
 from django_tokenauth.services import signing_in
 from django_tokenauth.sessions import pruning
-from tests.integration.sessions.test_store import made
 from tests.support.clock import NOW, after
 from tests.support.locks import busy
+from tests.support.session_rows import made
 
 # Nothing is pruned inside of a transaction, so these have none around them.
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -9,8 +9,8 @@ import pytest
 from django_tokenauth import services, signals
 from django_tokenauth.errors import InvalidGrant, UnsupportedTokenType
 from django_tokenauth.models import RevokedReason, Session
-from tests.integration.sessions.test_store import made
 from tests.support.clock import NOW, after
+from tests.support.session_rows import made
 from tests.support.signal_capture import received
 
 pytestmark = pytest.mark.django_db

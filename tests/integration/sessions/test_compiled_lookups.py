@@ -17,8 +17,8 @@ from django_tokenauth.sessions.compiled import (
     Selection,
     placeholder,
 )
-from tests.integration.sessions.test_store import made
 from tests.support.clock import NOW, after
+from tests.support.session_rows import made
 
 pytestmark = pytest.mark.django_db
 

@@ -14,8 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.sessions import store as sessions
 from django_tokenauth.sessions.compiled import CompiledUpdate
-from tests.integration.sessions.test_store import made
 from tests.support.clock import NOW, after
+from tests.support.session_rows import made
 
 pytestmark = pytest.mark.django_db
 

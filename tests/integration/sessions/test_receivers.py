@@ -13,9 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from django_tokenauth import services, signals
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.sessions.users import auth_hash
-from tests.integration.sessions.test_store import made
 from tests.models import Person
 from tests.support.clock import NOW, after
+from tests.support.session_rows import made
 from tests.support.signal_capture import received
 
 pytestmark = pytest.mark.django_db

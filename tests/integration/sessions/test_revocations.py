@@ -12,9 +12,9 @@ from django_tokenauth.conf.settings import load
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.sessions import store as sessions
 from django_tokenauth.sessions.revocations import RevokedSessions, revoked_sessions
-from tests.integration.sessions.test_store import made
 from tests.support.clock import NOW, after
 from tests.support.locks import unreadable
+from tests.support.session_rows import made
 
 POLL = timedelta(seconds=10)
 WINDOW = timedelta(minutes=6)

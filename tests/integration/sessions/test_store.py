@@ -14,26 +14,9 @@ from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.sessions import store as sessions
 from tests.support.clock import NOW, after
 from tests.support.locks import unreadable
+from tests.support.session_rows import made
 
 pytestmark = pytest.mark.django_db
-
-
-def made(user, **fields):
-    """A session that was just stored."""
-    session = Session(
-        **{
-            "user": user,
-            "created_at": NOW,
-            "refreshed_at": NOW,
-            "idle_expires_at": after(days=14),
-            "absolute_expires_at": after(days=90),
-            "auth_hash": "hash",
-            "client_id": "django-tokenauth",
-            **fields,
-        }
-    )
-    sessions.add(session)
-    return session
 
 
 def rotate(session, generation=2, now=NOW):

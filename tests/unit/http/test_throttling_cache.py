@@ -5,31 +5,15 @@ from __future__ import annotations
 import pytest
 import time_machine
 from django.core.cache import caches
-from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.locmem import LocMemCache
 
 from django_tokenauth.conf.settings import load
 from django_tokenauth.http.throttling import SignInThrottle
 from tests.support.client import logged
 from tests.support.clock import NOW
-from tests.unit.http.test_throttling import HERE, HOUR, MINUTE, START, attempt
+from tests.support.sign_in_attempts import HERE, HOUR, MINUTE, START, attempt
 
 NO_ANSWER = "the cache did not answer (ConnectionError): sign-ins are not throttled"
-
-
-class DownCache(BaseCache):
-    """A cache whose server does not answer."""
-
-    def __init__(self, location, params):
-        super().__init__(params)
-
-    def add(self, *args, **kwargs):
-        raise ConnectionError("password of the cache")
-
-    incr = decr = add
-
-    def clear(self):
-        pass
 
 
 class SwitchedCache(LocMemCache):
@@ -51,7 +35,7 @@ def by_user(settings):
 class TestCache:
     @pytest.mark.attack(150)
     def test_one_that_is_down_keeps_nobody_out(self, settings, caplog):
-        settings.CACHES = {"default": {"BACKEND": f"{__name__}.DownCache"}}
+        settings.CACHES = {"default": {"BACKEND": "tests.support.broken.DownCache"}}
         assert [attempt(good=True) for _ in range(50)] == [None] * 50
         lines = set(logged(caplog, "ERROR"))
         assert lines == {"the cache did not answer (ConnectionError): sign-ins are not throttled"}
@@ -111,7 +95,7 @@ class TestDown:
     @pytest.mark.parametrize("good", [True, False])
     def test_it_is_asked_once_and_not_for_each_count(self, settings, caplog, good):
         """Each question may be a wait."""
-        settings.CACHES = {"default": {"BACKEND": f"{__name__}.DownCache"}}
+        settings.CACHES = {"default": {"BACKEND": "tests.support.broken.DownCache"}}
         assert attempt(good=good) is None
         assert logged(caplog, "ERROR") == [NO_ANSWER]
 

@@ -11,8 +11,8 @@ from django_tokenauth.keys import files as key_files
 from django_tokenauth.keys.directory import POLL_INTERVAL, KeyDirectory
 from django_tokenauth.keys.files import write_jwk
 from django_tokenauth.keys.loading import load_key
+from tests.support.key_folder import NOW, put, put_text, refused
 from tests.support.sample_keys import private_jwk, private_key
-from tests.unit.keys.test_files import NOW, put, put_text, refused
 
 
 class Clock:

@@ -11,7 +11,7 @@ from django_tokenauth.keys import rotating as key_states
 from django_tokenauth.keys.directory import POLL_INTERVAL, STALE_AFTER, KeyDirectory
 from django_tokenauth.keys.files import read_jwks
 from django_tokenauth.keys.rotating import read_files
-from tests.unit.keys.test_files import NOW, put, refused
+from tests.support.key_folder import NOW, put, refused
 
 
 class TestARotationMeanwhile:

@@ -9,24 +9,14 @@ from threading import Thread
 
 import pytest
 
-from django_tokenauth.errors import InvalidKey
 from django_tokenauth.keys.files import (
     list_files,
     read_jwk,
     read_key,
     write_jwk,
 )
-from django_tokenauth.keys.generating import make_jwk
+from tests.support.key_folder import put, put_text, refused
 from tests.support.sample_keys import private_jwk, private_key, public_jwk
-
-NOW = 1_700_000_000
-
-
-def put(folder, name="a", algorithm="EdDSA", **changes):
-    """A key file with a key of its own; its kid is its name."""
-    jwk = {**make_jwk(algorithm, now=NOW, not_before=NOW - 100), "kid": name, **changes}
-    write_jwk(folder / f"{name}.jwk", jwk)
-    return jwk
 
 
 def another_group():
@@ -35,18 +25,6 @@ def another_group():
     if not groups:
         pytest.skip("this user is in one group only")
     return groups[0]
-
-
-def put_text(folder, text, name="bad.jwk"):
-    (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
-
-
-def refused(read, *arguments):
-    with pytest.raises(InvalidKey) as caught:
-        read(*arguments)
-    error = caught.value
-    assert error.__suppress_context__ or error.__context__ is None
-    return error
 
 
 class TestWriteJwk:

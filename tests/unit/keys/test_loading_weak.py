@@ -22,7 +22,7 @@ from tests.support.sample_keys import (
     refused,
     rsa_key,
 )
-from tests.unit.keys.test_weak import FINGERPRINT, SMALL, encoded
+from tests.support.weak_keys import FINGERPRINT, SMALL, encoded
 
 
 def der(tag, *contents):

@@ -10,7 +10,7 @@ from django_tokenauth.keys.rotating import (
     retire,
 )
 from tests.support.full_disk import full_after
-from tests.unit.keys.test_rotating import (
+from tests.support.key_rotations import (
     NOW,
     OUTLIVED,
     SETTINGS,

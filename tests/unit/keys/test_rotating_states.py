@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from django_tokenauth.keys.files import write_jwk
 from django_tokenauth.keys.rotating import State, read_files
-from tests.unit.keys.test_rotating import (
-    NOW,
-    public,
-    put,
-    refused,
-    states,
-)
+from tests.support.key_rotations import NOW, public, put, refused, states
 
 
 class TestReadFiles:

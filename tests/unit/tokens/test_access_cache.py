@@ -30,8 +30,7 @@ from tests.support.raw_tokens import (
     read_settings,
     unbase64url,
 )
-from tests.support.sample_keys import Asymmetric
-from tests.unit.tokens.test_tampering import ORDER_P256
+from tests.support.sample_keys import ORDER_P256, Asymmetric
 
 
 @pytest.fixture

@@ -10,10 +10,14 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from django_tokenauth.errors import InvalidToken, TokenErrorCode
 from django_tokenauth.keys.loading import load_key
 from tests.support.raw_tokens import Access, access_members, base64url, compact, unbase64url
-from tests.support.sample_keys import Asymmetric, private_key, private_pem
+from tests.support.sample_keys import (
+    ORDER_ED25519,
+    ORDER_P256,
+    Asymmetric,
+    private_key,
+    private_pem,
+)
 
-ORDER_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-ORDER_ED25519 = 2**252 + 27742317777372353535851937790883648493
 SERVERS = {algorithm: Asymmetric(algorithm) for algorithm in ("RS256", "PS256", "ES256", "EdDSA")}
 
 

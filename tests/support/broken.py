@@ -1,0 +1,38 @@
+"""A backend, a hasher and a cache that raise an error, for settings that name classes."""
+
+from __future__ import annotations
+
+from django.contrib.auth.hashers import MD5PasswordHasher
+from django.core.cache.backends.base import BaseCache
+
+
+class BrokenBackend:
+    """An authentication backend that raises an error."""
+
+    def authenticate(self, request, **credentials):
+        del credentials
+        raise RuntimeError("broken")
+
+
+class BrokenHasher(MD5PasswordHasher):
+    """A password hasher that raises an error."""
+
+    algorithm = "broken"
+
+    def verify(self, password, encoded):
+        raise RuntimeError("broken")
+
+
+class DownCache(BaseCache):
+    """A cache whose server does not respond."""
+
+    def __init__(self, location, params):
+        super().__init__(params)
+
+    def add(self, *args, **kwargs):
+        raise ConnectionError("password of the cache")
+
+    incr = decr = add
+
+    def clear(self):
+        pass

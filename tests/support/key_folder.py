@@ -1,0 +1,32 @@
+"""A folder of key files, as the tests of its readers write it."""
+
+from __future__ import annotations
+
+import pytest
+
+from django_tokenauth.errors import InvalidKey
+from django_tokenauth.keys.files import (
+    write_jwk,
+)
+from django_tokenauth.keys.generating import make_jwk
+
+NOW = 1_700_000_000
+
+
+def put(folder, name="a", algorithm="EdDSA", **changes):
+    """A key file with a key of its own; its kid is its name."""
+    jwk = {**make_jwk(algorithm, now=NOW, not_before=NOW - 100), "kid": name, **changes}
+    write_jwk(folder / f"{name}.jwk", jwk)
+    return jwk
+
+
+def put_text(folder, text, name="bad.jwk"):
+    (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+
+
+def refused(read, *arguments):
+    with pytest.raises(InvalidKey) as caught:
+        read(*arguments)
+    error = caught.value
+    assert error.__suppress_context__ or error.__context__ is None
+    return error

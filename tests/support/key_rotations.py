@@ -1,0 +1,58 @@
+"""Rotations in a folder of keys, and the state of each key."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from django_tokenauth.errors import InvalidKey
+from django_tokenauth.keys.directory import POLL_INTERVAL
+from django_tokenauth.keys.files import write_jwk
+from django_tokenauth.keys.generating import make_jwk
+from django_tokenauth.keys.rotating import (
+    MARGIN,
+    read_files,
+    rotate,
+    state_of,
+)
+from django_tokenauth.keys.schedule import KeySchedule
+from tests.support.raw_tokens import read_settings
+
+NOW = 1_700_000_000
+LIFETIME, LEEWAY, MAX_AGE = 300, 10, 600
+SHORTEST = MAX_AGE + int(2 * POLL_INTERVAL)
+SETTINGS = read_settings(
+    ACCESS_TOKEN_LIFETIME=timedelta(seconds=LIFETIME),
+    LEEWAY=timedelta(seconds=LEEWAY),
+    JWKS_MAX_AGE=timedelta(seconds=MAX_AGE),
+)
+OUTLIVED = LIFETIME + LEEWAY + MARGIN
+
+
+def put(folder, name, not_before=NOW - 1000, **changes):
+    """A key file whose name is its kid."""
+    jwk = {**make_jwk("EdDSA", now=NOW, not_before=not_before), "kid": name, **changes}
+    write_jwk(folder / f"{name}.jwk", jwk)
+
+
+def states(folder, now=NOW):
+    """What each key does, by its kid."""
+    files = read_files(folder)
+    keys = KeySchedule([file.key for file in files]).at(now)
+    return {file.key.kid: str(state_of(file.key, keys, now)) for file in files}
+
+
+def rotated(folder, now=NOW, delay=SHORTEST):
+    return rotate(folder, SETTINGS, "EdDSA", now=now, delay=delay)
+
+
+def refused(act, *arguments, **options):
+    with pytest.raises(InvalidKey) as caught:
+        act(*arguments, **options)
+    return caught.value
+
+
+def public():
+    jwk = make_jwk("EdDSA", now=NOW, not_before=NOW)
+    return {name: jwk[name] for name in ("kty", "crv", "x")}
