@@ -138,7 +138,7 @@ def sessions(api: Client) -> Iterator[Step]:
     listed = api.get(SESSIONS, token=laptop.access)
     yield Step(
         "Bob sees where he is signed in, newest first",
-        column(listed, "name")[:2],
+        column(listed, "device_name")[:2],
         ["Bob's laptop", "Bob's phone"],
     )
     yield Step("   and which one he is using", column(listed, "current")[:2], [True, False])
@@ -151,7 +151,7 @@ def sessions(api: Client) -> Iterator[Step]:
     others = api.send("DELETE", f"{SESSIONS}?keep=current", token=laptop.access)
     yield Step("He signs out everywhere else", others.status, 204)
     listed = api.get(SESSIONS, token=laptop.access)
-    yield Step("   one session is left", column(listed, "name"), ["Bob's laptop"])
+    yield Step("   one session is left", column(listed, "device_name"), ["Bob's laptop"])
     revoked = api.post(REVOKE, {"token": laptop.refresh})
     yield Step("He signs out of this one too", revoked.status, 200)
     refused = api.get(NOTES, token=laptop.access)

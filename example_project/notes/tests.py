@@ -147,7 +147,7 @@ class Sessions(NotesTestCase):
         phone, laptop = sorted(
             self.client.get("/auth/sessions/").json(), key=lambda s: s["current"]
         )
-        self.assertEqual([phone["name"], laptop["name"]], ["Phone", "Laptop"])
+        self.assertEqual([phone["device_name"], laptop["device_name"]], ["Phone", "Laptop"])
         self.assertEqual(self.client.delete(f"/auth/sessions/{phone['id']}/").status_code, 204)
         self.assertEqual(self.texts(), [])
         self.assertEqual(len(self.client.get("/auth/sessions/").json()), 1)

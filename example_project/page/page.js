@@ -333,13 +333,13 @@ document.addEventListener("click", ({ target }) => {
 
 signInForm.addEventListener("submit", (event) => {
   event.preventDefault();
-  const { username, password, name, readOnly } = signInForm.elements;
+  const { username, password, device_name, readOnly } = signInForm.elements;
   once(signInForm, async () => {
     say("sign-in", null);
     const answer = await client.signIn({
       username: username.value,
       password: password.value,
-      name: name.value,
+      device_name: device_name.value,
       ...(readOnly.checked ? { scope: "notes:read" } : {}),
     });
     if (answer.status !== 200) return explain("sign-in", answer);

@@ -40,7 +40,7 @@ class TestList:
             [session] = get(SESSIONS, token).json()
         assert uuid.UUID(session.pop("id")).version == 7
         assert session == {
-            "name": "Alice's phone",
+            "device_name": "Alice's phone",
             "client_id": "phone",
             "scope": "notes:read notes:write",
             "user_agent": "",
@@ -60,7 +60,7 @@ class TestList:
                 tokens.append(sign_in(device_name=name)["access_token"])
             sign_in("bob")
             listed = get(SESSIONS, tokens[1]).json()
-        assert [(session["name"], session["current"]) for session in listed] == [
+        assert [(session["device_name"], session["current"]) for session in listed] == [
             ("third", False),
             ("second", True),
             ("first", False),

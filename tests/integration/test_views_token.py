@@ -128,11 +128,11 @@ class TestSignIn:
     def test_the_session_is_described(self, alice):
         answer = post(
             "token/",
-            {**ALICE, "name": "Alice's phone", "client_id": "phone"},
+            {**ALICE, "device_name": "Alice's phone", "client_id": "phone"},
             **{"User-Agent": "Mozilla/5.0 \N{SNOWMAN}\x1b[31m" + "x" * 300},
         )
         [session] = get("/auth/sessions/", answer.json()["access_token"]).json()
-        assert (session["name"], session["client_id"]) == ("Alice's phone", "phone")
+        assert (session["device_name"], session["client_id"]) == ("Alice's phone", "phone")
         agent = "Mozilla/5.0 \N{SNOWMAN}[31m" + "x" * 300
         assert session["user_agent"] == agent[:255]
 

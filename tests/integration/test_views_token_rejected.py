@@ -84,7 +84,7 @@ class TestRefused:
     @pytest.mark.attack(146, 148)
     @pytest.mark.parametrize(
         ("field", "most"),
-        [("username", 254), ("password", 4096), ("client_id", 255), ("name", 100)],
+        [("username", 254), ("password", 4096), ("client_id", 255), ("device_name", 100)],
     )
     def test_one_that_is_too_long_is_named(self, alice, field, most):
         answer = post("token/", {**ALICE, field: "x" * (most + 1)})
@@ -99,8 +99,8 @@ class TestRefused:
             ({"password": "correct horse"}, ["username"]),
             ({"Username": "alice", "PASSWORD": "x"}, ["password", "username"]),
             (
-                {"username": 1, "password": "", "scope": 2, "name": []},
-                ["name", "password", "scope", "username"],
+                {"username": 1, "password": "", "scope": 2, "device_name": []},
+                ["device_name", "password", "scope", "username"],
             ),
         ],
     )

@@ -235,8 +235,8 @@ class TestSession:
             subject="1",
             client_id="phone",
             issued_at=1,
-            idle_expires_at=2,
+            expires_at=2,
             jwt_id="j",
-            session=session,
+            session_id=session,
         )
         assert self.data(claims)["current"] is current

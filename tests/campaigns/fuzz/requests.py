@@ -99,7 +99,7 @@ _SIGN_IN: Pairs = [('"username"', '"alice"'), ('"password"', '"correct horse"')]
 _NAMES = st.sampled_from(
     [
         *["username", "password", "refresh_token", "token", "grant_type", "scope"] * 4,
-        *["client_id", "client_secret", "name", "token_type_hint"] * 2,
+        *["client_id", "client_secret", "device_name", "token_type_hint"] * 2,
         *("access_token", "Username", "username ", "user[name]", "", "a", "\x00", "é", "__proto__"),
     ]
 )

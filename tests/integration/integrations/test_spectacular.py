@@ -85,8 +85,8 @@ class TestRoutes:
             ("/own/token/", "Grant", "TokenPair"),
             ("/auth/token/refresh/", "Refresh", "TokenPair"),
             ("/auth/token/verify/", "Token", "Verified"),
-            ("/auth/token/revoke/", "TokenOfClient", None),
-            ("/auth/token/introspect/", "TokenOfClient", "Introspected"),
+            ("/auth/token/revoke/", "RevocationRequest", None),
+            ("/auth/token/introspect/", "RevocationRequest", "Introspected"),
         ],
     )
     def test_a_token_endpoint_takes_json_and_forms(self, schema, path, asked, answered):
