@@ -1,4 +1,4 @@
-"""The examples of RFC 7515 and of the cookbook of RFC 7520, RFC 7797 and RFC 8037."""
+"""The cookbook of RFC 7520, RFC 7797 and RFC 8037."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ import pytest
 
 from django_tokenauth.errors import InvalidKey, InvalidToken, TokenErrorCode
 from django_tokenauth.keys.loading import load_key
-from django_tokenauth.tokens import jws
 from tests.support.jws_reading import parsed, verified_with
-from tests.support.raw_tokens import base64url
-from tests.support.sample_keys import public_jwk, rsa_key
 from tests.support.vectors import VECTORS, need, public_half, read
 
 COOKBOOK = VECTORS / "ietf-jose-cookbook"
@@ -20,42 +17,6 @@ COOKBOOK = VECTORS / "ietf-jose-cookbook"
 @pytest.fixture(scope="module", autouse=True)
 def _vectors():
     need()
-
-
-class TestRfc7515:
-    @pytest.mark.parametrize(
-        ("appendix", "fault"),
-        [
-            ("A.1", None),
-            ("A.3", None),
-            ("A.5", TokenErrorCode.KEY),
-            ("E", TokenErrorCode.MALFORMED),
-        ],
-    )
-    def test_its_examples(self, appendix, fault):
-        [example] = [
-            example
-            for example in read("rfc7515", "rfc7515_appendix.json")
-            if example["id"] == appendix
-        ]
-        if fault is None:
-            key = load_key(example["key"], example["alg"])
-            parts = verified_with(example["jws"], key)
-            assert jws.json_object(parts.payload)["http://example.com/is_root"] is True
-            return
-        key = load_key({"kty": "oct", "k": base64url(b"k" * 32)}, "HS256")
-        for keys in (key, load_key(public_jwk(rsa_key()), "RS256")):
-            with pytest.raises(InvalidToken) as caught:
-                verified_with(example["jws"], keys)
-            assert caught.value.code is fault
-
-    def test_the_unknown_extension_of_appendix_e_is_refused_for_itself(self):
-        example = read("rfc7515", "rfc7515_appendix.json")[-1]
-        assert example["id"] == "E"
-        # The vector lacks the full stop of the empty signature.
-        with pytest.raises(InvalidToken) as caught:
-            parsed(f"{example['jws']}.")
-        assert caught.value.code is TokenErrorCode.HEADER
 
 
 class TestCookbook:
