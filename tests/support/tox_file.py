@@ -1,0 +1,27 @@
+"""The environments of tox.ini."""
+
+from __future__ import annotations
+
+import re
+from configparser import ConfigParser
+from itertools import product
+
+from tests.support.documents import ROOT
+
+
+def read():
+    parser = ConfigParser(interpolation=None)
+    parser.read(ROOT / "tox.ini", encoding="utf-8")
+    return parser
+
+
+def expanded(name):
+    """Return the names that a factor expression stands for: py{312, 313}-django52 for two."""
+    parts = re.split(r"{(.*?)}", name.replace(" ", ""))
+    return ["".join(choice) for choice in product(*(part.split(",") for part in parts))]
+
+
+def environments():
+    """Return the names in env_list, in their order."""
+    lines = read()["tox"]["env_list"].split("\n")
+    return [name for line in lines if line.strip() for name in expanded(line)]
