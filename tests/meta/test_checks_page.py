@@ -112,7 +112,7 @@ class TestPage:
     def test_those_of_the_database_are_marked_and_are_warnings(self):
         marked = {number: level for number, level, *_ in rows() if "database" in level}
         assert marked == dict.fromkeys(
-            numbers_in(PACKAGE / "database_checks.py"), "warning, database"
+            numbers_in(PACKAGE / "checks" / "database.py"), "warning, database"
         )
 
     def test_all_others_are_made_to_speak_here(self):

@@ -63,9 +63,9 @@ class TestAtTheStart:
     def test_duplicates_and_mixed_families_are_faults(self, tmp_path):
         put(tmp_path, "a")
         put(tmp_path, "b", kid="a")
-        assert refused(KeyDirectory, tmp_path).number == "E003"
+        assert refused(KeyDirectory, tmp_path).check_id == "E003"
         put(tmp_path, "b", "HS256")
-        assert refused(KeyDirectory, tmp_path).number == "E001"
+        assert refused(KeyDirectory, tmp_path).check_id == "E001"
 
 
 class TestWhileItRuns:

@@ -6,6 +6,7 @@ from threading import Event, Thread
 
 import pytest
 
+from django_tokenauth.keys import directory as key_directory
 from django_tokenauth.keys import files as key_files
 from django_tokenauth.keys import rotating as key_states
 from django_tokenauth.keys.directory import POLL_INTERVAL, STALE_AFTER, KeyDirectory
@@ -21,7 +22,7 @@ class TestARotationMeanwhile:
     def rotating(self, tmp_path):
         """Begins a rotation when the keys are read for the first time, and again so often."""
         put(tmp_path, "old")
-        load, left = key_files._load, iter(range(2))
+        load, left = key_directory._load, iter(range(2))
 
         def loading(path, known):
             loaded = load(path, known)
@@ -33,7 +34,7 @@ class TestARotationMeanwhile:
             return loaded
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(key_files, "_load", loading)
+            patch.setattr(key_directory, "_load", loading)
             yield tmp_path
 
     def test_a_start_sees_the_whole_of_it(self, rotating):
@@ -41,7 +42,7 @@ class TestARotationMeanwhile:
 
     def test_one_that_never_comes_to_rest_is_taken_as_it_is(self, tmp_path):
         put(tmp_path, "a")
-        load, turns = key_files._load, []
+        load, turns = key_directory._load, []
 
         def loading(path, known):
             turns.append(path.name)
@@ -49,7 +50,7 @@ class TestARotationMeanwhile:
             return load(path, known)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(key_files, "_load", loading)
+            patch.setattr(key_directory, "_load", loading)
             assert KeyDirectory(tmp_path).at(NOW + 50).signing.kid == "a"
         # Three times at the start, and three times at the look that was due.
         assert len(turns) == 6
@@ -72,6 +73,7 @@ class TestFilesThatGo:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(key_files, "list_files", listing)
+            patch.setattr(key_directory, "list_files", listing)
             patch.setattr(key_states, "list_files", listing)
             yield tmp_path
 
@@ -97,7 +99,7 @@ class TestThreads:
 
         Gives the source and what the keys are called that another thread finds meanwhile.
         """
-        monkeypatch.setattr(key_files, "_LOCK_TIMEOUT", 60)
+        monkeypatch.setattr(key_directory, "_LOCK_TIMEOUT", 60)
         put(tmp_path)
         source = KeyDirectory(tmp_path)
         source.at(NOW)
@@ -132,7 +134,7 @@ class TestThreads:
         assert looking(NOW + POLL_INTERVAL, waits=False) == ["a"]
 
     def test_where_the_disk_hangs_they_do_not_wait_again_and_again(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(key_files, "_LOCK_TIMEOUT", 0.05)
+        monkeypatch.setattr(key_directory, "_LOCK_TIMEOUT", 0.05)
         put(tmp_path, "a")
         source = KeyDirectory(tmp_path)
         source.at(NOW)

@@ -139,7 +139,7 @@ class TestReadKey:
 
     def test_its_number_is_that_of_the_fault(self, tmp_path):
         put_text(tmp_path, json.dumps({**public_jwk(private_key("EdDSA")), "kid": "ä"}))
-        assert refused(read_key, tmp_path / "bad.jwk").number == "E003"
+        assert refused(read_key, tmp_path / "bad.jwk").check_id == "E003"
 
     @pytest.mark.parametrize("algorithm", ["EdDSA", "ES384", "RS256"])
     def test_what_a_key_pair_is_for_follows_from_its_type(self, tmp_path, algorithm):

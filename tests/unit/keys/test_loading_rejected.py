@@ -46,7 +46,7 @@ class TestSecrets:
     @pytest.mark.attack(19)
     @pytest.mark.parametrize("material", ["", b"", " ", {**OCT, "k": ""}])
     def test_an_empty_one_is_refused(self, material):
-        assert refused(material, "HS256").number == "E002"
+        assert refused(material, "HS256").check_id == "E002"
 
     @pytest.mark.attack(5, 8)
     @pytest.mark.parametrize("algorithm", HMAC_ALGORITHMS)
@@ -78,11 +78,11 @@ class TestSecrets:
     @pytest.mark.parametrize("lead", ["\ufeff", "[", "\ufeff["])
     def test_a_jwk_in_disguise_is_no_secret(self, lead):
         text = lead + json.dumps(public_jwk(private_key("RS256"))) + "]" * lead.count("[")
-        assert refused(text, "HS256").number == "E002"
+        assert refused(text, "HS256").check_id == "E002"
 
     def test_a_text_that_utf_8_cannot_say_is_refused(self):
         # As os.environ gives it for bytes that are no UTF-8.
-        assert refused("\udcff" * 40, "HS256").number == "E002"
+        assert refused("\udcff" * 40, "HS256").check_id == "E002"
 
 
 class TestPem:
@@ -126,7 +126,7 @@ class TestPem:
         ],
     )
     def test_a_broken_one_is_refused(self, algorithm, text):
-        assert refused(text, algorithm).number == "E002"
+        assert refused(text, algorithm).check_id == "E002"
 
     @pytest.mark.attack(26)
     @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
@@ -190,7 +190,7 @@ class TestJwk:
         ],
     )
     def test_an_rsa_key_with_an_odd_number_is_refused(self, changes):
-        assert refused({**public_jwk(private_key("RS256")), **changes}, "RS256").number == "E002"
+        assert refused({**public_jwk(private_key("RS256")), **changes}, "RS256").check_id == "E002"
 
     @pytest.mark.parametrize(
         "alg",
@@ -257,7 +257,7 @@ class TestJwk:
         for algorithm in ("RS256", "ES256", "EdDSA"):
             mine = private_jwk(private_key(algorithm))
             theirs = public_jwk(private_key(algorithm, 2))
-            assert refused({**mine, **theirs}, algorithm).number == "E002"
+            assert refused({**mine, **theirs}, algorithm).check_id == "E002"
 
 
 class TestTimes:

@@ -103,7 +103,7 @@ class TestGenerate:
 
     def test_a_key_that_does_not_fit_the_others_is_not_written(self, tmp_path):
         put(tmp_path, "a", exp=NOW)
-        assert refused(generate, tmp_path, "HS256", now=NOW).number == "E001"
+        assert refused(generate, tmp_path, "HS256", now=NOW).check_id == "E001"
         assert [path.name for path in tmp_path.iterdir()] == ["a.jwk"]
 
 

@@ -26,7 +26,7 @@ class TestReadFiles:
     def test_keys_that_may_not_stand_together_are_refused(self, tmp_path):
         put(tmp_path, "a")
         put(tmp_path, "b", kid="a")
-        assert refused(read_files, tmp_path).number == "E003"
+        assert refused(read_files, tmp_path).check_id == "E003"
 
 
 class TestStateOf:

@@ -145,7 +145,7 @@ class TestSigningKey:
         assert f"{of!r}" in error.hint
 
     def test_it_must_not_be_listed_again(self):
-        assert fault(SIGNING_KEY=SIGNING_KEY, VERIFYING_KEYS=[SIGNING_KEY]).number == "E003"
+        assert fault(SIGNING_KEY=SIGNING_KEY, VERIFYING_KEYS=[SIGNING_KEY]).check_id == "E003"
 
     @pytest.mark.attack(9)
     @pytest.mark.parametrize(
@@ -154,8 +154,8 @@ class TestSigningKey:
         ids=["RS256", "EdDSA"],
     )
     def test_hmac_is_not_mixed_with_asymmetric_keys(self, further):
-        assert fault(SIGNING_KEY=SIGNING_KEY, VERIFYING_KEYS=[further]).number == "E001"
-        assert fault(VERIFYING_KEYS=[further]).number == "E001"
+        assert fault(SIGNING_KEY=SIGNING_KEY, VERIFYING_KEYS=[further]).check_id == "E001"
+        assert fault(VERIFYING_KEYS=[further]).check_id == "E001"
 
     def test_nor_with_a_pem(self):
         error = fault(VERIFYING_KEYS=[public_pem(private_key("RS256"))])
@@ -216,7 +216,7 @@ class TestDatedKeys:
     @pytest.mark.attack(9)
     def test_secrets_and_key_pairs_do_not_stand_together(self, values):
         jwks = [make_jwk(name, now=50, not_before=50) for name in ("EdDSA", "HS256")]
-        assert fault(**values(*jwks)).number == "E001"
+        assert fault(**values(*jwks)).check_id == "E001"
 
     def test_a_folder_that_is_not_there_is_refused(self, tmp_path):
         settings = read_settings(KEY_DIRECTORY=tmp_path / "none")
