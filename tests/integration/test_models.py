@@ -1,4 +1,4 @@
-"""The row of a session: what it says of itself, and what it does not hold."""
+"""Sessions in their table, and what they do not store."""
 
 from __future__ import annotations
 
@@ -7,38 +7,11 @@ from django.core import serializers
 from django.core.exceptions import ValidationError
 
 from django_tokenauth import services
-from django_tokenauth.models import RevokedReason, Session
+from django_tokenauth.models import Session
 from tests.support.clock import NOW, after
 
 
 class TestSession:
-    def test_it_is_called_by_the_name_of_its_device(self):
-        assert str(Session(device_name="Alice's phone")) == "Alice's phone"
-
-    def test_without_a_name_it_is_called_by_its_id(self):
-        session = Session()
-        assert str(session) == str(session.pk)
-
-    @pytest.mark.parametrize(
-        ("text", "names"),
-        [
-            ("", frozenset()),
-            ("notes:read", frozenset({"notes:read"})),
-            ("notes:read notes:write", frozenset({"notes:read", "notes:write"})),
-        ],
-    )
-    def test_its_scopes_are_a_set_of_names(self, text, names):
-        assert Session(scope=text).scopes == names
-
-    @pytest.mark.parametrize(("text", "methods"), [("", ()), ("pwd otp", ("pwd", "otp"))])
-    def test_its_methods_keep_their_order(self, text, methods):
-        assert Session(amr=text).methods == methods
-
-    def test_each_one_has_an_id_that_nobody_can_guess(self):
-        first, second = Session(), Session()
-        assert first.pk != second.pk
-        assert first.pk.version == 4
-
     @pytest.mark.django_db
     def test_a_user_has_sessions(self, alice, bob):
         session = services.sign_in(alice, now=NOW).session
@@ -70,9 +43,3 @@ class TestSession:
         session.ip = "somewhere"
         with pytest.raises(ValidationError, match="ip"):
             session.full_clean()
-
-
-class TestRevokedReason:
-    @pytest.mark.parametrize("reason", RevokedReason)
-    def test_each_one_fits_into_its_column(self, reason):
-        assert len(reason) <= Session._meta.get_field("revoked_reason").max_length

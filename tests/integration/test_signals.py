@@ -5,73 +5,14 @@ What each signal is sent with stands in the tests of what it tells of.
 
 from __future__ import annotations
 
-import logging
-from contextlib import contextmanager
-
 import pytest
 from django.db import connection
 
-from django_tokenauth import services, signals
+from django_tokenauth import services
 from django_tokenauth.errors import InvalidGrant
 from django_tokenauth.models import RevokedReason, Session
 from tests.support.clock import NOW, after
-from tests.support.signal_capture import received
-
-ALL = (
-    signals.signed_in,
-    signals.refreshed,
-    signals.refresh_token_reused,
-    signals.session_revoked,
-)
-
-
-@contextmanager
-def failing_receivers():
-    def fail(**keywords):
-        raise LookupError("a receiver of another app")
-
-    for signal in ALL:
-        signal.connect(fail)
-    try:
-        yield
-    finally:
-        for signal in ALL:
-            signal.disconnect(fail)
-
-
-class TestAnnounce:
-    def test_the_sender_is_the_class_and_none_without_a_session(self):
-        session = Session()
-        with received(signals.signed_in) as calls:
-            signals.announce(signals.signed_in, session, "alice", None)
-            signals.announce(signals.signed_in, None, "alice", None)
-        assert [(call["sender"], call["session"]) for call in calls] == [
-            (Session, session),
-            (None, None),
-        ]
-
-    def test_a_receiver_can_ask_for_sessions_only(self):
-        heard = []
-
-        def receive(*, session, **keywords):
-            heard.append(session)
-
-        session = Session()
-        signals.signed_in.connect(receive, sender=Session)
-        try:
-            signals.announce(signals.signed_in, session, "alice", None)
-            signals.announce(signals.signed_in, None, "alice", None)
-        finally:
-            signals.signed_in.disconnect(receive, sender=Session)
-        assert heard == [session]
-
-    def test_a_receiver_that_fails_is_logged_and_keeps_nobody_from_hearing(self, caplog):
-        with failing_receivers(), received(signals.refreshed) as calls:
-            signals.announce(signals.refreshed, Session(), "alice", None)
-        assert len(calls) == 1
-        assert [record.name for record in caplog.records if record.levelno == logging.ERROR] == [
-            "django.dispatch"
-        ]
+from tests.support.signal_capture import ALL, failing_receivers
 
 
 @pytest.mark.django_db

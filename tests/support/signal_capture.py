@@ -1,4 +1,4 @@
-"""What a receiver of another app gets to hear."""
+"""Receivers of the signals of the app: one that records, and one that fails."""
 
 from __future__ import annotations
 
@@ -7,6 +7,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.dispatch import Signal
+
+from django_tokenauth import signals
+
+ALL = (
+    signals.signed_in,
+    signals.refreshed,
+    signals.refresh_token_reused,
+    signals.session_revoked,
+)
 
 
 @contextmanager
@@ -22,3 +31,19 @@ def received(signal: Signal) -> Iterator[list[dict[str, Any]]]:
         yield calls
     finally:
         signal.disconnect(receive)
+
+
+@contextmanager
+def failing_receivers() -> Iterator[None]:
+    """Connect a receiver to each signal of the app that raises an error."""
+
+    def fail(**keywords: Any) -> None:
+        raise LookupError("a receiver of another app")
+
+    for signal in ALL:
+        signal.connect(fail)
+    try:
+        yield
+    finally:
+        for signal in ALL:
+            signal.disconnect(fail)

@@ -97,7 +97,6 @@ class TestMembers:
         both = told(SCOPES=["introspect"], CLIENTS=CLIENTS)
         assert both["introspection_endpoint_auth_methods_supported"] == [*SECRETS, "Bearer"]
 
-    @pytest.mark.django_db
     def test_each_endpoint_is_where_it_says(self, told):
         members = told(SCOPES=["introspect"], CLIENTS=CLIENTS, **SIGNED)
         places = [value for name, value in members.items() if name.endswith(("_endpoint", "_uri"))]
@@ -107,7 +106,6 @@ class TestMembers:
             answer = Client().post(place.removeprefix(ISSUER), {}, "application/json")
             assert answer.status_code == (405 if place.endswith("jwks.json") else 400)
 
-    @pytest.mark.django_db
     @pytest.mark.parametrize("grant", ALWAYS["grant_types_supported"])
     def test_each_grant_is_one_that_the_endpoint_knows(self, told, grant):
         assert told()["grant_types_supported"] == ["password", "refresh_token"]

@@ -1,4 +1,4 @@
-"""What the RFCs ask for and no other test shows; see the page of standards."""
+"""Requirements of RFC 7517 that no other test covers; the page of standards names them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ import json
 
 import pytest
 
-from django_tokenauth import services
 from django_tokenauth.conf import settings as conf
 from django_tokenauth.keys.loading import load_key
 from django_tokenauth.keys.sources import build_access_keys
-from django_tokenauth.services import introspect
-from tests.support.clock import NOW
 from tests.support.sample_keys import private_key, public_jwk
 
 SECRETS = (b"x" * 50,)
@@ -51,21 +48,3 @@ class TestJwkSet:
             for kid in ("first", "last")
         )
         assert keys_of(f'{{"keys": {first}, "keys": {last}}}') == ["last"]
-
-
-@pytest.mark.django_db
-class TestIntrospection:
-    """RFC 7662 section 4: what is looked at before a token is called active."""
-
-    def test_a_token_that_has_not_begun_is_not_active(self, alice):
-        token = services.sign_in(alice, now=NOW).access_token
-        assert introspect(token, now=NOW.timestamp() - 1) == {"active": False}
-        assert introspect(token, now=NOW.timestamp())["active"] is True
-
-    def test_a_token_of_another_audience_is_not_active(self, alice, settings):
-        """Of all the services of an issuer a server speaks for its own only."""
-        settings.TOKENAUTH = {"AUDIENCE": "https://mail.example.com"}
-        token = services.sign_in(alice, now=NOW).access_token
-        assert introspect(token, now=NOW.timestamp())["active"] is True
-        settings.TOKENAUTH = {"AUDIENCE": "https://notes.example.com"}
-        assert introspect(token, now=NOW.timestamp()) == {"active": False}

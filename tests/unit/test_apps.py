@@ -1,0 +1,98 @@
+"""The app configuration: its names, its checks and its signal receivers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.core.checks.registry import registry
+from django.db.models.signals import post_save, pre_delete, pre_save
+
+from django_tokenauth.checks import database as database_checks
+from django_tokenauth.checks import deployment as deploy_checks
+from django_tokenauth.checks import keys as key_checks
+from django_tokenauth.checks import settings as checks
+
+CONFIG = apps.get_app_config("django_tokenauth")
+
+
+def test_its_label_is_that_of_the_migrations():
+    assert (CONFIG.label, CONFIG.name) == ("django_tokenauth", "django_tokenauth")
+    assert str(CONFIG.verbose_name) == "Token authentication"
+
+
+def test_it_adds_no_field_of_its_own_choice():
+    assert CONFIG.default_auto_field == "django.db.models.BigAutoField"
+
+
+def ours(registered):
+    return {check for check in registered if check.__module__.startswith(f"{CONFIG.name}.")}
+
+
+class TestChecks:
+    def test_they_are_registered_once_however_often_django_starts(self):
+        before = len(registry.registered_checks), len(registry.deployment_checks)
+        CONFIG.ready()
+        assert (len(registry.registered_checks), len(registry.deployment_checks)) == before
+        assert ours(registry.registered_checks) == {
+            checks.check_settings,
+            checks.check_installation,
+            database_checks.check_table,
+        }
+        assert ours(registry.deployment_checks) == {
+            key_checks.check_keys,
+            key_checks.check_key_files,
+            deploy_checks.check_deployment,
+        }
+
+    @pytest.mark.parametrize(
+        ("check", "tags"),
+        [
+            (checks.check_settings, ("security",)),
+            (checks.check_installation, ()),
+            (database_checks.check_table, ("database",)),
+            (key_checks.check_keys, ("security",)),
+            (key_checks.check_key_files, ("security",)),
+            (deploy_checks.check_deployment, ("security",)),
+        ],
+    )
+    def test_each_has_its_tag(self, check, tags):
+        assert check.tags == tags
+
+
+class TestSignals:
+    @pytest.mark.parametrize("signal", [pre_save, post_save, pre_delete])
+    def test_only_users_are_listened_to(self, signal):
+        assert listeners(signal, get_user_model()) == 1
+        assert listeners(signal, Group) == 0
+
+    @pytest.mark.parametrize("signal", [pre_save, post_save, pre_delete])
+    def test_a_second_start_does_not_listen_twice(self, signal):
+        CONFIG.ready()
+        assert listeners(signal, get_user_model()) == 1
+
+
+def listeners(signal, model):
+    receivers, asynchronous = signal._live_receivers(model)
+    assert not asynchronous
+    return sum(
+        receiver.__module__ == "django_tokenauth.sessions.receivers" for receiver in receivers
+    )
+
+
+def test_the_package_can_be_imported_without_a_project():
+    """``setup.py`` and editors do that."""
+    command = "import django_tokenauth; print(django_tokenauth.__version__)"
+    printed = subprocess.run(  # noqa: S603
+        [sys.executable, "-W", "error", "-c", command],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": ":".join(sys.path)},
+    )
+    assert printed.stdout.strip()
+    assert printed.stderr == ""
