@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
-import subprocess
-import sys
 from configparser import ConfigParser
 
 import pytest
@@ -32,11 +29,12 @@ def shell_lines(title):
     ]
 
 
-def pytest_arguments():
+def shown_tests():
+    """Return the path and the -k word (or none) of each command that runs tests."""
     return [
-        shlex.split(line.partition("pytest ")[2])
+        re.search(r"(tests/\S+)(?: -k (\w+))?$", line).groups(default="")
         for line in shell_lines("Run tests")
-        if "/pytest " in line
+        if "tests/" in line
     ]
 
 
@@ -45,13 +43,13 @@ class TestContributing:
         assert len(CONTRIBUTING.read_text(encoding="utf-8").splitlines()) <= 50
         assert len(shell_lines("Set up")) == 3
 
-    @pytest.mark.parametrize("arguments", pytest_arguments(), ids=" ".join)
-    def test_shown_pytest_command_selects_tests(self, arguments):
-        command = [sys.executable, "-m", "pytest", "--collect-only", "-q", *arguments]
-        ended = subprocess.run(  # noqa: S603 - a command of the page
-            command, check=False, cwd=ROOT, capture_output=True, text=True
-        )
-        assert ended.returncode == 0, ended.stdout
+    def test_shown_commands_select_existing_tests(self):
+        assert len(shown_tests()) == 3
+        for path, word in shown_tests():
+            assert (ROOT / path).exists(), path
+            if word:
+                source = (ROOT / path).read_text(encoding="utf-8")
+                assert re.search(rf"def test_\w*{word}", source), word
 
     def test_shown_tox_environments_exist(self):
         shown = [
@@ -62,15 +60,6 @@ class TestContributing:
         ]
         assert len(shown) == 3
         assert set(shown) <= set(environments())
-
-    def test_shown_browser_test_exists(self):
-        [(path, word)] = [
-            re.search(r"-- (\S+) -k (\w+)", line).groups()
-            for line in shell_lines("Run tests")
-            if "browser" in line
-        ]
-        source = (ROOT / path).read_text(encoding="utf-8")
-        assert re.search(rf"def test_\w*{word}", source)
 
     @pytest.mark.parametrize("path", [CONTRIBUTING, RELEASING], ids=lambda path: path.name)
     def test_relative_links_lead_to_files(self, path):
