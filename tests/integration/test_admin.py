@@ -180,7 +180,7 @@ class TestReadOnly:
 
     def test_none_can_be_changed(self, administrator, sessions):
         path = f"{LIST}{sessions['phone'].pk}/change/"
-        answer = administrator.post(path, {"name": "x", "expires_at_0": "2099-01-01"})
+        answer = administrator.post(path, {"device_name": "x", "idle_expires_at_0": "2099-01-01"})
         assert answer.status_code == 403
         assert set(Session.objects.values_list("device_name", flat=True)) == set(sessions)
 
@@ -213,7 +213,7 @@ def end(client, *sessions):
 
 
 def alive():
-    rows = Session.objects.filter(revoked_at=None, expires_at__gt=NOW)
+    rows = Session.objects.filter(revoked_at=None, idle_expires_at__gt=NOW)
     return set(rows.values_list("device_name", flat=True))
 
 
@@ -222,7 +222,7 @@ class TestRevoke:
         with received(session_revoked) as calls:
             assert end(administrator, *sessions.values()) == ["2 sessions ended."]
         assert alive() == set()
-        assert {call["session"].name for call in calls} == {"phone", "<b>bob's</b>"}
+        assert {call["session"].device_name for call in calls} == {"phone", "<b>bob's</b>"}
         assert {call["user"].get_username() for call in calls} == {"alice", "bob"}
         assert {call["request"].user for call in calls} == {admin_user}
         laptop = Session.objects.get(device_name="laptop")

@@ -45,7 +45,7 @@ class TestScope:
     def test_less_is_given_to_who_asks_for_less(self, pair):
         new = refresh(pair.refresh_token, scope=[READ], now=after(minutes=1))
         assert new.scope == scope_of(new, after(minutes=1)) == {READ}
-        assert new.to_payload()["scope"] == READ
+        assert new.to_response()["scope"] == READ
 
     def test_asking_for_less_narrows_one_access_token_and_not_the_session(self, pair):
         narrow = refresh(pair.refresh_token, scope=[READ], now=after(minutes=1))
@@ -96,7 +96,7 @@ class TestScopePolicy:
         with_hook(settings, SCOPE_POLICY=lambda user, scopes, request: ())
         new = refresh(pair.refresh_token, now=after(minutes=1))
         assert new.scope == scope_of(new, after(minutes=1)) == frozenset()
-        assert "scope" not in new.to_payload()
+        assert "scope" not in new.to_response()
 
 
 class TestExtraClaims:

@@ -70,7 +70,7 @@ class TestSignIn:
         pair = services.sign_in(
             alice,
             client_id="a phone",
-            name="Alice's phone",
+            device_name="Alice's phone",
             user_agent="Browser/1.0",
             ip="192.0.2.1",
             amr=("pwd", "otp"),
@@ -108,7 +108,7 @@ class TestSignIn:
         assert services.get_user(claims) == alice
         assert claims.auth_time == NOW.timestamp()
         refreshed = refresh_tokens(load()).decode(pair.refresh_token, now=NOW.timestamp())
-        assert (refreshed.session, refreshed.generation) == (str(pair.session.pk), 1)
+        assert (refreshed.session_id, refreshed.generation) == (str(pair.session.pk), 1)
 
     def test_each_sign_in_is_a_session_of_its_own(self, alice):
         first, second = services.sign_in(alice, now=NOW), services.sign_in(alice, now=NOW)
@@ -218,7 +218,7 @@ class TestStateless:
         ids = {
             refresh_tokens(load())
             .decode(services.sign_in(alice, now=NOW).refresh_token, now=NOW.timestamp())
-            .session
+            .session_id
             for _ in range(2)
         }
         assert len({uuid.UUID(session_id) for session_id in ids}) == 2

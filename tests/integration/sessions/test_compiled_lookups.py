@@ -46,7 +46,7 @@ def session(alice):
         revoked_at=NOW,
         revoked_reason=RevokedReason.ADMIN,
         ip="2001:db8::1",
-        name="앨리스의 노트북",
+        device_name="앨리스의 노트북",
         scope_limited=True,
         scope="notes:read notes:write",
     )
@@ -54,7 +54,7 @@ def session(alice):
 
 class TestRow:
     @pytest.mark.parametrize(
-        "deferred", [(), ("name", "idle_expires_at"), ("ip", "scope", "user_agent")]
+        "deferred", [(), ("device_name", "idle_expires_at"), ("ip", "scope", "user_agent")]
     )
     def test_it_is_that_of_the_plain_query(self, session, deferred):
         plain = rows(*deferred).get(pk=session.pk)
@@ -64,8 +64,8 @@ class TestRow:
         assert found.get_deferred_fields() == plain.get_deferred_fields() == set(deferred)
 
     def test_a_field_that_was_left_out_is_read_when_it_is_asked(self, session):
-        found = CompiledGet(rows("name")).get(session.pk)
-        assert found.name == session.device_name
+        found = CompiledGet(rows("device_name")).get(session.pk)
+        assert found.device_name == session.device_name
 
     def test_its_user_comes_with_it(self, session, alice, django_assert_num_queries):
         with django_assert_num_queries(1):
@@ -80,9 +80,9 @@ class TestRow:
 
     def test_it_can_be_saved_as_any_other(self, session):
         found = CompiledGet(rows()).get(session.pk)
-        found.name = "another"
+        found.device_name = "another"
         found.save()
-        assert rows().get(pk=session.pk).name == "another"
+        assert rows().get(pk=session.pk).device_name == "another"
 
 
 class TestPart:
@@ -109,12 +109,12 @@ class TestPart:
         ]
 
     def test_values_come_in_the_order_in_which_they_are_named(self, session):
-        rows = self.rows("ip", "name")
-        assert CompiledGetColumns(rows, "name", "ip").get(session.pk)[1:] == (
+        rows = self.rows("ip", "device_name")
+        assert CompiledGetColumns(rows, "device_name", "ip").get(session.pk)[1:] == (
             session.device_name,
             session.ip,
         )
-        assert CompiledGetColumns(rows, "ip", "name").get(session.pk)[1:] == (
+        assert CompiledGetColumns(rows, "ip", "device_name").get(session.pk)[1:] == (
             session.ip,
             session.device_name,
         )
@@ -132,7 +132,7 @@ class TestPart:
         assert self.part(another) == (bob, False, None, None)
 
     def test_an_unknown_key_has_no_row(self, session):
-        lookup = CompiledGetColumns(self.rows("name"), "name")
+        lookup = CompiledGetColumns(self.rows("device_name"), "device_name")
         assert lookup.get(uuid.uuid4()) is None
 
     def test_its_statement_is_that_of_the_plain_query(self, session):
@@ -173,7 +173,7 @@ class TestStatement:
 
     def test_other_conditions_and_their_values_stay(self, session, bob):
         made(bob)
-        lookup = CompiledGet(rows().filter(name=session.device_name, scope_limited=True))
+        lookup = CompiledGet(rows().filter(device_name=session.device_name, scope_limited=True))
         assert lookup.get(session.pk) == session
         assert CompiledGet(rows().filter(device_name="another")).get(session.pk) is None
 
@@ -211,7 +211,11 @@ class TestSelection:
     def test_it_finds_what_the_plain_query_finds(self, session, alice, bob, selection):
         for day in range(1, 5):
             made(
-                alice, scope_limited=True, created_at=after(days=day), ip="192.0.2.1", name=f"{day}"
+                alice,
+                scope_limited=True,
+                created_at=after(days=day),
+                ip="192.0.2.1",
+                device_name=f"{day}",
             )
         (
             made(alice),
@@ -228,7 +232,7 @@ class TestSelection:
             plain = list(self.plain(user, moment, key))
             assert [everything(one) for one in found] == [everything(one) for one in plain]
         found = selection.all(user=alice.pk, idle_expires_at=NOW, id=session.pk)
-        assert [one.name for one in found] == ["3", "2"]
+        assert [one.device_name for one in found] == ["3", "2"]
 
     def test_its_statement_is_that_of_the_plain_query(self, session, alice, selection):
         with CaptureQueriesContext(connection) as seen:

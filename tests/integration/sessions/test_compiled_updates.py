@@ -26,7 +26,7 @@ CHANGES = {
     "refreshed_at": after(days=1, microseconds=1),
     "revoked_at": None,
     "revoked_reason": RevokedReason.ADMIN,
-    "name": "앨리스의 노트북 %s ' OR 1=1 --",
+    "device_name": "앨리스의 노트북 %s ' OR 1=1 --",
     "ip": "2001:DB8::1",
 }
 
@@ -72,10 +72,10 @@ class TestChange:
         assert stored() == before
 
     def test_it_can_be_run_again_with_other_values(self, alice, bob):
-        compiled = CompiledUpdate(Session.objects.all(), found=["id"], changes=["name"])
+        compiled = CompiledUpdate(Session.objects.all(), found=["id"], changes=["device_name"])
         for session, name in ((made(alice), "phone"), (made(bob), "laptop")):
-            assert compiled.run(found={"id": session.pk}, changes={"name": name}) == 1
-            assert Session.objects.get(pk=session.pk).name == name
+            assert compiled.run(found={"id": session.pk}, changes={"device_name": name}) == 1
+            assert Session.objects.get(pk=session.pk).device_name == name
 
 
 class TestStatement:
@@ -153,11 +153,11 @@ class TestFault:
 class TestThreads:
     @pytest.mark.django_db(transaction=True)
     def test_each_uses_its_own_connection(self, alice):
-        compiled = CompiledUpdate(Session.objects.all(), found=["id"], changes=["name"])
+        compiled = CompiledUpdate(Session.objects.all(), found=["id"], changes=["device_name"])
         rows, changed = [made(alice) for _ in range(4)], []
 
         def change(session):
-            changed.append(compiled.run(found={"id": session.pk}, changes={"name": "phone"}))
+            changed.append(compiled.run(found={"id": session.pk}, changes={"device_name": "phone"}))
             connection.close()
 
         threads = [Thread(target=change, args=[session]) for session in rows]

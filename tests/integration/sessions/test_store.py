@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django_tokenauth.errors import ServiceUnavailable
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.sessions import store as sessions
+from django_tokenauth.sessions.database import database_errors_as_unavailable
 from tests.support.clock import NOW, after
 from tests.support.locks import unreadable
 from tests.support.session_rows import made
@@ -31,7 +32,7 @@ class TestAnswering:
         with (
             unreadable(Session),
             pytest.raises(ServiceUnavailable) as error,
-            sessions.database_errors_as_unavailable(),
+            database_errors_as_unavailable(),
         ):
             list(Session.objects.filter(device_name="secret"))
         assert error.value.__cause__ is None
@@ -40,7 +41,7 @@ class TestAnswering:
         ]
 
     def test_other_errors_pass(self):
-        with pytest.raises(LookupError), sessions.database_errors_as_unavailable():
+        with pytest.raises(LookupError), database_errors_as_unavailable():
             raise LookupError
 
 
@@ -58,7 +59,7 @@ class TestAdd:
 
     def test_an_id_that_is_there_is_not_overwritten(self, alice, bob):
         session = made(alice)
-        with pytest.raises(ServiceUnavailable), sessions.database_errors_as_unavailable():
+        with pytest.raises(ServiceUnavailable), database_errors_as_unavailable():
             made(bob, pk=session.pk)
 
 
@@ -67,7 +68,7 @@ class TestFind:
     def test_it_brings_the_user_in_one_statement(self, alice, written, django_assert_num_queries):
         session = made(alice)
         with django_assert_num_queries(1):
-            found = sessions.find(str(session.pk), written=written)
+            found = sessions.find(str(session.pk), from_primary=written)
             assert (found, found.user) == (session, alice)
 
     def test_what_is_not_there_is_none(self, alice):

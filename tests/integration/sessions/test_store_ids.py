@@ -19,6 +19,6 @@ def test_a_later_sign_in_has_a_later_id(alice, settings, stateless):
     ids = []
     for hours in range(5):
         token = services.sign_in(alice, now=after(hours=hours)).refresh_token
-        ids.append(refresh_tokens(load()).decode(token, now=NOW.timestamp()).session)
+        ids.append(refresh_tokens(load()).decode(token, now=NOW.timestamp()).session_id)
     assert sorted(ids) == ids
     assert uuid.UUID(ids[0]).int >> 80 == NOW.timestamp() * 1000
