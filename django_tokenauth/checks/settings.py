@@ -25,7 +25,6 @@ from ..conf.settings import Settings, read_project
 from ..errors import InvalidKey
 from ..keys.sources import build_access_keys
 from ..services import INTROSPECTION_SCOPE
-from ..services.clients import is_hash
 
 _Apps = Sequence[AppConfig] | None
 
@@ -39,7 +38,6 @@ def check_settings(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMessag
     ]
     if settings is not None:
         messages += _key_messages(settings)
-        messages += _client_messages(settings)
         messages += _dubious(settings)
     return messages
 
@@ -65,19 +63,6 @@ def _key_messages(settings: Settings) -> Iterator[CheckMessage]:
             "this check where tokens are only verified.",
             id="tokenauth.W019",
         )
-
-
-def _client_messages(settings: Settings) -> Iterator[CheckMessage]:
-    for client_id, encoded in settings.clients.items():
-        if not is_hash(encoded):
-            yield Error(
-                f"CLIENTS[{client_id!r}] is no hash that one of PASSWORD_HASHERS can read.",
-                hint=(
-                    "Give what django.contrib.auth.hashers.make_password makes of the secret, for "
-                    "example make_password(secrets.token_urlsafe(32))."
-                ),
-                id="tokenauth.E008",
-            )
 
 
 def _dubious(settings: Settings) -> Iterator[CheckMessage]:

@@ -62,7 +62,7 @@ class Settings:
     key_directory: Path | None = _setting(kinds.optional_path, None)
     keys: tuple[Mapping[str, Any], ...] = _setting(kinds.optional_key_set, None, secret=True)
     jwks_max_age: timedelta = _setting(kinds.lifetime, timedelta(minutes=5))
-    clients: Mapping[str, str] = _setting(kinds.clients, None, secret=True)
+    clients: Mapping[str, str | None] = _setting(kinds.clients, None, secret=True)
     access_token_lifetime: timedelta = _setting(kinds.lifetime, timedelta(minutes=5))
     refresh_token_lifetime: timedelta = _setting(kinds.lifetime, timedelta(days=14))
     session_lifetime: timedelta = _setting(kinds.lifetime, timedelta(days=90))

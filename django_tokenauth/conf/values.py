@@ -27,6 +27,8 @@ _PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _RATE = re.compile(r"([1-9][0-9]*)/(s|sec|second|m|min|minute|h|hour|d|day)\Z")
 # RFC 6749 section 3.3: printable ASCII without blank, quotation mark and backslash.
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+\Z")
+# SHA-256 in hex, as manage.py tokenauth_client prints it.
+_CLIENT_SECRET = re.compile(r"sha256\$[0-9a-f]{64}")
 
 
 class InvalidSetting(ValueError):
@@ -183,18 +185,29 @@ def optional_path(value: object) -> Path | None:
     return Path(value)
 
 
-def clients(value: object) -> Mapping[str, str]:
+def clients(value: object) -> Mapping[str, str | None]:
+    """Return the ``sha256$`` value of each client's secret; ``None`` shuts the client out.
+
+    A hash by one of Django's hashers is rejected: it would slow down each request of the client.
+    Malformed hex is rejected too, because it was cut or changed while being pasted. No secret could
+    match it.
+    """
     if value is None:
         value = {}
     if not isinstance(value, Mapping):
-        raise InvalidSetting('Give a dict such as {"reports": make_password("its secret")}.')
-    for client_id, secret in value.items():
+        raise InvalidSetting('Give a dict such as {"reports": "sha256$..."}.')
+    for client_id in value:
         text(client_id)
-        # The text of a hash begins with the name of its hasher, that of a client which is shut out
-        # with the mark of Django's make_password(None).
-        if not isinstance(secret, str) or not ("$" in secret or secret.startswith("!")):
-            raise InvalidSetting(
-                "Give the hash of each client's secret, as django.contrib.auth.hashers."
-                "make_password prints it, and not the secret itself."
-            )
+    wrong = [
+        repr(client_id)
+        for client_id, encoded in value.items()
+        if encoded is not None
+        and not (isinstance(encoded, str) and _CLIENT_SECRET.fullmatch(encoded))
+    ]
+    if wrong:
+        raise InvalidSetting(
+            f"The value is wrong for {', '.join(wrong)}. Run manage.py tokenauth_client NAME and "
+            "paste the sha256$ value that it prints, or give None to shut the client out. Hashes "
+            "by Django's hashers (make_password) and plain secrets are rejected."
+        )
     return MappingProxyType(dict(value))

@@ -1,4 +1,4 @@
-"""Failed sign-ins, counted by address and by (user name, address); of clients likewise.
+"""Failed sign-ins, counted by address and by (user name, address); clients by address.
 
 Never by the name alone: then anybody could lock anybody out. An attempt takes its place before the
 password is checked and gives it back if the password was right, so a crowd of parallel guesses gets
@@ -68,20 +68,20 @@ class SignInThrottle:
     ) -> None:
         self._cache = caches[settings.throttle_cache]
         self._now = time.time() if now is None else now
-        network = _network(address)
-        # The address first: once it has used up its places, new names fill the cache no further.
-        self._counters = list(
-            self._counters_of(
-                (settings.sign_in_rate_ip, ("address", network)),
-                (settings.sign_in_rate_user, ("user", network, _folded(username))),
-            )
-        )
+        self._counters = list(self._counters_of(settings, _network(address), username))
         self._taken: list[str] = []
 
+    def _limits(
+        self, settings: Settings, network: str, username: str
+    ) -> Iterator[tuple[Rate | None, tuple[str, ...]]]:
+        # The address first: once it has used up its places, new names fill the cache no further.
+        yield settings.sign_in_rate_ip, ("address", network)
+        yield settings.sign_in_rate_user, ("user", network, _folded(username))
+
     def _counters_of(
-        self, *limits: tuple[Rate | None, tuple[str, ...]]
+        self, settings: Settings, network: str, username: str
     ) -> Iterator[tuple[Rate, str]]:
-        for rate, parts in limits:
+        for rate, parts in self._limits(settings, network, username):
             if rate is not None:
                 window = int(self._now // rate.seconds)
                 digest = hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()
@@ -99,13 +99,8 @@ class SignInThrottle:
             if count > rate.limit:
                 # It takes no place, so that it is no failure either.
                 self.release()
-                self.on_limit_exceeded(rate.seconds - int(self._now % rate.seconds))
-                return
-
-    def on_limit_exceeded(self, wait: int) -> None:
-        """What becomes of an attempt that found none. ``wait`` is in seconds."""
-        logger.warning("%s throttled", self.counted)
-        raise TooManyRequests(wait)
+                logger.warning("%s throttled", self.counted)
+                raise TooManyRequests(rate.seconds - int(self._now % rate.seconds))
 
     def release(self) -> None:
         """The attempt was no failure: it does not count."""
@@ -148,18 +143,20 @@ class SignInThrottle:
 
 
 class ClientThrottle(SignInThrottle):
-    """The count of one client that proves who it is (RFC 6749 section 2.3.1), at the same rates.
+    """Wrong client secrets, counted by address only.
 
-    It refuses nobody: many servers may share an address, and one that has the right secret must not
-    be kept out by another that guesses.
+    A count for each client protects secrets that people choose; generated ones do not need it.
     """
 
     counted = "client"
-    #: Whether there was no place.
-    exceeded = False
 
-    def on_limit_exceeded(self, wait: int) -> None:
-        self.exceeded = True
+    def __init__(self, settings: Settings, *, address: str) -> None:
+        super().__init__(settings, address=address, username="")
+
+    def _limits(
+        self, settings: Settings, network: str, username: str
+    ) -> Iterator[tuple[Rate | None, tuple[str, ...]]]:
+        yield settings.sign_in_rate_ip, ("address", network)
 
 
 _ONE_LETTER = str.maketrans("jyv", "iiu")

@@ -1,4 +1,4 @@
-"""The demo's database, the two people in it, and the service that may ask about their tokens."""
+"""The demo's database, its two users, and the service that introspects their tokens."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.hashers import make_password
 from django.core.management import call_command
 from django.db import connections
 
@@ -24,18 +23,18 @@ BOB = Person("bob", "tangerine lantern gravel song")
 
 @dataclass(frozen=True)
 class Service:
-    """An OAuth client with a secret."""
+    """An OAuth client, its secret, and the value for CLIENTS: `manage.py tokenauth_client NAME`."""
 
     name: str
     secret: str
+    setting: str
 
 
-SERVICE = Service("reports", "paper-clip-harbour-velvet")
-
-
-def clients() -> dict[str, str]:
-    """The setting CLIENTS: the service, with its secret as Django stores passwords."""
-    return {SERVICE.name: make_password(SERVICE.secret)}
+SERVICE = Service(
+    "reports",
+    "IbJ1iO-hHlYeYX42rBzzwxEeIOB-aKZFBvZTA7nVcdQ",
+    "sha256$8d06abef6a57a921fe9852b62681104f02b0776c71f54504043c37cd86130c23",
+)
 
 
 def prepare(path: Path | None = None) -> None:

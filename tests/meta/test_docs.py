@@ -18,6 +18,7 @@ from django_tokenauth.models import RevokedReason, Session
 from tests.support.confidential_clients import SECRETS, listed
 from tests.support.documents import DOCS, KOREAN, README, ROOT, literal, section, sections
 from tests.support.http_server import serving
+from tests.support.raw_tokens import read_settings
 
 # The parts of the pages of attacks and of standards are no pages of their own.
 PAGES = {
@@ -104,6 +105,7 @@ class TestExamples:
             ("http", 1),
             ("http", 2),
             ("http", 3),
+            ("http", 4),
         }
         assert {EXAMPLES[page].language for page in here} == {"python"}
 
@@ -153,17 +155,20 @@ class TestExamples:
         body = {"grant_type": "refresh_token", "refresh_token": pair["refresh_token"]}
         assert view(RESPONSES.post("/", body, format="json")).status_code == 200
 
+    def test_settings_accept_the_client_secret_of_the_example(self):
+        assert list(read_settings(**example("http", 2)["TOKENAUTH"]).clients) == ["reports"]
+
     def test_the_sessions_of_a_client_that_is_shut_out_end(self, alice):
         for client_id in ("reports", "reports", "phone"):
             services.sign_in(alice, client_id=client_id)
-        assert example("http", 2)["sign_out_client"]("reports") == 2
+        assert example("http", 3)["sign_out_client"]("reports") == 2
         assert [session.client_id for session in services.list_sessions(alice)] == ["phone"]
 
     @pytest.mark.django_db(transaction=True)
     def test_a_resource_server_asks_what_a_token_says(self, alice, settings):
         settings.TOKENAUTH = {"CLIENTS": listed()}
         token = services.sign_in(alice).access_token
-        names = example("http", 3)
+        names = example("http", 4)
         with serving() as (host, port):
             names["ISSUER"] = f"http://{host}:{port}"
             ask = partial(names["introspect"], client_id="reports")

@@ -1,8 +1,7 @@
-"""A backend, a hasher and a cache that raise an error, for settings that name classes."""
+"""A backend and a cache that raise an error, for settings that name classes."""
 
 from __future__ import annotations
 
-from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core.cache.backends.base import BaseCache
 
 
@@ -11,15 +10,6 @@ class BrokenBackend:
 
     def authenticate(self, request, **credentials):
         del credentials
-        raise RuntimeError("broken")
-
-
-class BrokenHasher(MD5PasswordHasher):
-    """A password hasher that raises an error."""
-
-    algorithm = "broken"
-
-    def verify(self, password, encoded):
         raise RuntimeError("broken")
 
 

@@ -4,50 +4,31 @@ from __future__ import annotations
 
 import base64
 
-from django.contrib.auth.hashers import MD5PasswordHasher, make_password
+from django_tokenauth.services.clients import encode_secret
+
+DIGEST = "0123456789abcdef" * 4
+#: Values of ``CLIENTS`` that the command does not print.
+MALFORMED = [
+    *("sha256", "sha256$", DIGEST, f"${DIGEST}", f"sha1${DIGEST}", f"SHA256${DIGEST}"),
+    *(f"sha256${DIGEST[:-1]}", f"sha256${DIGEST}0", f"sha256${DIGEST}$", f"sha256$salt${DIGEST}"),
+    *(f"sha256${DIGEST.upper()}", f"sha256${DIGEST[:-1]}g", f"sha256${DIGEST[:-1]}\u0661"),
+    *(
+        f"sha256${DIGEST}\n",
+        f" sha256${DIGEST}",
+        f"sha256$ {DIGEST[:-1]}",
+        f"sha256${DIGEST[:-1]} ",
+    ),
+]
 
 SECRETS = {"reports": "correct battery", "billing": "horse staple"}
 
 
-class CountingHasher(MD5PasswordHasher):
-    """Notes each secret that it hashes."""
-
-    algorithm = "counting"
-    hashed: list[str] = []
-
-    def encode(self, password, salt):
-        self.hashed.append(password)
-        return super().encode(password, salt)
-
-
-class PickyHasher(MD5PasswordHasher):
-    """Raises of what is too long for it, as bcrypt 5 does of more than 72 bytes."""
-
-    algorithm = "picky"
-    most = 72
-
-    def encode(self, password, salt):
-        if len(password) > self.most:
-            raise ValueError("password cannot be longer than 72 bytes")
-        return super().encode(password, salt)
-
-
-class UninstalledHasher(MD5PasswordHasher):
-    """Needs a package that is not there to verify."""
-
-    algorithm = "uninstalled"
-    library = "a_package_that_is_not_there"
-
-    def verify(self, password, encoded):
-        self._load_library()
-
-
-def listed(**secrets: str) -> dict[str, str]:
-    """``CLIENTS`` with these secrets, or with the usual ones."""
-    return {name: make_password(secret) for name, secret in (secrets or SECRETS).items()}
+def listed(**secrets: str) -> dict[str, str | None]:
+    """Return ``CLIENTS`` with these secrets, by default with :data:`SECRETS`."""
+    return {name: encode_secret(secret) for name, secret in (secrets or SECRETS).items()}
 
 
 def basic(client_id: str, secret: str | None = None) -> str:
-    """The value of ``Authorization``, with nothing encoded as in a form."""
+    """Return a value of ``Authorization`` without form encoding."""
     secret = SECRETS.get(client_id, SECRETS["reports"]) if secret is None else secret
     return "Basic " + base64.b64encode(f"{client_id}:{secret}".encode()).decode()

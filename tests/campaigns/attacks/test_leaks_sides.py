@@ -16,6 +16,7 @@ from jwt import algorithms
 
 import django_tokenauth
 from django_tokenauth.models import Session
+from django_tokenauth.services import clients
 from django_tokenauth.sessions import users
 from tests.support.client import BARE, INVALID_GRANT, INVALID_TOKEN, get, logged, post, sign_in
 from tests.support.clock import NOW, after
@@ -95,7 +96,7 @@ class TestOneAnswer:
 
 
 # Names of what must not be compared letter by letter, where the time tells how many were right.
-SECRET = re.compile(r"(hash|hashes|digest|mac|signature|secret|password|token)\Z")
+SECRET = re.compile(r"(hash|hashes|digest|mac|signature|secret|password|token|encoded)\Z")
 
 
 def names_of(side):
@@ -163,6 +164,9 @@ class TestTime:
     def test_so_are_the_hashes_of_passwords_in_sessions(self):
         assert "constant_time_compare" in calls_in(users, "has_auth_hash")
         assert "compare_digest" in calls_in(crypto, "constant_time_compare")
+
+    def test_client_secrets_are_compared_by_the_standard_library(self):
+        assert "compare_digest" in calls_in(clients, "has_valid_secret")
 
 
 EVIL = [

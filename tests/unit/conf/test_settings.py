@@ -71,7 +71,7 @@ class TestDefaults:
         values = {
             **{name: DEFAULTS[name.lower()] for name in conf.setting_fields()},
             "KEYS": None,
-            "CLIENTS": {"reports": "pbkdf2_sha256$1$salt$hash"},
+            "CLIENTS": {"reports": "sha256$" + "0" * 64, "closed": None},
             "SIGNING_KEY": "s" * 32,
             "VERIFYING_KEYS": ["v" * 32],
             "SCOPES": ["notes:read"],
@@ -118,7 +118,7 @@ class TestWrongValues:
             ("KEYS", [], "E008", "each key as a JWK"),
             ("JWKS_MAX_AGE", 300, "E008", "timedelta(minutes=5)"),
             ("JWKS_MAX_AGE", timedelta(0), "E004", "at least a second"),
-            ("CLIENTS", {"reports": "its secret"}, "E008", "make_password"),
+            ("CLIENTS", {"reports": "its secret"}, "E008", "tokenauth_client"),
             ("ACCESS_TOKEN_LIFETIME", 300, "E008", "timedelta(minutes=5)"),
             ("ACCESS_TOKEN_LIFETIME", timedelta(0), "E004", "at least a second"),
             ("REFRESH_TOKEN_LIFETIME", timedelta(days=-1), "E004", "at least a second"),

@@ -1,4 +1,4 @@
-"""``Authorization: Basic`` as clients write it."""
+"""``Authorization: Basic`` in the forms that clients send."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tests.support.client import logged
 from tests.support.confidential_clients import basic
 
 
-class TestBasic:
+class TestBasicCredentials:
     @pytest.mark.parametrize("header", ["", "Bearer x", "Basics eDp5", "Token eDp5", "Digest x"])
-    def test_another_header_is_somebody_elses(self, header):
+    def test_another_scheme_gives_no_credentials(self, header):
         assert basic_credentials(header) == []
 
-    def test_an_empty_pair_is_nobody(self):
+    def test_empty_pair_gives_no_credentials(self):
         assert basic_credentials("Basic Og==") == []
 
     @pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC", "Basic  "])
-    def test_the_scheme_is_in_any_case(self, scheme):
+    def test_scheme_is_case_insensitive(self, scheme):
         """RFC 9110 section 11.1."""
         header = basic("reports", "secret").replace("Basic", scheme)
         assert basic_credentials(header) == [Credentials("reports", "secret")]
@@ -42,8 +42,8 @@ class TestBasic:
             ("reports", "%00x", [("reports", "%00x")]),
         ],
     )
-    def test_it_is_read_as_encoded_and_as_it_is(self, client_id, secret, readings):
-        """RFC 6749 section 2.3.1 wants the first, and many clients do the second."""
+    def test_pair_is_read_with_and_without_form_encoding(self, client_id, secret, readings):
+        """RFC 6749 section 2.3.1 requires form encoding, and many clients omit it."""
         found = basic_credentials(basic(client_id, secret))
         assert [(each.client_id, each.secret) for each in found] == readings
 
@@ -68,12 +68,12 @@ class TestBasic:
             basic("reports", "s" * 4097),
         ],
     )
-    def test_what_cannot_be_read_is_no_client(self, header, caplog):
+    def test_malformed_header_is_invalid_client(self, header, caplog):
         caplog.set_level("INFO", "django_tokenauth")
         with pytest.raises(InvalidClient):
             basic_credentials(header)
         assert logged(caplog) == ["client refused"]
 
     @pytest.mark.parametrize(("client_id", "secret"), [("r" * 255, "x"), ("reports", "s" * 4096)])
-    def test_the_longest_can_be_read(self, client_id, secret):
+    def test_pair_of_the_greatest_length_is_read(self, client_id, secret):
         assert basic_credentials(basic(client_id, secret)) == [Credentials(client_id, secret)]

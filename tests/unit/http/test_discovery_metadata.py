@@ -15,12 +15,13 @@ from django.urls import include, path
 from django_tokenauth import urls
 from tests.support.asgi import over_asgi
 from tests.support.client import UNAVAILABLE
+from tests.support.confidential_clients import DIGEST
 from tests.support.http_server import exchange, serving
 from tests.support.system_checks import SIGNED
 
 PATH = "/.well-known/oauth-authorization-server"
 ISSUER = "https://auth.example.com"
-CLIENTS = {"reports": "pbkdf2_sha256$1$salt$hash"}
+CLIENTS = {"reports": f"sha256${DIGEST}"}
 #: What is there whatever is switched on.
 ALWAYS = {
     "issuer": ISSUER,

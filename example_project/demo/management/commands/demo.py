@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from demo.database import ALICE, BOB, SERVICE, clients, prepare
+from demo.database import ALICE, BOB, SERVICE, prepare
 from demo.keys import NoKeys, make_first
 from demo.servers import CannotListen, Origins, serving
 from demo.waiting import stop_signal
@@ -118,7 +118,7 @@ class Command(BaseCommand):
                 api_port=options["api_port"],
                 page_port=options["page_port"],
                 KEY_DIRECTORY=keys,
-                CLIENTS=clients(),
+                CLIENTS={SERVICE.name: SERVICE.setting},
             ) as origins,
         ):
             self.stdout.write(_welcome(origins, keys))
@@ -139,7 +139,7 @@ class Command(BaseCommand):
                 api_port=0,
                 page_port=0,
                 KEY_DIRECTORY=keys,
-                CLIENTS=clients(),
+                CLIENTS={SERVICE.name: SERVICE.setting},
                 # So that nobody has to wait long for a rotation.
                 JWKS_MAX_AGE=timedelta(seconds=2),
             ) as origins:

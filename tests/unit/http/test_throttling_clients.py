@@ -1,0 +1,71 @@
+"""Wrong client secrets, counted by address."""
+
+from __future__ import annotations
+
+import pytest
+import time_machine
+
+from django_tokenauth.conf.settings import load
+from django_tokenauth.errors import TooManyRequests
+from django_tokenauth.http.throttling import ClientThrottle
+from tests.support.client import logged
+from tests.support.clock import NOW
+from tests.support.sign_in_attempts import HERE, HOUR, MINUTE, THERE, attempt
+
+
+def failure(address=HERE):
+    """Count one wrong secret; return the seconds to wait, or ``None`` if it is within the limit."""
+    try:
+        ClientThrottle(load(), address=address).acquire()
+    except TooManyRequests as refused:
+        return refused.retry_after
+    return None
+
+
+@pytest.fixture(autouse=True)
+def clock():
+    with time_machine.travel(NOW, tick=False) as clock:
+        yield clock
+
+
+class TestClientThrottle:
+    @pytest.fixture(autouse=True)
+    def _limits(self, settings):
+        settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "1/hour", "SIGN_IN_RATE_IP": "3/min"}
+
+    def test_failures_beyond_the_rate_of_the_address_are_throttled(self, caplog):
+        assert [failure() for _ in range(5)] == [None, None, None, MINUTE, MINUTE]
+        assert logged(caplog, "WARNING") == ["client throttled"] * 2
+
+    def test_count_starts_again_in_the_next_window(self, clock):
+        for _ in range(4):
+            failure()
+        clock.shift(MINUTE)
+        assert failure() is None
+
+    def test_another_address_has_its_own_count(self):
+        for _ in range(4):
+            failure()
+        assert failure(THERE) is None
+
+    def test_client_failures_do_not_throttle_sign_ins(self):
+        for _ in range(4):
+            failure()
+        assert [attempt(), attempt()] == [None, HOUR]
+
+    def test_failed_sign_ins_do_not_throttle_clients(self):
+        for name in ("a", "b", "c", "d"):
+            attempt(name)
+        assert failure() is None
+
+
+def test_without_rate_of_the_address_clients_are_not_throttled(settings):
+    settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "1/hour", "SIGN_IN_RATE_IP": None}
+    assert [failure() for _ in range(50)] == [None] * 50
+
+
+def test_cache_that_is_down_does_not_throttle_clients(settings, caplog):
+    settings.CACHES = {"default": {"BACKEND": "tests.support.broken.DownCache"}}
+    settings.TOKENAUTH = {"SIGN_IN_RATE_IP": "1/min"}
+    assert [failure() for _ in range(3)] == [None] * 3
+    assert len(logged(caplog, "ERROR")) == 3
