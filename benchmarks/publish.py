@@ -1,8 +1,7 @@
 """What a run found, written where readers of the project see it.
 
-``docs/benchmarks/figures.json`` keeps the figures of the run; the pictures, the table in both
-READMEs and ``docs/benchmarks.rst`` are made of that file and of nothing else, each between two
-comments.
+``docs/benchmarks/figures.json`` keeps the figures of the run; the pictures and
+``docs/benchmarks.rst`` are made of that file and of nothing else, between two comments.
 """
 
 from __future__ import annotations
@@ -18,9 +17,7 @@ from .parts import PARTS
 from .results import Table, table
 
 FIGURES = Path("docs/benchmarks/figures.json")
-README, KOREAN, PAGE = (
-    Path(name) for name in ("README.rst", "docs/ko/README.rst", "docs/benchmarks.rst")
-)
+PAGE = Path("docs/benchmarks.rst")
 BEGIN, END = ".. benchmarks: made figures begin", ".. benchmarks: made figures end"
 #: The name of the plot that the READMEs show.
 SUMMARY = "summary"
@@ -76,34 +73,17 @@ def blocks(figures: Mapping[str, Any]) -> dict[Path, str]:
         what = ", ".join(figures["failed"] or sorted(lacking))
         raise Unfit(f"The run lacks something: {what}.")
     try:
-        found = list(summary.found(tables_of(figures)))
+        list(summary.found(tables_of(figures)))
     except summary.NotFound as error:
         raise Unfit(str(error)) from None
     return {
-        README: "\n".join(_small_table(found, "english", HEAD, figures)),
-        KOREAN: "\n".join(_small_table(found, "korean", KOREAN_HEAD, figures)),
         PAGE: "\n".join(_all_tables(figures)),
     }
 
 
-HEAD = ("", "Here", "Best peer", "Ratio")
-KOREAN_HEAD = ("", "이 패키지", "가장 좋은 다른 패키지", "비율")
 _MEASURED = {
     "english": "Measured on {date} with {versions}, on {processors} processors ({machine}).",
-    "korean": "{date}에 {versions}, 프로세서 {processors}개({machine})에서 측정했습니다.",
 }
-
-
-def _small_table(
-    found: list[summary.Found], language: str, head: tuple[str, ...], figures: Mapping[str, Any]
-) -> Iterator[str]:
-    yield from (".. list-table::", "   :header-rows: 1", "   :widths: 46 18 28 8", "")
-    rows = [head, *((getattr(item.line, language), *item.cells()) for item in found)]
-    for first, *others in rows:
-        yield f"   * - {first}".rstrip()
-        yield from (f"     - {cell}" for cell in others)
-    yield ""
-    yield from wrap(_measured(figures, language), 100, break_on_hyphens=False)
 
 
 def _measured(figures: Mapping[str, Any], language: str) -> str:

@@ -56,17 +56,14 @@ def figures(**values):
 
 @pytest.fixture
 def root(tmp_path):
-    for path in (publish.README, publish.KOREAN, publish.PAGE):
+    for path in (publish.PAGE,):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(MARKED, encoding="utf-8")
     return tmp_path
 
 
 def pages(root):
-    return {
-        path: (root / path).read_text(encoding="utf-8")
-        for path in (publish.README, publish.KOREAN, publish.PAGE)
-    }
+    return {path: (root / path).read_text(encoding="utf-8") for path in (publish.PAGE,)}
 
 
 class TestSummary:
@@ -130,16 +127,6 @@ class TestWrite:
         assert pages(root) == before
         assert publish.read(root / publish.FIGURES) == figures()
 
-    def test_both_readmes_have_the_figures_the_date_and_the_versions(self, root):
-        publish.write(figures(), root)
-        for path in (publish.README, publish.KOREAN):
-            text = pages(root)[path]
-            assert text.count("   * -") == 1 + len(summary.LINES)
-            assert "     - 2,001 us (simplejwt)\n" in text
-            for part in ("2026-05-04", "Django ", "djangorestframework ", "PyJWT "):
-                assert part in text
-            assert max(map(len, text.splitlines())) <= 100
-
     def test_the_page_has_every_part_with_its_picture(self, root):
         publish.write(figures(left_out=["drf-jwt: not installed"]), root)
         text = pages(root)[publish.PAGE]
@@ -169,7 +156,7 @@ class TestWrite:
         (root / publish.PAGE).write_text(text, encoding="utf-8")
         with pytest.raises(publish.Unfit, match=r"benchmarks\.rst has no place"):
             publish.write(figures(), root)
-        assert list(pages(root).values()) == [MARKED, MARKED, text]
+        assert list(pages(root).values()) == [text]
 
 
 class TestRead:

@@ -1,72 +1,70 @@
-"""What the README shows is what happens: its examples are run, its ``curl`` lines are sent."""
+"""The README is short, its links work on PyPI, and its examples run."""
 
 from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
 
 import pytest
-from django.test import override_settings
-from rest_framework.test import APIClient
 
-from django_tokenauth import signals
-from tests.meta.readme import (
-    ADMIN,
+from tests.meta.docs_examples import (
+    AUTHENTICATION,
     HOOKS,
+    NEXT_STEPS,
+    PRUNE,
     QUICK_START,
     SCOPES,
-    SIGNALS,
-    STATELESS,
-    WITH_EXAMPLES,
     add,
     consoles,
     curl_lines,
     python,
     quick_start_project,
 )
-from tests.support.documents import README, sections
-from tests.support.projects import curl
+from tests.support.documents import README, ROOT, section, sections
+from tests.support.projects import DOCUMENTED_ORIGIN, curl
 
-# Of version 7, as those of sessions are.
+# Of version 7, as the ids of sessions are.
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\Z")
+DEMO = 'pip install -e ".[example]" && .venv/bin/python example_project/manage.py demo'
+SUITE = "pip install tox && .venv/bin/tox"
 
 
-def same(shown, got):
-    """Whether ``got`` is what is shown, but for what differs from run to run."""
-    if isinstance(shown, dict):
+def same(documented, actual):
+    """Return whether two JSON values are equal, apart from ids, times and cut tokens."""
+    if isinstance(documented, dict):
         return (
-            isinstance(got, dict)
-            and list(shown) == list(got)
-            and all(same(shown[name], got[name]) for name in shown)
+            isinstance(actual, dict)
+            and list(documented) == list(actual)
+            and all(same(documented[name], actual[name]) for name in documented)
         )
-    if isinstance(shown, list):
-        return len(shown) == len(got) and all(map(same, shown, got))
-    if isinstance(shown, str) and shown.endswith("..."):
-        return got.startswith(shown.removesuffix("..."))
+    if isinstance(documented, list):
+        return len(documented) == len(actual) and all(map(same, documented, actual))
+    if isinstance(documented, str) and documented.endswith("..."):
+        return actual.startswith(documented.removesuffix("..."))
     for form in (UUID, MOMENT):
-        if isinstance(shown, str) and form.match(shown):
-            return bool(form.match(got))
-    return shown == got
+        if isinstance(documented, str) and form.match(documented):
+            return bool(form.match(actual))
+    return documented == actual
 
 
 def walk(lines, origin, variables):
-    """Send every ``curl`` line and hold the answer against what is shown below it."""
-    for command, shown in lines:
-        answer = curl(command, origin, variables)
-        head, body = "HTTP/1.1 200 OK", shown
-        if shown.startswith("HTTP/"):
-            head, _, body = shown.partition("\n\n")
+    """Send each ``curl`` command and compare the response with the documented one."""
+    for command, documented in lines:
+        response = curl(command, origin, variables)
+        head, body = "HTTP/1.1 200 OK", documented
+        if documented.startswith("HTTP/"):
+            head, _, body = documented.partition("\n\n")
         status, *headers = head.splitlines()
-        assert f"HTTP/1.1 {answer.status} {answer.reason}" == status, (command, answer)
+        assert f"HTTP/1.1 {response.status} {response.reason}" == status, (command, response)
         for header in headers:
             name, _, value = header.partition(": ")
-            assert answer.headers[name] == value, command
-        got = json.loads(answer.body) if answer.body else None
-        assert same(json.loads(body) if body else None, got), (command, answer.body)
-        if isinstance(got, dict) and "access_token" in got:
-            variables["ACCESS"], variables["REFRESH"] = got["access_token"], got["refresh_token"]
+            assert response.headers[name] == value, command
+        actual = json.loads(response.body) if response.body else None
+        assert same(json.loads(body) if body else None, actual), (command, response.body)
+        if isinstance(actual, dict) and "access_token" in actual:
+            variables["ACCESS"] = actual["access_token"]
+            variables["REFRESH"] = actual["refresh_token"]
 
 
 @pytest.fixture(scope="module")
@@ -74,20 +72,45 @@ def quick_start(tmp_path_factory):
     return quick_start_project(tmp_path_factory.mktemp("quick_start"))
 
 
-class TestBlocks:
-    def test_no_example_is_left_out_here(self):
-        shown = [each.title for each in sections(README) if each.blocks]
-        assert shown == ["Try it", *(each.title for each in WITH_EXAMPLES)]
+class TestText:
+    def test_readme_has_at_most_150_lines(self):
+        assert len(README.read_text(encoding="utf-8").splitlines()) <= 150
 
-    @pytest.mark.parametrize("found", WITH_EXAMPLES, ids=lambda each: each.title)
-    def test_every_example_is_of_a_kind_that_is_run(self, found):
-        for block in found.blocks:
-            assert block.language == "console" or (block.language == "python" and block.file)
+    def test_readme_has_one_command_each_for_demo_and_tests(self):
+        commands = [block.text.strip() for block in section(README, "Demo and tests").blocks]
+        assert commands == [f"python3 -m venv .venv && .venv/bin/{end}" for end in (DEMO, SUITE)]
+
+    def test_readme_links_are_absolute(self):
+        targets = re.findall(r"`[^`]*<([^>]+)>`_", README.read_text(encoding="utf-8"))
+        assert targets
+        assert all(target.startswith("https://") for target in targets)
+
+    def test_readme_links_to_pages_that_exist(self):
+        text = README.read_text(encoding="utf-8")
+        pages = re.findall(r"readthedocs\.io/en/latest/([\w/-]+)\.html", text)
+        ours = [page for page in pages if f"drf-tokenauth.readthedocs.io/en/latest/{page}" in text]
+        assert ours
+        assert all((ROOT / "docs" / f"{page}.rst").is_file() for page in ours)
+
+    def test_readme_examples_use_one_server(self):
+        servers = {
+            server
+            for found in sections(README)
+            for block in found.blocks
+            for server in re.findall(r"https?://[\w.:-]+", block.text)
+        }
+        assert servers == {DOCUMENTED_ORIGIN}
+
+    def test_readme_installs_an_extra_that_exists(self):
+        setup = (ROOT / "setup.cfg").read_text(encoding="utf-8")
+        assert consoles([section(README, "Install")]) == [('pip install ".[crypto]"', "")]
+        assert "\ncrypto =\n" in setup
+        assert "\nname = drf-tokenauth\n" in setup
 
 
 class TestSame:
     @pytest.mark.parametrize(
-        ("shown", "got"),
+        ("documented", "actual"),
         [
             ({"a": 1}, {"a": 1, "b": 2}),
             ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
@@ -102,86 +125,58 @@ class TestSame:
             (300, 299),
         ],
     )
-    def test_a_difference_is_one(self, shown, got):
-        assert not same(shown, got)
+    def test_different_values_are_not_the_same(self, documented, actual):
+        assert not same(documented, actual)
 
 
 class TestQuickStart:
-    def test_the_project_has_nothing_to_complain_of(self, quick_start):
-        said = quick_start.shell("python manage.py check --database default")
-        assert "no issues (0 silenced)" in said
+    def test_quick_start_project_passes_all_checks(self, quick_start):
+        printed = quick_start.shell("python manage.py check --database default")
+        assert "no issues (0 silenced)" in printed
 
-    def test_every_line_answers_as_shown(self, quick_start, tmp_path):
+    def test_quick_start_responses_are_the_documented_ones(self, quick_start, tmp_path):
         with quick_start.copy(tmp_path / "project").served() as origin:
-            walk(curl_lines(QUICK_START), origin, {})
-
-    def test_the_installation_names_an_extra_that_exists(self):
-        setup = (README.parent / "setup.cfg").read_text(encoding="utf-8")
-        assert consoles(QUICK_START)[0] == ('pip install ".[crypto]"', "")
-        assert "\ncrypto =\n" in setup
+            walk(curl_lines(QUICK_START, NEXT_STEPS), origin, {})
 
 
-class TestScopesAndStateless:
-    def test_every_line_answers_as_shown(self, quick_start, tmp_path):
+class TestDocs:
+    def test_scope_responses_are_the_documented_ones(self, quick_start, tmp_path):
         project = quick_start.copy(tmp_path / "project")
-        add(project, [*python(SCOPES), *python(STATELESS)])
+        add(project, [*python(SCOPES), *python(AUTHENTICATION)])
         with project.served() as origin:
-            walk(curl_lines(SCOPES, STATELESS), origin, {})
+            walk(curl_lines(SCOPES, AUTHENTICATION), origin, {})
 
-
-class TestHooks:
-    def test_the_claims_and_the_policy_are_those_of_the_hooks(self, quick_start, tmp_path):
+    def test_hooks_change_claims_and_scope(self, quick_start, tmp_path):
         project = quick_start.copy(tmp_path / "project")
         add(project, python(HOOKS))
-        reader = 'Response(dict(request.auth.extra, scope=" ".join(sorted(request.auth.scope))))'
-        project.add("mysite/views.py", f"@api_view()\ndef who(request):\n    return {reader}\n")
+        project.add("mysite/urls.py", CLAIMS_VIEW)
         project.shell('python manage.py shell -c "' + NEW_USER + '"')
+        sign_in, whoami = (line for line, _ in curl_lines(QUICK_START))
         with project.served() as origin:
             for name, staff, scope in (
                 ("alice", True, "notes:read notes:write"),
                 ("bob", False, "notes:read"),
             ):
-                line = curl_lines(QUICK_START)[0][0].replace("alice", name)
-                pair = json.loads(curl(line, origin, {}).body)
-                who = curl(curl_lines(QUICK_START)[1][0], origin, {"ACCESS": pair["access_token"]})
-                assert json.loads(who.body) == {
-                    "preferred_username": name,
-                    "staff": staff,
-                    "scope": scope,
-                }
+                pair = json.loads(curl(sign_in.replace("alice", name), origin, {}).body)
+                variables = {"ACCESS": pair["access_token"]}
+                claims = curl(whoami.replace("/whoami/", "/claims/"), origin, variables)
+                assert json.loads(claims.body) == {"preferred_username": name, "staff": staff}
                 assert pair["scope"] == scope
 
+    def test_prune_command_prints_the_documented_lines(self, quick_start):
+        for command, documented in consoles(PRUNE):
+            assert quick_start.shell(command).strip() == documented
 
+
+CLAIMS_VIEW = """\
+@api_view()
+def claims(request):
+    return Response(request.auth.extra)
+
+
+urlpatterns += [path("claims/", claims)]
+"""
 NEW_USER = (
     "from django.contrib.auth.models import User;"
     "User.objects.create_user('bob', password='correct-horse')"
 )
-
-
-class TestSignals:
-    def test_the_receiver_of_the_example_ends_all_sessions_of_the_user(self, alice):
-        client = APIClient()
-
-        def sign_in():
-            body = {"username": "alice", "password": "correct horse"}
-            answer = client.post("/auth/token/", body, format="json")
-            return {"refresh_token": answer.json()["refresh_token"]}
-
-        def refresh(body):
-            return client.post("/auth/token/refresh/", body, format="json").status_code
-
-        [block] = python(SIGNALS)
-        names = {"__name__": "accounts.receivers"}
-        exec(block.text, names)  # noqa: S102
-        try:
-            with override_settings(TOKENAUTH={"REFRESH_GRACE": timedelta(0)}):
-                stolen, other = sign_in(), sign_in()
-                assert [refresh(stolen), refresh(stolen), refresh(other)] == [200, 400, 400]
-        finally:
-            signals.refresh_token_reused.disconnect(names["end_all_sessions"])
-
-
-class TestAdmin:
-    def test_the_prune_command_prints_what_is_shown(self, quick_start):
-        for command, shown in consoles(ADMIN):
-            assert quick_start.shell(command).strip() == shown

@@ -10,7 +10,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.rst"
 DOCS = ROOT / "docs"
-KOREAN = DOCS / "ko" / "README.rst"
 
 _UNDERLINE = re.compile(r"([=~-])\1{2,}\Z")
 

@@ -23,4 +23,4 @@ REST_FRAMEWORK = {"NUM_PROXIES": 1}
 PAGE = {block.file: block.text for block in section(DOCS / "axes.rst", "With django-axes").blocks}
 exec(PAGE["mysite/settings.py"])  # noqa: S102
 # The page has it in the project, which is not one to be imported from here.
-AXES_LOCKOUT_CALLABLE = "tests.support.scenarios.axes.lockout.answer"
+AXES_LOCKOUT_CALLABLE = "tests.support.scenarios.axes.lockout.lockout_response"
