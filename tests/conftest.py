@@ -9,6 +9,17 @@ from django.utils import translation
 
 from django_tokenauth.conf.settings import load
 
+DATABASE_FIXTURES = {"db", "transactional_db", "_django_db_helper", "live_server"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark the tests that touch a database, which ``tox -e databases`` selects."""
+    for item in items:
+        fixtures = DATABASE_FIXTURES.intersection(getattr(item, "fixturenames", ()))
+        if fixtures or item.get_closest_marker("django_db"):
+            item.add_marker("database")
+
 
 @pytest.fixture(autouse=True)
 def _forget_the_last_test():

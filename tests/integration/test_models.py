@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core import serializers
 from django.core.exceptions import ValidationError
+from django.core.management import call_command
 
 from django_tokenauth import services
 from django_tokenauth.models import Session
@@ -43,3 +44,8 @@ class TestSession:
         session.ip = "somewhere"
         with pytest.raises(ValidationError, match="ip"):
             session.full_clean()
+
+
+@pytest.mark.django_db
+def test_migration_matches_the_models():
+    call_command("makemigrations", "--check", "--dry-run", verbosity=0)

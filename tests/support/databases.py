@@ -88,10 +88,10 @@ def main(options: list[str]) -> int:
     }
     found = [database for database, service in wanted.items() if answers(*service)]
     environment: dict[str, str] = {}
-    marker = "not redis"
+    marker = "database and not redis"
     if answers("Redis", servers.redis(), redis_version):
         environment["REDIS_URL"] = servers.redis().geturl()
-        marker = ""
+        marker = "database or redis"
         if not found:
             found, marker = ["sqlite"], "redis"
     good = [run_suite(database, ["-m", marker, *options], environment) for database in found]

@@ -21,7 +21,11 @@ def expanded(name):
     return ["".join(choice) for choice in product(*(part.split(",") for part in parts))]
 
 
-def environments():
-    """Return the names in env_list, in their order."""
-    lines = read()["tox"]["env_list"].split("\n")
+def environments(label=None):
+    """Return the environments of ``tox``, or of ``tox -m label``, in their order."""
+    tox = read()["tox"]
+    if label is not None:
+        names = re.search(rf"^{label} =(.*)$", tox["labels"], re.MULTILINE)[1]
+        return [name.strip() for name in names.split(",")]
+    lines = tox["env_list"].split("\n")
     return [name for line in lines if line.strip() for name in expanded(line)]
