@@ -110,11 +110,11 @@ class TestExamples:
         assert not_run == []
 
     @pytest.mark.parametrize("page", RUN_ELSEWHERE)
-    def test_pages_of_other_modules_are_read_there(self, page):
+    def test_pages_run_elsewhere_are_read_by_that_module(self, page):
         first, *_ = RUN_ELSEWHERE[page]
         assert f'DOCS / "{page}.rst"' in (ROOT / "tests" / "meta" / first).read_text("utf-8")
 
-    def test_groups_are_scopes(self, alice, settings):
+    def test_scope_policy_grants_the_groups_of_the_user(self, alice, settings):
         settings.TOKENAUTH = {
             "SCOPES": ["notes:read", "notes:write"],
             "SCOPE_POLICY": example("hooks", "scope_policy")["scope_policy"],
@@ -125,32 +125,32 @@ class TestExamples:
         alice.is_superuser = True
         assert services.sign_in(alice).scope == {"notes:read", "notes:write"}
 
-    def test_a_link_signs_in_and_a_forged_one_does_not(self, alice):
+    def test_link_view_accepts_a_link_and_rejects_forged_ones(self, alice):
         view = example("hooks", "LinkView")["LinkView"].as_view()
         link = signing.TimestampSigner(salt="sign-in link").sign(alice.pk)
-        answer = view(REQUESTS.post("/", {"link": link}, format="json"))
-        assert (answer.status_code, answer["Cache-Control"]) == (200, "no-store")
+        response = view(REQUESTS.post("/", {"link": link}, format="json"))
+        assert (response.status_code, response["Cache-Control"]) == (200, "no-store")
         assert Session.objects.get().ip == "127.0.0.1"
-        for body, error in (
+        for body, code in (
             ({"link": f"{link}x"}, "invalid_grant"),
             ({"link": 1}, "invalid_request"),
             ({}, "invalid_request"),
         ):
-            answer = view(REQUESTS.post("/", body, format="json"))
-            assert (answer.status_code, answer.data["error"]) == (400, error)
+            response = view(REQUESTS.post("/", body, format="json"))
+            assert (response.status_code, response.data["error"]) == (400, code)
         alice.is_active = False
         alice.save()
-        answer = view(REQUESTS.post("/", {"link": link}, format="json"))
-        assert (answer.status_code, answer.data["error"]) == (400, "invalid_grant")
+        response = view(REQUESTS.post("/", {"link": link}, format="json"))
+        assert (response.status_code, response.data["error"]) == (400, "invalid_grant")
 
-    def test_a_view_of_ones_own_asks_for_the_name_of_the_device(self, alice):
+    def test_subclassed_view_requires_a_device_name(self, alice):
         names = example("http", "NamedDeviceView")
         assert len(names["urlpatterns"]) == 3
         view = names["NamedDeviceView"].as_view()
         body = {"username": "alice", "password": "correct horse"}
-        answer = view(REQUESTS.post("/", body, format="json"))
-        assert (answer.status_code, answer.data["error"]) == (400, "invalid_request")
-        assert answer.data["error_description"] == "Give the device a name."
+        response = view(REQUESTS.post("/", body, format="json"))
+        assert (response.status_code, response.data["error"]) == (400, "invalid_request")
+        assert response.data["error_description"] == "Give the device a name."
         pair = view(REQUESTS.post("/", {**body, "device_name": "laptop"}, format="json")).data
         body = {"grant_type": "refresh_token", "refresh_token": pair["refresh_token"]}
         assert view(REQUESTS.post("/", body, format="json")).status_code == 200
@@ -166,34 +166,34 @@ class TestExamples:
         tokenauth = example("clients", "TOKENAUTH")["TOKENAUTH"]
         assert list(read_settings(**tokenauth).clients) == ["reports"]
 
-    def test_the_sessions_of_a_client_that_is_shut_out_end(self, alice):
+    def test_sign_out_client_ends_only_sessions_of_that_client(self, alice):
         for client_id in ("reports", "reports", "phone"):
             services.sign_in(alice, client_id=client_id)
         assert example("clients", "sign_out_client")["sign_out_client"]("reports") == 2
         assert [session.client_id for session in services.list_sessions(alice)] == ["phone"]
 
     @pytest.mark.django_db(transaction=True)
-    def test_a_resource_server_asks_what_a_token_says(self, alice, settings):
+    def test_introspect_returns_claims_of_active_tokens_only(self, alice, settings):
         settings.TOKENAUTH = {"CLIENTS": listed()}
         token = services.sign_in(alice).access_token
         names = example("clients", "introspect")
         with serving() as (host, port):
             names["ISSUER"] = f"http://{host}:{port}"
-            ask = partial(names["introspect"], client_id="reports")
-            found = ask(token, client_secret=SECRETS["reports"])
+            introspect = partial(names["introspect"], client_id="reports")
+            found = introspect(token, client_secret=SECRETS["reports"])
             assert (found["username"], found["sub"]) == ("alice", str(alice.pk))
-            assert ask("garbage", client_secret=SECRETS["reports"]) is None
-            with pytest.raises(HTTPError, match="401") as refused:
-                ask(token, client_secret="wrong")
-            refused.value.close()
+            assert introspect("garbage", client_secret=SECRETS["reports"]) is None
+            with pytest.raises(HTTPError, match="401") as error:
+                introspect(token, client_secret="wrong")
+            error.value.close()
 
-    def test_the_sessions_of_a_network_end(self, alice, bob):
+    def test_sign_out_network_ends_only_sessions_of_that_network(self, alice, bob):
         for user, ip in ((alice, "192.0.2.1"), (bob, "192.0.2.2"), (bob, "198.51.100.1")):
             services.sign_in(user, request=HttpRequest(), ip=ip)
         assert example("admin-and-prune", "sign_out_network")["sign_out_network"]("192.0.2.") == 2
         assert [session.ip for session in services.list_sessions(bob)] == ["198.51.100.1"]
 
-    def test_users_who_are_deactivated_in_one_statement_are_signed_out(self, alice, bob):
+    def test_deactivate_signs_out_only_the_given_users(self, alice, bob):
         for user in (alice, bob):
             services.sign_in(user)
         example("sessions", "deactivate")["deactivate"](type(alice).objects.filter(pk=alice.pk))
