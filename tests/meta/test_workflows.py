@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -35,6 +36,12 @@ def commands(job):
     return [step["run"] for step in job.get("steps", []) if "run" in step]
 
 
+def holds(condition, github):
+    """Evaluate the condition of a step: its operators are those of Python in other spellings."""
+    python = condition.replace("&&", "and").replace("||", "or")
+    return eval(python, {"github": github})  # noqa: S307 - a file of this repository
+
+
 def versions(requirements):
     """Return the versions of exact requirements such as ``ruff==0.17.*``, by name."""
     return dict(re.findall(r"^([\w-]+)(?:\[\w+\])?==([\d.]+)", requirements, re.MULTILINE))
@@ -50,9 +57,28 @@ def test_factor_expression_is_expanded():
     assert tox_file.expanded("lint") == ["lint"]
 
 
-def test_workflow_runs_the_script_of_each_event():
+def test_workflow_runs_both_scripts_under_opposite_conditions():
     [job] = load(ROOT / ".github" / "workflows" / "tests.yml")["jobs"].values()
-    assert "'.ci/run' || '.ci/full'" in commands(job)[-1]
+    *_, quick, full = job["steps"]
+    assert (quick["run"], full["run"]) == (".ci/run", ".ci/full")
+    events = [
+        ("pull_request", "refs/pull/1/merge", "branch", ".ci/run"),
+        ("push", "refs/heads/main", "branch", ".ci/run"),
+        ("push", "refs/tags/1.3.0", "tag", ".ci/full"),
+        ("schedule", "refs/heads/main", "branch", ".ci/full"),
+        ("workflow_dispatch", "refs/heads/main", "branch", ".ci/full"),
+    ]
+    for event_name, ref, ref_type, script in events:
+        github = SimpleNamespace(event_name=event_name, ref=ref, ref_type=ref_type)
+        run = [step["run"] for step in (quick, full) if holds(step["if"], github)]
+        assert run == [script], event_name
+
+
+def test_run_script_runs_all_environments_of_env_list():
+    text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    words = text.partition('/tox" run-parallel')[2].split()
+    assert words[-1] == '"$@"'
+    assert not {"-e", "-m", "-f", "--skip-env"} & set(words)
 
 
 def test_full_runs_each_environment_except_mutation():
