@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import django
 from django.conf import settings
+from docutils import nodes
 
 import django_tokenauth
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tests.support.marks import marked_tests, parse_entry
 
 # The reference is made of the docstrings, and the models cannot be imported without a project.
 settings.configure(
@@ -44,6 +50,26 @@ html_theme_options = {"description": "Signed token authentication for Django RES
 
 def setup(app: Any) -> None:
     app.connect("missing-reference", _by_last_name)
+    app.add_role("tests", _tests)
+
+
+def _tests(
+    name: str, rawtext: str, text: str, lineno: int, inliner: Any, *args: Any, **kwargs: Any
+) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+    """Replace ``:tests:`attack 130``` by the tests that carry this mark, grouped by file."""
+    files: dict[str, list[str]] = {}
+    for test in marked_tests().get(parse_entry(text), []):
+        file, _, function = test.partition("::")
+        files.setdefault(file, []).append(function)
+    if not files:
+        error = inliner.reporter.error(f"No test has the mark {text!r}.", line=lineno)
+        return [inliner.problematic(rawtext, rawtext, error)], [error]
+    found: list[nodes.Node] = []
+    for file, functions in files.items():
+        found += [nodes.Text("; " if found else ""), nodes.literal(text=file), nodes.Text(": ")]
+        for place, function in enumerate(functions):
+            found += [nodes.Text(", " if place else ""), nodes.literal(text=function)]
+    return found, []
 
 
 def _by_last_name(app: Any, env: Any, node: Any, content: Any) -> Any:

@@ -60,6 +60,7 @@ class TestWithoutCredentials:
         assert answer.status_code == 401
         assert answer.headers["WWW-Authenticate"] == BARE
 
+    @pytest.mark.standard("rfc6749-10.12-1")
     @pytest.mark.attack(104)
     def test_a_token_in_a_cookie_does_not_count(self, alice, client):
         client.cookies["access_token"] = sign_in()["access_token"]
@@ -114,6 +115,7 @@ class TestGoodToken:
         assert answer.status_code == 200
         assert not answer.cookies
 
+    @pytest.mark.standard("rfc6749-10.12-1")
     def test_the_users_session_of_django_does_not_count(self, alice, bob, client):
         client.force_login(bob)
         token = sign_in()["access_token"]

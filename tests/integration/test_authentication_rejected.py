@@ -50,6 +50,7 @@ BAD = {
 
 @pytest.mark.django_db
 class TestBadToken:
+    @pytest.mark.standard("rfc9068-4-10")
     @pytest.mark.attack(110)
     @BOTH
     @pytest.mark.parametrize("text", BAD.values(), ids=BAD)
@@ -64,6 +65,8 @@ class TestBadToken:
         assert answer.headers["WWW-Authenticate"] == INVALID_TOKEN
         assert logged(caplog) == ["access token refused: malformed"]
 
+    @pytest.mark.promise(1)
+    @pytest.mark.standard("rfc6749-7-1")
     @BOTH
     def test_a_forged_signature_is_refused_without_a_statement(
         self, alice, path, caplog, django_assert_num_queries
@@ -76,6 +79,7 @@ class TestBadToken:
         assert logged(caplog) == ["access token refused: signature"]
         assert head not in str(answer.headers)
 
+    @pytest.mark.standard("rfc9068-4-10")
     @pytest.mark.attack(98)
     @BOTH
     def test_a_refresh_token_is_refused(self, alice, path):
@@ -88,6 +92,7 @@ class TestBadToken:
         assert outcome(answer) == (401, REFUSED)
         assert answer.headers["WWW-Authenticate"] == INVALID_TOKEN
 
+    @pytest.mark.standard("rfc6749-7-1")
     @pytest.mark.attack(72)
     @BOTH
     def test_it_expires(self, alice, path):
@@ -124,6 +129,7 @@ class TestBadToken:
 
 @pytest.mark.django_db
 class TestEndOfASession:
+    @pytest.mark.promise(5)
     def test_a_sign_out_is_seen_at_once(self, alice):
         tokens = sign_in()
         post("token/revoke/", {"token": tokens["refresh_token"]})
@@ -131,23 +137,28 @@ class TestEndOfASession:
         assert outcome(answer) == (401, REFUSED)
         assert answer.headers["WWW-Authenticate"] == INVALID_TOKEN
 
+    @pytest.mark.promise(5)
     def test_a_new_password_is_seen_at_once(self, alice):
         token = sign_in()["access_token"]
         alice.set_password("another")
         alice.save()
         assert get("/who/", token).status_code == 401
 
+    @pytest.mark.promise(5)
     @pytest.mark.attack(94)
     def test_a_deactivation_is_seen_at_once(self, alice):
         token = sign_in()["access_token"]
         get_user_model().objects.filter(pk=alice.pk).update(is_active=False)
         assert get("/who/", token).status_code == 401
 
+    @pytest.mark.promise(5)
     def test_a_deletion_is_seen_at_once(self, alice):
         token = sign_in()["access_token"]
         alice.delete()
         assert get("/who/", token).status_code == 401
 
+    @pytest.mark.promise(5)
+    @pytest.mark.standard("rfc7009-5-1")
     @pytest.mark.attack(94, 95, 129)
     @pytest.mark.parametrize("how", ["sign out", "password", "deactivation", "deletion"])
     def test_the_stateless_class_sees_it_after_the_poll(self, alice, how):
@@ -173,6 +184,7 @@ class TestEndOfASession:
         assert outcome(answer) == (401, REFUSED)
         assert answer.headers["WWW-Authenticate"] == INVALID_TOKEN
 
+    @pytest.mark.standard("rfc7009-5-1")
     def test_without_the_poll_it_is_good_until_it_expires(self, alice, settings):
         settings.TOKENAUTH = {"REVOCATION_POLL_INTERVAL": None}
         with time_machine.travel("2030-01-01T12:00:00Z", tick=False) as clock:

@@ -25,6 +25,8 @@ class TestSession:
         alice.delete()
         assert Session.objects.get(pk=pk).user is None
 
+    @pytest.mark.promise(12)
+    @pytest.mark.standard("rfc6749-10.3-1")
     @pytest.mark.attack(141)
     @pytest.mark.django_db
     def test_no_part_of_a_token_is_stored(self, alice):

@@ -167,6 +167,7 @@ class TestHasScope:
             **given,
         )
 
+    @pytest.mark.standard("rfc6749-7-2", "rfc9068-4-11")
     @pytest.mark.parametrize("by", [JWTAuthentication, StatelessJWTAuthentication])
     @pytest.mark.parametrize(
         ("required", "method", "scope"),
@@ -187,6 +188,7 @@ class TestHasScope:
     def test_a_token_with_all_names_is_let_through(self, token, by, required, method, scope):
         assert self.ask(method, token(*scope), required, by=by).status_code == 200
 
+    @pytest.mark.standard("rfc6749-7-2", "rfc9068-4-11")
     @pytest.mark.attack(114, 115)
     @pytest.mark.parametrize(
         ("required", "method", "scope", "challenge"),
@@ -216,6 +218,7 @@ class TestHasScope:
         assert (answer.status_code, answer.data) == (403, FORBIDDEN)
         assert "WWW-Authenticate" not in answer.headers
 
+    @pytest.mark.standard("rfc6749-7-2")
     @pytest.mark.parametrize("required", [None, "notes:read", ""])
     def test_a_view_that_does_not_say_what_it_needs_is_an_error(self, token, required):
         with pytest.raises(ImproperlyConfigured, match=r"Anything\.required_scopes must be"):

@@ -59,6 +59,7 @@ class TestBody:
         assert outcome(answer) == (400, INVALID_REQUEST)
         assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
+    @pytest.mark.standard("rfc6749-10.14-1", "rfc6749-3.2-5", "rfc7009-5-2")
     @pytest.mark.attack(120)
     @pytest.mark.parametrize(
         "body",
@@ -99,6 +100,7 @@ class TestBody:
         assert outcome(answer) == (400, INVALID_REQUEST)
         assert is_not_cached(answer)
 
+    @pytest.mark.standard("rfc6749-3.2-5")
     @pytest.mark.attack(120)
     @pytest.mark.parametrize(
         "body",
@@ -116,6 +118,7 @@ class TestBody:
         assert outcome(answer) == (400, INVALID_REQUEST)
         assert is_not_cached(answer)
 
+    @pytest.mark.standard("rfc7009-2.1-1")
     @pytest.mark.parametrize(
         ("body", "content_type"),
         [
@@ -132,6 +135,7 @@ class TestBody:
         assert outcome(answer) == (400, malformed(*NAMES[path]))
         assert is_not_cached(answer)
 
+    @pytest.mark.standard("rfc6749-10.14-1")
     @pytest.mark.attack(120)
     @pytest.mark.parametrize("value", [None, 1, True, "", ["a.b.c"], {"a": "b"}, "a\0b"])
     def test_parameters_that_cannot_be_are_named(self, path, value, django_assert_num_queries):
@@ -188,6 +192,7 @@ def reads_body(get_response):
 
 @EACH
 class TestMethod:
+    @pytest.mark.standard("rfc6749-3.2-2")
     @pytest.mark.attack(119)
     @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "TRACE", "BREW"])
     def test_only_post_is_allowed(self, path, method, django_assert_num_queries):
@@ -205,6 +210,7 @@ class TestMethod:
         assert answer.json()["parses"] == [JSON, FORM]
         assert answer.json()["renders"] == [JSON]
 
+    @pytest.mark.standard("rfc6749-2.3.1-3")
     def test_parameters_in_the_query_do_not_count(self, path):
         answer = post(f"{path}?{urlencode(ALL)}", {})
         assert outcome(answer) == (400, malformed(*NAMES[path]))
@@ -238,6 +244,7 @@ class TestAnswer:
         assert outcome(post(path, {})) == (400, malformed(*NAMES[path]))
 
 
+@pytest.mark.standard("rfc6749-5.1-1", "rfc6749-5.1-4")
 @pytest.mark.attack(116)
 def test_all_good_answers_are_json_and_not_cached(alice):
     tokens = sign_in()
@@ -257,6 +264,7 @@ def test_all_good_answers_are_json_and_not_cached(alice):
         assert is_not_cached(answer)
 
 
+@pytest.mark.standard("rfc6749-5.1-4")
 @pytest.mark.attack(116)
 def test_sessions_are_not_cached(alice):
     for answer in (
@@ -267,6 +275,7 @@ def test_sessions_are_not_cached(alice):
         assert is_not_cached(answer)
 
 
+@pytest.mark.standard("rfc6749-5.2-4")
 def test_the_description_is_in_the_language_of_the_client(alice, settings):
     settings.MIDDLEWARE = ["django.middleware.locale.LocaleMiddleware"]
     answer = post("token/", ALL | {"password": "wrong"}, **{"Accept-Language": "ko"})

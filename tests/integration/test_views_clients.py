@@ -66,10 +66,12 @@ def is_invalid_client(answer, path):
 
 @EACH
 class TestAuthenticated:
+    @pytest.mark.standard("rfc6749-2.3.1-2")
     @pytest.mark.parametrize(("content_type", "write"), [(JSON, dict), (FORM, urlencode)])
     def test_secret_in_the_body_authenticates(self, wanted, path, content_type, write):
         assert post(path, write({**wanted, **BODY}), content_type).status_code == 200
 
+    @pytest.mark.standard("rfc6749-2.3.1-1")
     def test_secret_in_the_header_authenticates(self, wanted, path):
         assert post(path, wanted, Authorization=basic("reports")).status_code == 200
 
@@ -77,6 +79,7 @@ class TestAuthenticated:
         body = {**wanted, "client_id": "reports", "client_secret": ""}
         assert post(path, body, Authorization=basic("reports")).status_code == 200
 
+    @pytest.mark.standard("rfc6749-2.3.1-1")
     @pytest.mark.parametrize("client_id", ["reports", "re:ports 50%"])
     @pytest.mark.parametrize("encode", [str, quote_plus])
     def test_header_with_and_without_form_encoding_authenticates(
@@ -100,6 +103,16 @@ class TestAuthenticated:
 @EACH
 @pytest.mark.attack(126)
 class TestNotAuthenticated:
+    @pytest.mark.standard(
+        "rfc6749-10.2-1",
+        "rfc6749-2.2-1",
+        "rfc6749-3.2.1-1",
+        "rfc6749-4.3.2-4",
+        "rfc6749-5.2-5",
+        "rfc6749-6-5",
+        "rfc7009-2.1-4",
+        "rfc7662-2.3-1",
+    )
     @pytest.mark.parametrize(
         "body",
         [
@@ -119,6 +132,15 @@ class TestNotAuthenticated:
             answer = post(path, {**wanted, **body})
         assert is_invalid_client(answer, path)
 
+    @pytest.mark.standard(
+        "rfc6749-10.2-1",
+        "rfc6749-3.2.1-1",
+        "rfc6749-4.3.2-4",
+        "rfc6749-5.2-5",
+        "rfc6749-6-5",
+        "rfc7009-2.1-4",
+        "rfc7662-2.3-1",
+    )
     @pytest.mark.parametrize(
         "header",
         [
@@ -137,6 +159,7 @@ class TestNotAuthenticated:
             answer = post(path, wanted, Authorization=header)
         assert is_invalid_client(answer, path)
 
+    @pytest.mark.standard("rfc6749-2.3-2")
     @pytest.mark.parametrize(
         ("header", "body"),
         [
@@ -161,6 +184,7 @@ class TestNotAuthenticated:
         answer = post(path, {**wanted, **BODY, field: value})
         assert outcome(answer) == (400, malformed(field))
 
+    @pytest.mark.standard("rfc6749-2.3.1-3")
     def test_secret_in_the_query_is_ignored(self, wanted, path):
         query = urlencode({"client_id": "reports", "client_secret": "wrong"})
         wanted = {**wanted, "client_id": "reports"}
@@ -173,6 +197,7 @@ class TestNotAuthenticated:
             assert is_invalid_client(answer, path)
         assert is_invalid_client(post(path, wanted, Authorization=basic("reports")), path)
 
+    @pytest.mark.promise(18)
     @pytest.mark.parametrize(
         "value",
         [
@@ -232,6 +257,7 @@ class TestSignIn:
     def client_of(self, tokens):
         return get("/auth/sessions/", tokens["access_token"]).json()[0]["client_id"]
 
+    @pytest.mark.standard("rfc6749-2.2-1")
     @pytest.mark.parametrize("secret", [{}, {"client_secret": ""}])
     def test_client_without_a_secret_is_a_label(self, alice, secret):
         assert self.client_of(sign_in(client_id="phone", **secret)) == "phone"
@@ -248,9 +274,11 @@ class TestSignIn:
         answer = post("token/", body, Authorization=header)
         assert self.client_of(answer.json()) == "django-tokenauth"
 
+    @pytest.mark.standard("rfc6749-10.4-4")
     def test_session_has_the_id_of_an_authenticated_client(self, alice):
         assert self.client_of(sign_in(**BODY)) == "reports"
 
+    @pytest.mark.standard("rfc6749-4.3.2-4")
     def test_client_is_authenticated_before_the_password(self, alice, settings):
         rounds = counted(settings)
         body = {"username": "alice", "password": "wrong", "client_id": "reports"}

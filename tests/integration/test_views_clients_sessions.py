@@ -40,6 +40,8 @@ def ask(path, who, **wanted):
 class TestRefresh:
     """RFC 6749 section 6: authenticate the client, and check that the token was issued to it."""
 
+    @pytest.mark.promise(15)
+    @pytest.mark.standard("rfc6749-10.4-5", "rfc6749-6-5", "rfc6749-6-6")
     @pytest.mark.parametrize("stateless", [False, True])
     @pytest.mark.parametrize("grant", ["token/refresh/", "token/"])
     @pytest.mark.parametrize(
@@ -67,6 +69,8 @@ class TestRefresh:
         assert outcome(answer) == expected
         assert ask("token/refresh/", owner, refresh_token=token).status_code == 200
 
+    @pytest.mark.promise(15)
+    @pytest.mark.standard("rfc6749-6-6")
     @pytest.mark.parametrize("who", ["nobody", "phone", "billing"])
     def test_spent_token_of_another_client_is_not_a_reuse(self, alice, time_machine, who):
         """A client that cannot use a token cannot end the session with it either."""
@@ -79,6 +83,7 @@ class TestRefresh:
         assert outcome(ask("token/refresh/", "reports", refresh_token=first)) == NOT_THEIRS
         assert Session.objects.get().revoked_reason == "reused"
 
+    @pytest.mark.standard("rfc6749-2.2-1")
     @pytest.mark.parametrize("stateless", [False, True])
     @pytest.mark.parametrize("who", WHO)
     def test_refresh_for_a_client_that_is_shut_out_is_rejected(
@@ -100,6 +105,7 @@ class TestRefresh:
 class TestRevoke:
     """RFC 7009 section 2.1: reject a token of another client and inform the client."""
 
+    @pytest.mark.standard("rfc7009-2.1-4")
     @pytest.mark.parametrize("which", ["access_token", "refresh_token"])
     @pytest.mark.parametrize(
         ("owner", "who", "expected"),

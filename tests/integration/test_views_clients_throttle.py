@@ -40,6 +40,8 @@ def statuses(*secrets, client_id="reports", **headers):
 
 @pytest.mark.attack(126)
 class TestClientThrottle:
+    @pytest.mark.promise(17)
+    @pytest.mark.standard("rfc6749-2.3.1-5")
     def test_wrong_secrets_beyond_the_limit_answer_429(self, clock, caplog):
         assert statuses(*["wrong"] * LIMIT) == [401] * LIMIT
         clock.shift(10.5)
@@ -54,6 +56,8 @@ class TestClientThrottle:
         clock.shift(60)
         assert statuses("wrong") == [401]
 
+    @pytest.mark.promise(17)
+    @pytest.mark.standard("rfc6749-2.3.1-5")
     @pytest.mark.parametrize("wrong", [0, LIMIT, 4 * LIMIT])
     def test_valid_secret_is_never_refused(self, wrong):
         """All servers of a network may have one address, and all clients behind a proxy."""

@@ -66,6 +66,7 @@ def by_bearer(bearer, token):
 
 @pytest.mark.django_db
 class TestAnswer:
+    @pytest.mark.standard("rfc7662-2.1-3", "rfc7662-2.2-1", "rfc7662-4-6", "rfc7662-4-9")
     def test_it_says_what_the_token_says(self, alice, django_assert_num_queries):
         with time_machine.travel(START, tick=False):
             token = sign_in(client_id="phone")["access_token"]
@@ -92,6 +93,7 @@ class TestAnswer:
             "amr": ["pwd"],
         }
 
+    @pytest.mark.standard("rfc7662-2.1-1", "rfc7662-2.1-2")
     @pytest.mark.parametrize("hint", [{}, {"token_type_hint": "refresh_token"}])
     @pytest.mark.parametrize(("content_type", "write"), [(JSON, dict), (FORM, urlencode)])
     def test_json_and_forms_are_understood_and_the_hint_is_not_needed(
@@ -101,6 +103,8 @@ class TestAnswer:
         answer = post("token/introspect/", write(body), content_type, **REPORTS)
         assert answer.json()["active"] is True
 
+    @pytest.mark.promise(16)
+    @pytest.mark.standard("rfc7662-2.2-2", "rfc7662-2.2-3", "rfc7662-4-10", "rfc7662-4-11")
     @pytest.mark.attack(126)
     @pytest.mark.parametrize(
         "token", ["garbage", "a.b.c", " ", "é", "{refresh}", "{access} ", "x" * 9_000]
@@ -117,6 +121,7 @@ class TestAnswer:
         [line] = logged(caplog)
         assert line in ("access token refused: malformed", "access token refused: typ")
 
+    @pytest.mark.standard("rfc7662-2.2-2", "rfc7662-2.2-3", "rfc7662-4-10", "rfc7662-4-11")
     @pytest.mark.attack(126)
     def test_one_that_is_not_good_any_more_is_not_active(self, alice):
         with time_machine.travel(START, tick=False) as clock:
@@ -130,6 +135,7 @@ class TestAnswer:
             get_user_model().objects.filter(pk=alice.pk).update(is_active=False)
             assert outcome(introspect(inactive["access_token"])) == INACTIVE
 
+    @pytest.mark.standard("rfc7662-2.1-1")
     @pytest.mark.parametrize("body", [{}, {"token": ""}, {"token": None}, {"token": ["x"]}])
     def test_without_a_token_there_is_no_question(self, body):
         assert outcome(post("token/introspect/", body, **REPORTS)) == (400, malformed("token"))
@@ -142,6 +148,7 @@ class TestCaller:
     def token(self, alice, bob):
         return sign_in()["access_token"]
 
+    @pytest.mark.standard("rfc7662-2.1-3", "rfc7662-4-6")
     def test_an_access_token_with_the_scope_may_ask(self, token, django_assert_num_queries):
         bearer = sign_in("bob", scope="introspect")["access_token"]
         with django_assert_num_queries(2):
@@ -149,16 +156,19 @@ class TestCaller:
         assert (answer.json()["active"], answer.json()["username"]) == (True, "alice")
         assert outcome(by_bearer(bearer, "garbage")) == INACTIVE
 
+    @pytest.mark.standard("rfc7662-4-7")
     def test_the_token_of_a_user_may_not_even_about_itself(self, token):
         answer = by_bearer(token, token)
         assert outcome(answer) == (401, NOT_ENOUGH)
         assert answer.headers["WWW-Authenticate"] == NEEDS_SCOPE
         assert answer.headers["Cache-Control"] == "no-store"
 
+    @pytest.mark.standard("rfc7662-2.3-2")
     def test_nor_may_one_of_the_resource_server_without_the_scope(self, token):
         bearer = sign_in("bob", scope="notes:read")["access_token"]
         assert outcome(by_bearer(bearer, token)) == (401, NOT_ENOUGH)
 
+    @pytest.mark.standard("rfc7662-2.3-2")
     @pytest.mark.parametrize("bearer", ["", "garbage", "a.b.c", "{refresh}", "{access} ", "é"])
     def test_one_that_is_not_good_may_not(self, token, bearer, django_assert_num_queries):
         tokens = sign_in("bob", scope="introspect")
@@ -175,6 +185,8 @@ class TestCaller:
         assert outcome(by_bearer(bearer, token)) == (401, NOT_VALID)
         assert logged(caplog)[-1] == "access token refused: revoked"
 
+    @pytest.mark.promise(16)
+    @pytest.mark.standard("rfc7662-2.1-3", "rfc7662-2.3-1", "rfc7662-4-6", "rfc7662-4-7")
     @pytest.mark.parametrize(
         ("body", "headers"),
         [

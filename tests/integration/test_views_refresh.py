@@ -172,6 +172,7 @@ class TestRefused:
                 alice.delete()
         assert outcome(refresh(tokens["refresh_token"])) == (400, INVALID_GRANT)
 
+    @pytest.mark.standard("rfc6749-10.4-4")
     def test_the_client_is_that_of_the_sign_in(self, alice):
         token = sign_in(client_id="phone")["refresh_token"]
         assert outcome(refresh(token, client_id="tablet")) == (400, INVALID_GRANT)
@@ -182,6 +183,7 @@ class TestRefused:
         answer = refresh(sign_in()["refresh_token"], client_id=client_id)
         assert outcome(answer) == (400, malformed("client_id"))
 
+    @pytest.mark.standard("rfc6749-3.2-4")
     @pytest.mark.attack(121)
     def test_what_it_does_not_know_is_ignored(self, alice, bob):
         tokens = sign_in()
@@ -194,6 +196,7 @@ class TestRefused:
 
 @pytest.mark.django_db
 class TestScope:
+    @pytest.mark.standard("rfc6749-3.2-3")
     def test_it_may_be_narrowed(self, alice, settings):
         settings.TOKENAUTH = SCOPES
         narrow = refresh(sign_in()["refresh_token"], scope="notes:read").json()
@@ -204,6 +207,7 @@ class TestScope:
         same = refresh(wide["refresh_token"], scope="").json()
         assert same["scope"] == "notes:read notes:write"
 
+    @pytest.mark.standard("rfc6749-5.2-2", "rfc6749-6-2")
     @pytest.mark.attack(115)
     def test_it_may_not_be_widened(self, alice, settings):
         settings.TOKENAUTH = SCOPES
@@ -212,6 +216,7 @@ class TestScope:
         assert outcome(answer) == (400, INVALID_SCOPE)
         assert refresh(token).json()["scope"] == "notes:read"
 
+    @pytest.mark.standard("rfc6749-5.2-2")
     @pytest.mark.parametrize("scope", ["a  b", 1, ["notes:read"], "x" * 1025])
     def test_what_is_no_scope_is_malformed(self, alice, settings, scope):
         settings.TOKENAUTH = SCOPES

@@ -34,6 +34,7 @@ SCOPES = {"SCOPES": ["notes:read", "notes:write"]}
 
 
 class TestSignIn:
+    @pytest.mark.standard("rfc6749-3.2-3", "rfc6749-4.3.2-1", "rfc6749-5.1-1", "rfc6749-5.1-2")
     @pytest.mark.parametrize("given", [{}, {"grant_type": "password"}, {"grant_type": ""}])
     @pytest.mark.parametrize(
         ("content_type", "write"), [(JSON, dict), (FORM, urlencode)], ids=["json", "form"]
@@ -100,6 +101,7 @@ class TestSignIn:
         body = write({"username": "alice", "password": f"{odd[:-1]}~"})
         assert post("token/", body, content_type).status_code == 400
 
+    @pytest.mark.standard("rfc6749-3.2-4", "rfc9068-3-1")
     @pytest.mark.attack(121)
     def test_what_it_does_not_know_is_ignored(self, alice, bob):
         """Nobody makes themselves somebody else by adding to the body (OWASP API3)."""
@@ -136,6 +138,7 @@ class TestSignIn:
         agent = "Mozilla/5.0 \N{SNOWMAN}[31m" + "x" * 300
         assert session["user_agent"] == agent[:255]
 
+    @pytest.mark.standard("rfc9068-2.2-4")
     @pytest.mark.parametrize("given", [{}, {"client_id": ""}])
     def test_without_a_client_the_issuer_stands_for_it(self, alice, given):
         token = sign_in(**given)["access_token"]
@@ -144,17 +147,20 @@ class TestSignIn:
 
 
 class TestScope:
+    @pytest.mark.standard("rfc6749-3.3-1", "rfc6749-3.3-2", "rfc9068-2.2.3-1")
     def test_without_asking_it_is_all_that_the_project_knows(self, alice, settings):
         settings.TOKENAUTH = SCOPES
         assert sign_in()["scope"] == "notes:read notes:write"
         assert sign_in(scope="")["scope"] == "notes:read notes:write"
 
+    @pytest.mark.standard("rfc6749-3.3-1", "rfc9068-2.2.3-1")
     def test_less_may_be_asked_for(self, alice, settings):
         settings.TOKENAUTH = SCOPES
         tokens = sign_in(scope="notes:read")
         assert tokens["scope"] == "notes:read"
         assert call("POST", "/notes/", tokens["access_token"]).status_code == 403
 
+    @pytest.mark.standard("rfc6749-5.2-1", "rfc6749-5.2-2")
     @pytest.mark.parametrize(
         "scope", ["notes:delete", "notes:read notes:delete", "notes", "NOTES:READ", "admin"]
     )
@@ -167,6 +173,7 @@ class TestScope:
         assert "scope" not in sign_in()
         assert outcome(post("token/", {**ALICE, "scope": "admin"})) == (400, INVALID_SCOPE)
 
+    @pytest.mark.standard("rfc6749-5.2-2")
     @pytest.mark.parametrize(
         "scope", ["a  b", "a\tb", 'a"b', "é", 1, True, ["notes:read"], {"a": 1}, "x" * 1025]
     )
@@ -177,6 +184,7 @@ class TestScope:
 
 
 class TestGrantType:
+    @pytest.mark.standard("rfc6749-6-1")
     def test_the_refresh_token_grant_is_here_too(self, alice):
         token = sign_in()["refresh_token"]
         body = {"grant_type": "refresh_token", "refresh_token": token}
@@ -190,6 +198,7 @@ class TestGrantType:
         }
         assert answer.json()["refresh_token"] != token
 
+    @pytest.mark.standard("rfc6749-5.2-1", "rfc9068-2.2-3")
     @pytest.mark.parametrize(
         "grant_type",
         ["client_credentials", "authorization_code", "Password", " password", "x" * 10_000, "\0"],
@@ -203,6 +212,7 @@ class TestGrantType:
         status, body = outcome(post("token/", {**ALICE, "grant_type": grant_type}))
         assert (status, body["error"]) == (400, "invalid_request")
 
+    @pytest.mark.standard("rfc6749-6-1")
     def test_the_credentials_of_another_grant_do_not_do(self, alice):
         token = sign_in()["refresh_token"]
         answer = post("token/", {"grant_type": "password", "refresh_token": token})
@@ -211,6 +221,7 @@ class TestGrantType:
         assert outcome(answer) == (400, malformed("refresh_token"))
 
 
+@pytest.mark.standard("rfc9068-2.2-1", "rfc9068-2.2-2", "rfc9068-5-2")
 def test_the_claims_of_the_access_token_are_those_of_rfc_9068(alice, settings):
     settings.TOKENAUTH = {
         **SCOPES,

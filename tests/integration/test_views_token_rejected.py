@@ -51,6 +51,7 @@ def hashed(settings):
 
 @pytest.mark.django_db
 class TestRefused:
+    @pytest.mark.standard("rfc6749-5.2-1")
     @pytest.mark.parametrize(
         "credentials",
         [
@@ -73,6 +74,7 @@ class TestRefused:
         assert failure["request"].path == "/auth/token/"
         assert logins == []
 
+    @pytest.mark.standard("rfc6749-5.2-1")
     @pytest.mark.parametrize("field", ["username", "password"])
     @pytest.mark.parametrize("value", ["", None, 1, 1.5, False, ["alice"], {"a": "b"}, "a\0b"])
     def test_a_parameter_that_cannot_be_is_named(self, alice, field, value):
@@ -91,6 +93,7 @@ class TestRefused:
         assert outcome(answer) == (400, malformed(field))
         assert post("token/", {**ALICE, field: "x" * most}).json() != malformed(field)
 
+    @pytest.mark.standard("rfc6749-4.3.2-1")
     @pytest.mark.parametrize(
         ("body", "names"),
         [
@@ -185,6 +188,7 @@ class TestOneAnswer:
 
 @pytest.mark.django_db(transaction=True)
 class TestFault:
+    @pytest.mark.standard("rfc6749-5.2-1")
     @pytest.mark.parametrize(
         ("fault", "model"),
         [(unreadable, get_user_model()), (unreadable, Session), (unwritable, Session)],

@@ -106,6 +106,14 @@ class TestVerify:
 
 @pytest.mark.django_db
 class TestRevoke:
+    @pytest.mark.standard(
+        "rfc7009-2-1",
+        "rfc7009-2-2",
+        "rfc7009-2.1-1",
+        "rfc7009-2.1-2",
+        "rfc7009-2.1-3",
+        "rfc7009-5-3",
+    )
     @pytest.mark.attack(129)
     @pytest.mark.parametrize("which", ["access_token", "refresh_token"])
     @pytest.mark.parametrize("hint", [{}, {"token_type_hint": "refresh_token"}])
@@ -121,6 +129,7 @@ class TestRevoke:
         assert get("/who/", tokens["access_token"]).status_code == 401
         assert get("/who/", other["access_token"]).status_code == 200
 
+    @pytest.mark.standard("rfc7009-2.1-3")
     def test_the_stateless_class_learns_of_it(self, alice):
         with time_machine.travel(START, tick=False) as clock:
             tokens = sign_in()
@@ -129,6 +138,7 @@ class TestRevoke:
             clock.shift(10)
             assert get("/who/stateless/", tokens["access_token"]).status_code == 401
 
+    @pytest.mark.standard("rfc7009-5-2", "rfc7009-5-3")
     def test_the_statements(self, alice, django_assert_num_queries):
         token = sign_in()["refresh_token"]
         with django_assert_num_queries(2):
@@ -145,6 +155,7 @@ class TestRevoke:
         assert (call["user"], call["session"].revoked_reason) == (alice, "signed_out")
         assert call["request"].path == "/auth/token/revoke/"
 
+    @pytest.mark.standard("rfc7009-2.2-1", "rfc7009-5-2")
     @pytest.mark.attack(128)
     @pytest.mark.parametrize(
         "token", ["garbage", "a.b.c", " ", "é", "{refresh} ", "{access}=", "x" * 9_000]
@@ -156,6 +167,7 @@ class TestRevoke:
             assert revoke(token) == DONE
         assert get("/who/", tokens["access_token"]).status_code == 200
 
+    @pytest.mark.standard("rfc7009-2.2-1")
     @pytest.mark.attack(128)
     def test_so_is_one_that_is_unknown_here(self, alice, settings):
         tokens, own = sign_in(), settings.SECRET_KEY
@@ -164,6 +176,7 @@ class TestRevoke:
         settings.SECRET_KEY = own
         assert get("/who/", tokens["access_token"]).status_code == 200
 
+    @pytest.mark.standard("rfc7009-2.2-1")
     @pytest.mark.attack(128)
     def test_so_is_one_whose_session_was_pruned(self, alice):
         token = sign_in()["refresh_token"]
@@ -185,6 +198,7 @@ class TestRevoke:
             answer = post("token/refresh/", {"refresh_token": tokens["refresh_token"]})
             assert answer.status_code == 200
 
+    @pytest.mark.standard("rfc7009-2-1", "rfc7009-2.2.1-1")
     @pytest.mark.parametrize("token", ["garbage", "{access}", "{refresh}"])
     def test_without_sessions_nothing_can_be_revoked(self, alice, settings, token):
         settings.TOKENAUTH = {"STATELESS_REFRESH": True}
@@ -195,6 +209,7 @@ class TestRevoke:
 
 @pytest.mark.django_db(transaction=True)
 class TestFault:
+    @pytest.mark.standard("rfc7009-2.2.1-2")
     @pytest.mark.parametrize(
         ("path", "fault"),
         [

@@ -125,6 +125,7 @@ class TestExamples:
         alice.is_superuser = True
         assert services.sign_in(alice).scope == {"notes:read", "notes:write"}
 
+    @pytest.mark.standard("rfc6749-10.7-1")
     def test_link_view_accepts_a_link_and_rejects_forged_ones(self, alice):
         view = example("hooks", "LinkView")["LinkView"].as_view()
         link = signing.TimestampSigner(salt="sign-in link").sign(alice.pk)

@@ -65,6 +65,18 @@ def refused(read, **changes):
     return str(raised.value)
 
 
+@pytest.mark.standard(
+    "rfc6749-10.3-1",
+    "rfc6749-10.4-1",
+    "rfc6749-10.8-1",
+    "rfc6749-10.9-1",
+    "rfc6749-2.3.1-4",
+    "rfc6749-3.2-1",
+    "rfc7009-2-3",
+    "rfc7662-2-1",
+    "rfc7662-4-8",
+    "rfc8414-6.1-1",
+)
 def test_the_checks_have_nothing_to_say(tmp_path):
     """Neither ours nor those of Django, REST framework and django-cors-headers."""
     words = COMMAND.split()

@@ -146,6 +146,7 @@ class TestDocs:
         with project.served() as origin:
             walk(curl_lines(SCOPES, AUTHENTICATION), origin, {})
 
+    @pytest.mark.standard("rfc9068-2.2.2-1")
     def test_hooks_change_claims_and_scope(self, quick_start, tmp_path):
         project = quick_start.copy(tmp_path / "project")
         add(project, python(HOOKS))

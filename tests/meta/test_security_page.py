@@ -1,23 +1,28 @@
-"""``SECURITY.rst``: each of its promises names tests that there are."""
+"""``SECURITY.rst``: each of its promises has tests that carry its number."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.support.documents import ROOT, missing_tests, section
+from tests.support.documents import ROOT, section
+from tests.support.marks import marked_tests
 
 PAGE = ROOT / "SECURITY.rst"
 
 
 def promises():
     [[_, *rows]] = section(PAGE, "What is promised").tables
-    return rows
+    return [int(row[0]) for row in rows]
 
 
-def test_there_are_promises():
-    assert len(promises()) > 10
+def test_promises_are_numbered_in_order():
+    assert promises() == list(range(1, len(promises()) + 1))
 
 
-@pytest.mark.parametrize("row", promises(), ids=lambda row: row[0])
-def test_a_promise_is_shown_by_tests(row):
-    assert missing_tests(row[-1]) == []
+@pytest.mark.parametrize("number", promises())
+def test_promise_has_tests(number):
+    assert marked_tests()["promise", number]
+
+
+def test_each_marked_promise_is_on_the_page():
+    assert {number for mark, number in marked_tests() if mark == "promise"} == set(promises())

@@ -106,28 +106,6 @@ def exchanges(block: Block) -> Iterator[tuple[str, str]]:
         yield command, output.strip()
 
 
-def named_tests(cell: str) -> set[str]:
-    """The tests that a cell names, as ``file::function``: files are separated by semicolons."""
-    found: set[str] = set()
-    for group in cell.split(";"):
-        file, *functions = re.findall(r"``([^`]+)``", group)
-        if not functions:
-            raise ValueError(f"No test is named in: {group}")
-        found |= {f"{file}::{function}" for function in functions}
-    return found
-
-
-def missing_tests(cell: str) -> list[str]:
-    """Those of the tests that a cell names which do not exist."""
-    return [test for test in sorted(named_tests(cell)) if not _exists(*test.split("::"))]
-
-
-def _exists(file: str, function: str) -> bool:
-    path = ROOT / "tests" / file
-    source = path.read_text(encoding="utf-8") if path.is_file() else ""
-    return re.search(rf"^ *def {function}\(", source, re.MULTILINE) is not None
-
-
 def literal(cell: str) -> str:
     """The text of a cell that is one literal, or empty."""
     return cell.removeprefix("``").removesuffix("``")

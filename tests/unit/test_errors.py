@@ -103,6 +103,7 @@ class TestOAuthError:
         assert str(error) == OAUTH[name]
         assert str(error.description).endswith(".")
 
+    @pytest.mark.standard("rfc6749-5.2-3", "rfc6749-5.2-4", "rfc6749-8.5-1")
     @pytest.mark.parametrize("name", OAUTH)
     def test_what_it_says_is_of_the_characters_that_rfc_6749_allows(self, name):
         """Section 5.2: printable ASCII without the quotation mark and the backslash."""

@@ -87,10 +87,12 @@ class TestSignIn:
     def test_null_is_no_text(self, field):
         assert codes(SignInSerializer(data={**ALICE, field: None})) == {field: ["null"]}
 
+    @pytest.mark.standard("rfc6749-3.2-3")
     @pytest.mark.parametrize("field", ["username", "password"])
     def test_an_empty_one_is_missing(self, field):
         assert codes(SignInSerializer(data={**ALICE, field: ""})) == {field: ["blank"]}
 
+    @pytest.mark.standard("rfc6749-2.2-2")
     @pytest.mark.parametrize(
         ("field", "most"),
         [("username", 254), ("password", 4096), ("client_id", 255), ("device_name", 100)],

@@ -19,6 +19,8 @@ PAIRS = ("RS256", "ES256", "EdDSA")
 SPELLINGS = ("none", "None", "NONE", "nOnE", "none ", " none", "none\x00")
 
 
+@pytest.mark.promise(2)
+@pytest.mark.standard("rfc9068-2.1-3", "rfc9068-4-7")
 @pytest.mark.attack(1, 2)
 def test_a_token_that_says_it_is_unsigned_is_refused(alice, server):
     for forger in forgers(server):
@@ -57,6 +59,7 @@ def test_the_name_of_an_algorithm_is_taken_to_the_letter(alice, server):
             forger.refused(forger.with_header(alg=alg))
 
 
+@pytest.mark.promise(2)
 @pytest.mark.attack(5, 6, 7, 8)
 def test_a_public_key_is_no_secret_however_it_is_written(alice, server, settings):
     for algorithm in PAIRS:
@@ -77,6 +80,7 @@ def test_nor_does_it_make_refresh_tokens(alice, server, settings):
                 forger.refused(forger.token(header, sign=hmac_with(secret)))
 
 
+@pytest.mark.standard("rfc9068-4-6")
 @pytest.mark.attack(10)
 def test_one_key_has_one_algorithm(alice, server, settings):
     key = private_key("RS256")

@@ -54,6 +54,7 @@ def encrypted(header, plaintext, key):
     return ".".join([protected, "", *map(base64url, (nonce, sealed[:-16], sealed[-16:]))])
 
 
+@pytest.mark.promise(1)
 @pytest.mark.attack(35)
 def test_a_kid_that_is_a_path_opens_no_file(alice, server):
     for forger in forgers(server):
@@ -67,6 +68,8 @@ def test_a_kid_that_is_a_path_opens_no_file(alice, server):
             forger.refused(forger.with_header(kid=kid))
 
 
+@pytest.mark.promise(1)
+@pytest.mark.standard("rfc6749-10.14-1")
 @pytest.mark.attack(36)
 def test_a_kid_reaches_no_database_no_command_and_no_log(alice, server, caplog):
     for forger in forgers(server):
@@ -102,6 +105,7 @@ def test_a_kid_of_100_kilobytes_is_refused(alice, server):
         forger.refused(forger.with_header(kid="k" * 20_000))
 
 
+@pytest.mark.standard("rfc9068-4-8")
 @pytest.mark.attack(38)
 def test_a_token_does_not_bring_its_own_secret(alice, server):
     secret = b"a secret of the attacker, who knows it"
@@ -112,6 +116,8 @@ def test_a_token_does_not_bring_its_own_secret(alice, server):
             forger.refused(forger.token(header, sign=hmac_with(secret)))
 
 
+@pytest.mark.promise(1)
+@pytest.mark.standard("rfc9068-4-8")
 @pytest.mark.attack(38, 39, 40)
 def test_nor_its_own_public_key_nor_an_address_of_one(alice, server, settings):
     for algorithm in ("RS256", "ES256", "EdDSA"):
@@ -195,6 +201,7 @@ def test_a_signed_token_that_says_it_is_encrypted_is_refused(alice, server):
             forger.refused(forger.with_header(enc=enc))
 
 
+@pytest.mark.standard("rfc9068-4-3")
 @pytest.mark.attack(46)
 def test_an_encrypted_token_is_refused_even_under_our_own_key(alice, server):
     for forger, purpose in zip(forgers(server), ("access token", "refresh token"), strict=True):
@@ -228,6 +235,7 @@ def test_a_token_inside_a_token_is_refused(alice, server):
         forger.refused(forger.token(payload=forger.token().encode()))
 
 
+@pytest.mark.standard("rfc9068-4-2")
 @pytest.mark.attack(49)
 def test_a_token_of_another_type_is_refused(alice, server):
     for forger in forgers(server):
@@ -249,6 +257,7 @@ def test_so_is_each_kind_in_the_place_of_the_other(alice, server):
     refresh.refused(refresh.with_header(typ="at+jwt"))
 
 
+@pytest.mark.standard("rfc9068-4-2")
 @pytest.mark.attack(49)
 def test_a_type_is_a_media_type_in_any_case(alice, server):
     for forger in forgers(server):

@@ -59,6 +59,7 @@ def test_a_query_gives_the_token_endpoints_nothing(alice, server, path):
     assert server.seen.statements == []
 
 
+@pytest.mark.standard("rfc6749-7.2-1")
 @pytest.mark.attack(112, 108)
 def test_who_brings_no_bearer_token_gets_the_challenge_that_names_no_error(server):
     for path in PLACES:
@@ -96,6 +97,7 @@ def to_notes(server, token):
     return server.get("/notes/", token).status, written.status
 
 
+@pytest.mark.standard("rfc6749-7.2-1")
 @pytest.mark.attack(114)
 def test_a_token_without_the_scope_is_told_which_one_is_missing(alice, server, settings):
     settings.TOKENAUTH = SCOPES
@@ -138,6 +140,7 @@ def test_a_refresh_does_not_widen_the_scope(alice, server, settings):
     assert to_notes(server, answer.json()["access_token"]) == (200, 403)
 
 
+@pytest.mark.standard("rfc6749-5.1-4")
 @pytest.mark.attack(116)
 def test_no_cache_keeps_an_answer_of_the_app_whatever_it_is(alice, server):
     tokens = server.sign_in()
@@ -161,6 +164,7 @@ def test_no_cache_keeps_an_answer_of_the_app_whatever_it_is(alice, server):
     assert len(server.answers) == 7 + 5 * len(NAMES)
 
 
+@pytest.mark.standard("rfc7517-9.2-1")
 @pytest.mark.attack(117)
 @pytest.mark.parametrize("algorithm", ["ES256", "EdDSA"])
 def test_no_answer_shows_a_private_key(alice, server, settings, algorithm):

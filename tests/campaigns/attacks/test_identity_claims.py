@@ -25,6 +25,7 @@ NO_NAMES += ["a" * 20_000]
 NO_SESSIONS = [None, "", 0, 1, True, [], {}, "\0", "' OR 1=1 --", "../../1", "a" * 5000]
 
 
+@pytest.mark.standard("rfc8414-4-1", "rfc9068-4-4")
 @pytest.mark.attack(85)
 def test_the_issuer_is_compared_to_the_letter(alice, server, settings):
     settings.TOKENAUTH = NAMED
@@ -43,6 +44,7 @@ def test_the_issuer_is_compared_to_the_letter(alice, server, settings):
     refresh.accepted(refresh.with_claims(iss=ISSUER, aud=ISSUER))
 
 
+@pytest.mark.standard("rfc9068-4-5")
 @pytest.mark.attack(86, 102)
 def test_a_token_for_others_is_refused(alice, server, settings):
     settings.TOKENAUTH = NAMED

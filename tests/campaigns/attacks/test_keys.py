@@ -124,6 +124,7 @@ def test_an_ecdsa_signature_in_another_form_is_refused(es256):
     )
 
 
+@pytest.mark.standard("rfc6749-10.3-2", "rfc9068-4-6")
 @pytest.mark.attack(32)
 def test_a_bit_that_is_flipped_anywhere_is_noticed(alice, server):
     for forger in forgers(server):

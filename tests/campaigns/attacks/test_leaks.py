@@ -48,6 +48,7 @@ def collected(request, settings, time_machine, db):
 
 @pytest.mark.attack(173)
 class TestNowhere:
+    @pytest.mark.standard("rfc6749-10.3-1")
     def test_where_all_goes_well(self, collected):
         access, token = canary_project.sign_in(collected, scope="notes:read")
         whole, _ = canary_project.sign_in(collected)
@@ -171,6 +172,8 @@ class TestNowhere:
         assert collected.leaks() == set()
         assert "TOKENAUTH cannot be used" in collected.said("log")
 
+    @pytest.mark.promise(24)
+    @pytest.mark.standard("rfc6749-10.3-1")
     def test_where_the_server_fails(self, collected, settings):
         """In Django's reports, which have the variables of all functions that were at work."""
         access, token = canary_project.sign_in(collected)
@@ -218,6 +221,7 @@ class TestNowhere:
         assert collected.leaks() == set()
         assert collected.said("report").count("django_tokenauth") > 3
 
+    @pytest.mark.promise(24)
     def test_on_the_pages_of_the_admin(self, collected, admin_client):
         token, _ = canary_project.sign_in(collected)
         canary_project.sign_in(collected, device_name="wheelbarrow")

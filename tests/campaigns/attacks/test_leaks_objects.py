@@ -55,6 +55,7 @@ def caught(action):
     return error.value
 
 
+@pytest.mark.promise(24)
 @pytest.mark.attack(173)
 def test_no_object_prints_one(collected, pair):
     settings = conf.load()

@@ -120,11 +120,14 @@ def replayed(alice, bob, elsewhere):
     return replayed
 
 
+@pytest.mark.promise(7)
+@pytest.mark.standard("rfc6749-10.4-2")
 @pytest.mark.attack(130, 138)
 def test_a_token_that_comes_again_after_the_grace_ends_the_session(replayed):
     replayed([1, *AGES], every=timedelta(minutes=1), late=timedelta(seconds=10, microseconds=1))
 
 
+@pytest.mark.promise(7)
 @pytest.mark.attack(132, 138)
 def test_the_grace_is_for_the_predecessor_and_no_older_token(replayed):
     replayed(AGES, every=timedelta(minutes=1), late=timedelta(seconds=1))
@@ -145,6 +148,7 @@ def test_a_server_whose_caches_were_emptied_knows_as_much(replayed):
     replayed(AGES, every=timedelta(minutes=1), late=timedelta(seconds=1), before=forget)
 
 
+@pytest.mark.promise(7)
 @pytest.mark.attack(130)
 def test_the_end_outlives_a_transaction_around_each_request(replayed, monkeypatch):
     monkeypatch.setitem(connections["default"].settings_dict, "ATOMIC_REQUESTS", True)
@@ -172,6 +176,7 @@ def test_a_process_that_was_just_started_knows_as_much(alice):
         assert new_process([calls.refreshing(other.refresh_token)])[0][0] == 200
 
 
+@pytest.mark.promise(8)
 @pytest.mark.attack(143)
 @pytest.mark.parametrize("together", [True, False], ids=["at the same time", "one after the other"])
 def test_a_proxy_that_sends_each_request_twice_costs_nobody_the_session(

@@ -56,6 +56,7 @@ def dump():
                 yield from (value if isinstance(value, str) else str(value) for value in row)
 
 
+@pytest.mark.standard("rfc6749-10.4-1")
 @pytest.mark.attack(141)
 def test_a_dump_of_the_database_holds_nothing_of_a_token(alice, server):
     pairs = [server.sign_in(device_name="phone")]
@@ -74,6 +75,7 @@ def test_a_dump_of_the_database_holds_nothing_of_a_token(alice, server):
         assert parts(token)[1].get("jti", token) not in dumped
 
 
+@pytest.mark.standard("rfc6749-10.4-1")
 @pytest.mark.attack(141)
 def test_nothing_in_a_dump_of_the_database_signs_a_token(alice, server):
     access, refresh = forgers(server)

@@ -100,6 +100,7 @@ class TestWhoHasAnAccount:
     """Neither the answer tells it, nor the hashing and the statements behind it. How much time
     they are on a machine is told by ``python -m benchmarks.sign_in_cost``."""
 
+    @pytest.mark.promise(13)
     def test_is_not_told_by_a_refusal_of_json(self, costs):
         refuse, compare = costs
         for username, password in REFUSED:
@@ -107,6 +108,7 @@ class TestWhoHasAnAccount:
         [statement] = compare()
         assert statement.startswith("SELECT")
 
+    @pytest.mark.promise(13)
     def test_nor_by_that_of_a_form_or_of_the_password_grant(self, costs):
         refuse, compare = costs
         for username, password in REFUSED:
@@ -123,6 +125,7 @@ class TestWhoHasAnAccount:
             refuse({"username": username, "password": "wrong"})
         assert len(compare()) == 2
 
+    @pytest.mark.promise(13)
     def test_nor_by_that_of_the_throttle(self, server, people, hashed, settings):
         settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "3/day", "SIGN_IN_RATE_IP": None}
         statuses, last = [400, 400, 400, 429], set()

@@ -69,6 +69,8 @@ class TestAThousandGuesses:
         with time_machine.travel(START, tick=False) as clock:
             yield clock
 
+    @pytest.mark.promise(14)
+    @pytest.mark.standard("rfc6749-10.10-1", "rfc6749-4.3.2-3")
     def test_for_one_name_are_checked_twenty_times_an_hour(self, bob, hashed, clock):
         checked = []
         for _ in range(4):
@@ -79,6 +81,7 @@ class TestAThousandGuesses:
             clock.shift(3600)
         assert checked == [20] * 4
 
+    @pytest.mark.standard("rfc6749-4.3.2-3")
     def test_with_as_many_names_are_checked_thirty_times_a_minute(self, bob, hashed, clock):
         checked = []
         for minute in range(10):
@@ -117,6 +120,7 @@ class TestBobIsNotLockedOut:
         with time_machine.travel(START, tick=False):
             yield
 
+    @pytest.mark.promise(19)
     def test_when_one_address_has_used_up_his_name(self, bob, hashed):
         statuses = [guess_from("198.51.100.9", "bob").status_code for _ in range(30)]
         assert statuses == [400] * 3 + [429] * 27

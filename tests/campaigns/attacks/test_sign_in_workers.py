@@ -110,6 +110,7 @@ def by_proxy_in_lines(client):
     return lambda number: (f"X-Forwarded-For: 203.0.113.{number}", f"X-Forwarded-For: {client}")
 
 
+@pytest.mark.promise(14)
 @pytest.mark.attack(149, 150)
 def test_without_proxies_a_forged_header_gets_no_guess_more(serve):
     eight = serve(SIGN_IN_RATE_USER=RATE)
@@ -134,6 +135,7 @@ def test_another_name_each_time_gets_no_guess_more(serve):
     held(eight, crowd(eight, name=lambda number: f"person {number}", lines=way))
 
 
+@pytest.mark.promise(14)
 @pytest.mark.attack(149, 150)
 def test_another_spelling_each_time_gets_no_guess_more(serve):
     eight = serve(SIGN_IN_RATE_USER=RATE)

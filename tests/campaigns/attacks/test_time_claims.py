@@ -38,6 +38,7 @@ def refused_as_times(access, refresh, *values):
     )
 
 
+@pytest.mark.standard("rfc9068-4-9")
 @pytest.mark.attack(72)
 def test_a_token_is_over_from_the_second_of_its_end(alice, server, clock):
     for forger in forgers(server):
@@ -146,6 +147,7 @@ def test_a_token_that_begins_later_is_refused_until_then(alice, server, clock):
         forger.accepted(token)
 
 
+@pytest.mark.standard("rfc9068-4-9")
 @pytest.mark.attack(81, 82, 83)
 def test_a_leeway_is_for_clocks_and_gives_no_longer_life(alice, server, settings, clock):
     settings.TOKENAUTH = {"LEEWAY": timedelta(seconds=60)}

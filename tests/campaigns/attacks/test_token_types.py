@@ -18,6 +18,7 @@ ACCESS, REFRESH = "at+jwt", "rt+jwt"
 OTHERS = ("JWT", "jwt", "id+jwt", "logout+jwt", "secevent+jwt", "dpop+jwt", "JOSE", "", None, 1)
 
 
+@pytest.mark.promise(3)
 @pytest.mark.attack(98)
 def test_a_refresh_token_is_no_access_token(alice, server):
     access, refresh = forgers(server)
@@ -33,6 +34,7 @@ def test_a_refresh_token_is_no_access_token(alice, server):
     access.accepted(access.token())
 
 
+@pytest.mark.promise(3)
 @pytest.mark.attack(99)
 def test_an_access_token_is_no_refresh_token(alice, server):
     access, refresh = forgers(server)
@@ -80,6 +82,7 @@ def test_an_id_token_is_no_access_token(alice, server, settings):
     forger.accepted(forger.with_claims(**said))
 
 
+@pytest.mark.promise(3)
 @pytest.mark.attack(100)
 def test_a_token_of_any_other_type_is_neither_of_ours(alice, server):
     for forger in forgers(server):
@@ -101,6 +104,8 @@ def test_what_django_signs_with_the_secret_key_is_no_token(alice, server):
         forger.refused_in_a_body(*made_by_django)
 
 
+@pytest.mark.promise(3)
+@pytest.mark.standard("rfc6749-10.4-3")
 @pytest.mark.attack(101)
 def test_no_other_use_of_the_secret_key_makes_a_token(alice, server, settings):
     """The key itself, which other packages sign with, what Django makes of it, and what we make of
@@ -130,6 +135,7 @@ def raw(signer, message):
     return signing.b64_decode(signer.signature(message).encode())
 
 
+@pytest.mark.standard("rfc6749-10.4-3")
 @pytest.mark.attack(101)
 def test_a_key_that_signs_access_tokens_signs_no_refresh_token(alice, server, settings):
     """Whoever holds the private key of a deployment cannot prolong a session with it."""
@@ -146,6 +152,7 @@ def test_a_key_that_signs_access_tokens_signs_no_refresh_token(alice, server, se
     assert server.post("token/refresh/", {"refresh_token": refresh}).status == 200
 
 
+@pytest.mark.standard("rfc9068-5-1")
 @pytest.mark.attack(102)
 def test_a_token_for_another_service_of_the_issuer_is_refused(alice, server, settings):
     """The one service is handed the token of the other, and hands it on."""

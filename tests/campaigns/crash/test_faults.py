@@ -33,6 +33,7 @@ def nothing_wrong(found):
     return {key: [] for key in found}
 
 
+@pytest.mark.promise(9)
 def test_a_refresh_survives_whatever_happens_to_its_statements(server):
     [refresh] = [operation for operation in OPERATIONS if operation.name == "refresh"]
     faults = [fault for fault in server.faults if not fault.is_slow]

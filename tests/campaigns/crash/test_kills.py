@@ -10,6 +10,7 @@ KILLS = 4
 ATTEMPTS = 10
 
 
+@pytest.mark.promise(9)
 @pytest.mark.attack(135)
 @pytest.mark.django_db(transaction=True)
 def test_a_killed_process_costs_nobody_the_session(alice, bob):

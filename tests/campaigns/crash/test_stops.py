@@ -28,6 +28,7 @@ def programs():
     return found
 
 
+@pytest.mark.promise(9)
 @pytest.mark.attack(135)
 def test_a_database_that_stops_costs_nobody_the_session(programs):
     plans = [

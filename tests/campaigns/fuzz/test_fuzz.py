@@ -49,6 +49,7 @@ def slice_of(name, number=None):
     return tally
 
 
+@pytest.mark.promise(4)
 @pytest.mark.parametrize("name", DECODERS)
 def test_a_decoder_takes_what_is_good_and_raises_nothing_but_invalid_token(name):
     tally = slice_of(name)
@@ -57,6 +58,7 @@ def test_a_decoder_takes_what_is_good_and_raises_nothing_but_invalid_token(name)
     assert {"malformed", "header", "typ", "key", "signature", "claims"} < set(tally.outcomes)
 
 
+@pytest.mark.promise(4)
 @pytest.mark.usefixtures("_project")
 @pytest.mark.parametrize("name", [name for name in TARGETS if name not in DECODERS])
 def test_an_endpoint_gives_only_the_answers_that_are_documented(name):

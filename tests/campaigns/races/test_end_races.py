@@ -24,6 +24,7 @@ def two_clients(django_db_setup, django_db_blocker):
         yield make
 
 
+@pytest.mark.promise(6)
 @pytest.mark.attack(136, 137)
 @pytest.mark.parametrize("name", ENDINGS)
 def test_after_its_end_nothing_of_a_session_works(two_clients, settings, name):

@@ -53,6 +53,7 @@ def refreshed_while(settings, other):
     return refreshed_while
 
 
+@pytest.mark.promise(6)
 @pytest.mark.attack(136, 137)
 @pytest.mark.parametrize("name", ENDINGS)
 def test_a_refresh_that_read_a_session_alive_gives_nothing_that_works_after_its_end(

@@ -51,6 +51,7 @@ def refusal(token):
     return str(error.value)
 
 
+@pytest.mark.promise(8)
 @pytest.mark.attack(131, 143)
 def test_one_rotates_and_all_get_the_same_token(clients, token):
     for generation in range(2, ROUNDS + 2):

@@ -37,6 +37,7 @@ def test_one_retry_of_many_rotates_and_all_get_the_same_token(clients):
         assert clients([refreshing(token)])[0][0] == 200
 
 
+@pytest.mark.promise(10)
 def test_who_retries_and_who_has_the_successor_do_not_both_go_on(clients, settings):
     settings.TOKENAUTH = TOKENAUTH
     for target in targets(ROUNDS // 2, ago=AN_HOUR):

@@ -24,6 +24,7 @@ PLAN = Plan(
 )
 
 
+@pytest.mark.promise(22)
 @pytest.mark.attack(167)
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="has its own database, and takes a while")
 def test_a_rotation_under_load_fails_no_request_and_each_process_takes_part(tmp_path):

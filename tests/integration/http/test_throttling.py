@@ -47,6 +47,7 @@ def limits(request, settings):
 
 @pytest.mark.django_db
 class TestAnswer:
+    @pytest.mark.standard("rfc6749-5.2-1")
     def test_it_says_when_to_come_back(self, alice, limits, caplog):
         assert statuses(*[WRONG] * 3) == [400] * 3
         limits.shift(10.5)
@@ -145,6 +146,7 @@ class TestForwarded:
         assert codes == [400, 400, 400, 429]
 
 
+@pytest.mark.promise(19)
 @pytest.mark.attack(150)
 @pytest.mark.django_db
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ def heard(settings, stateless):
     return calls
 
 
+@pytest.mark.standard("rfc6749-10.3-3")
 def test_at_a_sign_in(alice, heard):
     pair = services.sign_in(alice, request="request", now=NOW)
     assert heard == {

@@ -52,6 +52,7 @@ class TestRotation:
         assert claims.expires_at == after(days=15).timestamp()
         assert (new.user, new.session) == (alice, pair.session)
 
+    @pytest.mark.promise(11)
     def test_the_row_follows_and_its_absolute_end_stays(self, pair):
         refresh(pair.refresh_token, now=after(days=1))
         session = row(pair)
@@ -66,6 +67,7 @@ class TestRotation:
         session = refresh(pair.refresh_token, now=after(days=1)).session
         assert (session.generation, session.idle_expires_at) == (2, after(days=15))
 
+    @pytest.mark.standard("rfc6749-5.1-2")
     def test_the_access_token_is_new_and_tells_of_the_sign_in(self, alice, pair):
         now = after(days=1)
         new = refresh(pair.refresh_token, now=now)
@@ -210,6 +212,8 @@ class TestReuse:
         for other in others:
             assert refresh(other.refresh_token, now=after(hours=1)).session.generation == 2
 
+    @pytest.mark.promise(7)
+    @pytest.mark.standard("rfc6749-10.4-2")
     @pytest.mark.attack(130)
     def test_it_is_told_and_logged_once(self, alice, pair, caplog):
         rotated(pair, 1, every=timedelta(minutes=1))

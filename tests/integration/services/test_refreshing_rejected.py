@@ -47,6 +47,7 @@ def forged(token, **changes):
 
 
 class TestTheToken:
+    @pytest.mark.standard("rfc6749-6-3")
     @pytest.mark.parametrize("token", ["", "a.b.c", "\ud800", "x" * 10_000])
     def test_what_is_no_token_is_refused_without_a_statement(
         self, refused, token, django_assert_num_queries
@@ -58,6 +59,7 @@ class TestTheToken:
     def test_an_access_token_is_refused(self, pair, refused):
         assert refused(pair.access_token, now=NOW) == "typ"
 
+    @pytest.mark.standard("rfc6749-6-3")
     def test_one_that_another_secret_signed_is_refused(self, pair, refused, settings):
         settings.SECRET_KEY = "another secret key, which is longer than 32 bytes"
         assert refused(pair.refresh_token, now=NOW) == "key"
@@ -68,6 +70,7 @@ class TestTheSession:
         Session.objects.all().delete()
         assert refused(pair.refresh_token, now=after(minutes=1)) == "revoked"
 
+    @pytest.mark.standard("rfc6749-6-3")
     def test_one_that_was_revoked_is_refused(self, pair, refused):
         services.revoke_token(pair.refresh_token, now=after(minutes=1))
         assert refused(pair.refresh_token, now=after(minutes=1)) == "revoked"
@@ -164,6 +167,7 @@ class TestTheUser:
     def _now(self, time_machine):
         time_machine.move_to(after(minutes=1), tick=False)
 
+    @pytest.mark.standard("rfc6749-6-3")
     def test_one_who_is_deactivated_is_refused(self, alice, pair, refused):
         alice.is_active = False
         alice.save()

@@ -154,6 +154,7 @@ class TestTheThief:
         refresh(held, now=after(hours=1))
         assert is_reuse(lost, hours=1, seconds=1)
 
+    @pytest.mark.promise(10)
     def test_who_was_faster_than_the_owner_is_found_when_both_go_on(self, held, lost):
         # The thief refreshed, the owner is taken for somebody who lost the answer.
         stolen, owner = lost, refresh(held, now=after(hours=1)).refresh_token
@@ -166,6 +167,7 @@ class TestTheThief:
         # The owner did get the answer, and presents it.
         assert is_reuse(lost, hours=1, minutes=5)
 
+    @pytest.mark.promise(10)
     def test_cannot_take_turns_with_the_owner(self, held, lost):
         refresh(held, now=after(hours=1))
         assert is_reuse(held, hours=2)

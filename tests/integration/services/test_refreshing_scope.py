@@ -47,6 +47,7 @@ class TestScope:
         assert new.scope == scope_of(new, after(minutes=1)) == {READ}
         assert new.to_response()["scope"] == READ
 
+    @pytest.mark.standard("rfc6749-6-4")
     def test_asking_for_less_narrows_one_access_token_and_not_the_session(self, pair):
         narrow = refresh(pair.refresh_token, scope=[READ], now=after(minutes=1))
         assert Session.objects.get().scopes == {READ, WRITE}
@@ -58,6 +59,8 @@ class TestScope:
         assert again.refresh_token == current.refresh_token
         assert again.scope == {READ}
 
+    @pytest.mark.promise(11)
+    @pytest.mark.standard("rfc6749-6-2")
     @pytest.mark.attack(115)
     @pytest.mark.parametrize("scope", [[READ, ADMIN], [ADMIN], ["unknown"], ["notes"]], ids=str)
     def test_more_is_refused_and_nothing_is_written(self, pair, scope):

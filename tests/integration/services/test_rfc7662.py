@@ -13,11 +13,13 @@ from tests.support.clock import NOW
 class TestIntrospection:
     """RFC 7662 section 4: what is looked at before a token is called active."""
 
+    @pytest.mark.standard("rfc7662-4-2")
     def test_a_token_that_has_not_begun_is_not_active(self, alice):
         token = services.sign_in(alice, now=NOW).access_token
         assert introspect(token, now=NOW.timestamp() - 1) == {"active": False}
         assert introspect(token, now=NOW.timestamp())["active"] is True
 
+    @pytest.mark.standard("rfc7662-4-5")
     def test_a_token_of_another_audience_is_not_active(self, alice, settings):
         """Of all the services of an issuer a server speaks for its own only."""
         settings.TOKENAUTH = {"AUDIENCE": "https://mail.example.com"}

@@ -26,9 +26,11 @@ READ, WRITE = "notes:read", "notes:write"
 
 @pytest.mark.django_db
 class TestCheckPassword:
+    @pytest.mark.standard("rfc6749-4.3.2-2")
     def test_it_gives_the_user(self, alice):
         assert services.check_password(None, "alice", "correct horse") == alice
 
+    @pytest.mark.standard("rfc6749-4.3.2-2")
     @pytest.mark.parametrize(
         ("username", "password"),
         [("alice", "wrong"), ("alice", ""), ("nobody", "correct horse"), ("", "correct horse")],

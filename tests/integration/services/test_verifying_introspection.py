@@ -41,6 +41,7 @@ class TestActive:
         monkeypatch.setattr(type(alice), "USERNAME_FIELD", "id")
         assert introspect(token, now=START + 1)["username"] == str(alice.pk)
 
+    @pytest.mark.standard("rfc7662-2.2-1")
     def test_it_says_what_the_token_says_and_whose_it_is(
         self, alice, settings, django_assert_num_queries
     ):
@@ -92,6 +93,7 @@ class TestActive:
 @pytest.mark.attack(126)
 @pytest.mark.django_db
 class TestInactive:
+    @pytest.mark.standard("rfc7662-4-4")
     @pytest.mark.parametrize(
         "token",
         [*("", "garbage", "a.b.c", "{refresh}", "{access} ", "{access}x", "x" * 9000), None, 17],
@@ -105,22 +107,26 @@ class TestInactive:
         with django_assert_num_queries(0):
             assert introspect(token, now=START) == INACTIVE
 
+    @pytest.mark.standard("rfc7662-4-1")
     def test_nor_does_one_that_expired(self, alice, django_assert_num_queries):
         token = sign_in(alice).access_token
         assert introspect(token, now=START + 299.5)["active"] is True
         with django_assert_num_queries(0):
             assert introspect(token, now=START + 300) == INACTIVE
 
+    @pytest.mark.standard("rfc7662-2.2-2", "rfc7662-4-11", "rfc7662-4-4")
     def test_one_of_another_server(self, alice, settings):
         token = sign_in(alice).access_token
         settings.SECRET_KEY = "another secret key, of another server, and long enough"
         assert introspect(token, now=START) == INACTIVE
 
+    @pytest.mark.standard("rfc7662-4-3")
     def test_one_that_was_signed_out(self, alice):
         pair = sign_in(alice)
         services.revoke_token(pair.refresh_token, now=NOW)
         assert introspect(pair.access_token, now=START) == INACTIVE
 
+    @pytest.mark.standard("rfc7662-4-3")
     def test_one_whose_user_changed_the_password(self, alice):
         token = sign_in(alice).access_token
         alice.set_password("another")
@@ -132,6 +138,7 @@ class TestInactive:
         assert introspect(sign_in(alice).access_token, now=START + 300) == INACTIVE
         assert logged(caplog)[-1] == "access token refused: expired"
 
+    @pytest.mark.standard("rfc7662-4-3")
     @pytest.mark.parametrize("stateless", [False, True])
     def test_one_of_a_user_who_is_inactive_or_gone(self, alice, settings, stateless):
         settings.TOKENAUTH = {"STATELESS_REFRESH": stateless}

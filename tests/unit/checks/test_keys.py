@@ -35,6 +35,7 @@ def oct_jwk(secret):
 
 
 class TestSecretKey:
+    @pytest.mark.standard("rfc6749-10.3-2")
     @pytest.mark.attack(20)
     @pytest.mark.parametrize(
         "secret",
@@ -53,6 +54,7 @@ class TestSecretKey:
         assert deployed() == ["W001"]
         assert "a weak SECRET_KEY: who guesses it can sign in as anybody." in said("W001")
 
+    @pytest.mark.standard("rfc6749-10.4-3")
     @pytest.mark.parametrize("more", [{"SIGNING_KEY": OTHER_SECRET}, {**SIGNED, **URL}])
     def test_it_signs_refresh_tokens_whatever_signs_the_others(self, settings, more):
         settings.SECRET_KEY = "x" * 100
@@ -153,6 +155,7 @@ class TestSecrets:
 
 
 class TestKeyPairs:
+    @pytest.mark.standard("rfc7009-2-4", "rfc8414-2-1", "rfc8414-2-4")
     @pytest.mark.parametrize(
         "issuer",
         [None, "django-tokenauth", "auth.example.com", "http://auth.example.com", "https:x"],

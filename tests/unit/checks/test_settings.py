@@ -93,6 +93,7 @@ class TestSettings:
         assert found() == ["E004"]
         assert text in said("E004")
 
+    @pytest.mark.standard("rfc9068-2.1-3")
     @pytest.mark.attack(11)
     @pytest.mark.parametrize(
         "wrong", ["none", "None", "", None, "HS256,RS256", [], ["HS256"], ("HS256", "RS256"), 256]

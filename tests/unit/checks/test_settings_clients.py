@@ -24,6 +24,7 @@ class TestClients:
         settings.TOKENAUTH = {"CLIENTS": value}
         assert found() == []
 
+    @pytest.mark.promise(18)
     @pytest.mark.parametrize(
         "hasher", ["argon2", "bcrypt", "bcrypt_sha256", "md5", "pbkdf2_sha256", "scrypt"]
     )
@@ -39,6 +40,7 @@ class TestClients:
         settings.TOKENAUTH = {"CLIENTS": {"reports": make_password(password)}}
         assert found() == ["E008"]
 
+    @pytest.mark.promise(18)
     @pytest.mark.parametrize("value", ["a $ecret in plain text", *MALFORMED])
     def test_plain_secret_or_malformed_value_is_an_error(self, settings, value):
         settings.TOKENAUTH = {"CLIENTS": {**listed(), "reports": value}}

@@ -63,6 +63,7 @@ class TestDefaults:
         found = {name: getattr(settings, name) for name in names}
         assert found == {**DEFAULTS, "secret_keys": (SECRET_KEY,)}
 
+    @pytest.mark.standard("rfc9068-3-2")
     def test_the_audience_is_the_issuer_unless_it_is_set(self):
         assert read_settings(ISSUER="https://a.example.com").audience == "https://a.example.com"
         assert read_settings(ISSUER="https://a.example.com", AUDIENCE="notes").audience == "notes"

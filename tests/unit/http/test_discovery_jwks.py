@@ -48,6 +48,7 @@ def jwk(settings):
 
 
 class TestKeys:
+    @pytest.mark.standard("rfc7517-4.1-1")
     @pytest.mark.parametrize("algorithm", ASYMMETRIC_ALGORITHMS)
     def test_each_says_what_it_is_and_what_it_is_for(self, settings, algorithm):
         key = private_key(algorithm)
@@ -57,6 +58,8 @@ class TestKeys:
         assert re.fullmatch("[A-Za-z0-9_-]{43}", kid)
         assert published == {**public_jwk(key), "alg": algorithm, "use": "sig"}
 
+    @pytest.mark.promise(21)
+    @pytest.mark.standard("rfc7517-9.2-1")
     @pytest.mark.attack(117)
     @pytest.mark.parametrize("algorithm", ASYMMETRIC_ALGORITHMS)
     def test_of_a_private_key_nothing_else_is_shown(self, settings, algorithm):
@@ -70,6 +73,8 @@ class TestKeys:
         shown = [jwk[name] for name in PRIVATE_MEMBERS & jwk.keys() if jwk[name] in body]
         assert shown == []
 
+    @pytest.mark.promise(21)
+    @pytest.mark.standard("rfc7517-9.2-1")
     @pytest.mark.attack(117)
     @pytest.mark.parametrize("algorithm", HMAC_ALGORITHMS)
     @pytest.mark.parametrize("source", ["SECRET_KEY", "SIGNING_KEY", "KEYS"])
@@ -88,6 +93,7 @@ class TestKeys:
         settings.TOKENAUTH = {"KEYS": [jwk], "VERIFYING_KEYS": [other]}
         assert [key["kty"] for key in ask().json()["keys"]] == ["OKP", "EC"]
 
+    @pytest.mark.standard("rfc7517-5-1")
     def test_future_keys_are_among_them_and_those_that_ended_are_not(self, settings):
         ended, signing, following = (
             {**make_jwk("EdDSA", now=SECONDS, not_before=SECONDS + begins), **end}
@@ -125,6 +131,7 @@ class TestKeys:
 
 @pytest.mark.usefixtures("jwk")
 class TestHeaders:
+    @pytest.mark.standard("rfc7517-8.5-1")
     def test_it_is_json_that_every_script_may_read(self):
         headers = ask(origin="https://app.example.com").headers
         assert headers["Content-Type"] == "application/json"

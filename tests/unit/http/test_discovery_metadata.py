@@ -62,9 +62,11 @@ def refused(settings):
 
 
 class TestMembers:
+    @pytest.mark.standard("rfc8414-2-7", "rfc8414-3.2-2")
     def test_with_nothing_set_it_tells_what_is_always_there(self, told):
         assert told() == {**ALWAYS, **REVOKES}
 
+    @pytest.mark.standard("rfc8414-2-4", "rfc9068-4-1")
     def test_public_keys_have_a_place(self, told):
         assert told(**SIGNED) == {
             **ALWAYS,
@@ -72,15 +74,18 @@ class TestMembers:
             "jwks_uri": f"{ISSUER}/.well-known/jwks.json",
         }
 
+    @pytest.mark.standard("rfc8414-3.2-2")
     def test_without_sessions_nothing_can_be_revoked(self, told):
         assert told(STATELESS_REFRESH=True) == ALWAYS
 
+    @pytest.mark.standard("rfc8414-2-6")
     def test_scopes_are_named(self, told):
         assert told(SCOPES=["notes:read", "notes:write"])["scopes_supported"] == [
             "notes:read",
             "notes:write",
         ]
 
+    @pytest.mark.standard("rfc8414-2-2", "rfc8414-2-8", "rfc8414-2-9")
     def test_clients_with_a_secret_can_show_it_in_two_ways_and_ask_about_tokens(self, told):
         assert told(CLIENTS=CLIENTS) == {
             **ALWAYS,
@@ -91,6 +96,7 @@ class TestMembers:
             "introspection_endpoint_auth_methods_supported": SECRETS,
         }
 
+    @pytest.mark.standard("rfc8414-2-9")
     def test_so_can_a_token_with_the_scope_for_it(self, told):
         members = told(SCOPES=["introspect"])
         assert members["introspection_endpoint"] == f"{ISSUER}/auth/token/introspect/"
@@ -98,6 +104,7 @@ class TestMembers:
         both = told(SCOPES=["introspect"], CLIENTS=CLIENTS)
         assert both["introspection_endpoint_auth_methods_supported"] == [*SECRETS, "Bearer"]
 
+    @pytest.mark.standard("rfc8414-2-3", "rfc8414-3-1")
     def test_each_endpoint_is_where_it_says(self, told):
         members = told(SCOPES=["introspect"], CLIENTS=CLIENTS, **SIGNED)
         places = [value for name, value in members.items() if name.endswith(("_endpoint", "_uri"))]
@@ -115,6 +122,7 @@ class TestMembers:
 
 
 class TestIssuer:
+    @pytest.mark.standard("rfc7009-2-4", "rfc8414-2-4", "rfc8414-3.3-1")
     def test_the_host_of_the_request_counts_for_nothing(self, told, settings):
         settings.ALLOWED_HOSTS = ["*"]
         settings.USE_X_FORWARDED_HOST = True
@@ -122,6 +130,7 @@ class TestIssuer:
         headers = {"host": "evil.example", "x-forwarded-host": "evil.example"}
         assert Client().get(PATH, headers=headers).json() == expected
 
+    @pytest.mark.standard("rfc8414-2-1", "rfc8414-3-1", "rfc8414-3.1-2", "rfc8414-3.3-1")
     @pytest.mark.parametrize("slash", ["", "/"])
     def test_its_path_stands_behind(self, told, refused, slash):
         issuer = f"https://example.com/api/v1{slash}"
@@ -152,10 +161,12 @@ class TestIssuer:
         for behind in ("/x", "/api/v1", "/..", "/%00", "/a%2Fb"):
             assert refused(behind)
 
+    @pytest.mark.standard("rfc8414-2-1")
     def test_its_port_is_kept(self, told):
         issuer = "http://127.0.0.1:8000"
         assert told(ISSUER=issuer)["token_endpoint"] == f"{issuer}/auth/token/"
 
+    @pytest.mark.standard("rfc8414-2-1")
     @pytest.mark.parametrize(
         "issuer",
         [
@@ -181,6 +192,7 @@ WELL_KNOWN = path(".well-known/", include("django_tokenauth.well_known"))
 
 
 class TestRoutes:
+    @pytest.mark.standard("rfc8414-2-3")
     def test_the_prefix_is_that_of_the_project(self, told, settings):
         settings.ROOT_URLCONF = (WELL_KNOWN, path("api/v2/", include("django_tokenauth.urls")))
         assert told()["token_endpoint"] == f"{ISSUER}/api/v2/token/"
@@ -201,6 +213,7 @@ class TestRoutes:
 
 
 class TestHeaders:
+    @pytest.mark.standard("rfc8414-3.2-1")
     def test_it_is_json_for_every_script_and_cache(self, told, settings):
         told(JWKS_MAX_AGE=timedelta(seconds=60))
         headers = Client().get(PATH).headers
@@ -210,6 +223,7 @@ class TestHeaders:
         again = Client().get(PATH, headers={"if-none-match": headers["ETag"]})
         assert (again.status_code, again.headers["Access-Control-Allow-Origin"]) == (304, "*")
 
+    @pytest.mark.standard("rfc8414-3.1-1")
     @pytest.mark.parametrize("method", ["post", "put", "patch", "delete", "options"])
     def test_it_is_only_read(self, told, method):
         told()

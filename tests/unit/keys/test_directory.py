@@ -54,11 +54,13 @@ class TestAtTheStart:
         assert str(error) == "There is no key file in KEY_DIRECTORY."
         assert "tokenauth_keys generate" in error.hint
 
+    @pytest.mark.standard("rfc7517-5-4")
     def test_one_bad_file_is_a_fault_whatever_the_others_are(self, tmp_path):
         put(tmp_path)
         put_text(tmp_path, "{")
         assert "bad.jwk" in str(refused(KeyDirectory, tmp_path))
 
+    @pytest.mark.standard("rfc7517-4.5-1")
     @pytest.mark.attack(9, 15)
     def test_duplicates_and_mixed_families_are_faults(self, tmp_path):
         put(tmp_path, "a")
@@ -96,6 +98,7 @@ class TestWhileItRuns:
         clock = Clock(tmp_path)
         assert clock.later() is clock.later()
 
+    @pytest.mark.promise(20)
     @pytest.mark.attack(168, 169)
     def test_a_file_that_is_gone_takes_its_key_with_it(self, tmp_path):
         put(tmp_path, "a")

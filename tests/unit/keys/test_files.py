@@ -28,6 +28,8 @@ def another_group():
 
 
 class TestWriteJwk:
+    @pytest.mark.promise(23)
+    @pytest.mark.standard("rfc7517-9.2-1")
     def test_its_owner_alone_can_read_it(self, tmp_path):
         before = os.umask(0)
         try:
@@ -36,6 +38,7 @@ class TestWriteJwk:
             os.umask(before)
         assert stat.S_IMODE((tmp_path / "a.jwk").stat().st_mode) == 0o600
 
+    @pytest.mark.promise(23)
     @pytest.mark.parametrize(
         ("mode", "kept"), [(0o600, 0o600), (0o640, 0o640), (0o644, 0o640), (0o400, 0o600)]
     )
@@ -86,6 +89,7 @@ class TestWriteJwk:
         assert caught.value.filename == str(tmp_path / "a.jwk")
         assert [path.name for path in tmp_path.iterdir()] == ["a.jwk"]
 
+    @pytest.mark.promise(23)
     def test_a_reader_never_sees_half_of_it(self, tmp_path):
         put(tmp_path, algorithm="RS256")
         seen, going = [], True
@@ -104,6 +108,7 @@ class TestWriteJwk:
 
 
 class TestReadJwk:
+    @pytest.mark.standard("rfc7517-4-1")
     @pytest.mark.parametrize(
         "text",
         [

@@ -29,6 +29,9 @@ class TestMakeJwk:
         assert key.verify(b"message", key.sign(b"message"))
         assert jwk["iat"] == 1000
 
+    @pytest.mark.standard(
+        "rfc7517-4.1-1", "rfc7517-4.3-1", "rfc7517-4.3-2", "rfc7517-4.7-1", "rfc8414-2-5"
+    )
     def test_it_has_the_members_of_its_type_and_no_other(self, algorithm):
         jwk = make_jwk(algorithm, now=1000, not_before=1000)
         common = {"kty", "kid", "alg", "use", "iat", "nbf"}

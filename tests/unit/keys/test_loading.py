@@ -113,6 +113,7 @@ class TestPrivateKey:
     def test_its_kid_is_the_rfc_7638_thumbprint(self, algorithm, private):
         assert private.kid == thumbprint(public_jwk(private_key(algorithm)))
 
+    @pytest.mark.standard("rfc7517-9.2-1")
     def test_what_it_shows_is_public(self, algorithm, private):
         shown = {"kid": private.kid, "alg": algorithm, "use": "sig"}
         assert private.public_jwk == {**public_jwk(private_key(algorithm)), **shown}
@@ -168,6 +169,7 @@ class TestSecret:
         key = load_key(SIGNING_KEY, "HS256")
         assert unbase64url(key.kid) == key.sign(b"django_tokenauth key id")[:12]
 
+    @pytest.mark.standard("rfc7517-9.2-1")
     def test_it_shows_nothing(self):
         key = load_key(SIGNING_KEY, "HS256")
         assert key.public_jwk is None
@@ -240,6 +242,7 @@ class TestAlgorithm:
 
 
 class TestUse:
+    @pytest.mark.standard("rfc7517-4-2", "rfc7517-4.7-1")
     @pytest.mark.parametrize(
         "members",
         [

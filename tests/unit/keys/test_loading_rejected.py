@@ -32,6 +32,8 @@ OCT = {"kty": "oct", "k": base64url(SIGNING_KEY)}
 
 
 class TestSecrets:
+    @pytest.mark.promise(25)
+    @pytest.mark.standard("rfc6749-10.10-1", "rfc6749-10.3-2")
     @pytest.mark.attack(18)
     @pytest.mark.parametrize(("algorithm", "length"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
     @pytest.mark.parametrize("form", ["text", "bytes", "JWK"])
@@ -48,6 +50,7 @@ class TestSecrets:
     def test_an_empty_one_is_refused(self, material):
         assert refused(material, "HS256").check_id == "E002"
 
+    @pytest.mark.promise(25)
     @pytest.mark.attack(5, 8)
     @pytest.mark.parametrize("algorithm", HMAC_ALGORITHMS)
     @pytest.mark.parametrize("of", ["RS256", "ES256", "EdDSA"])
@@ -156,6 +159,7 @@ class TestJwk:
     def test_what_begins_like_one_and_is_no_json_is_refused(self, text):
         assert str(refused(text, "RS256")) == "A key begins like a JWK but is not JSON."
 
+    @pytest.mark.standard("rfc7517-4.1-1")
     @pytest.mark.attack(174)
     @pytest.mark.parametrize(
         "jwk",
@@ -228,6 +232,7 @@ class TestJwk:
     def test_a_secret_for_an_asymmetric_alg_is_refused(self, alg):
         assert "does not fit" in str(refused({**OCT, "alg": alg}, "HS256"))
 
+    @pytest.mark.standard("rfc7517-4.3-3")
     @pytest.mark.attack(13, 14)
     @pytest.mark.parametrize(
         "members",

@@ -23,6 +23,7 @@ def keys_of(jwk_set):
 class TestJwk:
     """RFC 7517 section 4."""
 
+    @pytest.mark.standard("rfc7517-4-1")
     def test_of_a_member_that_stands_twice_the_last_one_counts(self):
         text = json.dumps(public_jwk(private_key("ES256")))[:-1]
         key = load_key(f'{text}, "kid": "first", "kid": "last"}}', "ES256")
@@ -32,16 +33,19 @@ class TestJwk:
 class TestJwkSet:
     """RFC 7517 section 5."""
 
+    @pytest.mark.standard("rfc7517-5-3")
     def test_members_beside_the_keys_are_ignored(self):
         jwk = {**public_jwk(private_key("ES256")), "kid": "a"}
         jwk_set = {"issuer": "https://example.com", "keys": [jwk], "more": [{"kty": "oct"}]}
         assert keys_of(jwk_set) == keys_of(json.dumps(jwk_set)) == ["a"]
 
+    @pytest.mark.standard("rfc7517-5-1")
     @pytest.mark.parametrize("jwk_set", [{}, {"Keys": [{"kty": "oct"}]}, '{"keys": {}}'])
     def test_one_without_its_keys_is_refused(self, jwk_set):
         settings, [problem] = conf.read({"KEYS": jwk_set}, SECRETS)
         assert (settings, problem.check_id) == (None, "E008")
 
+    @pytest.mark.standard("rfc7517-5-2")
     def test_of_two_lists_of_keys_the_last_one_counts(self):
         first, last = (
             json.dumps([{**public_jwk(private_key("ES256")), "kid": kid}])

@@ -64,6 +64,7 @@ class TestUsualAlgorithm:
             == "ES384"
         )
 
+    @pytest.mark.standard("rfc9068-2.1-2")
     @pytest.mark.parametrize(
         ("is_set", "usual"), [("HS256", "EdDSA"), ("ES256", "ES256"), ("RS512", "RS512")]
     )

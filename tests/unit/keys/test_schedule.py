@@ -35,6 +35,7 @@ class TestKeySet:
         key = load_key(SIGNING_KEY, "HS256")
         assert SIGNING_KEY.decode() not in repr(key_set(key, [key]))
 
+    @pytest.mark.standard("rfc7517-4.5-1")
     @pytest.mark.attack(15, 170)
     @pytest.mark.parametrize("kids", [("same", "same"), (None, None)])
     def test_two_keys_of_one_kid_are_refused(self, kids):

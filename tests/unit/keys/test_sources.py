@@ -208,6 +208,7 @@ class TestDatedKeys:
     def test_without_them_there_are_none(self):
         assert list(dated_jwks(read_settings(SIGNING_KEY=SIGNING_KEY))) == []
 
+    @pytest.mark.standard("rfc7517-5-4")
     def test_a_key_that_is_wrong_is_refused(self, values):
         jwk = make_jwk("EdDSA", now=50, not_before=50)
         error = fault(**values({**jwk, "exp": "soon"}))

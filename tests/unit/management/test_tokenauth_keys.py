@@ -73,6 +73,7 @@ class TestList:
         write_jwk(folder / "a.jwk", {**private_jwk(private_key("EdDSA")), "kid": "a"})
         assert run("list")[1].split() == ["a", "EdDSA", "signs", "always", "not", "set"]
 
+    @pytest.mark.standard("rfc7517-9.2-1")
     @pytest.mark.parametrize("json", [(), ("--json",)])
     def test_no_private_part_is_shown(self, folder, json):
         jwk = put(folder, "a", algorithm="RS256")
@@ -157,6 +158,7 @@ class TestRetire:
 
 
 class TestPublish:
+    @pytest.mark.standard("rfc7517-5-1")
     def test_it_is_the_public_half_of_all_that_have_not_ended(self, folder):
         put(folder, "ended", SECONDS - 50, exp=SECONDS)
         signs = put(folder, "signs")
@@ -197,6 +199,7 @@ class TestPublish:
         assert said.endswith("Is a directory.")
         assert sorted(path.name for path in tmp_path.iterdir()) == ["jwks.json", "keys"]
 
+    @pytest.mark.standard("rfc7517-9.2-1")
     def test_secrets_are_shown_to_nobody(self, folder):
         secret = put(folder, "a", algorithm="HS256")["k"]
         said = refused("publish")

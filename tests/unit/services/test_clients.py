@@ -24,6 +24,8 @@ REPORTS = Credentials("reports", SECRETS["reports"])
 
 
 class TestGenerateSecret:
+    @pytest.mark.promise(17)
+    @pytest.mark.standard("rfc6749-2.3.1-5")
     def test_secret_has_256_bits(self):
         assert len(unbase64url(generate_secret())) == 32
 
@@ -84,6 +86,7 @@ class TestHasValidSecret:
     def test_client_that_is_shut_out_has_no_valid_secret(self, ours, secret):
         assert not has_valid_secret(ours, Credentials("closed", secret))
 
+    @pytest.mark.promise(17)
     def test_value_from_the_settings_is_not_the_secret(self, ours):
         assert not has_valid_secret(ours, Credentials("reports", listed()["reports"]))
 
@@ -96,6 +99,7 @@ class TestCheckOwner:
     def ours(self):
         return read_settings(CLIENTS={**listed(), "closed": None})
 
+    @pytest.mark.standard("rfc6749-2.3-1")
     @pytest.mark.parametrize(
         ("owner", "client_id"),
         [("reports", "reports"), ("phone", "phone"), ("phone", ""), ("phone", "web")],
@@ -103,6 +107,7 @@ class TestCheckOwner:
     def test_own_token_or_unverified_label_is_accepted(self, ours, owner, client_id):
         check_owner(ours, owner, client_id)
 
+    @pytest.mark.standard("rfc6749-2.3-1")
     @pytest.mark.parametrize("owner", ["reports", "closed"])
     @pytest.mark.parametrize("client_id", ["", "phone", "Reports"])
     def test_token_of_a_client_without_authentication_is_rejected(self, ours, owner, client_id):

@@ -65,6 +65,7 @@ class TestTokenPair:
         session=None,
     )
 
+    @pytest.mark.standard("rfc6749-5.1-3", "rfc9068-6-1")
     def test_its_members_are_those_of_the_rfc(self):
         assert self.PAIR.to_response() == {
             "access_token": "an access token",
@@ -88,6 +89,7 @@ class TestGrantedScope:
         settings.TOKENAUTH = {"SCOPES": scopes, "SCOPE_POLICY": policy}
         return granted_scope(load(), "alice", asked, limit, "request")
 
+    @pytest.mark.standard("rfc9068-2.2.3-2")
     @pytest.mark.parametrize(
         ("asked", "limit", "given"),
         [
@@ -112,6 +114,7 @@ class TestGrantedScope:
         with pytest.raises(InvalidScope):
             self.granted(settings, asked, limit)
 
+    @pytest.mark.standard("rfc9068-2.2.3-2")
     def test_what_the_project_gave_up_is_refused_to_who_asks_for_nothing_else(self, settings):
         with pytest.raises(InvalidScope):
             self.granted(settings, ["given up since"], (READ, "given up since"))
@@ -174,6 +177,7 @@ class TestIssueForSession:
         assert pair.expires_in == 300
         assert (pair.user, pair.session) == (session.user, session)
 
+    @pytest.mark.standard("rfc9068-2.2-5")
     def test_no_two_access_tokens_have_one_id(self, session):
         assert len({access(issue(session)).jwt_id for _ in range(10)}) == 10
 
@@ -182,6 +186,7 @@ class TestIssueForSession:
         assert access(pair).expires_at == after(days=1, seconds=61).timestamp()
         assert pair.expires_in == 61
 
+    @pytest.mark.standard("rfc9068-3-2")
     def test_the_settings_name_issuer_audience_and_lifetime(self, session, settings):
         settings.TOKENAUTH = {
             "ISSUER": "https://auth.example.com",
@@ -242,6 +247,7 @@ class TestExtraClaims:
         settings.TOKENAUTH = {"EXTRA_CLAIMS": lambda user, session, request: extra}
         return issue(session, **arguments)
 
+    @pytest.mark.standard("rfc9068-2.2.3.1-1")
     def test_they_stand_beside_ours(self, settings, session):
         extra = {"tenant": "acme", "plan": {"seats": [1, 2]}}
         claims = access(self.issue(settings, session, extra))
@@ -294,6 +300,7 @@ class TestExtraClaims:
         with pytest.raises(ImproperlyConfigured, match="what JSON cannot say"):
             self.issue(settings, session, extra)
 
+    @pytest.mark.standard("rfc6749-5.1-5")
     def test_as_much_as_a_header_takes_can_be_sent_and_read(self, settings, session):
         # The default kid makes the rest of the token as long as no payload in base64url can be.
         key = {"kty": "oct", "alg": "HS256", "kid": "kk", "k": base64url(b"k" * 32)}
@@ -306,6 +313,7 @@ class TestExtraClaims:
         assert len(pair.access_token) == MAX_LENGTH
         assert access(pair).extra == extra
 
+    @pytest.mark.standard("rfc6749-5.1-5")
     def test_more_than_a_header_takes_is_refused(self, settings, session):
         with pytest.raises(ImproperlyConfigured, match="more than 8192 bytes"):
             self.issue(settings, session, {"roles": "x" * 8192})

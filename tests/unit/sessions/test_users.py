@@ -13,6 +13,7 @@ from django_tokenauth.sessions import users
 
 
 class TestSubjectOf:
+    @pytest.mark.standard("rfc9068-2.2-2")
     def test_it_is_the_text_of_the_field(self):
         user = get_user_model()(pk=7, username="alice")
         assert users.subject_of(user, "pk") == "7"

@@ -220,6 +220,7 @@ class TestKeys:
             tokens.decode(token, now=now)
         return caught.value.code
 
+    @pytest.mark.promise(20)
     @pytest.mark.attack(169)
     def test_a_file_that_is_removed_takes_its_tokens_with_it(self, tmp_path):
         stolen, kept = (make_jwk("EdDSA", now=NOW, not_before=NOW) for _ in range(2))
@@ -233,6 +234,7 @@ class TestKeys:
         assert self.code(tokens, token, NOW + POLL_INTERVAL) is TokenErrorCode.KEY
         assert tokens.decode(another, now=NOW + POLL_INTERVAL).subject == "1"
 
+    @pytest.mark.promise(20)
     @pytest.mark.attack(169)
     def test_a_key_that_ends_takes_its_tokens_with_it_in_that_second(self):
         ending = {**make_jwk("EdDSA", now=NOW, not_before=NOW), "exp": NOW + 10}

@@ -85,6 +85,7 @@ class TestAlgorithms:
         token = compact(server.header(alg=alg), access_members(), sign)
         assert server.code(token) is TokenErrorCode.KEY
 
+    @pytest.mark.promise(2)
     @pytest.mark.attack(10)
     @pytest.mark.parametrize("alg", ["RS256", "ES256", "ES384", "EdDSA", "HS256", "Ed25519"])
     def test_the_header_cannot_choose(self, server, alg):
