@@ -1,22 +1,27 @@
-"""Everything this package raises, as one tree.
+"""All errors of this package, as one tree.
 
 ::
 
     TokenAuthError
-    ├── InvalidKey              key material that cannot be used; the message never shows it
-    ├── InvalidToken            a token that is not good; ``code`` says why, for logs and programs
-    ├── ServiceUnavailable      the database did not answer; nothing was lost, try again
-    └── OAuthError              an answer of the token endpoint (RFC 6749 section 5.2)
-        ├── InvalidRequest          invalid_request
-        ├── InvalidClient           invalid_client
-        ├── InvalidGrant            invalid_grant
-        ├── InvalidScope            invalid_scope
-        ├── UnsupportedGrantType    unsupported_grant_type
-        ├── UnsupportedTokenType    unsupported_token_type (RFC 7009 section 2.2.1)
-        └── TooManyRequests         too_many_requests, with ``retry_after`` in seconds
+    ├── InvalidKey                  key material is unusable; the message never contains it
+    ├── InvalidToken                a token was rejected; ``code`` says why
+    ├── ServiceUnavailable          a database error; nothing was changed, so try again
+    └── OAuthError                  an error response of the token endpoint (RFC 6749 section 5.2)
+        ├── InvalidRequest              invalid_request
+        ├── InvalidClient               invalid_client
+        ├── InvalidGrant                invalid_grant
+        ├── InvalidScope                invalid_scope
+        ├── UnsupportedGrantType        unsupported_grant_type
+        ├── UnsupportedTokenType        unsupported_token_type (RFC 7009 section 2.2.1)
+        └── TooManyRequests             too_many_requests; ``retry_after`` is in seconds
 
-Wrong settings raise Django's own ``ImproperlyConfigured``. No message contains a token, a key, a
-password or the text of a library.
+The authentication classes raise subclasses of two of them, which REST framework turns into
+responses: ``authentication.TokenRefused`` (401) is an ``InvalidToken``, and
+``authentication.Unavailable`` (503) a ``ServiceUnavailable``. So ``except InvalidToken`` catches a
+rejected token in a service and in a view.
+
+Wrong settings raise Django's ``ImproperlyConfigured``. No message contains a token, a key, a
+password or a message of a library.
 """
 
 from __future__ import annotations
@@ -29,32 +34,48 @@ from django.utils.translation import gettext_lazy as _
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
+__all__ = [
+    "InvalidClient",
+    "InvalidGrant",
+    "InvalidKey",
+    "InvalidRequest",
+    "InvalidScope",
+    "InvalidToken",
+    "OAuthError",
+    "ServiceUnavailable",
+    "TokenAuthError",
+    "TokenErrorCode",
+    "TooManyRequests",
+    "UnsupportedGrantType",
+    "UnsupportedTokenType",
+]
+
 
 class TokenErrorCode(StrEnum):
-    """Why a token was refused. Stable, for logs and programs; the wire never carries it."""
+    """Why a token was rejected. Stable, for logs and programs; never sent to clients."""
 
     MALFORMED = "malformed"  #: not a compact JWS within the limits, or not strict JSON
-    HEADER = "header"  #: a header member that is refused, or of the wrong type
+    HEADER = "header"  #: a header member is forbidden or has the wrong type
     TYP = "typ"  #: another kind of token
-    KEY = "key"  #: no key of that ``kid``, or one of another algorithm
-    SIGNATURE = "signature"
-    CLAIMS = "claims"  #: a claim is missing, of the wrong type or out of bounds
-    ISSUER = "issuer"
-    AUDIENCE = "audience"
-    EXPIRED = "expired"
-    NOT_YET_VALID = "not_yet_valid"
-    REVOKED = "revoked"  #: the session ended
-    USER = "user"  #: the user is gone, inactive, or not the one that the token names
+    KEY = "key"  #: no key has this ``kid``, or it is for another algorithm
+    SIGNATURE = "signature"  #: the signature is wrong
+    CLAIMS = "claims"  #: a claim is missing, has the wrong type or is out of range
+    ISSUER = "issuer"  #: another issuer
+    AUDIENCE = "audience"  #: another audience
+    EXPIRED = "expired"  #: the token has expired
+    NOT_YET_VALID = "not_yet_valid"  #: the token is not valid yet
+    REVOKED = "revoked"  #: the session was revoked, or was not found
+    USER = "user"  #: the user was deleted, is inactive, or is not the subject
 
 
 class TokenAuthError(Exception):
-    """The base of all errors of this package. Never raised itself."""
+    """The base of all errors of this package. Never raised directly."""
 
 
 class InvalidKey(TokenAuthError):
-    """Key material that cannot be used. The message names the fault, not the key.
+    """Key material is unusable. The message says why, without the key.
 
-    ``hint`` says what to do instead, ``check_id`` is that of the system check that reports it.
+    ``hint`` says what to do instead. ``check_id`` is the id of the system check that reports it.
     """
 
     def __init__(self, message: str, hint: str = "", *, check_id: str = "E002") -> None:
@@ -64,31 +85,35 @@ class InvalidKey(TokenAuthError):
 
 
 class InvalidToken(TokenAuthError):
-    """A token that is not good here and now.
+    """The token was rejected.
 
-    ``code`` is a :class:`TokenErrorCode`. The text of the exception is the code and nothing else.
+    ``code`` is a :class:`TokenErrorCode` and the whole message.
     """
 
     def __init__(self, code: TokenErrorCode) -> None:
-        super().__init__(code.value)
+        # Without arguments, so that an exception of REST framework can be the next base class.
+        super().__init__()
         self.code = code
+
+    def __str__(self) -> str:
+        return self.code.value
 
     def __reduce__(self) -> tuple[type[InvalidToken], tuple[TokenErrorCode]]:
         return type(self), (self.code,)
 
 
 class ServiceUnavailable(TokenAuthError):
-    """The database did not answer. Nothing is lost; the same request may be sent again."""
+    """A database error. Nothing was changed; the client may send the same request again."""
 
-    #: Seconds after which a client may try again, for ``Retry-After`` (RFC 9110 section 10.2.3).
+    #: Seconds until the client may try again, for ``Retry-After`` (RFC 9110 section 10.2.3).
     retry_after: ClassVar[int] = 1
 
 
 class OAuthError(TokenAuthError):
-    """An error answer of the token endpoint.
+    """An error response of the token endpoint.
 
-    ``error`` is the code on the wire and ``description`` a fixed sentence in the reader's
-    language (RFC 6749 section 5.2).
+    ``error`` is the code in the response. ``description`` is a fixed sentence in the language of
+    the request (RFC 6749 section 5.2).
     """
 
     error: ClassVar[str]
@@ -103,37 +128,49 @@ class OAuthError(TokenAuthError):
 
 
 class InvalidRequest(OAuthError):
+    """A parameter is missing, malformed or repeated."""
+
     error = "invalid_request"
     description = _("The request is malformed.")
 
 
 class InvalidClient(OAuthError):
+    """The client could not be authenticated."""
+
     error = "invalid_client"
     description = _("The client is unknown, or its credentials are not valid.")
 
 
 class InvalidGrant(OAuthError):
+    """The credentials or the refresh token were rejected."""
+
     error = "invalid_grant"
     description = _("The credentials or the token are not valid.")
 
 
 class InvalidScope(OAuthError):
+    """The requested scope is unknown or exceeds the granted one."""
+
     error = "invalid_scope"
     description = _("The requested scope is unknown or exceeds what was granted.")
 
 
 class UnsupportedGrantType(OAuthError):
+    """The server does not support the grant type."""
+
     error = "unsupported_grant_type"
     description = _("This grant type is not supported.")
 
 
 class UnsupportedTokenType(OAuthError):
+    """With ``STATELESS_REFRESH``, tokens cannot be revoked."""
+
     error = "unsupported_token_type"
     description = _("This server keeps no sessions and cannot revoke tokens.")
 
 
 class TooManyRequests(OAuthError):
-    """Too many failed sign-ins. ``retry_after`` is in seconds."""
+    """Too many failed attempts of a client. ``retry_after`` is in seconds."""
 
     error = "too_many_requests"
     description = _("Too many failed attempts. Try again later.")

@@ -9,6 +9,7 @@ import re
 
 import pytest
 from django.utils import translation
+from rest_framework import exceptions
 
 from django_tokenauth import errors
 from django_tokenauth.errors import (
@@ -41,6 +42,16 @@ SAMPLES = [
     errors.InvalidRequest("The parameter token is missing."),
     errors.TooManyRequests(17),
 ]
+
+
+class RejectedToken(InvalidToken, exceptions.AuthenticationFailed):
+    """An error of REST framework that is one of this package too."""
+
+    default_detail = "The access token is not valid."
+
+
+class Unavailable(errors.ServiceUnavailable, exceptions.APIException):
+    default_detail = "Try again."
 
 
 def test_there_is_one_tree():
@@ -76,6 +87,27 @@ class TestInvalidToken:
         error = InvalidToken(code)
         assert error.code is code
         assert str(error) == code.value
+
+
+class TestRestFrameworkSubclasses:
+    def test_a_rejected_token_has_its_code_and_the_default_detail(self):
+        error = RejectedToken(TokenErrorCode.REVOKED)
+        assert error.code is TokenErrorCode.REVOKED
+        assert error.detail == "The access token is not valid."
+        assert error.status_code == 401
+
+    def test_an_unavailable_service_has_the_default_detail(self):
+        error = Unavailable()
+        assert (error.detail, error.retry_after) == ("Try again.", 1)
+
+    @pytest.mark.parametrize(
+        "error", [RejectedToken(TokenErrorCode.USER), Unavailable()], ids=["token", "service"]
+    )
+    def test_a_pickled_error_is_the_same(self, error):
+        twin = pickle.loads(pickle.dumps(error))  # noqa: S301
+        assert type(twin) is type(error)
+        assert (str(twin), twin.detail) == (str(error), error.detail)
+        assert getattr(twin, "code", None) == getattr(error, "code", None)
 
 
 class TestInvalidKey:
@@ -134,5 +166,5 @@ class TestCopies:
         twin = copied(error)
         assert type(twin) is type(error)
         assert str(twin) == str(error)
-        for name in ("code", "hint", "number", "description", "retry_after"):
+        for name in ("code", "hint", "check_id", "description", "retry_after"):
             assert getattr(twin, name, None) == getattr(error, name, None)
