@@ -1,7 +1,8 @@
 """Signed token authentication for Django REST framework.
 
-Nothing is imported here, so that naming the app in ``INSTALLED_APPS`` costs nothing. The doors
-are ``django_tokenauth.authentication``, ``.permissions``, ``.services``, ``.signals``, ``.urls``.
+This module imports nothing, so that Django can import it before the models are loaded. The public
+modules are ``authentication``, ``permissions``, ``services``, ``signals``, ``errors``, ``models``,
+``serializers``, ``views``, ``urls`` and ``well_known``.
 """
 
 __version__ = "0.1.0"

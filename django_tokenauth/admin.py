@@ -1,4 +1,4 @@
-"""Sessions in Django's admin: to look at and to end, not to write."""
+"""The admin page of sessions, which lists and revokes them."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ else:
     _ModelAdmin = admin.ModelAdmin
 
 
-class IsAliveFilter(admin.SimpleListFilter):
-    title = _("state")
-    parameter_name = "state"
+class StatusFilter(admin.SimpleListFilter):
+    """Filters sessions by whether they are active."""
+
+    title = _("status")
+    parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("alive", _("alive")), ("ended", _("ended"))]
+        return [("active", _("active")), ("ended", _("expired or revoked"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         now = timezone.now()
-        if self.value() == "alive":
+        if self.value() == "active":
             return queryset.filter(revoked_at__isnull=True, idle_expires_at__gt=now)
         if self.value() == "ended":
             return queryset.exclude(revoked_at__isnull=True, idle_expires_at__gt=now)
@@ -38,7 +40,7 @@ class IsAliveFilter(admin.SimpleListFilter):
 
 @admin.register(Session)
 class SessionAdmin(_ModelAdmin):
-    """Read-only: what could be written here would be a sign-in without a sign-in."""
+    """Read-only: creating a session here would bypass authentication."""
 
     actions = ("revoke_sessions",)
     list_display = (
@@ -49,10 +51,10 @@ class SessionAdmin(_ModelAdmin):
         "created_at",
         "refreshed_at",
         "idle_expires_at",
-        "is_alive",
+        "is_active",
     )
     list_display_links = ("device",)
-    list_filter = (IsAliveFilter, "revoked_reason", "client_id", "created_at")
+    list_filter = (StatusFilter, "revoked_reason", "client_id", "created_at")
     list_select_related = ("user",)
     search_fields = ("=id", "device_name", "client_id", "=ip", "user_agent")
     fields = (
@@ -77,15 +79,15 @@ class SessionAdmin(_ModelAdmin):
     def device(self, session: Session) -> str:
         return str(session)
 
-    @admin.display(description=_("alive"), boolean=True)
-    def is_alive(self, session: Session) -> bool:
+    @admin.display(description=_("active"), boolean=True)
+    def is_active(self, session: Session) -> bool:
         return session.revoked_at is None and session.idle_expires_at > timezone.now()
 
     @admin.action(description=_("Sign out the selected sessions"), permissions=["revoke"])
     def revoke_sessions(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
-        ended = services.revoke_sessions(queryset, RevokedReason.ADMIN, request=request)
-        text = ngettext("%(count)d session ended.", "%(count)d sessions ended.", ended)
-        self.message_user(request, text % {"count": ended}, messages.SUCCESS)
+        count = services.revoke_sessions(queryset, RevokedReason.ADMIN, request=request)
+        message = ngettext("Signed out %(count)d session.", "Signed out %(count)d sessions.", count)
+        self.message_user(request, message % {"count": count}, messages.SUCCESS)
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("django_tokenauth.change_session")

@@ -1,4 +1,4 @@
-"""Wiring: what Django has to know at its start."""
+"""The app configuration, which connects the checks and receivers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class TokenAuthConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks and the receivers, which import the models."""
+        """Register the system checks and connect the receivers; both need the loaded models."""
         from .checks.database import check_table
         from .checks.deployment import check_deployment
         from .checks.keys import check_key_files, check_keys
@@ -33,8 +33,8 @@ class TokenAuthConfig(AppConfig):
         register(check_deployment, Tags.security, deploy=True)
         user_model = get_user_model()
         for model in apps.get_models():
-            # A user may be saved by a proxy of the model too. Without a sender, Django would have
-            # to load the rows of each model of the project before it could delete them.
+            # A proxy model can save users too. Receivers without a sender would disable Django's
+            # fast deletion for every model of the project.
             if issubclass(model, user_model):
                 pre_save.connect(receivers.before_save, sender=model)
                 post_save.connect(receivers.after_save, sender=model)

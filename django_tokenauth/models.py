@@ -1,4 +1,4 @@
-"""The one table: a row per sign-in, however often it is refreshed."""
+"""The table of sessions, with one row for each sign-in."""
 
 from __future__ import annotations
 
@@ -8,27 +8,30 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+__all__ = ["RevokedReason", "Session"]
+
 
 class RevokedReason(models.TextChoices):
-    """Why a session ended before its time."""
+    """Why a session was revoked."""
 
     SIGNED_OUT = "signed_out", _("signed out")
     REUSED = "reused", _("refresh token reused")
     USER_CHANGED = "user_changed", _("password changed or user deactivated")
     USER_DELETED = "user_deleted", _("user deleted")
     EVICTED = "evicted", _("too many sessions")
-    ADMIN = "admin", _("ended by an administrator")
+    ADMIN = "admin", _("revoked by an administrator")
 
 
 class Session(models.Model):
-    """One sign-in. Its refresh token is ``(id, generation)`` under our signature.
+    """One sign-in, with all of its refreshes.
 
-    No token is stored, and nothing from which one could be made.
+    The refresh token is the signed pair ``(id, generation)``. The row contains no token, and no
+    token can be made from it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # Kept without the user after a deletion, so that processes which only hold a list of revoked
-    # sessions learn of it. A foreign key makes an index of its own, which the one below replaces.
+    # The row outlives its user, because the snapshot of revoked sessions is read from it. The index
+    # below replaces the one that Django creates for a foreign key.
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.SET_NULL,
@@ -38,22 +41,22 @@ class Session(models.Model):
         verbose_name=_("user"),
     )
     generation = models.PositiveBigIntegerField(_("generation"), default=1)
-    # The generation before this one is that of a lost answer, whose predecessor was taken again.
-    # The database knows the default too: older processes add rows while a newer one is rolled out.
+    # The client never received the previous generation, and refreshed with its predecessor again.
+    # db_default lets processes of an older version add rows during an update.
     retried = models.BooleanField(_("refresh retried"), default=False, db_default=False)
     created_at = models.DateTimeField(_("signed in at"))
     refreshed_at = models.DateTimeField(_("last refreshed at"))
     idle_expires_at = models.DateTimeField(
-        _("ends at"), help_text=_("If it is not used until then. Each refresh moves it.")
+        _("idle expiry"), help_text=_("Extended by each refresh.")
     )
-    absolute_expires_at = models.DateTimeField(_("ends at the latest at"))
+    absolute_expires_at = models.DateTimeField(_("absolute expiry"), help_text=_("Never extended."))
     revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True, db_index=True)
     revoked_reason = models.CharField(
-        _("reason"), max_length=16, choices=RevokedReason.choices, blank=True
+        _("reason for revocation"), max_length=16, choices=RevokedReason.choices, blank=True
     )
     auth_hash = models.CharField(max_length=128, editable=False)
     scope = models.CharField(_("scope"), max_length=1024, blank=True)
-    # Less was asked for at the sign-in than the user might have had.
+    # The sign-in requested less than the user may have.
     scope_limited = models.BooleanField(_("limited scope"), default=False)
     client_id = models.CharField(_("client"), max_length=255)
     device_name = models.CharField(_("device name"), max_length=100, blank=True)
@@ -74,10 +77,10 @@ class Session(models.Model):
 
     @property
     def scopes(self) -> frozenset[str]:
-        """The scope as a set of names."""
+        """The names in ``scope``."""
         return frozenset(self.scope.split())
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """How the user proved who they are (RFC 8176), empty when not known."""
+        """The authentication methods of the user (RFC 8176); empty if unknown."""
         return tuple(self.amr.split())

@@ -134,9 +134,9 @@ class TestList:
     @pytest.mark.parametrize(
         ("given", "found"),
         [
-            ({"state": "alive"}, {"phone", "<b>bob's</b>"}),
-            ({"state": "ended"}, {"tablet", "laptop"}),
-            ({"state": "x"}, {"tablet", "laptop", "phone", "<b>bob's</b>"}),
+            ({"status": "active"}, {"phone", "<b>bob's</b>"}),
+            ({"status": "ended"}, {"tablet", "laptop"}),
+            ({"status": "x"}, {"tablet", "laptop", "phone", "<b>bob's</b>"}),
             ({"revoked_reason__exact": "signed_out"}, {"laptop"}),
             ({"client_id": "app"}, {"tablet", "laptop"}),
             ({"created_at__gte": "2026-11-20 00:00:00Z"}, {"laptop", "phone", "<b>bob's</b>"}),
@@ -145,11 +145,11 @@ class TestList:
     def test_it_can_be_filtered(self, administrator, sessions, given, found):
         assert names(administrator.get(LIST, given)) == found
 
-    def test_what_is_alive_is_marked(self, administrator, sessions):
+    def test_what_is_active_is_marked(self, administrator, sessions):
         answer = administrator.get(LIST)
-        is_alive = site.get_model_admin(Session).is_alive
+        is_active = site.get_model_admin(Session).is_active
         listed = {
-            session.device_name: is_alive(session) for session in answer.context["cl"].result_list
+            session.device_name: is_active(session) for session in answer.context["cl"].result_list
         }
         assert listed == {"tablet": False, "laptop": False, "phone": True, "<b>bob's</b>": True}
         assert answer.content.decode().count('icon-yes.svg" alt="True"') == 2
@@ -220,7 +220,7 @@ def alive():
 class TestRevoke:
     def test_only_those_that_are_alive_are_ended(self, administrator, sessions, admin_user):
         with received(session_revoked) as calls:
-            assert end(administrator, *sessions.values()) == ["2 sessions ended."]
+            assert end(administrator, *sessions.values()) == ["Signed out 2 sessions."]
         assert alive() == set()
         assert {call["session"].device_name for call in calls} == {"phone", "<b>bob's</b>"}
         assert {call["user"].get_username() for call in calls} == {"alice", "bob"}
@@ -231,11 +231,11 @@ class TestRevoke:
         assert Session.objects.get(device_name="phone").revoked_reason == "admin"
 
     def test_one_is_one(self, administrator, sessions):
-        assert end(administrator, sessions["phone"]) == ["1 session ended."]
+        assert end(administrator, sessions["phone"]) == ["Signed out 1 session."]
         assert alive() == {"<b>bob's</b>"}
 
     def test_none_is_none(self, administrator, sessions):
-        assert end(administrator, sessions["laptop"]) == ["0 sessions ended."]
+        assert end(administrator, sessions["laptop"]) == ["Signed out 0 sessions."]
 
     def test_its_access_token_is_refused_at_once(self, administrator, alice):
         pair = services.sign_in(alice)
@@ -245,7 +245,7 @@ class TestRevoke:
 
     def test_the_permission_to_change_is_needed(self, helper, sessions):
         client = helper("view_session", "change_session")
-        assert end(client, sessions["phone"]) == ["1 session ended."]
+        assert end(client, sessions["phone"]) == ["Signed out 1 session."]
 
     def test_all_pages_can_be_ended_at_once(self, administrator, alice):
         for _ in range(3):
