@@ -78,4 +78,4 @@ def _refreshes(key: int) -> Callable[[], object]:
 
 def _requests(key: int) -> Callable[[], object]:
     token = services.sign_in(get_user_model()._default_manager.get(pk=key)).access_token
-    return lambda: services.get_user(services.authenticate_access_token(token, now=time.time()))
+    return lambda: services.get_user(services.authenticate_access_token(token))

@@ -220,7 +220,7 @@ def _operations(number: int) -> Iterator[tuple[str, Operation]]:
 
 def _poll() -> None:
     snapshot = RevokedSessions(timedelta(seconds=10), timedelta(minutes=6))
-    snapshot.renew(time.time())
+    snapshot.refresh(time.time())
 
 
 def _select_one() -> None:

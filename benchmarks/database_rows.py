@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from django_tokenauth.conf.settings import load
 from django_tokenauth.models import Session
-from django_tokenauth.services.issuing import TokenPair, issue_for_session
+from django_tokenauth.services.issuing import TokenIssuer, TokenPair
+from django_tokenauth.sessions.store import SessionState
 from django_tokenauth.sessions.users import auth_hash
 
 from . import project
@@ -91,18 +92,12 @@ def lasting() -> QuerySet[Session]:
 
 def pairs(number: int) -> list[TokenPair]:
     """The tokens of so many sessions, from anywhere in the table."""
-    now, settings = timezone.now(), load()
+    now = timezone.now()
+    issuer = TokenIssuer(settings=load(), request=None, now=now)
     alive = lasting().filter(revoked_at=None).select_related("user").order_by("?")
     return [
-        issue_for_session(
-            settings,
-            session,
-            generation=session.generation,
-            refreshed_at=now,
-            idle_expires_at=session.idle_expires_at,
-            scope=frozenset(),
-            request=None,
-            now=now,
+        issuer.issue_for_session(
+            session, SessionState.of(session)._replace(refreshed_at=now), frozenset()
         )
         for session in alive[:number]
     ]

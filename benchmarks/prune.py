@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from django_tokenauth.models import Session
 from django_tokenauth.sessions import store as sessions
-from django_tokenauth.sessions.pruning import ended
+from django_tokenauth.sessions.pruning import prunable
 
 from . import project, system
 from .parts import Effort
@@ -85,7 +85,7 @@ def _called(command: str) -> _Command:
 
 def _at_once() -> None:
     """The least that a database has to do: no batches, no progress, one lock until the end."""
-    rows = ended(timezone.now() - timedelta(days=30))
+    rows = prunable(timezone.now() - timedelta(days=30))
     rows._raw_delete(rows.db)
 
 

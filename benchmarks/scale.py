@@ -7,7 +7,6 @@ take their turns in one run. What the database does for each statement is asked 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -135,7 +134,7 @@ def _candidates(size: int) -> Iterator[Candidate]:
     """What is compared, in the order of ``OPERATIONS``. The connection is at ``size`` meanwhile."""
     [user] = project.users(1)
     pair = services.sign_in(user)
-    claims = services.authenticate_access_token(pair.access_token, now=time.time())
+    claims = services.authenticate_access_token(pair.access_token)
     current = [pair.refresh_token]
     first = get_user_model()._default_manager.order_by("pk").first()
 

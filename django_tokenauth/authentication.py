@@ -6,7 +6,6 @@ RFC 6750 says how it comes and what is answered; only the header counts, never a
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -131,10 +130,9 @@ class JWTAuthentication(BaseAuthentication):
         token = bearer_token(request)
         if token is None:
             return None
-        now = time.time()
         try:
-            claims = services.authenticate_access_token(token, now=now)
-            return self.get_user(claims, now), claims
+            claims = services.authenticate_access_token(token)
+            return self.get_user(claims), claims
         except InvalidToken as error:
             logger.info("access token refused: %s", error.code)
             request.META[_REFUSED] = True
@@ -145,8 +143,8 @@ class JWTAuthentication(BaseAuthentication):
             logger.critical("TOKENAUTH cannot be used: %s", error)
             raise Unavailable from None
 
-    def get_user(self, claims: Claims, now: float) -> Any:
-        """Who ``claims`` stand for at ``now`` (seconds). Raises :class:`InvalidToken`."""
+    def get_user(self, claims: Claims) -> Any:
+        """Return the user of *claims*. Raises :class:`InvalidToken`."""
         return services.get_user(claims)
 
     def authenticate_header(self, request: Request) -> str:
@@ -163,8 +161,8 @@ class StatelessJWTAuthentication(JWTAuthentication):
     that to ``None`` and accepts each token until it expires.
     """
 
-    def get_user(self, claims: Claims, now: float) -> TokenUser:
-        if services.is_revoked(claims, now=now):
+    def get_user(self, claims: Claims) -> TokenUser:
+        if services.is_revoked(claims):
             raise InvalidToken(TokenErrorCode.REVOKED)
         return TokenUser(claims)
 

@@ -78,7 +78,7 @@ class HasFullScope(BasePermission):
     def has_permission(self, request: Request, view: Any) -> bool:
         if not isinstance(request.auth, Claims):
             return False
-        whole = services.full_scope(request.auth, request=request._request)
+        whole = services.full_scope(request.auth, request=request)
         if not request.auth.scope.issuperset(whole):
             raise InsufficientScope(whole)
         return True

@@ -1,11 +1,15 @@
-"""What happens to sessions, for receivers in other apps.
+"""Signals about sessions, for receivers in other apps.
 
-All are sent with ``sender=Session`` and the keywords ``session`` (the row), ``user`` (or ``None``
-when the user is gone) and ``request`` (Django's ``HttpRequest``, or ``None`` outside of one). They
-are sent after the change has been written, by ``send_robust``: a receiver that fails is logged and
-takes nothing from the client.
+Each is sent with ``sender=Session`` and these keywords:
 
-With ``STATELESS_REFRESH`` there are no sessions and ``signed_in`` and ``refreshed`` carry
+* ``session``: the row of the session;
+* ``user``: the user, or ``None`` if the user was deleted;
+* ``request``: Django's ``HttpRequest``, or ``None`` outside of a request.
+
+They are sent with ``send_robust()`` after the change was written. If a receiver raises an error,
+Django logs it and the client still gets its response.
+
+With ``STATELESS_REFRESH`` there are no sessions. ``signed_in`` and ``refreshed`` are then sent with
 ``session=None`` and ``sender=None``.
 """
 
@@ -16,21 +20,23 @@ from typing import Any
 from django.dispatch import Signal
 from django.http import HttpRequest
 
-#: A user signed in; the session is new.
+__all__ = ["refresh_token_reused", "refreshed", "session_revoked", "signed_in"]
+
+#: A user signed in and started the session.
 signed_in = Signal()
 
-#: The refresh token was rotated. Not sent for a repeated request within the grace.
+#: The refresh token was rotated. Not sent if a request within the grace gets the same token again.
 refreshed = Signal()
 
-#: A refresh token came that had been used before: stolen, or a client that lost its memory.
+#: An old refresh token was presented. It was stolen, or the client restored an old state.
 refresh_token_reused = Signal()
 
-#: The session ended before its time; ``session.revoked_reason`` says why.
+#: The session was revoked. ``session.revoked_reason`` says why.
 session_revoked = Signal()
 
 
-def announce(signal: Signal, session: Any, user: Any, request: HttpRequest | None) -> None:
-    """Send one of the signals above."""
-    # The class and not the row, so that receivers can ask for it; None has none of interest.
+def send(signal: Signal, session: Any, user: Any, request: HttpRequest | None) -> None:
+    """Send *signal* about *session*, which is ``None`` with ``STATELESS_REFRESH``."""
+    # The class, so that a receiver can be connected with sender=Session.
     sender = None if session is None else type(session)
     signal.send_robust(sender=sender, session=session, user=user, request=request)

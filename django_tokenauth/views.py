@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -43,7 +44,7 @@ from .serializers import (
     SignInSerializer,
     TokenSerializer,
 )
-from .sessions.users import stored_name
+from .sessions.users import get_stored_username
 
 logger = logging.getLogger("django_tokenauth")
 
@@ -80,14 +81,13 @@ def _password_grant(request: Request) -> Response:
     asked = validated_data(SignInSerializer, request)
     client_id = client_of(request, asked.pop("client_id"), asked.pop("client_secret"))
     username, password = asked.pop("username"), asked.pop("password")
-    django_request = request._request
-    address = client_address(django_request)
-    throttle = SignInThrottle(load(), address=address, username=stored_name(username))
+    address = client_address(request._request)
+    throttle = SignInThrottle(load(), address=address, username=get_stored_username(username))
     with throttle.counting(InvalidGrant):
-        user = services.check_password(django_request, username, password)
+        user = services.check_password(request, username, password)
     pair = services.sign_in(
         user,
-        request=django_request,
+        request=request,
         client_id=client_id,
         user_agent=_user_agent(request),
         ip=valid_ip(address),
@@ -102,7 +102,7 @@ def _refresh_token_grant(request: Request) -> Response:
     """The refresh token grant (RFC 6749 section 6)."""
     asked = validated_data(RefreshSerializer, request)
     client_id = client_of(request, asked.pop("client_id"), asked.pop("client_secret"))
-    pair = services.refresh(**asked, client_id=client_id, request=request._request)
+    pair = services.refresh(**asked, client_id=client_id, request=request)
     return Response(pair.to_response())
 
 
@@ -117,14 +117,15 @@ class VerifyView(TokenEndpoint):
     @sensitive_variables()
     def post(self, request: Request) -> Response:
         token = validated_data(TokenSerializer, request)["token"]
-        now = time.time()
         try:
-            claims = services.authenticate_access_token(token, now=now)
+            claims = services.authenticate_access_token(token)
             services.get_user(claims)
         except InvalidToken as error:
             logger.info("access token refused: %s", error.code)
             return Response({"active": False})
-        return Response({"active": True, "expires_in": max(0, int(claims.expires_at - now))})
+        return Response(
+            {"active": True, "expires_in": max(0, int(claims.expires_at - time.time()))}
+        )
 
 
 class RevokeView(TokenEndpoint):
@@ -134,7 +135,7 @@ class RevokeView(TokenEndpoint):
     def post(self, request: Request) -> Response:
         asked = validated_data(RevocationRequestSerializer, request)
         client_id = client_of(request, asked.pop("client_id"), asked.pop("client_secret"))
-        services.revoke_token(asked["token"], client_id=client_id, request=request._request)
+        services.revoke_token(asked["token"], client_id=client_id, request=request)
         return Response({})
 
 
@@ -149,14 +150,11 @@ class IntrospectView(TokenEndpoint):
     @sensitive_variables()
     def post(self, request: Request) -> Response:
         asked = validated_data(RevocationRequestSerializer, request)
-        now = time.time()
-        self.check_caller(request, asked["client_id"], asked["client_secret"], now)
-        return Response(services.introspect(asked["token"], now=now))
+        self.check_caller(request, asked["client_id"], asked["client_secret"])
+        return Response(services.introspect(asked["token"]))
 
     @sensitive_variables()
-    def check_caller(
-        self, request: Request, client_id: str, client_secret: str, now: float
-    ) -> None:
+    def check_caller(self, request: Request, client_id: str, client_secret: str) -> None:
         """Whether who asks may know (RFC 7662 section 2.1). Raises :class:`InvalidClient`,
         :class:`InvalidToken`, :class:`InsufficientScope`, and what the services raise."""
         bearer = bearer_token(request)
@@ -166,7 +164,7 @@ class IntrospectView(TokenEndpoint):
             return
         if bearer is None:
             raise InvalidClient
-        claims = services.authenticate_access_token(bearer, now=now)
+        claims = services.authenticate_access_token(bearer)
         services.get_user(claims)
         if services.INTROSPECTION_SCOPE not in claims.scope:
             raise InsufficientScope([services.INTROSPECTION_SCOPE])
@@ -223,7 +221,7 @@ class SessionListView(SessionEndpoint):
         services.sign_out_everywhere(
             request.user,
             keep=auth.session_id if keep else None,
-            request=request._request,
+            request=request,
         )
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -231,7 +229,7 @@ class SessionListView(SessionEndpoint):
 class SessionView(SessionEndpoint):
     """``DELETE sessions/ID/``: signs one session of the user out."""
 
-    def delete(self, request: Request, session_id: object) -> Response:
-        if not services.sign_out(request.user, str(session_id), request=request._request):
+    def delete(self, request: Request, session_id: uuid.UUID) -> Response:
+        if not services.sign_out(request.user, session_id, request=request):
             raise NotFound
         return Response(status=status.HTTP_204_NO_CONTENT)

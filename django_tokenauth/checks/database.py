@@ -61,7 +61,7 @@ def _missing(alias: str) -> Iterator[CheckMessage]:
 
 def _left(settings: Settings) -> Iterator[CheckMessage]:
     before = timezone.now() - settings.prune_after - _LONG
-    if pruning.ended(before)[_MANY:].exists():
+    if pruning.prunable(before)[_MANY:].exists():
         yield checks.Warning(
             f"More than {_MANY} sessions ended {_LONG.days} days longer ago than SESSION_RETENTION "
             "and are still there, with the addresses of their users. Sign-ins delete them, and "

@@ -1,11 +1,17 @@
-"""The service layer: sign in, refresh, sign out, verify. One import path for all of it.
+"""The service layer: sign in, refresh, sign out and verify.
 
-The functions combine tokens and rows. They raise the errors of :mod:`django_tokenauth.errors` and
-do not depend on REST framework, so other sign-ins (social login, passkeys) can call them too.
+This is the only import path of the services. They combine tokens and rows, raise the errors of
+:mod:`django_tokenauth.errors` and do not depend on REST framework. Other sign-ins (social login,
+passkeys) call them too.
+
+All of them take the same arguments in the same form. ``now`` is a ``datetime`` and defaults to the
+current time. ``request`` is Django's or REST framework's. The id of a session is a ``UUID`` or a
+string.
 """
 
 from __future__ import annotations
 
+from .issuing import TokenPair
 from .refreshing import refresh
 from .signing_in import check_password, sign_in
 from .signing_out import (
@@ -26,6 +32,7 @@ from .verifying import (
 
 __all__ = [
     "INTROSPECTION_SCOPE",
+    "TokenPair",
     "authenticate_access_token",
     "check_password",
     "full_scope",

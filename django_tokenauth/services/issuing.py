@@ -1,5 +1,7 @@
-"""Which tokens a sign-in or a refresh hands out: lifetimes, scope and extra claims. Pure but for
-the two hooks of the settings."""
+"""Issue the tokens of a sign-in or a refresh: lifetimes, scope and extra claims.
+
+Except for the hooks of the settings, these functions depend only on their arguments.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from django.http import HttpRequest
 
 from ..conf.settings import Settings
 from ..errors import InvalidScope
-from ..sessions.users import subject_of
+from ..sessions.store import SessionState
+from ..sessions.users import get_subject
 from ..tokens.access import access_tokens
 from ..tokens.claims import REGISTERED, Claims, RefreshClaims, SignIn
 from ..tokens.jws import MAX_LENGTH
@@ -26,9 +29,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenPair:
-    """What a sign-in and a refresh give. ``expires_in`` is in seconds.
+    """The tokens of a sign-in or a refresh, and what was granted.
 
-    ``session`` is ``None`` with ``STATELESS_REFRESH``.
+    ``expires_in`` is the lifetime of the access token in seconds. ``session`` is the row of the
+    session, or ``None`` with ``STATELESS_REFRESH``.
     """
 
     access_token: str = field(repr=False)
@@ -39,7 +43,7 @@ class TokenPair:
     session: Session | None
 
     def to_response(self) -> dict[str, str | int]:
-        """The answer of the token endpoint, as RFC 6749 section 5.1 names it."""
+        """Return the members of the token response (RFC 6749 section 5.1), ready for JSON."""
         members: dict[str, str | int] = {
             "access_token": self.access_token,
             "refresh_token": self.refresh_token,
@@ -54,149 +58,147 @@ class TokenPair:
 def granted_scope(
     settings: Settings,
     user: Any,
-    asked: Collection[str] | None,
-    limit: Collection[str],
+    requested: Collection[str] | None,
+    allowed: Collection[str],
     request: HttpRequest | None,
 ) -> frozenset[str]:
-    """The scope to give: what was asked for, or else all of ``limit``, as far as the policy goes.
+    """Return the scope to grant: *requested*, or *allowed* if that is ``None``.
 
-    Raises :class:`InvalidScope` if more is asked for than ``limit``, or nothing of it is given.
+    ``SCOPES`` and ``SCOPE_POLICY`` can narrow it further. Raises :class:`InvalidScope` if
+    *requested* exceeds *allowed*, or if nothing of it is left.
     """
-    if asked is not None and not set(asked) <= set(limit):
+    if requested is not None and not set(requested) <= set(allowed):
         raise InvalidScope
-    wanted = frozenset(limit if asked is None else asked).intersection(settings.scopes)
-    given = wanted
+    candidates = frozenset(allowed if requested is None else requested)
+    candidates = candidates.intersection(settings.scopes)
+    granted = candidates
     if settings.scope_policy is not None:
-        given = wanted.intersection(settings.scope_policy(user, wanted, request))
-    if asked and not given:
+        granted = candidates.intersection(settings.scope_policy(user, candidates, request))
+    if requested and not granted:
         raise InvalidScope
-    return given
+    return granted
 
 
-def issue_for_session(
-    settings: Settings,
-    session: Session,
-    *,
-    generation: int,
-    refreshed_at: datetime,
-    idle_expires_at: datetime,
-    scope: frozenset[str],
-    request: HttpRequest | None,
-    now: datetime,
-) -> TokenPair:
-    """The tokens of a session in its state of ``generation``, with an access token of ``scope``.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenIssuer:
+    """Issues the tokens of one sign-in or refresh, at the time ``now``."""
 
-    The refresh token follows from the session and these arguments alone: asked again, it is the
-    same to the letter.
-    """
-    refresh = _refresh_claims(
-        settings, session.user, session.pk, generation, refreshed_at, idle_expires_at
-    )
-    start = SignIn(
-        auth_time=int(session.created_at.timestamp()),
-        client_id=session.client_id,
-        scope=session.scopes,
-        amr=session.methods,
-    )
-    return _issue(settings, session.user, session, refresh, start, scope, request, now)
+    settings: Settings
+    request: HttpRequest | None
+    now: datetime
 
+    def issue_for_session(
+        self, session: Session, state: SessionState, scope: frozenset[str]
+    ) -> TokenPair:
+        """Return the tokens of *session* in *state*, with an access token for *scope*.
 
-def issue_stateless(
-    settings: Settings,
-    user: Any,
-    *,
-    session_id: str,
-    generation: int,
-    sign_in: SignIn,
-    scope: frozenset[str],
-    request: HttpRequest | None,
-    now: datetime,
-) -> TokenPair:
-    """The tokens of a sign-in of which no row is kept: the refresh token carries it instead."""
-    end = sign_in.auth_time + int(settings.session_lifetime.total_seconds())
-    idle_end = int((now + settings.refresh_token_lifetime).timestamp())
-    refresh = replace(
-        _refresh_claims(settings, user, session_id, generation, now, now),
-        expires_at=min(idle_end, end),
-        sign_in=sign_in,
-    )
-    return _issue(settings, user, None, refresh, sign_in, scope, request, now)
+        The refresh token depends only on *session* and *state*: it is the same each time.
+        """
+        refresh = self._refresh_claims(
+            session.user, session.pk, state.generation, state.refreshed_at, state.idle_expires_at
+        )
+        sign_in = SignIn(
+            auth_time=int(session.created_at.timestamp()),
+            client_id=session.client_id,
+            scope=session.scopes,
+            amr=session.methods,
+        )
+        return self._issue(session.user, session, refresh, sign_in, scope)
 
+    def issue_stateless(
+        self,
+        user: Any,
+        sign_in: SignIn,
+        scope: frozenset[str],
+        *,
+        session_id: uuid.UUID | str,
+        generation: int,
+    ) -> TokenPair:
+        """Return the tokens of a sign-in that has no row.
 
-def _refresh_claims(
-    settings: Settings,
-    user: Any,
-    session_id: object,
-    generation: int,
-    issued_at: datetime,
-    expires_at: datetime,
-) -> RefreshClaims:
-    return RefreshClaims(
-        issuer=settings.issuer,
-        subject=subject_of(user, settings.user_id_field),
-        session_id=str(session_id),
-        generation=generation,
-        issued_at=int(issued_at.timestamp()),
-        expires_at=int(expires_at.timestamp()),
-    )
+        The refresh token carries *sign_in* instead.
+        """
+        absolute_expiry = sign_in.auth_time + int(self.settings.session_lifetime.total_seconds())
+        idle_expires_at = self.now + self.settings.refresh_token_lifetime
+        refresh = self._refresh_claims(user, session_id, generation, self.now, idle_expires_at)
+        refresh = replace(
+            refresh, expires_at=min(refresh.expires_at, absolute_expiry), sign_in=sign_in
+        )
+        return self._issue(user, None, refresh, sign_in, scope)
 
+    def _refresh_claims(
+        self,
+        user: Any,
+        session_id: uuid.UUID | str,
+        generation: int,
+        issued_at: datetime,
+        expires_at: datetime,
+    ) -> RefreshClaims:
+        return RefreshClaims(
+            issuer=self.settings.issuer,
+            subject=get_subject(user, self.settings.user_id_field),
+            session_id=str(session_id),
+            generation=generation,
+            issued_at=int(issued_at.timestamp()),
+            expires_at=int(expires_at.timestamp()),
+        )
 
-def _issue(
-    settings: Settings,
-    user: Any,
-    session: Session | None,
-    refresh: RefreshClaims,
-    start: SignIn,
-    scope: frozenset[str],
-    request: HttpRequest | None,
-    now: datetime,
-) -> TokenPair:
-    issued_at = int(now.timestamp())
-    lifetime = int(settings.access_token_lifetime.total_seconds())
-    # Never beyond the refresh token, and so never beyond the session.
-    expires_at = min(issued_at + lifetime, refresh.expires_at)
-    claims = Claims(
-        issuer=settings.issuer,
-        audience=(settings.audience,),
-        subject=refresh.subject,
-        client_id=start.client_id,
-        issued_at=issued_at,
-        expires_at=expires_at,
-        jwt_id=uuid.uuid4().hex,
-        session_id=None if session is None else refresh.session_id,
-        scope=scope,
-        auth_time=start.auth_time,
-        amr=start.amr,
-        extra=_extra_claims(settings, user, session, request),
-    )
-    return TokenPair(
-        access_token=_sendable(access_tokens(settings).encode, claims),
-        refresh_token=refresh_tokens(settings).encode(refresh),
-        expires_in=expires_at - issued_at,
-        scope=scope,
-        user=user,
-        session=session,
-    )
+    def _issue(
+        self,
+        user: Any,
+        session: Session | None,
+        refresh: RefreshClaims,
+        sign_in: SignIn,
+        scope: frozenset[str],
+    ) -> TokenPair:
+        issued_at = int(self.now.timestamp())
+        lifetime = int(self.settings.access_token_lifetime.total_seconds())
+        # An access token expires no later than its refresh token and its session.
+        expires_at = min(issued_at + lifetime, refresh.expires_at)
+        claims = Claims(
+            issuer=self.settings.issuer,
+            audience=(self.settings.audience,),
+            subject=refresh.subject,
+            client_id=sign_in.client_id,
+            issued_at=issued_at,
+            expires_at=expires_at,
+            jwt_id=uuid.uuid4().hex,
+            session_id=None if session is None else refresh.session_id,
+            scope=scope,
+            auth_time=sign_in.auth_time,
+            amr=sign_in.amr,
+            extra=self._extra_claims(user, session),
+        )
+        return TokenPair(
+            access_token=self._encode(claims),
+            refresh_token=refresh_tokens(self.settings).encode(refresh),
+            expires_in=expires_at - issued_at,
+            scope=scope,
+            user=user,
+            session=session,
+        )
 
+    def _extra_claims(self, user: Any, session: Session | None) -> dict[str, Any]:
+        if self.settings.extra_claims is None:
+            return {}
+        extra = self.settings.extra_claims(user, session, self.request)
+        if not isinstance(extra, dict) or not all(isinstance(name, str) for name in extra):
+            raise ImproperlyConfigured("EXTRA_CLAIMS must return a dict whose keys are strings.")
+        if reserved := REGISTERED.intersection(extra):
+            names = ", ".join(sorted(reserved))
+            raise ImproperlyConfigured(f"EXTRA_CLAIMS must not set the reserved claims {names}.")
+        return extra
 
-def _extra_claims(
-    settings: Settings, user: Any, session: Session | None, request: HttpRequest | None
-) -> dict[str, Any]:
-    if settings.extra_claims is None:
-        return {}
-    extra = settings.extra_claims(user, session, request)
-    if not isinstance(extra, dict) or not all(isinstance(name, str) for name in extra):
-        raise ImproperlyConfigured("EXTRA_CLAIMS must return a dict with texts as its keys.")
-    if taken := REGISTERED.intersection(extra):
-        raise ImproperlyConfigured(f"EXTRA_CLAIMS cannot set {', '.join(sorted(taken))}.")
-    return extra
-
-
-def _sendable(encode: Any, claims: Claims) -> str:
-    try:
-        token: str = encode(claims)
-    except (TypeError, ValueError, RecursionError):
-        raise ImproperlyConfigured("EXTRA_CLAIMS returned what JSON cannot say.") from None
-    if len(token) > MAX_LENGTH:
-        raise ImproperlyConfigured(f"EXTRA_CLAIMS makes tokens of more than {MAX_LENGTH} bytes.")
-    return token
+    def _encode(self, claims: Claims) -> str:
+        try:
+            token = access_tokens(self.settings).encode(claims)
+        except (TypeError, ValueError, RecursionError):
+            raise ImproperlyConfigured(
+                "EXTRA_CLAIMS must return values that JSON can represent."
+            ) from None
+        if len(token) > MAX_LENGTH:
+            raise ImproperlyConfigured(
+                f"EXTRA_CLAIMS makes access tokens longer than {MAX_LENGTH} bytes. "
+                "Return less data."
+            )
+        return token

@@ -1,13 +1,14 @@
-"""The state machine of a refresh (RFC 9700 section 4.14.2).
+"""Refresh: exchange a refresh token for a new pair of tokens (RFC 9700 section 4.14.2).
 
-A session has a generation, a refresh token names one. The current generation rotates; the one
-before it, for ``REFRESH_GRACE`` after the rotation, gets the current one again, so that two tabs or
-a repeated request end up with the same token; anything older is a stolen token or its owner's copy,
-nobody can tell which, and ends the session.
+A session has a generation, and a refresh token names one:
 
-With ``REFRESH_RETRY`` the one before it is also taken after the grace, once, for a client that lost
-the answer. It gets the generation after the current one; the current one, which nobody presented,
-is dead from then on: whoever presents it holds a copy.
+* the current generation: rotate, so that the next generation becomes the current one;
+* its predecessor, within ``REFRESH_GRACE`` of the rotation: return the current tokens again. Two
+  tabs, or a client that repeats a request, get the same refresh token;
+* its predecessor after the grace, with ``REFRESH_RETRY``: rotate once more, because the client may
+  never have received the current generation. If a client presents that generation later, it is a
+  copy;
+* any older one: revoke the session, because the token or its successor was stolen.
 """
 
 from __future__ import annotations
@@ -28,26 +29,36 @@ from ..errors import InvalidGrant, InvalidToken, ServiceUnavailable, TokenErrorC
 from ..models import RevokedReason, Session
 from ..sessions import store
 from ..sessions.database import database_errors_as_unavailable
+from ..sessions.store import SessionState
 from ..sessions.users import auth_hash, get_by_subject, why_refused
 from ..tokens.claims import RefreshClaims
 from ..tokens.refresh import refresh_tokens
+from .arguments import django_request
 from .clients import check_owner
-from .issuing import TokenPair, granted_scope, issue_for_session, issue_stateless
+from .issuing import TokenIssuer, TokenPair, granted_scope
 
 logger = logging.getLogger("django_tokenauth")
 
-# How often a refresh starts over because others are faster; the second look finds their rotation.
+# How often a refresh starts again because another request changed the session.
 _ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _RefreshRequest:
+    """The arguments of :func:`refresh`, and what follows from them."""
+
+    settings: Settings
+    claims: RefreshClaims
     scope: Collection[str] | None
     client_id: str
     request: HttpRequest | None
     now: datetime
-    #: What the time is later on: a database may keep a request waiting.
+    #: Returns the current time, which is later than ``now`` if the database was slow.
     clock: Callable[[], datetime]
+
+    @property
+    def issuer(self) -> TokenIssuer:
+        return TokenIssuer(settings=self.settings, request=self.request, now=self.now)
 
 
 @sensitive_variables()
@@ -59,180 +70,173 @@ def refresh(
     request: HttpRequest | None = None,
     now: datetime | None = None,
 ) -> TokenPair:
-    """Give a new pair of tokens for a refresh token. Two statements.
+    """Return a new pair of tokens for *refresh_token*. Two statements.
 
-    ``scope`` may narrow the access token (RFC 6749 section 6); ``client_id``, if given, must be
-    that of the sign-in, and the caller has authenticated it if ``CLIENTS`` has it. Call it outside
-    of ``atomic()``: the revocation that follows a reuse has to outlive the error that it ends with.
-    Raises :class:`InvalidClient` for a session of a client with a secret, :class:`InvalidGrant`,
-    :class:`InvalidScope`, :class:`ServiceUnavailable`.
+    *scope* narrows the access token (RFC 6749 section 6); ``None`` keeps the scope of the session.
+    *client_id*, if given, must be the client of the sign-in. If ``CLIENTS`` lists it, the caller
+    must have authenticated it. *request* is Django's or REST framework's and is passed to hooks
+    and signals. *now* defaults to the current time.
+
+    Do not call it inside ``atomic()``: a reused token revokes the session before the error is
+    raised, and a rollback would undo that.
+
+    Raises :class:`InvalidGrant`, :class:`InvalidScope`, :class:`ServiceUnavailable`, and
+    :class:`InvalidClient` if the session belongs to a client with a secret.
     """
     settings = load()
     clock = timezone.now if now is None else lambda: now
-    asked = _RefreshRequest(
-        scope=scope, client_id=client_id, request=request, now=clock(), clock=clock
-    )
+    started_at = clock()
     try:
-        claims = refresh_tokens(settings).decode(refresh_token, now=asked.now.timestamp())
+        claims = refresh_tokens(settings).decode(refresh_token, now=started_at.timestamp())
     except InvalidToken as error:
-        _refuse(error.code)
+        _reject(error.code)
+    refresh_request = _RefreshRequest(
+        settings=settings,
+        claims=claims,
+        scope=scope,
+        client_id=client_id,
+        request=django_request(request),
+        now=started_at,
+        clock=clock,
+    )
     with database_errors_as_unavailable():
         if settings.stateless_refresh:
-            return _refresh_stateless(settings, claims, asked)
-        found = None
-        for _ in range(_ATTEMPTS):
-            session = _session_of(settings, claims, asked)
-            # Whoever was overtaken while it waited is not late, however long that was.
-            overtaken = found not in (None, session.generation)
-            found = session.generation
-            pair = _refresh_session(settings, session, claims, asked, overtaken=overtaken)
-            if pair is not None:
-                return pair
+            return _refresh_stateless(refresh_request)
+        return _refresh_session(refresh_request)
+
+
+def _refresh_session(refresh_request: _RefreshRequest) -> TokenPair:
+    previous_generation = None
+    for _ in range(_ATTEMPTS):
+        session = _find_session(refresh_request)
+        # The grace does not apply to a request that another one overtook while it was waiting.
+        overtaken = previous_generation not in (None, session.generation)
+        previous_generation = session.generation
+        pair = _try_refresh(refresh_request, session, overtaken=overtaken)
+        if pair is not None:
+            return pair
     raise ServiceUnavailable
 
 
-def _refresh_session(
-    settings: Settings,
-    session: Session,
-    claims: RefreshClaims,
-    asked: _RefreshRequest,
-    *,
-    overtaken: bool,
+def _find_session(refresh_request: _RefreshRequest) -> Session:
+    """Return the session of the token, or reject the token. One statement."""
+    claims, settings = refresh_request.claims, refresh_request.settings
+    session = store.find(claims.session_id)
+    if session is None or session.revoked_at is not None:
+        _reject(TokenErrorCode.REVOKED)
+    # Tokens count whole seconds: in the last second, a new token would expire at once.
+    if int(session.idle_expires_at.timestamp()) <= int(refresh_request.now.timestamp()):
+        _reject(TokenErrorCode.EXPIRED)
+    _check_client(refresh_request, session.client_id)
+    reason = why_refused(session, claims.subject, settings.user_id_field)
+    if reason is not None:
+        _reject(reason)
+    return session
+
+
+def _try_refresh(
+    refresh_request: _RefreshRequest, session: Session, *, overtaken: bool
 ) -> TokenPair | None:
-    """One attempt; ``None`` if somebody else rotated or revoked the session meanwhile."""
-    # A row can be behind a token that we signed: a database that failed over may have lost the last
-    # rotation. The token goes on from where it is and the row follows.
-    if claims.generation >= session.generation:
-        return _rotate(settings, session, claims.generation + 1, asked)
-    # After a retry the generation in between is the one that was lost.
-    if claims.generation == session.generation - (2 if session.retried else 1):
-        # The other machine's clock wrote the one, ours says the other.
-        age = asked.now - session.refreshed_at
+    """Refresh *session* once. Return ``None`` if another request changed it meanwhile."""
+    settings, presented = refresh_request.settings, refresh_request.claims.generation
+    # A token can be newer than its row if a failover lost the last rotation. The row follows.
+    if presented >= session.generation:
+        return _rotate(refresh_request, session, presented + 1)
+    # After a retry, the generation between these two is the one that was lost.
+    if presented == session.generation - (2 if session.retried else 1):
+        # The clock of another machine may have set refreshed_at.
+        age = refresh_request.now - session.refreshed_at
         if overtaken or age <= settings.refresh_grace + settings.leeway:
-            return _issue(
-                settings,
-                session,
-                session.generation,
-                session.refreshed_at,
-                session.idle_expires_at,
-                asked,
-            )
-        # Twice in a row would let a thief and the owner take turns.
+            return _issue(refresh_request, session, SessionState.of(session))
+        # With two retries in a row, an attacker and the user could refresh alternately.
         if settings.refresh_retry and not session.retried:
-            return _rotate(settings, session, session.generation + 1, asked, retried=True)
-    _end_reused(session, asked)
+            return _rotate(refresh_request, session, session.generation + 1, retried=True)
+    _revoke_reused(refresh_request, session)
     raise InvalidGrant
 
 
 def _rotate(
-    settings: Settings,
-    session: Session,
-    generation: int,
-    asked: _RefreshRequest,
-    *,
-    retried: bool = False,
+    refresh_request: _RefreshRequest, session: Session, generation: int, *, retried: bool = False
 ) -> TokenPair | None:
-    # The grace begins now, also for a request that the database kept waiting for the session.
-    asked = replace(asked, now=asked.clock())
-    idle_expires_at = min(asked.now + settings.refresh_token_lifetime, session.absolute_expires_at)
-    # Signed before the rotation: whatever fails here, the client still holds a good token.
-    pair = _issue(settings, session, generation, asked.now, idle_expires_at, asked)
-    # Written anew, so that a session outlives the removal of an old key from SECRET_KEY_FALLBACKS.
-    known = auth_hash(session.user)
-    if not store.rotate(
-        session,
-        generation,
-        idle_expires_at=idle_expires_at,
-        auth_hash=known,
-        now=asked.now,
-        retried=retried,
-    ):
+    # The grace starts when the session is written, even if the database was slow to read it.
+    now = refresh_request.clock()
+    refresh_request = replace(refresh_request, now=now)
+    idle_expires_at = now + refresh_request.settings.refresh_token_lifetime
+    state = SessionState(
+        generation=generation,
+        refreshed_at=now,
+        idle_expires_at=min(idle_expires_at, session.absolute_expires_at),
+    )
+    # Tokens are signed before the rotation: if signing fails, the old token stays valid.
+    pair = _issue(refresh_request, session, state)
+    # The hash is written again, with the current SECRET_KEY, so that the session survives the
+    # removal of an old key from SECRET_KEY_FALLBACKS.
+    if not store.rotate(session, state, auth_hash=auth_hash(session.user), retried=retried):
         return None
     if retried:
-        logger.info("session %s: the last refresh was taken again after the grace", session.pk)
-    signals.announce(signals.refreshed, session, session.user, asked.request)
+        logger.info(
+            "session %s: the previous refresh token was accepted after the grace", session.pk
+        )
+    signals.send(signals.refreshed, session, session.user, refresh_request.request)
     return pair
 
 
-def _issue(
-    settings: Settings,
-    session: Session,
-    generation: int,
-    refreshed_at: datetime,
-    idle_expires_at: datetime,
-    asked: _RefreshRequest,
-) -> TokenPair:
-    scope = granted_scope(settings, session.user, asked.scope, session.scopes, asked.request)
-    return issue_for_session(
-        settings,
-        session,
-        generation=generation,
-        refreshed_at=refreshed_at,
-        idle_expires_at=idle_expires_at,
-        scope=scope,
-        request=asked.request,
-        now=asked.now,
+def _issue(refresh_request: _RefreshRequest, session: Session, state: SessionState) -> TokenPair:
+    scope = _granted_scope(refresh_request, session.user, session.scopes)
+    return refresh_request.issuer.issue_for_session(session, state, scope)
+
+
+def _granted_scope(
+    refresh_request: _RefreshRequest, user: object, allowed: Collection[str]
+) -> frozenset[str]:
+    return granted_scope(
+        refresh_request.settings, user, refresh_request.scope, allowed, refresh_request.request
     )
 
 
-def _session_of(settings: Settings, claims: RefreshClaims, asked: _RefreshRequest) -> Session:
-    session = store.find(claims.session_id)
-    if session is None or session.revoked_at is not None:
-        _refuse(TokenErrorCode.REVOKED)
-    # In whole seconds, as the tokens count: the last one would be too short for a token.
-    if int(session.idle_expires_at.timestamp()) <= int(asked.now.timestamp()):
-        _refuse(TokenErrorCode.EXPIRED)
-    _check_client(settings, session.client_id, asked)
-    if (fault := why_refused(session, claims.subject, settings.user_id_field)) is not None:
-        _refuse(fault)
-    return session
+def _check_client(refresh_request: _RefreshRequest, owner: str) -> None:
+    """Reject the token if *owner*, the client of the sign-in, is not the client of this request."""
+    client_id = refresh_request.client_id
+    check_owner(refresh_request.settings, owner, client_id)
+    if client_id and client_id != owner:
+        _reject(TokenErrorCode.CLAIMS)
 
 
-def _check_client(settings: Settings, owner: str, asked: _RefreshRequest) -> None:
-    check_owner(settings, owner, asked.client_id)
-    if asked.client_id and asked.client_id != owner:
-        _refuse(TokenErrorCode.CLAIMS)
-
-
-def _end_reused(session: Session, asked: _RefreshRequest) -> None:
-    """Committed here, before the error leaves."""
-    if store.revoke(session, RevokedReason.REUSED, now=asked.now):
+def _revoke_reused(refresh_request: _RefreshRequest, session: Session) -> None:
+    """Revoke *session*, committed before the caller raises."""
+    if store.revoke(session, RevokedReason.REUSED, now=refresh_request.now):
         logger.warning(
             "refresh token of session %s of user %s reused: session revoked",
             session.pk,
             session.user_id,
         )
-        signals.announce(signals.refresh_token_reused, session, session.user, asked.request)
-        signals.announce(signals.session_revoked, session, session.user, asked.request)
+        for signal in (signals.refresh_token_reused, signals.session_revoked):
+            signals.send(signal, session, session.user, refresh_request.request)
 
 
-def _refresh_stateless(
-    settings: Settings, claims: RefreshClaims, asked: _RefreshRequest
-) -> TokenPair:
-    start = claims.sign_in
-    if start is None:
-        _refuse(TokenErrorCode.CLAIMS)
-    _check_client(settings, start.client_id, asked)
-    end = start.auth_time + int(settings.session_lifetime.total_seconds())
-    if end <= int(asked.now.timestamp()):
-        _refuse(TokenErrorCode.EXPIRED)
+def _refresh_stateless(refresh_request: _RefreshRequest) -> TokenPair:
+    claims, settings = refresh_request.claims, refresh_request.settings
+    sign_in = claims.sign_in
+    if sign_in is None:
+        _reject(TokenErrorCode.CLAIMS)
+    _check_client(refresh_request, sign_in.client_id)
+    absolute_expiry = sign_in.auth_time + int(settings.session_lifetime.total_seconds())
+    if absolute_expiry <= int(refresh_request.now.timestamp()):
+        _reject(TokenErrorCode.EXPIRED)
     user = get_by_subject(claims.subject, settings.user_id_field)
     if user is None or not user.is_active:
-        _refuse(TokenErrorCode.USER)
-    pair = issue_stateless(
-        settings,
+        _reject(TokenErrorCode.USER)
+    pair = refresh_request.issuer.issue_stateless(
         user,
+        sign_in,
+        _granted_scope(refresh_request, user, sign_in.scope),
         session_id=claims.session_id,
         generation=claims.generation + 1,
-        sign_in=start,
-        scope=granted_scope(settings, user, asked.scope, start.scope, asked.request),
-        request=asked.request,
-        now=asked.now,
     )
-    signals.announce(signals.refreshed, None, user, asked.request)
+    signals.send(signals.refreshed, None, user, refresh_request.request)
     return pair
 
 
-def _refuse(code: TokenErrorCode) -> NoReturn:
+def _reject(code: TokenErrorCode) -> NoReturn:
     logger.info("refresh refused: %s", code)
     raise InvalidGrant from None

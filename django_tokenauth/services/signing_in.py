@@ -1,8 +1,4 @@
-"""What the app does: sign in, refresh, sign out, and who a token stands for.
-
-Here tokens and rows meet. The functions raise the errors of :mod:`django_tokenauth.errors` and know
-nothing of REST framework, so that other ways to sign in (a social login, a passkey) call them too.
-"""
+"""Sign in: check a password, then start a session and issue its tokens."""
 
 from __future__ import annotations
 
@@ -14,42 +10,46 @@ from typing import Any
 from django.contrib.auth import authenticate
 from django.contrib.auth.signals import user_logged_in
 from django.core.exceptions import ValidationError
-from django.db import Error as DatabaseFault
+from django.db import Error as DatabaseError
 from django.db import connections, router
 from django.http import HttpRequest
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from .. import signals
-from ..conf.settings import Settings, load
+from ..conf.settings import load
 from ..errors import InvalidGrant
 from ..models import RevokedReason, Session
 from ..sessions import pruning, store
 from ..sessions.database import database_errors_as_unavailable
+from ..sessions.store import SessionState
 from ..sessions.users import auth_hash, is_valid_username, rehashing
 from ..tokens.claims import SignIn
-from .issuing import TokenPair, granted_scope, issue_for_session, issue_stateless
-from .signing_out import end
+from .arguments import django_request
+from .issuing import TokenIssuer, TokenPair, granted_scope
+from .signing_out import revoke_and_signal
 
 logger = logging.getLogger("django_tokenauth")
 
-#: How many ended rows a sign-in deletes at most, so that nobody needs cron. More than one, so that
-#: it catches up with a past in which nobody signed in.
+#: How many rows a sign-in prunes at most, so that projects do not need cron. With more than one,
+#: sign-ins catch up after a period without any.
 PRUNED_PER_SIGN_IN = 20
 
 
 @sensitive_variables()
 def check_password(request: HttpRequest | None, username: str, password: str) -> Any:
-    """The user with this name and password, by Django's authentication backends.
+    """Return the user with *username* and *password*, from Django's authentication backends.
 
-    Raises :class:`InvalidGrant`, the same for an unknown name, a wrong password and an inactive
-    user; :class:`ServiceUnavailable`.
+    *request* is Django's or REST framework's; the backends receive Django's.
+
+    Raises :class:`InvalidGrant`, the same for an unknown username, a wrong password and an
+    inactive user; :class:`ServiceUnavailable`.
     """
     with database_errors_as_unavailable(), rehashing():
         try:
-            user = authenticate(request, username=username, password=password)
+            user = authenticate(django_request(request), username=username, password=password)
         except (ValueError, ValidationError):
-            # Django's own backend asks the database for a name whatever it is.
+            # ModelBackend queries any username, even one that the field cannot hold.
             if is_valid_username(username):
                 raise
             user = None
@@ -71,32 +71,35 @@ def sign_in(
     amr: Collection[str] = (),
     now: datetime | None = None,
 ) -> TokenPair:
-    """Start a session for ``user``, whose identity the caller has checked.
+    """Start a session for *user*, whose identity the caller has checked, and return its tokens.
 
-    At most 3 statements, besides those of the receivers of ``user_logged_in``: Django's own writes
-    ``last_login``.
+    At most three statements, and those of the receivers of ``user_logged_in``: Django's own
+    updates ``last_login``.
 
-    ``scope`` are the names asked for (``None``: all that the user may have); ``device_name``,
-    ``user_agent`` and ``ip`` describe the device in the list of sessions; ``amr`` says how the user
-    proved who they are (RFC 8176). Raises :class:`InvalidScope`, :class:`ServiceUnavailable`.
+    *request* is Django's or REST framework's and is passed to hooks and signals. *scope* is the
+    requested scope names; ``None`` requests all that the user may have. *client_id* defaults to
+    ``ISSUER``. *device_name*, *user_agent* and *ip* describe the device in the list of sessions.
+    *amr* says how the user was authenticated (RFC 8176). *now* defaults to the current time.
+
+    Raises :class:`InvalidScope`, :class:`ServiceUnavailable`.
     """
-    settings, now = load(), now or timezone.now()
-    given = _granted(settings, user, scope, request)
+    settings, now, request = load(), now or timezone.now(), django_request(request)
+    issuer = TokenIssuer(settings=settings, request=request, now=now)
+    granted = granted_scope(settings, user, scope, settings.scopes, request)
     client_id = client_id or settings.issuer
     if settings.stateless_refresh:
-        pair = issue_stateless(
-            settings,
+        auth_time = int(now.timestamp())
+        pair = issuer.issue_stateless(
             user,
-            session_id=str(store.new_id(now)),
+            SignIn(auth_time=auth_time, client_id=client_id, scope=granted, amr=tuple(amr)),
+            granted,
+            session_id=store.new_id(now),
             generation=1,
-            sign_in=SignIn(
-                auth_time=int(now.timestamp()), client_id=client_id, scope=given, amr=tuple(amr)
-            ),
-            scope=given,
-            request=request,
-            now=now,
         )
     else:
+        full = granted
+        if scope is not None:
+            full = granted_scope(settings, user, None, settings.scopes, request)
         absolute_expires_at = now + settings.session_lifetime
         session = Session(
             id=store.new_id(now),
@@ -106,8 +109,8 @@ def sign_in(
             idle_expires_at=min(now + settings.refresh_token_lifetime, absolute_expires_at),
             absolute_expires_at=absolute_expires_at,
             auth_hash=auth_hash(user),
-            scope=" ".join(sorted(given)),
-            scope_limited=scope is not None and given != _granted(settings, user, None, request),
+            scope=" ".join(sorted(granted)),
+            scope_limited=granted != full,
             client_id=client_id,
             device_name=device_name,
             user_agent=user_agent,
@@ -115,43 +118,35 @@ def sign_in(
             amr=" ".join(amr),
         )
         with database_errors_as_unavailable():
-            pair = issue_for_session(
-                settings,
-                session,
-                generation=session.generation,
-                refreshed_at=now,
-                idle_expires_at=session.idle_expires_at,
-                scope=given,
-                request=request,
-                now=now,
-            )
+            pair = issuer.issue_for_session(session, SessionState.of(session), granted)
             store.add(session)
-            _enforce_session_limit(settings, session, request, now)
+            if not _enforce_session_limit(issuer, session):
+                _prune(issuer)
     logger.info("user %s signed in, session %s", user.pk, pair.session and pair.session.pk)
     with database_errors_as_unavailable():
         user_logged_in.send(sender=type(user), request=request, user=user)
-    signals.announce(signals.signed_in, pair.session, user, request)
+    signals.send(signals.signed_in, pair.session, user, request)
     return pair
 
 
-def _granted(
-    settings: Settings, user: Any, scope: Collection[str] | None, request: HttpRequest | None
-) -> frozenset[str]:
-    return granted_scope(settings, user, scope, settings.scopes, request)
+def _enforce_session_limit(issuer: TokenIssuer, new: Session) -> bool:
+    """Revoke the oldest sessions above ``MAX_SESSIONS_PER_USER``; return whether there were any."""
+    limit = issuer.settings.max_sessions_per_user
+    if limit is None:
+        return False
+    over_limit = store.over_limit(new, limit - 1, now=issuer.now)
+    revoke_and_signal(
+        over_limit, RevokedReason.EVICTED, request=issuer.request, now=issuer.now, user=new.user
+    )
+    return bool(over_limit)
 
 
-def _enforce_session_limit(
-    settings: Settings, new: Session, request: HttpRequest | None, now: datetime
-) -> None:
-    """End what the user has too many of, or else delete a few rows that ended long ago."""
-    if settings.max_sessions_per_user is not None:
-        over_limit = store.over_limit(new, settings.max_sessions_per_user - 1, now=now)
-        if over_limit:
-            end(over_limit, RevokedReason.EVICTED, request, now, new.user)
-            return
-    # Not inside of a transaction, where its locks would stay and its failure would be ours.
-    if not connections[router.db_for_write(Session)].in_atomic_block:
-        try:
-            pruning.prune(now - settings.prune_after, PRUNED_PER_SIGN_IN)
-        except DatabaseFault as fault:
-            logger.warning("ended sessions were not pruned (%s)", type(fault).__name__)
+def _prune(issuer: TokenIssuer) -> None:
+    """Delete a few rows that nothing needs any more. At most one statement."""
+    # In the caller's transaction, the locks would last and an error would break the transaction.
+    if connections[router.db_for_write(Session)].in_atomic_block:
+        return
+    try:
+        pruning.prune(issuer.now - issuer.settings.prune_after, PRUNED_PER_SIGN_IN)
+    except DatabaseError as error:
+        logger.warning("pruning failed (%s)", type(error).__name__)

@@ -1,4 +1,4 @@
-"""Ending sessions, by their token or by their user, and telling those who listen."""
+"""Sign out: revoke sessions by a token, by user or by query set, and list the active ones."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from ..sessions import store
 from ..sessions.database import database_errors_as_unavailable
 from ..tokens.access import access_tokens
 from ..tokens.refresh import refresh_tokens
+from .arguments import as_uuid, django_request
 from .clients import check_owner
 
 logger = logging.getLogger("django_tokenauth")
@@ -34,12 +35,14 @@ def revoke_token(
     request: HttpRequest | None = None,
     now: datetime | None = None,
 ) -> None:
-    """Sign out with a refresh or access token (RFC 7009). At most 2 statements.
+    """Revoke the session of a refresh or access token (RFC 7009). At most two statements.
 
-    ``client_id`` is the client that asks, which the caller has authenticated if ``CLIENTS`` has it.
-    A token that is not good is as good as revoked. Raises :class:`UnsupportedTokenType` where no
-    sessions are kept; :class:`InvalidClient`, :class:`InvalidGrant` for a session of another
-    client; :class:`ServiceUnavailable`.
+    *client_id* is the client that sends the request. If ``CLIENTS`` lists it, the caller must have
+    authenticated it. *request* is Django's or REST framework's and is passed to signals. *now*
+    defaults to the current time. An invalid token is accepted and nothing is revoked.
+
+    Raises :class:`UnsupportedTokenType` with ``STATELESS_REFRESH``; :class:`InvalidClient` or
+    :class:`InvalidGrant` if the session belongs to another client; :class:`ServiceUnavailable`.
     """
     settings, now = load(), now or timezone.now()
     if settings.stateless_refresh:
@@ -54,56 +57,64 @@ def revoke_token(
         session = session_id and store.find(session_id)
         if session and session.revoked_at is None:
             check_owner(settings, session.client_id, client_id)
-            end([session], RevokedReason.SIGNED_OUT, request, now)
+            revoke_and_signal([session], RevokedReason.SIGNED_OUT, request=request, now=now)
 
 
 def list_sessions(user: Any, *, now: datetime | None = None) -> QuerySet[Session]:
-    """The sessions of the user that have not ended, newest first. One statement when it is read."""
+    """Return the sessions of *user* that are neither expired nor revoked, newest first.
+
+    One statement when the query set is read. It is empty with ``STATELESS_REFRESH``. *now*
+    defaults to the current time.
+    """
     if load().stateless_refresh:
         return Session.objects.none()
-    return store.alive(user.pk, now=now or timezone.now())
+    return store.active(user.pk, now=now or timezone.now())
 
 
 def sign_out(
     user: Any,
-    session_id: str,
+    session_id: uuid.UUID | str,
     *,
     request: HttpRequest | None = None,
     reason: RevokedReason = RevokedReason.SIGNED_OUT,
     now: datetime | None = None,
 ) -> bool:
-    """End one session of the user; False if none of that id is alive. At most 2 statements.
+    """Revoke one session of *user*. At most two statements.
+
+    Returns ``False`` if *session_id* is not the id of an active session of *user*. *request* is
+    Django's or REST framework's and is passed to signals. *now* defaults to the current time.
 
     Raises :class:`ServiceUnavailable`.
     """
-    now = now or timezone.now()
-    try:
-        key = uuid.UUID(session_id)
-    except ValueError:
+    now, key = now or timezone.now(), as_uuid(session_id)
+    if key is None:
         return False
     with database_errors_as_unavailable():
-        found = list(list_sessions(user, now=now).filter(pk=key))
-        end(found, reason, request, now, user)
-    return bool(found)
+        sessions = list(list_sessions(user, now=now).filter(pk=key))
+        revoke_and_signal(sessions, reason, request=request, now=now, user=user)
+    return bool(sessions)
 
 
 def sign_out_everywhere(
     user: Any,
     *,
-    keep: str | None = None,
+    keep: uuid.UUID | str | None = None,
     request: HttpRequest | None = None,
     reason: RevokedReason = RevokedReason.SIGNED_OUT,
     now: datetime | None = None,
 ) -> int:
-    """End all sessions of the user but ``keep`` and tell how many. At most 2 statements.
+    """Revoke all sessions of *user* except the one with the id *keep*. At most two statements.
+
+    Returns the number of revoked sessions. *request* is Django's or REST framework's and is passed
+    to signals. *now* defaults to the current time.
 
     Raises :class:`ServiceUnavailable`.
     """
-    now = now or timezone.now()
+    now, kept = now or timezone.now(), as_uuid(keep)
     with database_errors_as_unavailable():
-        found = [session for session in list_sessions(user, now=now) if str(session.pk) != keep]
-        end(found, reason, request, now, user)
-    return len(found)
+        sessions = [session for session in list_sessions(user, now=now) if session.pk != kept]
+        revoke_and_signal(sessions, reason, request=request, now=now, user=user)
+    return len(sessions)
 
 
 def revoke_sessions(
@@ -113,24 +124,35 @@ def revoke_sessions(
     request: HttpRequest | None = None,
     now: datetime | None = None,
 ) -> int:
-    """End the sessions of ``queryset`` that are alive, whoever's they are, and tell how many."""
+    """Revoke the active sessions of *queryset*, of any user. At most two statements.
+
+    Returns the number of revoked sessions. *request* is Django's or REST framework's and is passed
+    to signals. *now* defaults to the current time.
+
+    Raises :class:`ServiceUnavailable`.
+    """
     now = now or timezone.now()
-    alive = queryset.filter(revoked_at__isnull=True, idle_expires_at__gt=now).select_related("user")
+    rows = queryset.filter(revoked_at__isnull=True, idle_expires_at__gt=now)
     with database_errors_as_unavailable():
-        found = list(alive)
-        end(found, reason, request, now)
-    return len(found)
+        sessions = list(rows.select_related("user"))
+        revoke_and_signal(sessions, reason, request=request, now=now)
+    return len(sessions)
 
 
-def end(
-    ended: Collection[Session],
+def revoke_and_signal(
+    sessions: Collection[Session],
     reason: RevokedReason,
+    *,
     request: HttpRequest | None,
     now: datetime,
     user: Any = None,
 ) -> None:
-    """End sessions, all of ``user`` or else each with its user at hand."""
-    store.revoke_all(ended, reason, now=now)
-    for session in ended:
-        logger.info("session %s of user %s ended: %s", session.pk, session.user_id, reason)
-        signals.announce(signals.session_revoked, session, user or session.user, request)
+    """Revoke *sessions* and send ``session_revoked`` for each. At most one statement.
+
+    All sessions belong to *user*, or each has its user loaded.
+    """
+    store.revoke_all(sessions, reason, now=now)
+    request = django_request(request)
+    for session in sessions:
+        logger.info("session %s of user %s revoked: %s", session.pk, session.user_id, reason)
+        signals.send(signals.session_revoked, session, user or session.user, request)

@@ -1,8 +1,9 @@
-"""Verify access tokens: who a token stands for, and whether its session is alive."""
+"""Verify: check an access token, and find its user, session and scope."""
 
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -16,23 +17,31 @@ from ..sessions.revocations import revoked_sessions
 from ..sessions.users import get_by_subject, why_refused
 from ..tokens.access import access_tokens
 from ..tokens.claims import Claims
+from .arguments import as_timestamp, django_request
 from .issuing import granted_scope
+
+logger = logging.getLogger("django_tokenauth")
+
+#: The scope that an access token needs to call the introspection endpoint.
+INTROSPECTION_SCOPE = "introspect"
 
 
 @sensitive_variables()
-def authenticate_access_token(token: object, *, now: float) -> Claims:
-    """The claims of an access token that is good at ``now`` (seconds since the epoch).
+def authenticate_access_token(token: object, *, now: datetime | None = None) -> Claims:
+    """Return the claims of *token*, an access token in compact form. No statement.
 
-    No statement; whether the session was revoked meanwhile is what :func:`get_user` and
-    :func:`is_revoked` answer. Raises :class:`InvalidToken`.
+    *now* defaults to the current time. This function does not check for a revocation:
+    :func:`get_user` and :func:`is_revoked` do.
+
+    Raises :class:`InvalidToken`.
     """
-    return access_tokens(load()).decode(token, now=now)
+    return access_tokens(load()).decode(token, now=as_timestamp(now))
 
 
 def get_user(claims: Claims) -> Any:
-    """The user that ``claims`` stand for, if their session is alive. One statement.
+    """Return the user of *claims*, if their session is active. One statement.
 
-    Raises :class:`InvalidToken` (revoked, user), :class:`ServiceUnavailable`.
+    Raises :class:`InvalidToken` (``REVOKED`` or ``USER``), :class:`ServiceUnavailable`.
     """
     settings = load()
     with database_errors_as_unavailable():
@@ -44,18 +53,34 @@ def get_user(claims: Claims) -> Any:
         session = claims.session_id and store.find_status(claims.session_id)
     if not session or session.revoked_at is not None:
         raise InvalidToken(TokenErrorCode.REVOKED)
-    fault = why_refused(session, claims.subject, settings.user_id_field)
-    if fault is not None:
-        raise InvalidToken(fault)
+    reason = why_refused(session, claims.subject, settings.user_id_field)
+    if reason is not None:
+        raise InvalidToken(reason)
     return session.user
 
 
-def full_scope(claims: Claims, *, request: HttpRequest | None = None) -> frozenset[str]:
-    """What a token has that was not handed out with less than its user may have. One statement.
+def is_revoked(claims: Claims, *, now: datetime | None = None) -> bool:
+    """Return whether the session of *claims* is in this process's snapshot of revoked sessions.
 
-    That is all of the scope of the session of ``claims``, as far as the policy goes today; for a
-    session that was limited from the start, all that the user may have. Empty where no session is
-    kept; all of ``SCOPES`` where it is not found. Raises :class:`ServiceUnavailable`.
+    The snapshot is read again, with one statement, after ``REVOCATION_POLL_INTERVAL``. *now*
+    defaults to the current time.
+    """
+    snapshot = revoked_sessions(load())
+    if snapshot is None or claims.session_id is None:
+        return False
+    snapshot.refresh(as_timestamp(now))
+    return claims.session_id in snapshot
+
+
+def full_scope(claims: Claims, *, request: HttpRequest | None = None) -> frozenset[str]:
+    """Return the scope of a token that was not narrowed, for the session of *claims*.
+
+    One statement. This is the current scope of the session, or, if the sign-in requested less than
+    the user may have, all that the user may have. It is empty if *claims* have no session. If the
+    session is not found, it is all of ``SCOPES``. *request* is Django's or REST framework's and is
+    passed to ``SCOPE_POLICY``.
+
+    Raises :class:`ServiceUnavailable`.
     """
     settings = load()
     if settings.stateless_refresh or claims.session_id is None:
@@ -63,37 +88,21 @@ def full_scope(claims: Claims, *, request: HttpRequest | None = None) -> frozens
     with database_errors_as_unavailable():
         session = store.find(claims.session_id, from_primary=False)
     if session is None:
-        # A replica may not have it yet, and then nobody knows how limited it is.
+        # A replica may not have the session yet, so its limits are unknown.
         return frozenset(settings.scopes)
-    limit = settings.scopes if session.scope_limited else session.scopes
-    return granted_scope(settings, session.user, None, limit, request)
-
-
-def is_revoked(claims: Claims, *, now: float) -> bool:
-    """Whether the snapshot of this process has the session of ``claims`` as revoked.
-
-    A statement at most every ``REVOCATION_POLL_INTERVAL``; ``now`` is in seconds since the epoch.
-    """
-    snapshot = revoked_sessions(load())
-    if snapshot is None or claims.session_id is None:
-        return False
-    snapshot.renew(now)
-    return claims.session_id in snapshot
-
-
-logger = logging.getLogger("django_tokenauth")
-
-#: The scope of an access token that lets its bearer ask.
-INTROSPECTION_SCOPE = "introspect"
+    allowed = settings.scopes if session.scope_limited else session.scopes
+    return granted_scope(settings, session.user, None, allowed, django_request(request))
 
 
 @sensitive_variables()
-def introspect(token: object, *, now: float) -> dict[str, Any]:
-    """The members of the answer about ``token`` at ``now`` (seconds since the epoch).
+def introspect(token: object, *, now: datetime | None = None) -> dict[str, Any]:
+    """Return the members of the introspection response for *token* (RFC 7662 section 2.2).
 
-    One statement for an access token that is good so far, none otherwise. A token that is not good
-    here and now is not active, and nothing is said beyond that (RFC 7662 section 2.2); so is a
-    refresh token, which no resource server may be shown. Raises :class:`ServiceUnavailable`.
+    One statement for an access token whose signature and claims are valid; none otherwise. For any
+    other token the response is ``{"active": False}`` and gives no reason. This includes refresh
+    tokens, which must not be sent to resource servers. *now* defaults to the current time.
+
+    Raises :class:`ServiceUnavailable`.
     """
     try:
         claims = authenticate_access_token(token, now=now)
@@ -101,8 +110,8 @@ def introspect(token: object, *, now: float) -> dict[str, Any]:
     except InvalidToken as error:
         logger.info("access token refused: %s", error.code)
         return {"active": False}
-    # The name of a user may be a number in the database, and is a text here.
+    # The username field may hold another type, but RFC 7662 requires a string.
     username = str(user.get_username())
     own = {"active": True, "token_type": "Bearer", "username": username}
-    # First for who reads it, and again over the claims, some of which are the project's.
+    # The last copy prevents extra claims from replacing these members; the first fixes the order.
     return {**own, **claims.to_payload(), **own}

@@ -1,233 +1,297 @@
-"""Rows found by their key or by other values, with a statement that is compiled once.
+"""The statements of a request and a refresh, compiled once for each database.
 
-Django compiles a query anew whenever it runs. For the session with its user, which every request
-asks for, that is most of what the request costs. The statement is always the same, so here it is
-compiled once for each database, and only the key or the values are put in.
+Django compiles a query each time it runs. These statements never change except for their values,
+so they are compiled once. They rely on private parts of Django's compiler. If these parts differ
+from the known ones, the same queries run through the ORM: slower, with the same results.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
 from typing import Any, Generic, TypeVar
 
-from django.db import connections
-from django.db.models import Model, QuerySet, Value
-from django.db.models.query import get_related_populators
-from django.db.models.sql import UpdateQuery
-from django.db.transaction import mark_for_rollback_on_error
+from django.db import connections, transaction
+from django.db.models import Model, QuerySet, Value, sql
+
+logger = logging.getLogger("django_tokenauth")
+
+M = TypeVar("M", bound=Model)
+# What a row becomes.
+R = TypeVar("R")
+
+#: Returns the compiler of a query for a database alias.
+CompilerOf = Callable[[Any, str], Any]
+
+# The errors that code raises when the objects it uses have changed. Database errors are not among
+# them.
+_CHANGED_INTERNALS = (AttributeError, LookupError, TypeError, ValueError)
+
+# Stands for the key while the statement is compiled. No other parameter is equal to it.
+_SAMPLE_KEY = uuid.UUID("7b1f3a52-5d0e-4c1b-9a4e-0f8d2c6e9b37")
+
+
+def django_compiler(query: Any, using: str) -> Any:
+    """Return Django's own compiler of *query* for the database *using*."""
+    return query.get_compiler(using=using)
+
+
+def _log_fallback(error: Exception) -> None:
+    logger.warning(
+        "this version of Django cannot be used with compiled statements, "
+        "so the ORM is used instead (%s)",
+        type(error).__name__,
+    )
 
 
 class Placeholder(Value):
-    """A value that comes later. Its place among the parameters is told by itself standing there.
+    """A parameter whose value is known only when the statement runs.
 
-    Its own value is the role and the name of what is given; its field says how to write it.
+    ``value`` is ``(clause, name)``: the field *name* in the ``"where"`` or ``"values"`` clause.
     """
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
+        # Becomes an item of the parameters, where CompiledUpdate replaces it.
         return "%s", [self]
 
-    def prepared(self, values: Mapping[str, Mapping[str, Any]], connection: Any) -> Any:
-        """As the database takes it."""
-        role, name = self.value
-        return self.output_field.get_db_prep_save(values[role][name], connection)
+    def prepare(self, arguments: Mapping[str, Mapping[str, Any]], connection: Any) -> Any:
+        """Return the value of this field in *arguments*, as *connection* expects it."""
+        clause, name = self.value
+        return self.output_field.get_db_prep_save(arguments[clause][name], connection)
 
 
-def placeholder(model: type[Model], name: str, role: str = "found") -> Placeholder:
-    """Stands for a value of the field ``name``, in a condition or, by ``role``, in a change."""
-    field: Any = model._meta.get_field(name)
-    return Placeholder((role, name), output_field=field)
+def _placeholders(model: type[Model], clause: str, names: Collection[str]) -> dict[str, Any]:
+    fields: Any = {name: model._meta.get_field(name) for name in names}
+    return {name: Placeholder((clause, name), output_field=fields[name]) for name in names}
 
 
 class CompiledUpdate:
-    """What ``rows.filter(**found).update(**changes)`` does, for fields that are always the same.
+    """Runs ``rows.filter(**where).update(**values)`` for fixed sets of field names.
 
-    It is compiled for the database of ``rows`` when this is made, so ``rows`` must not depend on
-    what changes later: the request, a tenant, the time; nor on another table, which Django may ask
-    while it compiles. Any thread may use it.
+    *where* and *values* are the names of these fields. The statement is compiled for the database
+    of *rows* when the object is created. *rows* must not depend on anything that changes later
+    (the request, a tenant, the time) or on another table. Thread-safe.
     """
 
     def __init__(
-        self, rows: QuerySet[Model], *, found: Collection[str], changes: Collection[str]
+        self,
+        rows: QuerySet[Any],
+        *,
+        where: Collection[str],
+        values: Collection[str],
+        compiler_of: CompilerOf = django_compiler,
     ) -> None:
-        def all_given(role: str, names: Collection[str]) -> dict[str, Any]:
-            return {name: placeholder(rows.model, name, role) for name in names}
-
+        self._rows = rows
         self._alias = rows.db
-        # From here on it is what QuerySet.update of Django does.
-        query: Any = rows.filter(**all_given("found", found)).query.chain(UpdateQuery)
-        query.add_update_values(all_given("changes", changes))
-        self._sql, self._parameters = query.get_compiler(using=self._alias).as_sql()
+        self._sql: str | None = None
+        self._parameters: tuple[Any, ...] = ()
+        try:
+            self._compile(where, values, compiler_of)
+        except _CHANGED_INTERNALS as error:
+            _log_fallback(error)
 
-    def run(self, *, found: Mapping[str, Any], changes: Mapping[str, Any]) -> int:
-        """Change the rows that have ``found``, none of which is ``None``, and tell how many those
-        are. One statement."""
+    def _compile(
+        self, where: Collection[str], values: Collection[str], compiler_of: CompilerOf
+    ) -> None:
+        """Do what ``QuerySet.update()`` does, with a placeholder for each value."""
+        model = self._rows.model
+        filtered: Any = self._rows.filter(**_placeholders(model, "where", where))
+        query = filtered.query.chain(sql.UpdateQuery)
+        query.add_update_values(_placeholders(model, "values", values))
+        statement, parameters = compiler_of(query, self._alias).as_sql()
+        if sum(isinstance(one, Placeholder) for one in parameters) != len(where) + len(values):
+            raise ValueError("placeholders are missing from the parameters")
+        self._mark_for_rollback = transaction.mark_for_rollback_on_error
+        self._sql, self._parameters = statement, tuple(parameters)
+
+    def run(self, *, where: Mapping[str, Any], values: Mapping[str, Any]) -> int:
+        """Update the rows that match *where* and return their number. One statement.
+
+        No value of *where* may be ``None``.
+        """
+        if self._sql is None:
+            return self._rows.filter(**where).update(**values)
         connection = connections[self._alias]
-        values = {"found": found, "changes": changes}
+        arguments = {"where": where, "values": values}
         parameters = [
-            one.prepared(values, connection) if isinstance(one, Placeholder) else one
+            one.prepare(arguments, connection) if isinstance(one, Placeholder) else one
             for one in self._parameters
         ]
-        with mark_for_rollback_on_error(self._alias), connection.cursor() as cursor:
+        with self._mark_for_rollback(self._alias), connection.cursor() as cursor:
             cursor.execute(self._sql, parameters)
             return int(cursor.rowcount)
 
 
-M = TypeVar("M", bound=Model)
-# What is made of a row.
-R = TypeVar("R")
+class _Columns:
+    """The columns of one model in the rows of a statement."""
 
-# Stands where the key will; nothing else in a statement is equal to it.
-_SAMPLE = uuid.UUID("7b1f3a52-5d0e-4c1b-9a4e-0f8d2c6e9b37")
+    def __init__(self, klass_info: Any, select: Sequence[Any]) -> None:
+        places = list(klass_info["select_fields"])
+        self.start, self.end = places[0], places[-1] + 1
+        if places != list(range(self.start, self.end)):
+            raise ValueError("the columns of a model are not adjacent")
+        self._model: type[Model] = klass_info["model"]
+        self.names = [column[0].target.attname for column in select[self.start : self.end]]
+        self._key = self.start + self.names.index(self._model._meta.pk.attname)
 
-
-class _Reader(ABC, Generic[R]):
-    """The columns that ``compiler`` selects for ``rows``, and how a row of them is read."""
-
-    def __init__(self, rows: QuerySet[Any], compiler: Any) -> None:
-        self._alias = rows.db
-        self._model = rows.model
-        selected = compiler.select
-        fields = compiler.klass_info["select_fields"]
-        self._own = slice(fields[0], fields[-1] + 1)
-        self._names = [column[0].target.attname for column in selected[self._own]]
-        # From Django 6.1 on, rows know how their other fields would be fetched.
-        modes = [rows._fetch_mode] if hasattr(rows, "_fetch_mode") else []
-        self._related = get_related_populators(compiler.klass_info, selected, self._alias, *modes)
-        self._expressions = [column[0] for column in selected]
-        # The places of the values that are made Python's: the others are not asked for.
-        self._used: Collection[int] = range(len(selected))
-        # They are bound to a connection, which must not outlive the thread that it belongs to.
-        self._bound = threading.local()
-
-    def _converters(self, connection: Any) -> Any:
-        """What makes the values of ``connection`` those of the fields, by their places."""
-        if getattr(self._bound, "connection", None) is not connection:
-            found = [
-                [*connection.ops.get_db_converters(each), *each.get_db_converters(connection)]
-                for each in self._expressions
-            ]
-            self._bound.connection = connection
-            self._bound.converters = [
-                (place, converters, self._expressions[place])
-                for place, converters in enumerate(found)
-                if converters and place in self._used
-            ]
-        return self._bound.converters
-
-    def read(self, found: Sequence[Any], connection: Any) -> R:
-        """What is made of a row that the database gave."""
-        row = list(found)
-        for place, converters, expression in self._converters(connection):
-            for convert in converters:
-                row[place] = convert(row[place], expression, connection)
-        return self._made(row)
-
-    @abstractmethod
-    def _made(self, row: list[Any]) -> R:
-        """Of the values as Python has them."""
+    def instance(self, alias: str, row: Sequence[Any]) -> Any:
+        """Return the instance of the model in *row*, or ``None`` if its key is null."""
+        if row[self._key] is None:
+            return None
+        return self._model.from_db(alias, self.names, row[self.start : self.end])
 
 
-class _InstanceReader(_Reader[M]):
-    """What ModelIterable of Django does with each row."""
+class _Select:
+    """``rows.filter(pk=key)`` with one related model, as SQL and the layout of its rows."""
 
-    def _made(self, row: list[Any]) -> M:
-        instance: M = self._model.from_db(self._alias, self._names, row[self._own])
-        for populator in self._related:
-            populator.populate(row, instance)
-        return instance
-
-
-class _PartReader(_Reader[tuple[Any, ...]]):
-    """Makes no instance of the model of the rows."""
-
-    def __init__(self, rows: QuerySet[Any], compiler: Any, *, names: Sequence[str]) -> None:
-        super().__init__(rows, compiler)
-        self._places = [self._own.start + self._names.index(name) for name in names]
-        self._used = {*self._places, *range(self._own.stop, len(self._expressions))}
-        [other] = self._related
-        self._other: Any = other
-        # It would set what it has made on an instance of the model.
-        self._other.local_setter = list.append
-
-    def _made(self, row: list[Any]) -> tuple[Any, ...]:
-        part: list[Any] = []
-        self._other.populate(row, part)
-        part.extend([row[place] for place in self._places])
-        return tuple(part)
-
-
-class _ByKey(Generic[R]):
-    """Finds one of ``rows`` by its key, a UUID, and gives what ``reader`` makes of it."""
-
-    def __init__(self, rows: QuerySet[Any], reader: Callable[..., _Reader[R]]) -> None:
-        self._alias = rows.db
+    def __init__(self, rows: QuerySet[Any], compiler_of: CompilerOf) -> None:
+        self.alias = rows.db
         self._key: Any = rows.model._meta.pk
-        sample = self._key.get_db_prep_value(_SAMPLE, connections[self._alias])
-        compiler = rows.filter(pk=_SAMPLE).query.get_compiler(using=self._alias)
+        sample = self._key.get_db_prep_value(_SAMPLE_KEY, connections[self.alias])
+        compiler = compiler_of(rows.filter(pk=_SAMPLE_KEY).query, self.alias)
         self._sql, parameters = compiler.as_sql()
         parameters = tuple(parameters)
         place = parameters.index(sample)
         self._before, self._after = parameters[:place], parameters[place + 1 :]
-        self._reader = reader(rows, compiler)
+        self.own = _Columns(compiler.klass_info, compiler.select)
+        [related] = compiler.klass_info["related_klass_infos"]
+        self.related = _Columns(related, compiler.select)
+        self._expressions = [column[0] for column in compiler.select]
+        if (self.own.end, self.related.end) != (self.related.start, len(self._expressions)):
+            raise ValueError("a row has columns of neither model")
+        #: The places of the columns that are used; only their values are converted.
+        self.used: Collection[int] = range(len(self._expressions))
+        # Converters belong to a connection, and a connection to a thread.
+        self._bound = threading.local()
 
-    def get(self, key: object) -> R | None:
-        """The row of ``key`` (a UUID or its text), or ``None``. One statement."""
-        connection = connections[self._alias]
+    def fetch(self, key: object) -> Sequence[Any] | None:
+        """Return the row of *key* as the database has it, or ``None``. One statement."""
+        connection = connections[self.alias]
         value = self._key.get_db_prep_value(key, connection)
         with connection.cursor() as cursor:
             cursor.execute(self._sql, (*self._before, value, *self._after))
-            found = cursor.fetchone()
-        return None if found is None else self._reader.read(found, connection)
+            row: Sequence[Any] | None = cursor.fetchone()
+            return row
+
+    def convert(self, row: Sequence[Any]) -> list[Any]:
+        """Return the values of *row* as Python values of the fields."""
+        connection = connections[self.alias]
+        converted = list(row)
+        for place, converters, expression in self._converters(connection):
+            for convert in converters:
+                converted[place] = convert(converted[place], expression, connection)
+        return converted
+
+    def _converters(self, connection: Any) -> Any:
+        if getattr(self._bound, "connection", None) is not connection:
+            backend = connection.ops.get_db_converters
+            found = [
+                (place, [*backend(each), *each.get_db_converters(connection)], each)
+                for place, each in enumerate(self._expressions)
+                if place in self.used
+            ]
+            self._bound.converters = [item for item in found if item[1]]
+            self._bound.connection = connection
+        return self._bound.converters
 
 
-class CompiledGet(_ByKey[M]):
-    """Finds one of ``rows`` by its key, a UUID: what ``rows.filter(pk=key).first()`` gives.
+class _ByKey(ABC, Generic[M, R]):
+    """Finds one of *rows*, together with its *related* foreign key, by primary key (a UUID)."""
 
-    It is compiled for the database of ``rows`` when this is made, so ``rows`` must not depend on
-    what changes later: the request, a tenant, the time. Of what can make a row more than its
-    fields, only ``select_related`` and ``only`` are honoured. Any thread may use it.
+    def __init__(
+        self, rows: QuerySet[M], related: str, *, compiler_of: CompilerOf = django_compiler
+    ) -> None:
+        self._rows = rows.select_related(related)
+        self._related = related
+        self._select: _Select | None = None
+        try:
+            self._select = self._compile(compiler_of)
+        except _CHANGED_INTERNALS as error:
+            _log_fallback(error)
+
+    def get(self, key: uuid.UUID | str) -> R | None:
+        """Return the row of *key*, or ``None``. One statement.
+
+        Raises ``ValidationError`` if *key* is not a UUID.
+        """
+        if self._select is not None:
+            row = self._select.fetch(key)
+            if row is None:
+                return None
+            try:
+                return self._from_row(self._select, self._select.convert(row))
+            except _CHANGED_INTERNALS as error:
+                self._select = None
+                _log_fallback(error)
+        instance = self._rows.filter(pk=key).first()
+        return None if instance is None else self._from_instance(instance)
+
+    def _compile(self, compiler_of: CompilerOf) -> _Select:
+        return _Select(self._rows, compiler_of)
+
+    @abstractmethod
+    def _from_row(self, select: _Select, row: list[Any]) -> R:
+        """Return the result for *row*, whose values are Python values."""
+
+    @abstractmethod
+    def _from_instance(self, instance: M) -> R:
+        """Return the result for *instance*, which the ORM has loaded."""
+
+
+class CompiledGet(_ByKey[M, M]):
+    """Runs ``rows.select_related(related).filter(pk=key).first()``.
+
+    *related* is the name of a foreign key. *rows* has the limits of :class:`CompiledUpdate`, and
+    may defer fields. Thread-safe.
     """
 
-    def __init__(self, rows: QuerySet[M]) -> None:
-        super().__init__(rows, _InstanceReader)
+    def __init__(
+        self, rows: QuerySet[M], related: str, *, compiler_of: CompilerOf = django_compiler
+    ) -> None:
+        self._field: Any = rows.model._meta.get_field(related)
+        super().__init__(rows, related, compiler_of=compiler_of)
+
+    def _from_row(self, select: _Select, row: list[Any]) -> M:
+        instance: M = select.own.instance(select.alias, row)
+        self._field.set_cached_value(instance, select.related.instance(select.alias, row))
+        return instance
+
+    def _from_instance(self, instance: M) -> M:
+        return instance
 
 
-class CompiledGetColumns(_ByKey[tuple[Any, ...]]):
-    """As :class:`CompiledGet`, for ``rows`` with one foreign key in ``select_related``. Gives what
-    that points to, or ``None``, and then the values of ``names``, which ``rows`` do not defer.
+class CompiledGetColumns(_ByKey[M, tuple[Any, ...]]):
+    """Like :class:`CompiledGet`, but returns ``(related instance or None, *values of columns)``.
 
-    To make an instance and ask it for two values takes a sixth of the authentication of a request.
+    No instance of the model of *rows* is created. Thread-safe.
     """
 
-    def __init__(self, rows: QuerySet[Any], *names: str) -> None:
-        super().__init__(rows, partial(_PartReader, names=names))
+    def __init__(
+        self,
+        rows: QuerySet[M],
+        related: str,
+        columns: Sequence[str],
+        *,
+        compiler_of: CompilerOf = django_compiler,
+    ) -> None:
+        self._columns = columns
+        self._places: list[int] = []
+        super().__init__(rows.only(related, *columns), related, compiler_of=compiler_of)
 
+    def _compile(self, compiler_of: CompilerOf) -> _Select:
+        select = super()._compile(compiler_of)
+        own, related = select.own, select.related
+        self._places = [own.start + own.names.index(name) for name in self._columns]
+        select.used = {*self._places, *range(related.start, related.end)}
+        return select
 
-class Selection(Generic[M]):
-    """Finds ``rows``, which say by :class:`Placeholder` where values come later.
+    def _from_row(self, select: _Select, row: list[Any]) -> tuple[Any, ...]:
+        related = select.related.instance(select.alias, row)
+        return (related, *[row[place] for place in self._places])
 
-    Compiled as :class:`CompiledGet`, with the same limits. Any thread may use it.
-    """
-
-    def __init__(self, rows: QuerySet[M]) -> None:
-        self._alias = rows.db
-        compiler = rows.query.get_compiler(using=self._alias)
-        self._sql, self._parameters = compiler.as_sql()
-        self._reader: _InstanceReader[M] = _InstanceReader(rows, compiler)
-
-    def all(self, **found: Any) -> list[M]:
-        """The rows that have ``found``, none of which is ``None``. One statement."""
-        connection = connections[self._alias]
-        values = {"found": found}
-        parameters = [
-            one.prepared(values, connection) if isinstance(one, Placeholder) else one
-            for one in self._parameters
-        ]
-        with connection.cursor() as cursor:
-            cursor.execute(self._sql, parameters)
-            rows = cursor.fetchall()
-        return [self._reader.read(row, connection) for row in rows]
+    def _from_instance(self, instance: M) -> tuple[Any, ...]:
+        values = [getattr(instance, name) for name in self._columns]
+        return (getattr(instance, self._related), *values)

@@ -1,4 +1,4 @@
-"""How the store uses the database: where it reads and writes, and its errors."""
+"""Which database the sessions are written to, and how its errors are reported."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import Error as DatabaseFault
+from django.db import Error as DatabaseError
 from django.db import router
 from django.db.models import QuerySet
 
@@ -18,14 +18,17 @@ logger = logging.getLogger("django_tokenauth")
 
 @contextmanager
 def database_errors_as_unavailable() -> Iterator[None]:
-    """Turn a fault of the database into :class:`ServiceUnavailable`, and log its kind."""
+    """Re-raise database errors as :class:`ServiceUnavailable` and log their class."""
     try:
         yield
-    except DatabaseFault as fault:
-        logger.error("the database did not answer (%s)", type(fault).__name__)
+    except DatabaseError as error:
+        logger.error("database error (%s)", type(error).__name__)
         raise ServiceUnavailable from None
 
 
-def _written() -> QuerySet[Session]:
-    """Sessions where they are written: a replica may lag behind a rotation or a revocation."""
+def primary_sessions() -> QuerySet[Session]:
+    """Return the sessions of the database for writes.
+
+    A replica may not have the latest rotation or revocation yet.
+    """
     return Session.objects.using(router.db_for_write(Session))

@@ -1,15 +1,13 @@
-"""Sessions that ended a while ago, and how their rows are deleted: a few at a time, or all.
+"""Delete the rows of sessions that expired or were revoked: a few of them, or all in batches.
 
-Nobody waits for such a row, so only what the deletion does to the others counts: statements are
-written to find ended rows by the index, and none has more to do than it was told. MySQL and MariaDB
-lock one row beyond.
+No request waits for these rows, so a deletion must not slow down other statements. Each one finds
+its rows by the index of ``idle_expires_at`` and locks only them (MySQL and MariaDB: one more).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -18,108 +16,93 @@ from django.db.models import F, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from ..models import Session
-from .compiled import placeholder
+from .database import primary_sessions
 
 
-def ended(before: datetime) -> QuerySet[Session]:
-    """The sessions that ended before ``before``, by their end of use or by a revocation."""
-    # Where they are written: a replica may lag behind.
-    return _ended(router.db_for_write(Session), before)
-
-
-def _ended(using: str, before: Any) -> QuerySet[Session]:
-    return Session.objects.using(using).filter(idle_expires_at__lt=before)
+def prunable(before: datetime) -> QuerySet[Session]:
+    """Return the sessions that expired or were revoked before *before*."""
+    # A revocation sets the idle expiry too.
+    return primary_sessions().filter(idle_expires_at__lt=before)
 
 
 def prune(before: datetime, limit: int) -> int:
-    """Delete at most ``limit`` rows that ended before ``before``. One statement."""
-    using = router.db_for_write(Session)
-    connection = connections[using]
-    moment = Session._meta.get_field("idle_expires_at").get_db_prep_value(before, connection)
-    with connection.cursor() as cursor:
-        cursor.execute(_deletion(using, limit), [moment])
-        return int(cursor.rowcount)
+    """Delete at most *limit* rows of :func:`prunable`, the oldest first, and return their number.
 
-
-@lru_cache(maxsize=16)
-def _deletion(using: str, limit: int) -> str:
-    """The statement, in which only the moment is left to be given.
-
-    Written around the ORM's own subquery: no database can be asked by the ORM to delete a limited
-    number of rows at once. Compiled each time, it would take five times as long as it runs.
+    One statement. The ORM cannot limit a ``DELETE``, so it only compiles the subquery.
     """
-    connection = connections[using]
-    before = placeholder(Session, "idle_expires_at")
-    rows = _ended(using, before).order_by("idle_expires_at").values(ended_id=F("pk"))[:limit]
-    subquery, _ = rows.query.get_compiler(using).as_sql()
-    # Only names from the model stand in the text; values are parameters.
-    return _DELETE.get(connection.vendor, _DELETE_USUALLY).format(
-        table=connection.ops.quote_name(Session._meta.db_table),
-        pk=connection.ops.quote_name(str(Session._meta.pk.column)),
-        subquery=subquery,
-    )
-
-
-_DELETE_USUALLY = "DELETE FROM {table} WHERE {pk} IN (SELECT ended_id FROM ({subquery}) ended)"
-# MySQL and MariaDB would read, and lock, the whole table for that one; for a JOIN whose order they
-# choose, they do so where the table is small or most of it has ended.
-_DELETE = {
-    "mysql": "DELETE {table} FROM ({subquery}) ended STRAIGHT_JOIN {table}"
-    " ON {table}.{pk} = ended.ended_id"
-}
+    rows = prunable(before).order_by("idle_expires_at").values(pruned_id=F("pk"))[:limit]
+    subquery, parameters = rows.query.get_compiler(using=rows.db).as_sql()
+    return _execute(_DELETE_IN, parameters, subquery=subquery)
 
 
 def prune_all(before: datetime, size: int) -> Iterator[int]:
-    """Delete all rows that ended before ``before``, and tell after each batch how many it had.
+    """Delete all rows of :func:`prunable` and yield the number of rows of each batch.
 
-    That is about ``size``, and less than twice as many. One statement finds the ends of all
-    batches, each batch is one by these ends, and a last one looks whether there is nothing left. On
-    PostgreSQL no row is found by its key, which takes several times as long as to delete it.
+    A batch has about *size* rows, and fewer than twice as many. One statement reads where the
+    batches end, and each batch is deleted by this range of expiries. On PostgreSQL, finding each
+    row by its key takes several times as long as deleting it. A last statement deletes the rows
+    that expired meanwhile.
     """
     crowded = None
-    for low, high in pairwise([*_ends(before, size), before]):
+    for low, high in pairwise([*_batch_limits(before, size), before]):
         if low == high:
-            # More rows than a batch may have ended at this moment.
+            # More rows than a batch may have expired at this moment.
             crowded = low
         elif low == crowded:
-            yield from _by_key(high, size)
+            yield from _prune_by_key(high, size)
         elif deleted := _prune_between(low, high):
             yield deleted
-    yield from _by_key(before, size)
+    yield from _prune_by_key(before, size)
 
 
-def _ends(before: datetime, size: int) -> list[datetime]:
-    """When the first row ended, the one after ``size`` others, and so on."""
+def _batch_limits(before: datetime, size: int) -> list[datetime]:
+    """Return the expiry of the first row of each batch."""
     place = Window(RowNumber(), order_by="idle_expires_at")
-    numbered = ended(before).annotate(rest=(place - 1) % size)
-    ends = numbered.filter(rest=0).order_by("idle_expires_at")
-    return list(ends.values_list("idle_expires_at", flat=True))
+    numbered = prunable(before).annotate(rest=(place - 1) % size)
+    first = numbered.filter(rest=0).order_by("idle_expires_at")
+    return list(first.values_list("idle_expires_at", flat=True))
 
 
-def _by_key(before: datetime, size: int) -> Iterator[int]:
+def _prune_by_key(before: datetime, size: int) -> Iterator[int]:
     while deleted := prune(before, size):
         yield deleted
 
 
 def _prune_between(low: datetime, high: datetime) -> int:
-    """Delete what ended from ``low`` on and before ``high``. One statement."""
+    """Delete the rows with ``low <= idle_expires_at < high``. One statement."""
+    field: Any = Session._meta.get_field("idle_expires_at")
     connection = connections[router.db_for_write(Session)]
-    end: Any = Session._meta.get_field("idle_expires_at")
-    statement = _BETWEEN.get(connection.vendor, _BETWEEN_USUALLY).format(
+    limits = [field.get_db_prep_value(limit, connection) for limit in (low, high)]
+    return _execute(_DELETE_BETWEEN, limits)
+
+
+def _execute(statements: dict[str, str], parameters: Sequence[Any], *, subquery: str = "") -> int:
+    """Run the statement for the vendor of the database and return the number of rows."""
+    connection = connections[router.db_for_write(Session)]
+    expiry: Any = Session._meta.get_field("idle_expires_at")
+    # Only names of the model and SQL by Django are inserted; values are parameters.
+    statement = statements.get(connection.vendor, statements["default"]).format(
         table=connection.ops.quote_name(Session._meta.db_table),
         pk=connection.ops.quote_name(str(Session._meta.pk.column)),
-        end=connection.ops.quote_name(end.column),
+        expiry=connection.ops.quote_name(expiry.column),
+        subquery=subquery,
     )
-    moments = [end.get_db_prep_value(moment, connection) for moment in (low, high)]
     with connection.cursor() as cursor:
-        cursor.execute(statement, moments)
+        cursor.execute(statement, parameters)
         return int(cursor.rowcount)
 
 
-_BETWEEN_USUALLY = "DELETE FROM {table} WHERE {end} >= %s AND {end} < %s"
-# Here too they would read all where the batch is a large part of the table, even where they are
-# told which index to use. The keys alone are always read from the index, which has them.
-_BETWEEN = {
-    "mysql": "DELETE {table} FROM {table} ended STRAIGHT_JOIN {table} ON {table}.{pk} = ended.{pk}"
-    " WHERE ended.{end} >= %s AND ended.{end} < %s"
+# With IN, MySQL and MariaDB read and lock the whole table. With a JOIN whose order they choose,
+# they do so if the table is small or most rows are to be deleted. STRAIGHT_JOIN fixes the order.
+_DELETE_IN = {
+    "default": "DELETE FROM {table} WHERE {pk} IN (SELECT pruned_id FROM ({subquery}) pruned)",
+    "mysql": "DELETE {table} FROM ({subquery}) pruned STRAIGHT_JOIN {table}"
+    " ON {table}.{pk} = pruned.pruned_id",
+}
+# If the batch is a large part of the table, they read all of it, even with an index hint. The keys
+# alone are always read from the index.
+_DELETE_BETWEEN = {
+    "default": "DELETE FROM {table} WHERE {expiry} >= %s AND {expiry} < %s",
+    "mysql": "DELETE {table} FROM {table} pruned STRAIGHT_JOIN {table}"
+    " ON {table}.{pk} = pruned.{pk} WHERE pruned.{expiry} >= %s AND pruned.{expiry} < %s",
 }

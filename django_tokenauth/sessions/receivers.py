@@ -1,4 +1,7 @@
-"""What a change of a user means for their sessions. Connected in ``apps``."""
+"""Receivers of the signals of the user model: revoke sessions when a user changes.
+
+``apps`` connects them.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,17 @@ from .users import auth_hash, auth_hashes, is_rehash, refetch, stored_auth_hashe
 
 logger = logging.getLogger("django_tokenauth")
 
-# Where the hashes of before stand between the two signals of one save.
+# The attribute of a user that holds the old hashes between the two signals of a save.
 _OLD_HASHES = "_django_tokenauth_old_hashes"
 
 
 def before_save(
     *, instance: Any, update_fields: frozenset[str] | None = None, **kwargs: Any
 ) -> None:
-    """Remember the hash that is about to be replaced by a better one of the same password."""
+    """If the same password is hashed anew, keep its old auth hashes for :func:`after_save`.
+
+    At most one statement.
+    """
     if is_rehash(instance, update_fields) and not load().stateless_refresh:
         setattr(instance, _OLD_HASHES, stored_auth_hashes(instance))
 
@@ -35,33 +41,38 @@ def after_save(
     update_fields: frozenset[str] | None = None,
     **kwargs: Any,
 ) -> None:
-    """End the sessions that a new password or a deactivation leaves behind. One statement; two
-    if only some fields were saved."""
+    """Revoke the sessions of an inactive user, or those that started with an old password.
+
+    One statement; two if *update_fields* is given.
+    """
     if created or raw or update_fields == frozenset({"last_login"}) or load().stateless_refresh:
         return
     old_hashes = instance.__dict__.pop(_OLD_HASHES, None)
     if old_hashes is not None:
         store.rehash(instance.pk, old_hashes, auth_hash(instance))
         return
-    # What was not saved may be older than the database: somebody else has changed the password.
+    # Fields that were not saved can be out of date if another process changed the password.
     user = instance if update_fields is None else refetch(instance) or instance
     keep = auth_hashes(user) if user.is_active else []
-    _end(instance, RevokedReason.USER_CHANGED, keep)
+    _revoke(instance, RevokedReason.USER_CHANGED, keep)
 
 
 def before_delete(*, instance: Any, **kwargs: Any) -> None:
-    """End all sessions. The rows stay until they are pruned: others learn of the end from them."""
+    """Revoke all sessions of the user.
+
+    Their rows stay until they are pruned, so that other processes learn of the revocation.
+    """
     if not load().stateless_refresh:
-        _end(instance, RevokedReason.USER_DELETED, [])
+        _revoke(instance, RevokedReason.USER_DELETED, [])
 
 
-def _end(user: Any, reason: RevokedReason, keep: list[str]) -> None:
+def _revoke(user: Any, reason: RevokedReason, keep: list[str]) -> None:
     now = timezone.now()
-    ended = store.revoke_of_user(user.pk, reason, now=now, keep=keep)
-    if not ended:
+    revoked = store.revoke_of_user(user.pk, reason, now=now, keep=keep)
+    if not revoked:
         return
-    logger.info("%d sessions of user %s ended: %s", ended, user.pk, reason)
-    # The rows are read only for those who want to know.
+    logger.info("%d sessions of user %s revoked: %s", revoked, user.pk, reason)
+    # The rows are read only if a receiver needs them.
     if signals.session_revoked.has_listeners():
         for session in store.revoked_at(user.pk, now=now):
-            signals.announce(signals.session_revoked, session, user, None)
+            signals.send(signals.session_revoked, session, user, None)

@@ -1,6 +1,6 @@
-"""What a process that asks no database per request knows of revocations.
+"""The recently revoked sessions, for requests that make no query.
 
-It knows the database and nothing of tokens or requests; ``now`` is an argument throughout.
+This module knows the database, but neither tokens nor requests. The time is always an argument.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import lru_cache
 from math import inf
 
 from django.conf import settings as django_settings
-from django.db import Error as DatabaseFault
+from django.db import Error as DatabaseError
 from django.db import connections
 from django.db.transaction import atomic
 from django.utils import timezone
@@ -25,86 +25,87 @@ logger = logging.getLogger("django_tokenauth")
 
 
 class RevokedSessions:
-    """A snapshot of the ids of sessions that were revoked so recently that access tokens of them
-    may still live.
+    """A snapshot of the ids of recently revoked sessions. Thread-safe.
 
-    One thread at a time renews it when ``poll`` has passed, the others go on with what there is.
-    Where nobody has asked for two polls they wait for it, but only for a moment: a database that
-    hangs must not stop all of them.
+    It covers the revocations of the last *window*, which is as long as their access tokens can be
+    valid. After *poll_interval*, one thread reads it again and the others keep using the old one.
+    If it was not read for two poll intervals, they wait for the new one, but at most for
+    ``LOCK_TIMEOUT``: a database that hangs must not block all threads.
     """
 
     #: Seconds.
-    LONGEST_WAIT = 1.0
+    LOCK_TIMEOUT = 1.0
 
-    def __init__(self, poll: timedelta, window: timedelta) -> None:
-        self._poll = poll.total_seconds()
+    def __init__(self, poll_interval: timedelta, window: timedelta) -> None:
+        self._poll_interval = poll_interval.total_seconds()
         self._window = window
         self._ids: frozenset[str] = frozenset()
-        # From when until when the snapshot is fresh, in seconds since the epoch.
+        # The snapshot is fresh from _begin until _end, in seconds since the epoch.
         self._begin, self._end = inf, -inf
-        # How often it was read, or tried to be.
+        # The number of reads, including failed ones.
         self._reads = 0
         self._lock = threading.Lock()
-        # One waited for the one that reads, in vain.
-        self._hangs = False
+        # A thread waited for LOCK_TIMEOUT in vain.
+        self._reader_hangs = False
 
     def __contains__(self, session_id: str) -> bool:
         return session_id in self._ids
 
-    def renew(self, now: float) -> None:
-        """Read the snapshot again if it is due at ``now`` (seconds since the epoch).
+    def refresh(self, now: float) -> None:
+        """Read the snapshot if it is due at *now* (seconds since the epoch). At most one statement.
 
-        A database that does not answer leaves the last snapshot in force, and is logged.
+        On a database error, the old snapshot stays in use and the error is logged.
         """
         if self._begin <= now < self._end:
             return
         reads = self._reads
         if self._acquire(now):
             try:
-                # Of those that waited nobody reads again, whatever the order of their clocks is.
+                # Threads that waited for another one's read do not read again.
                 if self._reads == reads:
                     self._read(now)
             finally:
-                self._hangs = False
+                self._reader_hangs = False
                 self._lock.release()
 
     def _acquire(self, now: float) -> bool:
-        """Whether this thread is the one that may read."""
+        """Return whether this thread holds the lock and may read."""
         if not self._reads:
-            # There is no snapshot that could be used meanwhile.
+            # There is no old snapshot to use.
             return self._lock.acquire()
-        if self._hangs or self._begin <= now < self._end + self._poll:
+        if self._reader_hangs or self._begin <= now < self._end + self._poll_interval:
             return self._lock.acquire(blocking=False)
-        # What there is may be older than a sign-out of minutes ago.
-        acquired = self._lock.acquire(timeout=self.LONGEST_WAIT)
-        self._hangs = not acquired
+        # The old snapshot may lack a sign-out of minutes ago.
+        acquired = self._lock.acquire(timeout=self.LOCK_TIMEOUT)
+        self._reader_hangs = not acquired
         return acquired
 
     def _read(self, now: float) -> None:
         since = _from_timestamp(now) - self._window
         try:
             rows = Session.objects.filter(revoked_at__gte=since)
-            # A transaction that the request is in goes on without the answer.
+            # With a savepoint, the transaction of the request survives a database error.
             with atomic(rows.db) if connections[rows.db].in_atomic_block else nullcontext():
                 self._ids = frozenset(map(str, rows.values_list("pk", flat=True)))
-        except DatabaseFault as fault:
+        except DatabaseError as error:
             logger.error(
-                "revoked sessions could not be read (%s); the last list stays in force",
-                type(fault).__name__,
+                "revoked sessions could not be read (%s); the last snapshot stays in use",
+                type(error).__name__,
             )
-        # Not fresh either when the clock was set back. By less than a second it was not: that is
-        # a thread which was on its way while another one read.
-        self._begin, self._end = now - 1, now + self._poll
+        # A clock that was set back makes the snapshot due. A difference of less than a second is
+        # only a thread that was slower than the reader.
+        self._begin, self._end = now - 1, now + self._poll_interval
         self._reads += 1
 
 
 @lru_cache(maxsize=1)
 def revoked_sessions(settings: Settings) -> RevokedSessions | None:
-    """The snapshot of this process, or ``None`` where it is turned off."""
+    """Return the snapshot of this process, or ``None`` if *settings* turn it off."""
     if settings.revocation_poll_interval is None or settings.stateless_refresh:
         return None
-    poll = settings.revocation_poll_interval
-    return RevokedSessions(poll, settings.access_token_lifetime + settings.leeway + 2 * poll)
+    poll_interval = settings.revocation_poll_interval
+    window = settings.access_token_lifetime + settings.leeway + 2 * poll_interval
+    return RevokedSessions(poll_interval, window)
 
 
 def _from_timestamp(seconds: float) -> datetime:

@@ -1,13 +1,12 @@
-"""The store: sessions found, rotated, revoked and pruned, in one or two statements each.
+"""Create, find, rotate and revoke sessions, each in one statement.
 
-It knows the database and nothing of tokens or requests; ``now`` is an argument throughout. Each
-change is one conditional ``UPDATE``, which is its own lock on every database: nothing here needs a
-transaction, and nothing may be inside one that is rolled back later.
+The store knows the database, but neither tokens nor requests. The time is always an argument. Each
+change is one conditional ``UPDATE``: it needs no transaction or lock on any database, and its
+caller must not roll it back.
 """
 
 from __future__ import annotations
 
-import logging
 import secrets
 import uuid
 from collections.abc import Collection
@@ -22,21 +21,37 @@ from django.db.models import F, Manager, Model, QuerySet
 from django.db.models.functions import Coalesce
 
 from ..models import RevokedReason, Session
-from .compiled import CompiledGet, CompiledGetColumns, CompiledUpdate, Selection, placeholder
-from .database import _written
+from .compiled import CompiledGet, CompiledGetColumns, CompiledUpdate
+from .database import primary_sessions
 
-logger = logging.getLogger("django_tokenauth")
+
+class SessionState(NamedTuple):
+    """The columns that a refresh changes and its refresh token depends on."""
+
+    generation: int
+    refreshed_at: datetime
+    idle_expires_at: datetime
+
+    @classmethod
+    def of(cls, session: Session) -> SessionState:
+        """Return the current state of *session*."""
+        return cls(session.generation, session.refreshed_at, session.idle_expires_at)
+
+
+class SessionStatus(NamedTuple):
+    """What a request needs of its session. ``user`` is ``None`` if the user was deleted."""
+
+    user: Any
+    revoked_at: datetime | None
+    auth_hash: str
 
 
 def new_id(now: datetime) -> uuid.UUID:
-    """An id for a session that begins at ``now``: a UUID of version 7 (RFC 9562 section 5.7).
+    """Return an id for a session created at *now*: a UUID of version 7 (RFC 9562 section 5.7).
 
-    Its first 48 bits are the milliseconds since the epoch, 74 of the others are random. It need not
-    be secret, and its time is in the token as ``auth_time`` anyway. Sessions end about in the order
-    in which they began, so rows that go together lie together: with random ids SQLite took more
-    than twice as long to prune, MariaDB one and a half times, and a sign-in on PostgreSQL wrote a
-    third more into the log after a checkpoint. The price is 3 % more bytes for a row that was
-    refreshed on PostgreSQL, and 6 % more log for its first refresh after a checkpoint.
+    The first 48 bits are the milliseconds since the epoch, and 74 bits are random. The id is not
+    secret. Sessions expire roughly in the order of their ids, so their rows are adjacent: with
+    random ids, pruning took twice as long on SQLite.
     """
     milliseconds = int(now.timestamp() * 1000)
     version, variant = 0x7, 0b10
@@ -45,160 +60,124 @@ def new_id(now: datetime) -> uuid.UUID:
 
 
 def add(session: Session) -> None:
-    """Store a new session. One statement."""
+    """Insert *session*. One statement."""
     session.save(using=router.db_for_write(Session))
 
 
-class SessionStatus(NamedTuple):
-    """What a request asks of its session. ``user`` is ``None`` where that is deleted."""
+def find(session_id: uuid.UUID | str, *, from_primary: bool = True) -> Session | None:
+    """Return the session with its user, or ``None``. One statement.
 
-    user: Any
-    revoked_at: datetime | None
-    auth_hash: str
-
-
-def find(session_id: str, *, from_primary: bool = True) -> Session | None:
-    """The session with its user, or ``None``. One statement.
-
-    ``from_primary`` reads from the database that is written to; otherwise Django's routers choose
-    where to read. A user whom the default manager of the user model hides has no session.
+    With *from_primary*, read from the database for writes; otherwise Django's routers choose. If
+    the default manager of the user model hides a user, that user has no sessions.
     """
     using = (router.db_for_write if from_primary else router.db_for_read)(Session)
-    model = get_user_model()
-    if _hides_nobody(model):
-        return _lookup(using, model, django_settings.USE_TZ).get(session_id)
-    return _visible(using, model).filter(pk=session_id).first()
+    user_model = get_user_model()
+    if _shows_all_users(user_model):
+        return _session_query(using, user_model, django_settings.USE_TZ).get(session_id)
+    return _with_visible_user(using, user_model).filter(pk=session_id).first()
 
 
-def find_status(session_id: str) -> SessionStatus | None:
-    """What counts of the session at each request. Otherwise as :func:`find` with
-    ``from_primary=False``."""
-    using, model = router.db_for_read(Session), get_user_model()
-    if _hides_nobody(model):
-        found = _standing(using, model, django_settings.USE_TZ).get(session_id)
-        return None if found is None else SessionStatus(*found)
-    session = _visible(using, model).filter(pk=session_id).first()
+def find_status(session_id: uuid.UUID | str) -> SessionStatus | None:
+    """Return the status of the session, or ``None``. One statement.
+
+    Reads where :func:`find` reads with ``from_primary=False``.
+    """
+    using, user_model = router.db_for_read(Session), get_user_model()
+    if _shows_all_users(user_model):
+        columns = _status_query(using, user_model, django_settings.USE_TZ).get(session_id)
+        return None if columns is None else SessionStatus(*columns)
+    session = _with_visible_user(using, user_model).filter(pk=session_id).first()
     if session is None:
         return None
     return SessionStatus(session.user, session.revoked_at, session.auth_hash)
 
 
-def _hides_nobody(user_model: type[Model]) -> bool:
-    """Whether the default manager shows each user, whoever asks: then a statement for it is the
-    same each time."""
+def _shows_all_users(user_model: type[Model]) -> bool:
+    """Return whether the default manager shows every user, so that its query never changes."""
     return type(user_model._default_manager).get_queryset is Manager.get_queryset
 
 
-def _visible(using: str, user_model: type[Model]) -> QuerySet[Session]:
+def _with_visible_user(using: str, user_model: type[Model]) -> QuerySet[Session]:
     visible = user_model._default_manager.using(using).all()
     return Session.objects.using(using).select_related("user").filter(user__in=visible)
 
 
-# All that the statements and the reading of their rows depend on are the arguments.
+# The arguments of the next three functions are everything that their statements depend on.
 
 
 @lru_cache(maxsize=16)
-def _lookup(using: str, user_model: type[Model], use_tz: bool) -> CompiledGet[Session]:
-    return CompiledGet(Session.objects.using(using).select_related("user"))
+def _session_query(using: str, user_model: type[Model], use_tz: bool) -> CompiledGet[Session]:
+    return CompiledGet(Session.objects.using(using), "user")
 
 
 @lru_cache(maxsize=16)
-def _standing(using: str, user_model: type[Model], use_tz: bool) -> CompiledGetColumns:
-    asked = ("revoked_at", "auth_hash")
-    rows = Session.objects.using(using).select_related("user").only("user", *asked)
-    return CompiledGetColumns(rows, *asked)
-
-
-def rotate(
-    session: Session,
-    generation: int,
-    *,
-    idle_expires_at: datetime,
-    auth_hash: str,
-    now: datetime,
-    retried: bool = False,
-) -> bool:
-    """Make ``generation`` the current one, unless somebody was faster. One statement.
-
-    ``retried`` says that the generation before it was given out and never arrived. False if the
-    session was changed or revoked since it was read; then nothing is written.
-    """
-    changes: dict[str, Any] = {
-        "generation": generation,
-        "retried": retried,
-        "refreshed_at": now,
-        "idle_expires_at": idle_expires_at,
-        "auth_hash": auth_hash,
-    }
-    # The hash too: written over one that a rehash put there meanwhile, it would end the session.
-    found = {name: getattr(session, name) for name in _UNCHANGED}
-    if not _rotation(router.db_for_write(Session)).run(found=found, changes=changes):
-        return False
-    for name, value in changes.items():
-        setattr(session, name, value)
-    return True
-
-
-_UNCHANGED = ("id", "generation", "auth_hash")
-_ROTATED = ("generation", "retried", "refreshed_at", "idle_expires_at", "auth_hash")
+def _status_query(using: str, user_model: type[Model], use_tz: bool) -> CompiledGetColumns[Session]:
+    return CompiledGetColumns(Session.objects.using(using), "user", SessionStatus._fields[1:])
 
 
 @lru_cache(maxsize=16)
 def _rotation(using: str) -> CompiledUpdate:
-    # Compiled each time, it would be more than half of what the processor does for a refresh.
-    rows = _unrevoked(Session.objects.using(using))
-    return CompiledUpdate(rows, found=_UNCHANGED, changes=_ROTATED)
+    rows = _not_revoked(Session.objects.using(using))
+    return CompiledUpdate(rows, where=_ROTATED_WHERE, values=_ROTATED_VALUES)
+
+
+# A rehash may have replaced the hash meanwhile; overwriting it would revoke the session.
+_ROTATED_WHERE = ("id", "generation", "auth_hash")
+_ROTATED_VALUES = (*SessionState._fields, "retried", "auth_hash")
+
+
+def rotate(session: Session, state: SessionState, *, auth_hash: str, retried: bool = False) -> bool:
+    """Move *session* to *state* and return ``True``. One statement.
+
+    *retried* is ``True`` if the client never received the previous generation. If the row was
+    changed or revoked since it was read, nothing is written and the result is ``False``.
+    """
+    values = {**state._asdict(), "retried": retried, "auth_hash": auth_hash}
+    where = {name: getattr(session, name) for name in _ROTATED_WHERE}
+    if not _rotation(router.db_for_write(Session)).run(where=where, values=values):
+        return False
+    for name, value in values.items():
+        setattr(session, name, value)
+    return True
 
 
 def revoke(session: Session, reason: RevokedReason, *, now: datetime) -> bool:
-    """End a session; False if it had ended already. One statement."""
+    """Revoke *session* and return whether it was active. One statement."""
     return bool(revoke_all([session], reason, now=now))
 
 
 def revoke_all(sessions: Collection[Session], reason: RevokedReason, *, now: datetime) -> int:
-    """End these sessions and tell how many of them were alive. One statement, or none for none."""
+    """Revoke *sessions* and return how many were active. One statement; none for no sessions."""
     if not sessions:
         return 0
     keys = [session.pk for session in sessions]
-    if len(keys) == 1:
-        changes = {"revoked_at": now, "revoked_reason": reason, "idle_expires_at": now}
-        ended = _revocation(router.db_for_write(Session)).run(
-            found={"id": keys[0]}, changes=changes
-        )
-    else:
-        ended = _revoke(_written().filter(pk__in=keys), reason, now)
+    revoked = _revoke(primary_sessions().filter(pk__in=keys), reason, now)
     for session in sessions:
         session.revoked_at, session.revoked_reason, session.idle_expires_at = now, reason, now
-    return ended
-
-
-@lru_cache(maxsize=16)
-def _revocation(using: str) -> CompiledUpdate:
-    # Of one session. Compiled each time, it would be half of what the processor does to sign out.
-    rows = _unrevoked(Session.objects.using(using))
-    return CompiledUpdate(
-        rows, found=("id",), changes=("revoked_at", "revoked_reason", "idle_expires_at")
-    )
+    return revoked
 
 
 def revoke_of_user(
     user_id: Any, reason: RevokedReason, *, now: datetime, keep: Collection[str] = ()
 ) -> int:
-    """End the user's sessions but those with an ``auth_hash`` in ``keep``. One statement."""
-    rows = _written().filter(user_id=user_id, idle_expires_at__gt=now)
+    """Revoke the user's sessions, except those with an ``auth_hash`` in *keep*. One statement.
+
+    Returns the number of revoked sessions.
+    """
+    rows = primary_sessions().filter(user_id=user_id, idle_expires_at__gt=now)
     return _revoke(rows.exclude(auth_hash__in=keep), reason, now)
 
 
 def _revoke(rows: QuerySet[Session], reason: RevokedReason, now: datetime) -> int:
-    # The end of use moves to now, so that one index tells which rows have ended.
-    return _unrevoked(rows).update(revoked_at=now, revoked_reason=reason, idle_expires_at=now)
+    # The idle expiry becomes now, so that one index finds expired and revoked sessions.
+    return _not_revoked(rows).update(revoked_at=now, revoked_reason=reason, idle_expires_at=now)
 
 
-def _unrevoked(rows: QuerySet[Session]) -> QuerySet[Session]:
-    """For a change of rows; written so that no index can answer it.
+def _not_revoked(rows: QuerySet[Session]) -> QuerySet[Session]:
+    """Return the rows that are not revoked, by a condition that no index can answer.
 
-    MySQL and MariaDB would find the row of a primary key by the index of ``revoked_at``, and lock
-    that one first: the deadlock of a refresh with the end of its session.
+    MySQL and MariaDB would use the index of ``revoked_at`` even for a primary key, and lock that
+    index first. A refresh and a revocation of the same session could then deadlock.
     """
     return rows.alias(end=Coalesce("revoked_at", "absolute_expires_at")).filter(
         end=F("absolute_expires_at")
@@ -206,36 +185,32 @@ def _unrevoked(rows: QuerySet[Session]) -> QuerySet[Session]:
 
 
 def rehash(user_id: Any, old: Collection[str], new: str) -> int:
-    """Follow a stored password that was hashed anew and is still the same. One statement."""
-    return _written().filter(user_id=user_id, auth_hash__in=old).update(auth_hash=new)
+    """Replace the *old* auth hashes of the user's sessions by *new*. One statement.
+
+    The password is the same, hashed anew. Returns the number of sessions.
+    """
+    return primary_sessions().filter(user_id=user_id, auth_hash__in=old).update(auth_hash=new)
 
 
-def alive(user_id: Any, *, now: datetime) -> QuerySet[Session]:
-    """The sessions of the user that have not ended, newest first. One statement when read."""
-    return _alive(_written(), user_id, now)
+def active(user_id: Any, *, now: datetime) -> QuerySet[Session]:
+    """Return the user's sessions that are neither expired nor revoked, newest first.
 
-
-def _alive(rows: QuerySet[Session], user_id: Any, now: Any) -> QuerySet[Session]:
-    found = rows.filter(user_id=user_id, revoked_at__isnull=True, idle_expires_at__gt=now)
-    return found.order_by("-created_at", "pk")
+    One statement when the query set is read.
+    """
+    rows = primary_sessions().filter(
+        user_id=user_id, revoked_at__isnull=True, idle_expires_at__gt=now
+    )
+    return rows.order_by("-created_at", "pk")
 
 
 def over_limit(new: Session, others: int, *, now: datetime) -> list[Session]:
-    """What is :func:`alive` of the user of ``new``, but for it and the newest ``others``. One
-    statement."""
-    using = router.db_for_write(Session)
-    rows = _over_limit(using, others, django_settings.USE_TZ)
-    return rows.all(user=new.user_id, idle_expires_at=now, id=new.pk)
+    """Return the active sessions of the user except *new* and the newest *others* ones.
 
-
-@lru_cache(maxsize=16)
-def _over_limit(using: str, others: int, use_tz: bool) -> Selection[Session]:
-    # Compiled each time, it would be more than a third of what the processor does for a sign-in.
-    user, now, new = (placeholder(Session, name) for name in ("user", "idle_expires_at", "id"))
-    rows = _alive(Session.objects.using(using), user, now)
-    return Selection(rows.exclude(pk=new)[others:])
+    One statement.
+    """
+    return list(active(new.user_id, now=now).exclude(pk=new.pk)[others:])
 
 
 def revoked_at(user_id: Any, *, now: datetime) -> list[Session]:
-    """The sessions of the user that were revoked at exactly ``now``. One statement."""
-    return list(_written().filter(user_id=user_id, revoked_at=now))
+    """Return the user's sessions that were revoked at exactly *now*. One statement."""
+    return list(primary_sessions().filter(user_id=user_id, revoked_at=now))

@@ -1,4 +1,4 @@
-"""What the app asks of a user, whatever the project's user model is."""
+"""What the package needs of a user, for any user model of a project."""
 
 from __future__ import annotations
 
@@ -24,28 +24,30 @@ if TYPE_CHECKING:
 _rehashing: ContextVar[bool] = ContextVar("django_tokenauth_rehashing", default=False)
 
 
-def subject_of(user: Any, id_field: str) -> str:
-    """The ``sub`` of the user's tokens: the text of ``USER_ID_FIELD``."""
+def get_subject(user: Any, id_field: str) -> str:
+    """Return the ``sub`` of the user's tokens: the value of *id_field* as a string."""
     return str(getattr(user, id_field))
 
 
 def get_by_subject(subject: str, id_field: str) -> AbstractBaseUser | None:
-    """The user whose ``sub`` is exactly ``subject``, or ``None``. One statement."""
+    """Return the user whose ``sub`` is exactly *subject*, or ``None``. One statement."""
     model = get_user_model()
     try:
         user = model._default_manager.filter(**{id_field: subject}).first()
     except (ValueError, OverflowError, ValidationError, DataError):
         return None
-    # What the database takes for equal ("01", " 1", another case) need not be the same text.
-    return user if user is not None and subject_of(user, id_field) == subject else None
+    # The database may also find a user for "01", for " 1" or for another case.
+    return user if user is not None and get_subject(user, id_field) == subject else None
 
 
-def stored_name(username: str) -> str:
-    """The name of the user whom the database finds by ``username``, or ``username`` itself.
+def get_stored_username(username: str) -> str:
+    """Return the stored username that the database finds for *username*, or *username* itself.
 
-    Collations overlook more than anybody could list: joiners, the script of a digit, strokes. Of
-    printable ASCII they overlook little, and the throttle knows it: there ``username`` comes back
-    without a statement. Anything else costs one. Raises :class:`ServiceUnavailable`.
+    At most one statement. Collations ignore many differences: joiners, the script of a digit,
+    strokes. For printable ASCII, the throttle handles these differences itself, so *username* is
+    returned without a statement.
+
+    Raises :class:`ServiceUnavailable`.
     """
     if username.isascii() and username.isprintable():
         return username
@@ -60,7 +62,7 @@ def stored_name(username: str) -> str:
 
 
 def is_valid_username(username: str) -> bool:
-    """Whether the field of names can have ``username``: where they are numbers, few texts."""
+    """Return whether the username field can hold *username*; it may be a number, for example."""
     model = get_user_model()
     field: Any = model._meta.get_field(model.USERNAME_FIELD)
     try:
@@ -71,36 +73,39 @@ def is_valid_username(username: str) -> bool:
 
 
 def auth_hash(user: Any) -> str:
-    """Django's session auth hash: it changes with the password. Empty for users without one."""
+    """Return Django's session auth hash of *user*, which changes with the password.
+
+    It is empty for a user model without one.
+    """
     return user.get_session_auth_hash() if hasattr(user, "get_session_auth_hash") else ""
 
 
 def auth_hashes(user: Any) -> list[str]:
-    """The hash of today's ``SECRET_KEY`` first, then those of ``SECRET_KEY_FALLBACKS``."""
+    """Return the auth hash with ``SECRET_KEY``, then those with ``SECRET_KEY_FALLBACKS``."""
     fallbacks = getattr(user, "get_session_auth_fallback_hash", tuple)
     return [auth_hash(user), *fallbacks()]
 
 
 def has_auth_hash(user: Any, stored: str) -> bool:
-    """Whether ``stored`` is a hash of the user's password of today."""
+    """Return whether *stored* is an auth hash of the user's current password."""
     return constant_time_compare(auth_hash(user), stored) or any(
-        constant_time_compare(known, stored) for known in auth_hashes(user)[1:]
+        constant_time_compare(fallback, stored) for fallback in auth_hashes(user)[1:]
     )
 
 
 def why_refused(
     session: Session | store.SessionStatus, subject: str, id_field: str
 ) -> TokenErrorCode | None:
-    """What keeps the user of ``session`` from acting as ``subject``, if anything does."""
+    """Return why the user of *session* must not act as *subject*, or ``None`` if they may."""
     user = session.user
-    if user is None or not user.is_active or subject_of(user, id_field) != subject:
+    if user is None or not user.is_active or get_subject(user, id_field) != subject:
         return TokenErrorCode.USER
     return None if has_auth_hash(user, session.auth_hash) else TokenErrorCode.REVOKED
 
 
 @contextmanager
 def rehashing() -> Iterator[None]:
-    """A password is being checked: if it is stored anew now, then hashed better and not changed."""
+    """Mark that a password is being checked: if it is saved now, it is only hashed anew."""
     token = _rehashing.set(True)
     try:
         yield
@@ -109,11 +114,11 @@ def rehashing() -> Iterator[None]:
 
 
 def is_rehash(user: Any, update_fields: frozenset[str] | None) -> bool:
-    """Whether this save only follows a stronger setting of the password hasher.
+    """Return whether this save only hashes the same password with stronger parameters.
 
-    Django's ``check_password`` does that, and takes away the ``_password`` that it has set before.
-    The one of a changed password is still at hand when the user is saved; a hash that a backend
-    assigned never had one. The model may save further fields of its own.
+    Django's ``check_password`` saves such a hash after it has set ``_password`` to ``None``. A
+    changed password is still in ``_password`` when the user is saved, and a hash that a backend
+    assigned has no ``_password`` at all. The model may save other fields too.
     """
     return (
         _rehashing.get()
@@ -123,13 +128,13 @@ def is_rehash(user: Any, update_fields: frozenset[str] | None) -> bool:
 
 
 def refetch(user: Any) -> Any:
-    """The user as the database has it, who may be older or newer than the object; or ``None``."""
+    """Return the user as stored in the database, or ``None``. One statement."""
     model = type(user)
     rows = model._base_manager.using(router.db_for_write(model, instance=user))
     return rows.filter(pk=user.pk).first()
 
 
 def stored_auth_hashes(user: Any) -> list[str]:
-    """The hashes of the password that the database has."""
+    """Return the auth hashes of the password in the database; none if the user is not stored."""
     stored = refetch(user)
     return auth_hashes(stored) if stored is not None else []

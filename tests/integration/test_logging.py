@@ -33,7 +33,7 @@ def story():
     with pytest.raises(InvalidGrant):
         services.refresh(second.access_token)
     with pytest.raises(InvalidToken):
-        services.authenticate_access_token(second.refresh_token, now=NOW.timestamp())
+        services.authenticate_access_token(second.refresh_token, now=NOW)
     with pytest.raises(InvalidGrant):
         services.refresh(first.refresh_token, now=after(hours=1))
     third = services.sign_in(user)
@@ -60,9 +60,9 @@ def test_each_event_is_a_line(alice, caplog):
             f"refresh token of session {first} of user {alice.pk} reused: session revoked",
         ),
         ("INFO", f"user {alice.pk} signed in, session {third}"),
-        ("INFO", f"session {third} of user {alice.pk} ended: signed_out"),
+        ("INFO", f"session {third} of user {alice.pk} revoked: signed_out"),
         ("INFO", f"user {alice.pk} signed in, session {fourth}"),
-        ("INFO", f"1 sessions of user {alice.pk} ended: user_changed"),
+        ("INFO", f"1 sessions of user {alice.pk} revoked: user_changed"),
     ]
 
 

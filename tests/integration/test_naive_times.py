@@ -43,7 +43,7 @@ def test_a_session_has_local_times_and_its_tokens_have_seconds():
     assert session.created_at == session.refreshed_at == local(NOW)
     assert session.idle_expires_at == local(after(days=14))
     assert session.absolute_expires_at == local(after(days=90))
-    claims = services.authenticate_access_token(tokens["access_token"], now=NOW.timestamp())
+    claims = services.authenticate_access_token(tokens["access_token"], now=NOW)
     assert claims.issued_at == claims.auth_time == NOW.timestamp()
     refreshed = refresh_tokens(load()).decode(tokens["refresh_token"], now=NOW.timestamp())
     assert refreshed.expires_at == after(days=14).timestamp()

@@ -265,7 +265,7 @@ class TestFault:
             assert answer.headers["Retry-After"] == "1"
             assert answer.headers["Cache-Control"] == "no-store"
             [line] = logged(caplog, "ERROR")
-            assert line.startswith("the database did not answer (")
+            assert line.startswith("database error (")
             assert token not in caplog.text
             # The same token works afterwards, and it is no reuse.
             clock.shift(60)

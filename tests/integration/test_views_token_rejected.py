@@ -200,7 +200,7 @@ class TestFault:
         assert answer.headers["Retry-After"] == "1"
         assert answer.headers["Cache-Control"] == "no-store"
         [line] = logged(caplog, "ERROR")
-        assert line.startswith("the database did not answer (")
+        assert line.startswith("database error (")
         assert "correct horse" not in caplog.text
         assert len(get("/auth/sessions/", sign_in()["access_token"]).json()) == 1
 

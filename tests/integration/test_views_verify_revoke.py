@@ -225,7 +225,7 @@ class TestFault:
         assert outcome(answer) == (503, UNAVAILABLE)
         assert answer.headers["Retry-After"] == "1"
         [line] = logged(caplog, "ERROR")
-        assert line.startswith("the database did not answer (")
+        assert line.startswith("database error (")
         assert token not in caplog.text
         assert verify(token)[1]["active"] is True
         assert revoke(token) == DONE

@@ -6,6 +6,7 @@ Each ``ignore`` stands for a mistake that mypy has to see; one that it does not 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, assert_type
 
 from django.contrib.auth.models import User
@@ -26,7 +27,7 @@ from django_tokenauth.errors import (
 )
 from django_tokenauth.models import Session
 from django_tokenauth.permissions import HasScope
-from django_tokenauth.services.issuing import TokenPair
+from django_tokenauth.services import TokenPair
 from django_tokenauth.tokens.claims import Claims
 
 
@@ -54,8 +55,8 @@ class NotesView(APIView):
 class ServiceAuthentication(StatelessJWTAuthentication):
     """An authentication class of a project: another user, made of the claims."""
 
-    def get_user(self, claims: Claims, now: float) -> TokenUser:
-        user = super().get_user(claims, now)
+    def get_user(self, claims: Claims) -> TokenUser:
+        user = super().get_user(claims)
         assert_type(user.claims, Claims)
         assert_type(user.pk, str)
         return user
@@ -81,7 +82,7 @@ def refresh(token: str) -> str:
     return pair.access_token
 
 
-def authenticate(token: str, now: float) -> Claims | TokenErrorCode:
+def authenticate(token: str, now: datetime) -> Claims | TokenErrorCode:
     try:
         return services.authenticate_access_token(token, now=now)
     except InvalidToken as error:
@@ -89,7 +90,7 @@ def authenticate(token: str, now: float) -> Claims | TokenErrorCode:
 
 
 def sign_out(user: User, session: Session) -> None:
-    assert_type(services.sign_out(user, str(session.pk)), bool)
+    assert_type(services.sign_out(user, session.pk), bool)
     assert_type(services.sign_out_everywhere(user, keep=str(session.pk)), int)
     for other in services.list_sessions(user):
         assert_type(other, Session)

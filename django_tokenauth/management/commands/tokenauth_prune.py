@@ -1,4 +1,4 @@
-"""``manage.py tokenauth_prune``: deletes sessions that ended a while ago."""
+"""``manage.py tokenauth_prune``: delete old sessions."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from django_tokenauth.sessions import pruning
 
 
 class Command(BaseCommand):
+    """Deletes expired and revoked sessions in batches and prints its progress."""
+
     help = (
-        "Deletes the sessions that ended longer ago than SESSION_RETENTION, in batches. "
-        "Not needed where people sign in regularly: each sign-in deletes a few."
+        "Delete the sessions that expired or were revoked longer ago than SESSION_RETENTION, in "
+        "batches. Each sign-in deletes a few of them, so this is needed only if users rarely sign "
+        "in."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -23,10 +26,12 @@ class Command(BaseCommand):
             type=int,
             default=10_000,
             metavar="N",
-            help="rows to delete at once, about (default: %(default)s)",
+            help="approximate number of rows in a batch (default: %(default)s)",
         )
         parser.add_argument(
-            "--dry-run", action="store_true", help="count the sessions and delete none"
+            "--dry-run",
+            action="store_true",
+            help="print the number of sessions without deleting them",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -34,7 +39,7 @@ class Command(BaseCommand):
         if size < 1:
             raise CommandError("--batch-size must be at least 1.")
         before = timezone.now() - load().prune_after
-        total = pruning.ended(before).count()
+        total = pruning.prunable(before).count()
         if options["dry_run"]:
             self.stdout.write(f"{total} ended sessions would be deleted.")
             return

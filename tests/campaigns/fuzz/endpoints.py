@@ -38,7 +38,7 @@ _LOGGED = re.compile(
     r"access token refused: [a-z_]+|refresh refused: [a-z_]+|sign-in refused|client refused"
     r"|token refused: it is not that of the client"
     r"|user 1 signed in, session [0-9a-f-]{36}"
-    rf"|session {SESSION} of user 1 ended: signed_out"
+    rf"|session {SESSION} of user 1 revoked: signed_out"
     rf"|refresh token of session {SESSION} of user 1 reused: session revoked)\Z"
 )
 _MALFORMED = re.compile(r"These parameters are missing or malformed: [a-z_, ]+\.\Z")

@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from django_tokenauth.conf.settings import load
 from django_tokenauth.models import RevokedReason, Session
-from django_tokenauth.services.issuing import issue_for_session
+from django_tokenauth.services.issuing import TokenIssuer
+from django_tokenauth.sessions.store import SessionState
 from django_tokenauth.sessions.users import auth_hash
 from tests.campaigns.races.calls import Call, refreshing
 
@@ -71,17 +72,10 @@ def _session(user: Any, now: datetime) -> Session:
 
 
 def _target(session: Session, now: datetime) -> Target:
+    issuer = TokenIssuer(settings=load(), request=None, now=now)
+    state = SessionState.of(session)
     pairs = [
-        issue_for_session(
-            load(),
-            session,
-            generation=generation,
-            refreshed_at=now,
-            idle_expires_at=session.idle_expires_at,
-            scope=frozenset(),
-            request=None,
-            now=now,
-        )
+        issuer.issue_for_session(session, state._replace(generation=generation), frozenset())
         for generation in range(1, GENERATION + 1)
     ]
     return Target(

@@ -163,9 +163,9 @@ def test_help_says_what_it_does(capsys):
         call_command("tokenauth_prune", "--help")
     assert ended.value.code == 0
     printed = " ".join(capsys.readouterr().out.split())
-    assert "Deletes the sessions that ended longer ago than SESSION_RETENTION" in printed
-    assert "--batch-size N rows to delete at once, about (default: 10000)" in printed
-    assert "--dry-run count the sessions and delete none" in printed
+    assert "Delete the sessions that expired or were revoked longer ago than" in printed
+    assert "--batch-size N approximate number of rows in a batch (default: 10000)" in printed
+    assert "--dry-run print the number of sessions without deleting them" in printed
 
 
 def test_a_broken_project_is_told_so(settings):

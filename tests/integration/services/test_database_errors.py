@@ -25,7 +25,7 @@ def pair(alice):
 
 @pytest.fixture
 def claims(pair):
-    return services.authenticate_access_token(pair.access_token, now=NOW.timestamp())
+    return services.authenticate_access_token(pair.access_token, now=NOW)
 
 
 @contextmanager
@@ -105,9 +105,9 @@ class TestRefreshThatWaits:
         time_machine.move_to(after(minutes=1), tick=False)
         with before("SELECT", lambda: time_machine.move_to(after(minutes=2), tick=False)):
             late = services.refresh(pair.refresh_token)
-        now = after(minutes=2).timestamp()
+        now = after(minutes=2)
         claims = services.authenticate_access_token(late.access_token, now=now)
-        assert claims.expires_at == now + late.expires_in
+        assert claims.expires_at == now.timestamp() + late.expires_in
 
     def test_whoever_was_overtaken_while_it_waited_is_not_late(self, pair):
         first = []
@@ -232,5 +232,5 @@ class TestSnapshot:
 
         with transaction.atomic():
             with connection.execute_wrapper(fail):
-                assert not services.is_revoked(claims, now=NOW.timestamp())
+                assert not services.is_revoked(claims, now=NOW)
             assert Session.objects.count() == 1

@@ -35,7 +35,7 @@ def pair(alice):
 
 @pytest.fixture
 def claims(pair):
-    return services.authenticate_access_token(pair.access_token, now=NOW.timestamp())
+    return services.authenticate_access_token(pair.access_token, now=NOW)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ class TestRead:
         assert Session in router.read
 
     def test_the_snapshot_of_revoked_sessions_is(self, claims, router):
-        services.is_revoked(claims, now=NOW.timestamp())
+        services.is_revoked(claims, now=NOW)
         assert Session in router.read
 
 

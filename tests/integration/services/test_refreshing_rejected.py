@@ -126,7 +126,7 @@ class TestTheSession:
         refresh(pair.refresh_token, now=after(seconds=1))
         again = refresh(pair.refresh_token, now=after(seconds=11))
         claims: Claims = services.authenticate_access_token(
-            again.access_token, now=after(seconds=11).timestamp()
+            again.access_token, now=after(seconds=11)
         )
         assert claims.expires_at == after(seconds=302).timestamp()
 

@@ -34,7 +34,7 @@ def with_hook(settings, **hook):
 
 
 def scope_of(pair, now):
-    return services.authenticate_access_token(pair.access_token, now=now.timestamp()).scope
+    return services.authenticate_access_token(pair.access_token, now=now).scope
 
 
 class TestScope:
@@ -115,9 +115,7 @@ class TestExtraClaims:
         first = refresh(pair.refresh_token, request=request, now=after(minutes=1))
         second = refresh(first.refresh_token, request=request, now=after(minutes=2))
         assert asked == [(alice, pair.session, request)] * 2
-        claims = services.authenticate_access_token(
-            second.access_token, now=after(minutes=2).timestamp()
-        )
+        claims = services.authenticate_access_token(second.access_token, now=after(minutes=2))
         assert claims.extra == {"count": 2}
 
 

@@ -37,7 +37,7 @@ def read(pair, now):
 
 
 def access(pair, now):
-    return services.authenticate_access_token(pair.access_token, now=now.timestamp())
+    return services.authenticate_access_token(pair.access_token, now=now)
 
 
 @pytest.mark.django_db

@@ -106,7 +106,7 @@ class TestSignIn:
 
     def test_its_tokens_are_good(self, alice):
         pair = services.sign_in(alice, now=NOW)
-        claims = services.authenticate_access_token(pair.access_token, now=NOW.timestamp())
+        claims = services.authenticate_access_token(pair.access_token, now=NOW)
         assert services.get_user(claims) == alice
         assert claims.auth_time == NOW.timestamp()
         refreshed = refresh_tokens(load()).decode(pair.refresh_token, now=NOW.timestamp())

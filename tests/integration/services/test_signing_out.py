@@ -84,7 +84,7 @@ class TestRevokeToken:
             {"sender": Session, "session": pair.session, "user": alice, "request": request}
         ]
         assert caplog.messages[-1] == (
-            f"session {pair.session.pk} of user {alice.pk} ended: signed_out"
+            f"session {pair.session.pk} of user {alice.pk} revoked: signed_out"
         )
 
     def test_without_sessions_it_is_not_supported(self, alice, settings):

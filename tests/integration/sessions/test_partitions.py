@@ -45,7 +45,7 @@ def _partitioned(before):
 
 
 def claims_of(pair, now=NOW):
-    return services.authenticate_access_token(pair.access_token, now=now.timestamp())
+    return services.authenticate_access_token(pair.access_token, now=now)
 
 
 @contextmanager
@@ -100,7 +100,7 @@ class TestUse:
         assert listed == sorted(listed, key=lambda session: session.created_at, reverse=True)
         assert services.sign_out_everywhere(alice, now=after(minutes=1)) == 41
         snapshot = RevokedSessions(timedelta(seconds=10), timedelta(minutes=6))
-        snapshot.renew(after(minutes=2).timestamp())
+        snapshot.refresh(after(minutes=2).timestamp())
         assert all(str(session.pk) in snapshot for session in listed)
 
     def test_the_oldest_session_makes_room(self, before, alice, settings):
@@ -146,7 +146,7 @@ class TestPartitions:
             list(services.list_sessions(alice))
             pruning.prune(NOW, 20)
             snapshot = RevokedSessions(timedelta(seconds=10), timedelta(minutes=6))
-            snapshot.renew(NOW.timestamp())
+            snapshot.refresh(NOW.timestamp())
         by_table = partitions_of([each for each in statements if "SAVEPOINT" not in each[0]])
         assert by_table == [PARTITIONS] * 3
 

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.sessions import store as sessions
-from django_tokenauth.sessions.pruning import ended, prune, prune_all
+from django_tokenauth.sessions.pruning import prunable, prune, prune_all
 from tests.support.clock import NOW, after
 from tests.support.session_rows import made
 
@@ -123,4 +123,4 @@ class TestEnded:
     def test_they_are_those_that_would_be_deleted(self, alice):
         gone = made(alice, idle_expires_at=after(microseconds=-1))
         made(alice, idle_expires_at=NOW)
-        assert list(ended(NOW)) == [gone]
+        assert list(prunable(NOW)) == [gone]

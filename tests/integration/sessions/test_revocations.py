@@ -36,7 +36,7 @@ class TestRenew:
     def test_it_reads_those_that_were_revoked_within_the_window(self, alice, snapshot):
         alive = str(made(alice).pk)
         in_time, too_old = revoked(alice), revoked(alice, at=after(microseconds=-1))
-        snapshot.renew((NOW + WINDOW).timestamp())
+        snapshot.refresh((NOW + WINDOW).timestamp())
         assert in_time in snapshot
         assert too_old not in snapshot
         assert alive not in snapshot
@@ -49,34 +49,34 @@ class TestRenew:
     def test_it_takes_one_statement_per_poll(self, alice, snapshot, django_assert_num_queries):
         with django_assert_num_queries(1):
             for tenth in range(100):
-                snapshot.renew((NOW + tenth * POLL / 100).timestamp())
+                snapshot.refresh((NOW + tenth * POLL / 100).timestamp())
         with django_assert_num_queries(1):
-            snapshot.renew((NOW + POLL).timestamp())
+            snapshot.refresh((NOW + POLL).timestamp())
 
     def test_a_revocation_is_known_after_a_poll_at_the_latest(self, alice, snapshot):
-        snapshot.renew(NOW.timestamp())
+        snapshot.refresh(NOW.timestamp())
         session_id = revoked(alice)
-        snapshot.renew(after(seconds=9, microseconds=999_999).timestamp())
+        snapshot.refresh(after(seconds=9, microseconds=999_999).timestamp())
         assert session_id not in snapshot
-        snapshot.renew(after(seconds=10).timestamp())
+        snapshot.refresh(after(seconds=10).timestamp())
         assert session_id in snapshot
 
     def test_it_forgets_what_no_access_token_can_be_of_any_more(self, alice, snapshot):
         session_id = revoked(alice)
-        snapshot.renew(NOW.timestamp())
-        snapshot.renew((NOW + WINDOW + timedelta(microseconds=1)).timestamp())
+        snapshot.refresh(NOW.timestamp())
+        snapshot.refresh((NOW + WINDOW + timedelta(microseconds=1)).timestamp())
         assert session_id not in snapshot
 
     @pytest.mark.attack(84)
     def test_it_reads_at_once_when_the_clock_was_set_back(self, alice, snapshot):
-        snapshot.renew(after(hours=1).timestamp())
+        snapshot.refresh(after(hours=1).timestamp())
         session_id = revoked(alice)
-        snapshot.renew(NOW.timestamp())
+        snapshot.refresh(NOW.timestamp())
         assert session_id in snapshot
 
     def test_a_session_without_a_user_is_in_it(self, snapshot):
         session_id = revoked(None)
-        snapshot.renew(NOW.timestamp())
+        snapshot.refresh(NOW.timestamp())
         assert session_id in snapshot
 
 
@@ -86,25 +86,25 @@ class TestFaults:
         self, alice, snapshot, caplog
     ):
         known = revoked(alice)
-        snapshot.renew(NOW.timestamp())
+        snapshot.refresh(NOW.timestamp())
         later = revoked(alice)
         with unreadable(Session):
-            snapshot.renew(after(seconds=10).timestamp())
+            snapshot.refresh(after(seconds=10).timestamp())
             assert known in snapshot
             assert later not in snapshot
         [record] = [record for record in caplog.records if record.name == "django_tokenauth"]
         assert (record.levelname, record.message) == (
             "ERROR",
-            "revoked sessions could not be read (OperationalError); the last list stays in force",
+            "revoked sessions could not be read (OperationalError); the last snapshot stays in use",
         )
 
     def test_it_is_not_asked_again_before_the_next_poll(self, alice, snapshot):
         session_id = revoked(alice)
         with unreadable(Session):
-            snapshot.renew(NOW.timestamp())
-        snapshot.renew(after(seconds=9).timestamp())
+            snapshot.refresh(NOW.timestamp())
+        snapshot.refresh(after(seconds=9).timestamp())
         assert session_id not in snapshot
-        snapshot.renew(after(seconds=10).timestamp())
+        snapshot.refresh(after(seconds=10).timestamp())
         assert session_id in snapshot
 
 
@@ -132,7 +132,7 @@ class Reading(threading.Thread):
             # Some databases say more than one statement at first.
             connection.ensure_connection()
             with connection.execute_wrapper(self.stand):
-                self.snapshot.renew(self.now)
+                self.snapshot.refresh(self.now)
         finally:
             connection.close()
 
@@ -156,7 +156,7 @@ class Waiting(threading.Thread):
         try:
             connection.ensure_connection()
             with connection.execute_wrapper(self.count):
-                self.snapshot.renew(self.now)
+                self.snapshot.refresh(self.now)
                 self.found = self.session_id in self.snapshot
         finally:
             connection.close()
@@ -172,11 +172,11 @@ class TestThreads:
         self, alice, snapshot, django_assert_num_queries
     ):
         known = revoked(alice)
-        snapshot.renew(NOW.timestamp())
+        snapshot.refresh(NOW.timestamp())
         new = revoked(alice)
         with Reading(snapshot, after(seconds=10)), django_assert_num_queries(0):
             # It would stand still here for ever if it waited.
-            snapshot.renew(after(seconds=10).timestamp())
+            snapshot.refresh(after(seconds=10).timestamp())
             assert known in snapshot
             assert new not in snapshot
         assert new in snapshot
@@ -193,7 +193,7 @@ class TestThreads:
 
     @pytest.mark.parametrize("seconds", [20, 3600, -3600])
     def test_nobody_goes_on_with_what_is_older_than_two_polls(self, alice, snapshot, seconds):
-        snapshot.renew(NOW.timestamp())
+        snapshot.refresh(NOW.timestamp())
         then = after(seconds=seconds)
         waiting = Waiting(snapshot, then, revoked(alice, at=then))
         with Reading(snapshot, then) as reading:
@@ -204,15 +204,15 @@ class TestThreads:
         assert (reading.statements, waiting.statements) == (1, 0)
 
     def test_a_database_that_hangs_is_waited_for_once_and_for_a_moment(self, alice, snapshot):
-        snapshot.LONGEST_WAIT = 0.05
+        snapshot.LOCK_TIMEOUT = 0.05
         known = revoked(alice)
-        snapshot.renew(NOW.timestamp())
+        snapshot.refresh(NOW.timestamp())
         new = revoked(alice)
         with Reading(snapshot, after(seconds=60)):
-            snapshot.renew(after(seconds=60).timestamp())
+            snapshot.refresh(after(seconds=60).timestamp())
             # It would stand still here for ever if it waited again.
-            snapshot.LONGEST_WAIT = threading.TIMEOUT_MAX
-            snapshot.renew(after(seconds=61).timestamp())
+            snapshot.LOCK_TIMEOUT = threading.TIMEOUT_MAX
+            snapshot.refresh(after(seconds=61).timestamp())
             assert known in snapshot
             assert new not in snapshot
         assert new in snapshot
@@ -228,7 +228,7 @@ class TestThreads:
     @pytest.mark.parametrize("seconds", [-0.5, 0, 0.5, 11])
     def test_of_those_that_waited_nobody_reads_again(self, alice, snapshot, seconds):
         """Whose clock is a little behind or ahead of that of the one that has read."""
-        snapshot.renew(NOW.timestamp())
+        snapshot.refresh(NOW.timestamp())
         session_id = revoked(alice)
         waiting = Waiting(snapshot, after(seconds=60 + seconds), session_id)
         with Reading(snapshot, after(seconds=60)):
@@ -240,11 +240,11 @@ class TestThreads:
     def test_one_that_comes_late_does_not_read_again(
         self, alice, snapshot, django_assert_num_queries
     ):
-        snapshot.renew(after(seconds=1).timestamp())
+        snapshot.refresh(after(seconds=1).timestamp())
         with django_assert_num_queries(0):
-            snapshot.renew(NOW.timestamp())
+            snapshot.refresh(NOW.timestamp())
         with django_assert_num_queries(1):
-            snapshot.renew(after(microseconds=-1).timestamp())
+            snapshot.refresh(after(microseconds=-1).timestamp())
 
 
 class TestRevokedSessions:
@@ -277,6 +277,6 @@ class TestRevokedSessions:
         }
         in_time, too_old = revoked(alice), revoked(alice, at=after(microseconds=-1))
         snapshot = revoked_sessions(load())
-        snapshot.renew(after(minutes=7).timestamp())
+        snapshot.refresh(after(minutes=7).timestamp())
         assert in_time in snapshot
         assert too_old not in snapshot

@@ -13,6 +13,7 @@ from django_tokenauth.errors import ServiceUnavailable
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.sessions import store as sessions
 from django_tokenauth.sessions.database import database_errors_as_unavailable
+from django_tokenauth.sessions.store import SessionState
 from tests.support.clock import NOW, after
 from tests.support.locks import unreadable
 from tests.support.session_rows import made
@@ -21,9 +22,8 @@ pytestmark = pytest.mark.django_db
 
 
 def rotate(session, generation=2, now=NOW):
-    return sessions.rotate(
-        session, generation, idle_expires_at=now + timedelta(days=14), auth_hash="new", now=now
-    )
+    state = SessionState(generation, now, now + timedelta(days=14))
+    return sessions.rotate(session, state, auth_hash="new")
 
 
 class TestAnswering:
@@ -36,7 +36,7 @@ class TestAnswering:
         ):
             list(Session.objects.filter(device_name="secret"))
         assert error.value.__cause__ is None
-        assert ("ERROR", "the database did not answer (OperationalError)") in [
+        assert ("ERROR", "database error (OperationalError)") in [
             (record.levelname, record.message) for record in caplog.records
         ]
 
@@ -64,11 +64,13 @@ class TestAdd:
 
 
 class TestFind:
-    @pytest.mark.parametrize("written", [True, False])
-    def test_it_brings_the_user_in_one_statement(self, alice, written, django_assert_num_queries):
+    @pytest.mark.parametrize("from_primary", [True, False])
+    def test_it_brings_the_user_in_one_statement(
+        self, alice, from_primary, django_assert_num_queries
+    ):
         session = made(alice)
         with django_assert_num_queries(1):
-            found = sessions.find(str(session.pk), from_primary=written)
+            found = sessions.find(str(session.pk), from_primary=from_primary)
             assert (found, found.user) == (session, alice)
 
     def test_what_is_not_there_is_none(self, alice):
@@ -186,7 +188,7 @@ class TestRevoke:
         alive = made(alice)
         with django_assert_num_queries(1):
             assert sessions.revoke_all(ended, RevokedReason.ADMIN, now=after(days=1)) == 2
-        assert list(sessions.alive(alice.pk, now=after(days=1))) == [alive]
+        assert list(sessions.active(alice.pk, now=after(days=1))) == [alive]
 
     def test_none_take_no_statement(self, django_assert_num_queries):
         with django_assert_num_queries(0):
@@ -214,7 +216,7 @@ class TestRevokeOfUser:
             alice.pk, RevokedReason.USER_CHANGED, now=NOW, keep=["today", "fallback"]
         )
         assert ended == 1
-        assert set(sessions.alive(alice.pk, now=NOW)) == set(kept)
+        assert set(sessions.active(alice.pk, now=NOW)) == set(kept)
 
     def test_those_that_ended_are_left_as_they_are(self, alice):
         made(alice, idle_expires_at=NOW)
@@ -251,23 +253,23 @@ class TestAlive:
         made(alice, revoked_at=NOW)
         made(alice, idle_expires_at=NOW)
         alive = made(alice, idle_expires_at=after(microseconds=1))
-        assert list(sessions.alive(alice.pk, now=NOW)) == [alive]
+        assert list(sessions.active(alice.pk, now=NOW)) == [alive]
 
     def test_the_newest_is_first(self, alice):
         order = [1, 3, 2]
         made_then = {day: made(alice, created_at=after(days=day)) for day in order}
         newest_first = [made_then[day] for day in (3, 2, 1)]
-        assert list(sessions.alive(alice.pk, now=NOW)) == newest_first
+        assert list(sessions.active(alice.pk, now=NOW)) == newest_first
 
     def test_those_of_one_moment_have_one_order(self, alice):
         second, third, first = (made(alice, pk=uuid.UUID(int=number)) for number in (2, 3, 1))
         newest = made(alice, pk=uuid.UUID(int=4), created_at=after(days=1))
-        assert list(sessions.alive(alice.pk, now=NOW)) == [newest, first, second, third]
+        assert list(sessions.active(alice.pk, now=NOW)) == [newest, first, second, third]
 
     def test_they_are_read_in_one_statement_where_they_are_written(self, alice):
         made(alice)
         with CaptureQueriesContext(connection) as statements:
-            list(sessions.alive(alice.pk, now=NOW))
+            list(sessions.active(alice.pk, now=NOW))
         assert len(statements) == 1
 
 
@@ -278,7 +280,7 @@ class TestSurplus:
         made(bob), made(alice, revoked_at=NOW), made(alice, idle_expires_at=NOW)
         for others in range(5):
             found = sessions.over_limit(new, others, now=NOW)
-            plain = sessions.alive(alice.pk, now=NOW).exclude(pk=new.pk)[others:]
+            plain = sessions.active(alice.pk, now=NOW).exclude(pk=new.pk)[others:]
             assert found == list(plain) == [days[day] for day in (4, 3, 2, 1)[others:]]
 
     def test_the_new_one_stays_wherever_it_stands(self, alice):

@@ -16,8 +16,8 @@ class TestSubjectOf:
     @pytest.mark.standard("rfc9068-2.2-2")
     def test_it_is_the_text_of_the_field(self):
         user = get_user_model()(pk=7, username="alice")
-        assert users.subject_of(user, "pk") == "7"
-        assert users.subject_of(user, "username") == "alice"
+        assert users.get_subject(user, "pk") == "7"
+        assert users.get_subject(user, "username") == "alice"
 
 
 class TestAuthHash:

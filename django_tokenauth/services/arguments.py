@@ -1,0 +1,27 @@
+"""Convert the arguments that the services accept in more than one form."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from datetime import datetime
+
+from django.http import HttpRequest
+
+
+def django_request(request: HttpRequest | None) -> HttpRequest | None:
+    """Return Django's request; *request* may also be REST framework's, which wraps it."""
+    return getattr(request, "_request", request)
+
+
+def as_uuid(session_id: uuid.UUID | str | None) -> uuid.UUID | None:
+    """Return the id of a session as a UUID, or ``None`` if it is not one."""
+    try:
+        return uuid.UUID(str(session_id))
+    except ValueError:
+        return None
+
+
+def as_timestamp(now: datetime | None) -> float:
+    """Return *now*, by default the current time, in seconds since the epoch."""
+    return time.time() if now is None else now.timestamp()

@@ -1,0 +1,272 @@
+"""Gets that are compiled once return what the ORM returns, with known and unknown internals."""
+
+from __future__ import annotations
+
+import uuid
+from threading import Thread
+from types import SimpleNamespace
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from django_tokenauth.models import RevokedReason, Session
+from django_tokenauth.sessions.compiled import CompiledGet, CompiledGetColumns, django_compiler
+from tests.support.clock import NOW
+from tests.support.compilers import changed_compiler, unknown_compiler
+from tests.support.session_rows import made
+
+pytestmark = pytest.mark.django_db
+
+FALLBACK = "compiled statements, so the ORM is used instead"
+COLUMNS = ("scope_limited", "revoked_at", "ip")
+
+
+def rows(*deferred):
+    return Session.objects.defer(*deferred)
+
+
+def plain(key, *deferred):
+    """The row as the ORM loads it."""
+    return rows(*deferred).select_related("user").get(pk=key)
+
+
+def everything(instance):
+    """The values of the loaded fields and their types, and those of the user."""
+    own = {
+        name: (type(value), value)
+        for name, value in vars(instance).items()
+        if not name.startswith("_")
+    }
+    user = instance._state.fields_cache.get("user")
+    state = (instance._state.adding, instance._state.db)
+    return own, state, None if user is None else everything(user)
+
+
+@pytest.fixture
+def session(alice):
+    return made(
+        alice,
+        revoked_at=NOW,
+        revoked_reason=RevokedReason.ADMIN,
+        ip="2001:db8::1",
+        device_name="앨리스의 노트북",
+        scope_limited=True,
+        scope="notes:read notes:write",
+    )
+
+
+@pytest.fixture(params=["compiled", "orm"])
+def compiler_of(request):
+    return {"compiled": django_compiler, "orm": unknown_compiler}[request.param]
+
+
+@pytest.fixture
+def get(compiler_of):
+    return lambda key, *deferred: CompiledGet(rows(*deferred), "user", compiler_of=compiler_of).get(
+        key
+    )
+
+
+@pytest.fixture
+def get_columns(compiler_of):
+    return lambda key, *columns: CompiledGetColumns(
+        rows(), "user", columns or COLUMNS, compiler_of=compiler_of
+    ).get(key)
+
+
+class TestCompiledGet:
+    @pytest.mark.parametrize(
+        "deferred", [(), ("device_name", "idle_expires_at"), ("ip", "scope", "user_agent")]
+    )
+    def test_get_returns_the_instance_of_the_orm(self, session, get, deferred):
+        found, expected = get(session.pk, *deferred), plain(session.pk, *deferred)
+        assert type(found) is Session
+        assert everything(found) == everything(expected)
+        assert found.get_deferred_fields() == expected.get_deferred_fields() == set(deferred)
+
+    def test_a_deferred_field_is_loaded_on_access(self, session, get):
+        assert get(session.pk, "device_name").device_name == session.device_name
+
+    def test_get_loads_the_user_in_one_statement(
+        self, session, alice, get, django_assert_num_queries
+    ):
+        with django_assert_num_queries(1):
+            assert get(session.pk).user == alice
+
+    def test_get_without_a_user_takes_one_statement(self, session, get, django_assert_num_queries):
+        Session.objects.update(user=None)
+        with django_assert_num_queries(1):
+            found = get(session.pk)
+            assert found.user is None
+        assert everything(found) == everything(plain(session.pk))
+
+    def test_the_instance_can_be_saved(self, session, get):
+        found = get(session.pk)
+        found.device_name = "another"
+        found.save()
+        assert plain(session.pk).device_name == "another"
+
+    def test_conditions_of_the_rows_still_apply(self, session, bob, compiler_of):
+        made(bob)
+        same = rows().filter(device_name=session.device_name, scope_limited=True)
+        other = rows().filter(device_name="another")
+        assert CompiledGet(same, "user", compiler_of=compiler_of).get(session.pk) == session
+        assert CompiledGet(other, "user", compiler_of=compiler_of).get(session.pk) is None
+
+    def test_the_statement_is_that_of_the_orm(self, session):
+        with CaptureQueriesContext(connection) as seen:
+            list(rows().select_related("user").filter(pk=session.pk))
+            CompiledGet(rows(), "user").get(session.pk)
+        first, second = (query["sql"] for query in seen)
+        assert first == second
+
+
+class TestCompiledGetColumns:
+    def test_get_returns_the_values_of_the_orm(
+        self, session, get_columns, django_assert_num_queries
+    ):
+        expected = plain(session.pk)
+        with django_assert_num_queries(1):
+            user, *values = get_columns(session.pk)
+        assert everything(user) == everything(expected.user)
+        assert type(user) is type(expected.user)
+        assert values == [True, NOW, "2001:db8::1"]
+        assert [type(value) for value in values] == [
+            type(getattr(expected, name)) for name in COLUMNS
+        ]
+
+    @pytest.mark.parametrize("columns", [("ip", "device_name"), ("device_name", "ip")])
+    def test_values_keep_the_order_of_the_columns(self, session, get_columns, columns):
+        values = tuple(getattr(session, name) for name in columns)
+        assert get_columns(session.pk, *columns)[1:] == values
+
+    def test_the_key_may_be_a_column(self, session, get_columns):
+        assert get_columns(session.pk, "id")[1:] == (session.pk,)
+
+    def test_get_without_a_user_returns_none_for_it(self, session, get_columns):
+        Session.objects.update(user=None)
+        assert get_columns(session.pk) == (None, True, NOW, "2001:db8::1")
+
+    def test_each_row_has_its_own_user(self, session, bob, get_columns):
+        another = made(bob)
+        assert get_columns(session.pk)[0] == session.user
+        assert get_columns(another.pk) == (bob, False, None, None)
+
+    def test_get_of_an_unknown_key_returns_none(self, session, get_columns):
+        assert get_columns(uuid.uuid4()) is None
+
+    def test_the_statement_is_that_of_the_orm(self, session):
+        with CaptureQueriesContext(connection) as seen:
+            list(rows().select_related("user").only("user", *COLUMNS).filter(pk=session.pk))
+            CompiledGetColumns(rows(), "user", COLUMNS).get(session.pk)
+        first, second = (query["sql"] for query in seen)
+        assert first == second
+
+
+class TestKey:
+    @pytest.mark.parametrize(
+        "form", [uuid.UUID, str, str.upper, lambda text: text.replace("-", "")]
+    )
+    def test_a_key_in_any_form_finds_its_row(self, session, get, form):
+        assert get(form(str(session.pk))) == session
+
+    def test_an_unknown_key_returns_none(self, session, get):
+        assert get(uuid.uuid4()) is None
+        assert get(session.pk) == session
+
+    @pytest.mark.parametrize("key", ["", "x", "' OR 1=1 --", "%s"])
+    def test_a_malformed_key_is_rejected_as_by_the_orm(self, session, get, key):
+        with pytest.raises(ValidationError):
+            plain(key)
+        with pytest.raises(ValidationError):
+            get(key)
+
+
+def scatter_columns(known):
+    known["klass_info"] = {**known["klass_info"], "select_fields": [0, 2]}
+
+
+def add_column(known):
+    known["select"] = [*known["select"], known["select"][-1]]
+
+
+def lose_user(known):
+    known["klass_info"] = {**known["klass_info"], "related_klass_infos": []}
+
+
+def rename_targets(known):
+    known["select"] = [(SimpleNamespace(), *column[1:]) for column in known["select"]]
+
+
+def lose_key(known):
+    known["as_sql"] = (known["as_sql"][0], ())
+
+
+def return_sql_only(known):
+    known["as_sql"] = 0
+
+
+def lose_from_db(known):
+    model = known["klass_info"]["model"]
+    changed = SimpleNamespace(_meta=model._meta)
+    known["klass_info"] = {**known["klass_info"], "model": changed}
+
+
+@pytest.mark.usefixtures("session")
+class TestFallback:
+    def test_known_internals_are_used_without_a_warning(self, session, caplog):
+        for get in (CompiledGet(rows(), "user"), CompiledGetColumns(rows(), "user", COLUMNS)):
+            assert get.get(session.pk) is not None
+        assert FALLBACK not in caplog.text
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            dict.clear,
+            scatter_columns,
+            add_column,
+            lose_user,
+            rename_targets,
+            lose_key,
+            return_sql_only,
+        ],
+    )
+    def test_unknown_internals_fall_back_to_the_orm(self, session, change, caplog):
+        compiler_of = changed_compiler(change)
+        get = CompiledGet(rows(), "user", compiler_of=compiler_of)
+        columns = CompiledGetColumns(rows(), "user", COLUMNS, compiler_of=compiler_of)
+        assert caplog.text.count(FALLBACK) == 2
+        assert everything(get.get(session.pk)) == everything(plain(session.pk))
+        assert columns.get(session.pk) == (session.user, True, NOW, "2001:db8::1")
+
+    def test_an_unknown_way_to_load_falls_back_at_the_first_row(
+        self, session, caplog, django_assert_num_queries
+    ):
+        get = CompiledGet(rows(), "user", compiler_of=changed_compiler(lose_from_db))
+        assert get.get(uuid.uuid4()) is None
+        assert FALLBACK not in caplog.text
+        expected = everything(plain(session.pk))
+        with django_assert_num_queries(2):
+            assert everything(get.get(session.pk)) == expected
+        assert caplog.text.count(FALLBACK) == 1
+        with django_assert_num_queries(1):
+            assert get.get(session.pk) == session
+
+
+class TestThreads:
+    @pytest.mark.django_db(transaction=True)
+    def test_each_thread_uses_its_own_connection(self, session):
+        get, found = CompiledGet(rows(), "user"), []
+
+        def run():
+            found.append(get.get(session.pk))
+            connection.close()
+
+        threads = [Thread(target=run) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert found == [session] * 4
