@@ -31,7 +31,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import libcst
 from mutmut.mutation.file_mutation import create_mutations, deep_replace
@@ -39,34 +39,41 @@ from mutmut.mutation.file_mutation import create_mutations, deep_replace
 ROOT = Path(__file__).resolve().parents[2]
 COPY = ROOT / ".mutation"
 PACKAGE = "django_tokenauth"
+#: Paths below the package, without the suffix.
 MODULES = (
     "authentication",
-    "claims",
-    "client_authentication",
-    "clients",
-    "introspection",
-    "issuing",
-    "jws",
-    "key_files",
-    "key_making",
-    "key_rotation",
-    "key_schedule",
-    "key_sets",
-    "key_states",
-    "refreshing",
-    "services",
-    "sessions",
-    "signing_out",
-    "tokens",
-    "users",
+    "http/client_authentication",
+    "keys/directory",
+    "keys/files",
+    "keys/generating",
+    "keys/rotating",
+    "keys/schedule",
+    "keys/sources",
+    "services/clients",
+    "services/issuing",
+    "services/refreshing",
+    "services/signing_in",
+    "services/signing_out",
+    "services/verifying",
+    "sessions/database",
+    "sessions/store",
+    "sessions/users",
+    "tokens/access",
+    "tokens/claims",
+    "tokens/jws",
+    "tokens/refresh",
 )
 #: Percent of the mutants that have to be killed.
 ENOUGH = 95
-#: Of these rooms the tests run besides: they are fast, and need only the package and themselves.
+#: The folders of the tests that run. Each mirrors the rooms of the package.
+KINDS = ("unit", "integration")
+#: Test modules outside the rooms that run too: they are fast and call several rooms.
 CALLERS = (
-    *("atomic_requests", "errors", "logging", "naive_times", "receivers", "signals"),
-    *("token_user", "views"),
+    *("test_atomic_requests", "test_authentication", "test_errors", "test_logging"),
+    *("test_naive_times", "test_signals", "test_token_user", "test_views"),
 )
+#: Slow test modules in the rooms, which do not run.
+SLOW = ("test_vectors",)
 #: What makes a run of one test short: the tables are made once, and without migrations.
 OPTIONS = ("--nomigrations", "--reuse-db", "-p", "no:randomly", "-p", "no:unraisableexception")
 #: As mutmut numbers them; whatever else it says is a fault of the run and not a verdict.
@@ -90,9 +97,14 @@ PLUGIN = f"""\
 import os
 
 def pytest_configure(config):
-    _, *module = os.environ["MUTANT_UNDER_TEST"].split(".")[:2]
+    module = os.environ["MUTANT_UNDER_TEST"].split(".")[1:-1]
     names = {{name.partition("[")[0] for name in config.args}}
-    near = {{name for name in names if module and name.startswith(f"tests/test_{{module[0]}}")}}
+    beginnings = tuple(
+        "/".join(["tests", kind, *module[:-1], f"test_{{module[-1]}}"])
+        for kind in {KINDS}
+        if module
+    )
+    near = {{name for name in names if name.startswith(beginnings)}}
     config.args = sorted(near)
     if not near or "NEAREST" not in os.environ:
         config.args += sorted(names - near)
@@ -115,18 +127,30 @@ pytest_add_cli_args_test_selection=
 
 
 def chosen_tests() -> list[str]:
-    """The files of tests that are fast enough to run a thousand times."""
+    """Return the test modules that are fast enough to run a thousand times."""
+    rooms = {PurePosixPath(module).parent.as_posix() for module in MODULES} - {"."}
     return [
         path.relative_to(ROOT).as_posix()
-        for path in sorted(ROOT.glob("tests/test_*.py"))
-        if path.stem.removeprefix("test_").startswith((*MODULES, *CALLERS))
+        for kind in KINDS
+        for path in sorted((ROOT / "tests" / kind).glob("**/test_*.py"))
+        if (path.parent.name in rooms or path.name.startswith(CALLERS))
+        and not path.name.startswith(SLOW)
     ]
+
+
+def near_tests(module: str) -> tuple[str, ...]:
+    """Return how the paths of the tests of the module begin."""
+    path = PurePosixPath(module)
+    return tuple(
+        (PurePosixPath("tests", kind) / path.with_name(f"test_{path.name}")).as_posix()
+        for kind in KINDS
+    )
 
 
 def prepare(modules: Iterable[str], tests: Iterable[str]) -> None:
     """Make the copy, with the decorators of ``modules`` written below their functions."""
     shutil.rmtree(COPY, ignore_errors=True)
-    left_out = shutil.ignore_patterns("__pycache__", "browser")
+    left_out = shutil.ignore_patterns("__pycache__", "external")
     for name in (PACKAGE, "tests"):
         shutil.copytree(ROOT / name, COPY / name, ignore=left_out)
     for name in modules:
@@ -181,7 +205,7 @@ def mutate_functions() -> dict[str, str]:
 
 def verdicts() -> dict[str, str]:
     found = {}
-    for path in sorted((COPY / "mutants" / PACKAGE).glob("*.meta")):
+    for path in sorted((COPY / "mutants" / PACKAGE).rglob("*.meta")):
         for name, code in json.loads(path.read_text())["exit_code_by_key"].items():
             if code not in VERDICTS:
                 sys.exit(f"{name} has no verdict, but {code}.")
@@ -197,7 +221,7 @@ def mutate_outside_of_functions(
         path = source_of(module)
         source = path.read_text()
         tree, mutations, _, _ = create_mutations(str(path), source)
-        nearest = [name for name in tests if name.startswith(f"tests/test_{module}")]
+        nearest = [name for name in tests if name.startswith(near_tests(module))]
         for number, mutation in enumerate(mutations):
             if isinstance(mutation.contained_by_top_level_function, libcst.FunctionDef):
                 continue
@@ -212,14 +236,18 @@ def mutate_outside_of_functions(
             difference = difflib.unified_diff(
                 source.splitlines(), changed.code.splitlines(), n=0, lineterm=""
             )
-            yield f"{PACKAGE}.{module}.{number}", verdict, "\n".join([*difference][2:])
+            yield (
+                f"{PACKAGE}.{module.replace('/', '.')}.{number}",
+                verdict,
+                "\n".join([*difference][2:]),
+            )
         path.write_text(source)
 
 
 def elsewhere(module: str, tests: list[str], **environment: str) -> str:
     """The verdict on what SQLite let pass, by the databases that the environment names."""
-    near = tuple(f"tests/test_{name}" for name in (module, *STATEMENTS))
-    chosen = [name for name in tests if name.startswith(near)]
+    near = tuple(f"tests/integration/{room}/" for room in STATEMENTS)
+    chosen = [name for name in tests if name.startswith((*near, *near_tests(module)))]
     for database in DATABASES:
         if run([*chosen, "--create-db"], DATABASE=database, **environment) != "survived":
             return "elsewhere"
@@ -251,21 +279,26 @@ def show(name: str) -> str:
     return "\n".join(line for line in lines if line.startswith(("-", "+")))
 
 
+def module_of(mutant: str) -> str:
+    """Return the path of the module of a mutant, as in ``MODULES``."""
+    return "/".join(mutant.split(".")[1:-1])
+
+
 def table(found: dict[str, str]) -> float:
     """Print the figures of each module; the percentage of the worst one."""
     columns = ("killed", "elsewhere", "timeout", "survived", "no tests")
-    print("module".ljust(16), "mutants", *columns, "score", sep="  ")
+    print("module".ljust(26), "mutants", *columns, "score", sep="  ")
     worst = 100.0
-    modules = sorted({name.split(".")[1] for name in found})
+    modules = sorted({module_of(name) for name in found})
     for module in [*modules, "all"]:
         counts = Counter(
-            verdict for name, verdict in found.items() if module in ("all", name.split(".")[1])
+            verdict for name, verdict in found.items() if module in ("all", module_of(name))
         )
         caught = counts["killed"] + counts["elsewhere"] + counts["timeout"]
         score = 100 * caught / counts.total()
         worst = min(worst, score)
         figures = [str(counts[column]).rjust(len(column)) for column in columns]
-        print(module.ljust(16), f"{counts.total():7}", *figures, f"{score:5.1f}", sep="  ")
+        print(module.ljust(26), f"{counts.total():7}", *figures, f"{score:5.1f}", sep="  ")
     return worst
 
 
@@ -278,11 +311,11 @@ def main() -> None:
     # mutmut reads its settings from where it runs; the databases go where the next run begins anew.
     os.chdir(COPY)
     os.environ["TMPDIR"] = str(COPY)
-    if {run([*tests, *OTHER_PROCESSES]), elsewhere("", tests)} != {"survived"}:
+    if {run([*tests, *OTHER_PROCESSES]), elsewhere("sessions/store", tests)} != {"survived"}:
         sys.exit("The tests fail where nothing was changed.")
     found = mutate_functions()
     for name in [name for name, verdict in found.items() if verdict == "survived"]:
-        found[name] = elsewhere(name.split(".")[1], tests, MUTANT_UNDER_TEST=name)
+        found[name] = elsewhere(module_of(name), tests, MUTANT_UNDER_TEST=name)
     survivors = {
         name: show(name) for name, verdict in found.items() if verdict in ("survived", "no tests")
     }
