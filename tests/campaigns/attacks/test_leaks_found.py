@@ -43,7 +43,7 @@ class TestItCanFail:
     @pytest.mark.attack(173)
     def test_a_name_of_a_device_that_is_a_token(self, collected):
         access, _ = canary_project.sign_in(collected)
-        Session.objects.update(name=access[:100], user_agent=access.rpartition(".")[2])
+        Session.objects.update(device_name=access[:100], user_agent=access.rpartition(".")[2])
         collected.stored()
         assert ("database", "token") in collected.leaks()
 

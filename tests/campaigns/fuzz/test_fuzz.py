@@ -175,7 +175,7 @@ def test_of_what_fails_the_smallest_is_told_and_can_be_tried_again():
     members = reference.strict(reference.unbase64url(failure.given.token.split(".")[1]))
     # But for the list it is the token that everything begins with.
     assert len(members.pop("aud")) > 1
-    assert members.items() < ACCESS.to_payload().items()
+    assert members.items() < ACCESS.members().items()
     text = report.failure(failure)
     assert "FAILED access: a good token was refused" in text
     command, _, given = text.rpartition(" ")

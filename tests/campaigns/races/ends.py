@@ -80,7 +80,7 @@ def _target(session: Session, now: datetime) -> Target:
     ]
     return Target(
         username=session.user.get_username(),
-        session_id=str(session.pk),
+        session=str(session.pk),
         refresh_tokens=tuple(pair.refresh_token for pair in pairs),
         access_tokens=tuple(pair.access_token for pair in pairs),
     )
