@@ -33,7 +33,7 @@ from .errors import (
     ServiceUnavailable,
     UnsupportedGrantType,
 )
-from .http.client_authentication import BASIC_CHALLENGE, client_of
+from .http.client_authentication import BASIC_CHALLENGE, authenticate_client
 from .http.endpoints import NoStoreView, TokenEndpoint, error_response, validated_data
 from .http.throttling import SignInThrottle, client_address, valid_ip
 from .permissions import HasFullScope, InsufficientScope
@@ -79,7 +79,7 @@ class RefreshView(TokenEndpoint):
 def _password_grant(request: Request) -> Response:
     """The password grant (RFC 6749 section 4.3)."""
     asked = validated_data(SignInSerializer, request)
-    client_id = client_of(request, asked.pop("client_id"), asked.pop("client_secret"))
+    client_id = authenticate_client(request, asked.pop("client_id"), asked.pop("client_secret"))
     username, password = asked.pop("username"), asked.pop("password")
     address = client_address(request._request)
     throttle = SignInThrottle(load(), address=address, username=get_stored_username(username))
@@ -101,7 +101,7 @@ def _password_grant(request: Request) -> Response:
 def _refresh_token_grant(request: Request) -> Response:
     """The refresh token grant (RFC 6749 section 6)."""
     asked = validated_data(RefreshSerializer, request)
-    client_id = client_of(request, asked.pop("client_id"), asked.pop("client_secret"))
+    client_id = authenticate_client(request, asked.pop("client_id"), asked.pop("client_secret"))
     pair = services.refresh(**asked, client_id=client_id, request=request)
     return Response(pair.to_response())
 
@@ -134,7 +134,7 @@ class RevokeView(TokenEndpoint):
     @sensitive_variables()
     def post(self, request: Request) -> Response:
         asked = validated_data(RevocationRequestSerializer, request)
-        client_id = client_of(request, asked.pop("client_id"), asked.pop("client_secret"))
+        client_id = authenticate_client(request, asked.pop("client_id"), asked.pop("client_secret"))
         services.revoke_token(asked["token"], client_id=client_id, request=request)
         return Response({})
 
@@ -160,7 +160,7 @@ class IntrospectView(TokenEndpoint):
         bearer = bearer_token(request)
         if bearer is not None and client_secret:
             raise InvalidRequest
-        if client_of(request, client_id, client_secret) in load().clients:
+        if authenticate_client(request, client_id, client_secret) in load().clients:
             return
         if bearer is None:
             raise InvalidClient

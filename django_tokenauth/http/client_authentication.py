@@ -28,7 +28,7 @@ BASIC_CHALLENGE = f'Basic realm="{JWTAuthentication.realm}"'
 
 
 @sensitive_variables()
-def client_of(request: Request, client_id: str, client_secret: str) -> str:
+def authenticate_client(request: Request, client_id: str, client_secret: str) -> str:
     """Return the ``client_id`` of a request, authenticated if it is in ``CLIENTS``.
 
     ``client_id`` and ``client_secret`` are the parameters of the body, empty if they are missing.
