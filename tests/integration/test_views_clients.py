@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+from io import StringIO
 from urllib.parse import quote_plus, urlencode
 
 import pytest
 from django.contrib.auth.signals import user_login_failed
+from django.core.management import call_command
 
 from django_tokenauth.models import Session
 from django_tokenauth.services.clients import encode_secret
 from tests.support.client import (
+    ALL,
     BARE,
     BASIC,
     FORM,
@@ -215,6 +219,20 @@ class TestNotAuthenticated:
         assert [line.partition(": ")[2][:14] for line in lines] == ["tokenauth.E008"] * 2
         assert "tokenauth_client" in lines[0]
         assert SECRET not in caplog.text
+
+
+@EACH
+def test_secret_by_the_command_authenticates(alice, settings, path):
+    output = StringIO()
+    call_command("tokenauth_client", "reports", stdout=output)
+    _, secret, _, value = output.getvalue().splitlines()
+    settings.TOKENAUTH = {"CLIENTS": ast.literal_eval(f"{{{value}}}")}
+    pair = {"client_id": "reports", "client_secret": secret}
+    tokens = sign_in(**pair)
+    wanted = {**ALL, "refresh_token": tokens["refresh_token"], "token": tokens["access_token"]}
+    assert post(path, {**wanted, **pair}).status_code == 200
+    assert post(path, wanted, Authorization=basic("reports", secret)).status_code == 200
+    assert is_invalid_client(post(path, {**wanted, **pair, "client_secret": value}), path)
 
 
 class TestWithoutClients:

@@ -180,6 +180,13 @@ class TestWindow:
         late.release()
         assert attempt(at=START + 3600) == HOUR
 
+    def test_error_during_an_attempt_does_not_count(self, by_user):
+        for error in (RuntimeError, KeyboardInterrupt):
+            throttle = SignInThrottle(load(), address=HERE, username="alice", now=START)
+            with pytest.raises(error), throttle.counting(ValueError):
+                raise error
+        assert [attempt() for _ in range(4)] == [None, None, None, HOUR]
+
     def test_a_place_is_given_back_once(self, by_user):
         throttle = SignInThrottle(load(), address=HERE, username="alice", now=START)
         throttle.acquire()
