@@ -18,4 +18,4 @@ INSERT INTO django_tokenauth_session SELECT * FROM django_tokenauth_session_whol
 DROP TABLE django_tokenauth_session_whole;
 -- The names by which later migrations know the indexes.
 ALTER INDEX django_tokenauth_session_user_id_created_at_idx RENAME TO tokenauth_session_user;
-ALTER INDEX django_tokenauth_session_expires_at_idx RENAME TO tokenauth_session_expires;
+ALTER INDEX django_tokenauth_session_idle_expires_at_idx RENAME TO tokenauth_session_expires;
