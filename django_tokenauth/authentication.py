@@ -1,11 +1,10 @@
-"""REST framework's authentication classes: an access token in the ``Authorization`` header.
+"""REST framework's authentication classes, for access tokens in ``Authorization: Bearer``.
 
-RFC 6750 says how it comes and what is answered; only the header counts, never a query or a form.
+RFC 6750 defines the header and the responses. Tokens in a query string or a form are ignored.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,17 +16,57 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
 
-from . import services
+from . import _log, services
+from ._bearer import bearer_token, challenge
 from .errors import InvalidToken, ServiceUnavailable, TokenErrorCode
 from .tokens.claims import Claims
 
+__all__ = [
+    "AccessTokenRejected",
+    "Claims",
+    "JWTAuthentication",
+    "StatelessJWTAuthentication",
+    "TemporarilyUnavailable",
+    "TokenUser",
+]
+
+# The key in request.META that marks a rejected token, for the challenge of the response.
+_REJECTED = "django_tokenauth.rejected"
+
+
+class AccessTokenRejected(AuthenticationFailed, InvalidToken):
+    """401 ``invalid_token`` (RFC 6750 section 3.1): the access token was rejected.
+
+    ``code`` is the :class:`~django_tokenauth.errors.TokenErrorCode`. The response does not contain
+    it.
+    """
+
+    error = default_code = "invalid_token"
+    description = default_detail = _("The access token is not valid.")
+
+    def __init__(self, code: TokenErrorCode) -> None:
+        AuthenticationFailed.__init__(self)
+        InvalidToken.__init__(self, code)
+        # REST framework replaces it by the challenge of the view's authentication class.
+        self.auth_header = _invalid_token(JWTAuthentication.realm)
+
+
+class TemporarilyUnavailable(APIException, ServiceUnavailable):
+    """503 ``temporarily_unavailable``: a database error, or invalid settings."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = ServiceUnavailable.description
+    default_code = ServiceUnavailable.error
+    #: REST framework sends it as ``Retry-After``, in seconds.
+    wait = ServiceUnavailable.retry_after
+
 
 class TokenUser:
-    """A user made of the claims of an access token, for :class:`StatelessJWTAuthentication`.
+    """The user of :class:`StatelessJWTAuthentication`, made from the claims of an access token.
 
-    It has the ``sub`` as its ``pk``, the claims as ``claims``, and no permissions of its own: what
-    it may do is in the scope. It stands behind every permission class as a user who has signed in,
-    is no staff and has none of Django's permissions.
+    ``pk`` and ``id`` are the ``sub`` claim, a string, and ``claims`` are all claims. The user is
+    authenticated and active, is not staff, and has none of Django's permissions: the scope of the
+    token says what is allowed.
     """
 
     is_authenticated = True
@@ -74,59 +113,22 @@ class TokenUser:
         return False
 
 
-logger = logging.getLogger("django_tokenauth")
-
-# Where a request says that its token was refused, for the challenge that follows.
-_REFUSED = "django_tokenauth.refused"
-
-
-class TokenRefused(AuthenticationFailed):
-    """401 ``invalid_token`` (RFC 6750 section 3.1). Why exactly is in the log only."""
-
-    default_detail = _("The access token is not valid.")
-    default_code = "invalid_token"
-
-
-class Unavailable(APIException):
-    """503: nobody can tell now whether the token is good."""
-
-    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    default_detail = _("The service does not answer now. Try again.")
-    default_code = "temporarily_unavailable"
-    #: Seconds, which REST framework sends as ``Retry-After``.
-    wait = ServiceUnavailable.retry_after
-
-
-def bearer_token(request: Request) -> str | None:
-    """The token of the header ``Authorization: Bearer``, or ``None`` if that is somebody else's.
-
-    The scheme is case-insensitive (RFC 9110 section 11.1). Whatever follows it is taken as the
-    token, so a header that is not exactly ``Bearer TOKEN`` is a token that is refused.
-    """
-    # Not request.META, which REST framework looks for in vain before it asks the request that it
-    # wraps: a sixteenth of what a request with a token that was seen before costs.
-    header: str = getattr(request, "_request", request).META.get("HTTP_AUTHORIZATION", "")
-    if header.startswith("Bearer "):
-        return header[7:]
-    if header[:6].lower() != "bearer" or header[6:7].strip():
-        return None
-    return header[7:] if header[6:7] == " " else header[6:]
-
-
 class JWTAuthentication(BaseAuthentication):
-    """Loads the user: a sign-out, a new password or a deactivation count at once. One statement.
+    """Authenticate a request by its access token and load the user, in one query.
 
-    ``request.user`` is the user, ``request.auth`` a
-    :class:`~django_tokenauth.tokens.claims.Claims`.
+    The query also checks the session, so a sign-out, a new password or a deactivation takes effect
+    at once. ``request.user`` is the user and ``request.auth`` a :class:`Claims`.
     """
 
-    #: The realm of the challenge (RFC 9110 section 11.5): fixed text without quotation marks.
+    #: The realm of the challenge (RFC 9110 section 11.5), without quotation marks.
     realm = "api"
 
     @sensitive_variables()
     def authenticate(self, request: Request) -> tuple[Any, Claims] | None:
-        """``(user, claims)``, or ``None`` without a bearer token. Raises :class:`TokenRefused`,
-        :class:`Unavailable`."""
+        """Return ``(user, claims)``, or ``None`` if the request has no bearer token.
+
+        Raises :class:`AccessTokenRejected` and :class:`TemporarilyUnavailable`.
+        """
         token = bearer_token(request)
         if token is None:
             return None
@@ -134,31 +136,37 @@ class JWTAuthentication(BaseAuthentication):
             claims = services.authenticate_access_token(token)
             return self.get_user(claims), claims
         except InvalidToken as error:
-            logger.info("access token refused: %s", error.code)
-            request.META[_REFUSED] = True
-            raise TokenRefused from None
+            _log.access_token_rejected(error.code)
+            request.META[_REJECTED] = True
+            raise AccessTokenRejected(error.code) from None
         except ServiceUnavailable:
-            raise Unavailable from None
+            raise TemporarilyUnavailable from None
         except ImproperlyConfigured as error:
-            logger.critical("TOKENAUTH cannot be used: %s", error)
-            raise Unavailable from None
+            _log.misconfigured(error)
+            raise TemporarilyUnavailable from None
 
     def get_user(self, claims: Claims) -> Any:
-        """Return the user of *claims*. Raises :class:`InvalidToken`."""
+        """Return the user of *claims*. A subclass may return another user.
+
+        Raises :class:`~django_tokenauth.errors.InvalidToken` if the session or the user is not
+        valid, and :class:`~django_tokenauth.errors.ServiceUnavailable`.
+        """
         return services.get_user(claims)
 
     def authenticate_header(self, request: Request) -> str:
-        """The challenge. Without credentials it names no error (RFC 6750 section 3.1)."""
-        if request.META.get(_REFUSED):
-            return challenge(self.realm, "invalid_token", "The access token is not valid.")
+        """Return the challenge, without an error if the request has no credentials (RFC 6750
+        section 3.1)."""
+        if request.META.get(_REJECTED):
+            return _invalid_token(self.realm)
         return challenge(self.realm)
 
 
 class StatelessJWTAuthentication(JWTAuthentication):
-    """Asks no database: ``request.user`` is a :class:`~django_tokenauth.authentication.TokenUser`.
+    """Authenticate a request by its access token alone, without a query for the user.
 
-    A revocation reaches it within ``REVOCATION_POLL_INTERVAL``. A service without a database sets
-    that to ``None`` and accepts each token until it expires.
+    ``request.user`` is a :class:`TokenUser`. Revocations take effect within
+    ``REVOCATION_POLL_INTERVAL``. A service without a database sets that to ``None``, and then
+    accepts each token until it expires.
     """
 
     def get_user(self, claims: Claims) -> TokenUser:
@@ -167,12 +175,5 @@ class StatelessJWTAuthentication(JWTAuthentication):
         return TokenUser(claims)
 
 
-def challenge(realm: str, error: str = "", description: str = "", scope: str = "") -> str:
-    """The value of ``WWW-Authenticate`` (RFC 6750 section 3). Give fixed texts only."""
-    parameters = {
-        "realm": realm,
-        "error": error,
-        "error_description": description,
-        "scope": scope,
-    }
-    return "Bearer " + ", ".join(f'{name}="{text}"' for name, text in parameters.items() if text)
+def _invalid_token(realm: str) -> str:
+    return challenge(realm, "invalid_token", "The access token is not valid.")

@@ -15,10 +15,11 @@
         ├── UnsupportedTokenType        unsupported_token_type (RFC 7009 section 2.2.1)
         └── TooManyRequests             too_many_requests; ``retry_after`` is in seconds
 
-The authentication classes raise subclasses of two of them, which REST framework turns into
-responses: ``authentication.TokenRefused`` (401) is an ``InvalidToken``, and
-``authentication.Unavailable`` (503) a ``ServiceUnavailable``. So ``except InvalidToken`` catches a
-rejected token in a service and in a view.
+The authentication and permission classes raise errors that are also exceptions of REST framework:
+``authentication.AccessTokenRejected`` (401) is an ``InvalidToken``,
+``authentication.TemporarilyUnavailable`` (503) is a ``ServiceUnavailable``, and
+``permissions.InsufficientScope`` (403) is a ``TokenAuthError``. So ``except InvalidToken`` catches
+a rejected token in a service and in a view.
 
 Wrong settings raise Django's ``ImproperlyConfigured``. No message contains a token, a key, a
 password or a message of a library.
@@ -103,8 +104,13 @@ class InvalidToken(TokenAuthError):
 
 
 class ServiceUnavailable(TokenAuthError):
-    """A database error. Nothing was changed; the client may send the same request again."""
+    """A database error. Nothing was changed; the client may send the same request again.
 
+    ``error`` and ``description`` are those of the response, as in :class:`OAuthError`.
+    """
+
+    error: ClassVar[str] = "temporarily_unavailable"
+    description: ClassVar[_StrPromise] = _("The service is temporarily unavailable. Try again.")
     #: Seconds until the client may try again, for ``Retry-After`` (RFC 9110 section 10.2.3).
     retry_after: ClassVar[int] = 1
 

@@ -1,7 +1,7 @@
-"""What a token allows: REST framework's permission classes for the scope.
+"""Permission classes for the scope of an access token.
 
-The module ``rest_framework.views`` is not imported here: it imports this one for a project that has
-such a class in ``DEFAULT_PERMISSION_CLASSES``.
+``rest_framework.views`` must not be imported here: it imports this module if a class of it is in
+``DEFAULT_PERMISSION_CLASSES``.
 """
 
 from __future__ import annotations
@@ -16,33 +16,40 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from . import services
-from .authentication import JWTAuthentication, challenge
+from ._bearer import challenge
+from .authentication import JWTAuthentication
+from .errors import TokenAuthError
 from .tokens.claims import Claims
 
+__all__ = ["HasFullScope", "HasScope", "InsufficientScope"]
 
-class InsufficientScope(PermissionDenied):
-    """403 ``insufficient_scope`` with the scope that is needed (RFC 6750 section 3.1)."""
 
-    default_detail = _("The access token does not allow this.")
-    default_code = "insufficient_scope"
+class InsufficientScope(PermissionDenied, TokenAuthError):
+    """403 ``insufficient_scope`` (RFC 6750 section 3.1). The challenge names the required scope."""
+
+    error = default_code = "insufficient_scope"
+    description = default_detail = _("The access token does not have the required scope.")
 
     def __init__(self, scope: Iterable[str]) -> None:
         super().__init__()
-        # REST framework sends it as WWW-Authenticate.
+        # REST framework sends it as WWW-Authenticate. RFC 6750 section 3 allows ASCII only.
         self.auth_header = challenge(
             JWTAuthentication.realm,
-            "insufficient_scope",
-            "The access token does not allow this.",
+            self.error,
+            "The access token does not have the required scope.",
             " ".join(sorted(scope)),
         )
 
 
 class HasScope(BasePermission):
-    """The token has all names of the view's ``required_scopes``.
+    """Allow access tokens whose scope contains the view's ``required_scopes``.
 
-    That is a list, or a dict of such lists by HTTP method (``HEAD`` counts as ``GET``; ``OPTIONS``
-    needs none). A method that the dict does not name is refused, and so is a request that came
-    without a token of ours: scopes say nothing about it.
+    ``required_scopes`` is a list of scope names, or a dict of such lists by HTTP method. In a dict,
+    ``GET`` applies to ``HEAD`` too, ``OPTIONS`` requires nothing, and other missing methods are
+    denied. Requests that were authenticated without an access token are denied.
+
+    Raises :class:`InsufficientScope`, and ``ImproperlyConfigured`` without valid
+    ``required_scopes``.
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:
@@ -59,26 +66,28 @@ class HasScope(BasePermission):
         scopes = getattr(view, "required_scopes", None)
         if scopes is None or isinstance(scopes, str):
             raise ImproperlyConfigured(
-                f"{type(view).__name__}.required_scopes must be a list of names or a dict of lists."
+                f"{type(view).__name__}.required_scopes must be a list of scope names, or a dict of"
+                " such lists by HTTP method."
             )
         if not isinstance(scopes, Mapping):
             return list(scopes)
         if method == "OPTIONS":
             return []
-        found = scopes.get("GET" if method == "HEAD" else method)
-        return None if found is None else list(found)
+        required = scopes.get("GET" if method == "HEAD" else method)
+        return None if required is None else list(required)
 
 
 class HasFullScope(BasePermission):
-    """The token was not handed out with less than its user may have.
+    """Allow access tokens with all scopes that the user may have.
 
-    Whoever holds a limited one must not see or end the user's sessions with it.
+    A token of narrower scope must not list or end the user's sessions. Costs one query. Raises
+    :class:`InsufficientScope` and :class:`~django_tokenauth.errors.ServiceUnavailable`.
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not isinstance(request.auth, Claims):
             return False
-        whole = services.full_scope(request.auth, request=request)
-        if not request.auth.scope.issuperset(whole):
-            raise InsufficientScope(whole)
+        full = services.full_scope(request.auth, request=request)
+        if not request.auth.scope.issuperset(full):
+            raise InsufficientScope(full)
         return True

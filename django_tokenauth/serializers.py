@@ -1,11 +1,12 @@
-"""The shapes of what comes in and goes out. They describe and decide nothing."""
+"""Serializers for the requests of the token endpoints, and for sessions in responses.
+
+They check types, lengths and characters. :mod:`django_tokenauth.services` decides everything else.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
-from functools import cached_property
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -15,40 +16,47 @@ from rest_framework.fields import empty
 from .models import Session
 from .tokens.claims import Claims
 
-# RFC 6749 section 3.3: names parted by one blank.
+__all__ = [
+    "RefreshSerializer",
+    "RevocationRequestSerializer",
+    "SessionSerializer",
+    "SignInSerializer",
+    "TokenSerializer",
+]
+
+# RFC 6749 section 3.3: scope names separated by single spaces.
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*\Z")
 
-#: The longest scope that is read, in characters.
-MAX_SCOPE = 1024
-#: The longest password that is hashed, in characters. More is no password but an attack.
+# The maximum lengths, in characters.
+_MAX_SCOPE = 1024
+# Longer passwords would only make the hash slow.
 MAX_PASSWORD = 4096
-#: The longest name that is looked up; Django's own field has 150.
-MAX_USERNAME = 254
-#: The longest ``client_id``, in characters: more than a session can hold nobody has.
+# Django's own username field has 150.
+_MAX_USERNAME = 254
+# The length of Session.client_id.
 MAX_CLIENT = 255
 
 
-class TextField(serializers.CharField):
-    """A text that came as a text: no number is taken for one."""
+class _StringField(serializers.CharField):
+    """A string. Numbers are rejected, which REST framework's field would convert."""
 
-    default_error_messages = {"not_text": _("Not a text.")}
+    default_error_messages = {"not_string": _("Must be a string.")}
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
-            self.fail("not_text")
+            self.fail("not_string")
         return super().to_internal_value(data)
 
 
-class NameField(TextField):
-    """A user name in the form in which Django stores it, whichever way the keyboard makes an accent
-    (NFKC, as ``django.contrib.auth.forms.UsernameField`` does)."""
+class _UsernameField(_StringField):
+    """A username, NFKC-normalized as by ``django.contrib.auth.forms.UsernameField``."""
 
     def to_internal_value(self, data: Any) -> str:
         return unicodedata.normalize("NFKC", super().to_internal_value(data))
 
 
-class ClientField(TextField):
-    """What a client says of itself: printable (RFC 6749 appendix A.1, A.2), also beyond ASCII."""
+class _ClientField(_StringField):
+    """A client's id or secret: printable (RFC 6749 appendix A.1, A.2), not only ASCII."""
 
     def __init__(self, max_length: int, **options: Any) -> None:
         super().__init__(
@@ -56,16 +64,16 @@ class ClientField(TextField):
         )
 
     def to_internal_value(self, data: Any) -> str:
-        text = super().to_internal_value(data)
-        if not text.isprintable():
+        string = super().to_internal_value(data)
+        if not string.isprintable():
             self.fail("invalid")
-        return text
+        return string
 
 
-class ScopeField(TextField):
-    """A scope as a set of names. Empty is the same as left out (RFC 6749 section 3.2)."""
+class _ScopeField(_StringField):
+    """A scope, as a frozenset of names; ``None`` if it is empty (RFC 6749 section 3.2)."""
 
-    default_error_messages = {"scope": _("Not a list of names parted by one blank.")}
+    default_error_messages = {"scope": _("Must be scope names separated by single spaces.")}
 
     def __init__(self) -> None:
         super().__init__(required=False, allow_blank=True, default=None, trim_whitespace=False)
@@ -74,92 +82,84 @@ class ScopeField(TextField):
         return super().run_validation(data) or None
 
     def to_internal_value(self, data: Any) -> Any:
-        text = super().to_internal_value(data)
-        # Said here, because the field's own validator would count the names.
-        if len(text) > MAX_SCOPE:
-            self.fail("max_length", max_length=MAX_SCOPE)
-        if not _SCOPE.match(text):
+        scope = super().to_internal_value(data)
+        # REST framework's max_length would count the names of the set.
+        if len(scope) > _MAX_SCOPE:
+            self.fail("max_length", max_length=_MAX_SCOPE)
+        if not _SCOPE.match(scope):
             self.fail("scope")
-        return frozenset(text.split(" "))
+        return frozenset(scope.split(" "))
 
 
-class ClientSerializer(serializers.Serializer[Any]):
-    """RFC 6749 section 2.3.1."""
+class _ClientSerializer(serializers.Serializer[Any]):
+    """The client authentication of a request (RFC 6749 section 2.3.1)."""
 
-    client_id = ClientField(MAX_CLIENT)
-    client_secret = ClientField(MAX_PASSWORD, trim_whitespace=False, write_only=True)
-
-
-class SignInSerializer(ClientSerializer):
-    """RFC 6749 section 4.3.2, and the name of the device for the list of sessions."""
-
-    username = NameField(max_length=MAX_USERNAME, trim_whitespace=False)
-    password = TextField(max_length=MAX_PASSWORD, trim_whitespace=False, write_only=True)
-    scope = ScopeField()
-    device_name = TextField(required=False, allow_blank=True, default="", max_length=100)
+    client_id = _ClientField(MAX_CLIENT)
+    client_secret = _ClientField(MAX_PASSWORD, trim_whitespace=False, write_only=True)
 
 
-class RefreshSerializer(ClientSerializer):
-    """RFC 6749 section 6."""
+class SignInSerializer(_ClientSerializer):
+    """The password grant (RFC 6749 section 4.3.2), with a device name for the list of sessions."""
 
-    refresh_token = TextField(trim_whitespace=False)
-    scope = ScopeField()
+    username = _UsernameField(max_length=_MAX_USERNAME, trim_whitespace=False)
+    password = _StringField(max_length=MAX_PASSWORD, trim_whitespace=False, write_only=True)
+    scope = _ScopeField()
+    device_name = _StringField(required=False, allow_blank=True, default="", max_length=100)
+
+    class Meta:
+        ref_name = "TokenAuthSignIn"
+
+
+class RefreshSerializer(_ClientSerializer):
+    """The refresh token grant (RFC 6749 section 6)."""
+
+    refresh_token = _StringField(trim_whitespace=False)
+    scope = _ScopeField()
+
+    class Meta:
+        ref_name = "TokenAuthRefresh"
 
 
 class TokenSerializer(serializers.Serializer[Any]):
-    """A token that its bearer asks about."""
+    """An access token to verify."""
 
-    token = TextField(trim_whitespace=False)
+    token = _StringField(trim_whitespace=False)
 
-
-class RevocationRequestSerializer(ClientSerializer):
-    """RFC 7009 section 2.1, RFC 7662 section 2.1. The hint is not needed: the token says itself
-    what it is."""
-
-    token = TextField(trim_whitespace=False)
+    class Meta:
+        ref_name = "TokenAuthToken"
 
 
-class SessionSerializer(serializers.ModelSerializer[Session]):
-    """A session as its user sees it. ``current`` is the one of the token that asks."""
+class RevocationRequestSerializer(_ClientSerializer):
+    """A token to revoke (RFC 7009 section 2.1) or introspect (RFC 7662 section 2.1).
 
+    There is no ``token_type_hint``: the header of the token says its type.
+    """
+
+    token = _StringField(trim_whitespace=False)
+
+    class Meta:
+        ref_name = "TokenAuthRevocationRequest"
+
+
+class SessionSerializer(serializers.Serializer[Any]):
+    """A session as its user sees it. ``current`` is true for the session of the request."""
+
+    id = serializers.UUIDField(read_only=True)
+    device_name = serializers.CharField(read_only=True)
+    client_id = serializers.CharField(read_only=True)
+    scope = serializers.CharField(read_only=True)
+    user_agent = serializers.CharField(read_only=True)
+    ip = serializers.IPAddressField(read_only=True, allow_null=True)
+    created_at = serializers.DateTimeField(read_only=True)
+    refreshed_at = serializers.DateTimeField(read_only=True)
+    idle_expires_at = serializers.DateTimeField(read_only=True)
+    absolute_expires_at = serializers.DateTimeField(read_only=True)
     current = serializers.SerializerMethodField()
 
     class Meta:
-        model = Session
-        fields = (
-            "id",
-            "device_name",
-            "client_id",
-            "scope",
-            "user_agent",
-            "ip",
-            "created_at",
-            "refreshed_at",
-            "idle_expires_at",
-            "absolute_expires_at",
-            "current",
-        )
-        read_only_fields = fields
-
-    def to_representation(self, instance: Session) -> dict[str, Any]:
-        # What REST framework does, but for what it asks of each field anew at each row: 100
-        # sessions are shown in half of the time.
-        return {
-            name: None if (value := found(instance)) is None else shown(value)
-            for name, found, shown in self._columns
-        }
-
-    @cached_property
-    def _columns(self) -> list[tuple[str, Callable[[Session], Any], Callable[[Any], Any]]]:
-        """Of each field its name, how its value is found and how that is shown."""
-        columns: list[Any] = []
-        for field in self._readable_fields:
-            if isinstance(field, serializers.DateTimeField):
-                zone: Any = field.default_timezone()
-                field.timezone = zone
-            columns.append((field.field_name, field.get_attribute, field.to_representation))
-        return columns
+        ref_name = "TokenAuthSession"
 
     def get_current(self, session: Session) -> bool:
+        """Return whether the session is that of the ``request`` in the context."""
         auth = self.context["request"].auth
         return isinstance(auth, Claims) and auth.session_id == str(session.pk)

@@ -1,4 +1,4 @@
-"""The routes. Include them under a prefix of your choice."""
+"""The routes. Include them in your URLconf under any prefix."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from .views import (
     TokenView,
     VerifyView,
 )
+
+__all__ = ["app_name", "urlpatterns"]
 
 app_name = "tokenauth"
 

@@ -1,4 +1,4 @@
-"""The routes at well-known places (RFC 8615): include them at the root, under ``.well-known/``."""
+"""The well-known routes (RFC 8615). Include them under ``.well-known/`` at the root."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from django.urls import path
 
 from .http import discovery
 from .http.endpoints import non_atomic
+
+__all__ = ["app_name", "urlpatterns"]
 
 app_name = "tokenauth_well_known"
 
@@ -17,6 +19,6 @@ _metadata = non_atomic(discovery.metadata)
 urlpatterns = [
     path("jwks.json", _jwks, name="jwks"),
     path(_METADATA, _metadata, name="metadata"),
-    # Of an issuer with a path, which follows here (RFC 8414 section 3.1).
+    # For an issuer with a path (RFC 8414 section 3.1).
     path(f"{_METADATA}/<path:issuer_path>", _metadata, name="metadata"),
 ]

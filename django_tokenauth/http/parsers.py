@@ -1,7 +1,7 @@
-"""Bodies of requests, read strictly and up to a sane size.
+"""Strict parsers of request bodies, with a maximum size.
 
-Not derived from REST framework's own parsers of these types, for which it reads the whole body into
-memory first, however long.
+They do not inherit from REST framework's parsers of these types, for which it reads a body of any
+size into memory.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from rest_framework.parsers import BaseParser
 
 from .. import _strict_json as strict_json
 
-#: The longest body that is read, in bytes: two tokens of the greatest length and some room.
+#: The maximum size of a body, in bytes: two tokens of the maximum length, and 16 KiB.
 MAX_BODY = 32 * 1024
 
 
 def _read(stream: IO[bytes]) -> bytes:
     try:
         body = stream.read(MAX_BODY + 1)
-    except OSError:  # the client went away, or sent what the server cannot take apart
+    except OSError:  # the client disconnected, or the server cannot decode the body
         raise ParseError from None
     if len(body) > MAX_BODY:
         raise ParseError
@@ -31,7 +31,7 @@ def _read(stream: IO[bytes]) -> bytes:
 
 
 class StrictJSONParser(BaseParser):
-    """JSON as :mod:`django_tokenauth._strict_json` reads it; an object, as all our bodies are."""
+    """A JSON object, as :mod:`django_tokenauth._strict_json` accepts it."""
 
     media_type = "application/json"
 
@@ -51,7 +51,7 @@ class StrictJSONParser(BaseParser):
 
 
 class StrictFormParser(BaseParser):
-    """A form in which no name stands twice (RFC 6749 section 3.2)."""
+    """A form without duplicate names (RFC 6749 section 3.2)."""
 
     media_type = "application/x-www-form-urlencoded"
 
@@ -63,7 +63,7 @@ class StrictFormParser(BaseParser):
     ) -> QueryDict:
         try:
             form = QueryDict(_read(stream), encoding="utf-8")
-        except SuspiciousOperation:  # more fields than Django's settings allow
+        except SuspiciousOperation:  # more fields than DATA_UPLOAD_MAX_NUMBER_FIELDS
             raise ParseError from None
         if any(len(values) > 1 for _, values in form.lists()):
             raise ParseError

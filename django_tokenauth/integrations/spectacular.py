@@ -1,7 +1,8 @@
-"""What drf-spectacular cannot read off the code: how one signs in, and what the routes answer.
+"""drf-spectacular: describe the sign-in and the routes in the OpenAPI schema.
 
-Loaded when ``drf_spectacular`` is among the installed apps. Swagger UI's "Authorize" then asks for
-the name and the password, and sends the token.
+Imported if ``drf_spectacular`` is in ``INSTALLED_APPS``. The "Authorize" dialog of Swagger UI then
+asks for the username and the password, and sends the access token. The components of the schema are
+named ``TokenAuth...``, so a project may have a ``SessionSerializer`` of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +14,11 @@ from django.urls import NoReverseMatch, reverse
 from drf_spectacular.drainage import warn
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiViewExtension
 from drf_spectacular.plumbing import ResolvedComponent
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    extend_schema,
+    extend_schema_view,
+)
 from rest_framework import serializers
 from rest_framework.views import APIView
 
@@ -34,13 +39,13 @@ if TYPE_CHECKING:
 
 
 class AccessTokenScheme(OpenApiAuthenticationExtension):
-    """The access token, and the password grant that hands it out (OpenAPI 3.0.3, "OAuth Flow
-    Object"). A service that only verifies has no route for it: there the token is a bearer's."""
+    """The access token, with the password grant that issues it (OpenAPI 3.0.3, "OAuth Flow
+    Object"). Without the token routes, it is described as a bearer token."""
 
     target_class = "django_tokenauth.authentication.JWTAuthentication"
     match_subclasses = True
-    # drf-spectacular would have a scheme for each class. The token is the same for all of them, and
-    # nobody should have to sign in twice.
+    # drf-spectacular makes a scheme for each class. One scheme for all of them means one sign-in in
+    # Swagger UI.
     name: list[str] = []
     shared_name = "accessToken"
 
@@ -58,19 +63,20 @@ class AccessTokenScheme(OpenApiAuthenticationExtension):
         return {self.shared_name: sorted(self.required_scopes(auto_schema))}
 
     def required_scopes(self, auto_schema: AutoSchema) -> set[str]:
+        """Return the scopes that ``HasScope`` requires for the method of the view."""
         view = auto_schema.view
         required: set[str] = set()
         try:
             for permission in view.get_permissions():
                 if isinstance(permission, HasScope):
                     required.update(permission._required(auto_schema.method, view) or ())
-        except Exception as fault:  # noqa: BLE001
-            # A property of the project may want a request, which there is none of here.
-            kind = type(fault).__name__
-            warn(f"the required scopes cannot be told ({kind})")
+        except Exception as error:  # noqa: BLE001
+            # A property of the project's view may need a request, and there is none.
+            warn(f"the required scopes are unknown ({type(error).__name__})")
         return required
 
     def shared_definition(self) -> dict[str, Any]:
+        """Return the Security Scheme Object."""
         try:
             token, refresh = reverse("tokenauth:token"), reverse("tokenauth:refresh")
         except NoReverseMatch:
@@ -78,33 +84,43 @@ class AccessTokenScheme(OpenApiAuthenticationExtension):
         flow = {
             "tokenUrl": token,
             "refreshUrl": refresh,
-            # What each of them allows only the project could say.
+            # The values are descriptions, which the settings do not have.
             "scopes": dict.fromkeys(load().scopes, ""),
         }
         return {"type": "oauth2", "flows": {"password": flow}}
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
-    """RFC 6749 section 5.2."""
+    """An error of the token endpoints (RFC 6749 section 5.2)."""
 
     error = serializers.CharField()
     error_description = serializers.CharField()
 
+    class Meta:
+        ref_name = "TokenAuthError"
+
 
 class ProblemSerializer(serializers.Serializer[Any]):
-    """What REST framework answers to a request that it refuses."""
+    """An error of REST framework."""
 
     detail = serializers.CharField()
 
+    class Meta:
+        ref_name = "TokenAuthProblem"
+
 
 class GrantSerializer(SignInSerializer):
-    """RFC 6749 section 4.3.2. The other grant has a route of its own."""
+    """The password grant (RFC 6749 section 4.3.2)."""
 
-    grant_type = serializers.ChoiceField(["password"], required=False)
+    # A ChoiceField would add a component GrantTypeEnum, which a project may have too.
+    grant_type = serializers.CharField(required=False, help_text='"password", or omitted.')
+
+    class Meta:
+        ref_name = "TokenAuthGrant"
 
 
 class TokenPairSerializer(serializers.Serializer[Any]):
-    """RFC 6749 section 5.1. ``expires_in`` is in seconds."""
+    """The issued tokens (RFC 6749 section 5.1). ``expires_in`` is in seconds."""
 
     access_token = serializers.CharField()
     refresh_token = serializers.CharField()
@@ -112,17 +128,25 @@ class TokenPairSerializer(serializers.Serializer[Any]):
     expires_in = serializers.IntegerField()
     scope = serializers.CharField(required=False)
 
+    class Meta:
+        ref_name = "TokenAuthTokenPair"
 
-class VerifiedSerializer(serializers.Serializer[Any]):
-    """``expires_in``, in seconds, comes with a token that is good."""
+
+class VerificationSerializer(serializers.Serializer[Any]):
+    """Whether a token is active. ``expires_in``, in seconds, is present if it is."""
 
     active = serializers.BooleanField()
     expires_in = serializers.IntegerField(required=False)
 
+    class Meta:
+        ref_name = "TokenAuthVerification"
 
-class IntrospectedSerializer(serializers.Serializer[Any]):
-    """RFC 7662 section 2.2. All but ``active`` come with a token that is good; so do the further
-    claims of the project."""
+
+class IntrospectionSerializer(serializers.Serializer[Any]):
+    """The state of a token (RFC 7662 section 2.2).
+
+    An inactive token has no member but ``active``. An active one also has the project's claims.
+    """
 
     active = serializers.BooleanField()
     token_type = serializers.CharField(required=False)
@@ -137,56 +161,59 @@ class IntrospectedSerializer(serializers.Serializer[Any]):
     jti = serializers.CharField(required=False)
     sid = serializers.CharField(required=False)
 
+    class Meta:
+        ref_name = "TokenAuthIntrospection"
+
 
 _Decorator = Callable[[Any], Any]
 
 
-def _token_endpoint(summary: str, asked: Any, answered: Any) -> dict[str, _Decorator]:
-    responses = {200: answered, 400: ErrorSerializer, 401: ErrorSerializer, 429: ErrorSerializer}
-    return {"post": extend_schema(summary=summary, request=asked, responses=responses)}
+def _token_endpoint(summary: str, request: Any, response: Any) -> dict[str, _Decorator]:
+    responses = {200: response, 400: ErrorSerializer, 401: ErrorSerializer, 429: ErrorSerializer}
+    return {"post": extend_schema(summary=summary, request=request, responses=responses)}
 
 
-def _of_sessions(summary: str, answered: Mapping[int, Any], **more: Any) -> _Decorator:
-    responses = {**answered, 401: ProblemSerializer, 403: ProblemSerializer}
-    return extend_schema(summary=summary, request=None, responses=responses, **more)
+def _session_endpoint(summary: str, responses: Mapping[int, Any], **more: Any) -> _Decorator:
+    errors = {401: ProblemSerializer, 403: ProblemSerializer}
+    return extend_schema(summary=summary, request=None, responses={**responses, **errors}, **more)
 
 
-_DESCRIBED: dict[type[APIView], dict[str, _Decorator]] = {
+_DESCRIPTIONS: dict[type[APIView], dict[str, _Decorator]] = {
     views.TokenView: _token_endpoint("Sign in", GrantSerializer, TokenPairSerializer),
     views.RefreshView: _token_endpoint("Refresh", RefreshSerializer, TokenPairSerializer),
-    views.VerifyView: _token_endpoint("Verify a token", TokenSerializer, VerifiedSerializer),
+    views.VerifyView: _token_endpoint("Verify a token", TokenSerializer, VerificationSerializer),
     views.RevokeView: _token_endpoint("Sign out", RevocationRequestSerializer, None),
     views.IntrospectView: _token_endpoint(
-        "Introspect a token", RevocationRequestSerializer, IntrospectedSerializer
+        "Introspect a token", RevocationRequestSerializer, IntrospectionSerializer
     ),
     views.SessionListView: {
-        "get": _of_sessions("List the sessions", {200: SessionSerializer(many=True)}),
-        "delete": _of_sessions(
+        "get": _session_endpoint("List the sessions", {200: SessionSerializer(many=True)}),
+        "delete": _session_endpoint(
             "Sign out everywhere",
             {204: None, 400: ProblemSerializer},
             parameters=[
-                OpenApiParameter("keep", enum=["current"], description="All sessions but this one.")
+                OpenApiParameter("keep", enum=["current"], description="Keep the current session.")
             ],
-            # Its own, which tells it from the one below.
+            # By default it would be that of SessionView.
             operation_id="sessions_destroy_all",
         ),
     },
     views.SessionView: {
-        "delete": _of_sessions("Sign one session out", {204: None, 404: ProblemSerializer}),
+        "delete": _session_endpoint("Sign one session out", {204: None, 404: ProblemSerializer}),
     },
 }
 
 
-class DescribedView(OpenApiViewExtension):
-    """A view of ours, or of a project that made its own of it, with what it takes and answers."""
+class ViewDescription(OpenApiViewExtension):
+    """The request and the responses of a view of this package, or of a subclass of it."""
 
     target_class = "django_tokenauth.http.endpoints.NoStoreView"
     match_subclasses = True
 
     def view_replacement(self) -> type[APIView]:
-        # A class of its own: the description is written on it, and the view stays as it is.
+        # The description is stored on the class, so describe a subclass instead of the view itself.
         view = type(self.target.__name__, (self.target,), {"__doc__": self.target.__doc__})
-        for known, methods in _DESCRIBED.items():
+        for known, methods in _DESCRIPTIONS.items():
             if issubclass(view, known):
                 return extend_schema_view(**methods)(view)
         return view

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
+from .. import _log
 from ..conf.settings import load
 from ..errors import InvalidToken, TokenErrorCode
 from ..sessions import store
@@ -19,8 +19,6 @@ from ..tokens.access import access_tokens
 from ..tokens.claims import Claims
 from .arguments import as_timestamp, django_request
 from .issuing import granted_scope
-
-logger = logging.getLogger("django_tokenauth")
 
 #: The scope that an access token needs to call the introspection endpoint.
 INTROSPECTION_SCOPE = "introspect"
@@ -108,7 +106,7 @@ def introspect(token: object, *, now: datetime | None = None) -> dict[str, Any]:
         claims = authenticate_access_token(token, now=now)
         user = get_user(claims)
     except InvalidToken as error:
-        logger.info("access token refused: %s", error.code)
+        _log.access_token_rejected(error.code)
         return {"active": False}
     # The username field may hold another type, but RFC 7662 requires a string.
     username = str(user.get_username())

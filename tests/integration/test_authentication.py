@@ -11,12 +11,17 @@ from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
 from django_tokenauth.authentication import (
+    AccessTokenRejected,
     JWTAuthentication,
     StatelessJWTAuthentication,
+    TemporarilyUnavailable,
     TokenUser,
 )
+from django_tokenauth.errors import InvalidToken, ServiceUnavailable, TokenErrorCode
+from django_tokenauth.models import Session
 from django_tokenauth.tokens.claims import Claims
 from tests.support.client import BARE, INVALID_TOKEN, get, outcome, sign_in
+from tests.support.locks import unreadable
 
 BOTH = pytest.mark.parametrize("path", ["/who/", "/who/stateless/"])
 REFUSED = {"detail": "The access token is not valid."}
@@ -153,3 +158,20 @@ class TestBesideAnotherClass:
     def test_a_good_token_is_ours(self, alice):
         answer = self.ask(f"Bearer {sign_in()['access_token']}")
         assert answer.data == {"user": "alice", "auth": "Claims"}
+
+
+class TestErrors:
+    def test_rejected_token_is_an_invalid_token_with_its_code(self, alice):
+        with pytest.raises(InvalidToken) as caught:
+            asked(JWTAuthentication(), "x")
+        assert type(caught.value) is AccessTokenRejected
+        assert caught.value.code is TokenErrorCode.MALFORMED
+        assert caught.value.get_codes() == "invalid_token"
+
+    @pytest.mark.django_db(transaction=True)
+    def test_database_error_is_service_unavailable(self, alice):
+        token = sign_in()["access_token"]
+        with unreadable(Session), pytest.raises(ServiceUnavailable) as caught:
+            asked(JWTAuthentication(), token)
+        assert type(caught.value) is TemporarilyUnavailable
+        assert caught.value.get_codes() == "temporarily_unavailable"

@@ -63,7 +63,7 @@ class TestBadToken:
             answer = get(path, Authorization="Bearer" + text.replace("{token}", token))
         assert outcome(answer) == (401, REFUSED)
         assert answer.headers["WWW-Authenticate"] == INVALID_TOKEN
-        assert logged(caplog) == ["access token refused: malformed"]
+        assert logged(caplog) == ["access token rejected: malformed"]
 
     @pytest.mark.promise(1)
     @pytest.mark.standard("rfc6749-7-1")
@@ -76,7 +76,7 @@ class TestBadToken:
         with caplog.at_level(logging.INFO, "django_tokenauth"), django_assert_num_queries(0):
             answer = get(path, f"{head}.{'A' * 43}")
         assert outcome(answer) == (401, REFUSED)
-        assert logged(caplog) == ["access token refused: signature"]
+        assert logged(caplog) == ["access token rejected: signature"]
         assert head not in str(answer.headers)
 
     @pytest.mark.standard("rfc9068-4-10")
@@ -121,7 +121,7 @@ class TestBadToken:
             answers = [get("/who/", token) for token in tokens]
         assert len({(answer.content, str(answer.headers)) for answer in answers}) == 1
         assert logged(caplog) == [
-            f"access token refused: {code}"
+            f"access token rejected: {code}"
             for code in ("expired", "revoked", "revoked", "malformed")
         ]
         assert not [token for token in tokens[:3] if token in caplog.text]

@@ -53,10 +53,10 @@ class TestAnswers:
         token = sign_in(client, scope="notes:read").json()["access_token"]
         answer = client.post("/notes/", {}, HTTP_AUTHORIZATION=f"Bearer {token}")
         assert answer.status_code == 403
-        assert answer.json() == {"detail": "이 액세스 토큰으로는 허용되지 않는 작업입니다."}
+        assert answer.json() == {"detail": "액세스 토큰에 필요한 스코프가 없습니다."}
         assert answer["WWW-Authenticate"] == (
             'Bearer realm="api", error="insufficient_scope", '
-            'error_description="The access token does not allow this.", '
+            'error_description="The access token does not have the required scope.", '
             'scope="notes:read notes:write"'
         )
 

@@ -24,7 +24,7 @@ from tests.support.client import BARE, INVALID_TOKEN
 pytestmark = pytest.mark.django_db
 
 WHOLE = ["notes:read", "notes:write", "notes:readall"]
-DENIED = {"detail": "The access token does not allow this."}
+DENIED = {"detail": "The access token does not have the required scope."}
 FORBIDDEN = {"detail": "You do not have permission to perform this action."}
 
 
@@ -148,7 +148,7 @@ def needs(*scope):
     """The challenge of RFC 6750 section 3.1."""
     return (
         'Bearer realm="api", error="insufficient_scope", '
-        'error_description="The access token does not allow this.", '
+        'error_description="The access token does not have the required scope.", '
         f'scope="{" ".join(scope)}"'
     )
 

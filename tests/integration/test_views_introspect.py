@@ -34,11 +34,11 @@ REPORTS = {"Authorization": basic("reports")}
 NOT_VALID = {"error": "invalid_token", "error_description": "The access token is not valid."}
 NOT_ENOUGH = {
     "error": "insufficient_scope",
-    "error_description": "The access token does not allow this.",
+    "error_description": "The access token does not have the required scope.",
 }
 NEEDS_SCOPE = (
     'Bearer realm="api", error="insufficient_scope", '
-    'error_description="The access token does not allow this.", scope="introspect"'
+    'error_description="The access token does not have the required scope.", scope="introspect"'
 )
 
 
@@ -119,7 +119,7 @@ class TestAnswer:
         with django_assert_num_queries(0):
             assert outcome(introspect(token)) == INACTIVE
         [line] = logged(caplog)
-        assert line in ("access token refused: malformed", "access token refused: typ")
+        assert line in ("access token rejected: malformed", "access token rejected: typ")
 
     @pytest.mark.standard("rfc7662-2.2-2", "rfc7662-2.2-3", "rfc7662-4-10", "rfc7662-4-11")
     @pytest.mark.attack(126)
@@ -183,7 +183,7 @@ class TestCaller:
         post("token/revoke/", {"token": bearer})
         caplog.set_level(logging.INFO, "django_tokenauth")
         assert outcome(by_bearer(bearer, token)) == (401, NOT_VALID)
-        assert logged(caplog)[-1] == "access token refused: revoked"
+        assert logged(caplog)[-1] == "access token rejected: revoked"
 
     @pytest.mark.promise(16)
     @pytest.mark.standard("rfc7662-2.1-3", "rfc7662-2.3-1", "rfc7662-4-6", "rfc7662-4-7")

@@ -62,10 +62,13 @@ class TestRefused:
             body = {"refresh_token": sign_in()["refresh_token"], "scope": scope}
             token = post("token/refresh/", body).json()["access_token"]
         answer = call(method, path, token)
-        assert outcome(answer) == (403, {"detail": "The access token does not allow this."})
+        assert outcome(answer) == (
+            403,
+            {"detail": "The access token does not have the required scope."},
+        )
         assert answer.headers["WWW-Authenticate"] == (
             'Bearer realm="api", error="insufficient_scope", '
-            'error_description="The access token does not allow this.", '
+            'error_description="The access token does not have the required scope.", '
             'scope="notes:read notes:write"'
         )
         assert answer.headers["Cache-Control"] == "no-store"

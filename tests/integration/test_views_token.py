@@ -9,11 +9,19 @@ from urllib.parse import urlencode
 import jwt
 import pytest
 import time_machine
+from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in
+from rest_framework.response import Response
+from rest_framework.serializers import CharField, Serializer
+from rest_framework.test import APIRequestFactory
 
+from django_tokenauth import services
+from django_tokenauth.errors import InvalidGrant
 from django_tokenauth.signals import signed_in
+from django_tokenauth.views import TokenView, validated_data
 from tests.support.client import (
     FORM,
+    INVALID_GRANT,
     INVALID_SCOPE,
     JSON,
     UNSUPPORTED_GRANT_TYPE,
@@ -219,6 +227,61 @@ class TestGrantType:
         assert outcome(answer) == (400, malformed("password", "username"))
         answer = post("token/", {**ALICE, "grant_type": "refresh_token"})
         assert outcome(answer) == (400, malformed("refresh_token"))
+
+
+def pin_grant(request):
+    """A grant of a project: a sign-in with a PIN."""
+    parameters = validated_data(PinSerializer, request)
+    if parameters["pin"] != "1234":
+        raise InvalidGrant
+    user = get_user_model().objects.get(username=parameters["username"])
+    return Response(services.sign_in(user, amr=["pin"]).to_response())
+
+
+class PinSerializer(Serializer):
+    username = CharField()
+    pin = CharField()
+
+
+class PinTokenView(TokenView):
+    grants = {**TokenView.grants, "urn:example:pin": pin_grant}
+
+
+class TestOwnGrant:
+    PIN = {"grant_type": "urn:example:pin", "username": "alice", "pin": "1234"}
+
+    def post(self, body):
+        request = APIRequestFactory().post("/", body, format="json")
+        response = PinTokenView.as_view()(request)
+        return response.status_code, response.data
+
+    def test_own_grant_issues_tokens(self, alice):
+        status, pair = self.post(self.PIN)
+        assert status == 200
+        claims = jwt.decode(pair["access_token"], options={"verify_signature": False})
+        assert claims["amr"] == ["pin"]
+        assert get("/who/", pair["access_token"]).status_code == 200
+
+    @pytest.mark.parametrize(
+        ("change", "expected"),
+        [
+            ({"pin": "4321"}, INVALID_GRANT),
+            ({"pin": ""}, malformed("pin")),
+            ({"grant_type": "urn:example:pan"}, UNSUPPORTED_GRANT_TYPE),
+        ],
+    )
+    def test_error_of_own_grant_is_an_oauth_error(self, alice, change, expected):
+        assert self.post({**self.PIN, **change}) == (400, expected)
+
+    @pytest.mark.parametrize("grant_type", [{}, {"grant_type": "password"}])
+    def test_other_grants_still_work(self, alice, grant_type):
+        status, pair = self.post({**ALICE, **grant_type})
+        assert status == 200
+        body = {"grant_type": "refresh_token", "refresh_token": pair["refresh_token"]}
+        assert self.post(body)[0] == 200
+
+    def test_own_grant_is_unknown_to_the_default_view(self, alice):
+        assert outcome(post("token/", self.PIN)) == (400, UNSUPPORTED_GRANT_TYPE)
 
 
 @pytest.mark.standard("rfc9068-2.2-1", "rfc9068-2.2-2", "rfc9068-5-2")

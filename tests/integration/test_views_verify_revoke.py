@@ -70,7 +70,7 @@ class TestVerify:
         with django_assert_num_queries(0):
             assert verify(token) == INACTIVE
         [line] = logged(caplog)
-        assert line in ("access token refused: malformed", "access token refused: typ")
+        assert line in ("access token rejected: malformed", "access token rejected: typ")
 
     @pytest.mark.attack(103, 129)
     @pytest.mark.parametrize("which", ["access_token", "refresh_token"])

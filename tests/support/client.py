@@ -64,7 +64,7 @@ TOO_MANY_REQUESTS = {
     "error": "too_many_requests",
     "error_description": "Too many failed attempts. Try again later.",
 }
-TRY_AGAIN = "The service does not answer now. Try again."
+TRY_AGAIN = "The service is temporarily unavailable. Try again."
 UNAVAILABLE = {"error": "temporarily_unavailable", "error_description": TRY_AGAIN}
 
 #: What Django's test client returns, with the methods that it adds.

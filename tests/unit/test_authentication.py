@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from django.http import HttpRequest
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
+from django_tokenauth._bearer import bearer_token, challenge
 from django_tokenauth.authentication import (
+    AccessTokenRejected,
     JWTAuthentication,
-    TokenRefused,
-    Unavailable,
-    bearer_token,
-    challenge,
+    TemporarilyUnavailable,
 )
+from django_tokenauth.errors import TokenAuthError, TokenErrorCode
+from django_tokenauth.permissions import InsufficientScope
 
 
 class TestBearerToken:
@@ -85,11 +89,25 @@ class TestChallenge:
         assert Here().authenticate_header(Request(HttpRequest())) == 'Bearer realm="here"'
 
 
-class TestCodes:
-    """By them, an exception handler of the project tells our errors from others."""
+class TestErrors:
+    """A project handles them as REST framework's exceptions or as errors of this package."""
 
-    def test_of_a_token_that_is_refused(self):
-        assert TokenRefused().get_codes() == "invalid_token"
+    @pytest.mark.parametrize(
+        "error",
+        [
+            AccessTokenRejected(TokenErrorCode.EXPIRED),
+            TemporarilyUnavailable(),
+            InsufficientScope(["a"]),
+        ],
+        ids=lambda error: type(error).__name__,
+    )
+    def test_error_is_in_both_trees(self, error):
+        assert isinstance(error, TokenAuthError)
+        assert isinstance(error, APIException)
+        assert str(error) == error.description
+        assert error.get_codes() == error.error
 
-    def test_of_a_service_that_does_not_answer(self):
-        assert Unavailable().get_codes() == "temporarily_unavailable"
+    def test_rejected_token_can_be_pickled(self):
+        error = pickle.loads(pickle.dumps(AccessTokenRejected(TokenErrorCode.EXPIRED)))  # noqa: S301
+        assert error.code is TokenErrorCode.EXPIRED
+        assert error.detail == "The access token is not valid."

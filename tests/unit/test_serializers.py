@@ -81,7 +81,7 @@ class TestSignIn:
     @pytest.mark.parametrize("field", ["username", "password", "scope", "client_id", "device_name"])
     @pytest.mark.parametrize("value", [1, 1.5, True, ["alice"], {"a": "b"}, []])
     def test_what_is_no_text_is_not_made_one(self, field, value):
-        assert codes(SignInSerializer(data={**ALICE, field: value})) == {field: ["not_text"]}
+        assert codes(SignInSerializer(data={**ALICE, field: value})) == {field: ["not_string"]}
 
     @pytest.mark.parametrize("field", ["username", "password", "client_id", "device_name"])
     def test_null_is_no_text(self, field):
@@ -155,7 +155,7 @@ class TestToken:
 
     @pytest.mark.parametrize(
         ("data", "code"),
-        [({}, "required"), (None, "null"), ("", "blank"), (1, "not_text"), (["x"], "not_text")],
+        [({}, "required"), (None, "null"), ("", "blank"), (1, "not_string"), (["x"], "not_string")],
     )
     def test_it_is_needed_and_a_text(self, serializer, field, data, code):
         given = {} if data == {} else {field: data}

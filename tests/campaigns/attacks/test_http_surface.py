@@ -87,7 +87,7 @@ def needed(scope):
     """RFC 6750 section 3.1."""
     return (
         'Bearer realm="api", error="insufficient_scope", '
-        f'error_description="The access token does not allow this.", scope="{scope}"'
+        f'error_description="The access token does not have the required scope.", scope="{scope}"'
     )
 
 
@@ -104,7 +104,7 @@ def test_a_token_without_the_scope_is_told_which_one_is_missing(alice, server, s
     token = server.sign_in(scope="notes:read")["access_token"]
     assert to_notes(server, token) == (200, 403)
     answer = server.send("POST /notes/ HTTP/1.1", f"Authorization: Bearer {token}")
-    assert answer.json() == {"detail": "The access token does not allow this."}
+    assert answer.json() == {"detail": "The access token does not have the required scope."}
     assert answer.challenge == needed("notes:read notes:write")
     assert to_notes(server, server.sign_in()["access_token"]) == (200, 201)
 

@@ -132,7 +132,7 @@ class TestNowhere:
         collected.stored()
         assert collected.leaks() == set()
         assert "reused: session revoked" in collected.said("log")
-        assert "access token refused: expired" in collected.said("log")
+        assert "access token rejected: expired" in collected.said("log")
 
     @pytest.mark.attack(174)
     @pytest.mark.parametrize("collected", canary_project.KEYS, indirect=True)

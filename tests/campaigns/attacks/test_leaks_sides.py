@@ -76,7 +76,7 @@ class TestOneAnswer:
         assert len({(answer.content, str(answer.headers)) for answer in answers}) == 1
         # The log knows them apart.
         assert logged(caplog) == [
-            f"access token refused: {code}" for code, tokens in bad.items() for _ in tokens
+            f"access token rejected: {code}" for code, tokens in bad.items() for _ in tokens
         ]
 
     def test_of_the_token_endpoint(self, alice, time_machine):

@@ -69,7 +69,7 @@ class TestWhoMayCall:
         ("view", "why"), [("Computed", "KeyError"), ("Forgotten", "ImproperlyConfigured")]
     )
     def test_it_is_named_in_a_warning(self, told, view, why):
-        line = f"Warning [{view}]: the required scopes cannot be told ({why})"
+        line = f"Warning [{view}]: the required scopes are unknown ({why})"
         assert line in told["warned"]
 
     @pytest.mark.parametrize("route", ["token/", "token/refresh/", "token/revoke/"])
@@ -81,12 +81,12 @@ class TestRoutes:
     @pytest.mark.parametrize(
         ("path", "asked", "answered"),
         [
-            ("/auth/token/", "Grant", "TokenPair"),
-            ("/own/token/", "Grant", "TokenPair"),
-            ("/auth/token/refresh/", "Refresh", "TokenPair"),
-            ("/auth/token/verify/", "Token", "Verified"),
-            ("/auth/token/revoke/", "RevocationRequest", None),
-            ("/auth/token/introspect/", "RevocationRequest", "Introspected"),
+            ("/auth/token/", "TokenAuthGrant", "TokenAuthTokenPair"),
+            ("/own/token/", "TokenAuthGrant", "TokenAuthTokenPair"),
+            ("/auth/token/refresh/", "TokenAuthRefresh", "TokenAuthTokenPair"),
+            ("/auth/token/verify/", "TokenAuthToken", "TokenAuthVerification"),
+            ("/auth/token/revoke/", "TokenAuthRevocationRequest", None),
+            ("/auth/token/introspect/", "TokenAuthRevocationRequest", "TokenAuthIntrospection"),
         ],
     )
     def test_a_token_endpoint_takes_json_and_forms(self, schema, path, asked, answered):
@@ -96,19 +96,19 @@ class TestRoutes:
         assert {names(media) for media in body.values()} == {asked}
         assert answers(operation) == {
             "200": answered,
-            "400": "Error",
-            "401": "Error",
-            "429": "Error",
+            "400": "TokenAuthError",
+            "401": "TokenAuthError",
+            "429": "TokenAuthError",
         }
 
     def test_the_sessions(self, schema):
         listing = schema["paths"]["/auth/sessions/"]
         one = schema["paths"]["/auth/sessions/{session_id}/"]
-        refused = {"401": "Problem", "403": "Problem"}
+        refused = {"401": "TokenAuthProblem", "403": "TokenAuthProblem"}
         items = listing["get"]["responses"]["200"]["content"]["application/json"]["schema"]
-        assert items["items"] == {"$ref": "#/components/schemas/Session"}
-        assert answers(listing["delete"]) == {"204": None, "400": "Problem", **refused}
-        assert answers(one["delete"]) == {"204": None, "404": "Problem", **refused}
+        assert items["items"] == {"$ref": "#/components/schemas/TokenAuthSession"}
+        assert answers(listing["delete"]) == {"204": None, "400": "TokenAuthProblem", **refused}
+        assert answers(one["delete"]) == {"204": None, "404": "TokenAuthProblem", **refused}
         [keep] = listing["delete"]["parameters"]
         assert (keep["in"], keep["name"], keep["schema"]["enum"]) == ("query", "keep", ["current"])
 
@@ -116,13 +116,38 @@ class TestRoutes:
         assert answers(schema["paths"]["/own/endpoint/"]["post"]) == {"204": None}
 
     def test_secrets_are_only_asked_for(self, schema):
-        members = schema["components"]["schemas"]["Grant"]["properties"]
+        members = schema["components"]["schemas"]["TokenAuthGrant"]["properties"]
         assert members["password"]["writeOnly"]
         assert members["client_secret"]["writeOnly"]
 
 
+class TestNames:
+    """A project may have serializers with the same names as this package."""
+
+    @pytest.mark.parametrize("path", ["session", "token", "error", "grant"])
+    def test_own_serializer_has_its_own_component(self, told, path):
+        schema = told["same_names"]
+        name = names(*answers_of(schema["paths"][f"/{path}/"]["get"], "200"))
+        assert name == path.capitalize()
+        assert set(schema["components"]["schemas"][name]["properties"]) == {"room", "grant_type"}
+
+    def test_routes_of_this_package_keep_their_components(self, told, schema):
+        same = told["same_names"]
+        ours = {path for path in schema["paths"] if path.startswith("/auth/")}
+        assert {path: same["paths"][path] for path in ours} == {
+            path: schema["paths"][path] for path in ours
+        }
+
+    def test_every_component_of_this_package_has_the_prefix(self, schema):
+        assert all(name.startswith("TokenAuth") for name in schema["components"]["schemas"])
+
+
 def names(media):
     return media["schema"]["$ref"].rpartition("/")[2]
+
+
+def answers_of(operation, status):
+    return operation["responses"][status]["content"].values()
 
 
 def answers(operation):

@@ -134,7 +134,7 @@ class TestInactive:
     def test_why_is_in_the_log_only(self, alice, caplog):
         caplog.set_level("INFO", "django_tokenauth")
         assert introspect(sign_in(alice).access_token, now=after(seconds=300)) == INACTIVE
-        assert logged(caplog)[-1] == "access token refused: expired"
+        assert logged(caplog)[-1] == "access token rejected: expired"
 
     @pytest.mark.standard("rfc7662-4-3")
     @pytest.mark.parametrize("stateless", [False, True])

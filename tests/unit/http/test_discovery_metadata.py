@@ -237,7 +237,7 @@ class TestHeaders:
         answer = Client().get(f"{PATH}/api")
         assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (404, "*")
         assert answer.headers["Content-Type"].startswith("text/plain")
-        assert answer.content == b"The path of ISSUER is another one."
+        assert answer.content == b"ISSUER has another path."
 
     def test_it_needs_no_sign_in_where_everything_else_does(self, told, settings):
         settings.MIDDLEWARE = [

@@ -1,4 +1,4 @@
-"""Bodies are read by what all requests share, and none of them sees the other's."""
+"""Request bodies are validated one by one, and errors become responses."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ from django.test import RequestFactory
 from django.utils.translation import override
 from rest_framework.exceptions import ValidationError
 
+from django_tokenauth.authentication import TemporarilyUnavailable
+from django_tokenauth.errors import (
+    InvalidClient,
+    InvalidGrant,
+    ServiceUnavailable,
+    TooManyRequests,
+)
 from django_tokenauth.http.endpoints import TokenEndpoint, validated_data
 from django_tokenauth.serializers import RefreshSerializer
 from tests.support.client import FORM, JSON, malformed, outcome, post
@@ -63,7 +70,7 @@ class TestValid:
         assert found == {
             "client_id": ["max_length"],
             "refresh_token": ["required"],
-            "scope": ["not_text"],
+            "scope": ["not_string"],
         }
 
     def test_threads_read_at_the_same_time(self):
@@ -74,7 +81,26 @@ class TestValid:
 
 
 class TestLanguage:
-    def test_it_is_that_of_each_request(self):
+    """Messages are in the language of the request, not in that of an earlier request."""
+
+    BODY = {"refresh_token": 1, "client_id": TOO_LONG, "scope": "a  b"}
+
+    def messages(self, language):
+        with override(language), pytest.raises(ValidationError) as caught:
+            read(self.BODY)
+        return {name: str(error) for name, [error] in caught.value.detail.items()}
+
+    def test_field_errors_are_in_the_language_of_each_request(self):
+        korean, english = self.messages("ko"), self.messages("en")
+        assert english == {
+            "client_id": "Ensure this field has no more than 255 characters.",
+            "refresh_token": "Must be a string.",
+            "scope": "Must be scope names separated by single spaces.",
+        }
+        assert korean.keys() == english.keys()
+        assert not any(message.isascii() for message in korean.values())
+
+    def test_error_description_is_in_the_language_of_each_request(self):
         body = {"refresh_token": "a", "client_id": TOO_LONG}
         with override("ko"):
             status, first = outcome(post("token/refresh/", body))
@@ -83,3 +109,47 @@ class TestLanguage:
         assert "client_id" in first["error_description"]
         with override("en"):
             assert outcome(post("token/refresh/", body)) == (400, malformed("client_id"))
+
+
+class Teapot(InvalidGrant):
+    """An error of a project."""
+
+    error = "teapot"
+    description = "Short and stout."
+
+
+class UnknownClient(InvalidClient):
+    """An error of a project with a challenge of its own."""
+
+    auth_header = 'Basic realm="tea"'
+
+
+class TestErrors:
+    """One table maps errors to responses (RFC 6749 section 5.2)."""
+
+    @pytest.mark.parametrize(
+        ("error", "status", "headers"),
+        [
+            (InvalidGrant(), 400, {}),
+            (Teapot(), 400, {}),
+            (InvalidClient(), 401, {"WWW-Authenticate": 'Basic realm="api"'}),
+            (UnknownClient(), 401, {"WWW-Authenticate": 'Basic realm="tea"'}),
+            (TooManyRequests(17), 429, {"Retry-After": "17"}),
+            (ServiceUnavailable(), 503, {"Retry-After": "1"}),
+            (TemporarilyUnavailable(), 503, {"Retry-After": "1"}),
+        ],
+        ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+    )
+    def test_error_becomes_a_response_with_its_status_and_headers(self, error, status, headers):
+        response = TokenEndpoint().handle_exception(error)
+        body = {"error": error.error, "error_description": error.description}
+        assert (response.status_code, response.data) == (status, body)
+        assert response.headers.items() >= headers.items()
+        assert response.headers.keys() & {"WWW-Authenticate", "Retry-After"} == headers.keys()
+
+    def test_subclass_may_map_another_error(self):
+        class Brewer(TokenEndpoint):
+            error_statuses = {**TokenEndpoint.error_statuses, Teapot: 418}
+
+        assert Brewer().handle_exception(Teapot()).status_code == 418
+        assert Brewer().handle_exception(InvalidGrant()).status_code == 400

@@ -9,10 +9,19 @@ from typing import Any
 
 from django.core.management import call_command
 from django.test import override_settings
-from django.urls import path
+from django.urls import include, path
 
 from django_tokenauth.views import TokenView
-from tests.support.scenarios.openapi.urls import Computed, Forgotten, verifying
+from tests.support.scenarios.openapi.urls import (
+    Computed,
+    ErrorSerializer,
+    Forgotten,
+    GrantSerializer,
+    SessionSerializer,
+    TokenSerializer,
+    verifying,
+    view_of,
+)
 
 
 class OnlyVerifies:
@@ -25,6 +34,18 @@ class HasOneRoute:
     """The routes of a project that names them itself."""
 
     urlpatterns = [*verifying, path("sign-in/", TokenView.as_view(), name="token")]
+
+
+class HasTheSameNames:
+    """A project whose serializers have the names of ours."""
+
+    urlpatterns = [
+        path("auth/", include("django_tokenauth.urls")),
+        *(
+            path(f"{kind.__name__.removesuffix('Serializer').lower()}/", view_of(kind))
+            for kind in (SessionSerializer, TokenSerializer, ErrorSerializer, GrantSerializer)
+        ),
+    ]
 
 
 class CannotTell:
@@ -56,6 +77,8 @@ def scenario() -> dict[str, Any]:
         verifies = schema()
     with override_settings(ROOT_URLCONF=HasOneRoute):
         named = schema()
+    with override_settings(ROOT_URLCONF=HasTheSameNames):
+        same_names = schema()
     with override_settings(ROOT_URLCONF=CannotTell), redirect_stderr(StringIO()) as warned:
         untold = schema(fail_on_warn=False)
     call_command("check", deploy=True, tag=["compatibility"])
@@ -63,6 +86,7 @@ def scenario() -> dict[str, Any]:
         "all": everything,
         "verifies": verifies,
         "named": named,
+        "same_names": same_names,
         "untold": untold,
         "warned": warned.getvalue(),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.views import APIView
 
@@ -66,6 +67,39 @@ class OwnEndpoint(TokenEndpoint):
 
     def post(self, request):
         """Nothing is asked for."""
+
+
+class Room(serializers.Serializer):
+    room = serializers.IntegerField()
+    grant_type = serializers.ChoiceField(["student", "research"], required=False)
+
+
+class SessionSerializer(Room):
+    """A training session."""
+
+
+class TokenSerializer(Room):
+    """A coin of the cloakroom."""
+
+
+class ErrorSerializer(Room):
+    """A line that does not compile."""
+
+
+class GrantSerializer(Room):
+    """Money for research."""
+
+
+def view_of(serializer):
+    """A view that responds with this serializer."""
+
+    @extend_schema(responses=serializer)
+    class View(APIView):
+        def get(self, request):
+            """Nothing is asked for."""
+
+    View.__name__ = serializer.__name__.replace("Serializer", "View")
+    return View.as_view()
 
 
 verifying = [
