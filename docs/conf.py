@@ -1,4 +1,4 @@
-"""How Sphinx builds these pages; ``tox -e docs`` does it with every warning as an error."""
+"""Configuration of Sphinx. ``tox`` builds the pages with warnings as errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import django_tokenauth
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.support.marks import marked_tests, parse_entry
 
-# The reference is made of the docstrings, and the models cannot be imported without a project.
+# autodoc imports the models, which need a configured project.
 settings.configure(
     INSTALLED_APPS=[
         "django.contrib.auth",
@@ -28,7 +28,7 @@ django.setup()
 
 project = "drf-tokenauth"
 author = "The drf-tokenauth authors"
-copyright = f"2026, {author}"  # noqa: A001 - Sphinx's name for it
+copyright = f"2026, {author}"  # noqa: A001 - the name that Sphinx reads
 release = version = django_tokenauth.__version__
 
 extensions = ["sphinx.ext.autodoc"]
@@ -37,12 +37,12 @@ autodoc_typehints = "none"
 autodoc_preserve_defaults = True
 
 nitpicky = True
-# What others document, and what is not on these pages.
+# Documented elsewhere.
 nitpick_ignore_regex = [
     (r"py:.*", r"(collections|datetime|django|enum|rest_framework|typing|uuid)\..*"),
     (r"py:(class|exc)", r"(dict|frozenset|int|str|tuple|Exception)"),
 ]
-# What attacks.rst and standards.rst include is no page of its own.
+# attacks.rst and standards.rst include these files.
 exclude_patterns = ["_build", "attacks/*", "standards/*"]
 html_theme = "alabaster"
 html_theme_options = {"description": "Signed token authentication for Django REST framework"}
@@ -73,7 +73,7 @@ def _tests(
 
 
 def _by_last_name(app: Any, env: Any, node: Any, content: Any) -> Any:
-    """Find what a docstring names as its module does, without the path of another module."""
+    """Resolve a name in a docstring without its module path."""
     if node.get("refdomain") != "py" or "." in node["reftarget"]:
         return None
     node["refspecific"] = True

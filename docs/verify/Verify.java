@@ -1,5 +1,5 @@
-// java -cp $JACKSON Verify.java < tokens: the claims of each access token that is good, or why
-// it is not. JDK 17 or later; Jackson (jackson-databind) reads the JSON.
+// java -cp $JACKSON Verify.java < tokens: print the claims of each valid access token, or why it is
+// rejected. Needs JDK 17 or later, and Jackson (jackson-databind) for JSON.
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.math.BigInteger;
@@ -15,7 +15,7 @@ class Verify {
     static final String ALGORITHM = System.getenv("ALGORITHM");
     static final ObjectMapper JSON = new ObjectMapper();
 
-    /** The claims of a good token; any other raises an error. */
+    /** Return the claims of a valid token. Throws an exception for any other. */
     static JsonNode verify(String token) throws Exception {
         String[] parts = token.split("\\.", -1);
         check(parts.length == 3, "not a token");
@@ -32,7 +32,7 @@ class Verify {
     }
 
     static boolean isSigned(String kid, byte[] text, byte[] signature) throws Exception {
-        if (ALGORITHM.equals("HS256")) { // A secret, which must stay on the servers.
+        if (ALGORITHM.equals("HS256")) { // A shared secret. Keep it on the servers.
             Mac mac = Mac.getInstance("HmacSHA256");
             byte[] secret = System.getenv("SECRET").getBytes(StandardCharsets.UTF_8);
             mac.init(new SecretKeySpec(secret, "HmacSHA256"));
@@ -54,8 +54,7 @@ class Verify {
     static Map<String, PublicKey> keys = Map.of();
     static long readAt;
 
-    /** Public keys are read again when they are five minutes old, or half a minute for a token by a
-     * key that is not among them. */
+    /** Public keys, fetched again after five minutes. For an unknown key, after half a minute. */
     static synchronized PublicKey key(String kid) throws Exception {
         long seconds = (System.nanoTime() - readAt) / 1_000_000_000;
         if (keys.isEmpty() || seconds >= (keys.containsKey(kid) ? 300 : 30)) {
@@ -78,7 +77,7 @@ class Verify {
             BigInteger e = new BigInteger(1, decode(jwk.path("e").asText()));
             return KeyFactory.getInstance(type).generatePublic(new RSAPublicKeySpec(n, e));
         }
-        // A key on a curve in X.509's form: always the same start, then the bytes of the JWK.
+        // The X.509 form of a key on a curve: a constant prefix, and then the bytes of the JWK.
         String start = type.equals("OKP") ? "302a300506032b6570032100"
             : "3059301306072a8648ce3d020106082a8648ce3d03010703420004";
         String hex = start;
@@ -102,13 +101,13 @@ class Verify {
     public static void main(String[] arguments) throws Exception {
         Scanner tokens = new Scanner(System.in);
         while (tokens.hasNextLine()) {
-            Map<String, Object> answer;
+            Map<String, Object> result;
             try {
-                answer = Map.of("claims", verify(tokens.nextLine()));
+                result = Map.of("claims", verify(tokens.nextLine()));
             } catch (Exception error) {
-                answer = Map.of("refused", String.valueOf(error.getMessage()));
+                result = Map.of("refused", String.valueOf(error.getMessage()));
             }
-            System.out.println(JSON.writeValueAsString(answer));
+            System.out.println(JSON.writeValueAsString(result));
         }
     }
 }

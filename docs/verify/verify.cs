@@ -1,4 +1,4 @@
-// mono verify.exe < tokens: the claims of each access token that is good, or why it is not.
+// mono verify.exe < tokens: print the claims of each valid access token, or why it is rejected.
 // mcs -r:System.Runtime.Serialization,System.Xml,System.Xml.Linq verify.cs
 using System;
 using System.Linq;
@@ -17,7 +17,7 @@ static class Verifier
     static readonly string Secret = Environment.GetEnvironmentVariable("SECRET");
     static readonly string JwksUrl = Environment.GetEnvironmentVariable("JWKS_URL");
 
-    // The claims of a good token, as JSON; any other raises an error.
+    // Return the claims of a valid token, as JSON. Throws an exception for any other.
     static string Verify(string token)
     {
         string[] parts = token.Split('.');
@@ -37,11 +37,11 @@ static class Verifier
 
     static bool IsSigned(string kid, byte[] text, byte[] signature)
     {
-        if (Algorithm == "HS256") // A secret instead of public keys; it must stay on the servers.
+        if (Algorithm == "HS256") // A shared secret. Keep it on the servers.
         {
             using (var hmac = new HMACSHA256(Encoding.UTF8.GetBytes(Secret)))
             {
-                // It goes on to the end, so that its time does not tell where they differ.
+                // Compare all bytes, so that the time does not reveal where they differ.
                 byte[] expected = hmac.ComputeHash(text);
                 int difference = expected.Length ^ signature.Length;
                 for (int i = 0; i < expected.Length && i < signature.Length; i++)
@@ -66,8 +66,7 @@ static class Verifier
     static XElement keys = new XElement("keys");
     static DateTime readAt = DateTime.MinValue;
 
-    // Public keys are read again when they are five minutes old, or half a minute for a token by a
-    // key that is not among them.
+    // Public keys, fetched again after five minutes. For an unknown key, after half a minute.
     static XElement PublicKey(string kid)
     {
         Func<XElement> find = () =>
@@ -103,10 +102,10 @@ static class Verifier
     {
         for (string token; (token = Console.ReadLine()) != null; )
         {
-            string answer;
-            try { answer = "{\"claims\":" + Verify(token) + "}"; }
-            catch (Exception error) { answer = "{\"refused\":\"" + error.GetType().Name + "\"}"; }
-            Console.WriteLine(answer);
+            string result;
+            try { result = "{\"claims\":" + Verify(token) + "}"; }
+            catch (Exception error) { result = "{\"refused\":\"" + error.GetType().Name + "\"}"; }
+            Console.WriteLine(result);
         }
     }
 }

@@ -1,18 +1,17 @@
-// node verify.mjs < tokens: the claims of each access token that is good, or why it is not.
+// node verify.mjs < tokens: print the claims of each valid access token, or why it is rejected.
 // npm install jose
 import { createInterface } from "node:readline";
 import { createRemoteJWKSet, jwtVerify } from "jose";
 
 const { ALGORITHM, AUDIENCE, ISSUER, JWKS_URL, SECRET } = process.env;
 
-// Public keys are read from the URL, and read again when they are five minutes old, or half a
-// minute for a token by a key that is not among them. HS256 has a secret instead, which must stay
-// on the servers.
+// Fetch the public keys, and again after five minutes. For an unknown key, after half a minute.
+// HS256 uses a shared secret. Keep it on the servers.
 const keys = ALGORITHM === "HS256"
   ? new TextEncoder().encode(SECRET)
   : createRemoteJWKSet(new URL(JWKS_URL), { cacheMaxAge: 300_000 });
 
-// The claims of a good token; any other raises an error.
+// Return the claims of a valid token. Throws an error for any other.
 export async function verify(token) {
   const { payload } = await jwtVerify(token, keys, {
     algorithms: [ALGORITHM],
@@ -25,11 +24,11 @@ export async function verify(token) {
 }
 
 for await (const token of createInterface({ input: process.stdin })) {
-  let answer;
+  let result;
   try {
-    answer = { claims: await verify(token) };
+    result = { claims: await verify(token) };
   } catch (error) {
-    answer = { refused: `${error}` };
+    result = { refused: `${error}` };
   }
-  console.log(JSON.stringify(answer));
+  console.log(JSON.stringify(result));
 }

@@ -1,8 +1,8 @@
 <?php
-// php verify.php < tokens: the claims of each access token that is good, or why it is not.
-// With the openssl and sodium of PHP itself; no library.
+// php verify.php < tokens: print the claims of each valid access token, or why it is rejected.
+// Needs the extensions openssl and sodium, and no library.
 
-// The claims of a good token; any other raises an error.
+// Return the claims of a valid token. Throws an exception for any other.
 function verify(string $token): stdClass
 {
     $parts = explode('.', $token);
@@ -20,7 +20,7 @@ function verify(string $token): stdClass
 
 function signed(stdClass $header, string $text, string $signature): bool
 {
-    if ($header->alg === 'HS256') { // A secret instead of public keys; it must stay on the servers.
+    if ($header->alg === 'HS256') { // A shared secret. Keep it on the servers.
         return hash_equals(hash_hmac('sha256', $text, getenv('SECRET'), true), $signature);
     }
     $key = public_key($header->kid ?? '');
@@ -32,7 +32,7 @@ function signed(stdClass $header, string $text, string $signature): bool
             $numbers = integer(decode($key->n)) . integer(decode($key->e));
             $pem = pem('RSA PUBLIC KEY', der(0x30, $numbers));
             return openssl_verify($text, $signature, $pem, 'sha256') === 1;
-        case 'ES256': // OpenSSL wants both numbers of the signature in DER.
+        case 'ES256': // OpenSSL expects the two numbers of the signature in DER.
             check(strlen($signature) === 64, 'signature');
             $numbers = integer(substr($signature, 0, 32)) . integer(substr($signature, 32));
             $p256 = hex2bin('3059301306072a8648ce3d020106082a8648ce3d03010703420004');
@@ -42,9 +42,8 @@ function signed(stdClass $header, string $text, string $signature): bool
     return false;
 }
 
-// Public keys are read from the URL, and read again when they are five minutes old, or half a
-// minute for a token by a key that is not among them. Where every request has a process of its
-// own, keep them in a cache that the processes share.
+// Fetch the public keys, and again after five minutes. For an unknown key, after half a minute.
+// If each request has its own process, store them in a shared cache.
 function public_key(string $kid): ?stdClass
 {
     static $keys = [], $read = 0;
@@ -87,9 +86,9 @@ function check(bool $holds, string $what): void
 
 while (($token = fgets(STDIN)) !== false) {
     try {
-        $answer = ['claims' => verify(trim($token))];
+        $result = ['claims' => verify(trim($token))];
     } catch (Throwable $error) {
-        $answer = ['refused' => $error->getMessage()];
+        $result = ['refused' => $error->getMessage()];
     }
-    echo json_encode($answer), "\n";
+    echo json_encode($result), "\n";
 }

@@ -1,6 +1,6 @@
-"""``python verify.py < tokens``: the claims of each access token that is good, or why it is not.
+"""``python verify.py < tokens``: print the claims of each access token, or why it is rejected.
 
-It wants ``pip install joserfc``.
+Needs ``pip install joserfc``.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ CLAIMS = jwt.JWTClaimsRegistry(
 
 
 class PublicKeys:
-    """The keys at the URL, read again when they are five minutes old, or half a minute for a token
-    by a key that is not among them."""
+    """Public keys, fetched again after five minutes. For an unknown key, after half a minute."""
 
     def __init__(self) -> None:
         self._keys: dict[str, Key] = {}
@@ -35,20 +34,20 @@ class PublicKeys:
     def find(self, token: GuestProtocol) -> Key:
         kid = str(token.headers().get("kid"))
         if time.monotonic() - self._read_at >= (300 if kid in self._keys else 30):
-            with urlopen(os.environ["JWKS_URL"]) as answer:
-                self._keys = {jwk["kid"]: import_key(jwk) for jwk in json.load(answer)["keys"]}
+            with urlopen(os.environ["JWKS_URL"]) as response:
+                self._keys = {jwk["kid"]: import_key(jwk) for jwk in json.load(response)["keys"]}
             self._read_at = time.monotonic()
         if kid not in self._keys:
             raise ValueError("no such key")
         return self._keys[kid]
 
 
-# HS256 has a secret instead of public keys, which must stay on the servers.
+# HS256 uses a shared secret. Keep it on the servers.
 KEY = OctKey.import_key(os.environ["SECRET"]) if ALGORITHM == "HS256" else PublicKeys().find
 
 
 def verify(token: str) -> dict[str, object]:
-    """The claims of a good token. Raises ``JoseError`` or ``ValueError`` for any other."""
+    """Return the claims of a valid token. Raises ``JoseError`` or ``ValueError``."""
     decoded = jwt.decode(token, KEY, algorithms=[ALGORITHM])
     if decoded.header.get("typ") != "at+jwt":
         raise ValueError("not an access token")
@@ -58,7 +57,7 @@ def verify(token: str) -> dict[str, object]:
 
 for line in sys.stdin:
     try:
-        answer: dict[str, object] = {"claims": verify(line.strip())}
+        result: dict[str, object] = {"claims": verify(line.strip())}
     except (JoseError, ValueError) as error:
-        answer = {"refused": str(error)}
-    print(json.dumps(answer))
+        result = {"refused": str(error)}
+    print(json.dumps(result))

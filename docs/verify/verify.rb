@@ -1,12 +1,11 @@
-# ruby verify.rb < tokens: the claims of each access token that is good, or why it is not.
+# ruby verify.rb < tokens: print the claims of each valid access token, or why it is rejected.
 # Debian: apt install ruby-jwt ruby-rbnacl (ruby-jwt 2; rbnacl is for EdDSA only)
 require 'json'
 require 'jwt'
 require 'net/http'
 require 'rbnacl' if ENV['ALGORITHM'] == 'EdDSA'
 
-# Public keys are read from the URL, and read again when they are five minutes old, or half a minute
-# for a token by a key that is not among them.
+# Fetch the public keys, and again after five minutes. For an unknown key, after half a minute.
 def public_key(kid)
   if @keys.nil? || Time.now - @read_at >= (@keys.key?(kid) ? 300 : 30)
     key_set = JSON.parse(Net::HTTP.get(URI(ENV.fetch('JWKS_URL'))))
@@ -16,7 +15,7 @@ def public_key(kid)
   @keys[kid] or raise JWT::DecodeError, 'No such key'
 end
 
-# HS256 has a secret instead, which must stay on the servers.
+# HS256 uses a shared secret. Keep it on the servers.
 def key(kid)
   return ENV.fetch('SECRET') if ENV['ALGORITHM'] == 'HS256'
 
@@ -26,7 +25,7 @@ def key(kid)
   JWT::JWK.import(jwk).keypair
 end
 
-# The claims of a good token; any other raises an error.
+# Return the claims of a valid token. Raises an error for any other.
 def verify(token)
   claims, header = JWT.decode(
     token, nil, true,
@@ -35,7 +34,7 @@ def verify(token)
     aud: ENV.fetch('AUDIENCE'), verify_aud: true,
     required_claims: %w[exp sub]
   ) { |unverified| key(unverified['kid']) }
-  # ruby-jwt looks at neither of these.
+  # ruby-jwt checks neither of these.
   raise JWT::DecodeError, 'Not an access token' unless header['typ'] == 'at+jwt'
   raise JWT::DecodeError, 'An unknown extension' if header.key?('crit')
 
@@ -44,10 +43,10 @@ end
 
 $stdout.sync = true
 $stdin.each_line(chomp: true) do |token|
-  answer = begin
+  result = begin
     { claims: verify(token) }
   rescue StandardError => e
     { refused: "#{e.class}: #{e.message}" }
   end
-  puts JSON.generate(answer)
+  puts JSON.generate(result)
 end

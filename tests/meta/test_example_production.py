@@ -189,7 +189,7 @@ class TestDatabase:
 
 class TestPage:
     def test_it_names_all_the_variables_and_no_other(self):
-        [[_, *rows]] = section(DOCS / "deploying.rst", "The environment").tables
+        [[_, *rows]] = section(DOCS / "deploying.rst", "Environment variables").tables
         named = [literal(row[0]) for row in rows]
         # One stands in the settings of the demo, from which these are made.
         assert named[: len(GIVEN)] == list(GIVEN)
