@@ -1,30 +1,34 @@
-"""JSON from strangers and key files, read strictly (RFC 8259, RFC 8725 section 3.7)."""
+"""Strict JSON for requests, tokens and key files (RFC 8259, RFC 8725 section 3.7)."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-#: How deep it may be nested: more than anything here needs, less than troubles any reader of it.
+#: The deepest nesting of arrays and objects. The formats read here need less, and every reader of
+#: them can handle this depth.
 MAX_DEPTH = 16
 # RFC 8259 section 2.
-_BLANKS = " \t\n\r"
-# What no JSON can say.
-_NOTHING = object()
+_WHITESPACE = " \t\n\r"
+# A value that JSON cannot express.
+_INVALID = object()
 
 
 class Malformed(ValueError):
-    """Not JSON, or JSON that two readers could understand in two ways."""
+    """Not JSON, or JSON that two readers could understand differently."""
 
 
 def loads(data: bytes) -> Any:
-    """Read JSON: UTF-8 only, no name twice in an object, no number that JSON does not have, no half
-    of a surrogate pair, not nested deeper than :data:`MAX_DEPTH`. Raises :class:`Malformed`.
+    """Return the value of the JSON text *data*.
+
+    Raises :class:`Malformed` for everything but UTF-8, for duplicate names in an object, for
+    numbers that are not finite, for unpaired surrogates, and for nesting deeper than
+    :data:`MAX_DEPTH`.
     """
     value = _read(data)
-    # Raised out here, so that the library's error, which repeats all of data, does not even hang on
-    # ours as its context.
-    if value is _NOTHING:
+    # Raised here and not in the handler: there, the library's error would become the context of
+    # this one, and it contains all of data.
+    if value is _INVALID:
         raise Malformed
     if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
         raise Malformed
@@ -33,22 +37,22 @@ def loads(data: bytes) -> Any:
 
 def _read(data: bytes) -> Any:
     try:
-        text = data.decode("utf-8").strip(_BLANKS)
-        # What decode() of it does, which looks for the blanks with regular expressions: half of the
-        # time that it takes more than json.loads.
+        text = data.decode("utf-8").strip(_WHITESPACE)
+        # JSONDecoder.decode() does the same, but searches for whitespace by regular expressions,
+        # which costs as much as the rest of the strictness.
         value, end = _DECODER.raw_decode(text)
         if end != len(text):
-            return _NOTHING
+            return _INVALID
         if b"\\u" in data:
-            # Half a surrogate pair can only come escaped; such a text could not be written again.
+            # Only escapes can express an unpaired surrogate. UTF-8 cannot encode it.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
-        return _NOTHING
+        return _INVALID
     return value
 
 
 def _is_deeper(value: Any, depth: int) -> bool:
-    """Whether ``value`` is nested deeper than ``depth``. Level by level: it may be very deep."""
+    """Return whether *value* is nested deeper than *depth*. Iterative: it may be very deep."""
     level = [value]
     for _ in range(depth):
         level = [
@@ -60,24 +64,26 @@ def _is_deeper(value: Any, depth: int) -> bool:
     return any(isinstance(item, (dict, list)) for item in level)
 
 
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
         raise Malformed
     return members
 
 
-def _finite(digits: str) -> float:
+def _parse_finite(digits: str) -> float:
     value = float(digits)
     if value in (float("inf"), float("-inf")):
         raise Malformed
     return value
 
 
-def _refuse(name: str) -> None:
+def _reject_constant(name: str) -> None:
     raise Malformed
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_without_duplicates, parse_float=_finite, parse_constant=_refuse
+    object_pairs_hook=_reject_duplicates,
+    parse_float=_parse_finite,
+    parse_constant=_reject_constant,
 )

@@ -8,6 +8,8 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from ._scope import MAX_SCOPE_LENGTH
+
 __all__ = ["RevokedReason", "Session"]
 
 
@@ -55,7 +57,7 @@ class Session(models.Model):
         _("reason for revocation"), max_length=16, choices=RevokedReason.choices, blank=True
     )
     auth_hash = models.CharField(max_length=128, editable=False)
-    scope = models.CharField(_("scope"), max_length=1024, blank=True)
+    scope = models.CharField(_("scope"), max_length=MAX_SCOPE_LENGTH, blank=True)
     # The sign-in requested less than the user may have.
     scope_limited = models.BooleanField(_("limited scope"), default=False)
     client_id = models.CharField(_("client"), max_length=255)

@@ -5,7 +5,6 @@ They check types, lengths and characters. :mod:`django_tokenauth.services` decid
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from typing import Any
 
@@ -13,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.fields import empty
 
+from ._scope import MAX_SCOPE_LENGTH, parse_scope
 from .models import Session
 from .tokens.claims import Claims
 
@@ -24,11 +24,7 @@ __all__ = [
     "TokenSerializer",
 ]
 
-# RFC 6749 section 3.3: scope names separated by single spaces.
-_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*\Z")
-
 # The maximum lengths, in characters.
-_MAX_SCOPE = 1024
 # Longer passwords would only make the hash slow.
 MAX_PASSWORD = 4096
 # Django's own username field has 150.
@@ -84,11 +80,12 @@ class _ScopeField(_StringField):
     def to_internal_value(self, data: Any) -> Any:
         scope = super().to_internal_value(data)
         # REST framework's max_length would count the names of the set.
-        if len(scope) > _MAX_SCOPE:
-            self.fail("max_length", max_length=_MAX_SCOPE)
-        if not _SCOPE.match(scope):
+        if len(scope) > MAX_SCOPE_LENGTH:
+            self.fail("max_length", max_length=MAX_SCOPE_LENGTH)
+        names = parse_scope(scope)
+        if names is None:
             self.fail("scope")
-        return frozenset(scope.split(" "))
+        return names
 
 
 class _ClientSerializer(serializers.Serializer[Any]):

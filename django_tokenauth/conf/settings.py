@@ -1,16 +1,16 @@
-"""The settings: the dict ``TOKENAUTH`` of the project as one frozen, typed value.
+"""The settings of the project: the dict ``TOKENAUTH`` as one frozen, typed value.
 
-:func:`load` reads it at the first use and keeps it until a setting changes. :func:`read` does the
-work and reports every problem at once, for the system checks.
+:func:`load` returns it, and reads it again only after a setting changes. Its error has every
+problem at once, which the system checks report.
 
-A :class:`Settings` is compared by identity, so whatever is derived from one (key sets, decoders)
-can be cached by it and is forgotten with it.
+:class:`Settings` compares by identity. Objects derived from it (key sets, token readers) are cached
+by it, and a change of the settings replaces them.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from datetime import timedelta
 from functools import cache
@@ -22,10 +22,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.utils.encoding import force_bytes
 
-from . import values as kinds
+from .._scope import MAX_SCOPE_LENGTH
+from . import values
 from .values import KeyMaterial, Rate
 
-#: Algorithms by the family that may not stand together in one key set (RFC 8725 section 3.1).
+#: The two families of algorithms. A key set has keys of one only (RFC 8725 section 3.1).
 HMAC_ALGORITHMS = ("HS256", "HS384", "HS512")
 ASYMMETRIC_ALGORITHMS = (
     *("RS256", "RS384", "RS512"),
@@ -34,55 +35,52 @@ ASYMMETRIC_ALGORITHMS = (
     "EdDSA",
 )
 
-# What the column of a session holds, in characters.
-_LONGEST_SCOPE = 1024
-
 
 def _algorithm(value: object) -> str:
     if not isinstance(value, str) or value not in (*HMAC_ALGORITHMS, *ASYMMETRIC_ALGORITHMS):
-        raise kinds.InvalidSetting(
-            f"Give one of {', '.join((*HMAC_ALGORITHMS, *ASYMMETRIC_ALGORITHMS))}, as a text."
+        raise values.InvalidSetting(
+            f"one of the strings {', '.join((*HMAC_ALGORITHMS, *ASYMMETRIC_ALGORITHMS))}"
         )
     return value
 
 
-def _setting(kind: Callable[[object], Any], default: Any, *, secret: bool = False) -> Any:
-    return field(default=default, repr=not secret, metadata={"kind": kind})
+def _setting(parse: Callable[[object], Any], default: Any, *, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"parse": parse})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Settings:
-    """What the package runs with. The names are those of ``TOKENAUTH`` in lower case."""
+    """The settings, each under its name in ``TOKENAUTH`` in lower case."""
 
-    issuer: str = _setting(kinds.text, "django-tokenauth")
-    audience: str = _setting(kinds.optional_text, None)
+    issuer: str = _setting(values.string, "django-tokenauth")
+    audience: str = _setting(values.optional_string, None)
     algorithm: str = _setting(_algorithm, "HS256")
-    signing_key: KeyMaterial | None = _setting(kinds.optional_key_material, None, secret=True)
-    verifying_keys: tuple[KeyMaterial, ...] = _setting(kinds.keys, (), secret=True)
-    key_directory: Path | None = _setting(kinds.optional_path, None)
-    keys: tuple[Mapping[str, Any], ...] = _setting(kinds.optional_key_set, None, secret=True)
-    jwks_max_age: timedelta = _setting(kinds.lifetime, timedelta(minutes=5))
-    clients: Mapping[str, str | None] = _setting(kinds.clients, None, secret=True)
-    access_token_lifetime: timedelta = _setting(kinds.lifetime, timedelta(minutes=5))
-    refresh_token_lifetime: timedelta = _setting(kinds.lifetime, timedelta(days=14))
-    session_lifetime: timedelta = _setting(kinds.lifetime, timedelta(days=90))
-    refresh_grace: timedelta = _setting(kinds.at_most(60), timedelta(seconds=10))
-    refresh_retry: bool = _setting(kinds.flag, False)
-    leeway: timedelta = _setting(kinds.at_most(120), timedelta(0))
-    stateless_refresh: bool = _setting(kinds.flag, False)
-    max_sessions_per_user: int | None = _setting(kinds.optional_count, 100)
-    session_retention: timedelta = _setting(kinds.lifetime, timedelta(days=7))
-    user_id_field: str = _setting(kinds.text, "pk")
-    scopes: tuple[str, ...] = _setting(kinds.scopes, ())
-    scope_policy: Callable[..., Any] | None = _setting(kinds.hook, None)
-    extra_claims: Callable[..., Any] | None = _setting(kinds.hook, None)
+    signing_key: KeyMaterial | None = _setting(values.optional_key_material, None, secret=True)
+    verifying_keys: tuple[KeyMaterial, ...] = _setting(values.keys, (), secret=True)
+    key_directory: Path | None = _setting(values.optional_path, None)
+    keys: tuple[Mapping[str, Any], ...] = _setting(values.optional_key_set, None, secret=True)
+    jwks_max_age: timedelta = _setting(values.lifetime, timedelta(minutes=5))
+    clients: Mapping[str, str | None] = _setting(values.clients, None, secret=True)
+    access_token_lifetime: timedelta = _setting(values.lifetime, timedelta(minutes=5))
+    refresh_token_lifetime: timedelta = _setting(values.lifetime, timedelta(days=14))
+    session_lifetime: timedelta = _setting(values.lifetime, timedelta(days=90))
+    refresh_grace: timedelta = _setting(values.duration_up_to(60), timedelta(seconds=10))
+    refresh_retry: bool = _setting(values.flag, False)
+    leeway: timedelta = _setting(values.duration_up_to(120), timedelta(0))
+    stateless_refresh: bool = _setting(values.flag, False)
+    max_sessions_per_user: int | None = _setting(values.optional_count, 100)
+    session_retention: timedelta = _setting(values.lifetime, timedelta(days=7))
+    user_id_field: str = _setting(values.string, "pk")
+    scopes: tuple[str, ...] = _setting(values.scopes, ())
+    scope_policy: Callable[..., Any] | None = _setting(values.hook, None)
+    extra_claims: Callable[..., Any] | None = _setting(values.hook, None)
     revocation_poll_interval: timedelta | None = _setting(
-        kinds.optional_lifetime, timedelta(seconds=10)
+        values.optional_lifetime, timedelta(seconds=10)
     )
-    token_cache_size: int = _setting(kinds.count, 4096)
-    sign_in_rate_user: Rate | None = _setting(kinds.optional_rate, "20/hour")
-    sign_in_rate_ip: Rate | None = _setting(kinds.optional_rate, "30/min")
-    throttle_cache: str = _setting(kinds.text, "default")
+    token_cache_size: int = _setting(values.count, 4096)
+    sign_in_rate_user: Rate | None = _setting(values.optional_rate, "20/hour")
+    sign_in_rate_ip: Rate | None = _setting(values.optional_rate, "30/min")
+    throttle_cache: str = _setting(values.string, "default")
 
     #: From Django's own settings: ``SECRET_KEY`` first, then ``SECRET_KEY_FALLBACKS``.
     secret_keys: tuple[bytes, ...] = field(repr=False)
@@ -91,8 +89,8 @@ class Settings:
     def prune_after(self) -> timedelta:
         """How long an ended session stays in the table.
 
-        At least as long as an access token of it may live: the snapshot of revoked sessions is
-        read from the table.
+        This is at least as long as its last access token is valid: processes read the snapshot of
+        revoked sessions from the table.
         """
         poll = self.revocation_poll_interval or timedelta(0)
         return max(self.session_retention, self.access_token_lifetime + self.leeway + 2 * poll)
@@ -100,7 +98,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong in ``TOKENAUTH``; the numbers are those of the system checks."""
+    """A problem of ``TOKENAUTH``, reported by the system check ``tokenauth.<check_id>``."""
 
     check_id: str
     message: str
@@ -108,33 +106,45 @@ class Problem:
 
 
 def setting_fields() -> dict[str, Field[Any]]:
-    """The fields of :class:`Settings` that a project can set, by the name in ``TOKENAUTH``."""
-    return {item.name.upper(): item for item in fields(Settings) if "kind" in item.metadata}
+    """Return the fields of :class:`Settings` that a project can set, by name in ``TOKENAUTH``."""
+    return {item.name.upper(): item for item in fields(Settings) if "parse" in item.metadata}
 
 
 def read(raw: object, secret_keys: tuple[bytes, ...]) -> tuple[Settings | None, list[Problem]]:
-    """Read ``raw``, the value of ``TOKENAUTH``; the settings are ``None`` if anything is wrong."""
+    """Return the settings in *raw*, the value of ``TOKENAUTH``, and every problem of it.
+
+    *secret_keys* are the encoded ``SECRET_KEY`` and ``SECRET_KEY_FALLBACKS``. The settings are
+    ``None`` if there are problems.
+    """
     if not isinstance(raw, Mapping):
         return None, [
             Problem("E008", "TOKENAUTH is not a dict.", 'Write TOKENAUTH = {"...": ...}.')
         ]
     known = setting_fields()
     problems = [_unknown(name, known) for name in raw if name not in known]
-    values: dict[str, Any] = {}
+    parsed: dict[str, Any] = {}
     for name, item in known.items():
         try:
-            values[item.name] = item.metadata["kind"](raw.get(name, item.default))
-        except kinds.InvalidSetting as wrong:
-            check_id = "E004" if isinstance(raw[name], timedelta) else "E008"
-            problems.append(
-                Problem(check_id, f"TOKENAUTH[{name!r}] has a value it cannot have.", str(wrong))
-            )
+            parsed[item.name] = item.metadata["parse"](raw.get(name, item.default))
+        except values.InvalidSetting as error:
+            problems.append(_invalid(name, raw[name], error, secret=not item.repr))
     if problems:
         return None, problems
-    values["audience"] = values["audience"] or values["issuer"]
-    settings = Settings(**values, secret_keys=secret_keys)
+    parsed["audience"] = parsed["audience"] or parsed["issuer"]
+    settings = Settings(**parsed, secret_keys=secret_keys)
     problems = list(_conflicts(settings))
     return (None if problems else settings), problems
+
+
+def _invalid(name: str, value: object, error: values.InvalidSetting, *, secret: bool) -> Problem:
+    # Only values that cannot be a key are shown. A key may stand in the wrong setting.
+    shown = value is None or isinstance(value, (bool, int, float, timedelta))
+    got = repr(value) if shown and not secret else f"a value of type {type(value).__name__}"
+    return Problem(
+        "E004" if isinstance(value, timedelta) else "E008",
+        f"TOKENAUTH[{name!r}] is invalid: got {got}, expected {error.expected}.",
+        error.hint,
+    )
 
 
 def _unknown(name: object, known: Mapping[str, object]) -> Problem:
@@ -147,59 +157,70 @@ def _conflicts(settings: Settings) -> Iterator[Problem]:
     if not all(settings.secret_keys):
         yield Problem(
             "E002",
-            "SECRET_KEY_FALLBACKS has an empty key, from which anybody can derive ours.",
-            "Remove it.",
+            "SECRET_KEY_FALLBACKS contains an empty key, from which everyone can derive the keys "
+            "of tokens.",
+            "Remove the empty key.",
         )
     sources = (settings.signing_key, settings.key_directory, settings.keys)
     if sum(map(bool, sources)) > 1:
         yield Problem(
             "E001",
-            "More than one of SIGNING_KEY, KEY_DIRECTORY and KEYS is set: which one signs?",
-            "Leave one of them; keys that only verify can stand in VERIFYING_KEYS beside it.",
+            "SIGNING_KEY, KEY_DIRECTORY and KEYS exclude each other, and more than one is set.",
+            "Keep one of them. Keys that only verify can be in VERIFYING_KEYS.",
         )
     if settings.issuer in settings.clients:
         yield Problem(
             "E008",
-            "CLIENTS has the ISSUER, which is the client of all sign-ins that name none.",
-            "Give that client another client_id.",
+            "CLIENTS contains the ISSUER, which is the client id of sign-ins without a client.",
+            "Give that client another client id.",
         )
     if settings.access_token_lifetime >= settings.refresh_token_lifetime:
         yield Problem(
             "E004",
-            "ACCESS_TOKEN_LIFETIME is not below REFRESH_TOKEN_LIFETIME.",
-            "An access token is short-lived (minutes), a refresh token long-lived (days).",
+            "ACCESS_TOKEN_LIFETIME must be less than REFRESH_TOKEN_LIFETIME.",
+            "Give an access token minutes and a refresh token days.",
         )
     if settings.access_token_lifetime >= settings.session_lifetime:
         yield Problem(
             "E004",
-            "ACCESS_TOKEN_LIFETIME is not below SESSION_LIFETIME.",
-            "SESSION_LIFETIME is the absolute end of a sign-in (days).",
+            "ACCESS_TOKEN_LIFETIME must be less than SESSION_LIFETIME.",
+            "SESSION_LIFETIME is the absolute lifetime of a session. Give it days.",
         )
     if (
         settings.scope_policy is None
         and not settings.stateless_refresh
-        and len(" ".join(set(settings.scopes))) > _LONGEST_SCOPE
+        and len(" ".join(set(settings.scopes))) > MAX_SCOPE_LENGTH
     ):
         yield Problem(
             "E008",
-            "SCOPES is longer than a session can hold: a sign-in with all of it fails.",
-            f"Give at most {_LONGEST_SCOPE} characters in all, or a SCOPE_POLICY that grants less.",
+            f"SCOPES has more than {MAX_SCOPE_LENGTH} characters. A session cannot store them all, "
+            "so a sign-in with the full scope fails.",
+            "Remove or shorten scope names, or set a SCOPE_POLICY that grants fewer.",
         )
     if settings.throttle_cache not in django_settings.CACHES:
         yield Problem(
             "E008",
             "THROTTLE_CACHE is not a name in CACHES.",
-            "Name one of Django's caches, for example 'default'.",
+            "Give the name of one of Django's caches, for example 'default'.",
         )
 
 
+class InvalidSettings(ImproperlyConfigured):
+    """``TOKENAUTH`` is invalid. ``problems`` are all of its problems."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        lines = (f"tokenauth.{p.check_id}: {p.message} {p.hint}".rstrip() for p in problems)
+        super().__init__("\n".join(lines))
+        self.problems = problems
+
+
 def read_project() -> tuple[Settings | None, list[Problem]]:
-    """Read the settings of this Django project."""
+    """Return the settings of this Django project and every problem, as :func:`read` does."""
     fallbacks = django_settings.SECRET_KEY_FALLBACKS
     try:
         secrets = (django_settings.SECRET_KEY, *fallbacks)
     except ImproperlyConfigured:
-        # Django raises that where the key is asked for; a check that raised would say less.
+        # Django raises this error wherever SECRET_KEY is read. A system check must not raise.
         return None, [
             Problem(
                 "E002",
@@ -207,26 +228,25 @@ def read_project() -> tuple[Settings | None, list[Problem]]:
                 "Give it at least 50 random characters.",
             )
         ]
-    # As Django itself turns them into bytes, whatever they are.
+    # Any type is encoded as Django's own signing does.
     return read(getattr(django_settings, "TOKENAUTH", {}), tuple(map(force_bytes, secrets)))
 
 
 @cache
 def load() -> Settings:
-    """The settings of this project, read once and kept until a setting changes.
+    """Return the settings of this project, which are read once and again after a change.
 
-    Raises ``ImproperlyConfigured`` with every problem that ``manage.py check`` reports.
+    Raises :class:`InvalidSettings` with every problem.
     """
     settings, problems = read_project()
     if settings is None:
-        lines = (f"tokenauth.{p.check_id}: {p.message} {p.hint}" for p in problems)
-        raise ImproperlyConfigured("\n".join(lines))
+        raise InvalidSettings(problems)
     return settings
 
 
-def _forget(*, setting: str, **kwargs: object) -> None:
+def _on_change(*, setting: str, **kwargs: object) -> None:
     if setting in ("TOKENAUTH", "SECRET_KEY", "SECRET_KEY_FALLBACKS", "CACHES"):
         load.cache_clear()
 
 
-setting_changed.connect(_forget, dispatch_uid="django_tokenauth.conf.settings")
+setting_changed.connect(_on_change, dispatch_uid="django_tokenauth.conf.settings")

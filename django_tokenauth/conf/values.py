@@ -1,8 +1,7 @@
-"""What a value in ``TOKENAUTH`` may be: one function per kind of setting.
+"""The permitted values of settings: one parser per kind of setting.
 
-Each takes the value as the project wrote it and returns it as the package uses it, or raises
-:class:`InvalidSetting` with a sentence that says what to write instead. No message repeats a value,
-because it may be a key.
+A parser takes the value that the project wrote and returns the value that the package uses, or
+raises :class:`InvalidSetting`. No error contains the value, because it may be a key.
 """
 
 from __future__ import annotations
@@ -19,20 +18,34 @@ from typing import Any
 
 from django.utils.module_loading import import_string
 
+from .._scope import is_scope_name
+
 KeyMaterial = str | bytes | Mapping[str, Any]
 
-# Beyond it, no end of a session can be written as a date.
-_LONGEST = timedelta(days=36500)
+#: The last second of the year 9999, in seconds since the epoch: the latest ``datetime``.
+LAST_SECOND = 253402300799
+
+# now + this is a valid datetime, and so is the end of every session.
+_MAX_LIFETIME = timedelta(days=36500)
 _PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _RATE = re.compile(r"([1-9][0-9]*)/(s|sec|second|m|min|minute|h|hour|d|day)\Z")
-# RFC 6749 section 3.3: printable ASCII without blank, quotation mark and backslash.
-_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+\Z")
-# SHA-256 in hex, as manage.py tokenauth_client prints it.
+# SHA-256 in hexadecimal digits, as manage.py tokenauth_client prints it.
 _CLIENT_SECRET = re.compile(r"sha256\$[0-9a-f]{64}")
+_CLIENTS = "a dict of client ids and hashed secrets"
+_ONE_KEY = "PEM text, a JWK (a dict or its JSON) or a secret string"
 
 
 class InvalidSetting(ValueError):
-    """A value that a setting cannot have; the text says what it can have."""
+    """A value that a setting cannot have.
+
+    *expected* is a noun phrase for the values that it can have, *hint* a sentence on how to get
+    one.
+    """
+
+    def __init__(self, expected: str, hint: str = "") -> None:
+        super().__init__(f"expected {expected}")
+        self.expected = expected
+        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +56,27 @@ class Rate:
     seconds: int
 
 
-def text(value: object) -> str:
+def string(value: object) -> str:
+    # A claim has the same limits: the server would reject its own tokens.
     if not isinstance(value, str) or not 0 < len(value) <= 255 or not value.isprintable():
-        raise InvalidSetting("Give a text that is not empty, of at most 255 printable characters.")
+        raise InvalidSetting("a string of 1 to 255 printable characters")
     return value
 
 
-def optional_text(value: object) -> str | None:
-    return None if value is None else text(value)
+def optional_string(value: object) -> str | None:
+    return None if value is None else string(value)
 
 
 def flag(value: object) -> bool:
     if not isinstance(value, bool):
-        raise InvalidSetting("Give True or False.")
+        raise InvalidSetting("True or False")
     return value
 
 
 def lifetime(value: object) -> timedelta:
-    if not isinstance(value, timedelta):
-        raise InvalidSetting("Give a datetime.timedelta, for example timedelta(minutes=5).")
-    if not timedelta(seconds=1) <= value <= _LONGEST:
+    if not isinstance(value, timedelta) or not timedelta(seconds=1) <= value <= _MAX_LIFETIME:
         raise InvalidSetting(
-            "Give a timedelta of at least a second, and of a hundred years at most."
+            "a timedelta from 1 second to 100 years", "For example timedelta(minutes=5)."
         )
     return value
 
@@ -73,14 +85,16 @@ def optional_lifetime(value: object) -> timedelta | None:
     return None if value is None else lifetime(value)
 
 
-def at_most(seconds: int) -> Callable[[object], timedelta]:
-    """A duration from zero to ``seconds``."""
+def duration_up_to(seconds: int) -> Callable[[object], timedelta]:
+    """Return the parser of durations from zero to *seconds*."""
 
     def duration(value: object) -> timedelta:
-        if not isinstance(value, timedelta):
-            raise InvalidSetting("Give a datetime.timedelta, for example timedelta(seconds=10).")
-        if not timedelta(0) <= value <= timedelta(seconds=seconds):
-            raise InvalidSetting(f"Give a timedelta from 0 to {seconds} seconds.")
+        if not isinstance(value, timedelta) or not timedelta(0) <= value <= timedelta(
+            seconds=seconds
+        ):
+            raise InvalidSetting(
+                f"a timedelta from 0 to {seconds} seconds", "For example timedelta(seconds=10)."
+            )
         return value
 
     return duration
@@ -88,7 +102,7 @@ def at_most(seconds: int) -> Callable[[object], timedelta]:
 
 def count(value: object) -> int:
     if type(value) is not int or value < 1:
-        raise InvalidSetting("Give a whole number above zero.")
+        raise InvalidSetting("a positive integer")
     return value
 
 
@@ -101,16 +115,19 @@ def optional_rate(value: object) -> Rate | None:
         return None
     match = _RATE.match(value) if isinstance(value, str) else None
     if match is None:
-        raise InvalidSetting('Give None or a rate such as "20/hour" (second, minute, hour or day).')
+        raise InvalidSetting(
+            'None or a rate such as "20/hour"', "The period is second, minute, hour or day."
+        )
     return Rate(int(match[1]), _PERIODS[match[2][0]])
 
 
 def scopes(value: object) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple, set, frozenset)) or not all(
-        isinstance(item, str) and _SCOPE.match(item) for item in value
+        isinstance(name, str) and is_scope_name(name) for name in value
     ):
         raise InvalidSetting(
-            'Give a list of scope names without blanks, for example ["notes:read"].'
+            "a list of scope names: printable ASCII without spaces, quotes and backslashes",
+            'For example ["notes:read"].',
         )
     return tuple(value)
 
@@ -123,21 +140,19 @@ def hook(value: object) -> Callable[..., Any] | None:
             value = import_string(value)
         except (ImportError, TypeError, ValueError):
             raise InvalidSetting(
-                "The dotted path does not lead to anything that can be imported."
+                "a function or its dotted path", "The dotted path cannot be imported."
             ) from None
     if not callable(value):
-        raise InvalidSetting("Give a function, or the dotted path of one.")
+        raise InvalidSetting("a function or its dotted path")
     return value
 
 
 def key_material(value: object) -> KeyMaterial:
     if not isinstance(value, (str, bytes, Mapping)):
-        raise InvalidSetting(
-            "Give a key as PEM text, as a JWK (a dict or its JSON), or as a secret text."
-        )
+        raise InvalidSetting(_ONE_KEY)
     if not value:
         raise InvalidSetting(
-            "The key is empty. Make one with at least 32 random bytes, or give None."
+            _ONE_KEY, "The key is empty. Give at least 32 random bytes, or None for no key."
         )
     return value
 
@@ -147,32 +162,36 @@ def optional_key_material(value: object) -> KeyMaterial | None:
 
 
 def keys(value: object) -> tuple[KeyMaterial, ...]:
-    # A text is a sequence too: each of its letters would be taken for a key.
+    # A string is a sequence too: each of its characters would be one key.
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Sequence):
-        raise InvalidSetting("Give a list of keys, even for a single one.")
-    return tuple(key_material(item) for item in value)
+        raise InvalidSetting("a list of keys", "A single key needs a list too.")
+    try:
+        return tuple(key_material(item) for item in value)
+    except InvalidSetting as error:
+        raise InvalidSetting(f"a list of keys, each of them {_ONE_KEY}", error.hint) from None
 
 
 def optional_key_set(value: object) -> tuple[Mapping[str, Any], ...]:
-    """JWKs in a list, or in a JWK Set (RFC 7517 section 5) as a dict or as its JSON."""
+    """Parse JWKs in a list, or in a JWK Set (RFC 7517 section 5) as a dict or its JSON."""
     if value is None:
         return ()
     if isinstance(value, (str, bytes)):
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
-            # The library's error repeats the text, which has keys in it.
+            # The library's error contains the text, which contains keys.
             value = None
     if isinstance(value, Mapping):
         value = value.get("keys")
     if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
         raise InvalidSetting(
-            'Give a list of JWKs, or a JWK Set as a dict or as its JSON: {"keys": [...]}.'
+            "a list of JWKs, or a JWK Set as a dict or its JSON", 'For example {"keys": [...]}.'
         )
-    # An empty one would turn to the secret that is used where nothing is set.
+    # With an empty list, the key derived from SECRET_KEY would sign.
     if not value or not all(isinstance(item, Mapping) and item for item in value):
         raise InvalidSetting(
-            "Give each key as a JWK: a dict with kty and the other members of RFC 7517."
+            "at least one key, each of them a JWK",
+            "A JWK is a dict with kty and the other members of RFC 7517.",
         )
     return tuple(value)
 
@@ -181,7 +200,7 @@ def optional_path(value: object) -> Path | None:
     if value is None:
         return None
     if not isinstance(value, (str, os.PathLike)) or not Path(value).is_absolute():
-        raise InvalidSetting('Give an absolute path, for example BASE_DIR / "keys".')
+        raise InvalidSetting("an absolute path", 'For example BASE_DIR / "keys".')
     return Path(value)
 
 
@@ -195,9 +214,12 @@ def clients(value: object) -> Mapping[str, str | None]:
     if value is None:
         value = {}
     if not isinstance(value, Mapping):
-        raise InvalidSetting('Give a dict such as {"reports": "sha256$..."}.')
+        raise InvalidSetting(_CLIENTS, 'For example {"reports": "sha256$..."}.')
     for client_id in value:
-        text(client_id)
+        try:
+            string(client_id)
+        except InvalidSetting as error:
+            raise InvalidSetting(_CLIENTS, f"A client id is {error.expected}.") from None
     wrong = [
         repr(client_id)
         for client_id, encoded in value.items()
@@ -206,8 +228,9 @@ def clients(value: object) -> Mapping[str, str | None]:
     ]
     if wrong:
         raise InvalidSetting(
+            _CLIENTS,
             f"The value is wrong for {', '.join(wrong)}. Run manage.py tokenauth_client NAME and "
             "paste the sha256$ value that it prints, or give None to shut the client out. Hashes "
-            "by Django's hashers (make_password) and plain secrets are rejected."
+            "by Django's hashers (make_password) and plain secrets are rejected.",
         )
     return MappingProxyType(dict(value))

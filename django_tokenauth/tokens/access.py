@@ -1,47 +1,38 @@
-"""The two tokens: made and verified in one strict pass, with the clock as an argument.
+"""Access tokens: signed with the key set of the settings, read by every API that trusts the issuer.
 
-==============  =====================================  =====================================
-kind            access token, ``typ: at+jwt``          refresh token, ``typ: rt+jwt``
-read by         any API that trusts the issuer         only the server that issued it
-signed with     the key set of the settings            a secret derived from ``SECRET_KEY``
-==============  =====================================  =====================================
+They are compact JWS of type ``at+jwt`` (RFC 9068). Each process caches the claims of verified
+tokens.
 """
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b, sha256
 from math import ceil
 from typing import Any, Final
 
-from django.core.exceptions import ImproperlyConfigured
-
 from ..conf.settings import Settings
 from ..errors import InvalidToken, TokenErrorCode
-from ..keys.loading import Key
 from ..keys.schedule import KeySet, KeySource
 from ..keys.sources import access_keys
 from . import jws
-from .claims import Claims, validity
+from .claims import Claims, validity_period
 
 #: RFC 9068 section 2.1.
 ACCESS_TYP: Final = "at+jwt"
 
-
-# The claims of a token whose signature is sound, and from when until when it is good: seconds.
+# Verified claims with the begin and the end of their validity, in seconds since the epoch.
 _Verified = tuple[Claims, float, float]
 
 
 class VerifiedTokens:
-    """What tokens say whose signature was verified, by a digest of the whole token.
+    """A bounded cache of verified claims that evicts the least recently used entry.
 
-    Bounded; the least recently used goes first. It holds no token, no failure, and nothing that
-    depends on the time: expiry and revocation are asked at every use. Threads share it without a
-    lock: each step on the ``OrderedDict`` is atomic, and what gets lost between two is a cached
-    entry, never an answer.
+    Keys are digests of whole tokens. The cache holds no token, no failure and nothing that depends
+    on the time: expiry and revocation are checked at every use. Threads share it without a lock.
+    Each operation on the ``OrderedDict`` is atomic, and a race costs a cached entry at most.
     """
 
     def __init__(self, size: int) -> None:
@@ -52,10 +43,11 @@ class VerifiedTokens:
         return len(self._verified)
 
     def get(self, digest: bytes) -> _Verified | None:
+        """Return the entry of *digest*, or ``None``."""
         verified = self._verified.get(digest)
         if verified is not None:
-            # Another thread may have made room meanwhile. Not suppress(), which would take a tenth
-            # of the time that a request with a token that was seen before costs.
+            # Another thread may have evicted the entry. suppress() is a function call on the path
+            # of every request.
             try:  # noqa: SIM105
                 self._verified.move_to_end(digest)
             except KeyError:
@@ -63,137 +55,87 @@ class VerifiedTokens:
         return verified
 
     def put(self, digest: bytes, verified: _Verified) -> None:
+        """Add an entry, and evict the oldest ones beyond the size."""
         self._verified[digest] = verified
         while len(self._verified) > self._size:
-            # Another thread may have emptied it meanwhile.
+            # Another thread may have emptied the cache.
             try:  # noqa: SIM105
                 self._verified.popitem(last=False)
             except KeyError:
                 pass
 
 
-class _Reader:
-    """Reads the tokens of one type that the keys of one set have signed."""
-
-    def __init__(self, keys: KeySet, typ: str) -> None:
-        self._keys = keys
-        self._typ = typ
-        # A header as we write it, to the letter, needs no reading: to read it takes a quarter of
-        # the verification with HS256.
-        self._as_written = {
-            _header(key.algorithm, key.kid, typ): key for key in keys.verifying.values()
-        }
-
-    def members(self, token: bytes) -> dict[str, Any]:
-        """The members of the payload of ``token``, whose signature is verified.
-
-        Raises :class:`InvalidToken`.
-        """
-        compact = jws.parse(token)
-        key = self._as_written.get(compact.header) or self._key_for(jws.read_header(compact.header))
-        jws.verify(compact, key)
-        return jws.json_object(compact.payload)
-
-    def _key_for(self, header: Mapping[str, Any]) -> Key:
-        found = header.get("typ")
-        # RFC 7515 section 4.1.9: a media type, so case does not count and application/ may lead it.
-        if not isinstance(found, str) or found.lower().removeprefix("application/") != self._typ:
-            raise InvalidToken(TokenErrorCode.TYP)
-        return jws.key_for(header, self._keys)
-
-
 class AccessTokens:
-    """Makes and verifies access tokens with the keys that there are at the time."""
+    """Signs and verifies access tokens with the keys of their time."""
 
     def __init__(self, settings: Settings, source: KeySource) -> None:
         self._issuer = settings.issuer
         self._audience = settings.audience
-        self._longest = ceil(settings.access_token_lifetime.total_seconds())
+        self._max_lifetime = ceil(settings.access_token_lifetime.total_seconds())
         self._leeway = settings.leeway.total_seconds()
         self._source = source
         self._cache_size = settings.token_cache_size
-        self._hash = _hash()
-        # With the keys that there were: a new one for new ones, so that nothing that another thread
-        # is about to put into the old one, by a key that is gone, is ever found.
-        self._latest: tuple[KeySet, _Reader, VerifiedTokens] | None = None
+        self._hash = _token_hash()
+        # A new key set gets a new cache. If another thread still adds a token of a removed key, it
+        # adds it to the old cache.
+        self._latest: tuple[KeySet, jws.Reader, VerifiedTokens] | None = None
 
     def encode(self, claims: Claims) -> str:
-        """Sign ``claims`` with the key that signs at the time at which they are issued.
+        """Return *claims* as a token, signed with the key that signs at ``claims.issued_at``.
 
-        Raises ``ImproperlyConfigured`` if there is none.
+        Raises ``ImproperlyConfigured`` if no key signs then.
         """
-        return _encode(claims.to_payload(), ACCESS_TYP, self._source.at(claims.issued_at))
+        return jws.encode(claims.to_payload(), ACCESS_TYP, self._source.at(claims.issued_at))
 
     def decode(self, token: object, *, now: float) -> Claims:
-        """The claims of ``token`` (the compact form, a ``str``) if it is good at ``now``.
+        """Verify *token*, a string in compact form, at *now* and return its claims.
 
-        ``now`` is in seconds since the epoch. Raises :class:`InvalidToken` and nothing else.
+        *now* is in seconds since the epoch. Raises :class:`InvalidToken` and nothing else.
         """
-        data = _ascii(token)
+        data = jws.token_bytes(token)
         digest = self._hash(data).digest()
         keys = self._source.at(now)
         latest = self._latest
         if latest is None or latest[0] is not keys:
-            reader = _Reader(keys, ACCESS_TYP)
+            reader = jws.Reader(keys, ACCESS_TYP)
             self._latest = latest = (keys, reader, VerifiedTokens(self._cache_size))
-        _, reader, verified = latest
-        found = verified.get(digest)
-        # When it is good is asked of the token once; the clock is asked each time.
-        claims, begin, end = found or self._verify(reader, data)
+        _, reader, cache = latest
+        cached = cache.get(digest)
+        claims, begin, end = cached or self._verify(reader, data)
         if now >= end:
             raise InvalidToken(TokenErrorCode.EXPIRED)
         if now < begin:
             raise InvalidToken(TokenErrorCode.NOT_YET_VALID)
-        if found is None:
-            verified.put(digest, (claims, begin, end))
+        if cached is None:
+            cache.put(digest, (claims, begin, end))
         return claims
 
-    def _verify(self, reader: _Reader, data: bytes) -> _Verified:
-        claims = Claims.from_payload(reader.members(data))
+    def _verify(self, reader: jws.Reader, data: bytes) -> _Verified:
+        claims = Claims.from_payload(reader.read_payload(data))
         if claims.issuer != self._issuer:
             raise InvalidToken(TokenErrorCode.ISSUER)
         if self._audience not in claims.audience:
             raise InvalidToken(TokenErrorCode.AUDIENCE)
-        return (claims, *validity(claims, leeway=self._leeway, longest=self._longest))
+        return (
+            claims,
+            *validity_period(claims, leeway=self._leeway, max_lifetime=self._max_lifetime),
+        )
 
 
 @lru_cache(maxsize=1)
 def access_tokens(settings: Settings) -> AccessTokens:
-    """The access tokens of ``settings``, with the cache of those that were verified."""
+    """Return the access tokens of *settings*, with their cache of verified tokens."""
     return AccessTokens(settings, access_keys(settings))
 
 
-def _hash() -> Callable[[bytes], Any]:
-    """The hash by which verified tokens are known.
+def _token_hash() -> Callable[[bytes], Any]:
+    """Return the hash function of cache keys: BLAKE2b, or SHA-256 under FIPS 140.
 
-    Not SHA-256, for which Python goes through OpenSSL: in a server, which does much else between
-    two requests, that costs 8 us instead of 4, a fifth of the authentication. But a machine may
-    refuse what FIPS 140 does not approve.
+    Python calls OpenSSL for SHA-256. In a busy server that takes 8 us per token instead of 4. A
+    machine in FIPS mode rejects BLAKE2b.
     """
     try:
         blake2b(b"")
     except ValueError:
         return sha256
     return blake2b
-
-
-def _ascii(token: object) -> bytes:
-    if not isinstance(token, str) or len(token) > jws.MAX_LENGTH or not token.isascii():
-        raise InvalidToken(TokenErrorCode.MALFORMED)
-    return token.encode("ascii")
-
-
-def _encode(members: Mapping[str, Any], typ: str, keys: KeySet) -> str:
-    key = keys.signing
-    if key is None:
-        raise ImproperlyConfigured("TOKENAUTH has no key that signs now: it can verify, not sign.")
-    return jws.encode(_header(key.algorithm, key.kid, typ), _json(members), key)
-
-
-@lru_cache(maxsize=64)
-def _header(algorithm: str, kid: str, typ: str) -> bytes:
-    return jws.base64url(_json({"alg": algorithm, "kid": kid, "typ": typ}))
-
-
-def _json(members: Mapping[str, Any]) -> bytes:
-    return json.dumps(members, separators=(",", ":"), allow_nan=False).encode("ascii")

@@ -1,7 +1,7 @@
-"""What a token says, as frozen values.
+"""Claims of tokens as frozen values.
 
-The three-letter names of RFC 7519 stand here and nowhere else: :meth:`Claims.from_payload` reads
-them and :meth:`Claims.to_payload` writes them.
+Only this module uses the three-letter names of RFC 7519: ``from_payload`` reads them and
+``to_payload`` writes them.
 """
 
 from __future__ import annotations
@@ -11,28 +11,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
+from .._scope import parse_scope
+from ..conf.values import LAST_SECOND
 from ..errors import InvalidToken, TokenErrorCode
 
-#: The claims that have a meaning here; ``EXTRA_CLAIMS`` cannot set them.
+#: The claims that this package defines. ``EXTRA_CLAIMS`` cannot set them.
 REGISTERED = frozenset(
     {"iss", "aud", "sub", "client_id", "iat", "exp", "nbf", "jti", "sid"}
     | {"scope", "auth_time", "amr", "gen"}
 )
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
-_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*\Z")
-# The last second of the year 9999: the end of what databases and languages can tell as a date.
-_LAST_SECOND = 253402300799
 
 
 class FrozenDict(dict[str, Any]):
-    """A dict that stays as it is: hashable, and JSON, copy and pickle take it for a dict."""
+    """A read-only, hashable dict. ``json``, ``copy`` and ``pickle`` treat it as a dict."""
 
-    def _refuse(self, *args: object, **kwargs: object) -> NoReturn:
-        raise TypeError("claims cannot be changed")
+    def _reject_change(self, *args: object, **kwargs: object) -> NoReturn:
+        raise TypeError("Claims are read-only. Copy the dict to change it.")
 
-    __setitem__ = __delitem__ = __ior__ = _refuse
-    clear = pop = popitem = setdefault = update = _refuse
+    __setitem__ = __delitem__ = __ior__ = _reject_change
+    clear = pop = popitem = setdefault = update = _reject_change
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(frozenset(self.items()))
@@ -45,14 +44,14 @@ _NO_CLAIMS = FrozenDict()
 
 
 class Claims(NamedTuple):
-    """The claims of an access token (RFC 9068 section 2.2). Times are seconds since the epoch.
+    """The claims of an access token (RFC 9068 section 2.2).
 
-    ``session_id`` is the ``sid`` (a UUID as text), ``None`` where no session is kept. ``extra`` are
-    all other claims, read-only throughout: lists are tuples, objects are dicts that do not change.
+    Times are in seconds since the epoch. ``session_id`` is the ``sid`` claim, a UUID as a string,
+    or ``None`` where the server keeps no session. ``extra`` holds all other claims. It is read-only
+    at every depth: lists become tuples and objects become read-only dicts.
     """
 
-    # A frozen dataclass calls a function for each field: to make one takes three times as long, a
-    # tenth more for the verification with HS256.
+    # A named tuple and not a frozen dataclass, which takes three times as long to create.
 
     issuer: str
     audience: tuple[str, ...]
@@ -70,30 +69,30 @@ class Claims(NamedTuple):
 
     @classmethod
     def from_payload(cls, members: Mapping[str, Any]) -> Claims:
-        """Read the members of a payload. Raises :class:`InvalidToken` (claims)."""
+        """Return the claims in the payload *members*. Raises :class:`InvalidToken` (claims)."""
         extra = _NO_CLAIMS
         if not REGISTERED.issuperset(members):
             extra = FrozenDict(
-                {name: _frozen(members[name]) for name in members.keys() - REGISTERED}
+                {name: _freeze(members[name]) for name in members.keys() - REGISTERED}
             )
         return cls(
-            issuer=_text(members.get("iss")),
+            issuer=_string(members.get("iss")),
             audience=_audience(members.get("aud")),
-            subject=_text(members.get("sub")),
-            client_id=_text(members.get("client_id")),
+            subject=_string(members.get("sub")),
+            client_id=_string(members.get("client_id")),
             issued_at=_time(members.get("iat")),
             expires_at=_time(members.get("exp")),
-            jwt_id=_text(members.get("jti")),
+            jwt_id=_string(members.get("jti")),
             session_id=_session_id(members["sid"]) if "sid" in members else None,
             scope=_scope(members["scope"]) if "scope" in members else frozenset(),
             auth_time=_time(members["auth_time"]) if "auth_time" in members else None,
-            amr=_texts(members["amr"]) if "amr" in members else (),
+            amr=_strings(members["amr"]) if "amr" in members else (),
             not_before=_time(members["nbf"]) if "nbf" in members else None,
             extra=extra,
         )
 
     def to_payload(self) -> dict[str, Any]:
-        """The members of the payload, ready for JSON."""
+        """Return the payload as a dict for JSON."""
         members: dict[str, Any] = {
             "iss": self.issuer,
             "aud": self.audience[0] if len(self.audience) == 1 else list(self.audience),
@@ -118,7 +117,10 @@ class Claims(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignIn:
-    """What a stateless refresh token must carry, because no row does."""
+    """The facts of a sign-in that a stateless refresh token carries, because no row stores them.
+
+    ``auth_time`` is in seconds since the epoch, ``amr`` as in RFC 8176.
+    """
 
     auth_time: int
     client_id: str
@@ -128,7 +130,10 @@ class SignIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshClaims:
-    """The claims of a refresh token. ``sign_in`` is set with ``STATELESS_REFRESH`` only."""
+    """The claims of a refresh token. Times are in seconds since the epoch.
+
+    ``sign_in`` is set with ``STATELESS_REFRESH`` only.
+    """
 
     issuer: str
     subject: str
@@ -140,22 +145,25 @@ class RefreshClaims:
 
     @classmethod
     def from_payload(cls, members: Mapping[str, Any]) -> RefreshClaims:
-        """Read the members of a payload. Raises :class:`InvalidToken` (claims, audience)."""
+        """Return the claims in the payload *members*.
+
+        Raises :class:`InvalidToken` (claims, audience).
+        """
         sign_in = None
         if "auth_time" in members:
             sign_in = SignIn(
                 auth_time=_time(members["auth_time"]),
-                client_id=_text(members.get("client_id")),
+                client_id=_string(members.get("client_id")),
                 scope=_scope(members["scope"]) if "scope" in members else frozenset(),
-                amr=_texts(members["amr"]) if "amr" in members else (),
+                amr=_strings(members["amr"]) if "amr" in members else (),
             )
-        issuer = _text(members.get("iss"))
-        # It is for the server that made it and nobody else.
+        issuer = _string(members.get("iss"))
+        # Only the issuer reads refresh tokens.
         if members.get("aud") != issuer:
             raise InvalidToken(TokenErrorCode.AUDIENCE)
         return cls(
             issuer=issuer,
-            subject=_text(members.get("sub")),
+            subject=_string(members.get("sub")),
             session_id=_session_id(members.get("sid")),
             generation=_generation(members.get("gen")),
             issued_at=_time(members.get("iat")),
@@ -164,7 +172,7 @@ class RefreshClaims:
         )
 
     def to_payload(self) -> dict[str, Any]:
-        """The members of the payload, ready for JSON."""
+        """Return the payload as a dict for JSON."""
         members: dict[str, Any] = {
             "iss": self.issuer,
             "aud": self.issuer,
@@ -184,46 +192,47 @@ class RefreshClaims:
         return members
 
 
-def validity(claims: Claims, *, leeway: float, longest: float) -> tuple[float, float]:
-    """From when until when ``claims`` are good, the end not included; all in seconds.
+def validity_period(claims: Claims, *, leeway: float, max_lifetime: float) -> tuple[float, float]:
+    """Return the begin and the end of the validity of *claims*, in seconds since the epoch.
 
-    ``longest`` is the longest lifetime that is ever given. Raises :class:`InvalidToken` (claims).
-    RFC 7519 section 4.1.4: a token is expired from the second ``exp`` on.
+    *leeway* (seconds) extends both. *max_lifetime* (seconds) is the longest lifetime that this
+    server issues. At the end itself the claims have expired (RFC 7519 section 4.1.4). Raises
+    :class:`InvalidToken` (claims).
     """
     begin = max(claims.issued_at, claims.not_before or 0)
-    # Only a leeway would let one come further that ends before it begins.
-    if begin >= claims.expires_at or claims.expires_at - claims.issued_at > longest:
+    # The leeway could otherwise validate a token that expires before it begins.
+    if begin >= claims.expires_at or claims.expires_at - claims.issued_at > max_lifetime:
         raise InvalidToken(TokenErrorCode.CLAIMS)
     return begin - leeway, claims.expires_at + leeway
 
 
-def _text(value: object) -> str:
-    # isprintable() refuses control characters, NUL and halves of surrogate pairs.
+def _string(value: object) -> str:
+    # isprintable() rejects control characters, NUL and unpaired surrogates.
     if not isinstance(value, str) or not 0 < len(value) <= 255 or not value.isprintable():
         raise InvalidToken(TokenErrorCode.CLAIMS)
     return value
 
 
-def _texts(value: object) -> tuple[str, ...]:
+def _strings(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
         raise InvalidToken(TokenErrorCode.CLAIMS)
-    return tuple(_text(item) for item in value)
+    return tuple(_string(item) for item in value)
 
 
 def _audience(value: object) -> tuple[str, ...]:
-    return _texts(value) if isinstance(value, list) else (_text(value),)
+    return _strings(value) if isinstance(value, list) else (_string(value),)
 
 
 def _time(value: object) -> int:
-    # bool is an int to isinstance, and RFC 7519 section 2 wants a number. Fractions are allowed
-    # there and refused here: we issue none, and libraries round them differently.
-    if type(value) is not int or not 0 <= value <= _LAST_SECOND:
+    # isinstance() accepts a bool as an int. RFC 7519 section 2 permits fractions, but this package
+    # issues none, and libraries round them differently.
+    if type(value) is not int or not 0 <= value <= LAST_SECOND:
         raise InvalidToken(TokenErrorCode.CLAIMS)
     return value
 
 
 def _generation(value: object) -> int:
-    # The one after it must fit into a database too.
+    # The next generation must fit into a 64-bit column.
     if type(value) is not int or not 1 <= value < 2**63 - 1:
         raise InvalidToken(TokenErrorCode.CLAIMS)
     return value
@@ -236,16 +245,16 @@ def _session_id(value: object) -> str:
 
 
 def _scope(value: object) -> frozenset[str]:
-    # RFC 6749 section 3.3: names parted by one blank.
-    if not isinstance(value, str) or not _SCOPE.match(value):
+    names = parse_scope(value) if isinstance(value, str) else None
+    if names is None:
         raise InvalidToken(TokenErrorCode.CLAIMS)
-    return frozenset(value.split(" "))
+    return names
 
 
-def _frozen(value: Any) -> Any:
-    """A copy that nobody can change: cached claims are shared by all requests of their token."""
+def _freeze(value: Any) -> Any:
+    """Return a read-only copy of *value*. All requests with a token share its cached claims."""
     if isinstance(value, dict):
-        return FrozenDict({name: _frozen(item) for name, item in value.items()})
+        return FrozenDict({name: _freeze(item) for name, item in value.items()})
     if isinstance(value, list):
-        return tuple(_frozen(item) for item in value)
+        return tuple(_freeze(item) for item in value)
     return value

@@ -9,36 +9,36 @@ from ..conf.settings import Settings
 from ..errors import InvalidToken, TokenErrorCode
 from ..keys.schedule import KeySet
 from ..keys.sources import refresh_keys
-from .access import _ascii, _encode, _Reader
+from . import jws
 from .claims import RefreshClaims
 
-#: Of this package: RFC 8725 section 3.11 asks for a type of its own for each kind of token.
+#: Private to this package. RFC 8725 section 3.11: each kind of token has its own type.
 REFRESH_TYP: Final = "rt+jwt"
 
 
 class RefreshTokens:
-    """Makes and verifies refresh tokens."""
+    """Signs and verifies refresh tokens."""
 
     def __init__(self, settings: Settings, keys: KeySet) -> None:
         self._issuer = settings.issuer
         self._leeway = settings.leeway.total_seconds()
         self._keys = keys
-        self._reader = _Reader(keys, REFRESH_TYP)
+        self._reader = jws.Reader(keys, REFRESH_TYP)
 
     def encode(self, claims: RefreshClaims) -> str:
-        """Sign ``claims``. Equal claims and keys give the same token, to the letter."""
-        return _encode(claims.to_payload(), REFRESH_TYP, self._keys)
+        """Return *claims* as a signed token. Equal claims and keys give equal tokens."""
+        return jws.encode(claims.to_payload(), REFRESH_TYP, self._keys)
 
     def decode(self, token: object, *, now: float) -> RefreshClaims:
-        """The claims of ``token`` if it is ours and good at ``now`` (seconds since the epoch).
+        """Verify *token*, a string in compact form, at *now* and return its claims.
 
-        Raises :class:`InvalidToken` and nothing else.
+        *now* is in seconds since the epoch. Raises :class:`InvalidToken` and nothing else.
         """
-        claims = RefreshClaims.from_payload(self._reader.members(_ascii(token)))
+        claims = RefreshClaims.from_payload(self._reader.read_payload(jws.token_bytes(token)))
         if claims.issuer != self._issuer:
             raise InvalidToken(TokenErrorCode.ISSUER)
-        # Only the end counts. A shorter REFRESH_TOKEN_LIFETIME must not sign out who is signed in,
-        # nor a clock that is behind the one of the server that made the token.
+        # Only the expiry is compared. A shorter REFRESH_TOKEN_LIFETIME must not sign users out, and
+        # neither must a clock behind that of the server that issued the token.
         if now >= claims.expires_at + self._leeway:
             raise InvalidToken(TokenErrorCode.EXPIRED)
         return claims
@@ -46,5 +46,5 @@ class RefreshTokens:
 
 @lru_cache(maxsize=1)
 def refresh_tokens(settings: Settings) -> RefreshTokens:
-    """The refresh tokens of ``settings``."""
+    """Return the refresh tokens of *settings*."""
     return RefreshTokens(settings, refresh_keys(settings))

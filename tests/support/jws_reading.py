@@ -17,7 +17,7 @@ def parsed(token):
 def verified(token, keys):
     """The parts of ``token``, verified with the one of ``keys`` that its header names."""
     parts, header = parsed(token)
-    jws.verify(parts, jws.key_for(header, keys))
+    jws.verify(parts, jws.find_key(header, keys))
     return parts
 
 

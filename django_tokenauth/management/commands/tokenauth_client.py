@@ -36,9 +36,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            name = values.text(options["name"])
+            name = values.string(options["name"])
         except values.InvalidSetting as error:
-            raise CommandError(f"NAME cannot be a client_id. {error}") from None
+            raise CommandError(f"NAME must be {error.expected}.") from None
         secret = generate_secret()
         self.stdout.write("Secret for the client, shown only now:")
         self.stdout.write(secret)

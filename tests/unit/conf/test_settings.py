@@ -100,15 +100,15 @@ class TestWrongValues:
     @pytest.mark.parametrize(
         ("name", "value", "number", "hint"),
         [
-            ("ISSUER", "", "E008", "not empty"),
-            ("AUDIENCE", ["notes"], "E008", "not empty"),
-            ("ALGORITHM", "none", "E008", "Give one of HS256, "),
-            ("ALGORITHM", "hs256", "E008", "Give one of HS256, "),
-            ("ALGORITHM", "HS256 ", "E008", "Give one of HS256, "),
-            ("ALGORITHM", "ES256K", "E008", "Give one of HS256, "),
-            ("ALGORITHM", ["HS256"], "E008", "as a text"),
-            ("ALGORITHM", ("HS256", "RS256"), "E008", "as a text"),
-            ("ALGORITHM", None, "E008", "as a text"),
+            ("ISSUER", "", "E008", "1 to 255 printable characters"),
+            ("AUDIENCE", ["notes"], "E008", "1 to 255 printable characters"),
+            ("ALGORITHM", "none", "E008", "one of the strings HS256, "),
+            ("ALGORITHM", "hs256", "E008", "one of the strings HS256, "),
+            ("ALGORITHM", "HS256 ", "E008", "one of the strings HS256, "),
+            ("ALGORITHM", "ES256K", "E008", "one of the strings HS256, "),
+            ("ALGORITHM", ["HS256"], "E008", "one of the strings HS256, "),
+            ("ALGORITHM", ("HS256", "RS256"), "E008", "one of the strings HS256, "),
+            ("ALGORITHM", None, "E008", "one of the strings HS256, "),
             ("SIGNING_KEY", "", "E008", "at least 32 random bytes"),
             ("SIGNING_KEY", b"", "E008", "at least 32 random bytes"),
             ("SIGNING_KEY", 12345, "E008", "PEM"),
@@ -116,55 +116,81 @@ class TestWrongValues:
             ("VERIFYING_KEYS", ["", "k" * 32], "E008", "empty"),
             ("KEY_DIRECTORY", "keys", "E008", "an absolute path"),
             ("KEYS", "{", "E008", "a list of JWKs"),
-            ("KEYS", [], "E008", "each key as a JWK"),
+            ("KEYS", [], "E008", "at least one key"),
             ("JWKS_MAX_AGE", 300, "E008", "timedelta(minutes=5)"),
-            ("JWKS_MAX_AGE", timedelta(0), "E004", "at least a second"),
+            ("JWKS_MAX_AGE", timedelta(0), "E004", "from 1 second to 100 years"),
             ("CLIENTS", {"reports": "its secret"}, "E008", "tokenauth_client"),
             ("ACCESS_TOKEN_LIFETIME", 300, "E008", "timedelta(minutes=5)"),
-            ("ACCESS_TOKEN_LIFETIME", timedelta(0), "E004", "at least a second"),
-            ("REFRESH_TOKEN_LIFETIME", timedelta(days=-1), "E004", "at least a second"),
+            ("ACCESS_TOKEN_LIFETIME", timedelta(0), "E004", "from 1 second to 100 years"),
+            ("REFRESH_TOKEN_LIFETIME", timedelta(days=-1), "E004", "from 1 second to 100 years"),
             ("SESSION_LIFETIME", "90 days", "E008", "timedelta(minutes=5)"),
             ("REFRESH_GRACE", timedelta(seconds=61), "E004", "from 0 to 60 seconds"),
             ("REFRESH_GRACE", 10, "E008", "timedelta(seconds=10)"),
-            ("REFRESH_RETRY", 1, "E008", "Give True or False"),
-            ("REFRESH_RETRY", None, "E008", "Give True or False"),
+            ("REFRESH_RETRY", 1, "E008", "True or False"),
+            ("REFRESH_RETRY", None, "E008", "True or False"),
             ("LEEWAY", timedelta(seconds=-1), "E004", "from 0 to 120 seconds"),
             ("LEEWAY", timedelta(days=1), "E004", "from 0 to 120 seconds"),
             ("LEEWAY", float("inf"), "E008", "timedelta(seconds=10)"),
             ("LEEWAY", float("nan"), "E008", "timedelta(seconds=10)"),
             ("STATELESS_REFRESH", "no", "E008", "True or False"),
-            ("MAX_SESSIONS_PER_USER", 0, "E008", "above zero"),
-            ("SESSION_RETENTION", timedelta(0), "E004", "at least a second"),
-            ("USER_ID_FIELD", None, "E008", "not empty"),
+            ("MAX_SESSIONS_PER_USER", 0, "E008", "a positive integer"),
+            ("SESSION_RETENTION", timedelta(0), "E004", "from 1 second to 100 years"),
+            ("USER_ID_FIELD", None, "E008", "1 to 255 printable characters"),
             ("SCOPES", "notes:read notes:write", "E008", '["notes:read"]'),
             ("SCOPE_POLICY", "no_such_project.policy", "E008", "dotted path"),
             ("EXTRA_CLAIMS", {"staff": True}, "E008", "a function"),
             ("REVOCATION_POLL_INTERVAL", 10, "E008", "timedelta"),
-            ("TOKEN_CACHE_SIZE", 0, "E008", "above zero"),
+            ("TOKEN_CACHE_SIZE", 0, "E008", "a positive integer"),
             ("SIGN_IN_RATE_USER", "often", "E008", '"20/hour"'),
             ("SIGN_IN_RATE_IP", 30, "E008", '"20/hour"'),
-            ("THROTTLE_CACHE", None, "E008", "not empty"),
+            ("THROTTLE_CACHE", None, "E008", "1 to 255 printable characters"),
         ],
     )
     def test_it_is_a_problem_with_a_number_and_what_to_do(self, name, value, number, hint):
         [problem] = problems_of({name: value})
         assert problem.check_id == number
-        assert problem.message == f"TOKENAUTH['{name}'] has a value it cannot have."
-        assert hint in problem.hint
+        assert problem.message.startswith(f"TOKENAUTH['{name}'] is invalid: got ")
+        assert hint in f"{problem.message} {problem.hint}"
+
+    @pytest.mark.parametrize(
+        ("name", "value", "message"),
+        [
+            ("LEEWAY", 300, "got 300, expected a timedelta from 0 to 120 seconds."),
+            (
+                "LEEWAY",
+                timedelta(minutes=5),
+                "got datetime.timedelta(seconds=300), expected a timedelta from 0 to 120 seconds.",
+            ),
+            ("REFRESH_RETRY", None, "got None, expected True or False."),
+            ("TOKEN_CACHE_SIZE", 1.5, "got 1.5, expected a positive integer."),
+            ("TOKEN_CACHE_SIZE", "9", "got a value of type str, expected a positive integer."),
+        ],
+    )
+    def test_invalid_setting_is_reported_with_its_value_or_type(self, name, value, message):
+        [problem] = problems_of({name: value})
+        assert problem.message == f"TOKENAUTH[{name!r}] is invalid: {message}"
+
+    @pytest.mark.parametrize("name", ["SIGNING_KEY", "VERIFYING_KEYS", "KEYS", "CLIENTS"])
+    def test_invalid_secret_setting_is_reported_with_its_type(self, name):
+        [problem] = problems_of({name: 4711})
+        assert problem.message.startswith(
+            f"TOKENAUTH[{name!r}] is invalid: got a value of type int, expected "
+        )
+        assert "4711" not in repr(problem)
 
     def test_an_access_token_must_not_outlive_a_refresh_token(self):
         day = timedelta(days=1)
         [problem] = problems_of({"ACCESS_TOKEN_LIFETIME": day, "REFRESH_TOKEN_LIFETIME": day})
         assert problem.check_id == "E004"
-        assert problem.message == "ACCESS_TOKEN_LIFETIME is not below REFRESH_TOKEN_LIFETIME."
+        assert problem.message == "ACCESS_TOKEN_LIFETIME must be less than REFRESH_TOKEN_LIFETIME."
         assert "minutes" in problem.hint
 
     def test_an_access_token_must_not_outlive_a_session(self):
         hour = timedelta(hours=1)
         [problem] = problems_of({"ACCESS_TOKEN_LIFETIME": hour, "SESSION_LIFETIME": hour})
         assert problem.check_id == "E004"
-        assert problem.message == "ACCESS_TOKEN_LIFETIME is not below SESSION_LIFETIME."
-        assert "absolute end" in problem.hint
+        assert problem.message == "ACCESS_TOKEN_LIFETIME must be less than SESSION_LIFETIME."
+        assert "absolute lifetime" in problem.hint
 
     @pytest.mark.parametrize(
         "values",
@@ -179,7 +205,7 @@ class TestWrongValues:
         settings, [problem] = conf.read({**values, "VERIFYING_KEYS": ["v" * 32]}, (SECRET_KEY,))
         assert settings is None
         assert problem.check_id == "E001"
-        assert "which one signs?" in problem.message
+        assert "exclude each other" in problem.message
 
     def test_the_cache_of_the_throttles_must_exist(self):
         [problem] = problems_of({"THROTTLE_CACHE": "no such cache"})

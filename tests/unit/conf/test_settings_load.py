@@ -93,8 +93,8 @@ class TestLoad:
         assert str(caught.value).splitlines() == [
             "tokenauth.E008: TOKENAUTH has no setting 'ISUER'. Did you mean 'ISSUER'?",
             (
-                "tokenauth.E004: TOKENAUTH['LEEWAY'] has a value it cannot have. "
-                "Give a timedelta from 0 to 120 seconds."
+                "tokenauth.E004: TOKENAUTH['LEEWAY'] is invalid: got datetime.timedelta(days=1), "
+                "expected a timedelta from 0 to 120 seconds. For example timedelta(seconds=10)."
             ),
         ]
 

@@ -38,7 +38,7 @@ def test_each_run_prints_another_secret():
 
 @pytest.mark.parametrize("name", ["", "two\nlines", "x" * 256])
 def test_impossible_client_id_is_refused(name):
-    with pytest.raises(CommandError, match=r"NAME cannot be a client_id\. Give"):
+    with pytest.raises(CommandError, match=r"NAME must be a string of 1 to 255 "):
         run(name)
 
 

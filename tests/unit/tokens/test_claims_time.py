@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from django_tokenauth.errors import InvalidToken, TokenErrorCode
-from django_tokenauth.tokens.claims import Claims, validity
+from django_tokenauth.tokens.claims import Claims, validity_period
 from tests.support.raw_tokens import NOW, Access, access_members
 
 LAST_SECOND = 253402300799  # 9999-12-31T23:59:59Z
@@ -15,7 +15,7 @@ LAST_SECOND = 253402300799  # 9999-12-31T23:59:59Z
 
 def found(*, leeway=0.0, longest=300.0, **changes):
     claims = Claims.from_payload(access_members(**changes))
-    return validity(claims, leeway=leeway, longest=longest)
+    return validity_period(claims, leeway=leeway, max_lifetime=longest)
 
 
 class TestValidity:

@@ -1,0 +1,30 @@
+"""Base64url without padding (RFC 7515 section 2)."""
+
+from __future__ import annotations
+
+from binascii import a2b_base64, b2a_base64
+
+# binascii reads and writes the alphabet of RFC 4648 section 4 only. Its other characters and the
+# padding are translated to one that it rejects.
+_TO_STANDARD = bytes.maketrans(b"-_+/=", b"+/***")
+_TO_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_PADDING = (b"", b"", b"==", b"=")
+# RFC 4648 section 3.5: the unused bits of the last character are zero. These are its permitted
+# values, by the length modulo 4. Any other value would be a second spelling of the same bytes.
+_LAST = {1: b"", 2: b"AQgw", 3: b"AEIMQUYcgkosw048"}
+
+
+def encode(data: bytes) -> bytes:
+    """Return *data* in base64url."""
+    return b2a_base64(data, newline=False).translate(_TO_URL_SAFE, b"=")
+
+
+def decode(encoded: bytes) -> bytes:
+    """Return the bytes that *encoded* stands for.
+
+    Raises ``ValueError`` unless *encoded* is what :func:`encode` returns for these bytes.
+    """
+    rest = len(encoded) % 4
+    if rest and encoded[-1] not in _LAST[rest]:
+        raise ValueError("not canonical base64url")
+    return a2b_base64(encoded.translate(_TO_STANDARD) + _PADDING[rest], strict_mode=True)

@@ -1,0 +1,66 @@
+"""Base64url without padding: one spelling of all bytes, and no other is read."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import string
+
+import pytest
+
+from django_tokenauth._base64url import decode, encode
+
+ALPHABET = f"{string.ascii_letters}{string.digits}-_"
+# RFC 4648 section 10 without padding, and the two characters that section 5 replaces.
+VECTORS = [
+    (b"", b""),
+    (b"f", b"Zg"),
+    (b"fo", b"Zm8"),
+    (b"foo", b"Zm9v"),
+    (b"foob", b"Zm9vYg"),
+    (b"fooba", b"Zm9vYmE"),
+    (b"foobar", b"Zm9vYmFy"),
+    (b"\xfb\xff", b"-_8"),
+]
+
+
+@pytest.mark.parametrize(("data", "encoded"), VECTORS)
+def test_rfc_vector_is_encoded_and_decoded(data, encoded):
+    assert encode(data) == encoded
+    assert decode(encoded) == data
+
+
+@pytest.mark.parametrize("length", range(70))
+def test_bytes_of_each_length_round_trip(length):
+    data = bytes(7 * index % 256 for index in range(length))
+    assert encode(data) == base64.urlsafe_b64encode(data).rstrip(b"=")
+    assert decode(encode(data)) == data
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_only_canonical_spellings_are_decoded(length):
+    decoded = set()
+    for characters in itertools.product(ALPHABET, repeat=length):
+        encoded = "".join(characters).encode()
+        try:
+            data = decode(encoded)
+        except ValueError:
+            continue
+        assert encode(data) == encoded
+        decoded.add(data)
+    # One character stands for nothing, two for one byte, three for two bytes.
+    assert len(decoded) == (0 if length == 1 else 256 ** (length - 1))
+
+
+@pytest.mark.parametrize("odd", [*"+/=*. \t\n\x00~", "\xe9"])
+@pytest.mark.parametrize("place", range(9))
+def test_character_outside_the_alphabet_is_rejected(odd, place):
+    encoded = b"Zm9vYmFy"
+    with pytest.raises(ValueError, match="base64"):
+        decode(encoded[:place] + odd.encode("latin-1") + encoded[place:])
+
+
+@pytest.mark.parametrize("encoded", [b"Zg==", b"Zm8=", b"Zm9v=", b"Zm9vYg=="])
+def test_padding_is_rejected(encoded):
+    with pytest.raises(ValueError, match="base64"):
+        decode(encoded)
