@@ -16,10 +16,12 @@ class TokenAuthConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks and connect the receivers; both need the loaded models."""
-        from .checks.database import check_table
-        from .checks.deployment import check_deployment
-        from .checks.keys import check_key_files, check_keys
-        from .checks.settings import check_installation, check_settings
+        from .checks import (
+            check_database,
+            check_deployment,
+            check_installation,
+            check_settings,
+        )
         from .sessions import receivers
 
         if apps.is_installed("drf_spectacular"):
@@ -27,9 +29,7 @@ class TokenAuthConfig(AppConfig):
 
         register(check_settings, Tags.security)
         register(check_installation)
-        register(check_table, Tags.database)
-        register(check_keys, Tags.security, deploy=True)
-        register(check_key_files, Tags.security, deploy=True)
+        register(check_database, Tags.database)
         register(check_deployment, Tags.security, deploy=True)
         user_model = get_user_model()
         for model in apps.get_models():

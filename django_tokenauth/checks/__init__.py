@@ -1,0 +1,63 @@
+"""The system checks ``tokenauth.E0xx`` (errors) and ``tokenauth.W0xx`` (warnings).
+
+Django calls the functions in this file. They load the settings and pass them to the checks of one
+subject, which are in the other files.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.core.checks import CheckMessage
+
+from ..conf.settings import InvalidSettings, Problem, Settings, load
+from . import database, deployment, keys
+from . import settings as settings_checks
+
+_Apps = Sequence[AppConfig] | None
+
+
+def check_settings(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMessage]:
+    """Report settings and keys that the app cannot use, and dubious settings."""
+    settings, problems = _load()
+    if settings is None:
+        return settings_checks.problem_messages(problems)
+    return [*settings_checks.setting_messages(settings, time.time())]
+
+
+def check_installation(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMessage]:
+    """Report a user model or a configuration of REST framework that does not fit."""
+    settings, _ = _load()
+    return [*settings_checks.installation_messages(settings)]
+
+
+def check_database(
+    app_configs: _Apps = None, *, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Report a table of sessions that is missing, outdated or never pruned.
+
+    Django calls this in ``migrate`` and in ``manage.py check --database default``.
+    """
+    settings, _ = _load()
+    return [] if settings is None else database.table_messages(settings, databases or ())
+
+
+def check_deployment(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMessage]:
+    """Report what is insecure in production. Django calls this in ``check --deploy``."""
+    settings, _ = _load()
+    if settings is None:
+        return []
+    return [
+        *keys.key_messages(settings, time.time()),
+        *deployment.deployment_messages(settings),
+    ]
+
+
+def _load() -> tuple[Settings | None, Sequence[Problem]]:
+    try:
+        return load(), ()
+    except InvalidSettings as error:
+        return None, error.problems

@@ -1,18 +1,16 @@
-"""What is fine on a laptop and not on the internet, said by ``manage.py check --deploy``.
+"""Checks of the project in ``manage.py check --deploy``.
 
-What Django says in the same run is not said again: ``DEBUG``, TLS, cookies.
+Django's own checks report ``DEBUG``, TLS and cookies in the same run.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import jwt
-from django.apps import AppConfig
 from django.conf import settings as django_settings
 from django.contrib.auth.hashers import BasePasswordHasher, BCryptSHA256PasswordHasher, get_hashers
 from django.core import checks
@@ -29,41 +27,35 @@ from rest_framework.authentication import BasicAuthentication
 from rest_framework.settings import api_settings
 
 from ..authentication import JWTAuthentication, StatelessJWTAuthentication
-from ..conf.settings import Settings, read_project
+from ..conf.settings import Settings
 from ..models import Session
 from .settings import is_default
 
-#: The oldest PyJWT that setup.cfg allows, which an installation without dependencies may lack.
+#: The oldest PyJWT that setup.cfg permits. pip can install an older one with --no-deps.
 OLDEST_PYJWT = (2, 15)
-# Whether another backend counts failures, nobody can tell from here.
-_COUNT_NOTHING = "django.contrib.auth.backends."
+# These backends do not count failures. Others may.
+_DJANGO_BACKENDS = "django.contrib.auth.backends."
 _FAST_HASHERS = {"md5", "sha1", "unsalted_md5", "unsalted_sha1", "crypt"}
-_NOT_AT_ONCE = re.compile(r"synchronous[_-]commit\s*=\s*(off|false|no|0)\b", re.IGNORECASE)
+_ASYNCHRONOUS_COMMIT = re.compile(r"synchronous[_-]commit\s*=\s*(off|false|no|0)\b", re.IGNORECASE)
 
 
-def check_deployment(
-    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
-) -> list[CheckMessage]:
-    """Durations, the sign-in, and the project around; nothing while ``TOKENAUTH`` has errors."""
-    settings, _ = read_project()
-    if settings is None:
-        return []
-    return [
-        *_lifetimes(settings),
-        *_throttling(settings),
-        *_passwords(),
-        *_database(settings),
-        *_logging(),
-        *_libraries(),
-    ]
+def deployment_messages(settings: Settings) -> Iterator[CheckMessage]:
+    """Check lifetimes, throttling, password hashers, the database, logging and libraries."""
+    yield from _lifetimes(settings)
+    yield from _throttling(settings)
+    yield from _passwords()
+    yield from _database(settings)
+    yield from _logging()
+    yield from _libraries()
 
 
 def _lifetimes(settings: Settings) -> Iterator[CheckMessage]:
     quarter, poll = timedelta(minutes=15), settings.revocation_poll_interval
     if settings.access_token_lifetime > timedelta(hours=1):
         yield checks.Warning(
-            "ACCESS_TOKEN_LIFETIME is above an hour: a stolen access token is good that long.",
-            hint="Give minutes; refreshing is cheap.",
+            "ACCESS_TOKEN_LIFETIME is longer than an hour. A stolen access token is valid for that "
+            "long.",
+            hint="Give minutes. A refresh takes two statements.",
             id="tokenauth.W005",
         )
     elif (
@@ -72,66 +64,69 @@ def _lifetimes(settings: Settings) -> Iterator[CheckMessage]:
         and is_default(StatelessJWTAuthentication)
     ):
         yield checks.Warning(
-            "A sign-out may go unnoticed for more than a quarter of an hour: the stateless class "
-            "hears of it by REVOCATION_POLL_INTERVAL, or when the access token expires.",
+            "A revoked session can be used for more than 15 minutes: StatelessJWTAuthentication "
+            "sees a sign-out after REVOCATION_POLL_INTERVAL, or when the access token expires.",
             hint="Give ACCESS_TOKEN_LIFETIME minutes, or REVOCATION_POLL_INTERVAL seconds.",
             id="tokenauth.W005",
         )
     if settings.refresh_token_lifetime > timedelta(days=90):
         yield checks.Warning(
-            "REFRESH_TOKEN_LIFETIME is above 90 days: a stolen refresh token that its owner never "
-            "uses again is good that long.",
-            hint="Give days or weeks; each refresh starts it anew.",
+            "REFRESH_TOKEN_LIFETIME is longer than 90 days. A stolen refresh token is valid for "
+            "that long if its user does not refresh.",
+            hint="Give days or weeks. Each refresh extends it.",
             id="tokenauth.W005",
         )
     if settings.session_lifetime > timedelta(days=366):
         yield checks.Warning(
-            "SESSION_LIFETIME is above a year: a sign-in has no end that would come in time.",
-            hint="Give weeks or months, after which the user signs in anew.",
+            "SESSION_LIFETIME is longer than a year. Users effectively never have to sign in "
+            "again.",
+            hint="Give weeks or months.",
             id="tokenauth.W005",
         )
 
 
 def _throttling(settings: Settings) -> Iterator[CheckMessage]:
+    backends = django_settings.AUTHENTICATION_BACKENDS
     if (
         is_default(JWTAuthentication)
         and is_default(BasicAuthentication)
-        and all(path.startswith(_COUNT_NOTHING) for path in django_settings.AUTHENTICATION_BACKENDS)
+        and all(path.startswith(_DJANGO_BACKENDS) for path in backends)
     ):
         yield checks.Warning(
-            "BasicAuthentication stands beside the tokens in DEFAULT_AUTHENTICATION_CLASSES: "
-            "passwords can be guessed there at full speed, past the throttle of the sign-in.",
-            hint="Remove it, or count the failures in an authentication backend (django-axes).",
+            "DEFAULT_AUTHENTICATION_CLASSES contains BasicAuthentication beside tokens. It lets "
+            "attackers guess passwords without the throttle of the sign-in.",
+            hint="Remove it, or add an authentication backend that counts failures (django-axes).",
             id="tokenauth.W023",
         )
     if settings.sign_in_rate_user is None or settings.sign_in_rate_ip is None:
         yield checks.Warning(
-            "Sign-ins are not throttled: passwords can be guessed at full speed.",
+            "Sign-ins are not throttled. Attackers can guess passwords at full speed.",
             hint="Set SIGN_IN_RATE_USER and SIGN_IN_RATE_IP.",
             id="tokenauth.W006",
         )
         return
-    if (fault := _fault_of(caches[settings.throttle_cache])) is not None:
+    if (problem := _cache_problem(caches[settings.throttle_cache])) is not None:
         yield checks.Warning(
-            f"Failed sign-ins are counted in a cache {fault}.",
-            hint="Give THROTTLE_CACHE a shared cache, for example Redis.",
+            f"Failed sign-ins are counted in a cache that {problem}.",
+            hint="Set THROTTLE_CACHE to a shared cache, for example Redis.",
             id="tokenauth.W006",
         )
     if _is_behind_proxy() and api_settings.NUM_PROXIES is None:
         yield checks.Warning(
-            "Behind a proxy all clients have its address: they share one count of failed sign-ins.",
+            "Behind a proxy, all clients have the IP address of the proxy. They share one limit of "
+            "failed sign-ins.",
             hint='Set REST_FRAMEWORK["NUM_PROXIES"] to the number of proxies.',
             id="tokenauth.W006",
         )
 
 
-def _fault_of(cache: BaseCache) -> str | None:
+def _cache_problem(cache: BaseCache) -> str | None:
     if isinstance(cache, DummyCache):
-        return "that keeps nothing"
+        return "stores nothing"
     if isinstance(cache, LocMemCache):
-        return "that each process has for itself"
+        return "is private to each process"
     if type(cache).incr is BaseCache.incr:
-        return "that reads and then writes: guesses at the same moment count as one"
+        return "reads and then writes, so that parallel guesses count as one"
     return None
 
 
@@ -144,52 +139,52 @@ def _is_behind_proxy() -> bool:
 
 
 def _passwords() -> Iterator[CheckMessage]:
-    # The first one hashes; the others only read what is there, until its owner signs in.
+    # The first hasher hashes new passwords. The others only verify existing hashes.
     for hasher in get_hashers()[:1]:
         if hasher.algorithm in _FAST_HASHERS:
             yield checks.Warning(
-                "The first of PASSWORD_HASHERS is fast: who gets hold of the user table can try "
-                "billions of passwords in a second.",
-                hint="Put one of Django's other hashers first, for example ScryptPasswordHasher.",
+                "The first of PASSWORD_HASHERS is fast. An attacker who obtains the user table can "
+                "try billions of passwords per second.",
+                hint="Put another of Django's hashers first, for example ScryptPasswordHasher.",
                 id="tokenauth.W010",
             )
-        elif _is_cut(hasher):
+        elif _truncates(hasher):
             yield checks.Warning(
-                "The first of PASSWORD_HASHERS is plain bcrypt, which reads 72 bytes of a password "
-                "and no more.",
-                hint="Put BCryptSHA256PasswordHasher first, or one that is not bcrypt.",
+                "The first of PASSWORD_HASHERS is plain bcrypt, which ignores all but the first 72 "
+                "bytes of a password.",
+                hint="Put BCryptSHA256PasswordHasher first, or a hasher other than bcrypt.",
                 id="tokenauth.W010",
             )
 
 
-def _is_cut(hasher: BasePasswordHasher) -> bool:
+def _truncates(hasher: BasePasswordHasher) -> bool:
     return isinstance(hasher, BCryptSHA256PasswordHasher) and hasher.digest is None
 
 
 def _database(settings: Settings) -> Iterator[CheckMessage]:
     if settings.stateless_refresh:
         return
-    written = router.db_for_write(Session)
-    if router.db_for_read(Session) != written:
+    primary = router.db_for_write(Session)
+    if router.db_for_read(Session) != primary:
         yield checks.Warning(
-            "Sessions are read from another database than they are written to: as long as that "
-            "one lags behind, a sign-out does not count and a new sign-in is refused.",
-            hint="Let the router read the app django_tokenauth where it is written.",
+            "Sessions are read from a replica. Until it catches up, revoked sessions still work, "
+            "and new ones are rejected.",
+            hint="Let the router read the app django_tokenauth from the database that it writes.",
             id="tokenauth.W015",
         )
-    options = connections.settings[written]["OPTIONS"]
-    if _NOT_AT_ONCE.search(str(options.get("options", ""))):
+    options = connections.settings[primary]["OPTIONS"]
+    if _ASYNCHRONOUS_COMMIT.search(str(options.get("options", ""))):
         yield checks.Warning(
-            "synchronous_commit is off: a crash of the database can undo a sign-out that was "
-            "answered already.",
-            hint="Leave it on for the database that has the sessions.",
+            "synchronous_commit is off. A crash of the database can undo a sign-out after the "
+            "response.",
+            hint="Turn it on for the database that stores the sessions.",
             id="tokenauth.W015",
         )
     if str(options.get("isolation_level", "")).lower() == "read uncommitted":
         yield checks.Warning(
-            "The isolation level is READ UNCOMMITTED: a refresh is refused for a sign-out that is "
-            "rolled back a moment later.",
-            hint='Leave "read committed", which is the default.',
+            "The isolation level is READ UNCOMMITTED. A refresh can be rejected because of a "
+            "sign-out that is rolled back later.",
+            hint='Set "read committed", which is the default.',
             id="tokenauth.W015",
         )
 
@@ -198,23 +193,23 @@ def _logging() -> Iterator[CheckMessage]:
     root = logging.getLogger()
     if root.level <= logging.DEBUG and any(each.level <= logging.DEBUG for each in root.handlers):
         yield checks.Warning(
-            "The root logger is at DEBUG, where libraries write down whole requests, and with them "
-            "the header Authorization.",
-            hint="Give it INFO, and DEBUG only to the loggers that you know.",
+            "The root logger has the level DEBUG, at which libraries log the Authorization header "
+            "of requests.",
+            hint="Set it to INFO. Set DEBUG only for loggers that you know.",
             id="tokenauth.W017",
         )
-    # Django calls it, so it need not be a class.
-    if not _hides(import_string(django_settings.DEFAULT_EXCEPTION_REPORTER_FILTER)()):
+    # Django calls it, so it may be a function.
+    if not _hides_secrets(import_string(django_settings.DEFAULT_EXCEPTION_REPORTER_FILTER)()):
         yield checks.Warning(
-            "DEFAULT_EXCEPTION_REPORTER_FILTER lets tokens and keys into the reports of errors.",
-            hint="Derive it from SafeExceptionReporterFilter and add to hidden_settings only.",
+            "DEFAULT_EXCEPTION_REPORTER_FILTER shows tokens and keys in error reports.",
+            hint="Derive it from SafeExceptionReporterFilter, and only extend hidden_settings.",
             id="tokenauth.W017",
         )
 
 
-def _hides(reports: object) -> bool:
-    return isinstance(reports, SafeExceptionReporterFilter) and not any(
-        reports.cleanse_setting(name, "shown") == "shown"
+def _hides_secrets(reporter_filter: object) -> bool:
+    return isinstance(reporter_filter, SafeExceptionReporterFilter) and not any(
+        reporter_filter.cleanse_setting(name, "shown") == "shown"
         for name in ("HTTP_AUTHORIZATION", "TOKENAUTH", "SECRET_KEY")
     )
 
@@ -222,7 +217,7 @@ def _hides(reports: object) -> bool:
 def _libraries() -> Iterator[CheckMessage]:
     if get_version_tuple(jwt.__version__) < OLDEST_PYJWT:
         yield checks.Warning(
-            f"PyJWT {jwt.__version__} has faults that were corrected later.",
+            f"PyJWT {jwt.__version__} has bugs that later versions fix.",
             hint="pip install --upgrade PyJWT",
             id="tokenauth.W014",
         )

@@ -1,192 +1,184 @@
-"""Keys that work and should not be deployed, said by ``manage.py check --deploy``."""
+"""Checks of keys in ``manage.py check --deploy``: guessable, exposed or old keys."""
 
 from __future__ import annotations
 
-import json
 import os
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from django.apps import AppConfig
 from django.conf import settings as django_settings
 from django.core import checks
 from django.core.checks import CheckMessage
 from django.urls import reverse
-from jwt.utils import base64url_decode
 
-from ..conf.settings import Settings, read_project
-from ..conf.values import KeyMaterial
+from .. import _base64url as base64url
+from ..conf.settings import Settings
 from ..errors import InvalidKey
-from ..keys.files import list_files
-from ..keys.loading import load_key
+from ..keys.files import list_files, read_files
+from ..keys.loading import Key, load_key
 from ..keys.rotating import shortest_delay
 from ..keys.schedule import KeySchedule, KeySet
-from ..keys.sources import build_access_keys, dated_jwks
+from ..keys.sources import build_access_keys
 from ..keys.weak import is_guessable
 
-_PRINTS_ONE = 'python -c "import secrets; print(secrets.token_urlsafe(64))" prints one.'
+_GENERATE = 'Generate one: python -c "import secrets; print(secrets.token_urlsafe(64))"'
+_OLD = timedelta(days=180)
+# FIPS 186-4 appendix B.3.1: more than 2 to the 16.
+_MIN_RSA_EXPONENT = 65537
+# The permissions of Windows differ: there, all files seem to have these.
+_OTHERS = 0 if os.name == "nt" else 0o077
+
+#: A key of KEY_DIRECTORY or KEYS with its JWK.
+_DatedKey = tuple[Mapping[str, Any], Key]
 
 
-def check_keys(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """Nobody else can make tokens; nothing while the keys cannot be used at all."""
-    settings, _ = read_project()
-    if settings is None:
-        return []
+def key_messages(settings: Settings, now: float) -> Iterator[CheckMessage]:
+    """Check the keys at *now* (seconds since the epoch).
+
+    Keys that cannot be used are errors of every ``manage.py check`` and not reported again.
+    """
     try:
-        keys = build_access_keys(settings).at(time.time())
-        dated = dated_jwks(settings)
+        dated = _dated_keys(settings)
+        schedule = KeySchedule([key for _, key in dated])
     except InvalidKey:
-        return []
-    # All of them have ended: an error says so.
+        return
+    yield from _publication(settings, dated, now)
+    if settings.key_directory is not None and settings.key_directory.is_dir():
+        yield from _exposure(settings.key_directory)
+    # Without a signing key, there is an error already, or this service only verifies.
+    if schedule.at(now).signing is not None:
+        yield from _age(schedule, [key for _, key in dated], now)
+    try:
+        keys = build_access_keys(settings).at(now)
+    except InvalidKey:
+        return
+    # Without a key, there is an error already.
     if not keys.verifying:
-        return []
+        return
+    yield from _secret_keys(settings, keys)
     if all(key.public_jwk is None for key in keys.verifying.values()):
-        return [*_roots(settings, keys), *_secrets(settings, dated), *_published()]
-    return [*_roots(settings, keys), *_key_pairs(settings, keys)]
+        yield from _secrets(settings, dated)
+        yield from _empty_key_set()
+    else:
+        yield from _key_pairs(settings, keys)
 
 
-def _roots(settings: Settings, keys: KeySet) -> Iterator[CheckMessage]:
-    """Refresh tokens are always signed with a key derived from ``SECRET_KEY``."""
+def _dated_keys(settings: Settings) -> list[_DatedKey]:
+    if settings.key_directory is not None:
+        return [(file.jwk, file.key) for file in read_files(settings.key_directory)]
+    return [(jwk, load_key(jwk, settings.algorithm)) for jwk in settings.keys]
+
+
+def _secret_keys(settings: Settings, keys: KeySet) -> Iterator[CheckMessage]:
+    """Check ``SECRET_KEY``, from which the key of refresh tokens is always derived."""
     if keys.signing is None:
         return
-    current, *former = map(_is_weak_root, settings.secret_keys)
+    current, *fallbacks = map(_is_weak_secret_key, settings.secret_keys)
     if current:
         yield checks.Warning(
-            "Tokens are signed with a key derived from a weak SECRET_KEY: who guesses it can "
-            "sign in as anybody.",
+            "Tokens are signed with a key derived from a weak SECRET_KEY. An attacker who guesses "
+            "it can sign in as any user.",
             hint="Give SECRET_KEY at least 50 random characters.",
             id="tokenauth.W001",
         )
-    if any(former):
+    if any(fallbacks):
         yield checks.Warning(
-            "A weak key in SECRET_KEY_FALLBACKS still verifies tokens: who guesses it can sign in "
-            "as anybody.",
-            hint="Remove it. Users whose last refresh was before the new key sign in once more.",
+            "A weak key in SECRET_KEY_FALLBACKS still verifies tokens. An attacker who guesses it "
+            "can sign in as any user.",
+            hint="Remove it. Users who have not refreshed since the key changed sign in again.",
             id="tokenauth.W001",
         )
 
 
-def _is_weak_root(root: bytes) -> bool:
-    # At least as strict as Django's own check, which asks for 50 characters of 5 kinds.
-    return len(root) < 50 or is_guessable(root)
+def _is_weak_secret_key(secret: bytes) -> bool:
+    # At least as strict as Django's security.W009: 50 characters, 5 of them distinct.
+    return len(secret) < 50 or is_guessable(secret)
 
 
-def _secrets(settings: Settings, dated: Sequence[KeyMaterial]) -> Iterator[CheckMessage]:
-    for name, materials in (
-        ("SIGNING_KEY", [settings.signing_key] if settings.signing_key else []),
-        ("VERIFYING_KEYS", settings.verifying_keys),
-        ("KEYS" if settings.keys else "KEY_DIRECTORY", dated),
+def _secrets(settings: Settings, dated: Iterable[_DatedKey]) -> Iterator[CheckMessage]:
+    signing = [settings.signing_key] if settings.signing_key else []
+    for name, keys in (
+        ("SIGNING_KEY", [load_key(material, settings.algorithm) for material in signing]),
+        (
+            "VERIFYING_KEYS",
+            [load_key(material, settings.algorithm) for material in settings.verifying_keys],
+        ),
+        ("KEYS" if settings.keys else "KEY_DIRECTORY", [key for _, key in dated]),
     ):
-        secrets = [_secret(material) for material in materials]
+        secrets = [key.secret for key in keys if key.secret is not None]
         if any(map(is_guessable, secrets)):
             yield checks.Warning(
-                f"{name} has a secret that is easy to guess, and who guesses it can make tokens.",
-                hint=f"Give random bytes: {_PRINTS_ONE}",
+                f"{name} contains a guessable secret. An attacker who guesses it can sign tokens.",
+                hint=f"Give random bytes. {_GENERATE}",
                 id="tokenauth.W001",
             )
         elif any(root in each or each in root for root in settings.secret_keys for each in secrets):
             yield checks.Warning(
-                f"{name} shares a secret with SECRET_KEY: whoever verifies tokens with it can make "
-                "session cookies and refresh tokens too.",
-                hint=f"Leave it out, or give a secret of its own: {_PRINTS_ONE}",
+                f"{name} shares a secret with SECRET_KEY. A service that verifies tokens with it "
+                "can create session cookies and refresh tokens.",
+                hint=f"Remove it, or give another secret. {_GENERATE}",
                 id="tokenauth.W001",
             )
 
 
-def _published() -> Iterator[CheckMessage]:
+def _empty_key_set() -> Iterator[CheckMessage]:
     route = None
-    # Whatever is wrong with the routes of the project, Django's own checks say it.
+    # Django's own checks report routes that cannot be imported.
     with suppress(Exception):
         route = reverse("tokenauth_well_known:jwks")
     if route is not None:
         yield checks.Warning(
-            f"{route} shows no key: tokens are signed with a secret, which nobody else may have.",
-            hint="manage.py tokenauth_keys generate makes a key pair for KEY_DIRECTORY, with which "
-            "others can verify. Or leave the routes of django_tokenauth.well_known out.",
+            f"{route} is empty: tokens are signed with a secret, which cannot be published.",
+            hint="Set KEY_DIRECTORY and run manage.py tokenauth_keys generate, which creates a key "
+            "pair. Or remove the routes of django_tokenauth.well_known.",
             id="tokenauth.W002",
         )
 
 
-def _secret(material: KeyMaterial) -> bytes:
-    """The bytes of a secret that was read without a fault before."""
-    if isinstance(material, Mapping):
-        return base64url_decode(material["k"])
-    data = material.encode() if isinstance(material, str) else material
-    return _secret(json.loads(data)) if data.lstrip()[:1] == b"{" else data
-
-
 def _key_pairs(settings: Settings, keys: KeySet) -> Iterator[CheckMessage]:
-    # RFC 8414 section 2; others fetch the keys from there, and whoever can change those on the way
-    # can sign in as anybody.
+    # RFC 8414 section 2. Services fetch the keys from this URL. An attacker who replaces them on
+    # the way can sign in as any user.
     if not settings.issuer.startswith("https://"):
         yield checks.Warning(
-            "Access tokens are signed for others to verify, and ISSUER is not an https URL.",
+            "Other services verify the access tokens, but ISSUER is not an https URL.",
             hint='Give the URL of this server, for example "https://auth.example.com".',
             id="tokenauth.W008",
         )
-    if any(_exponent(key.public_jwk) < 65537 for key in keys.verifying.values()):
+    if any(_rsa_exponent(key) < _MIN_RSA_EXPONENT for key in keys.verifying.values()):
         yield checks.Warning(
-            "An RSA key has a public exponent below 65537, which forgives no mistake of a library.",
-            hint="Make a new key: openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:3072",
+            f"An RSA key has a public exponent below {_MIN_RSA_EXPONENT}, which makes mistakes of "
+            "libraries exploitable.",
+            hint="Generate a new key: openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:3072",
             id="tokenauth.W021",
         )
-    # Those in KEY_DIRECTORY or KEYS that cannot sign now are an error, E002.
+    # E002 reports keys in KEY_DIRECTORY or KEYS that cannot sign now.
     dated = settings.key_directory is not None or settings.keys
     private = any(key.can_sign for key in keys.verifying.values())
     if keys.signing is None and private and not dated:
         yield checks.Warning(
-            "VERIFYING_KEYS has a private key: this service could make tokens, and so could "
-            "whoever breaks into it.",
-            hint="Give it the public half: openssl pkey -in signing.pem -pubout",
+            "VERIFYING_KEYS contains a private key. This service only verifies tokens, but an "
+            "attacker who breaks into it could sign them.",
+            hint="Give the public key: openssl pkey -in signing.pem -pubout",
             id="tokenauth.W022",
         )
 
 
-def _exponent(jwk: Mapping[str, str] | None) -> int:
-    # FIPS 186-4 appendix B.3.1 asks for more than 2 to the 16.
-    return int.from_bytes(base64url_decode(jwk["e"]), "big") if jwk and "e" in jwk else 65537
+def _rsa_exponent(key: Key) -> int:
+    if key.public_jwk is None or "e" not in key.public_jwk:
+        return _MIN_RSA_EXPONENT
+    return int.from_bytes(base64url.decode(key.public_jwk["e"].encode()), "big")
 
 
-_OLD = timedelta(days=180)
-# Windows has other rights, and shows these modes for all files alike.
-_FOR_OTHERS = 0 if os.name == "nt" else 0o077
-
-
-def check_key_files(
-    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
-) -> list[CheckMessage]:
-    """Nobody else reads the files, and keys follow one another; nothing while they have faults."""
-    settings, _ = read_project()
-    if settings is None:
-        return []
-    try:
-        jwks = dated_jwks(settings)
-        keys = [load_key(jwk, settings.algorithm) for jwk in jwks]
-        schedule = KeySchedule(keys)
-    except InvalidKey:
-        return []
-    now = time.time()
-    found = list(_published_late(settings, jwks, now))
-    if settings.key_directory is not None:
-        found += _exposed(settings.key_directory)
-    # Where none signs now, an error says so, or it is a service that only verifies.
-    if schedule.at(now).signing is not None:
-        youngest = max(key.not_before for key in keys if key.can_sign)
-        found += _ageing(youngest, ends=schedule.gaps(now), now=now)
-    return found
-
-
-def _exposed(directory: Path) -> Iterator[CheckMessage]:
+def _exposure(directory: Path) -> Iterator[CheckMessage]:
     paths = [directory, *(directory / name for name in list_files(directory))]
-    open_ones = [path for path in paths if path.stat().st_mode & _FOR_OTHERS]
-    if open_ones:
+    exposed = [path for path in paths if path.stat().st_mode & _OTHERS]
+    if exposed:
         yield checks.Warning(
-            f"Others on this machine have rights to {open_ones[0]}: who reads a key file can make "
-            "tokens, and so can who adds one.",
+            f"Other users of this machine have permissions for {exposed[0]}. A user who reads or "
+            "adds a key file can sign tokens.",
             hint=f"chmod -R go= {directory}",
             id="tokenauth.W011",
         )
@@ -194,41 +186,41 @@ def _exposed(directory: Path) -> Iterator[CheckMessage]:
         root = getattr(django_settings, name)
         if root and directory.resolve().is_relative_to(Path(root).resolve()):
             yield checks.Warning(
-                f"KEY_DIRECTORY is in {name}, whose files are shown to everybody.",
-                hint="Move it out of there, and replace the keys: manage.py tokenauth_keys rotate "
-                "--now",
+                f"KEY_DIRECTORY is in {name}, whose files are public.",
+                hint="Move it, and replace the keys: manage.py tokenauth_keys rotate --now",
                 id="tokenauth.W011",
             )
 
 
-def _ageing(youngest: int, *, ends: bool, now: float) -> Iterator[CheckMessage]:
-    if ends:
+def _age(schedule: KeySchedule, keys: Sequence[Key], now: float) -> Iterator[CheckMessage]:
+    newest = max(key.not_before for key in keys if key.can_sign)
+    if schedule.has_gaps(now):
         yield checks.Warning(
-            "The key that signs ends, and no other one follows it: then nobody can sign in.",
-            hint="manage.py tokenauth_keys rotate makes the next one.",
+            "The signing key ends, and no key follows it. After that, users cannot sign in.",
+            hint="To create the next key, run manage.py tokenauth_keys rotate.",
             id="tokenauth.W012",
         )
-    elif 0 < youngest < now - _OLD.total_seconds():
+    elif 0 < newest < now - _OLD.total_seconds():
         yield checks.Warning(
-            f"The key that signs has done so for more than {_OLD.days} days.",
-            hint="manage.py tokenauth_keys rotate makes the next one; nobody notices.",
+            f"The signing key is older than {_OLD.days} days.",
+            hint="Run manage.py tokenauth_keys rotate. Users and clients do not notice it.",
             id="tokenauth.W012",
         )
 
 
-def _published_late(
-    settings: Settings, jwks: Sequence[Mapping[str, Any]], now: float
+def _publication(
+    settings: Settings, dated: Iterable[_DatedKey], now: float
 ) -> Iterator[CheckMessage]:
-    """A key that begins before all others can have fetched it since it was made."""
+    """Check that every service can fetch the next key before it signs."""
     shortest = shortest_delay(settings)
-    times = [(jwk.get("iat"), jwk.get("nbf")) for jwk in jwks]
+    times = [(jwk.get("iat"), jwk.get("nbf")) for jwk, _ in dated]
     if any(
-        isinstance(made, int) and isinstance(begins, int) and now < begins < made + shortest
-        for made, begins in times
+        isinstance(issued, int) and isinstance(begins, int) and now < begins < issued + shortest
+        for issued, begins in times
     ):
         yield checks.Warning(
-            "The next key begins to sign before all others have seen it: they may keep the keys "
-            "that they know for JWKS_MAX_AGE, and refuse its tokens until then.",
+            "The next key signs before every service has seen it. Services cache the published "
+            "keys for JWKS_MAX_AGE and reject its tokens until then.",
             hint="Give it a later nbf, at least JWKS_MAX_AGE after it is published.",
             id="tokenauth.W018",
         )

@@ -1,4 +1,4 @@
-"""The key folder as a process follows it."""
+"""The key folder as a running process follows it."""
 
 from __future__ import annotations
 
@@ -10,110 +10,116 @@ from math import inf
 from pathlib import Path
 
 from ..errors import InvalidKey
-from .files import _list_at_start, _load, _Loaded, _Stamp, check_kids, list_files
+from .files import (
+    KeyFile,
+    Stamp,
+    check_kids,
+    list_files,
+    read_listed,
+    unreadable_folder,
+)
 from .loading import Key
 from .schedule import KeySchedule, KeySet
 
-#: How often a process looks whether the files have changed, in seconds: within twice that, a new
-#: key is known and a removed one is worth nothing.
+#: How often a process lists the folder, in seconds. A new or deleted key is noticed within twice
+#: that time.
 POLL_INTERVAL = 2.0
-#: What was known that many seconds ago is too old to go on with while another thread looks: so long
-#: a process that nobody asked anything may have slept. Shorter than the margin of a rotation.
+#: The age of a key set, in seconds, at which other threads wait for the one that polls. An idle
+#: process reaches it. It is less than the margin of a rotation.
 STALE_AFTER = 30.0
-# How long others wait for that look. A disk may hang, and then they go on with what they know.
+# How long they wait, in seconds. If the disk hangs, they continue with the keys that they have.
 _LOCK_TIMEOUT = 2.0
-_Files = dict[str, tuple[_Stamp, _Loaded]]
-
+# How often the folder is read if it changes during each reading.
+_MAX_READS = 3
 
 logger = logging.getLogger("django_tokenauth")
 
 
 class KeyDirectory:
-    """The keys in a folder, as it is now: a source of keys that follows the files.
+    """A source of keys that follows the files in a folder.
 
-    A process that runs goes on with what it has while a file cannot be read or does not fit the
-    others: nothing new is taken then, and the log says why. A file that is gone is gone all the
-    same, with its key. Raises :class:`InvalidKey` if there is any fault at the start.
+    ``verifiers`` are keys from elsewhere that verify and never sign. At the start, each problem
+    raises :class:`InvalidKey`. Later, a process keeps its keys while a file cannot be read or does
+    not fit the others, and logs an error. It always drops the key of a deleted file.
     """
 
     def __init__(self, directory: Path, verifiers: Iterable[Key] = ()) -> None:
         self._directory = directory
         self._verifiers = tuple(verifiers)
-        self._files: _Files = {}
-        self._fault = ""
+        self._files: Mapping[str, KeyFile] = {}
+        self._error = ""
         self._lock = threading.Lock()
-        self._looked_at = -inf
-        self._gave_up_at = -inf
-        self._take(self._read(_list_at_start(directory)))
+        self._polled_at = -inf
+        self._timed_out_at = -inf
+        try:
+            listed = list_files(directory)
+        except OSError as error:
+            raise unreadable_folder(directory, error) from None
+        self._use(self._read(listed))
 
     def at(self, now: float) -> KeySet:
-        """The keys at ``now``: see :class:`~django_tokenauth.keys.schedule.KeySource`."""
+        """Return the keys at *now*: see :class:`~django_tokenauth.keys.schedule.KeySource`."""
         if self._age(now) >= POLL_INTERVAL:
-            # One thread looks, and the others do not wait for it unless what they know is too old.
-            # If that takes long the disk hangs, and they do not all wait again and again.
-            waits = self._age(now) >= STALE_AFTER <= abs(now - self._gave_up_at)
+            # One thread polls. The others wait for it only if their keys are stale, and not again
+            # right after a timeout: then the disk hangs.
+            waits = self._age(now) >= STALE_AFTER <= abs(now - self._timed_out_at)
             if self._lock.acquire(timeout=_LOCK_TIMEOUT if waits else 0):
                 try:
                     if self._age(now) >= POLL_INTERVAL:
-                        self._look()
-                        self._looked_at = now
+                        self._poll()
+                        self._polled_at = now
                 finally:
                     self._lock.release()
             elif waits:
-                self._gave_up_at = now
+                self._timed_out_at = now
         return self._schedule.at(now)
 
     def _age(self, now: float) -> float:
-        # In both directions, so that a clock that was set back stops nothing.
-        return abs(now - self._looked_at)
+        # Absolute, so that a clock that is set back does not stop the polling.
+        return abs(now - self._polled_at)
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         try:
             listed = list_files(self._directory)
-        except OSError as fault:
-            self._say(f"KEY_DIRECTORY cannot be read ({fault.strerror})")
+        except OSError as error:
+            self._report(str(unreadable_folder(self._directory, error)))
             return
-        known = {name: stamp for name, (stamp, _) in self._files.items()}
-        if listed == known and not self._fault:
+        if not self._error and listed == {name: file.stamp for name, file in self._files.items()}:
             return
         try:
-            self._take(self._read(listed))
+            self._use(self._read(listed))
         except InvalidKey as error:
-            self._say(f"{error} {error.hint}")
+            self._report(f"{error} {error.hint}")
             kept = {name: file for name, file in self._files.items() if name in listed}
             if kept.keys() != self._files.keys():
-                self._take(kept)
+                self._use(kept)
         else:
-            self._fault = ""
+            self._error = ""
 
-    def _read(self, listed: Mapping[str, _Stamp], times: int = 3) -> _Files:
-        files = {}
-        for name, stamp in listed.items():
-            before, known = self._files.get(name, (None, None))
-            # One that went since it was listed is gone.
-            with suppress(FileNotFoundError):
-                if known is None or before != stamp:
-                    known = _load(self._directory / name, known)
-                files[name] = (stamp, known)
-        # Of a rotation that went on meanwhile only one half may have been seen: the end of the key
-        # before, and not the key that follows.
-        with suppress(OSError):
-            if times > 1 and (later := list_files(self._directory)) != listed:
-                return self._read(later, times - 1)
+    def _read(self, listed: Mapping[str, Stamp]) -> Mapping[str, KeyFile]:
+        files = read_listed(self._directory, listed, self._files)
+        for _ in range(_MAX_READS - 1):
+            # During a rotation, one reading may see the end of the old key and miss the new key.
+            # Read until the listing is stable.
+            with suppress(OSError):
+                later = list_files(self._directory)
+                if later == listed:
+                    break
+                listed, files = later, read_listed(self._directory, later, files)
         if not files:
             raise InvalidKey(
                 "There is no key file in KEY_DIRECTORY.",
-                "manage.py tokenauth_keys generate makes a first one.",
+                "Create a first key: manage.py tokenauth_keys generate",
             )
         return files
 
-    def _take(self, files: _Files) -> None:
-        keys = {name: key for name, (_, (_, key)) in files.items()}
-        check_kids(keys)
-        self._schedule = KeySchedule(keys.values(), self._verifiers)
+    def _use(self, files: Mapping[str, KeyFile]) -> None:
+        check_kids(files)
+        self._schedule = KeySchedule([file.key for file in files.values()], self._verifiers)
         self._files = files
 
-    def _say(self, fault: str) -> None:
-        if fault != self._fault:
-            self._fault = fault
-            logger.error("the keys stay as they were: %s", fault)
+    def _report(self, error: str) -> None:
+        """Log *error* once while it lasts."""
+        if error != self._error:
+            self._error = error
+            logger.error("The current keys stay in use: %s", error)

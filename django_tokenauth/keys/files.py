@@ -1,170 +1,231 @@
-"""A folder of keys: one JWK (RFC 7517) in each file, read by every process and written by one.
+"""The key folder: one JWK (RFC 7517) per file, read by every process and written by one.
 
-A file is whole or not there: it is written under another name and renamed. Whoever can read a file
-can sign as this server, so it is readable by its owner only.
+A writer creates a temporary file and renames it, so that a key file is always complete. A process
+that reads a private key can sign tokens, so each file is readable by its owner only.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import os
 import re
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from .. import _strict_json as strict_json
 from ..errors import InvalidKey
 from .loading import Key, load_key, with_times
+from .schedule import KeySchedule
 
-logger = logging.getLogger("django_tokenauth")
-
-#: What the name of a key file ends with; other files in the folder are not looked at.
+#: The suffix of key files. Other files in the folder are ignored.
 SUFFIX = ".jwk"
 _MAX_BYTES = 65536
-_DRAFT = re.compile(rf"\.[0-9a-f]{{16}}{re.escape(SUFFIX)}")
-# On Windows there are other rights, and all files seem to have this one.
-_GROUP_READS = 0 if os.name == "nt" else 0o040
+_TEMPORARY = re.compile(rf"\.[0-9a-f]{{16}}{re.escape(SUFFIX)}")
+# The permissions of Windows differ: there, every file seems to have this one.
+_GROUP_READ = 0 if os.name == "nt" else 0o040
 
-# What tells a file from a later one of the same name: no writer can leave all of it as it was.
-_Stamp = tuple[int, int, int, int]
-# A JWK as it stands in a file, and the key that was made of it.
-_Loaded = tuple[Mapping[str, Any], Key]
+#: Inode, size and times of a file. Every write changes at least one of them.
+Stamp = tuple[int, int, int, int]
 
 
-def read_jwk(path: Path) -> dict[str, Any]:
-    """The JWK in the file ``path``.
+@dataclass(frozen=True, slots=True, eq=False)
+class KeyFile:
+    """A key file: its path, the JWK in it, and the key.
 
-    Raises :class:`InvalidKey`, which names the file, and ``FileNotFoundError``.
+    ``stamp`` is that of the folder's listing, ``None`` for a file that this process wrote.
     """
+
+    path: Path
+    jwk: Mapping[str, Any] = field(repr=False)
+    key: Key
+    stamp: Stamp | None = None
+
+
+_NO_FILES: Mapping[str, KeyFile] = MappingProxyType({})
+
+
+def list_files(directory: Path) -> dict[str, Stamp]:
+    """Return the names of the key files, sorted, each with its stamp. Raises ``OSError``."""
+    stamps = {}
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            # The name of a temporary file begins with a dot.
+            if entry.name.endswith(SUFFIX) and not entry.name.startswith("."):
+                # Another process may delete the file at any time.
+                with suppress(FileNotFoundError):
+                    status = entry.stat()
+                    stamps[entry.name] = (
+                        status.st_ino,
+                        status.st_size,
+                        status.st_mtime_ns,
+                        status.st_ctime_ns,
+                    )
+    return dict(sorted(stamps.items()))
+
+
+def read_file(path: Path, previous: KeyFile | None = None, stamp: Stamp | None = None) -> KeyFile:
+    """Return the key file at *path*.
+
+    If the JWK differs from *previous* in its times only, the key is not loaded again. Raises
+    :class:`InvalidKey`, which names the file, and ``FileNotFoundError``.
+    """
+    jwk = _read_jwk(path)
+    try:
+        # Loading an RSA key takes a tenth of a second, in which no other thread runs. A rotation
+        # changes only the times of existing keys.
+        if previous is not None and _without_times(jwk) == _without_times(previous.jwk):
+            key = with_times(previous.key, jwk)
+        else:
+            # A JWK without alg has the usual algorithm of its type.
+            key = load_key(jwk, "EdDSA")
+    except InvalidKey as error:
+        raise InvalidKey(
+            f"The key file {path.name}: {error}", error.hint, check_id=error.check_id
+        ) from None
+    return KeyFile(path, jwk, key, stamp)
+
+
+def read_listed(
+    directory: Path, listed: Mapping[str, Stamp], known: Mapping[str, KeyFile] = _NO_FILES
+) -> dict[str, KeyFile]:
+    """Return the key files in *directory* by name, for the names and stamps in *listed*.
+
+    Files of *known* with the same stamp are not read again. Files that were deleted after the
+    listing are omitted. Raises :class:`InvalidKey`, which names the file.
+    """
+    files = {}
+    for name, stamp in listed.items():
+        file = known.get(name)
+        with suppress(FileNotFoundError):
+            if file is None or file.stamp != stamp:
+                file = read_file(directory / name, file, stamp)
+            files[name] = file
+    return files
+
+
+def read_files(directory: Path) -> list[KeyFile]:
+    """Return the key files in *directory* in the order in which their keys sign.
+
+    A missing folder has none. Raises :class:`InvalidKey` for a folder or file that cannot be read,
+    and for keys that exclude each other.
+    """
+    try:
+        listed = list_files(directory)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise unreadable_folder(directory, error) from None
+    files = read_listed(directory, listed)
+    check_kids(files)
+    KeySchedule([file.key for file in files.values()])
+    return sorted(files.values(), key=lambda file: file.key.not_before)
+
+
+def unreadable_folder(directory: Path, error: OSError) -> InvalidKey:
+    """Return the error for a key folder whose listing raised *error*."""
+    if isinstance(error, FileNotFoundError):
+        hint = "Create it with a first key: manage.py tokenauth_keys generate"
+    else:
+        hint = "It must be a folder that the user of this process can list."
+    return InvalidKey(f"The key folder {directory} cannot be read ({error.strerror}).", hint)
+
+
+def check_kids(files: Mapping[str, KeyFile]) -> None:
+    """Raise :class:`InvalidKey` if two of the *files* (by name) have the same ``kid``."""
+    names: dict[str, str] = {}
+    for name, file in files.items():
+        kid = file.key.kid
+        if kid in names:
+            raise InvalidKey(
+                f"The key files {names[kid]} and {name} have the same kid ({kid}).",
+                "Delete one of them, or move it out of the folder.",
+                check_id="E003",
+            )
+        names[kid] = name
+
+
+def _read_jwk(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             value = strict_json.loads(file.read(_MAX_BYTES))
     except FileNotFoundError:
         raise
-    except OSError as fault:
+    except OSError as error:
         raise InvalidKey(
-            f"The key file {path.name} cannot be read ({fault.strerror}).",
-            "Give it to the user that runs this process; others must not read it (mode 0600).",
+            f"The key file {path.name} cannot be read ({error.strerror}).",
+            "Its owner must be the user of this process, and its mode 0600.",
         ) from None
     except strict_json.Malformed:
         value = None
     if not isinstance(value, dict):
         raise InvalidKey(
             f"The key file {path.name} is not a JWK.",
-            "It has to be one JSON object (RFC 7517); manage.py tokenauth_keys writes such files.",
+            "It must be one JSON object (RFC 7517), as manage.py tokenauth_keys writes it.",
         )
     return value
 
 
-def read_key(path: Path) -> Key:
-    """The key in the file ``path``. Raises what :func:`read_jwk` does."""
-    return _load(path, None)[1]
-
-
-def _load(path: Path, known: _Loaded | None) -> _Loaded:
-    """The JWK in the file and its key, which is not made anew if it is the one that was known."""
-    jwk = read_jwk(path)
-    try:
-        # To make an RSA key takes a tenth of a second, in which no other thread runs, and in each
-        # rotation keys only get an end.
-        if known is not None and _timeless(jwk) == _timeless(known[0]):
-            return jwk, with_times(known[1], jwk)
-        # What a JWK without alg is for follows from its type, whatever is named here.
-        return jwk, load_key(jwk, "EdDSA")
-    except InvalidKey as error:
-        raise InvalidKey(
-            f"The key file {path.name}: {error}", error.hint, check_id=error.check_id
-        ) from None
-
-
-def _timeless(jwk: Mapping[str, Any]) -> dict[str, Any]:
+def _without_times(jwk: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in jwk.items() if name not in ("nbf", "exp")}
 
 
-def list_files(directory: Path) -> dict[str, _Stamp]:
-    """The names of the key files, each with what changes when it does. Raises ``OSError``."""
-    found = {}
-    with os.scandir(directory) as entries:
-        for entry in entries:
-            # A name that begins with a dot is one that is being written.
-            if entry.name.endswith(SUFFIX) and not entry.name.startswith("."):
-                # It may go in the midst of this, and then it is not there.
-                with suppress(FileNotFoundError):
-                    status = entry.stat()
-                    found[entry.name] = (
-                        status.st_ino,
-                        status.st_size,
-                        status.st_mtime_ns,
-                        status.st_ctime_ns,
-                    )
-    return dict(sorted(found.items()))
+def write_jwk(path: Path, jwk: Mapping[str, Any], *, like: Path | None = None) -> None:
+    """Write *jwk* to the file *path*, atomically and durably.
 
-
-def read_jwks(directory: Path) -> list[dict[str, Any]]:
-    """The JWKs in the key files. Raises :class:`InvalidKey`, as a start with them would."""
-    jwks = []
-    for name in _list_at_start(directory):
-        with suppress(FileNotFoundError):
-            jwks.append(read_jwk(directory / name))
-    return jwks
-
-
-def check_kids(keys: Mapping[str, Key]) -> None:
-    """Raise :class:`InvalidKey` if two of the files, by whose names the keys go, are of one kid."""
-    names: dict[str, str] = {}
-    for name, key in keys.items():
-        if key.kid in names:
-            raise InvalidKey(
-                f"The key files {names[key.kid]} and {name} have the same kid ({key.kid}).",
-                "Remove one of them, or move it out of the folder.",
-                check_id="E003",
-            )
-        names[key.kid] = name
-
-
-def _list_at_start(directory: Path) -> dict[str, _Stamp]:
-    try:
-        return list_files(directory)
-    except OSError as fault:
-        raise InvalidKey(
-            f"KEY_DIRECTORY cannot be read ({fault.strerror}).",
-            "manage.py tokenauth_keys generate makes it, with a first key.",
-        ) from None
-
-
-def write_jwk(path: Path, jwk: Mapping[str, Any]) -> None:
-    """Write ``jwk`` into the file ``path``, all of it or nothing, for whoever reads the others.
-
-    The mode is 0600, and owner, group and the group's right to read are those of the file that it
-    replaces, or else of another key file beside it. A first one belongs to the owner of the folder.
-    Raises ``OSError``, which names the file.
+    The mode is 0600. Owner, group and the group's permission to read are those of the replaced
+    file, otherwise those of the key file *like*, by default any in the folder. The first file gets
+    the owner of the folder. Raises ``OSError`` with the name of the file.
     """
-    draft = path.with_name(f".{secrets.token_hex(8)}{SUFFIX}")
+    temporary = path.with_name(f".{secrets.token_hex(8)}{SUFFIX}")
     text = json.dumps(jwk, indent=1).encode() + b"\n"
     try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            _copy_ownership(descriptor, path)
+            _copy_ownership(descriptor, path, like)
             file.write(text)
             file.flush()
             os.fsync(descriptor)
-        draft.replace(path)
+        temporary.replace(path)
         _fsync_directory(path.parent)
-    except OSError as fault:
-        # That of a full disk, for one, names none.
-        fault.filename = str(path)
+    except OSError as error:
+        # The error of a full disk, for example, names no file.
+        error.filename = str(path)
         raise
     finally:
-        draft.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
+
+
+def _copy_ownership(descriptor: int, path: Path, like: Path | None) -> None:
+    # root or another member of the group may write a file that the server must read.
+    example = _existing(path) or _existing(like) or _any_file(path.parent)
+    if example is None:
+        owner, group, mode = path.parent.stat().st_uid, -1, 0
+    else:
+        owner, group, mode = example.st_uid, example.st_gid, example.st_mode
+    current = os.fstat(descriptor)
+    if current.st_uid != owner or group not in (-1, current.st_gid):
+        os.fchown(descriptor, owner, group)
+    if mode & _GROUP_READ:
+        os.fchmod(descriptor, 0o640)
+
+
+def _existing(path: Path | None) -> os.stat_result | None:
+    return path.stat() if path is not None and path.is_file() else None
+
+
+def _any_file(directory: Path) -> os.stat_result | None:
+    found = (_existing(directory / name) for name in list_files(directory))
+    return next((status for status in found if status is not None), None)
 
 
 def _fsync_directory(directory: Path) -> None:
-    """After a power cut a file that was replaced is not to come back."""
-    # Not every system lets a folder be opened.
+    """Make a rename durable: after a power failure, the replaced file must not reappear."""
+    # Some systems cannot open a directory.
     with suppress(OSError):
         descriptor = os.open(directory, os.O_RDONLY)
         try:
@@ -173,27 +234,12 @@ def _fsync_directory(directory: Path) -> None:
             os.close(descriptor)
 
 
-def remove_drafts(directory: Path, before: float) -> None:
-    """Remove what writers left that died on the way; older than ``before``, a time in seconds.
+def delete_temporary_files(directory: Path, before: float) -> None:
+    """Delete temporary files of interrupted writes that are older than *before*.
 
-    Such a file has a private key, and nobody looks at it.
+    They may contain private keys. *before* is in seconds since the epoch.
     """
     for path in directory.glob(f".*{SUFFIX}"):
         with suppress(FileNotFoundError):
-            if _DRAFT.fullmatch(path.name) and path.stat().st_mtime < before:
+            if _TEMPORARY.fullmatch(path.name) and path.stat().st_mtime < before:
                 path.unlink()
-
-
-def _copy_ownership(descriptor: int, path: Path) -> None:
-    """Whoever writes the file may be root, or one of a group, and not the server that reads it."""
-    beside = [path, *(path.with_name(name) for name in list_files(path.parent))]
-    example = next((other for other in beside if other.is_file()), None)
-    if example is None:
-        owner, group, mode = path.parent.stat().st_uid, -1, 0
-    else:
-        status = example.stat()
-        owner, group, mode = status.st_uid, status.st_gid, status.st_mode
-    if os.fstat(descriptor).st_uid != owner or group not in (-1, os.fstat(descriptor).st_gid):
-        os.fchown(descriptor, owner, group)
-    if mode & _GROUP_READS:
-        os.fchmod(descriptor, 0o640)

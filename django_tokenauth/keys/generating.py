@@ -1,8 +1,7 @@
-"""Making new keys, as JWKs (RFC 7517)."""
+"""Generation of keys as JWKs (RFC 7517)."""
 
 from __future__ import annotations
 
-import base64
 import secrets
 from collections.abc import Callable
 from functools import partial
@@ -10,18 +9,19 @@ from typing import Any
 
 from jwt.algorithms import get_default_algorithms
 
+from .. import _base64url as base64url
 from ..conf.settings import HMAC_ALGORITHMS
 from ..errors import InvalidKey
-from .loading import INSTALL_CRYPTO, load_key
+from .loading import INSTALL_CRYPTO, Key, load_key, with_times
 
 try:
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 except ImportError:
-    _MAKERS: dict[str, Callable[[], Any]] = {}
+    _GENERATORS: dict[str, Callable[[], Any]] = {}
 else:
     # 3072 bits are as strong as the curves (NIST SP 800-57 part 1, table 2).
     _rsa = partial(rsa.generate_private_key, 65537, 3072)
-    _MAKERS = {
+    _GENERATORS = {
         **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), _rsa),
         "ES256": partial(ec.generate_private_key, ec.SECP256R1()),
         "ES384": partial(ec.generate_private_key, ec.SECP384R1()),
@@ -29,45 +29,45 @@ else:
         "EdDSA": ed25519.Ed25519PrivateKey.generate,
     }
 
-# RFC 7518 section 3.2: as many bytes as the hash has.
+# RFC 7518 section 3.2: at least the size of the hash.
 _SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
+# The members of private keys in RFC 7518 and RFC 8037. PyJWT adds others.
+_MEMBERS = ("kty", "crv", "x", "y", "n", "e", "d", "p", "q", "dp", "dq", "qi")
 
 
 def make_jwk(algorithm: str, *, now: int, not_before: int) -> dict[str, Any]:
-    """A new private key or secret for ``algorithm`` as a JWK, with its ``kid``.
+    """Return a new private key or secret for *algorithm* as a JWK with a ``kid``.
 
-    It was made at ``now`` (``iat``) and signs from ``not_before`` on (``nbf``); both are in seconds
-    since the epoch. Raises :class:`InvalidKey` without the package cryptography.
+    *now* becomes its ``iat`` and *not_before*, when it starts to sign, its ``nbf``. Both are in
+    seconds since the epoch. Raises :class:`InvalidKey` without the package cryptography.
     """
-    jwk = _secret(algorithm) if algorithm in HMAC_ALGORITHMS else _private(algorithm)
-    return {**jwk, "iat": now, "nbf": not_before}
+    return make_key(algorithm, now=now, not_before=not_before)[0]
 
 
-def _secret(algorithm: str) -> dict[str, Any]:
+def make_key(algorithm: str, *, now: int, not_before: int) -> tuple[dict[str, Any], Key]:
+    """Return what :func:`make_jwk` does, and the key in it."""
+    jwk, key = _secret(algorithm) if algorithm in HMAC_ALGORITHMS else _private(algorithm)
+    jwk |= {"alg": algorithm, "use": "sig", "iat": now, "nbf": not_before}
+    return jwk, with_times(key, jwk)
+
+
+def _secret(algorithm: str) -> tuple[dict[str, Any], Key]:
     secret = secrets.token_bytes(_SECRET_BYTES[algorithm])
-    return {
-        "kty": "oct",
-        # At random: a name that follows from the secret would let anybody test guesses of it.
-        "kid": secrets.token_hex(8),
-        "alg": algorithm,
-        "use": "sig",
-        "k": base64.urlsafe_b64encode(secret).rstrip(b"=").decode(),
-    }
+    # A kid derived from the secret would let everyone test guesses of it offline.
+    kid = secrets.token_hex(8)
+    jwk = {"kty": "oct", "kid": kid, "k": base64url.encode(secret).decode()}
+    return jwk, load_key(jwk, algorithm)
 
 
-def _private(algorithm: str) -> dict[str, Any]:
-    if algorithm not in _MAKERS:
+def _private(algorithm: str) -> tuple[dict[str, Any], Key]:
+    if algorithm not in _GENERATORS:
         raise InvalidKey(
             f"{algorithm} needs the package cryptography.", INSTALL_CRYPTO, check_id="E001"
         )
-    described = get_default_algorithms()[algorithm].to_jwk(_MAKERS[algorithm](), as_dict=True)
-    # Of PyJWT's description only what RFC 7518 and RFC 8037 say of a private key.
-    jwk = {name: described[name] for name in _MEMBERS if name in described}
-    kid = load_key(jwk, algorithm).kid
-    # A command line would take such a name for an option.
-    if kid.startswith("-"):
+    members = get_default_algorithms()[algorithm].to_jwk(_GENERATORS[algorithm](), as_dict=True)
+    jwk = {name: members[name] for name in _MEMBERS if name in members}
+    key = load_key(jwk, algorithm)
+    # A command line would parse such a kid as an option.
+    if key.kid.startswith("-"):
         return _private(algorithm)
-    return {**jwk, "kid": kid, "alg": algorithm, "use": "sig"}
-
-
-_MEMBERS = ("kty", "crv", "x", "y", "n", "e", "d", "p", "q", "dp", "dq", "qi")
+    return {**jwk, "kid": key.kid}, key

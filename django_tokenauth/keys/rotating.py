@@ -1,240 +1,191 @@
-"""What a key goes through in a folder of keys: made, signing, followed by the next one, ended.
+"""Rotation of the keys in a folder: generate, rotate, replace and retire.
 
-Nothing here tells a running process. Each follows the files (see
-:class:`~django_tokenauth.keys.directory.KeyDirectory`) and goes by the times that stand in them.
+These functions do not talk to running processes. Each process follows the files (see
+:class:`~django_tokenauth.keys.directory.KeyDirectory`) and uses the times in them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import ceil
 from pathlib import Path
-from typing import Any
 
 from ..conf.settings import HMAC_ALGORITHMS, Settings
 from ..errors import InvalidKey
 from .directory import POLL_INTERVAL
-from .files import SUFFIX, check_kids, list_files, read_jwk, read_key, remove_drafts, write_jwk
-from .generating import make_jwk
-from .loading import Key, load_key
+from .files import SUFFIX, KeyFile, delete_temporary_files, read_file, read_files, write_jwk
+from .generating import make_key
+from .loading import Key
 from .schedule import KeySchedule, KeySet
+
+#: Seconds that are added to each wait, for responses in flight and for clocks that differ.
+MARGIN = 60
+_MAX_DELAY = 366 * 86400
 
 
 class State(StrEnum):
-    """What a key does at a time."""
+    """The state of a key at a given time."""
 
-    NEXT = "next"  #: published and known, and will sign
+    NEXT = "next"  #: published; signs later
     SIGNS = "signs"
-    VERIFIES = "verifies"  #: has signed, or never will
+    VERIFIES = "verifies"  #: has signed, or never signs
     ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True)
-class KeyFile:
-    """A key with the file that it stands in."""
+class Rotation:
+    """The result of a rotation.
 
-    path: Path
-    key: Key
+    ``new`` is the new key and ``ending`` the keys that got an end. ``removed`` are the paths of
+    deleted files. For the keys ``without_expiry``, the end could not be written.
+    """
+
+    new: KeyFile
+    ending: tuple[KeyFile, ...]
+    removed: tuple[Path, ...]
+    without_expiry: tuple[KeyFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """The result of a retirement.
+
+    ``ended`` is the retired key. If it was the next key, ``kept_signing`` is the key that signs,
+    whose end was removed.
+    """
+
+    ended: KeyFile
+    kept_signing: KeyFile | None = None
 
 
 def state_of(key: Key, keys: KeySet, now: float) -> State:
-    """What ``key`` does at ``now``, when the keys are ``keys``."""
-    if key.has_ended(now):
+    """Return the state of *key* at *now*, where *keys* is the key set of that time."""
+    if key.has_expired(now):
         return State.ENDED
     if keys.signing is not None and key.kid == keys.signing.kid:
         return State.SIGNS
     return State.NEXT if key.can_sign and key.not_before > now else State.VERIFIES
 
 
-def read_files(directory: Path) -> list[KeyFile]:
-    """The keys in ``directory``, in the order in which they sign.
-
-    Raises :class:`InvalidKey` for a folder or a file that cannot be read, and for keys that may not
-    stand together.
-    """
-    try:
-        names = list_files(directory)
-    except FileNotFoundError:
-        names = {}
-    except OSError as fault:
-        raise InvalidKey(f"The folder of keys cannot be read ({fault.strerror}).") from None
-    keys = {}
-    for name in names:
-        # One that went since it was listed is gone.
-        with suppress(FileNotFoundError):
-            keys[name] = read_key(directory / name)
-    check_kids(keys)
-    KeySchedule(keys.values())
-    files = [KeyFile(directory / name, key) for name, key in keys.items()]
-    return sorted(files, key=lambda file: file.key.not_before)
-
-
-#: Seconds that are added to each wait: for answers under way, and clocks that differ a little.
-MARGIN = 60
-_LONGEST_DELAY = 366 * 86400
-
-
-@dataclass(frozen=True, slots=True)
-class Retirement:
-    """The key that ends, and the one that signs and has no end any more, because it ended next."""
-
-    ended: KeyFile
-    kept_signing: KeyFile | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rotation:
-    """What a rotation did: the key that it made, those that got an end, the files that are gone.
-
-    ``without_expiry`` are those to which no end could be written.
-    """
-
-    made: KeyFile
-    ending: tuple[KeyFile, ...]
-    removed: tuple[Path, ...]
-    without_expiry: tuple[KeyFile, ...] = ()
-
-
 def shortest_delay(settings: Settings) -> int:
-    """The seconds from the making of a key until others that cache the keys have seen it.
+    """Return the seconds after which every consumer has seen a new key.
 
-    Running processes see, and show, a new file within twice ``POLL_INTERVAL``.
+    Running processes publish it within twice ``POLL_INTERVAL``. Caches of the published keys expire
+    after ``JWKS_MAX_AGE``.
     """
     return ceil(settings.jwks_max_age.total_seconds() + 2 * POLL_INTERVAL)
 
 
-def usual_delay(settings: Settings) -> int:
-    """The seconds after which a new key signs if nothing else is said."""
+def default_delay(settings: Settings) -> int:
+    """Return the seconds after which a new key signs by default."""
     return ceil(settings.jwks_max_age.total_seconds()) + MARGIN
 
 
 def check_delay(settings: Settings, delay: int) -> None:
-    """Raise :class:`InvalidKey` if a key that signs after ``delay`` seconds would be too early."""
+    """Raise :class:`InvalidKey` if *delay* (seconds) is too short or longer than a year."""
     shortest = shortest_delay(settings)
     if delay < shortest:
         raise InvalidKey(
-            f"{delay} seconds are too few, {shortest} are needed: others may keep the keys for "
-            "JWKS_MAX_AGE, and running processes look for new ones every few seconds.",
-            "--now is for a key that was stolen.",
+            f"A delay of {delay} seconds is too short: services may cache the published keys for "
+            f"JWKS_MAX_AGE. At least {shortest} seconds are needed.",
+            "If a key was stolen, use --now.",
         )
-    if delay > _LONGEST_DELAY:
-        raise InvalidKey("The next key would begin in more than a year.", "Give a shorter --delay.")
+    if delay > _MAX_DELAY:
+        raise InvalidKey("The delay is longer than a year.", "Give a shorter --delay.")
 
 
-def usual_algorithm(settings: Settings, keys: Iterable[Key]) -> str:
-    """For the next key: that of the youngest, or else the one that is set, or else EdDSA.
+def default_algorithm(settings: Settings, keys: Iterable[Key]) -> str:
+    """Return the algorithm of the next key: that of the newest key in *keys* that can sign.
 
-    Keys with times are for services that verify, and nobody should share a secret with them.
+    Without one, it is ``ALGORITHM``, or EdDSA if that is HMAC: services that verify tokens should
+    not share a secret.
     """
-    youngest = max(keys, key=lambda key: key.not_before, default=None)
-    if youngest is not None:
-        return youngest.algorithm
+    newest = max(
+        (key for key in keys if key.can_sign), key=lambda key: key.not_before, default=None
+    )
+    if newest is not None:
+        return newest.algorithm
     return "EdDSA" if settings.algorithm in HMAC_ALGORITHMS else settings.algorithm
 
 
-def generate(directory: Path, algorithm: str, *, now: float) -> KeyFile:
-    """Make a first key, which signs from ``now`` on. Raises :class:`InvalidKey`, ``OSError``."""
+def generate(
+    directory: Path, settings: Settings, algorithm: str | None = None, *, now: float
+) -> KeyFile:
+    """Create a first key, which signs from *now* on (seconds since the epoch).
+
+    *algorithm* is :func:`default_algorithm` if ``None``. Raises :class:`InvalidKey` if a key signs
+    already, and ``OSError``.
+    """
     files = read_files(directory)
     signing = KeySchedule([file.key for file in files]).at(now).signing
     if signing is not None:
         raise InvalidKey(
             f"The key {signing.kid} signs already.",
-            "rotate makes the next one, and lets it sign when everybody has seen it.",
+            "To create the next key, use rotate: it signs when every service has seen it.",
         )
-    return _add(directory, algorithm, files, now=now, not_before=int(now))
+    return _add(directory, settings, algorithm, files, now=now, not_before=int(now))
 
 
 def rotate(
-    directory: Path, settings: Settings, algorithm: str, *, now: float, delay: int
+    directory: Path, settings: Settings, algorithm: str | None = None, *, now: float, delay: int
 ) -> Rotation:
-    """Make the next key, which signs ``delay`` seconds after ``now``, and end those before it.
+    """Create the next key, which signs *delay* seconds after *now*, and end the keys before it.
 
-    They verify until the last token that they signed has expired. Files of keys that have ended are
-    removed. Raises :class:`InvalidKey`, also if there were a time at which no key signs, and
-    ``OSError`` if the next key cannot be written: then nothing is done.
+    These verify until the last token that they signed has expired. Files of keys that have ended
+    are deleted. *algorithm* is :func:`default_algorithm` if ``None``. Raises :class:`InvalidKey`,
+    also if no key would sign for a while, and ``OSError`` if the next key cannot be written. After
+    an error nothing has changed.
     """
     check_delay(settings, delay)
     files = read_files(directory)
     start = ceil(now) + delay
-    _check_it_follows(files, start, now)
-    made = _add(directory, algorithm, files, now=now, not_before=start)
+    _check_successor(files, start, now)
+    new = _add(directory, settings, algorithm, files, now=now, not_before=start)
     end = start + _token_drain_time(settings)
     ending, without_expiry = [], []
     for file in files:
-        # A public key was put there by somebody else, who knows for how long.
+        # Another service owns a public key and decides when it ends.
         if file.key.can_sign and _ends_later(file.key, end):
-            # With the next key in its place nothing is lost: one without an end verifies longer. To
-            # undo it could leave keys with an end and none that follows.
+            # If the end cannot be written, the key verifies for longer. To undo the rotation could
+            # leave keys with an end and without a successor.
             try:
                 ending.append(_end(file, end))
             except FileNotFoundError:
-                # Somebody has removed it meanwhile.
+                # Another process has deleted the file.
                 continue
             except OSError:
                 without_expiry.append(file)
-    return Rotation(made, tuple(ending), _clear(directory, files, now), tuple(without_expiry))
+    return Rotation(new, tuple(ending), _clean_up(directory, files, now), tuple(without_expiry))
 
 
-def _check_it_follows(files: Iterable[KeyFile], start: int, now: float) -> None:
-    """Raise :class:`InvalidKey` if a key that begins at ``start`` does not follow another one."""
-    schedule = KeySchedule([file.key for file in files])
-    keys = schedule.at(now)
-    for file in files:
-        if state_of(file.key, keys, now) is State.NEXT:
-            raise InvalidKey(
-                f"The key {file.key.kid} is the next one already, and has not begun.",
-                "retire takes it back.",
-            )
-    if keys.signing is None:
-        raise InvalidKey("No key signs now.", "generate makes one that signs at once.")
-    if schedule.at(start).signing is None:
-        raise InvalidKey(
-            f"The key {keys.signing.kid} ends before the next one would begin.",
-            "Give a shorter --delay if JWKS_MAX_AGE allows it, or --now.",
-        )
+def replace_now(
+    directory: Path, settings: Settings, algorithm: str | None = None, *, now: float
+) -> Rotation:
+    """Create a key that signs from *now* on, and end all others at once, because one was stolen.
 
-
-def replace_now(directory: Path, algorithm: str, *, now: float) -> Rotation:
-    """Make a key that signs from ``now`` on, and end all others at once: one was stolen.
-
-    Services that have not seen it yet refuse its tokens until they ask for the keys again. Raises
-    :class:`InvalidKey`, ``OSError``.
+    Services reject the tokens of the new key until they fetch the published keys again.
+    *algorithm* is :func:`default_algorithm` if ``None``. Raises :class:`InvalidKey` and
+    ``OSError``.
     """
     files = read_files(directory)
-    made = _add(directory, algorithm, files, now=now, not_before=int(now))
-    ending = [_stop(file, int(now)) for file in files if _ends_later(file.key, int(now))]
-    return Rotation(made, tuple(ending), _clear(directory, files, now))
-
-
-def _stop(file: KeyFile, end: int) -> KeyFile:
-    try:
-        return _end(file, end)
-    except OSError:
-        # What cannot be written can still be removed, also on a full disk. That ends a key too.
-        file.path.unlink(missing_ok=True)
-        return KeyFile(file.path, replace(file.key, expires_at=end))
+    new = _add(directory, settings, algorithm, files, now=now, not_before=int(now))
+    ending = [_end_or_delete(file, int(now)) for file in files if _ends_later(file.key, int(now))]
+    return Rotation(new, tuple(ending), _clean_up(directory, files, now))
 
 
 def retire(
     directory: Path, settings: Settings, kid: str, *, now: float, at_once: bool = False
 ) -> Retirement:
-    """Give the key ``kid`` (or the only one that begins so) an end.
+    """End the key *kid*, or the only key whose ``kid`` begins with *kid*.
 
-    That is when the last token that it may have signed has expired, or ``at_once``; an end that
-    comes sooner stays. A key that has not begun is taken back: it ends at once, and the one that
-    signs goes on. Raises :class:`InvalidKey`, also if then nobody could sign any more, ``OSError``.
+    It ends when the last token that it may have signed has expired, or at *now* if *at_once*. An
+    earlier end stays. The next key, which has not signed yet, ends at once, and the key that signs
+    loses its end. Raises :class:`InvalidKey`, also if no key would sign, and ``OSError``.
     """
     files = read_files(directory)
-    found = [file for file in files if file.key.kid == kid] or [
-        file for file in files if file.key.kid.startswith(kid)
-    ]
-    if len(found) != 1:
-        many = "More than one" if found else "No"
-        raise InvalidKey(f"{many} key has a kid that begins so.", "list shows all of them.")
-    [file] = found
+    file = _find(files, kid)
     is_next = file.key.can_sign and file.key.not_before > now
     end = int(now)
     if not at_once and not is_next:
@@ -244,74 +195,115 @@ def retire(
     if not _ends_later(file.key, end):
         return Retirement(file)
     others = [other for other in files if other is not file]
-    left = [replace(file.key, expires_at=end), *(other.key for other in others)]
-    if not KeySchedule(left).gaps(now):
+    remaining = [replace(file.key, expires_at=end), *(other.key for other in others)]
+    if not KeySchedule(remaining).has_gaps(now):
         return Retirement(_end(file, end))
-    signing = KeySchedule(left).at(now).signing
+    signing = KeySchedule(remaining).at(now).signing
     if not is_next or signing is None:
         raise InvalidKey(
-            f"Without the key {file.key.kid} none signs.",
-            "rotate makes the next one; rotate --now does so at once.",
+            f"Without the key {file.key.kid} no key signs.",
+            "Create the next key with rotate, or at once with rotate --now.",
         )
     [kept_signing] = [_end(other, None) for other in others if other.key.kid == signing.kid]
     return Retirement(_end(file, end), kept_signing)
+
+
+def _find(files: Iterable[KeyFile], kid: str) -> KeyFile:
+    matches = [file for file in files if file.key.kid == kid] or [
+        file for file in files if file.key.kid.startswith(kid)
+    ]
+    if len(matches) != 1:
+        many = "More than one" if matches else "No"
+        raise InvalidKey(
+            f"{many} key has a kid that begins with {kid!r}.", "To show all keys, use list."
+        )
+    return matches[0]
 
 
 def _follows(other: Key, key: Key) -> bool:
     return other.can_sign and other.not_before > key.not_before
 
 
+def _check_successor(files: Iterable[KeyFile], start: int, now: float) -> None:
+    """Raise :class:`InvalidKey` unless a key signs until *start* and no next key waits."""
+    schedule = KeySchedule([file.key for file in files])
+    keys = schedule.at(now)
+    for file in files:
+        if state_of(file.key, keys, now) is State.NEXT:
+            raise InvalidKey(
+                f"The key {file.key.kid} is already the next key and has not signed yet.",
+                "To take it back, use retire.",
+            )
+    if keys.signing is None:
+        raise InvalidKey("No key signs now.", "To create one that signs at once, use generate.")
+    if schedule.at(start).signing is None:
+        raise InvalidKey(
+            f"The key {keys.signing.kid} ends before the next key would sign.",
+            "Give a shorter --delay if JWKS_MAX_AGE permits it, or use --now.",
+        )
+
+
 def _token_drain_time(settings: Settings) -> int:
+    """Return the seconds after which the last token of a key has expired."""
     return ceil((settings.access_token_lifetime + settings.leeway).total_seconds()) + MARGIN
 
 
 def _add(
-    directory: Path, algorithm: str, files: Iterable[KeyFile], *, now: float, not_before: int
+    directory: Path,
+    settings: Settings,
+    algorithm: str | None,
+    files: list[KeyFile],
+    *,
+    now: float,
+    not_before: int,
 ) -> KeyFile:
-    jwk = make_jwk(algorithm, now=int(now), not_before=not_before)
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    made = KeyFile(directory / f"{jwk['kid']}{SUFFIX}", _as_key(jwk))
-    # Before it is written: running processes would not take it, nor anything after it.
-    if any(_is_secret(file.key) != _is_secret(made.key) for file in files):
+    """Write a new key beside *files*."""
+    algorithm = algorithm or default_algorithm(settings, [file.key for file in files])
+    # Checked before the file is written: running processes would reject it and every later change.
+    if any((file.key.secret is None) == (algorithm in HMAC_ALGORITHMS) for file in files):
         raise InvalidKey(
-            f"A key for {algorithm} cannot stand beside those in the folder: secrets (HS256, "
-            "HS384, HS512) and key pairs never share one.",
-            "Make it in another folder, and set KEY_DIRECTORY to that.",
+            f"A key for {algorithm} cannot be beside the keys in the folder: secrets (HS256, "
+            "HS384, HS512) and key pairs exclude each other.",
+            "Create it in another folder, and set KEY_DIRECTORY to that.",
             check_id="E001",
         )
-    write_jwk(made.path, jwk)
-    return made
+    jwk, key = make_key(algorithm, now=int(now), not_before=not_before)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    new = KeyFile(directory / f"{key.kid}{SUFFIX}", jwk, key)
+    write_jwk(new.path, jwk, like=next((file.path for file in files), None))
+    return new
 
 
 def _end(file: KeyFile, end: int | None) -> KeyFile:
-    """Write ``end`` into the file, or take it out; one that comes sooner stays."""
-    jwk = read_jwk(file.path)
-    # Somebody else may have ended it since it was read: it may have been stolen.
-    now_there = _as_key(jwk)
-    if end is not None and not _ends_later(now_there, end):
-        return KeyFile(file.path, now_there)
-    jwk.pop("exp", None)
-    write_jwk(file.path, jwk if end is None else {**jwk, "exp": end})
-    return KeyFile(file.path, replace(file.key, expires_at=end))
+    """Write *end* as the ``exp`` of the key, or remove it if ``None``. An earlier end stays."""
+    # Read again: another process may have written an earlier end because the key was stolen.
+    current = read_file(file.path, file)
+    if end is not None and not _ends_later(current.key, end):
+        return current
+    jwk = {name: value for name, value in current.jwk.items() if name != "exp"}
+    if end is not None:
+        jwk["exp"] = end
+    write_jwk(file.path, jwk)
+    return KeyFile(file.path, jwk, replace(current.key, expires_at=end))
+
+
+def _end_or_delete(file: KeyFile, end: int) -> KeyFile:
+    try:
+        return _end(file, end)
+    except OSError:
+        # On a full disk, a file can still be deleted. That ends its key too.
+        file.path.unlink(missing_ok=True)
+        return KeyFile(file.path, file.jwk, replace(file.key, expires_at=end))
 
 
 def _ends_later(key: Key, end: int) -> bool:
     return key.expires_at is None or key.expires_at > end
 
 
-def _clear(directory: Path, files: Iterable[KeyFile], now: float) -> tuple[Path, ...]:
-    """Remove the files of keys that have ended, and give their paths; and what crashes left."""
-    remove_drafts(directory, now - MARGIN)
-    ended = [file.path for file in files if file.key.has_ended(now)]
+def _clean_up(directory: Path, files: Iterable[KeyFile], now: float) -> tuple[Path, ...]:
+    """Delete old temporary files and the files of keys that have ended. Return the latter."""
+    delete_temporary_files(directory, now - MARGIN)
+    ended = [file.path for file in files if file.key.has_expired(now)]
     for path in ended:
         path.unlink(missing_ok=True)
     return tuple(ended)
-
-
-def _is_secret(key: Key) -> bool:
-    return key.public_jwk is None
-
-
-def _as_key(jwk: Mapping[str, Any]) -> Key:
-    # What it is for follows from its own alg, or else from its type.
-    return load_key(jwk, "EdDSA")

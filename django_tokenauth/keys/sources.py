@@ -1,71 +1,23 @@
-"""The two sets of keys that the settings make: of access tokens and of refresh tokens."""
+"""The two key sets of the settings: that of access tokens and that of refresh tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
 from ..conf.settings import HMAC_ALGORITHMS, Settings
 from ..errors import InvalidKey
 from .directory import KeyDirectory
-from .files import read_jwks
-from .loading import Key, derived_key, load_key
-from .schedule import KeySchedule, KeySet, KeySource, key_set
-
-
-def _derived(settings: Settings, purpose: str, algorithm: str) -> list[Key]:
-    """Of ``SECRET_KEY`` and of each of its fallbacks."""
-    return [derived_key(root, purpose, algorithm) for root in dict.fromkeys(settings.secret_keys)]
-
-
-def build_access_keys(settings: Settings) -> KeySource:
-    """The keys of access tokens that ``settings`` ask for. Raises :class:`InvalidKey`."""
-    algorithm = settings.algorithm
-    further = [load_key(material, algorithm) for material in settings.verifying_keys]
-    if settings.key_directory is not None:
-        return KeyDirectory(settings.key_directory, further)
-    if settings.keys:
-        return KeySchedule([load_key(jwk, algorithm) for jwk in settings.keys], further)
-    if settings.signing_key is not None:
-        signing = load_key(settings.signing_key, algorithm)
-        if not signing.can_sign:
-            raise InvalidKey(
-                "SIGNING_KEY is a public key.",
-                "Give the private key, or move it to VERIFYING_KEYS to verify only.",
-            )
-        if signing.algorithm != algorithm:
-            raise InvalidKey(
-                f"SIGNING_KEY is for {signing.algorithm} and ALGORITHM says {algorithm}.",
-                f"Set ALGORITHM to {signing.algorithm!r}, or give a key for {algorithm}.",
-                check_id="E001",
-            )
-        return KeySchedule([signing], further)
-    if algorithm in HMAC_ALGORITHMS:
-        own = _derived(settings, "access token", algorithm)
-        return KeySchedule(own[:1], [*own[1:], *further])
-    if not further:
-        raise InvalidKey(
-            f"{algorithm} needs a private key in SIGNING_KEY.",
-            "Or in KEY_DIRECTORY or KEYS. A service that only verifies gives the public keys in "
-            "VERIFYING_KEYS.",
-            check_id="E001",
-        )
-    return KeySchedule([], further)
-
-
-def dated_jwks(settings: Settings) -> Sequence[Mapping[str, Any]]:
-    """The JWKs in ``KEY_DIRECTORY`` or ``KEYS``. Raises :class:`InvalidKey` for a bad file."""
-    return settings.keys if settings.key_directory is None else read_jwks(settings.key_directory)
+from .loading import Key, derive_key, load_key
+from .schedule import KeySchedule, KeySet, KeySource, make_key_set
 
 
 @lru_cache(maxsize=1)
 def access_keys(settings: Settings) -> KeySource:
-    """The keys of access tokens, made once for each settings; ask them for those of a time.
+    """Return the keys of access tokens, built once per settings.
 
-    Raises ``ImproperlyConfigured`` with what the system check says.
+    Raises ``ImproperlyConfigured`` with the message of the system check.
     """
     try:
         return build_access_keys(settings)
@@ -75,6 +27,46 @@ def access_keys(settings: Settings) -> KeySource:
 
 @lru_cache(maxsize=1)
 def refresh_keys(settings: Settings) -> KeySet:
-    """The keys of refresh tokens: always secrets of this server, whatever signs access tokens."""
-    own = _derived(settings, "refresh token", "HS256")
-    return key_set(own[0], own)
+    """Return the keys of refresh tokens: secrets of this server, whatever signs access tokens."""
+    keys = _derived_keys(settings, "refresh token", "HS256")
+    return make_key_set(keys[0], keys)
+
+
+def build_access_keys(settings: Settings) -> KeySource:
+    """Build the keys of access tokens from *settings*. Raises :class:`InvalidKey`."""
+    algorithm = settings.algorithm
+    verifiers = [load_key(material, algorithm) for material in settings.verifying_keys]
+    if settings.key_directory is not None:
+        return KeyDirectory(settings.key_directory, verifiers)
+    if settings.keys:
+        return KeySchedule([load_key(jwk, algorithm) for jwk in settings.keys], verifiers)
+    if settings.signing_key is not None:
+        signing = load_key(settings.signing_key, algorithm)
+        if not signing.can_sign:
+            raise InvalidKey(
+                "SIGNING_KEY is a public key.",
+                "Give the private key. To verify only, move it to VERIFYING_KEYS.",
+            )
+        if signing.algorithm != algorithm:
+            raise InvalidKey(
+                f"SIGNING_KEY is for {signing.algorithm} and ALGORITHM is {algorithm}.",
+                f"Set ALGORITHM to {signing.algorithm!r}, or give a key for {algorithm}.",
+                check_id="E001",
+            )
+        return KeySchedule([signing], verifiers)
+    if algorithm in HMAC_ALGORITHMS:
+        derived = _derived_keys(settings, "access token", algorithm)
+        return KeySchedule(derived[:1], [*derived[1:], *verifiers])
+    if not verifiers:
+        raise InvalidKey(
+            f"{algorithm} needs a private key in SIGNING_KEY, KEY_DIRECTORY or KEYS.",
+            "Set one of them. In a service that only verifies, set VERIFYING_KEYS to the public "
+            "keys.",
+            check_id="E001",
+        )
+    return KeySchedule([], verifiers)
+
+
+def _derived_keys(settings: Settings, purpose: str, algorithm: str) -> list[Key]:
+    """Return the keys derived from ``SECRET_KEY`` and from each of its fallbacks."""
+    return [derive_key(root, purpose, algorithm) for root in dict.fromkeys(settings.secret_keys)]

@@ -1,4 +1,4 @@
-"""Public keys that are well formed and worthless."""
+"""Detection of keys that are well formed but weak: public keys, and secrets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PRIMES = (
 )
 
 _FIELD = 2**255 - 19
-# The y coordinates of the eight points of Ed25519 whose order divides 8; of order 8 are two.
+# The y coordinates of the eight points of Ed25519 whose order divides 8. Two of them have order 8.
 _ORDER_8 = (
     "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
     "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
@@ -26,56 +26,57 @@ def _powers(prime: int) -> frozenset[int]:
 
 
 def is_roca(modulus: int) -> bool:
-    """Whether an RSA modulus was made by the faulty generator of CVE-2017-15361.
+    """Return whether the faulty generator of CVE-2017-15361 generated the RSA *modulus*.
 
-    Its primes are powers of 65537 modulo a product of small primes, and so is their product; a
-    sound modulus passes for one with a probability of about 2 to the minus 28 or less.
+    Its primes are powers of 65537 modulo a product of small primes, and so is their product. A
+    sound modulus matches by chance with a probability of about 2 to the minus 28 or less.
     """
     return all(modulus % prime in _powers(prime) for prime in _PRIMES)
 
 
 def is_small_order(point: bytes) -> bool:
-    """Whether an Ed25519 public key (32 bytes, RFC 8032 section 5.1.2) is of small order.
+    """Return whether an Ed25519 public key (32 bytes, RFC 8032 section 5.1.2) is of small order.
 
-    With such a key one signature fits every message (RFC 8725 section 3.4).
+    With such a key one signature verifies every message (RFC 8725 section 3.4).
     """
     y = int.from_bytes(point, "little") & (2**255 - 1)
     return y % _FIELD in _SMALL_ORDER_Y
 
 
-#: So Django marks the keys that it writes into a new project.
+#: Django's ``startproject`` marks its keys with this prefix.
 _MARK = b"django-insecure-"
-# What stands in secrets that people make up, or leave as they found them. As a prefix it does no
-# harm: without it, a secret still has to be as long as the shortest that is allowed.
+# Words in secrets that people invent or copy. A word does not weaken a secret that is long enough
+# without it.
 _WORDS = (b"secret", b"password", b"changeme", b"change-me", b"change_me", b"insecure", b"example")
-_SHORTEST = 32
-# The poorest secret that can be random is 32 hexadecimal digits, of which there are 16 kinds: it
-# has fewer than 8 of them once in 28 million.
-_FEWEST_KINDS = 8
+_MIN_LENGTH = 32
+# The random secret with the smallest alphabet is 32 hexadecimal digits. It has fewer than 8
+# distinct digits once in 28 million.
+_MIN_DISTINCT = 8
 
 
 def is_guessable(secret: bytes) -> bool:
-    """Whether ``secret`` is little more than words that many take, or is a pattern: it repeats
-    itself, is of few letters, or goes through the alphabet.
+    """Return whether *secret* consists of common words or follows a pattern.
 
-    True is meant; false says little. Random bytes, hexadecimal digits and base64 are not guessable.
+    Patterns are repetition, few distinct characters, and runs through the alphabet. True means that
+    the secret is weak. False does not mean that it is strong. Random bytes, hexadecimal digits and
+    base64 are never guessable.
     """
     return (
         secret.startswith(_MARK)
         or _is_worded(secret)
-        or len(set(secret)) < _FEWEST_KINDS
-        or len({after - before for before, after in pairwise(secret)}) < _FEWEST_KINDS
+        or len(set(secret)) < _MIN_DISTINCT
+        or len({after - before for before, after in pairwise(secret)}) < _MIN_DISTINCT
         or _repeats(secret)
     )
 
 
 def _is_worded(secret: bytes) -> bool:
-    left = secret.lower()
+    rest = secret.lower()
     for word in _WORDS:
-        left = left.replace(word, b"")
-    return len(left) < _SHORTEST
+        rest = rest.replace(word, b"")
+    return len(rest) < _MIN_LENGTH
 
 
 def _repeats(secret: bytes) -> bool:
-    """Whether ``secret`` is made of one piece, at least twice; the last one may be cut."""
+    """Return whether *secret* is one piece repeated. The last repetition may be incomplete."""
     return any(secret[size:] == secret[:-size] for size in range(1, len(secret) // 2 + 1))

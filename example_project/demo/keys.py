@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.signals import setting_changed
+from django_tokenauth.conf.settings import load
 from django_tokenauth.errors import InvalidKey
-from django_tokenauth.keys.files import SUFFIX, write_jwk
-from django_tokenauth.keys.rotating import State, generate, read_files, state_of
+from django_tokenauth.keys.files import SUFFIX, read_files, write_jwk
+from django_tokenauth.keys.rotating import State, generate, state_of
 from django_tokenauth.keys.schedule import KeySchedule
 
 from demo.client import Answer, Client
@@ -35,7 +36,7 @@ def make_first(folder: Path) -> None:
         files = read_files(folder)
         keys = KeySchedule([file.key for file in files]).at(now)
         if all(state_of(file.key, keys, now) is not State.SIGNS for file in files):
-            generate(folder, "EdDSA", now=now)
+            generate(folder, load(), "EdDSA", now=now)
     except InvalidKey as error:
         raise NoKeys(f"{folder}: {error} {error.hint}") from error
     except OSError as error:

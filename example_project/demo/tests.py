@@ -13,7 +13,7 @@ from threading import Thread
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.test import SimpleTestCase
-from django_tokenauth.keys.rotating import read_files
+from django_tokenauth.keys.files import read_files
 
 from demo.client import Client
 from demo.key_walk import soon

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from django.core.checks import ERROR, WARNING
 
+from django_tokenauth.conf.settings import load
 from django_tokenauth.keys.generating import make_jwk
 from django_tokenauth.keys.rotating import generate
 from tests.meta.translations import PACKAGE
@@ -40,7 +41,7 @@ def dated(seconds):
 
 def readable_key(folder):
     """A key that signs, in a file that others can read."""
-    generate(folder, "EdDSA", now=time.time()).path.chmod(0o644)
+    generate(folder, load(), "EdDSA", now=time.time()).path.chmod(0o644)
     return tokenauth(**URL, KEY_DIRECTORY=folder)
 
 

@@ -12,6 +12,7 @@ import time
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from django_tokenauth.conf.settings import load
 from django_tokenauth.keys.rotating import generate
 from tests.support.documents import DOCS, ROOT, literal, section
 from tests.support.system_checks import OTHER_SECRET, SECRET
@@ -85,7 +86,7 @@ def test_the_checks_have_nothing_to_say(tmp_path):
         DATABASE: f"sqlite:///{tmp_path}/db.sqlite3",
         "EXAMPLE_KEY_DIRECTORY": str(tmp_path / "keys"),
     }
-    generate(tmp_path / "keys", "EdDSA", now=time.time())
+    generate(tmp_path / "keys", load(), "EdDSA", now=time.time())
     environment = {
         name: value
         for name, value in os.environ.items()

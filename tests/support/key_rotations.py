@@ -8,11 +8,10 @@ import pytest
 
 from django_tokenauth.errors import InvalidKey
 from django_tokenauth.keys.directory import POLL_INTERVAL
-from django_tokenauth.keys.files import write_jwk
+from django_tokenauth.keys.files import read_files, write_jwk
 from django_tokenauth.keys.generating import make_jwk
 from django_tokenauth.keys.rotating import (
     MARGIN,
-    read_files,
     rotate,
     state_of,
 )

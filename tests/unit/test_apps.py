@@ -12,10 +12,7 @@ from django.contrib.auth.models import Group
 from django.core.checks.registry import registry
 from django.db.models.signals import post_save, pre_delete, pre_save
 
-from django_tokenauth.checks import database as database_checks
-from django_tokenauth.checks import deployment as deploy_checks
-from django_tokenauth.checks import keys as key_checks
-from django_tokenauth.checks import settings as checks
+from django_tokenauth import checks
 
 CONFIG = apps.get_app_config("django_tokenauth")
 
@@ -41,23 +38,17 @@ class TestChecks:
         assert ours(registry.registered_checks) == {
             checks.check_settings,
             checks.check_installation,
-            database_checks.check_table,
+            checks.check_database,
         }
-        assert ours(registry.deployment_checks) == {
-            key_checks.check_keys,
-            key_checks.check_key_files,
-            deploy_checks.check_deployment,
-        }
+        assert ours(registry.deployment_checks) == {checks.check_deployment}
 
     @pytest.mark.parametrize(
         ("check", "tags"),
         [
             (checks.check_settings, ("security",)),
             (checks.check_installation, ()),
-            (database_checks.check_table, ("database",)),
-            (key_checks.check_keys, ("security",)),
-            (key_checks.check_key_files, ("security",)),
-            (deploy_checks.check_deployment, ("security",)),
+            (checks.check_database, ("database",)),
+            (checks.check_deployment, ("security",)),
         ],
     )
     def test_each_has_its_tag(self, check, tags):

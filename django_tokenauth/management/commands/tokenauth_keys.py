@@ -1,3 +1,5 @@
+"""``manage.py tokenauth_keys``: generate, list, rotate, retire and publish signing keys."""
+
 from __future__ import annotations
 
 import json
@@ -13,34 +15,35 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from django_tokenauth.conf.settings import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS, Settings, load
 from django_tokenauth.errors import InvalidKey
-from django_tokenauth.keys import rotating as key_rotation
+from django_tokenauth.keys import rotating
 from django_tokenauth.keys.directory import POLL_INTERVAL
+from django_tokenauth.keys.files import read_files
 from django_tokenauth.keys.generating import make_jwk
 from django_tokenauth.keys.loading import Key, load_key
-from django_tokenauth.keys.rotating import MARGIN, Rotation, read_files, state_of
+from django_tokenauth.keys.rotating import MARGIN, Rotation, state_of
 from django_tokenauth.keys.schedule import KeySchedule, KeySet
 from django_tokenauth.keys.sources import build_access_keys
 
 _Options = dict[str, Any]
 
 EXAMPLES = """\
-A folder of keys, from the first one on:
+Examples, from the first key on:
 
-  manage.py tokenauth_keys generate     once: makes the first key, which signs at once
-  manage.py tokenauth_keys rotate       every few months: makes the next key. It is published now
-                                        and signs when all others have seen it; the key before it
+  manage.py tokenauth_keys generate     once: create the first key, which signs at once
+  manage.py tokenauth_keys rotate       every few months: create the next key. It is published now
+                                        and signs when every service has seen it. The key before it
                                         ends when its last token has expired. No restart is needed
-  manage.py tokenauth_keys list         which key signs, which is next, which has ended
-  manage.py tokenauth_keys rotate --now a key was stolen: replaces all of them at once
+  manage.py tokenauth_keys list         show which key signs, which is next, and which have ended
+  manage.py tokenauth_keys rotate --now a key was stolen: replace all keys at once
 """
 
 
 class Command(BaseCommand):
     help = (
-        "Make, list, rotate, retire and publish the keys that sign access tokens. The keys are "
+        "Generate, list, rotate, retire and publish the keys that sign access tokens. The keys are "
         "files in the folder KEY_DIRECTORY of TOKENAUTH."
     )
-    # They report a missing first key, which is what this command makes.
+    # The checks report a missing first key, which this command creates.
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -58,36 +61,35 @@ class Command(BaseCommand):
             )
             return parser
 
-        generate = action("generate", "Make a first key, which signs at once.")
-        _making_options(generate)
+        generate = action("generate", "Create a first key, which signs at once.")
+        _add_key_options(generate)
 
-        listing = action("list", "Show the keys and what each of them does.")
+        listing = action("list", "Show the keys and the state of each.")
         listing.add_argument("--json", action="store_true", help="Print a list of JSON objects.")
 
-        rotate = action("rotate", "Make the next key, and end the others when it has taken over.")
-        _making_options(rotate)
+        rotate = action("rotate", "Create the next key, and end the others when it has taken over.")
+        _add_key_options(rotate)
         when = rotate.add_mutually_exclusive_group()
         when.add_argument(
             "--delay",
             type=int,
             metavar="SECONDS",
-            help="When the key begins to sign, from now on (default: JWKS_MAX_AGE and "
-            f"{MARGIN} seconds more). Not less than JWKS_MAX_AGE and "
-            f"{2 * POLL_INTERVAL:.0f} seconds.",
+            help=f"When the key starts to sign (default: in JWKS_MAX_AGE plus {MARGIN} seconds). "
+            f"At least JWKS_MAX_AGE plus {2 * POLL_INTERVAL:.0f} seconds.",
         )
         when.add_argument(
             "--now",
             action="store_true",
-            help="A key was stolen: the new one signs at once and all others end at once. Services "
-            "that keep a copy of the keys refuse its tokens until they ask again.",
+            help="A key was stolen: the new key signs at once, and all others end at once. "
+            "Services that cache the keys reject its tokens until they fetch the keys again.",
         )
 
         retire = action(
             "retire",
-            "End a key when the last token that it signed has expired. The next key, which has not "
-            "begun, is taken back, and the one that signs goes on.",
+            "End a key when the last token that it signed has expired. To retire the next key, "
+            "which has not signed yet, takes it back: the key that signs stays.",
         )
-        retire.add_argument("kid", help="Name of the key, or how it begins.")
+        retire.add_argument("kid", help="The kid of the key, or its beginning.")
         retire.add_argument("--now", action="store_true", help="End it at once.")
 
         publish = action(
@@ -111,65 +113,70 @@ class Command(BaseCommand):
             actions[options["action"]](settings, options, time.time())
         except InvalidKey as error:
             raise CommandError(f"{error} {error.hint}".strip()) from None
-        except OSError as fault:
-            raise CommandError(f"{fault.filename}: {fault.strerror}.") from None
+        except OSError as error:
+            raise CommandError(f"{error.filename}: {error.strerror}.") from None
 
     def _generate(self, settings: Settings, options: _Options, now: float) -> None:
         if options["print"]:
             self._print(settings, options, now=now, not_before=int(now))
             return
-        directory = _directory(settings, options)
-        algorithm = _algorithm(settings, options, now)
-        made = key_rotation.generate(directory, algorithm, now=now)
-        self.stdout.write(f"Made {made.path}: {_what(made.key)}, and signs from now on.")
+        new = rotating.generate(
+            _directory(settings, options), settings, options["algorithm"], now=now
+        )
+        self.stdout.write(
+            f"Created {new.path}: key {new.key.kid} ({new.key.algorithm}), signs now."
+        )
 
     def _rotate(self, settings: Settings, options: _Options, now: float) -> None:
         delay: int | None = options["delay"]
         if options["now"]:
             delay = 0
         elif delay is None:
-            delay = key_rotation.usual_delay(settings)
+            delay = rotating.default_delay(settings)
         else:
-            key_rotation.check_delay(settings, delay)
+            rotating.check_delay(settings, delay)
         if options["print"]:
             self._print(settings, options, now=now, not_before=int(now) + delay)
             return
-        directory = _directory(settings, options)
-        algorithm = _algorithm(settings, options, now)
+        directory, algorithm = _directory(settings, options), options["algorithm"]
         if options["now"]:
-            done = key_rotation.replace_now(directory, algorithm, now=now)
+            rotation = rotating.replace_now(directory, settings, algorithm, now=now)
         else:
-            done = key_rotation.rotate(directory, settings, algorithm, now=now, delay=delay)
-        self._tell(done)
+            rotation = rotating.rotate(directory, settings, algorithm, now=now, delay=delay)
+        self._report(rotation)
 
-    def _tell(self, done: Rotation) -> None:
-        made = done.made
-        start = _moment(made.key.not_before)
-        self.stdout.write(f"Made {made.path}: {_what(made.key)}, and signs from {start} on.")
-        for file in done.ending:
-            self.stdout.write(f"Ends {_moment(file.key.expires_at)}: {file.key.kid}")
-        for path in done.removed:
-            self.stdout.write(f"Removed {path}, which had ended.")
-        if done.without_expiry:
-            names = ", ".join(file.key.kid for file in done.without_expiry)
+    def _report(self, rotation: Rotation) -> None:
+        key = rotation.new.key
+        self.stdout.write(
+            f"Created {rotation.new.path}: key {key.kid} ({key.algorithm}), signs from "
+            f"{_format_time(key.not_before)}."
+        )
+        for file in rotation.ending:
+            self.stdout.write(f"Ends {_format_time(file.key.expires_at)}: {file.key.kid}")
+        for path in rotation.removed:
+            self.stdout.write(f"Deleted {path}: its key had ended.")
+        if rotation.without_expiry:
+            kids = ", ".join(file.key.kid for file in rotation.without_expiry)
             raise CommandError(
-                f"The next key is made, but the disk took no end for {names}. When it has room: "
-                "manage.py tokenauth_keys retire KID"
+                f"The next key was created, but the end of {kids} could not be written. When the "
+                "disk has space, run: manage.py tokenauth_keys retire KID"
             )
 
     def _retire(self, settings: Settings, options: _Options, now: float) -> None:
         directory = _directory(settings, options)
-        done = key_rotation.retire(
+        retirement = rotating.retire(
             directory, settings, options["kid"], now=now, at_once=options["now"]
         )
-        self.stdout.write(f"Ends {_moment(done.ended.key.expires_at)}: {done.ended.key.kid}")
-        if done.kept_signing is not None:
-            self.stdout.write(f"Goes on: {done.kept_signing.key.kid}")
+        ended = retirement.ended.key
+        self.stdout.write(f"Ends {_format_time(ended.expires_at)}: {ended.kid}")
+        if retirement.kept_signing is not None:
+            self.stdout.write(f"Keeps signing: {retirement.kept_signing.key.kid}")
 
     def _list(self, settings: Settings, options: _Options, now: float) -> None:
-        keys, files = _listed(settings, options, now)
+        keys, listed = _read_keys(settings, options, now)
         if options["json"]:
-            self.stdout.write(json.dumps([_row(*file, keys, now) for file in files], indent=2))
+            rows = [_to_json(key, path, keys, now) for key, path in listed]
+            self.stdout.write(json.dumps(rows, indent=2))
             return
         table = [("KID", "ALGORITHM", "STATE", "SIGNS FROM", "VERIFIES UNTIL")]
         table += [
@@ -177,10 +184,10 @@ class Command(BaseCommand):
                 key.kid,
                 key.algorithm,
                 str(state_of(key, keys, now)),
-                _moment(key.not_before) if key.can_sign else "never",
-                _moment(key.expires_at),
+                _format_time(key.not_before) if key.can_sign else "never",
+                _format_time(key.expires_at),
             )
-            for key, _ in files
+            for key, _ in listed
         ]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         for row in table:
@@ -188,43 +195,43 @@ class Command(BaseCommand):
             self.stdout.write("  ".join(cells).rstrip())
 
     def _publish(self, settings: Settings, options: _Options, now: float) -> None:
-        keys = _listed(settings, options, now)[0].verifying.values()
+        keys = _read_keys(settings, options, now)[0].verifying.values()
         if not keys:
-            raise InvalidKey("There is no key that has not ended.", "generate makes one.")
+            raise InvalidKey("There is no key to publish.", "To create a key, use generate.")
         public = [dict(key.public_jwk) for key in keys if key.public_jwk is not None]
         if not public:
             raise InvalidKey(
                 "There is no public key: the keys are secrets (HS256, HS384, HS512).",
-                "Whoever verifies with a secret can sign too, so it is shown to nobody.",
+                "A service that verifies with a secret can sign with it. Share a key pair instead.",
             )
         text = json.dumps({"keys": public}, indent=2)
         output: Path | None = options["output"]
         if output is None:
             self.stdout.write(text)
             return
-        draft = output.with_name(f".{output.name}.new")
+        temporary = output.with_name(f".{output.name}.new")
         try:
-            draft.write_text(f"{text}\n", encoding="utf-8")
-            draft.replace(output)
+            temporary.write_text(f"{text}\n", encoding="utf-8")
+            temporary.replace(output)
         finally:
-            draft.unlink(missing_ok=True)
-        keys_said = "key" if len(public) == 1 else "keys"
-        self.stdout.write(f"Wrote {len(public)} public {keys_said} to {output}.")
+            temporary.unlink(missing_ok=True)
+        noun = "key" if len(public) == 1 else "keys"
+        self.stdout.write(f"Wrote {len(public)} public {noun} to {output}.")
 
     def _print(self, settings: Settings, options: _Options, *, now: float, not_before: int) -> None:
-        jwk = make_jwk(_algorithm(settings, options, now), now=int(now), not_before=not_before)
-        self.stdout.write(json.dumps(jwk))
-        # Beside the key, which goes into a file or a variable.
-        self.stderr.write(f"Signs from {_moment(not_before)} on, where it stands in KEYS.")
+        algorithm = options["algorithm"] or _printed_algorithm(settings, options, now)
+        self.stdout.write(json.dumps(make_jwk(algorithm, now=int(now), not_before=not_before)))
+        # Standard output may be redirected to a file or a variable.
+        self.stderr.write(f"In KEYS, the key signs from {_format_time(not_before)}.")
 
 
-def _making_options(parser: CommandParser) -> None:
+def _add_key_options(parser: CommandParser) -> None:
     parser.add_argument(
         "--algorithm",
         choices=(*ASYMMETRIC_ALGORITHMS, *HMAC_ALGORITHMS),
         metavar="NAME",
-        help="What the key is for, for example EdDSA, ES256 or RS256 (default: as the youngest "
-        "key, or else ALGORITHM of TOKENAUTH if that has key pairs, or else EdDSA).",
+        help="The algorithm of the key, for example EdDSA, ES256 or RS256 (default: that of the "
+        "newest key, otherwise ALGORITHM of TOKENAUTH unless that is HMAC, otherwise EdDSA).",
     )
     parser.add_argument(
         "--print",
@@ -238,39 +245,35 @@ def _directory(settings: Settings, options: _Options) -> Path:
     if directory is None:
         raise InvalidKey(
             "TOKENAUTH has no KEY_DIRECTORY.",
-            "Set it, or give --directory; --print makes a key for the setting KEYS.",
+            "Set it, or give --directory. For the setting KEYS, use --print.",
         )
     return directory.absolute()
 
 
-def _algorithm(settings: Settings, options: _Options, now: float) -> str:
-    if options["algorithm"] is not None:
-        return str(options["algorithm"])
-    keys: list[Key] = []
-    # What is printed is for KEYS, and what is written for the folder.
-    if settings.keys or not options["print"]:
-        keys = [key for key, _ in _listed(settings, options, now)[1] if key.can_sign]
-    return key_rotation.usual_algorithm(settings, keys)
+def _printed_algorithm(settings: Settings, options: _Options, now: float) -> str:
+    # The key is for KEYS. Without KEYS, it resembles no other key.
+    keys = [key for key, _ in _read_keys(settings, options, now)[1]] if settings.keys else []
+    return rotating.default_algorithm(settings, keys)
 
 
-def _listed(
+def _read_keys(
     settings: Settings, options: _Options, now: float
 ) -> tuple[KeySet, list[tuple[Key, Path | None]]]:
-    """All keys, also those that have ended, and those that are in force."""
-    found: list[tuple[Key, Path | None]]
+    """Return the key set at *now*, and all keys with their paths, ended keys included."""
+    listed: list[tuple[Key, Path | None]]
     if options["directory"] is None and settings.key_directory is None:
         keys = build_access_keys(settings).at(now)
         return keys, [(key, None) for key in keys.verifying.values()]
     files = read_files(_directory(settings, options))
-    further = []
+    verifiers = []
     if options["directory"] is None:
-        further = [load_key(key, settings.algorithm) for key in settings.verifying_keys]
-    found = [(file.key, file.path) for file in files]
-    found += [(key, None) for key in further]
-    return KeySchedule([file.key for file in files], further).at(now), found
+        verifiers = [load_key(key, settings.algorithm) for key in settings.verifying_keys]
+    listed = [(file.key, file.path) for file in files]
+    listed += [(key, None) for key in verifiers]
+    return KeySchedule([file.key for file in files], verifiers).at(now), listed
 
 
-def _row(key: Key, path: Path | None, keys: KeySet, now: float) -> dict[str, Any]:
+def _to_json(key: Key, path: Path | None, keys: KeySet, now: float) -> dict[str, Any]:
     return {
         "kid": key.kid,
         "alg": key.algorithm,
@@ -282,11 +285,7 @@ def _row(key: Key, path: Path | None, keys: KeySet, now: float) -> dict[str, Any
     }
 
 
-def _what(key: Key) -> str:
-    return f"key {key.kid} is for {key.algorithm}"
-
-
-def _moment(seconds: int | None) -> str:
+def _format_time(seconds: int | None) -> str:
     if seconds is None:
         return "not set"
     if seconds == 0:

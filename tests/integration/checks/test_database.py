@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from django_tokenauth.checks.database import check_table
+from django_tokenauth.checks import check_database
 from django_tokenauth.models import Session
 from tests.support.client import post
 
@@ -47,13 +47,13 @@ class TestMissing:
     def test_it_is_warned_of_where_databases_are_checked(self):
         [message] = found(databases=["default"])
         assert message.level == WARNING
-        assert message.msg == "The table of sessions is missing: nobody can sign in."
-        assert "manage.py migrate makes it." in message.hint
+        assert message.msg == "The table of sessions does not exist, so users cannot sign in."
+        assert message.hint.startswith("Run manage.py migrate.")
         assert found() == []
 
     def test_where_its_database_is_not_checked_nothing_is_said(self):
         for databases in (None, [], ["other"]):
-            assert check_table(databases=databases) == []
+            assert check_database(databases=databases) == []
 
     def test_no_error_because_migrate_would_stop_at_it(self):
         output = StringIO()
@@ -89,7 +89,10 @@ def _before_a_migration():
 def test_a_table_without_a_column_of_the_model_is_warned_of():
     [message] = found(databases=["default"])
     assert (message.id, message.level) == ("tokenauth.W020", WARNING)
-    assert message.msg == "The table of sessions is that of another version: nobody can sign in."
+    assert (
+        message.msg
+        == "The table of sessions lacks columns of this version, so users cannot sign in."
+    )
 
 
 def test_of_a_table_that_is_there_nothing_is_said():

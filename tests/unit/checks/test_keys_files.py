@@ -55,14 +55,14 @@ class TestExposed:
         path.chmod(mode)
         assert found() == []
         assert deployed() == ["W011"]
-        assert f"rights to {path}:" in said("W011")
+        assert f"permissions for {path}." in said("W011")
         assert f"chmod -R go= {folder}" in said("W011")
 
     def test_a_folder_that_others_can_write_into(self, folder):
         put(folder)
         folder.chmod(0o777)
         assert deployed() == ["W011"]
-        assert f"rights to {folder}:" in said("W011")
+        assert f"permissions for {folder}." in said("W011")
 
     def test_the_remedy_helps(self, folder):
         put(folder).chmod(0o644)
@@ -102,7 +102,7 @@ class TestAgeing:
         put(folder, begins=-181 * DAY)
         assert found() == []
         assert deployed() == ["W012"]
-        assert "for more than 180 days" in said("W012")
+        assert "older than 180 days" in said("W012")
         assert "tokenauth_keys rotate" in said("W012")
 
     def test_where_the_next_one_waits_nothing_is_said(self, folder):
@@ -117,7 +117,7 @@ class TestAgeing:
     def test_one_that_ends_should_be_followed_by_another(self, folder):
         put(folder, ends=7 * DAY)
         assert deployed() == ["W012"]
-        assert "no other one follows it" in said("W012")
+        assert "no key follows it" in said("W012")
 
     def test_one_that_ends_after_the_next_one_begins_is_good(self, folder):
         put(folder, ends=7200)
@@ -200,12 +200,12 @@ class TestSecrets:
     def test_one_in_a_file_that_is_easy_to_guess(self, folder):
         put(folder, algorithm="HS256", k=self.GUESSABLE)
         assert deployed() == ["W001"]
-        assert said("W001").startswith("KEY_DIRECTORY has a secret that is easy to guess")
+        assert said("W001").startswith("KEY_DIRECTORY contains a guessable secret")
 
     def test_one_in_the_settings_that_is_easy_to_guess(self, settings):
         settings.TOKENAUTH = {**URL, "KEYS": [dated(algorithm="HS256", k=self.GUESSABLE)]}
         assert deployed() == ["W001"]
-        assert said("W001").startswith("KEYS has a secret that is easy to guess")
+        assert said("W001").startswith("KEYS contains a guessable secret")
 
     def test_one_that_was_made_by_us_is_good(self, folder):
         put(folder, algorithm="HS256")

@@ -56,7 +56,7 @@ class TestClients:
     def test_issuer_as_client_is_an_error(self, settings):
         settings.TOKENAUTH = {"CLIENTS": listed(**{"django-tokenauth": "secret"})}
         assert found() == ["E008"]
-        assert "CLIENTS has the ISSUER" in said("E008")
+        assert "CLIENTS contains the ISSUER" in said("E008")
 
 
 class TestIntrospect:

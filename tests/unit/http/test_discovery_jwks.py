@@ -16,7 +16,7 @@ from django.test import Client
 
 from django_tokenauth.conf.settings import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS
 from django_tokenauth.keys.directory import POLL_INTERVAL
-from django_tokenauth.keys.files import read_jwk, write_jwk
+from django_tokenauth.keys.files import read_file, write_jwk
 from django_tokenauth.keys.generating import make_jwk
 from tests.support.asgi import over_asgi
 from tests.support.client import UNAVAILABLE
@@ -121,7 +121,7 @@ class TestKeys:
         assert len(kids()) == 1
         with time_machine.travel(NOW, tick=False):
             call_command("tokenauth_keys", "rotate", stdout=StringIO())
-        begins = max(read_jwk(path)["nbf"] for path in tmp_path.glob("*.jwk"))
+        begins = max(read_file(path).jwk["nbf"] for path in tmp_path.glob("*.jwk"))
         # Running processes see the file some seconds late.
         answers = [(SECONDS + late, ask(now=after(seconds=late))) for late in range(60)]
         *_, (asked, last) = (one for one in answers if len(one[1].json()["keys"]) == 1)

@@ -46,7 +46,9 @@ class TestAtTheStart:
 
     def test_a_folder_that_is_missing_is_a_fault_with_a_way_out(self, tmp_path):
         error = refused(KeyDirectory, tmp_path / "missing")
-        assert str(error) == "KEY_DIRECTORY cannot be read (No such file or directory)."
+        assert str(error) == (
+            f"The key folder {tmp_path}/missing cannot be read (No such file or directory)."
+        )
         assert "tokenauth_keys generate" in error.hint
 
     def test_so_is_one_without_a_key(self, tmp_path):
@@ -173,7 +175,7 @@ class TestFaultsWhileItRuns:
         assert list(before.verifying) == ["a", "b"]
         [said] = self.faults(caplog)
         assert said.startswith(
-            "the keys stay as they were: The key file bad.jwk is not a JWK. It has"
+            "The current keys stay in use: The key file bad.jwk is not a JWK. It must"
         )
 
     def test_nothing_new_is_taken_beside_it_until_it_is_mended(self, clock, tmp_path, caplog):
@@ -215,9 +217,11 @@ class TestFaultsWhileItRuns:
         tmp_path.rename(away)
         assert clock.kids() == ["a", "b"]
         assert clock.kids() == ["a", "b"]
-        assert self.faults(caplog) == [
-            "the keys stay as they were: KEY_DIRECTORY cannot be read (No such file or directory)"
-        ]
+        [error] = self.faults(caplog)
+        assert error == (
+            f"The current keys stay in use: The key folder {tmp_path} cannot be read (No such file "
+            "or directory)."
+        )
         away.rename(tmp_path)
         put(tmp_path, "c")
         assert clock.kids() == ["a", "b", "c"]

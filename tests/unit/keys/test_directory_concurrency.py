@@ -8,10 +8,8 @@ import pytest
 
 from django_tokenauth.keys import directory as key_directory
 from django_tokenauth.keys import files as key_files
-from django_tokenauth.keys import rotating as key_states
 from django_tokenauth.keys.directory import POLL_INTERVAL, STALE_AFTER, KeyDirectory
-from django_tokenauth.keys.files import read_jwks
-from django_tokenauth.keys.rotating import read_files
+from django_tokenauth.keys.files import read_files
 from tests.support.key_folder import NOW, put, refused
 
 
@@ -22,10 +20,10 @@ class TestARotationMeanwhile:
     def rotating(self, tmp_path):
         """Begins a rotation when the keys are read for the first time, and again so often."""
         put(tmp_path, "old")
-        load, left = key_directory._load, iter(range(2))
+        load, left = key_files.read_file, iter(range(2))
 
-        def loading(path, known):
-            loaded = load(path, known)
+        def loading(*arguments):
+            loaded = load(*arguments)
             for turn in left:
                 # Between the listing and this, all of ``rotate --now``.
                 put(tmp_path, f"new{turn}")
@@ -34,7 +32,7 @@ class TestARotationMeanwhile:
             return loaded
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(key_directory, "_load", loading)
+            patch.setattr(key_files, "read_file", loading)
             yield tmp_path
 
     def test_a_start_sees_the_whole_of_it(self, rotating):
@@ -42,15 +40,15 @@ class TestARotationMeanwhile:
 
     def test_one_that_never_comes_to_rest_is_taken_as_it_is(self, tmp_path):
         put(tmp_path, "a")
-        load, turns = key_directory._load, []
+        load, turns = key_files.read_file, []
 
-        def loading(path, known):
+        def loading(path, *arguments):
             turns.append(path.name)
             put(tmp_path, "a", filler="x" * len(turns))
-            return load(path, known)
+            return load(path, *arguments)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(key_directory, "_load", loading)
+            patch.setattr(key_files, "read_file", loading)
             assert KeyDirectory(tmp_path).at(NOW + 50).signing.kid == "a"
         # Three times at the start, and three times at the look that was due.
         assert len(turns) == 6
@@ -74,15 +72,12 @@ class TestFilesThatGo:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(key_files, "list_files", listing)
             patch.setattr(key_directory, "list_files", listing)
-            patch.setattr(key_states, "list_files", listing)
             yield tmp_path
 
     def test_a_start_goes_on_with_the_others(self, going):
         assert list(KeyDirectory(going).at(NOW).verifying) == ["a"]
 
     def test_so_do_the_checks_and_the_command(self, going):
-        assert [jwk["kid"] for jwk in read_jwks(going)] == ["a"]
-        put(going, "b")
         assert [file.key.kid for file in read_files(going)] == ["a"]
 
     def test_without_others_there_is_no_key(self, going):

@@ -11,8 +11,7 @@ import pytest
 
 from django_tokenauth.keys.files import (
     list_files,
-    read_jwk,
-    read_key,
+    read_file,
     write_jwk,
 )
 from tests.support.key_folder import put, put_text, refused
@@ -75,7 +74,7 @@ class TestWriteJwk:
         put(tmp_path)
         before = (tmp_path / "a.jwk").stat().st_ino
         jwk = put(tmp_path)
-        assert read_jwk(tmp_path / "a.jwk") == jwk
+        assert read_file(tmp_path / "a.jwk").jwk == jwk
         assert (tmp_path / "a.jwk").stat().st_ino != before
 
     def test_nothing_else_is_left(self, tmp_path):
@@ -91,17 +90,17 @@ class TestWriteJwk:
 
     @pytest.mark.promise(23)
     def test_a_reader_never_sees_half_of_it(self, tmp_path):
-        put(tmp_path, algorithm="RS256")
+        jwk = put(tmp_path, algorithm="HS256")
         seen, going = [], True
 
         def read():
             while going:
-                seen.append(read_jwk(tmp_path / "a.jwk")["kid"])
+                seen.append(read_file(tmp_path / "a.jwk").jwk["kid"])
 
         reader = Thread(target=read)
         reader.start()
         for _ in range(200):
-            write_jwk(tmp_path / "a.jwk", {"kid": "a", "filler": "x" * 5000})
+            write_jwk(tmp_path / "a.jwk", {**jwk, "filler": "x" * 5000})
         going = False
         reader.join()
         assert set(seen) == {"a"}
@@ -124,11 +123,11 @@ class TestReadJwk:
     )
     def test_what_is_no_json_object_is_refused_by_its_name(self, tmp_path, text):
         put_text(tmp_path, text)
-        assert str(refused(read_jwk, tmp_path / "bad.jwk")) == "The key file bad.jwk is not a JWK."
+        assert str(refused(read_file, tmp_path / "bad.jwk")) == "The key file bad.jwk is not a JWK."
 
     def test_a_file_that_cannot_be_read_is_named_with_the_reason(self, tmp_path):
         (tmp_path / "bad.jwk").mkdir()
-        error = refused(read_jwk, tmp_path / "bad.jwk")
+        error = refused(read_file, tmp_path / "bad.jwk")
         assert str(error) == "The key file bad.jwk cannot be read (Is a directory)."
         assert "0600" in error.hint
 
@@ -136,7 +135,7 @@ class TestReadJwk:
 class TestReadKey:
     def test_a_key_that_cannot_be_used_is_refused_by_the_name_of_its_file(self, tmp_path):
         jwk = put(tmp_path, "short", "HS256", k="c2hvcnQ")
-        error = refused(read_key, tmp_path / "short.jwk")
+        error = refused(read_file, tmp_path / "short.jwk")
         assert str(error).startswith("The key file short.jwk: The secret for HS256 is too short")
         assert error.check_id == "E002"
         assert "at least 32 random bytes" in error.hint
@@ -144,19 +143,19 @@ class TestReadKey:
 
     def test_its_number_is_that_of_the_fault(self, tmp_path):
         put_text(tmp_path, json.dumps({**public_jwk(private_key("EdDSA")), "kid": "ä"}))
-        assert refused(read_key, tmp_path / "bad.jwk").check_id == "E003"
+        assert refused(read_file, tmp_path / "bad.jwk").check_id == "E003"
 
     @pytest.mark.parametrize("algorithm", ["EdDSA", "ES384", "RS256"])
     def test_what_a_key_pair_is_for_follows_from_its_type(self, tmp_path, algorithm):
         write_jwk(tmp_path / "a.jwk", private_jwk(private_key(algorithm)))
-        assert read_key(tmp_path / "a.jwk").algorithm == algorithm
+        assert read_file(tmp_path / "a.jwk").key.algorithm == algorithm
 
     def test_a_secret_is_for_hs256_unless_it_says_so(self, tmp_path):
         jwk = put(tmp_path, algorithm="HS512")
-        assert read_key(tmp_path / "a.jwk").algorithm == "HS512"
+        assert read_file(tmp_path / "a.jwk").key.algorithm == "HS512"
         del jwk["alg"]
         write_jwk(tmp_path / "a.jwk", jwk)
-        assert read_key(tmp_path / "a.jwk").algorithm == "HS256"
+        assert read_file(tmp_path / "a.jwk").key.algorithm == "HS256"
 
 
 class TestListFiles:

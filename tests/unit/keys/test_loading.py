@@ -288,7 +288,7 @@ class TestTimes:
         jwk = {**kind(private_key("ES256")), "nbf": 100, "exp": 200}
         key = load_key(form(jwk), "ES256")
         assert (key.not_before, key.expires_at) == (100, 200)
-        assert [key.has_ended(now) for now in (0, 199.9, 200, 201)] == [False, False, True, True]
+        assert [key.has_expired(now) for now in (0, 199.9, 200, 201)] == [False, False, True, True]
 
     def test_a_secret_has_them_too(self):
         key = load_key({"kty": "oct", "k": base64url(SIGNING_KEY), "nbf": 1, "exp": 2}, "HS256")
@@ -298,7 +298,7 @@ class TestTimes:
     def test_without_them_it_signs_always_and_never_ends(self, material):
         key = load_key(material(private_key("EdDSA")), "EdDSA")
         assert (key.not_before, key.expires_at) == (0, None)
-        assert not key.has_ended(10**12)
+        assert not key.has_expired(10**12)
 
     def test_they_are_no_part_of_its_name_and_are_not_published(self):
         jwk = private_jwk(private_key("RS256"))

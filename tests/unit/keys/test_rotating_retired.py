@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from django_tokenauth.keys.files import read_jwk, write_jwk
+from django_tokenauth.keys.files import read_file, write_jwk
 from django_tokenauth.keys.rotating import (
     replace_now,
     retire,
@@ -28,23 +28,23 @@ class TestReplaceNow:
         put(tmp_path, "b", NOW - 5)
         put(tmp_path, "next", NOW + 50)
         put(tmp_path, "old", NOW - 5000, exp=NOW - 5)
-        done = replace_now(tmp_path, "EdDSA", now=NOW + 0.5)
+        done = replace_now(tmp_path, SETTINGS, "EdDSA", now=NOW + 0.5)
         ended = dict.fromkeys(("a", "b", "next"), "ended")
-        assert states(tmp_path) == {**ended, done.made.key.kid: "signs"}
+        assert states(tmp_path) == {**ended, done.new.key.kid: "signs"}
         assert {file.key.kid for file in done.ending} == ended.keys()
         assert done.removed == (tmp_path / "old.jwk",)
 
     def test_where_an_end_cannot_be_written_the_file_goes(self, tmp_path):
         put(tmp_path, "stolen")
         with full_after(writes=1):
-            done = replace_now(tmp_path, "EdDSA", now=NOW)
-        assert states(tmp_path) == {done.made.key.kid: "signs"}
+            done = replace_now(tmp_path, SETTINGS, "EdDSA", now=NOW)
+        assert states(tmp_path) == {done.new.key.kid: "signs"}
         assert [(file.key.kid, file.key.expires_at) for file in done.ending] == [("stolen", NOW)]
 
     def test_where_no_new_key_can_be_written_nothing_is_done(self, tmp_path):
         put(tmp_path, "stolen")
         with full_after(writes=0), pytest.raises(OSError, match="No space left"):
-            replace_now(tmp_path, "EdDSA", now=NOW)
+            replace_now(tmp_path, SETTINGS, "EdDSA", now=NOW)
         assert states(tmp_path) == {"stolen": "signs"}
 
 
@@ -55,7 +55,7 @@ class TestRetire:
         put(tmp_path, "c", NOW + 200)
         ended = retire(tmp_path, SETTINGS, "a", now=NOW).ended
         assert ended.key.expires_at == NOW + 100 + OUTLIVED
-        assert read_jwk(tmp_path / "a.jwk")["exp"] == NOW + 100 + OUTLIVED
+        assert read_file(tmp_path / "a.jwk").jwk["exp"] == NOW + 100 + OUTLIVED
 
     def test_one_that_has_not_signed_for_long_ends_by_now_and_that_time(self, tmp_path):
         put(tmp_path, "a", NOW - 5000)
@@ -81,42 +81,42 @@ class TestRetire:
     @pytest.mark.parametrize("at_once", [False, True])
     def test_then_the_one_that_it_would_have_followed_goes_on(self, tmp_path, at_once):
         put(tmp_path, "a")
-        waits = rotated(tmp_path).made.key.kid
-        assert "exp" in read_jwk(tmp_path / "a.jwk")
+        waits = rotated(tmp_path).new.key.kid
+        assert "exp" in read_file(tmp_path / "a.jwk").jwk
         done = retire(tmp_path, SETTINGS, waits, now=NOW + 5, at_once=at_once)
         assert (done.ended.key.kid, done.kept_signing.key.kid) == (waits, "a")
         assert done.kept_signing.key.expires_at is None
-        assert "exp" not in read_jwk(tmp_path / "a.jwk")
+        assert "exp" not in read_file(tmp_path / "a.jwk").jwk
         assert states(tmp_path, NOW + 10**7) == {"a": "signs", waits: "ended"}
         rotated(tmp_path, now=NOW + 10)
 
     def test_the_only_key_that_is_to_come_stays(self, tmp_path):
         put(tmp_path, "next", NOW + 50)
         error = refused(retire, tmp_path, SETTINGS, "next", now=NOW, at_once=True)
-        assert str(error) == "Without the key next none signs."
+        assert str(error) == "Without the key next no key signs."
 
     @pytest.mark.parametrize("at_once", [False, True])
     def test_a_key_that_has_ended_does_not_come_back(self, tmp_path, at_once):
         put(tmp_path, "stolen")
-        replace_now(tmp_path, "EdDSA", now=NOW)
+        replace_now(tmp_path, SETTINGS, "EdDSA", now=NOW)
         done = retire(tmp_path, SETTINGS, "stolen", now=NOW + 5, at_once=at_once)
         assert done.ended.key.expires_at == NOW
-        assert read_jwk(tmp_path / "stolen.jwk")["exp"] == NOW
+        assert read_file(tmp_path / "stolen.jwk").jwk["exp"] == NOW
         assert states(tmp_path, NOW + 5)["stolen"] == "ended"
 
     @pytest.mark.parametrize("at_once", [False, True])
     def test_the_only_key_that_signs_stays(self, tmp_path, at_once):
         put(tmp_path, "a")
         error = refused(retire, tmp_path, SETTINGS, "a", now=NOW, at_once=at_once)
-        assert str(error) == "Without the key a none signs."
-        assert error.hint == "rotate makes the next one; rotate --now does so at once."
-        assert "exp" not in read_jwk(tmp_path / "a.jwk")
+        assert str(error) == "Without the key a no key signs."
+        assert error.hint == "Create the next key with rotate, or at once with rotate --now."
+        assert "exp" not in read_file(tmp_path / "a.jwk").jwk
 
     def test_the_key_that_signs_until_another_begins_does_not_end_before(self, tmp_path):
         put(tmp_path, "a")
         put(tmp_path, "b", NOW + 50)
         error = refused(retire, tmp_path, SETTINGS, "a", now=NOW, at_once=True)
-        assert str(error) == "Without the key a none signs."
+        assert str(error) == "Without the key a no key signs."
 
     def test_the_beginning_of_its_name_is_enough(self, tmp_path):
         put(tmp_path, "abc", NOW - 5000)
@@ -126,8 +126,8 @@ class TestRetire:
     @pytest.mark.parametrize(
         ("kid", "message"),
         [
-            ("ab", "More than one key has a kid that begins so."),
-            ("x", "No key has a kid that begins so."),
+            ("ab", "More than one key has a kid that begins with 'ab'."),
+            ("x", "No key has a kid that begins with 'x'."),
         ],
     )
     def test_it_must_fit_one_key(self, tmp_path, kid, message):
@@ -135,7 +135,7 @@ class TestRetire:
         put(tmp_path, "abd")
         error = refused(retire, tmp_path, SETTINGS, kid, now=NOW)
         assert str(error) == message
-        assert error.hint == "list shows all of them."
+        assert error.hint == "To show all keys, use list."
 
     def test_a_whole_name_is_that_key_also_where_others_begin_so(self, tmp_path):
         put(tmp_path, "k", NOW - 5000)
@@ -146,4 +146,4 @@ class TestRetire:
         put(tmp_path, "a")
         write_jwk(tmp_path / "public.jwk", {**public(), "kid": "public", "nbf": NOW + 5})
         error = refused(retire, tmp_path, SETTINGS, "a", now=NOW)
-        assert str(error) == "Without the key a none signs."
+        assert str(error) == "Without the key a no key signs."

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from django_tokenauth.keys.files import write_jwk
-from django_tokenauth.keys.rotating import State, read_files
+from django_tokenauth.keys.files import read_files, write_jwk
+from django_tokenauth.keys.rotating import State
 from tests.support.key_rotations import NOW, public, put, refused, states
 
 
@@ -21,7 +21,7 @@ class TestReadFiles:
     def test_a_folder_that_cannot_be_read_is_refused(self, tmp_path):
         (tmp_path / "file").write_text("")
         error = refused(read_files, tmp_path / "file")
-        assert str(error) == "The folder of keys cannot be read (Not a directory)."
+        assert str(error) == f"The key folder {tmp_path}/file cannot be read (Not a directory)."
 
     def test_keys_that_may_not_stand_together_are_refused(self, tmp_path):
         put(tmp_path, "a")

@@ -9,7 +9,7 @@ import pytest
 from django_tokenauth.conf.settings import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS
 from django_tokenauth.errors import InvalidKey
 from django_tokenauth.keys.loading import load_key
-from django_tokenauth.keys.schedule import KeySchedule, key_set
+from django_tokenauth.keys.schedule import KeySchedule, make_key_set
 from tests.support.raw_tokens import SIGNING_KEY, base64url
 from tests.support.sample_keys import private_jwk, private_key, public_jwk
 
@@ -25,7 +25,7 @@ def dated(kid, *, public=False, **times):
 class TestKeySet:
     def test_keys_are_found_by_their_kid(self):
         first, second = (load_key(secret, "HS256") for secret in (SIGNING_KEY, ANOTHER_SECRET))
-        keys = key_set(first, [first, second])
+        keys = make_key_set(first, [first, second])
         assert keys.signing is first
         assert keys.verifying == {first.kid: first, second.kid: second}
         with pytest.raises(TypeError):
@@ -33,7 +33,7 @@ class TestKeySet:
 
     def test_its_repr_shows_no_secret(self):
         key = load_key(SIGNING_KEY, "HS256")
-        assert SIGNING_KEY.decode() not in repr(key_set(key, [key]))
+        assert SIGNING_KEY.decode() not in repr(make_key_set(key, [key]))
 
     @pytest.mark.standard("rfc7517-4.5-1")
     @pytest.mark.attack(15, 170)
@@ -46,9 +46,9 @@ class TestKeySet:
             load_key({**jwk, "kid": kid}, "ES256") for jwk, kid in zip(material, kids, strict=True)
         ]
         with pytest.raises(InvalidKey, match=r"\ATwo keys have the same kid\.\Z") as caught:
-            key_set(None, keys)
+            make_key_set(None, keys)
         assert caught.value.check_id == "E003"
-        assert "leave it out" in caught.value.hint
+        assert "omit the kid" in caught.value.hint
 
     @pytest.mark.attack(9)
     @pytest.mark.parametrize("algorithm", HMAC_ALGORITHMS)
@@ -56,8 +56,8 @@ class TestKeySet:
     def test_secrets_and_asymmetric_keys_do_not_stand_together(self, algorithm, of):
         keys = [load_key(SIGNING_KEY, algorithm), load_key(public_jwk(private_key(of)), of)]
         for order in (keys, keys[::-1]):
-            with pytest.raises(InvalidKey, match="stand in one key set") as caught:
-                key_set(None, order)
+            with pytest.raises(InvalidKey, match="are in one key set") as caught:
+                make_key_set(None, order)
             assert caught.value.check_id == "E001"
             assert "Set ALGORITHM" in caught.value.hint
 
@@ -65,13 +65,13 @@ class TestKeySet:
         keys = [
             load_key(f"{ANOTHER_SECRET}{algorithm}", algorithm) for algorithm in HMAC_ALGORITHMS
         ]
-        assert len(key_set(keys[0], keys).verifying) == 3
+        assert len(make_key_set(keys[0], keys).verifying) == 3
 
     def test_so_do_all_asymmetric_algorithms(self):
         keys = [
             load_key({**public_jwk(private_key(of)), "kid": of}, of) for of in ASYMMETRIC_ALGORITHMS
         ]
-        assert set(key_set(None, keys).verifying) == set(ASYMMETRIC_ALGORITHMS)
+        assert set(make_key_set(None, keys).verifying) == set(ASYMMETRIC_ALGORITHMS)
 
 
 class TestKeySchedule:

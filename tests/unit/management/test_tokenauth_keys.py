@@ -8,7 +8,7 @@ import os
 import pytest
 from django.core.management import CommandError, call_command
 
-from django_tokenauth.keys.files import read_jwk, write_jwk
+from django_tokenauth.keys.files import read_file, write_jwk
 from django_tokenauth.keys.generating import make_jwk
 from tests.support.clock import after
 from tests.support.keys_command import (
@@ -126,7 +126,7 @@ class TestRetire:
         put(folder, "a", SECONDS - 50)
         put(folder, "b")
         assert run("retire", "a") == ["Ends 2026-11-23 12:06:00 UTC: a"]
-        assert read_jwk(folder / "a.jwk")["exp"] == SECONDS + OUTLIVED
+        assert read_file(folder / "a.jwk").jwk["exp"] == SECONDS + OUTLIVED
 
     def test_it_can_be_now(self, folder):
         put(folder, "a", SECONDS - 50)
@@ -138,7 +138,10 @@ class TestRetire:
         put(folder, "a")
         run("rotate")
         [waits] = [row["kid"] for row in listed() if row["state"] == "next"]
-        assert run("retire", waits) == [f"Ends 2026-11-23 12:00:00 UTC: {waits}", "Goes on: a"]
+        assert run("retire", waits) == [
+            f"Ends 2026-11-23 12:00:00 UTC: {waits}",
+            "Keeps signing: a",
+        ]
         assert [(row["kid"], row["state"], row["exp"]) for row in listed()] == [
             ("a", "signs", None),
             (waits, "ended", SECONDS),
@@ -147,13 +150,14 @@ class TestRetire:
     def test_the_last_one_stays(self, folder):
         put(folder, "a")
         assert refused("retire", "a") == (
-            "Without the key a none signs. rotate makes the next one; rotate --now does so at once."
+            "Without the key a no key signs. Create the next key with rotate, or at once with "
+            "rotate --now."
         )
 
     def test_a_name_that_no_key_has_is_an_error(self, folder):
         put(folder, "a")
         assert refused("retire", "b") == (
-            "No key has a kid that begins so. list shows all of them."
+            "No key has a kid that begins with 'b'. To show all keys, use list."
         )
 
 
@@ -208,7 +212,7 @@ class TestPublish:
 
     def test_where_all_have_ended_there_is_none_to_show(self, folder):
         put(folder, "a", SECONDS - 50, exp=SECONDS)
-        assert refused("publish").startswith("There is no key that has not ended.")
+        assert refused("publish").startswith("There is no key to publish.")
 
 
 def shown(jwk, *names):
@@ -223,7 +227,7 @@ class TestCommandLine:
     @pytest.mark.parametrize(
         ("arguments", "says"),
         [
-            ((), ("generate", "list", "rotate", "retire", "publish", "once: makes the first key")),
+            ((), ("generate", "list", "rotate", "retire", "publish", "once: create the first key")),
             (("generate",), ("--algorithm NAME", "--print", "--directory FOLDER")),
             (("rotate",), ("--delay SECONDS", "--now", "JWKS_MAX_AGE", "A key was stolen")),
             (("retire",), ("kid", "--now", "End it at once")),

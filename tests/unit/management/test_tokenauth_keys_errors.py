@@ -52,7 +52,7 @@ class TestFaults:
         put(folder, "a")
         put(folder, "b", kid="a")
         assert refused(*action) == (
-            "The key files a.jwk and b.jwk have the same kid (a). Remove one of them, or move it "
+            "The key files a.jwk and b.jwk have the same kid (a). Delete one of them, or move it "
             "out of the folder."
         )
 
@@ -60,7 +60,7 @@ class TestFaults:
     def test_secrets_beside_public_keys(self, folder, action):
         put(folder, "a")
         put(folder, "b", algorithm="HS256")
-        assert refused(*action).startswith("Secrets (HS256, HS384, HS512) and asymmetric")
+        assert refused(*action).startswith("Secrets (HS256, HS384, HS512) and key pairs")
 
     @ACTIONS
     def test_times_that_are_none(self, folder, action):
@@ -79,8 +79,8 @@ class TestFaults:
         put(folder, "a")
         with full_after(writes=1):
             assert refused("rotate") == (
-                "The next key is made, but the disk took no end for a. When it has room: manage.py "
-                "tokenauth_keys retire KID"
+                "The next key was created, but the end of a could not be written. When the disk "
+                "has space, run: manage.py tokenauth_keys retire KID"
             )
         assert [row["state"] for row in listed()] == ["signs", "next"]
         assert run("retire", "a") == ["Ends 2026-11-23 12:12:00 UTC: a"]
@@ -89,7 +89,7 @@ class TestFaults:
         put(folder, "a")
         for delay in (366 * 86400 + 1, 10**12):
             said = refused("rotate", "--delay", str(delay))
-            assert said == ("The next key would begin in more than a year. Give a shorter --delay.")
+            assert said == "The delay is longer than a year. Give a shorter --delay."
         assert [row["state"] for row in listed()] == ["signs"]
 
     def test_expired_keys_are_listed_as_such_and_do_not_stop_a_rotation(self, folder):

@@ -12,7 +12,7 @@ import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 
-from django_tokenauth.keys.files import list_files, read_jwk
+from django_tokenauth.keys.files import list_files, read_file
 from django_tokenauth.keys.generating import make_jwk
 from tests.support.clock import NOW
 from tests.support.keys_command import (
@@ -40,8 +40,8 @@ class TestGenerate:
     def test_it_makes_a_key_that_signs_at_once(self, folder):
         [line] = run("generate")
         path = only_file(folder)
-        jwk = read_jwk(path)
-        assert line == f"Made {path}: key {jwk['kid']} is for EdDSA, and signs from now on."
+        jwk = read_file(path).jwk
+        assert line == f"Created {path}: key {jwk['kid']} (EdDSA), signs now."
         assert (jwk["iat"], jwk["nbf"]) == (SECONDS, SECONDS)
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
@@ -50,12 +50,12 @@ class TestGenerate:
     )
     def test_of_the_algorithm_that_is_named(self, folder, algorithm):
         run("generate", "--algorithm", algorithm)
-        assert read_jwk(only_file(folder))["alg"] == algorithm
+        assert read_file(only_file(folder)).jwk["alg"] == algorithm
 
     def test_or_else_of_the_one_in_the_settings(self, folder, settings):
         settings.TOKENAUTH = {"KEY_DIRECTORY": folder, "ALGORITHM": "ES256"}
         run("generate")
-        assert read_jwk(only_file(folder))["alg"] == "ES256"
+        assert read_file(only_file(folder)).jwk["alg"] == "ES256"
 
     def test_the_folder_can_be_another(self, folder, tmp_path):
         run("generate", "--directory", str(tmp_path / "other"))
@@ -66,15 +66,15 @@ class TestGenerate:
         run("generate")
         kid = only_file(folder).stem
         assert refused("generate") == (
-            f"The key {kid} signs already. rotate makes the next one, and lets it sign when "
-            "everybody has seen it."
+            f"The key {kid} signs already. To create the next key, use rotate: it signs when every "
+            "service has seen it."
         )
 
     def test_without_a_folder_it_says_what_to_set(self, settings):
         settings.TOKENAUTH = {}
         assert refused("generate") == (
-            "TOKENAUTH has no KEY_DIRECTORY. Set it, or give --directory; --print makes a key for "
-            "the setting KEYS."
+            "TOKENAUTH has no KEY_DIRECTORY. Set it, or give --directory. For the setting KEYS, "
+            "use --print."
         )
 
     def test_printed_it_is_a_jwk_for_the_settings_and_no_file(self, folder, settings):
@@ -103,32 +103,32 @@ class TestRotate:
         made, ends = run("rotate")
         [path] = [folder / name for name in list_files(folder) if name != "a.jwk"]
         assert made == (
-            f"Made {path}: key {path.stem} is for EdDSA, and signs from 2026-11-23 12:06:00 UTC on."
+            f"Created {path}: key {path.stem} (EdDSA), signs from 2026-11-23 12:06:00 UTC."
         )
-        assert read_jwk(path)["nbf"] == SECONDS + MAX_AGE + MARGIN
+        assert read_file(path).jwk["nbf"] == SECONDS + MAX_AGE + MARGIN
         assert ends == "Ends 2026-11-23 12:12:00 UTC: a"
-        assert read_jwk(folder / "a.jwk")["exp"] == SECONDS + MAX_AGE + MARGIN + OUTLIVED
+        assert read_file(folder / "a.jwk").jwk["exp"] == SECONDS + MAX_AGE + MARGIN + OUTLIVED
 
     def test_it_follows_the_algorithm_of_the_key_before(self, folder):
         put(folder, "a", algorithm="ES384")
         run("rotate")
-        assert {read_jwk(folder / name)["alg"] for name in list_files(folder)} == {"ES384"}
+        assert {read_file(folder / name).jwk["alg"] for name in list_files(folder)} == {"ES384"}
 
     def test_a_change_of_algorithm_is_a_rotation(self, folder):
         put(folder, "a", algorithm="ES384")
         run("rotate", "--algorithm", "EdDSA")
-        assert {read_jwk(folder / name)["alg"] for name in list_files(folder)} == {"ES384", "EdDSA"}
+        algorithms = {read_file(folder / name).key.algorithm for name in list_files(folder)}
+        assert algorithms == {"ES384", "EdDSA"}
 
     def test_the_delay_can_be_longer_and_not_shorter(self, folder):
         put(folder, "a")
         for options in ((), ("--print",)):
             assert refused("rotate", "--delay", str(MAX_AGE + 3), *options) == (
-                "303 seconds are too few, 304 are needed: others may keep the keys for "
-                "JWKS_MAX_AGE, and running processes look for new ones every few seconds. --now is "
-                "for a key that was stolen."
+                "A delay of 303 seconds is too short: services may cache the published keys for "
+                "JWKS_MAX_AGE. At least 304 seconds are needed. If a key was stolen, use --now."
             )
         run("rotate", "--delay", "86400")
-        assert max(read_jwk(folder / name)["nbf"] for name in list_files(folder)) == (
+        assert max(read_file(folder / name).jwk["nbf"] for name in list_files(folder)) == (
             SECONDS + 86400
         )
 
@@ -136,7 +136,7 @@ class TestRotate:
         settings.TOKENAUTH = {"KEY_DIRECTORY": folder, "JWKS_MAX_AGE": timedelta(hours=1)}
         put(folder, "a")
         run("rotate")
-        assert max(read_jwk(folder / name)["nbf"] for name in list_files(folder)) == (
+        assert max(read_file(folder / name).jwk["nbf"] for name in list_files(folder)) == (
             SECONDS + 3600 + MARGIN
         )
 
@@ -144,13 +144,13 @@ class TestRotate:
         put(folder, "a", SECONDS - 50, exp=SECONDS)
         put(folder, "b")
         lines = run("rotate")
-        assert lines[-1] == f"Removed {folder / 'a.jwk'}, which had ended."
+        assert lines[-1] == f"Deleted {folder / 'a.jwk'}: its key had ended."
         assert "a.jwk" not in list_files(folder)
 
     def test_of_a_stolen_key_nothing_is_left(self, folder):
         put(folder, "a")
         made, ends = run("rotate", "--now")
-        assert made.endswith("and signs from 2026-11-23 12:00:00 UTC on.")
+        assert made.endswith("signs from 2026-11-23 12:00:00 UTC.")
         assert ends == "Ends 2026-11-23 12:00:00 UTC: a"
         assert [row["state"] for row in listed()] == ["ended", "signs"]
 
@@ -185,7 +185,8 @@ class TestRotate:
         put(folder, "a")
         run("rotate")
         assert re.fullmatch(
-            r"The key \S+ is the next one already, and has not begun\. retire takes it back\.",
+            r"The key \S+ is already the next key and has not signed yet\. To take it back, use "
+            r"retire\.",
             refused("rotate"),
         )
 
@@ -197,4 +198,4 @@ class TestPrinting:
         with time_machine.travel(NOW, tick=False):
             call_command("tokenauth_keys", "generate", "--print", stdout=output, stderr=errors)
         assert json.loads(output.getvalue())["d"] not in errors.getvalue()
-        assert "Signs from 2026-11-23 12:00:00 UTC on" in errors.getvalue()
+        assert "signs from 2026-11-23 12:00:00 UTC." in errors.getvalue()

@@ -48,7 +48,7 @@ class TestCookbook:
         verified_with(inner["output"]["compact"], key)
         with pytest.raises(InvalidToken):
             parsed(example["encrypt"]["output"]["compact"])
-        with pytest.raises(InvalidKey, match="not for signatures"):
+        with pytest.raises(InvalidKey, match="does not permit signatures"):
             load_key(example["encrypt"]["input"]["key"], "RS256")
 
     @pytest.mark.attack(43)

@@ -7,7 +7,7 @@ import pytest
 from django_tokenauth.conf.settings import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS
 from django_tokenauth.errors import InvalidKey, InvalidToken, TokenErrorCode
 from django_tokenauth.keys.loading import load_key
-from django_tokenauth.keys.schedule import key_set
+from django_tokenauth.keys.schedule import make_key_set
 from tests.support.jws_reading import parsed, verified, verified_with
 from tests.support.vectors import as_text, need, public_half, read
 
@@ -38,7 +38,7 @@ def is_accepted(jwk, text):
     try:
         if "keys" in jwk:
             keys = [load_key(member, "HS256") for member in jwk["keys"]]
-            verified(text, key_set(None, keys))
+            verified(text, make_key_set(None, keys))
         else:
             key = load_key(public_half(jwk), algorithm_of(text))
             verified_with(text, key)
@@ -111,16 +111,16 @@ class TestKeys:
     @pytest.mark.parametrize(
         ("comment", "message"),
         [
-            ("jws_mixedSymmetryKeyset", "Secrets (HS256, HS384, HS512) and asymmetric keys"),
+            ("jws_mixedSymmetryKeyset", "Secrets (HS256, HS384, HS512) and key pairs"),
             ("jws_duplicate_kid", "Two keys have the same kid."),
             ("jws_rsa_roca_key", "ROCA"),
             ("keysize_too_small", "1024 bits"),
             ("exponentOne", ""),
-            ("invalid_use", "not for signatures"),
+            ("invalid_use", "does not permit signatures"),
             ("invalid_point", "cannot be read"),
             ("wrong_curve", "does not fit"),
             ("wrong_kty", "does not fit"),
-            ("invalid_algorithm", "not a signature algorithm"),
+            ("invalid_algorithm", "not a supported signature algorithm"),
         ],
     )
     def test_a_bad_key_is_refused_as_a_key(self, comment, message):
@@ -129,7 +129,7 @@ class TestKeys:
             if group["comment"] == comment:
                 jwk = group.get("public") or group["private"]
                 with pytest.raises(InvalidKey) as caught:
-                    key_set(None, [load_key(m, "HS256") for m in jwk.get("keys", [jwk])])
+                    make_key_set(None, [load_key(m, "HS256") for m in jwk.get("keys", [jwk])])
                 assert message in str(caught.value)
                 return
         raise AssertionError("The file has no such group.")

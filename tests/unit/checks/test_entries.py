@@ -1,0 +1,40 @@
+"""The functions that Django calls: what they read, and what they do with invalid settings."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.checks import run_checks
+
+from django_tokenauth import checks
+from tests.support.system_checks import make_good
+
+
+class CountedSettings(dict):
+    """``TOKENAUTH`` that counts how often it is read as a whole."""
+
+    reads = 0
+
+    def __iter__(self):
+        self.reads += 1
+        return super().__iter__()
+
+
+@pytest.fixture(autouse=True)
+def _good_project(settings):
+    make_good(settings)
+
+
+def test_one_run_of_all_checks_reads_the_settings_once(settings):
+    settings.TOKENAUTH = counted = CountedSettings(ISSUER="https://auth.example.com")
+    assert run_checks(tags=["security"], include_deployment_checks=True) is not None
+    assert checks.check_installation() == []
+    assert checks.check_database(databases=[]) == []
+    assert counted.reads == 1
+
+
+def test_invalid_settings_are_reported_by_one_function_only(settings):
+    settings.TOKENAUTH = {"ISUER": "x"}
+    assert [message.id for message in checks.check_settings()] == ["tokenauth.E008"]
+    assert checks.check_installation() == []
+    assert checks.check_database(databases=["default"]) == []
+    assert checks.check_deployment() == []
