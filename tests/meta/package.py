@@ -28,7 +28,7 @@ NEEDED = {
 SDIST_TESTS = (
     "tests/unit/tokens/test_access_and_refresh.py",
     "tests/integration/services/test_refreshing.py",
-    "tests/meta/test_docs.py",
+    "tests/meta/test_architecture_page.py",
 )
 
 
