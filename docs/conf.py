@@ -45,7 +45,12 @@ nitpick_ignore_regex = [
 # attacks.rst and standards.rst include these files.
 exclude_patterns = ["_build", "attacks/*", "standards/*"]
 html_theme = "alabaster"
-html_theme_options = {"description": "Signed token authentication for Django REST framework"}
+html_theme_options = {
+    "description": "Signed token authentication for Django REST framework",
+    # Tables and examples of 100 columns fit.
+    "body_max_width": "none",
+    "page_width": "1180px",
+}
 
 
 def setup(app: Any) -> None:
