@@ -1,88 +1,74 @@
-"""A project with everything that is compared: our app, and what people use today."""
+"""The Django project of a benchmark: setup, database, settings and users."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from datetime import timedelta
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 import django
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.management import call_command
+from django.core.signals import setting_changed
+from django.core.wsgi import get_wsgi_application
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
+from django.db.models import Max
 
-from django_tokenauth.conf.settings import load
-
-from .rounds import Candidate
-
-#: Longer than any run: what a token that has expired costs is another question.
-LIFETIME = timedelta(days=1)
-#: Of every benchmark: throttling and the hash of passwords would hide everything else.
-TOKENAUTH = {
-    "ACCESS_TOKEN_LIFETIME": LIFETIME,
-    "SIGN_IN_RATE_USER": None,
-    "SIGN_IN_RATE_IP": None,
-}
+from .catalog import Run
 
 
-def configure(database: dict[str, Any], peers: Sequence[str], **values: Any) -> None:
-    """Set Django up over ``database`` (an entry of ``DATABASES``) with ``peers`` (apps)."""
-    if database["ENGINE"].endswith("mysql"):
+def set_up() -> None:
+    if Run.from_environment().database == "mariadb":
         import_module("pymysql").install_as_MySQLdb()
-    defaults: dict[str, Any] = {
-        "SECRET_KEY": "the secret key of a benchmark, longer than 32 bytes",
-        "ALLOWED_HOSTS": ["*"],
-        "DATABASES": {"default": database},
-        "DEFAULT_AUTO_FIELD": "django.db.models.BigAutoField",
-        "INSTALLED_APPS": [
-            "django.contrib.auth",
-            "django.contrib.contenttypes",
-            "django.contrib.sessions",
-            "rest_framework",
-            "rest_framework.authtoken",
-            *peers,
-            "django_tokenauth",
-        ],
-        "PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"],
-        "ROOT_URLCONF": "django_tokenauth.urls",
-        "USE_TZ": True,
-        "SIMPLE_JWT": {
-            "ACCESS_TOKEN_LIFETIME": LIFETIME,
-            "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
-            "ROTATE_REFRESH_TOKENS": True,
-            "BLACKLIST_AFTER_ROTATION": True,
-        },
-        "JWT_AUTH": {"JWT_EXPIRATION_DELTA": LIFETIME},
-        "TOKENAUTH": TOKENAUTH,
-    }
-    settings.configure(**{**defaults, **values})
     django.setup()
     logging.disable()
 
 
-def use(**values: Any) -> None:
-    """Go on with ``TOKENAUTH`` of these values beside those of every benchmark."""
-    settings.TOKENAUTH = {**TOKENAUTH, **values}
-    load.cache_clear()
+def application() -> WSGIHandler:
+    """Return the WSGI application that gunicorn serves."""
+    set_up()
+    return get_wsgi_application()
 
 
-def users(number: int) -> Iterator[Any]:
-    """That many new users, who have no password."""
-    model = get_user_model()
-    start = model._default_manager.count()
-    names = [f"user{start + place}" for place in range(number)]
-    model._default_manager.bulk_create([model(username=name) for name in names])
-    found = model._default_manager.filter(username__in=names)
-    return found.order_by("pk").iterator()
+@contextmanager
+def created_database() -> Iterator[None]:
+    """Create the tables, and on a server a database that is dropped afterwards."""
+    if connection.vendor == "sqlite":
+        call_command("migrate", verbosity=0)
+        yield
+        return
+    name = connection.settings_dict["NAME"]
+    connection.creation.create_test_db(verbosity=0, autoclobber=True)
+    try:
+        yield
+    finally:
+        connection.creation.destroy_test_db(name, verbosity=0)
 
 
-def statements(candidate: Candidate) -> int:
-    """How many SQL statements a call of ``candidate`` makes, after a first one."""
-    candidate.prepare(2)
-    candidate.act()
-    with CaptureQueriesContext(connection) as captured:
-        candidate.act()
-    return len(captured)
+def print_version() -> None:
+    """Print the version of the database. Raises an error if it cannot be used."""
+    sqlite = connection.vendor == "sqlite"
+    with connection.cursor() if sqlite else connection._nodb_cursor() as cursor:
+        cursor.execute(f"SELECT {'sqlite_version' if sqlite else 'version'}()")
+        # Without the name and the build.
+        print(re.findall(r"\d[\d.]*", cursor.fetchone()[0])[0])  # noqa: T201
+
+
+def change_tokenauth(**values: Any) -> None:
+    """Change these values of ``TOKENAUTH``."""
+    settings.TOKENAUTH = {**settings.TOKENAUTH, **values}
+    setting_changed.send(sender=None, setting="TOKENAUTH", value=settings.TOKENAUTH, enter=True)
+
+
+def new_users(number: int) -> list[Any]:
+    """Add users without a password."""
+    manager = get_user_model()._default_manager
+    last = manager.aggregate(pk=Max("pk"))["pk"] or 0
+    users = (manager.model(username=f"user{last + place}") for place in range(number))
+    manager.bulk_create(users, batch_size=1000)
+    return list(manager.filter(pk__gt=last).order_by("pk"))

@@ -1,93 +1,83 @@
-"""What a run found, with where and when, for people and for programs."""
+"""All figures of a run, with the date, the machine and the versions: ``figures.json``."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from .databases import TITLES
-from .peers import PEERS, installed
-from .results import Promise, Table
+from .competitors import COMPETITORS, installed
+from .tables import Assertion, MissingFigure, Table, table_from_json
 
-PACKAGES = ("Django", "djangorestframework", "PyJWT", "cryptography", "gunicorn")
+PACKAGES = ("Django", "djangorestframework", "PyJWT", "gunicorn")
+
+
+def _installed_versions() -> dict[str, str]:
+    packages = dict.fromkeys((*PACKAGES, *(each.package for each in COMPETITORS.values())))
+    known = {package: installed(package) for package in packages}
+    return {
+        "Python": platform.python_version(),
+        **{package: version for package, version in known.items() if version},
+    }
 
 
 @dataclass(slots=True)
 class Report:
-    """All that one run found."""
-
     quick: bool
     rounds: int
-    #: The tables by their part.
-    parts: dict[str, list[Table]] = field(default_factory=dict)
-    #: The versions of the databases that were asked.
-    databases: dict[str, str] = field(default_factory=dict)
-    #: What was not measured, and why.
-    left_out: list[str] = field(default_factory=list)
-    #: What was to be measured and ended with an error.
+    #: By benchmark.
+    tables: dict[str, list[Table]] = field(default_factory=dict)
+    #: With the reason.
+    skipped: list[str] = field(default_factory=list)
+    #: Benchmarks that ended with an error.
     failed: list[str] = field(default_factory=list)
-    made_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    made_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    processors: int | None = field(default_factory=os.cpu_count)
+    machine: str = field(default_factory=platform.machine)
+    versions: dict[str, str] = field(default_factory=_installed_versions)
 
-    def broken(self) -> list[Promise]:
-        """The promises that do not hold."""
-        tables = (table for tables in self.parts.values() for table in tables)
-        return [promise for table in tables for promise in table.promises if not promise.kept]
+    @classmethod
+    def read(cls, path: Path) -> Report:
+        """Read a file that :meth:`write` wrote. Raises ``OSError`` or ``ValueError``."""
+        members = json.loads(path.read_text(encoding="utf-8"))
+        tables = {
+            benchmark: [table_from_json(table) for table in found]
+            for benchmark, found in members["tables"].items()
+        }
+        return cls(**{**members, "tables": tables})
+
+    def write(self, path: Path) -> None:
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+
+    def table(self, benchmark: str, title: str, database: str = "") -> Table:
+        """Return the table whose title begins so. Raises :class:`MissingFigure`."""
+        for table in self.tables.get(benchmark, ()):
+            if table.title.startswith(title) and table.database.startswith(database):
+                return table
+        raise MissingFigure(f"No figures for {title!r}: python -m benchmarks --only {benchmark}")
+
+    def broken_assertions(self) -> list[Assertion]:
+        tables = (table for found in self.tables.values() for table in found)
+        return [each for table in tables for each in table.assertions if not each.holds]
+
+    def measured_with(self) -> str:
+        versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
+        return (
+            f"Measured on {self.made_at[:10]} with {versions}, on {self.processors} processors "
+            f"({self.machine})."
+        )
 
     def lines(self) -> Iterator[str]:
-        """All tables, and what there is to know about them."""
-        for tables in self.parts.values():
+        for tables in self.tables.values():
             for table in tables:
                 yield from table.lines()
                 yield ""
-        versions = (f"{name} {version}" for name, version in self.versions().items())
-        yield f"{self.made_at:%Y-%m-%d}, {os.cpu_count()} processors: {', '.join(versions)}"
-        yield (
-            f"Medians of {self.rounds} rounds, where no other number is told, in which all took "
-            "their turns. The spread is half of the distance between the quartiles."
-        )
-        yield "CPU us: microseconds of the processor in this process. us: microseconds that passed."
-        yield from (f"LEFT OUT: {what}" for what in self.left_out)
-        yield from (f"BROKEN PROMISE: {promise}" for promise in self.broken())
+        yield self.measured_with()
+        yield f"Medians of {self.rounds} rounds in which all subjects took turns, unless noted."
+        yield "CPU µs: processor microseconds of this process. µs: elapsed microseconds."
+        yield from (f"SKIPPED: {what}" for what in self.skipped)
         yield from (f"FAILED: {what}" for what in self.failed)
-
-    def versions(self) -> dict[str, str]:
-        """Of everything that took part."""
-        packages = (*PACKAGES, *(peer.package for peer in PEERS.values()))
-        known = ((package, installed(package)) for package in packages)
-        return {
-            "Python": platform.python_version(),
-            **{package: version for package, version in known if version is not None},
-            # A file is no other SQLite.
-            **{TITLES[name].partition(",")[0]: found for name, found in self.databases.items()},
-        }
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "made_at": self.made_at.isoformat(timespec="seconds"),
-            "quick": self.quick,
-            "rounds": self.rounds,
-            "machine": {
-                "system": platform.system(),
-                "machine": platform.machine(),
-                "processors": os.cpu_count(),
-                "implementation": sys.implementation.name,
-            },
-            "versions": self.versions(),
-            "left_out": self.left_out,
-            "failed": self.failed,
-            "parts": {
-                part: [table.as_json() for table in tables] for part, tables in self.parts.items()
-            },
-        }
-
-    def write(self, path: Path) -> None:
-        """As JSON."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self.as_json(), indent=1) + "\n", encoding="utf-8")

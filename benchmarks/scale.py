@@ -1,192 +1,123 @@
-"""Whether anything costs more where there are more sessions, on PostgreSQL.
+"""The cost of each operation with 1,000, 100,000 and 1,000,000 sessions, on PostgreSQL.
 
-The same tables stand there three times, in a schema each, with more and more rows; so all sizes
-take their turns in one run. What the database does for each statement is asked with ``EXPLAIN``.
+Each size has a schema with its own tables, so all sizes take turns in one run. ``EXPLAIN`` proves
+that no statement reads a whole table.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import connection
-from django.db.models import Model
 from django.utils import timezone
 
 from django_tokenauth import services
 from django_tokenauth.models import Session
-from django_tokenauth.services.signing_in import PRUNED_PER_SIGN_IN
+from django_tokenauth.services.signing_in import PRUNED_PER_SIGN_IN as PRUNED
 from django_tokenauth.sessions import pruning
 
-from . import project
-from .database_rows import session_id
-from .parts import Effort, Entry, measure
+from .catalog import Run
+from .project import new_users
 from .prune import LONG_AGO
-from .results import Kind, Promise, Row, Table
-from .rounds import Candidate
+from .rows import insert_sessions
+from .sampling import Subject, measure, unit
+from .tables import Assertion, RowKind, Table
 
-SESSIONS_OF_A_USER = 10
-#: As many as a sign-in deletes at most.
-PRUNED = PRUNED_PER_SIGN_IN
-OPERATIONS = ("authentication of a request", "refresh", "list of 10 sessions", "pruning 20 rows")
+SESSIONS_PER_USER = 10
 
 
-def tables(effort: Effort) -> Iterator[Table]:
-    sizes = (100, 1000) if effort.quick else (1000, 100_000, 1_000_000)
-    acts: dict[str, dict[int, Candidate]] = {operation: {} for operation in OPERATIONS}
+def tables(run: Run) -> Iterator[Table]:
+    sizes = (100, 1000) if run.quick else (1000, 100_000, 1_000_000)
+    subjects: list[Subject] = []
     for size in sizes:
-        _fill(size)
-        for operation, candidate in zip(OPERATIONS, _candidates(size), strict=True):
-            acts[operation][size] = candidate
-    entries = [
-        Entry(f"{size:,} sessions", Kind.OURS, candidate, operation)
-        for operation, by_size in acts.items()
-        for size, candidate in by_size.items()
+        users = fill(size)
+        kind = RowKind.REFERENCE if size == sizes[0] else RowKind.OURS
+        subjects += operations(size, users, kind)
+    subjects.sort(key=lambda subject: subject.group)
+    rows = measure(subjects, run)
+    assertions = [
+        Assertion(f"whole tables read: {subject.group}", 0, whole_tables_read(subject))
+        for subject in subjects
+        # PostgreSQL rightly reads small tables as a whole.
+        if subject.name == "1,000,000 sessions"
     ]
-    rows = measure(entries, effort, statements=project.statements)
-    scans = {operation: _scans(by_size[sizes[-1]]) for operation, by_size in acts.items()}
-    yield Table(
-        "Cost by the number of sessions",
-        rows,
-        effort.unit,
-        facts={
-            **{f"{operation}, {_name(sizes)}": _ratio(rows, operation) for operation in acts},
-            **{f"{operation}, read by": ", ".join(found) for operation, found in scans.items()},
-        },
-        # A table of a few pages is read as a whole, and that is right.
-        promises=[]
-        if effort.quick
-        else [
-            Promise(f"whole tables read for {operation}", 0, found.count(WHOLE_TABLE))
-            for operation, found in scans.items()
-        ],
-    )
+    yield Table("Cost by the number of sessions", rows, unit(run), assertions=assertions)
 
 
-def _name(sizes: tuple[int, ...]) -> str:
-    return f"{sizes[-1]:,} to {sizes[0]:,} sessions"
-
-
-def _ratio(rows: list[Row], operation: str) -> str:
-    medians = [row.figure.median for row in rows if row.group == operation]
-    return f"{medians[-1] / medians[0]:.2f}"
-
-
-def _at(size: int) -> None:
-    """Go on with the tables of that many sessions."""
+def use_tables(size: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"SET search_path TO sessions_{size}, public")
 
 
-def _fill(size: int) -> None:
-    users: type[Model] = get_user_model()
-    schema = f"sessions_{size}"
+def fill(size: int) -> list[Any]:
+    """Create a schema with so many sessions and return their users."""
     with connection.cursor() as cursor:
-        cursor.execute(f"CREATE SCHEMA {schema}")
-        for model in (users, Session):
+        cursor.execute(f"CREATE SCHEMA sessions_{size}")
+        for model in (get_user_model(), Session):
             name = model._meta.db_table
-            cursor.execute(f"CREATE TABLE {schema}.{name} (LIKE public.{name} INCLUDING ALL)")
-        _at(size)
-    number = size // SESSIONS_OF_A_USER
-    made = users._default_manager.bulk_create(
-        (users(username=f"user{place}") for place in range(number)), batch_size=1000
-    )
-    _insert(size, first_user=made[0].pk, users=number, end=timedelta(days=10))
+            cursor.execute(
+                f"CREATE TABLE sessions_{size}.{name} (LIKE public.{name} INCLUDING ALL)"
+            )
+    use_tables(size)
+    users = new_users(size // SESSIONS_PER_USER)
+    insert_expiring(size, users, timezone.now() + timedelta(days=10))
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
+    return users
 
 
-def _insert(size: int, *, first_user: Any, users: int, end: timedelta) -> None:
-    """That many rows, made by the database itself: a million of them by the ORM takes minutes."""
-    now = timezone.now()
-    created_at = ("%s + place * interval '1 second' / 10", [now + end - timedelta(days=14)])
-    values: dict[str, tuple[str, list[Any]]] = {
-        "id": session_id(*created_at),
-        "user_id": ("%s + place %% %s", [first_user, users]),
-        "generation": ("1", []),
-        "retried": ("false", []),
-        "created_at": created_at,
-        "refreshed_at": ("%s", [now + end - timedelta(days=14)]),
-        "idle_expires_at": ("%s + place * interval '1 second' / 10", [now + end]),
-        "absolute_expires_at": ("%s", [now + end + timedelta(days=90)]),
-        "revoked_at": ("null", []),
-        "auth_hash": ("repeat('0', 64)", []),
-        "scope_limited": ("false", []),
-        "client_id": ("'django-tokenauth'", []),
-        "ip": ("'192.0.2.1'", []),
-        **{name: ("''", []) for name in ("revoked_reason", "scope", "name", "user_agent", "amr")},
-    }
-    columns = [str(field.column) for field in Session._meta.concrete_fields]
-    expressions = ", ".join(values[column][0] for column in columns)
-    parameters = [value for column in columns for value in values[column][1]]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {Session._meta.db_table} ({', '.join(columns)}) "  # noqa: S608
-            f"SELECT {expressions} FROM generate_series(0, %s) place",
-            [*parameters, size - 1],
-        )
+def insert_expiring(number: int, users: list[Any], end: datetime) -> None:
+    """Insert sessions that expire one after the other from ``end``."""
+    moment = "%s + place * interval '1 second' / 10"
+    created_at = (moment, [end - timedelta(days=14)])
+    insert_sessions(number, users, created_at=created_at, idle_expires_at=(moment, [end]))
 
 
-def _candidates(size: int) -> Iterator[Candidate]:
-    """What is compared, in the order of ``OPERATIONS``. The connection is at ``size`` meanwhile."""
-    [user] = project.users(1)
+def operations(size: int, users: list[Any], kind: RowKind) -> Iterator[Subject]:
+    [user], name = new_users(1), f"{size:,} sessions"
     pair = services.sign_in(user)
     claims = services.authenticate_access_token(pair.access_token)
     current = [pair.refresh_token]
-    first = get_user_model()._default_manager.order_by("pk").first()
 
     def refresh() -> None:
         current[0] = services.refresh(current[0]).refresh_token
 
-    def ended(number: int) -> None:
-        _at(size)
-        _insert(PRUNED * number, first_user=user.pk, users=1, end=-LONG_AGO)
+    def expire(calls: int) -> None:
+        use_tables(size)
+        insert_expiring(PRUNED * calls, [user], timezone.now() - LONG_AGO)
 
     def prune() -> None:
         if pruning.prune(timezone.now() - timedelta(days=30), PRUNED) != PRUNED:
-            raise SystemExit("Fewer rows were pruned than had ended.")
+            raise SystemExit("Fewer rows were pruned than had expired.")
 
-    def here(act: Callable[[], object]) -> Candidate:
-        return Candidate(act, lambda number: _at(size))
+    def subject(group: str, call: Callable[[], object]) -> Subject:
+        return Subject(name, kind, call, lambda calls: use_tables(size), group)
 
-    yield here(lambda: services.get_user(claims))
-    yield here(refresh)
-    yield here(lambda: list(services.list_sessions(first)))
-    yield Candidate(prune, ended)
-
-
-WHOLE_TABLE = "the whole table"
+    yield subject("authenticate a request", lambda: services.get_user(claims))
+    yield subject("refresh", refresh)
+    yield subject("list 10 sessions", lambda: list(services.list_sessions(users[0])))
+    yield Subject(name, kind, prune, expire, f"prune {PRUNED} rows")
 
 
-def _scans(candidate: Candidate) -> list[str]:
-    """How the database finds the rows of a call."""
-    asked: list[tuple[str, Any]] = []
+def whole_tables_read(subject: Subject) -> int:
+    """Return how many sequential scans PostgreSQL plans for a call."""
+    executed: list[tuple[str, Any]] = []
 
-    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        asked.append((sql, params))
+    def record(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        executed.append((sql, params))
         return execute(sql, params, many, context)
 
-    candidate.prepare(1)
-    with connection.execute_wrapper(note):
-        candidate.act()
-    found: list[str] = []
+    subject.prepare(1)
+    with connection.execute_wrapper(record):
+        subject.call()
+    scans = 0
     with connection.cursor() as cursor:
-        for sql, params in asked:
+        for sql, params in executed:
             cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
-            [told] = cursor.fetchone()
-            plans = json.loads(told) if isinstance(told, str) else told
-            for node in _nodes(plans[0]["Plan"]):
-                if node["Node Type"] == "Seq Scan":
-                    found.append(WHOLE_TABLE)
-                elif "Index Name" in node:
-                    found.append(node["Index Name"])
-    return found
-
-
-def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for below in plan.get("Plans", ()):
-        yield from _nodes(below)
+            [plan] = cursor.fetchone()
+            scans += json.dumps(plan).count("Seq Scan")
+    return scans

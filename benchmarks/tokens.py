@@ -1,99 +1,80 @@
-"""To verify and to sign an access token, and nothing else: no request, no database.
+"""Verify and sign an access token beside PyJWT, without a request.
 
-PyJWT's ``decode`` is asked for the same: the algorithm, the issuer, the audience, the times and the
-claims that have to be there. It still lets more through than we do.
+PyJWT's ``decode`` checks the algorithm, issuer, audience, times and required claims, as we do, but
+accepts more malformed tokens. The reference is the signature check of its algorithm object.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jwt
+from jwt.utils import base64url_decode
 
+from django_tokenauth import services
 from django_tokenauth.conf.settings import load
-from django_tokenauth.tokens.access import AccessTokens, access_tokens
-from django_tokenauth.tokens.claims import Claims
+from django_tokenauth.keys.generating import make_jwk
+from django_tokenauth.tokens.access import access_tokens
 
-from . import project, signatures
-from .our_tokens import settings_for
-from .parts import Effort, Entry, measure
-from .results import Kind, Table
-from .rounds import Candidate
+from .catalog import Run
+from .project import change_tokenauth, new_users
+from .sampling import Subject, measure, unit
+from .tables import OURS, RowKind, Table
 
-NEVER_SEEN = 64
+ALGORITHMS = ("HS256", "ES256", "EdDSA", "RS256")
 REQUIRED = ["iss", "aud", "sub", "client_id", "iat", "exp", "jti"]
 
 
-def tables(effort: Effort) -> Iterator[Table]:
-    for title, entries_of in (
-        ("Verifying an access token", _verifying),
-        ("Signing an access token", _signing),
-    ):
-        entries = [entry for algorithm in signatures.usable() for entry in entries_of(algorithm)]
-        rows = measure(entries, effort, statements=None)
-        yield Table(title, rows, unit=effort.unit, note="PyJWT is the peer.")
+def tables(run: Run) -> Iterator[Table]:
+    [user] = new_users(1)
+    subjects = [subject for name in ALGORITHMS for subject in subjects_of(name, user)]
+    yield Table("Verify and sign an access token", measure(subjects, run), unit(run))
 
 
-def _kind_of_token(algorithm: str, cache_size: int) -> AccessTokens:
-    project.use(**settings_for(algorithm), TOKEN_CACHE_SIZE=cache_size)
-    return access_tokens(load())
+def access_tokens_of(user: Any, number: int) -> list[str]:
+    """Return different access tokens of one sign-in."""
+    tokens = access_tokens(load())
+    claims = tokens.decode(services.sign_in(user).access_token, now=time.time())
+    return [tokens.encode(claims._replace(jwt_id=uuid.uuid4().hex)) for _ in range(number)]
 
 
-def _claims() -> Claims:
+def subjects_of(name: str, user: Any) -> Iterator[Subject]:
+    """Yield the subjects of one algorithm."""
     now = int(time.time())
-    settings = load()
-    return Claims(
-        issuer=settings.issuer,
-        audience=(settings.issuer,),
-        subject="1",
-        client_id=settings.issuer,
-        issued_at=now,
-        expires_at=now + int(settings.access_token_lifetime.total_seconds()),
-        jwt_id=uuid.uuid4().hex,
-        session_id=str(uuid.uuid4()),
-        auth_time=now,
-    )
-
-
-def _verifying(algorithm: str) -> Iterator[Entry]:
-    for what, number, size in (("seen before", 1, 4096), ("never seen", NEVER_SEEN, 1)):
-        kind = _kind_of_token(algorithm, size)
-        tokens = itertools.cycle([kind.encode(_claims()) for _ in range(number)])
-
-        def act(kind: AccessTokens = kind, tokens: Iterator[str] = tokens) -> object:
-            return kind.decode(next(tokens), now=time.time())
-
-        yield Entry(f"ours, {what}", Kind.OURS, Candidate(act), algorithm)
-    token, issuer = next(tokens), load().issuer
-    _, public = signatures.key_objects(algorithm)
+    jwk = make_jwk(name, now=now, not_before=now)
+    change_tokenauth(ALGORITHM=name, SIGNING_KEY=jwk, TOKEN_CACHE_SIZE=1)
+    ours, issuer = access_tokens(load()), load().issuer
+    [token, *others] = access_tokens_of(user, 64)
+    turns, claims = itertools.cycle(others), ours.decode(token, now=time.time())
+    payload, header = claims.to_payload(), {"typ": "at+jwt", "kid": jwk["kid"]}
+    algorithm = jwt.get_algorithm_by_name(name)
+    private: Any = algorithm.from_jwk(jwk)
+    public = private if isinstance(private, bytes) else private.public_key()
+    signed, _, encoded = token.encode().rpartition(b".")
+    body, signature = base64url_decode(signed.partition(b".")[2]), base64url_decode(encoded)
 
     def decode() -> object:
-        return jwt.decode(
-            token,
-            public,
-            algorithms=[algorithm],
-            issuer=issuer,
-            audience=issuer,
-            options={"require": REQUIRED},
-        )
+        options: Any = {"require": REQUIRED}
+        return jwt.decode(token, public, [name], options, issuer=issuer, audience=issuer)
 
-    yield Entry("PyJWT decode", Kind.PEER, Candidate(decode), algorithm)
-    bare = Candidate(signatures.bare_verification(token))
-    yield Entry("bare signature, json.loads", Kind.LIMIT, bare, algorithm)
+    def encode() -> object:
+        return jwt.encode(payload, private, name, header)
 
+    def check() -> object:
+        if not algorithm.verify(signed, public, signature):
+            raise SystemExit("The reference rejected a valid token.")
+        return json.loads(body)
 
-def _signing(algorithm: str) -> Iterator[Entry]:
-    kind = _kind_of_token(algorithm, 1)
-    claims = _claims()
-    members: dict[str, Any] = dict(claims.to_payload())
-    private, _ = signatures.key_objects(algorithm)
-    header = {"typ": "at+jwt", "kid": signatures.jwk(algorithm)["kid"]}
-    yield Entry("ours", Kind.OURS, Candidate(lambda: kind.encode(claims)), algorithm)
-    peer = Candidate(lambda: jwt.encode(members, private, algorithm, headers=header))
-    yield Entry("PyJWT encode", Kind.PEER, peer, algorithm)
-    bare = Candidate(signatures.bare_signing(algorithm, members))
-    yield Entry("json.dumps, bare signature", Kind.LIMIT, bare, algorithm)
+    def subject(what: str, kind: RowKind, call: Callable[[], object], act: str) -> Subject:
+        return Subject(what, kind, call, group=f"{act}, {name}")
+
+    yield subject(OURS, RowKind.OURS, lambda: ours.decode(next(turns), now=time.time()), "verify")
+    yield subject("PyJWT decode", RowKind.COMPETITOR, decode, "verify")
+    yield subject("signature check and json.loads", RowKind.REFERENCE, check, "verify")
+    yield subject(OURS, RowKind.OURS, lambda: ours.encode(claims), "sign")
+    yield subject("PyJWT encode", RowKind.COMPETITOR, encode, "sign")

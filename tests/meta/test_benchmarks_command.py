@@ -1,25 +1,21 @@
-"""``python -m benchmarks`` as one runs it, where the peers and the databases may be absent."""
+"""``python -m benchmarks`` as a user runs it; competitors and databases may be absent."""
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-import benchmarks
-from benchmarks import databases
-from benchmarks.__main__ import look_around, main, measure, verdict
-from benchmarks.parts import PARTS, Effort, Part
-from benchmarks.peers import PEERS, Peer, installed, reason_against
+from benchmarks import catalog
+from benchmarks.__main__ import main, works
+from benchmarks.catalog import BENCHMARKS, DATABASES, Run
 from benchmarks.report import Report
-from benchmarks.results import Promise, Table
+from benchmarks.tables import Assertion, Table
+from tests.support.documents import ROOT
 
-ROOT = Path(benchmarks.__file__).parent.parent
-#: Nothing listens there.
+#: No server listens on this port.
 NOWHERE = {
     "TOKENAUTH_TEST_POSTGRESQL": "postgresql://postgres@127.0.0.1:1",
     "TOKENAUTH_TEST_MARIADB": "mysql://root@127.0.0.1:1",
@@ -27,136 +23,132 @@ NOWHERE = {
 
 
 @pytest.fixture(autouse=True)
-def _noted_by_nobody(monkeypatch):
-    # What these leave out, they leave out on purpose.
+def _servers_absent(monkeypatch):
+    for name, url in NOWHERE.items():
+        monkeypatch.setenv(name, url)
+    # These runs skip databases on purpose.
     monkeypatch.delenv("TOKENAUTH_LEFT_OUT", raising=False)
     monkeypatch.delenv("CI", raising=False)
 
 
-def run(*arguments, **variables):
-    return subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "benchmarks", *arguments],
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    """Run the benchmark ``refresh`` without database servers, once for all tests."""
+    file = tmp_path_factory.mktemp("figures") / "figures.json"
+    variables = {name: os.environ[name] for name in os.environ if name != "TOKENAUTH_LEFT_OUT"}
+    command = ["-m", "benchmarks", "--quick", "--only", "refresh", "--json", str(file)]
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, *command],
         cwd=ROOT,
-        env={**os.environ, **variables},
+        env={**variables, **NOWHERE, "CI": ""},
         capture_output=True,
         text=True,
         check=False,
     )
+    assert done.returncode == 0, done.stderr
+    return done, Report.read(file)
 
 
-class TestQuick:
-    def test_tokens_are_measured_and_told_twice(self, tmp_path):
-        ended = run("--quick", "--only", "tokens", "--json", str(tmp_path / "figures.json"))
-        assert ended.returncode == 0, ended.stderr
-        assert "Verifying an access token (SQLite)" in ended.stdout
-        assert "PyJWT decode" in ended.stdout
-        written = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
-        assert [table["title"] for table in written["parts"]["tokens"]] == [
-            "Verifying an access token",
-            "Signing an access token",
-        ]
-        assert (written["quick"], written["rounds"], written["failed"]) == (True, 3, [])
+class TestQuickRun:
+    def test_table_is_printed_and_written(self, quick):
+        done, report = quick
+        [table] = report.tables["refresh"]
+        assert table.heading == "Refresh (SQLite)"
+        for line in table.lines():
+            assert line in done.stdout
 
-    def test_a_refresh_keeps_what_is_promised_of_its_statements(self):
-        ended = run("--quick", "--rounds", "1", "--only", "refresh", **NOWHERE)
-        assert ended.returncode == 0, ended.stderr
-        assert "What is promised of statements and rows holds (2 counts)." in ended.stdout
+    def test_statements_stay_within_their_limit(self, quick):
+        _, report = quick
+        [table] = report.tables["refresh"]
+        assert table.assertions == [Assertion("statements of a refresh", 2, 2)]
+
+    def test_absent_database_is_skipped_and_named(self, quick):
+        done, report = quick
         for name in ("PostgreSQL", "MariaDB"):
-            assert f"LEFT OUT: the benchmarks on {name}, which cannot be used" in ended.stdout
-        for peer in PEERS.values():
-            assert f"{peer.name}: trying, {reason_against(peer) or 'runs'}\n" in ended.stdout
+            assert any(what.startswith(f"{name} (") for what in report.skipped)
+            assert f"SKIPPED: {name} (" in done.stdout
+
+    def test_progress_is_shown_apart_from_the_results(self, quick):
+        done, _ = quick
+        assert "[1/1] refresh on SQLite ..." in done.stderr
+        assert "[1/1]" not in done.stdout
 
 
 class TestArguments:
-    def test_all_that_there_is_to_measure_can_be_listed(self, capsys):
-        assert main(["--list"]) == 0
-        assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(PARTS)
+    def test_help_lists_each_benchmark(self, capsys):
+        with pytest.raises(SystemExit):
+            main(["--help"])
+        shown = capsys.readouterr().out
+        for name, benchmark in BENCHMARKS.items():
+            assert f"  {name:16}{benchmark.title}\n" in shown
 
     @pytest.mark.parametrize(
-        ("arguments", "said"),
+        ("arguments", "message"),
         [
-            (["--rounds", "0"], "--rounds is at least 1"),
             (["--only", "everything"], "invalid choice: 'everything'"),
+            (["--publish", "--quick"], "--publish needs a full run"),
+            (["--publish", "--only", "tokens"], "--publish needs a full run"),
         ],
     )
-    def test_what_makes_no_sense_is_refused(self, capsys, arguments, said):
+    def test_senseless_arguments_are_rejected(self, capsys, arguments, message):
         with pytest.raises(SystemExit) as ended:
             main(arguments)
         assert ended.value.code == 2
-        assert said in capsys.readouterr().err
+        assert message in capsys.readouterr().err
 
-    @pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
-    def test_each_part_has_its_module(self, part):
-        assert (ROOT / "benchmarks" / f"{part.module}.py").is_file()
-        assert set(part.databases) <= set(databases.TITLES)
+    def test_publication_without_a_database_measures_nothing(self, monkeypatch, capsys):
+        monkeypatch.setattr("benchmarks.__main__.COMPETITORS", {})
+        with pytest.raises(SystemExit, match="--publish needs all databases"):
+            main(["--publish"])
+        assert "[1/" not in capsys.readouterr().err
 
-
-class TestLookAround:
-    def test_a_database_that_does_not_answer_is_left_out(self, monkeypatch, capsys):
-        for name, url in NOWHERE.items():
-            monkeypatch.setenv(name, url)
-        report = Report(quick=True, rounds=1)
-        assert not look_around([PARTS["refresh"]], report)
-        assert set(report.databases) == {"sqlite"}
-        assert [what.partition(",")[0] for what in report.left_out] == [
-            "the benchmarks on PostgreSQL",
-            "the benchmarks on MariaDB",
-        ]
-        assert "LEFT OUT: the benchmarks on MariaDB" in capsys.readouterr().err
-
-    def test_so_is_a_part_that_needs_what_is_not_installed(self):
-        report = Report(quick=True, rounds=1)
-        part = Part("greeting", "greeting", "to greet", needs="no-such-package")
-        assert not look_around([part], report)
-        assert report.left_out == [
-            "the benchmark greeting, for which no-such-package is not installed"
-        ]
-
-    def test_sqlite_is_there(self):
-        report = Report(quick=True, rounds=1)
-        assert look_around([PARTS["tokens"]], report)
-        assert report.left_out == []
+    @pytest.mark.parametrize("name", BENCHMARKS)
+    def test_benchmark_has_a_module_and_known_databases(self, name):
+        assert (ROOT / "benchmarks" / f"{name}.py").is_file()
+        assert set(BENCHMARKS[name].databases) <= set(DATABASES)
 
 
-class TestMeasure:
-    def test_what_does_not_run_is_named(self, monkeypatch, capfd):
-        monkeypatch.setenv("TOKENAUTH_TEST_POSTGRESQL", NOWHERE["TOKENAUTH_TEST_POSTGRESQL"])
-        report = Report(quick=True, rounds=1)
-        effort = Effort(
-            quick=True, rounds=1, seconds=0.001, peers=(), database="postgresql", folder=""
-        )
-        measure(PARTS["refresh"], effort, report)
-        assert (report.failed, report.parts) == (["refresh on PostgreSQL"], {})
-        assert "Traceback" in capfd.readouterr().err
+class TestStatus:
+    def status(self, tmp_path, **values):
+        file = tmp_path / "figures.json"
+        Report(quick=True, rounds=1, **values).write(file)
+        return main(["--from", str(file)])
 
+    def test_complete_run_succeeds(self, tmp_path):
+        assert self.status(tmp_path) == 0
 
-class TestVerdict:
-    def of(self, *, complete=True, **values):
-        return verdict(Report(quick=True, rounds=1, **values), complete=complete)
-
-    def test_all_that_was_asked_for_is_good(self):
-        assert self.of(left_out=["knox: not installed"]) == 0
-
-    def test_what_did_not_run_is_bad(self):
-        assert self.of(failed=["growth on SQLite"]) == 1
+    def test_failed_benchmark_fails_the_run(self, tmp_path):
+        assert self.status(tmp_path, failed=["prune on MariaDB"]) == 1
 
     @pytest.mark.parametrize(("found", "status"), [(1, 0), (2, 1)])
-    def test_a_promise_that_does_not_hold_is_bad(self, found, status):
-        table = Table("To greet", [], promises=[Promise("statements", 1, found)])
-        assert self.of(parts={"greeting": [table]}) == status
+    def test_exceeded_limit_fails_the_run(self, tmp_path, found, status):
+        table = Table("Greet", [], assertions=[Assertion("statements", 1, found)])
+        assert self.status(tmp_path, tables={"greeting": [table]}) == status
 
     @pytest.mark.parametrize(("ci", "status"), [("", 0), ("true", 1)])
-    def test_what_is_missing_is_bad_in_ci(self, monkeypatch, ci, status):
+    def test_skipped_database_fails_the_run_in_ci(self, monkeypatch, tmp_path, ci, status):
         monkeypatch.setenv("CI", ci)
-        assert self.of(complete=False) == status
-        assert self.of(complete=True) == 0
+        assert self.status(tmp_path, skipped=["MariaDB (no response)"]) == status
+
+    def test_benchmark_that_crashes_is_named(self, monkeypatch, capfd):
+        monkeypatch.setitem(BENCHMARKS, "crash", catalog.Benchmark("A missing module"))
+        monkeypatch.setattr("benchmarks.__main__.COMPETITORS", {})
+        assert main(["--quick", "--only", "crash"]) == 1
+        shown = capfd.readouterr()
+        assert "FAILED: crash on SQLite, status 1" in shown.out
+        assert "No module named 'benchmarks.crash'" in shown.err
 
 
-class TestPeers:
-    def test_a_package_that_is_not_there_is_no_peer(self):
-        assert reason_against(Peer("nobody", "no-such-package", "nobody", ())) == "not installed"
+class TestWorks:
+    def test_output_of_the_program_is_returned(self):
+        report = Report(quick=True, rounds=1)
+        version = works("SQLite", Run(""), "project.print_version()", report)
+        assert version
+        assert version[0].isdigit()
+        assert report.skipped == []
 
-    def test_one_that_does_not_run_is_none_and_tells_why(self):
-        version = installed("Django")
-        reason = reason_against(Peer("nobody", "Django", "nobody", ()))
-        assert reason == f"{version} does not run here: KeyError: 'nobody'"
+    def test_failing_program_is_skipped_with_its_reason(self, capsys):
+        report = Report(quick=True, rounds=1)
+        assert works("knox", Run(""), "import no_such_module", report) is None
+        assert report.skipped == ["knox (ModuleNotFoundError: No module named 'no_such_module')"]
+        assert f"the benchmarks of {report.skipped[0]}" in capsys.readouterr().err

@@ -1,130 +1,225 @@
-"""What the sizing takes from a run of the benchmarks, and what it makes of it."""
+"""The sizing: costs of the published figures, requirements, and the command."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tracemalloc
 import uuid
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
-from benchmarks.sizing_costs import FULL_POLL, PART, POLL, REFRESH, SIGN_OUT, Missing, costs
-from benchmarks.sizing_load import BYTES_OF_AN_ID, Machines, load
-from benchmarks.sizing_model import Daily, Habits
-from tests.meta.sizing_figures import figures, tables
+from benchmarks import sizing
+from benchmarks.report import Report
+from benchmarks.sizing import (
+    BYTES_PER_REVOKED_ID,
+    OPERATIONS,
+    REFRESH,
+    REQUEST,
+    SIGN_IN,
+    SIGN_OUT,
+    WRITES,
+    Assumptions,
+    Costs,
+    daily,
+    requirements,
+    rounded,
+)
+from benchmarks.tables import MissingFigure
+from tests.support.documents import ROOT
+
+MICROSECONDS = {SIGN_IN: 900e-6, REFRESH: 400e-6, REQUEST: 100e-6, SIGN_OUT: 300e-6}
+#: An operation takes as long on the application as on the database.
+COSTS = Costs(
+    wait=MICROSECONDS,
+    application=MICROSECONDS,
+    server=MICROSECONDS,
+    wal=dict.fromkeys(WRITES, 20_000.0),
+    password=0.25,
+    row=600.0,
+)
+AVERAGE = Assumptions(peak_factor=1)
+USERS = 1e6
+
+
+def needed(what, users=USERS, given=AVERAGE, costs=COSTS):
+    """Return the values of the one requirement whose name starts so."""
+    found = requirements(users, given, costs)
+    [name] = [name for name in found if name.startswith(what)]
+    return found[name]
+
+
+def rate(name):
+    return daily(AVERAGE)[name] * USERS / 86_400
 
 
 class TestCosts:
-    def test_they_are_seconds_and_bytes_of_one_operation(self):
-        found = costs(figures())
-        assert found.wait[REFRESH] == pytest.approx(400e-6)
-        assert found.password == pytest.approx(0.25)
-        assert found.wal_warm[SIGN_OUT] == 500
-        assert found.wal_cold[REFRESH] == 20_000
-        assert found.row == 600
+    @pytest.fixture
+    def report(self):
+        return Report.read(sizing.FIGURES)
 
-    def test_a_quick_run_has_none(self):
-        with pytest.raises(Missing, match="--quick"):
-            costs(figures(quick=True))
+    def test_published_figures_have_all_costs(self, report):
+        costs = Costs.of(report)
+        for seconds in (costs.wait, costs.application, costs.server):
+            assert set(seconds) == set(OPERATIONS)
+            # Between 50 microseconds and 50 milliseconds.
+            assert all(5e-5 < value < 0.05 for value in seconds.values())
+        assert set(costs.wal) == set(WRITES)
+        assert 0.05 < costs.password < 5
+        assert 200 < costs.row < 2000
 
-    def test_so_has_a_run_without_the_part(self):
-        with pytest.raises(Missing, match="python -m benchmarks --only database"):
-            costs(figures({"tokens": []}))
+    @pytest.mark.parametrize("place", range(4))
+    def test_missing_table_is_named(self, report, place):
+        title = report.tables["load"].pop(place).title
+        with pytest.raises(MissingFigure, match=title):
+            Costs.of(report)
 
-    @pytest.mark.parametrize("lacking", range(6))
-    def test_a_table_that_lacks_is_named(self, lacking):
-        found = tables()
-        title = found.pop(lacking).title
-        with pytest.raises(Missing, match=title):
-            costs(figures({PART: found}))
-
-    @pytest.mark.parametrize("number", [0, 1, 2, 3, 5])
-    def test_so_is_a_row(self, number):
-        found = tables()
-        row = found[number].rows.pop()
-        with pytest.raises(Missing, match=row.name):
-            costs(figures({PART: found}))
+    def test_missing_row_is_named(self, report):
+        report.tables["load"][0].rows.pop()
+        with pytest.raises(MissingFigure, match="no row 'sign-out'"):
+            Costs.of(report)
 
 
-DAILY = Daily(sign_ins=0.1, refreshes=10, requests=100, revocations=0.05, living=2)
-#: With these users a daily count is a count a second.
-USERS = 86_400
+class TestRequirements:
+    def test_rates_are_daily_counts_per_second(self):
+        [average, peak] = needed("refreshes per second")
+        assert average == peak == pytest.approx(rate(REFRESH))
 
+    def test_peak_multiplies_all_but_averages(self):
+        given = Assumptions(peak_factor=4)
+        [average, peak] = needed("requests per second", given=given)
+        assert peak == pytest.approx(4 * average)
+        [writes] = needed("database: processors for writes", given=given)
+        assert writes == pytest.approx(4 * needed("database: processors for writes")[0])
 
-class TestLoad:
-    def of(self, users=USERS, daily=DAILY, **machines):
-        given = Machines(**{"peak_factor": 1.0, **machines})
-        return load(users, daily, Habits(), costs(figures()), given)
+    def test_processors_are_operations_times_their_time(self):
+        writes = sum(rate(name) * MICROSECONDS[name] for name in WRITES)
+        reads = rate(REQUEST) * MICROSECONDS[REQUEST]
+        assert needed("database: processors for writes") == pytest.approx((writes,))
+        assert needed("database: processors for requests") == pytest.approx((reads,))
+        assert needed("application: processors for all else") == pytest.approx((writes + reads,))
+        assert needed("application: processors for password") == pytest.approx(
+            (rate(SIGN_IN) * 0.25,)
+        )
 
-    def test_the_processors_are_the_operations_times_what_each_takes(self):
-        found = self.of()
-        # Sign-ins, refreshes, revocations, and a twentieth of a prune with each sign-in.
-        writes = 0.1 * 900 + 10 * 400 + 0.05 * 300 + 0.1 / 20 * 200
-        assert found.writes == pytest.approx(writes / 1e6)
-        assert found.requests == pytest.approx(100 * 100 / 1e6)
-        assert found.application == pytest.approx(found.writes + found.requests)
-        assert found.passwords == pytest.approx(0.1 * 0.25)
+    def test_connections_are_operations_times_their_wait(self):
+        costs = replace(COSTS, wait=dict.fromkeys(OPERATIONS, 0.5))
+        assert needed("connections in use by requests", costs=costs) == pytest.approx(
+            (rate(REQUEST) / 2,)
+        )
 
-    def test_the_connections_that_are_busy_are_the_operations_times_their_wait(self):
-        found = self.of()
-        assert found.connections[0] == pytest.approx(found.writes + found.polls)
-        assert found.connections[1] == pytest.approx(found.requests)
+    def test_log_is_the_bytes_of_all_writes(self):
+        written = sum(rate(name) for name in WRITES) * 20_000
+        assert needed("write-ahead log") == pytest.approx((written / 1e6,))
 
-    def test_a_poll_costs_more_the_more_was_revoked(self):
-        found = self.of()
-        # Of the last five minutes, and of two polls.
-        assert found.revoked == pytest.approx(0.05 * 320)
-        assert found.snapshot == pytest.approx(found.revoked * BYTES_OF_AN_ID)
-        assert found.processes == 2
-        assert found.polls == pytest.approx(2 / 10 * (50 + found.revoked) / 1e6)
+    def test_rows_include_expired_sessions_until_pruned(self):
+        each = daily(AVERAGE)
+        rows = USERS * (each[sizing.ACTIVE] + 7 * each[SIGN_IN])
+        assert needed("rows in the session table") == pytest.approx((rows,))
+        assert needed("session table with indexes") == pytest.approx((rows * 600 / 1e9,))
 
-    def test_a_full_poll_that_happened_to_be_faster_makes_none_cheaper_than_nothing(self):
-        found = costs(figures())
-        found = replace(found, server={**found.server, FULL_POLL: found.server[POLL] / 2})
-        many = replace(DAILY, revocations=1e6)
-        size = load(USERS, many, Habits(), found, Machines())
-        assert size.polls == pytest.approx(size.processes / 10 * found.server[POLL])
+    def test_revoked_ids_are_kept_while_tokens_live(self):
+        # Five minutes, and two polls of ten seconds.
+        revoked = rate(SIGN_OUT) * 320
+        assert needed("revoked ids") == pytest.approx((revoked,))
+        assert needed("memory for revoked ids") == pytest.approx(
+            (revoked * BYTES_PER_REVOKED_ID / 1e6,)
+        )
 
-    def test_rows_stay_for_a_while_after_their_end(self):
-        assert self.of().rows == pytest.approx(USERS * (2 + 0.1 * 7))
-        assert self.of().bytes_stored == pytest.approx(self.of().rows * 600)
+    @pytest.mark.parametrize("what", ["rows in", "database: processors for writes", "revoked ids"])
+    def test_needs_are_proportional_to_users(self, what):
+        assert needed(what, users=1000 * USERS) == pytest.approx((1000 * needed(what)[0],))
 
-    def test_the_log_is_told_from_warm_to_cold(self):
-        written = 0.1 + 10 + 0.05 + 0.1 / 20
-        assert self.of().wal == pytest.approx((written * 500, written * 20_000))
+    def test_one_machine_is_enough_until_it_is_busy(self):
+        writes = needed("database: processors for writes")[0]
+        busy = writes + needed("database: processors for requests")[0]
+        for processors, replicas in ((busy / 0.5 * 1.01, 0), (busy / 0.5 * 0.99, 1)):
+            given = replace(AVERAGE, database_processors=processors)
+            assert needed("read replicas", given=given) == (replicas,)
+            assert needed("database machines", given=given) == (1,)
 
-    def test_the_peak_is_a_multiple_of_the_average(self):
-        found = self.of(peak_factor=4)
-        assert found.average == self.of().average
-        assert found.peak == pytest.approx({n: 4 * rate for n, rate in found.average.items()})
-        assert found.writes == pytest.approx(4 * self.of().writes)
-
-    def test_what_is_done_grows_with_the_users(self):
-        few, many = self.of(), self.of(1000 * USERS)
-        for name in ("rows", "writes", "requests", "passwords", "revoked"):
-            assert getattr(many, name) == pytest.approx(1000 * getattr(few, name))
-
-    def test_one_machine_does_all_as_long_as_it_is_not_too_busy(self):
-        found = self.of()
-        busy = found.writes + found.requests + found.polls
-        enough = self.of(database_processors=busy / 0.5 + 1e-9)
-        assert (enough.replicas, enough.shards) == (0, 1)
-        assert self.of(database_processors=busy / 0.5 - 1e-9).replicas == 1
-
-    def test_rows_are_shared_when_the_writes_alone_are_too_much(self):
-        most = self.of().writes / 2.5
-        assert self.of(database_processors=most / 0.5).shards == 3
-
-    def test_replicas_are_for_what_reads(self):
-        most = (self.of().requests + self.of().polls) / 2.5
-        assert self.of(database_processors=most / 0.5).replicas == 3
+    def test_writes_beyond_one_machine_share_the_rows(self):
+        writes = needed("database: processors for writes")[0]
+        given = replace(AVERAGE, database_processors=writes / 2.5 / 0.5)
+        assert needed("database machines", given=given) == (3,)
 
     @pytest.mark.parametrize("number", [1000, 2000, 9000, 30_000, 100_000])
-    def test_an_id_takes_no_more_memory_than_is_told(self, number):
+    def test_revoked_ids_need_no_more_memory_than_stated(self, number):
         ids = [uuid.uuid4() for _ in range(number)]
         tracemalloc.start()
         kept = frozenset(map(str, ids))
         taken, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert len(kept) == number
-        assert taken <= number * BYTES_OF_AN_ID
+        assert taken <= number * BYTES_PER_REVOKED_ID
+
+
+class TestRounded:
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [
+            (0, "0"),
+            (0.001, "< 0.01"),
+            (0.0123, "0.012"),
+            (1.26, "1.3"),
+            (2, "2"),
+            (99, "99"),
+            (123, "120"),
+            (123_456, "120,000"),
+        ],
+    )
+    def test_value_has_two_digits(self, value, text):
+        assert rounded(value) == text
+
+
+class TestCommand:
+    def test_column_for_each_number_of_users(self, capsys):
+        assert sizing.main(["--users", "1e6", "2e6"]) == 0
+        head, *rows = capsys.readouterr().out.splitlines()
+        assert head.split() == ["Needed", "1,000,000", "users", "2,000,000", "users"]
+        assert len(rows) == len(requirements(USERS, AVERAGE, COSTS))
+
+    def test_options_change_the_assumptions(self, capsys):
+        sizing.main(["--users", "1e6", "--peak-factor", "1"])
+        lines = capsys.readouterr().out.splitlines()
+        [line] = [line for line in lines if line.startswith("requests per second")]
+        [average, _, peak] = line.split()[-3:]
+        assert average == peak
+
+    def test_help_states_each_default(self, capsys):
+        with pytest.raises(SystemExit):
+            sizing.main(["--help"])
+        shown = " ".join(capsys.readouterr().out.split())
+        for item in fields(Assumptions):
+            assert f"{item.metadata['help']} (default: {item.default:g})" in shown
+
+    def test_module_runs_as_a_command(self):
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.sizing"],
+            cwd=ROOT,
+            env=os.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "100,000,000 users" in done.stdout
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["--daily-share", "0"], "share must be between 0 and 1"),
+            (["--sign-out-share", "2"], "share must be between 0 and 1"),
+            (["--session-lifetime", "0"], "a lifetime is at least a day"),
+            (["--openings", "1"], "at least twice"),
+            (["--access-token-lifetime", "400"], "outlives the next opening"),
+            (["--figures", "nothing.json"], "nothing.json"),
+        ],
+    )
+    def test_senseless_arguments_are_rejected(self, capsys, arguments, message):
+        with pytest.raises(SystemExit) as ended:
+            sizing.main(arguments)
+        assert ended.value.code == 2
+        assert message in capsys.readouterr().err

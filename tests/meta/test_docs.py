@@ -47,7 +47,7 @@ EXAMPLES = {
 RUN_ELSEWHERE = {
     "authentication": ("docs_examples.py", "test_readme.py"),
     "axes": ("../support/scenarios/axes/settings.py",),
-    "benchmarks": ("test_benchmarks_publish.py",),
+    "benchmarks": ("test_benchmarks_publishing.py",),
     "keys": ("test_keys_page.py",),
     "quickstart": ("docs_examples.py", "test_readme.py"),
     "scopes": ("docs_examples.py", "test_readme.py"),

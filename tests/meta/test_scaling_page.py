@@ -1,16 +1,15 @@
-"""What the page on growth says of a replica, and of what people are assumed to do."""
+"""The page on scaling states the assumptions of the sizing, and what a replica changes."""
 
 from __future__ import annotations
 
-from benchmarks.sizing_load import Machines
-from benchmarks.sizing_model import Habits
+from benchmarks.sizing import Assumptions
 from tests.support.documents import DOCS, section
 from tests.support.scenarios.running import outcome_of
 
 PAGE = DOCS / "scaling.rst"
 
 
-def test_a_session_that_a_replica_has_not_seen_is_refused_until_it_has(tmp_path):
+def test_session_missing_on_a_replica_is_rejected(tmp_path):
     outcome = outcome_of(
         "tests.support.scenarios.scaling.scenario",
         "tests.support.scenarios.two_databases.settings",
@@ -19,16 +18,17 @@ def test_a_session_that_a_replica_has_not_seen_is_refused_until_it_has(tmp_path)
     assert outcome == [401, 200, 401, 200]
 
 
-def test_the_page_tells_the_habits_that_are_assumed():
-    text = " ".join(section(PAGE, "How much of it").text.split())
-    assert (
-        "each of a user's two devices is used on three days of ten, four times and for an hour "
-        "in all, with two requests a minute, and one such day of a hundred ends with a sign-out"
-    ) in text
-    assert "three times the average. Processors are half busy" in text
-    assert "a machine of the database has 16" in text
-    habits, machines = Habits(), Machines()
-    assert (habits.sessions_per_user, habits.daily_share, habits.openings) == (2, 0.3, 4)
-    assert (habits.active_hours, habits.requests_per_minute_active) == (1, 2)
-    assert habits.sign_out_share == 0.01
-    assert (machines.peak_factor, machines.most_busy, machines.database_processors) == (3, 0.5, 16)
+def test_page_states_the_assumptions_of_the_sizing():
+    text = " ".join(section(PAGE, "Sizing").text.split())
+    given = Assumptions()
+    days = f"{given.daily_share * 10:g} days of 10"
+    requests = f"{given.requests_per_minute:g} requests per minute"
+    for sentence in (
+        f"Each of a user's {given.devices_per_user} devices is used on {days}.",
+        f"it is opened {given.openings} times, for an hour in all, and sends {requests}.",
+        "One such day in 100 ends with a sign-out.",
+        f"The peak is {given.peak_factor:g} times the average, and processors are then half busy.",
+        f"A database machine has {given.database_processors} processors.",
+    ):
+        assert sentence in text
+    assert (given.active_hours, given.sign_out_share, given.max_utilization) == (1, 0.01, 0.5)

@@ -97,8 +97,7 @@ def costs(server, people, hashed):
 
 @pytest.mark.attack(145)
 class TestWhoHasAnAccount:
-    """Neither the answer tells it, nor the hashing and the statements behind it. How much time
-    they are on a machine is told by ``python -m benchmarks.sign_in_cost``."""
+    """All rejections have the same response, hashing rounds and number of statements."""
 
     @pytest.mark.promise(13)
     def test_is_not_told_by_a_refusal_of_json(self, costs):

@@ -1,14 +1,11 @@
-"""One view for each way to know who sends a request, and one that does not ask."""
+"""Our own routes, and one view for each authentication class that is measured over HTTP."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 
-from django.apps import apps
 from django.http import HttpResponse
-from django.urls import path
-from rest_framework.authentication import TokenAuthentication
+from django.urls import include, path
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,9 +13,12 @@ from rest_framework.views import APIView
 
 from django_tokenauth.authentication import JWTAuthentication, StatelessJWTAuthentication
 
+from .catalog import Run
+from .competitors import load
+
 
 def view_for(authentication: type | None) -> Callable[..., HttpResponse]:
-    """The view that is the same for all; without ``authentication`` it lets everybody in."""
+    """Return a view that is the same for all classes."""
 
     class View(APIView):
         authentication_classes = (authentication,) if authentication else ()
@@ -31,14 +31,15 @@ def view_for(authentication: type | None) -> Callable[..., HttpResponse]:
 
 
 urlpatterns = [
+    path("", include("django_tokenauth.urls")),
     path("open/", view_for(None)),
     path("stateless/", view_for(StatelessJWTAuthentication)),
     path("user/", view_for(JWTAuthentication)),
-    path("token/", view_for(TokenAuthentication)),
 ]
-if apps.is_installed("rest_framework_simplejwt.token_blacklist"):
-    _simplejwt = import_module("rest_framework_simplejwt.authentication")
-    urlpatterns += [
-        path("simplejwt-stateless/", view_for(_simplejwt.JWTStatelessUserAuthentication)),
-        path("simplejwt-user/", view_for(_simplejwt.JWTAuthentication)),
-    ]
+for _name in Run.from_environment().competitors:
+    _competitor = load(_name)
+    urlpatterns.append(path(f"{_name}/user/", view_for(_competitor.Authentication)))
+    if hasattr(_competitor, "StatelessAuthentication"):
+        urlpatterns.append(
+            path(f"{_name}/stateless/", view_for(_competitor.StatelessAuthentication))
+        )
