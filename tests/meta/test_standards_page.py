@@ -11,15 +11,15 @@ from tests.support.documents import DOCS, included, included_tables, sections
 from tests.support.marks import marked_tests
 
 PAGE = DOCS / "standards.rst"
-COLUMNS = ["Section", "Word", "What it asks", "What we do", "The test"]
-# RFC 2119 sections 1 to 4: what is not merely permitted; or what is described without a word of it.
+COLUMNS = ["Section", "Word", "Requirement", "What the package does", "Tests"]
+# The words of RFC 2119 sections 1 to 4, and "states" for requirements without one of them.
 WORDS = {
-    "says",
+    "states",
     *("MUST", "MUST NOT", "REQUIRED"),
     *("SHOULD", "SHOULD NOT", "RECOMMENDED", "NOT RECOMMENDED"),
 }
 NO_TEST = "none"
-MAY_HAVE_NO_TEST = ("Not done", "Left to the project", "Left to the client", "Nothing to do")
+MAY_HAVE_NO_TEST = ("Not followed", "Not applicable", "Left to the project", "Left to the client")
 
 
 @cache
