@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from functools import cache
 
@@ -33,6 +34,11 @@ def test_each_attack_stands_on_the_page_once_and_in_order():
 
 def test_no_cell_is_empty():
     assert [row for row in rows() if not all(row)] == []
+
+
+def test_no_cell_is_a_numbered_list():
+    """A cell "401." is one in reStructuredText. Write "401", or "401: the reason"."""
+    assert [row for row in rows() if any(re.match(r"[0-9]+\.(\s|$)", cell) for cell in row)] == []
 
 
 def test_the_page_has_all_the_tables_that_there_are():

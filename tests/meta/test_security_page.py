@@ -11,7 +11,7 @@ PAGE = ROOT / "SECURITY.rst"
 
 
 def promises():
-    [[_, *rows]] = section(PAGE, "What is promised").tables
+    [[_, *rows]] = section(PAGE, "Promises").tables
     return [int(row[0]) for row in rows]
 
 
