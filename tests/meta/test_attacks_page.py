@@ -14,7 +14,7 @@ from tests.support.marks import marked_tests
 PAGE = DOCS / "attacks.rst"
 FIRST, LAST = 1, 178
 NOT_BUILT = "when that is built"
-COLUMNS = ["No.", "What is tried", "The response", "The rule", "The test"]
+COLUMNS = ["No.", "The attempt", "The response", "The rule", "The test"]
 
 
 @cache
