@@ -1,4 +1,4 @@
-"""The cache of verified tokens: it saves the signature and nothing else."""
+"""Cache of verified access tokens. A cached token skips only the signature check."""
 
 from __future__ import annotations
 
@@ -39,78 +39,81 @@ def access():
 
 
 class TestDecode:
-    def test_the_same_token_gives_the_same_claims(self, access):
+    def test_decode_of_same_token_returns_same_claims(self, access):
         token = access.token()
         assert access.decode(token) is access.decode(token)
         assert access.decode(token, now=NOW + 200) is access.decode(token)
 
     @pytest.mark.attack(72)
-    def test_an_expired_token_is_refused_from_the_cache_too(self, access):
+    def test_cached_token_is_rejected_after_expiry(self, access):
         token = access.token()
         first = access.decode(token, now=NOW + 299)
         for now in (NOW + 300, NOW + 301, NOW + 10**9):
             assert access.code(token, now=now) is TokenErrorCode.EXPIRED
-        # The clock went back: it is good again, and was not forgotten.
+        # With the clock set back, the cached token is valid again.
         assert access.decode(token, now=NOW) is first
 
     @pytest.mark.attack(81)
-    def test_a_token_from_the_future_is_refused_from_the_cache_too(self, access):
+    def test_cached_token_is_rejected_before_nbf(self, access):
         token = access.with_claims(nbf=NOW + 10)
         access.decode(token, now=NOW + 10)
         assert access.code(token, now=NOW + 9) is TokenErrorCode.NOT_YET_VALID
         assert access.code(token, now=NOW - 1) is TokenErrorCode.NOT_YET_VALID
 
-    def test_the_leeway_counts_for_the_cache_too(self):
+    def test_cached_token_is_accepted_within_leeway(self):
         access = Access(LEEWAY=timedelta(seconds=60))
         token = access.token()
         access.decode(token)
         assert access.decode(token, now=NOW + 359).subject == "1"
         assert access.code(token, now=NOW + 360) is TokenErrorCode.EXPIRED
 
-    def test_a_failure_is_not_kept(self, access):
+    def test_rejected_token_is_not_cached(self, access):
         later = access.with_claims(iat=NOW + 60, exp=NOW + 120)
         assert access.code(later) is TokenErrorCode.NOT_YET_VALID
         assert access.decode(later, now=NOW + 60).subject == "1"
 
-    def test_failures_push_nothing_out(self):
+    def test_rejected_tokens_do_not_evict_cached_tokens(self):
         access = Access(TOKEN_CACHE_SIZE=1)
         token = access.token()
         kept = access.decode(token)
-        bad = compact(access.header(), access_members(), lambda _: b"\x00" * 32)
-        for hostile in (
-            bad,
+        unsigned = compact(access.header(), access_members(), lambda _: b"\x00" * 32)
+        for rejected in (
+            unsigned,
             "a.b.c",
             access.with_claims(aud="another"),
             access.with_header(kid="a"),
         ):
             with pytest.raises(InvalidToken):
-                access.decode(hostile)
+                access.decode(rejected)
         assert access.decode(token) is kept
 
-    def test_another_signature_under_the_same_claims_is_verified(self, access):
+    def test_cached_token_with_other_signature_is_rejected(self, access):
         token = access.token()
         access.decode(token)
         head, _, signature = token.rpartition(".")
         for forged in (bytes(32), unbase64url(signature)[:-1] + b"\x00", b""):
             assert access.code(f"{head}.{base64url(forged)}") is TokenErrorCode.SIGNATURE
 
-    def test_other_claims_under_the_same_signature_are_verified(self, access):
+    def test_cached_token_with_other_claims_is_rejected(self, access):
         token = access.token()
         access.decode(token)
         head, _, signature = token.split(".")
         payload = access.with_claims(sub="2").split(".")[1]
         assert access.code(f"{head}.{payload}.{signature}") is TokenErrorCode.SIGNATURE
 
-    def test_the_same_bytes_parted_otherwise_are_verified(self, access):
+    def test_cached_token_with_moved_dots_is_rejected(self, access):
         token = access.token()
         access.decode(token)
         head, payload, signature = token.split(".")
         assert access.code(f"{head}{payload}.{signature}") is TokenErrorCode.MALFORMED
         assert access.code(f"{head}.{payload}{signature}") is TokenErrorCode.MALFORMED
-        assert access.code(f"{head}.{payload[:-4]}.{payload[-4:]}{signature}") is not None
+        assert (
+            access.code(f"{head}.{payload[:-4]}.{payload[-4:]}{signature}")
+            is TokenErrorCode.SIGNATURE
+        )
 
     @pytest.mark.attack(30)
-    def test_a_second_sound_signature_is_another_entry(self):
+    def test_second_valid_ecdsa_signature_is_cached_separately(self):
         server = Asymmetric("ES256")
         token = server.token()
         claims = server.decode(token)
@@ -121,7 +124,7 @@ class TestDecode:
         assert twin == claims
         assert twin is not claims
 
-    def test_nobody_can_change_what_others_get(self, access):
+    def test_cached_claims_are_immutable(self, access):
         claims = access.decode(access.with_claims(tenant={"roles": ["reader"]}))
         with pytest.raises(AttributeError):
             claims.subject = "2"
@@ -132,12 +135,12 @@ class TestDecode:
         assert isinstance(claims.extra, FrozenDict)
 
 
-class TestHash:
-    def test_where_only_what_fips_approves_is_allowed_it_is_sha_256(self, monkeypatch):
-        def refused(data):
+class TestCacheKey:
+    def test_cache_key_is_sha256_where_blake2b_is_disabled(self, monkeypatch):
+        def disabled(data):
             raise ValueError("disabled for FIPS")
 
-        monkeypatch.setattr(tokens, "blake2b", refused)
+        monkeypatch.setattr(tokens, "blake2b", disabled)
         access = Access()
         token = access.token()
         first = access.decode(token)
@@ -145,14 +148,14 @@ class TestHash:
         [digest] = access.tokens._latest[2]._verified
         assert digest == sha256(token.encode()).digest()
 
-    def test_it_is_of_the_whole_token(self, access):
+    def test_cache_key_is_blake2b_of_whole_token(self, access):
         token = access.token()
         access.decode(token)
         [digest] = access.tokens._latest[2]._verified
         assert digest == blake2b(token.encode()).digest()
 
 
-class TestSettings:
+class TestAccessTokens:
     def decode(self, token):
         return access_tokens(conf.load()).decode(token, now=NOW)
 
@@ -178,7 +181,7 @@ class TestSettings:
             ),
         ],
     )
-    def test_a_change_of_them_empties_the_cache(self, change, code):
+    def test_token_cache_is_emptied_by_settings_change(self, change, code):
         token = self.token()
         self.decode(token)
         with override_settings(**change):
@@ -188,7 +191,7 @@ class TestSettings:
         assert self.decode(token).subject == "1"
 
     @pytest.mark.attack(171)
-    def test_a_fallback_that_is_dropped_takes_its_tokens_with_it(self):
+    def test_cached_token_is_rejected_without_its_fallback_key(self):
         with override_settings(SECRET_KEY="last year"):
             token = self.token()
         with override_settings(SECRET_KEY="this year", SECRET_KEY_FALLBACKS=["last year"]):
@@ -197,18 +200,18 @@ class TestSettings:
                 self.decode(token)
 
     @pytest.mark.parametrize("tokens", [access_tokens, refresh_tokens])
-    def test_what_stood_before_a_change_is_not_kept(self, tokens):
-        """Its keys among it."""
-        before = conf.load()
-        first = tokens(before)
-        assert tokens(before) is first
+    def test_tokens_object_is_rebuilt_after_settings_change(self, tokens):
+        """Old settings would keep old keys in memory."""
+        settings = conf.load()
+        first = tokens(settings)
+        assert tokens(settings) is first
         with override_settings(SECRET_KEY="another secret key, longer than 32 bytes"):
             tokens(conf.load())
-        assert tokens(before) is not first
+        assert tokens(settings) is not first
 
 
-class TestKeys:
-    """A cache stands and falls with the set of keys that verified its tokens."""
+class TestKeySet:
+    """Each key set has its own cache, which ends with it."""
 
     def signed(self, jwk):
         settings = read_settings(KEYS=[jwk])
@@ -222,7 +225,7 @@ class TestKeys:
 
     @pytest.mark.promise(20)
     @pytest.mark.attack(169)
-    def test_a_file_that_is_removed_takes_its_tokens_with_it(self, tmp_path):
+    def test_cached_token_is_rejected_after_key_file_is_deleted(self, tmp_path):
         stolen, kept = (make_jwk("EdDSA", now=NOW, not_before=NOW) for _ in range(2))
         for jwk in (stolen, kept):
             write_jwk(tmp_path / f"{jwk['kid']}.jwk", jwk)
@@ -236,7 +239,7 @@ class TestKeys:
 
     @pytest.mark.promise(20)
     @pytest.mark.attack(169)
-    def test_a_key_that_ends_takes_its_tokens_with_it_in_that_second(self):
+    def test_cached_token_is_rejected_from_exp_of_its_key(self):
         ending = {**make_jwk("EdDSA", now=NOW, not_before=NOW), "exp": NOW + 10}
         following = make_jwk("EdDSA", now=NOW, not_before=NOW + 5)
         settings = read_settings(KEYS=[ending, following])
@@ -247,7 +250,7 @@ class TestKeys:
         for now in (NOW + 10, NOW + 11):
             assert self.code(tokens, token, now) is TokenErrorCode.KEY
 
-    def test_while_nothing_changes_it_is_kept(self, tmp_path):
+    def test_cached_token_is_kept_while_keys_are_unchanged(self, tmp_path):
         jwk = make_jwk("EdDSA", now=NOW, not_before=NOW)
         write_jwk(tmp_path / "a.jwk", jwk)
         settings = read_settings(KEY_DIRECTORY=tmp_path)
@@ -261,7 +264,7 @@ class TestVerifiedTokens:
     def claims(self, number):
         return Claims.from_payload(access_members(sub=str(number))), NOW, NOW + 300
 
-    def test_the_least_recently_used_goes_first(self):
+    def test_verified_tokens_evict_least_recently_used_entry(self):
         verified = VerifiedTokens(3)
         for name in (b"a", b"b", b"c"):
             verified.put(name, self.claims(1))
@@ -274,14 +277,14 @@ class TestVerifiedTokens:
             b"e",
         ]
 
-    def test_it_never_grows_beyond_its_size(self):
+    def test_verified_tokens_never_exceed_their_size(self):
         verified = VerifiedTokens(5)
         assert len(verified) == 0
         for number in range(50):
             verified.put(str(number).encode(), self.claims(number))
             assert len(verified) == min(number + 1, 5)
 
-    def test_its_size_is_that_of_the_settings(self):
+    def test_token_cache_size_setting_limits_cached_tokens(self):
         access = Access(TOKEN_CACHE_SIZE=2)
         tokens = [access.with_claims(sub=str(number)) for number in range(3)]
         first, second, third = (access.decode(token) for token in tokens)
@@ -289,37 +292,36 @@ class TestVerifiedTokens:
         assert access.decode(tokens[2]) is third
         assert access.decode(tokens[0]) is not first
 
-    def test_what_it_never_saw_it_does_not_know(self):
+    def test_verified_tokens_return_none_for_unknown_digest(self):
         verified = VerifiedTokens(1)
         verified.put(b"a", self.claims(1))
         assert verified.get(b"b") is None
 
 
-class TestThreads:
+class TestVerifiedTokensInThreads:
     @pytest.fixture(autouse=True)
     def _switch_after_each_line(self):
-        """Let the threads of a test take turns after every line: whatever can happen between two of
-        them happens here, and soon."""
+        """Switch threads after each line, so that races between two lines occur at once."""
 
-        def let_others_run(frame, event, argument):
+        def switch_threads(frame, event, argument):
             time.sleep(0)
-            return let_others_run
+            return switch_threads
 
-        before = threading.gettrace()
-        threading.settrace(let_others_run)
+        tracer = threading.gettrace()
+        threading.settrace(switch_threads)
         yield
-        threading.settrace(before)
+        threading.settrace(tracer)
 
     def run(self, work):
         failures = []
 
-        def catching(number):
+        def run_work(number):
             try:
                 work(number)
             except Exception as error:  # noqa: BLE001
                 failures.append(error)
 
-        threads = [threading.Thread(target=catching, args=(number,)) for number in range(8)]
+        threads = [threading.Thread(target=run_work, args=(number,)) for number in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -327,32 +329,32 @@ class TestThreads:
         return failures
 
     @pytest.mark.parametrize("size", [1, 2])
-    def test_eight_at_once_get_their_answers_from_a_tiny_cache(self, size):
+    def test_tiny_cache_returns_right_claims_to_eight_threads(self, size):
         access = Access(TOKEN_CACHE_SIZE=size)
         tokens = [access.with_claims(sub=str(number)) for number in range(3)]
 
         def work(number):
-            for turn in range(20):
-                subject = (number + turn) % 3
+            for step in range(20):
+                subject = (number + step) % 3
                 assert access.decode(tokens[subject]).subject == str(subject)
 
         assert self.run(work) == []
 
-    def test_the_size_holds_when_all_are_done(self):
+    def test_verified_tokens_size_holds_after_eight_threads(self):
         verified = VerifiedTokens(2)
         claims = Claims.from_payload(access_members()), NOW, NOW + 300
 
         def work(number):
-            for turn in range(50):
-                verified.put(bytes([(number + turn) % 5]), claims)
-                verified.get(bytes([turn % 5]))
+            for step in range(50):
+                verified.put(bytes([(number + step) % 5]), claims)
+                verified.get(bytes([step % 5]))
 
         assert self.run(work) == []
         assert len(verified) <= 2
 
 
-class Losing(OrderedDict):
-    """In which another thread makes room whenever this one is about to."""
+class RacingDict(OrderedDict):
+    """A dict in which another thread deletes entries just before each operation."""
 
     def move_to_end(self, key, last=True):
         del self[key]
@@ -363,11 +365,11 @@ class Losing(OrderedDict):
         return super().popitem(last)
 
 
-class TestMeanwhile:
-    def test_what_is_lost_in_between_is_an_entry_and_no_answer(self):
+class TestVerifiedTokensRace:
+    def test_lost_cache_race_drops_entry_and_returns_claims(self):
         claims = Claims.from_payload(access_members()), NOW, NOW + 300
         verified = VerifiedTokens(1)
-        verified._verified = Losing()
+        verified._verified = RacingDict()
         verified.put(b"first", claims)
         assert verified.get(b"first") is claims
         assert verified.get(b"first") is None

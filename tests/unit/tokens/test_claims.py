@@ -1,4 +1,4 @@
-"""What a token may say: every claim that is used has one type, and the value cannot be changed."""
+"""Claims and RefreshClaims: each claim has one type, and their values are immutable."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from tests.support.raw_tokens import (
 
 LAST_SECOND = 253402300799  # 9999-12-31T23:59:59Z
 
-BAD_TEXTS = [
+INVALID_STRINGS = [
     *(None, 0, 1, 1.0, True, False, {}, {"a": "b"}, b"bytes"),
     *("", "\x00", "a\x00b", "a\nb", "\u200b", "\ud800", "a" * 256),
 ]
-BAD_TIMES = [
+INVALID_TIMES = [
     *(None, True, False, "1700000000", " 1700000000 ", "1_700_000_000", "", [], {}, [NOW]),
     *(1.7e9, float(NOW), NOW + 0.5, -1, LAST_SECOND + 1, 10**400, -(10**400)),
 ]
-BAD_LISTS = [[], [None], [""], [1], ["a", 1], [["a"]], ["a", None], [{}], ["\x00"]]
-BAD_SCOPES = [
+INVALID_LISTS = [[], [None], [""], [1], ["a", 1], [["a"]], ["a", None], [{}], ["\x00"]]
+INVALID_SCOPES = [
     *("", " ", " a", "a ", "a  b", "a\tb", "a\nb", "a\n", 'a"', "a\\b", "쓰기", "\x00"),
     *(None, True, 1, ["a"], {"a": 1}, "a\u00a0b"),
 ]
-BAD_SESSIONS = [
+INVALID_SESSION_IDS = [
     *(None, "", 1, True, [SESSION], {}, SESSION.upper(), SESSION.replace("-", ""), SESSION[:-1]),
     *(f"{{{SESSION}}}", f"urn:uuid:{SESSION}", f"{SESSION}\n", f" {SESSION}", f"{SESSION}\x00"),
     SESSION.replace("0", "\u0660"),
 ]
 
 
-#: Every way to change a dict.
-CHANGES = [
+#: All operations that change a dict.
+MUTATIONS = [
     lambda mapping, name: operator.setitem(mapping, name, 1),
     operator.delitem,
     lambda mapping, name: operator.ior(mapping, {name: 1}),
@@ -56,14 +56,14 @@ CHANGES = [
 SIGN_IN = {"auth_time": NOW - 60, "client_id": "notes", "scope": "a b", "amr": ["pwd"]}
 
 
-def code_of(read, members):
+def error_code(from_payload, members):
     with pytest.raises(InvalidToken) as caught:
-        read(members)
+        from_payload(members)
     return caught.value.code
 
 
-class TestAccessClaims:
-    def test_every_claim_has_its_field(self):
+class TestClaims:
+    def test_claims_from_payload_fills_every_field(self):
         members = access_members(nbf=NOW - 5, aud=["django-tokenauth", "notes"], staff=True)
         assert Claims.from_payload(members) == Claims(
             issuer="django-tokenauth",
@@ -81,7 +81,7 @@ class TestAccessClaims:
             extra={"staff": True},
         )
 
-    def test_what_may_be_missing_may_be_missing(self):
+    def test_claims_without_optional_claims_have_defaults(self):
         optional = dict.fromkeys(("sid", "scope", "auth_time", "amr"), MISSING)
         claims = Claims.from_payload(access_members(**optional))
         assert (claims.session_id, claims.auth_time, claims.not_before) == (None, None, None)
@@ -90,63 +90,68 @@ class TestAccessClaims:
     @pytest.mark.standard("rfc9068-2.2-1")
     @pytest.mark.attack(73)
     @pytest.mark.parametrize("name", ["iss", "aud", "sub", "client_id", "iat", "exp", "jti"])
-    def test_what_must_be_there_must_be_there(self, name):
+    def test_claims_without_required_claim_are_rejected(self, name):
         assert (
-            code_of(Claims.from_payload, access_members(**{name: MISSING})) is TokenErrorCode.CLAIMS
+            error_code(Claims.from_payload, access_members(**{name: MISSING}))
+            is TokenErrorCode.CLAIMS
         )
 
     @pytest.mark.attack(88, 89, 93)
     @pytest.mark.parametrize("name", ["iss", "aud", "sub", "client_id", "jti"])
-    @pytest.mark.parametrize("value", BAD_TEXTS, ids=ascii)
-    def test_a_text_is_a_text(self, name, value):
+    @pytest.mark.parametrize("value", INVALID_STRINGS, ids=ascii)
+    def test_claims_with_invalid_string_are_rejected(self, name, value):
         assert (
-            code_of(Claims.from_payload, access_members(**{name: value})) is TokenErrorCode.CLAIMS
+            error_code(Claims.from_payload, access_members(**{name: value}))
+            is TokenErrorCode.CLAIMS
         )
 
     @pytest.mark.parametrize("name", ["iss", "sub", "client_id", "jti"])
-    def test_and_no_list_of_texts(self, name):
+    def test_claims_with_list_for_string_are_rejected(self, name):
         assert (
-            code_of(Claims.from_payload, access_members(**{name: ["a"]})) is TokenErrorCode.CLAIMS
+            error_code(Claims.from_payload, access_members(**{name: ["a"]}))
+            is TokenErrorCode.CLAIMS
         )
 
     @pytest.mark.attack(74, 75, 76, 77, 79, 80)
     @pytest.mark.parametrize("name", ["exp", "iat", "nbf", "auth_time"])
-    @pytest.mark.parametrize("value", BAD_TIMES, ids=lambda value: ascii(value)[:20])
-    def test_a_time_is_a_whole_number_of_seconds(self, name, value):
+    @pytest.mark.parametrize("value", INVALID_TIMES, ids=lambda value: ascii(value)[:20])
+    def test_claims_with_invalid_time_are_rejected(self, name, value):
         assert (
-            code_of(Claims.from_payload, access_members(**{name: value})) is TokenErrorCode.CLAIMS
+            error_code(Claims.from_payload, access_members(**{name: value}))
+            is TokenErrorCode.CLAIMS
         )
 
     @pytest.mark.parametrize("name", ["exp", "iat", "nbf", "auth_time"])
     @pytest.mark.parametrize("value", [0, 1, LAST_SECOND])
-    def test_a_time_is_between_1970_and_9999(self, name, value):
+    def test_claims_with_time_from_1970_to_9999_are_accepted(self, name, value):
         members = Claims.from_payload(access_members(**{name: value})).to_payload()
         assert members[name] == value
 
     @pytest.mark.parametrize("name", ["aud", "amr"])
-    @pytest.mark.parametrize("value", BAD_LISTS, ids=ascii)
-    def test_a_list_holds_texts(self, name, value):
+    @pytest.mark.parametrize("value", INVALID_LISTS, ids=ascii)
+    def test_claims_with_invalid_list_items_are_rejected(self, name, value):
         assert (
-            code_of(Claims.from_payload, access_members(**{name: value})) is TokenErrorCode.CLAIMS
+            error_code(Claims.from_payload, access_members(**{name: value}))
+            is TokenErrorCode.CLAIMS
         )
 
     @pytest.mark.parametrize("value", [None, "pwd", 1, {"pwd": 1}])
-    def test_the_methods_are_a_list(self, value):
-        assert code_of(Claims.from_payload, access_members(amr=value)) is TokenErrorCode.CLAIMS
+    def test_claims_with_non_list_amr_are_rejected(self, value):
+        assert error_code(Claims.from_payload, access_members(amr=value)) is TokenErrorCode.CLAIMS
 
-    @pytest.mark.parametrize("value", BAD_SCOPES, ids=ascii)
-    def test_a_scope_is_names_parted_by_one_blank(self, value):
-        assert code_of(Claims.from_payload, access_members(scope=value)) is TokenErrorCode.CLAIMS
+    @pytest.mark.parametrize("value", INVALID_SCOPES, ids=ascii)
+    def test_claims_with_malformed_scope_are_rejected(self, value):
+        assert error_code(Claims.from_payload, access_members(scope=value)) is TokenErrorCode.CLAIMS
 
     @pytest.mark.attack(93)
-    @pytest.mark.parametrize("value", BAD_SESSIONS, ids=ascii)
-    def test_a_session_is_a_uuid_in_its_one_spelling(self, value):
-        assert code_of(Claims.from_payload, access_members(sid=value)) is TokenErrorCode.CLAIMS
+    @pytest.mark.parametrize("value", INVALID_SESSION_IDS, ids=ascii)
+    def test_claims_with_noncanonical_session_id_are_rejected(self, value):
+        assert error_code(Claims.from_payload, access_members(sid=value)) is TokenErrorCode.CLAIMS
 
-    def test_a_scope_named_twice_counts_once(self):
+    def test_claims_scope_ignores_duplicate_names(self):
         assert Claims.from_payload(access_members(scope="a b a")).scope == {"a", "b"}
 
-    def test_texts_may_be_long_and_in_any_language(self):
+    def test_claims_with_long_strings_in_any_language_are_accepted(self):
         claims = Claims.from_payload(access_members(sub="가" * 255, client_id="a b"))
         assert (claims.subject, claims.client_id) == ("가" * 255, "a b")
 
@@ -154,19 +159,19 @@ class TestAccessClaims:
 class TestExtraClaims:
     EXTRA = {"tenant": {"id": 7, "roles": ["a", {"b": [1]}]}, "flags": [[True], None], "n": 1.5}
 
-    def test_they_are_read_only_throughout(self):
+    def test_extra_claims_are_read_only_at_every_depth(self):
         extra = Claims.from_payload(access_members(**copy.deepcopy(self.EXTRA))).extra
         assert extra["flags"] == ((True,), None)
         assert extra["tenant"]["roles"] == ("a", {"b": (1,)})
         for mapping in (extra, extra["tenant"], extra["tenant"]["roles"][1]):
             before = dict(mapping)
             [name, *_] = mapping
-            for change in CHANGES:
+            for change in MUTATIONS:
                 with pytest.raises(TypeError):
                     change(mapping, name)
             assert mapping == before
 
-    def test_they_are_a_copy(self):
+    def test_extra_claims_are_a_deep_copy(self):
         members = access_members(**copy.deepcopy(self.EXTRA))
         claims = Claims.from_payload(members)
         members["tenant"]["id"] = 8
@@ -176,24 +181,24 @@ class TestExtraClaims:
         assert len(claims.extra["flags"]) == 2
         assert "new" not in claims.extra
 
-    def test_no_registered_claim_is_among_them(self):
+    def test_extra_claims_exclude_registered_claims(self):
         members = access_members(nbf=NOW, gen=3, **self.EXTRA)
         assert set(Claims.from_payload(members).extra) == set(self.EXTRA)
         assert set(members) - set(self.EXTRA) == set(REGISTERED)
 
-    def test_what_was_read_can_be_written_again(self):
+    def test_extra_claims_round_trip_through_json(self):
         members = access_members(**self.EXTRA)
-        written = json.loads(json.dumps(Claims.from_payload(members).to_payload()))
-        assert written == members
+        round_tripped = json.loads(json.dumps(Claims.from_payload(members).to_payload()))
+        assert round_tripped == members
 
-    def test_they_cannot_replace_a_claim(self):
+    def test_extra_claims_cannot_replace_registered_claims(self):
         claims = Claims.from_payload(access_members())
         forged = claims._replace(extra={"sub": "2", "exp": LAST_SECOND})
         assert forged.to_payload() == claims.to_payload()
 
 
-class TestValue:
-    def test_it_is_frozen(self):
+class TestClaimsValue:
+    def test_claims_fields_cannot_be_set(self):
         claims = Claims.from_payload(access_members(a=[1]))
         for name in (*Claims._fields, "tenant"):
             with pytest.raises(AttributeError):
@@ -201,7 +206,7 @@ class TestValue:
         with pytest.raises(TypeError):
             claims.extra["a"] = 2
 
-    def test_equal_claims_have_one_hash(self):
+    def test_equal_claims_have_equal_hashes(self):
         first, second = (Claims.from_payload(access_members(a=[1])) for _ in range(2))
         assert first == second
         assert hash(first) == hash(second)
@@ -210,12 +215,12 @@ class TestValue:
         "copied",
         [copy.copy, copy.deepcopy, lambda claims: pickle.loads(pickle.dumps(claims))],  # noqa: S301
     )
-    def test_it_can_be_copied_and_handed_to_another_process(self, copied):
+    def test_claims_can_be_copied_and_pickled(self, copied):
         claims = Claims.from_payload(access_members(a={"b": [1]}))
         assert copied(claims) == claims
         assert hash(copied(claims)) == hash(claims)
 
-    def test_its_fields_can_be_listed(self):
+    def test_claims_can_be_rebuilt_from_asdict(self):
         claims = Claims.from_payload(access_members(a={"b": [1]}))
         assert Claims(**claims._asdict()) == claims
 
@@ -229,14 +234,14 @@ class TestValue:
             dict.fromkeys(("sid", "scope", "auth_time", "amr"), MISSING),
         ],
     )
-    def test_it_is_written_as_it_was_read(self, changes):
+    def test_claims_to_payload_reverses_from_payload(self, changes):
         assert Claims.from_payload(access_members(**changes)).to_payload() == access_members(
             **changes
         )
 
 
 class TestRefreshClaims:
-    def test_every_claim_has_its_field(self):
+    def test_refresh_claims_from_payload_fills_every_field(self):
         assert RefreshClaims.from_payload(refresh_members()) == RefreshClaims(
             issuer="django-tokenauth",
             subject="1",
@@ -246,68 +251,71 @@ class TestRefreshClaims:
             expires_at=NOW + 14 * 86400,
         )
 
-    def test_a_stateless_one_carries_the_sign_in(self):
+    def test_stateless_refresh_claims_contain_the_sign_in(self):
         claims = RefreshClaims.from_payload(refresh_members(**SIGN_IN))
         assert claims.sign_in == SignIn(
             auth_time=NOW - 60, client_id="notes", scope=frozenset({"a", "b"}), amr=("pwd",)
         )
-        shorter = changed(SIGN_IN, {"scope": MISSING, "amr": MISSING})
-        claims = RefreshClaims.from_payload(refresh_members(**shorter))
+        without_optional = changed(SIGN_IN, {"scope": MISSING, "amr": MISSING})
+        claims = RefreshClaims.from_payload(refresh_members(**without_optional))
         assert (claims.sign_in.scope, claims.sign_in.amr) == (frozenset(), ())
 
     @pytest.mark.parametrize(
         "members", [{}, SIGN_IN, changed(SIGN_IN, {"scope": MISSING, "amr": MISSING})]
     )
-    def test_it_is_written_as_it_was_read(self, members):
+    def test_refresh_claims_to_payload_reverses_from_payload(self, members):
         members = refresh_members(**members)
         assert RefreshClaims.from_payload(members).to_payload() == members
 
     @pytest.mark.standard("rfc9068-2.2-1")
     @pytest.mark.attack(73)
     @pytest.mark.parametrize("name", ["iss", "sub", "sid", "gen", "iat", "exp"])
-    def test_what_must_be_there_must_be_there(self, name):
+    def test_refresh_claims_without_required_claim_are_rejected(self, name):
         members = refresh_members(**{name: MISSING})
-        assert code_of(RefreshClaims.from_payload, members) is TokenErrorCode.CLAIMS
+        assert error_code(RefreshClaims.from_payload, members) is TokenErrorCode.CLAIMS
 
     @pytest.mark.parametrize(
         "aud", [MISSING, None, "notes", ["django-tokenauth"], "django-tokenauth ", "", 1]
     )
-    def test_it_is_for_its_issuer_and_nobody_else(self, aud):
+    def test_refresh_claims_for_other_audience_are_rejected(self, aud):
         assert (
-            code_of(RefreshClaims.from_payload, refresh_members(aud=aud)) is TokenErrorCode.AUDIENCE
+            error_code(RefreshClaims.from_payload, refresh_members(aud=aud))
+            is TokenErrorCode.AUDIENCE
         )
 
     @pytest.mark.attack(88, 89, 93)
     @pytest.mark.parametrize("name", ["iss", "sub"])
-    @pytest.mark.parametrize("value", [*BAD_TEXTS, ["a"]], ids=ascii)
-    def test_a_text_is_a_text(self, name, value):
+    @pytest.mark.parametrize("value", [*INVALID_STRINGS, ["a"]], ids=ascii)
+    def test_refresh_claims_with_invalid_string_are_rejected(self, name, value):
         members = refresh_members(**{name: value})
-        assert code_of(RefreshClaims.from_payload, members) is TokenErrorCode.CLAIMS
+        assert error_code(RefreshClaims.from_payload, members) is TokenErrorCode.CLAIMS
 
     @pytest.mark.attack(74, 75, 76, 77, 79, 80)
     @pytest.mark.parametrize("name", ["exp", "iat"])
-    @pytest.mark.parametrize("value", BAD_TIMES, ids=lambda value: ascii(value)[:20])
-    def test_a_time_is_a_whole_number_of_seconds(self, name, value):
+    @pytest.mark.parametrize("value", INVALID_TIMES, ids=lambda value: ascii(value)[:20])
+    def test_refresh_claims_with_invalid_time_are_rejected(self, name, value):
         members = refresh_members(**{name: value})
-        assert code_of(RefreshClaims.from_payload, members) is TokenErrorCode.CLAIMS
+        assert error_code(RefreshClaims.from_payload, members) is TokenErrorCode.CLAIMS
 
     @pytest.mark.parametrize(
         "value", [None, True, False, 0, -1, 1.0, "1", [1], {}, 2**63 - 1, 10**400], ids=str
     )
-    def test_a_generation_is_a_number_that_a_database_can_hold(self, value):
+    def test_refresh_claims_with_invalid_generation_are_rejected(self, value):
         assert (
-            code_of(RefreshClaims.from_payload, refresh_members(gen=value)) is TokenErrorCode.CLAIMS
+            error_code(RefreshClaims.from_payload, refresh_members(gen=value))
+            is TokenErrorCode.CLAIMS
         )
 
     @pytest.mark.parametrize("value", [1, 2**63 - 2])
-    def test_from_one_on(self, value):
+    def test_refresh_claims_accept_lowest_and_highest_generation(self, value):
         assert RefreshClaims.from_payload(refresh_members(gen=value)).generation == value
 
     @pytest.mark.attack(93)
-    @pytest.mark.parametrize("value", BAD_SESSIONS, ids=ascii)
-    def test_a_session_is_a_uuid_in_its_one_spelling(self, value):
+    @pytest.mark.parametrize("value", INVALID_SESSION_IDS, ids=ascii)
+    def test_refresh_claims_with_invalid_session_id_are_rejected(self, value):
         assert (
-            code_of(RefreshClaims.from_payload, refresh_members(sid=value)) is TokenErrorCode.CLAIMS
+            error_code(RefreshClaims.from_payload, refresh_members(sid=value))
+            is TokenErrorCode.CLAIMS
         )
 
     @pytest.mark.parametrize(
@@ -319,6 +327,6 @@ class TestRefreshClaims:
             *(("amr", value) for value in ([], "pwd", [1], None)),
         ],
     )
-    def test_the_sign_in_that_it_carries_is_checked_like_an_access_token(self, name, value):
+    def test_refresh_claims_with_invalid_sign_in_are_rejected(self, name, value):
         members = refresh_members(**changed(SIGN_IN, {name: value}))
-        assert code_of(RefreshClaims.from_payload, members) is TokenErrorCode.CLAIMS
+        assert error_code(RefreshClaims.from_payload, members) is TokenErrorCode.CLAIMS

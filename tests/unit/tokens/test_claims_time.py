@@ -1,4 +1,4 @@
-"""The times of a token against the clock."""
+"""Validity of a token by its times, its leeway and the clock."""
 
 from __future__ import annotations
 
@@ -13,49 +13,49 @@ from tests.support.raw_tokens import NOW, Access, access_members
 LAST_SECOND = 253402300799  # 9999-12-31T23:59:59Z
 
 
-def found(*, leeway=0.0, longest=300.0, **changes):
+def period(*, leeway=0.0, max_lifetime=300.0, **changes):
     claims = Claims.from_payload(access_members(**changes))
-    return validity_period(claims, leeway=leeway, max_lifetime=longest)
+    return validity_period(claims, leeway=leeway, max_lifetime=max_lifetime)
 
 
-class TestValidity:
-    def test_it_is_from_iat_until_exp(self):
-        assert found() == (NOW, NOW + 300)
+class TestValidityPeriod:
+    def test_validity_period_is_from_iat_to_exp(self):
+        assert period() == (NOW, NOW + 300)
 
-    def test_the_leeway_counts_at_both_ends(self):
-        assert found(leeway=30.5) == (NOW - 30.5, NOW + 330.5)
+    def test_validity_period_is_extended_by_leeway_at_both_ends(self):
+        assert period(leeway=30.5) == (NOW - 30.5, NOW + 330.5)
 
     @pytest.mark.parametrize(
-        ("nbf", "begin"),
+        ("nbf", "start"),
         [(NOW + 10, NOW + 10), (NOW + 299, NOW + 299), (NOW - 10, NOW), (NOW, NOW), (0, NOW)],
     )
-    def test_nbf_counts_beside_iat(self, nbf, begin):
-        assert found(nbf=nbf) == (begin, NOW + 300)
+    def test_validity_period_starts_at_later_of_iat_and_nbf(self, nbf, start):
+        assert period(nbf=nbf) == (start, NOW + 300)
 
     @pytest.mark.parametrize("nbf", [NOW + 300, NOW + 301, LAST_SECOND])
     @pytest.mark.parametrize("leeway", [0.0, 60.0])
-    def test_a_token_that_ends_before_it_begins_is_refused_with_any_leeway(self, nbf, leeway):
+    def test_validity_period_with_nbf_not_before_exp_is_rejected(self, nbf, leeway):
         with pytest.raises(InvalidToken) as caught:
-            found(nbf=nbf, leeway=leeway)
+            period(nbf=nbf, leeway=leeway)
         assert caught.value.code is TokenErrorCode.CLAIMS
 
     @pytest.mark.parametrize("exp", [NOW, NOW - 1, 0, NOW + 301, LAST_SECOND])
     @pytest.mark.parametrize("leeway", [0.0, 60.0])
-    def test_a_lifetime_is_above_zero_and_no_longer_than_is_ever_given(self, exp, leeway):
+    def test_lifetime_of_zero_or_above_maximum_is_rejected(self, exp, leeway):
         with pytest.raises(InvalidToken) as caught:
-            found(exp=exp, leeway=leeway)
+            period(exp=exp, leeway=leeway)
         assert caught.value.code is TokenErrorCode.CLAIMS
 
-    def test_the_longest_lifetime_itself_is_fine(self):
-        assert found(exp=NOW + 299, longest=299.0) == (NOW, NOW + 299)
+    def test_lifetime_equal_to_maximum_is_accepted(self):
+        assert period(exp=NOW + 299, max_lifetime=299.0) == (NOW, NOW + 299)
         with pytest.raises(InvalidToken):
-            found(exp=NOW + 300, longest=299.0)
+            period(exp=NOW + 300, max_lifetime=299.0)
 
 
-@pytest.mark.parametrize("seen", [False, True], ids=["never seen", "seen before"])
+@pytest.mark.parametrize("cached", [False, True], ids=["uncached", "cached"])
 class TestDecode:
-    def code(self, access, token, now, *, seen):
-        if seen:
+    def code(self, access, token, now, *, cached):
+        if cached:
             access.decode(token, now=NOW + 299)
         try:
             access.decode(token, now=now)
@@ -75,9 +75,9 @@ class TestDecode:
             (NOW + 301, TokenErrorCode.EXPIRED),
         ],
     )
-    def test_it_is_good_from_iat_until_before_exp(self, now, code, seen):
+    def test_access_token_is_valid_from_iat_until_exp(self, now, code, cached):
         access = Access()
-        assert self.code(access, access.token(), now, seen=seen) is code
+        assert self.code(access, access.token(), now, cached=cached) is code
 
     @pytest.mark.parametrize(
         ("now", "code"),
@@ -88,9 +88,9 @@ class TestDecode:
             (NOW + 330, TokenErrorCode.EXPIRED),
         ],
     )
-    def test_the_leeway_counts_at_both_ends(self, now, code, seen):
+    def test_access_token_leeway_applies_at_both_ends(self, now, code, cached):
         access = Access(LEEWAY=timedelta(seconds=30))
-        assert self.code(access, access.token(), now, seen=seen) is code
+        assert self.code(access, access.token(), now, cached=cached) is code
 
     @pytest.mark.parametrize(
         ("nbf", "now", "code"),
@@ -103,6 +103,6 @@ class TestDecode:
             (NOW + 299, NOW, TokenErrorCode.NOT_YET_VALID),
         ],
     )
-    def test_nbf_counts_beside_iat(self, nbf, now, code, seen):
+    def test_access_token_is_valid_from_later_of_iat_and_nbf(self, nbf, now, code, cached):
         access = Access()
-        assert self.code(access, access.with_claims(nbf=nbf), now, seen=seen) is code
+        assert self.code(access, access.with_claims(nbf=nbf), now, cached=cached) is code

@@ -1,4 +1,4 @@
-"""The compact form: one spelling of each token, and a header without surprises."""
+"""Compact JWS: one permitted encoding of each token, and permitted header members."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ KEY = load_key(SIGNING_KEY, "HS256")
 KEYS = KeySet(KEY, MappingProxyType({KEY.kid: KEY}))
 HEADER = {"alg": "HS256", "kid": KEY.kid}
 ALPHABET = f"{string.ascii_uppercase}{string.ascii_lowercase}{string.digits}-_"
-GOOD = compact(HEADER, b"any payload", hmac_with(SIGNING_KEY))
+TOKEN = compact(HEADER, b"any payload", hmac_with(SIGNING_KEY))
 
 
-def parse_fault(token):
+def parse_error(token):
     with pytest.raises(InvalidToken) as caught:
         parsed(token)
     return caught.value.code
 
 
-def verify_fault(token):
+def verify_error(token):
     with pytest.raises(InvalidToken) as caught:
         verified(token, KEYS)
     return caught.value.code
 
 
 class TestParse:
-    def test_it_gives_the_parts(self):
-        parts, header = parsed(GOOD)
+    def test_parse_returns_header_payload_and_signature(self):
+        parts, header = parsed(TOKEN)
         assert header == HEADER
-        assert parts.header == GOOD.partition(".")[0].encode()
+        assert parts.header == TOKEN.partition(".")[0].encode()
         assert parts.payload == b"any payload"
-        assert parts.signing_input == GOOD.rpartition(".")[0].encode()
-        assert parts.signature == unbase64url(GOOD.rpartition(".")[2])
+        assert parts.signing_input == TOKEN.rpartition(".")[0].encode()
+        assert parts.signature == unbase64url(TOKEN.rpartition(".")[2])
 
-    def test_it_verifies_nothing(self):
+    def test_parse_does_not_verify_the_signature(self):
         parts, header = parsed("eyJhbGciOiJub25lIn0..")
         assert (header, parts.payload, parts.signature) == ({"alg": "none"}, b"", b"")
 
@@ -65,57 +65,61 @@ class TestParse:
             ),
             *(
                 "e30.e30.e30.e30.e30",
-                f"{GOOD}.",
-                f".{GOOD}",
-                GOOD.replace(".", ".."),
-                GOOD.replace(".", ","),
+                f"{TOKEN}.",
+                f".{TOKEN}",
+                TOKEN.replace(".", ".."),
+                TOKEN.replace(".", ","),
             ),
-            GOOD.replace(".", ":"),
-            GOOD.rpartition(".")[0],
+            TOKEN.replace(".", ":"),
+            TOKEN.rpartition(".")[0],
         ],
     )
-    def test_three_segments_and_no_other_number(self, token):
-        assert parse_fault(token) is TokenErrorCode.MALFORMED
+    def test_parse_without_three_segments_is_rejected(self, token):
+        assert parse_error(token) is TokenErrorCode.MALFORMED
 
     @pytest.mark.attack(66, 67)
-    @pytest.mark.parametrize("place", [0, 10, GOOD.index("."), -44, -10, len(GOOD)])
+    @pytest.mark.parametrize("position", [0, 10, TOKEN.index("."), -44, -10, len(TOKEN)])
     @pytest.mark.parametrize(
-        "odd", [*' \t\r\n\x00\x0b=+/?!,;:~%"{}[]|\x7f', "\u00a0", "é", "\ufeff"]
+        "character", [*' \t\r\n\x00\x0b=+/?!,;:~%"{}[]|\x7f', "\u00a0", "é", "\ufeff"]
     )
-    def test_no_character_outside_the_alphabet(self, place, odd):
-        assert parse_fault(GOOD[:place] + odd + GOOD[place:]) is TokenErrorCode.MALFORMED
+    def test_parse_of_character_outside_base64url_is_rejected(self, position, character):
+        assert (
+            parse_error(TOKEN[:position] + character + TOKEN[position:]) is TokenErrorCode.MALFORMED
+        )
 
     @pytest.mark.attack(65)
     @pytest.mark.parametrize("segment", range(3))
     @pytest.mark.parametrize("padding", ["=", "==", "===", "%3D"])
-    def test_no_padding(self, segment, padding):
-        segments = GOOD.split(".")
+    def test_parse_of_base64_padding_is_rejected(self, segment, padding):
+        segments = TOKEN.split(".")
         segments[segment] += padding
-        assert parse_fault(".".join(segments)) is TokenErrorCode.MALFORMED
+        assert parse_error(".".join(segments)) is TokenErrorCode.MALFORMED
 
     @pytest.mark.parametrize("segment", range(3))
-    def test_no_segment_of_an_impossible_length(self, segment):
-        segments = GOOD.split(".")
+    def test_parse_of_impossible_segment_length_is_rejected(self, segment):
+        segments = TOKEN.split(".")
         segments[segment] = "A" * (len(segments[segment]) // 4 * 4 + 1)
-        assert parse_fault(".".join(segments)) is TokenErrorCode.MALFORMED
+        assert parse_error(".".join(segments)) is TokenErrorCode.MALFORMED
 
     @pytest.mark.attack(64)
     @pytest.mark.parametrize(("data", "spellings"), [(b"a", 16), (b"ab", 4), (b"abc", 1)])
     @pytest.mark.parametrize("segment", [1, 2])
-    def test_of_all_spellings_of_the_same_bytes_only_one(self, data, spellings, segment):
-        segments = GOOD.split(".")
-        right = base64url.encode(data).decode()
-        same = [right[:-1] + last for last in ALPHABET if unbase64url(right[:-1] + last) == data]
-        assert len(same) == spellings
-        for spelling in same:
+    def test_parse_accepts_only_canonical_base64url(self, data, spellings, segment):
+        segments = TOKEN.split(".")
+        canonical = base64url.encode(data).decode()
+        equivalent = [
+            canonical[:-1] + last for last in ALPHABET if unbase64url(canonical[:-1] + last) == data
+        ]
+        assert len(equivalent) == spellings
+        for spelling in equivalent:
             segments[segment] = spelling
             token = ".".join(segments)
-            if spelling == right:
+            if spelling == canonical:
                 assert parsed(token)
             else:
-                assert parse_fault(token) is TokenErrorCode.MALFORMED
+                assert parse_error(token) is TokenErrorCode.MALFORMED
 
-    def test_every_byte_comes_through(self):
+    def test_parse_decodes_every_byte_value(self):
         for length in range(6):
             for byte in range(256):
                 data = bytes([byte]) * length
@@ -123,13 +127,13 @@ class TestParse:
                 assert (parts.payload, parts.signature) == (data, data)
 
     @pytest.mark.attack(62)
-    def test_8192_bytes_and_not_one_more(self):
-        room = 8192 - len(GOOD.rpartition(".")[0]) - 1
-        longest = f"{GOOD.rpartition('.')[0]}.{'A' * (room // 4 * 4)}"
+    def test_parse_of_more_than_8192_bytes_is_rejected(self):
+        available = 8192 - len(TOKEN.rpartition(".")[0]) - 1
+        longest = f"{TOKEN.rpartition('.')[0]}.{'A' * (available // 4 * 4)}"
         assert parsed(longest)
         assert 8192 - len(longest) < 4
-        assert parse_fault(f"{longest}AAAA") is TokenErrorCode.MALFORMED
-        assert parse_fault("A" * 10_000_000) is TokenErrorCode.MALFORMED
+        assert parse_error(f"{longest}AAAA") is TokenErrorCode.MALFORMED
+        assert parse_error("A" * 10_000_000) is TokenErrorCode.MALFORMED
 
     @pytest.mark.parametrize(
         "header",
@@ -148,19 +152,19 @@ class TestParse:
             b'{"alg":"HS\xff256"}',
         ],
     )
-    def test_the_header_is_strict_json_and_an_object(self, header):
+    def test_parse_of_header_with_invalid_json_is_rejected(self, header):
         assert (
-            parse_fault(compact(header, b"{}", hmac_with(SIGNING_KEY))) is TokenErrorCode.MALFORMED
+            parse_error(compact(header, b"{}", hmac_with(SIGNING_KEY))) is TokenErrorCode.MALFORMED
         )
 
     @pytest.mark.parametrize("alg", [None, 0, 1, True, [], ["HS256"], {}, {"HS256": 1}])
-    def test_an_alg_that_is_no_text_is_refused(self, alg):
+    def test_parse_of_non_string_alg_is_rejected(self, alg):
         token = compact({**HEADER, "alg": alg}, b"{}", hmac_with(SIGNING_KEY))
-        assert parse_fault(token) is TokenErrorCode.HEADER
+        assert parse_error(token) is TokenErrorCode.HEADER
 
-    def test_an_alg_is_there(self):
+    def test_parse_of_header_without_alg_is_rejected(self):
         assert (
-            parse_fault(compact({"kid": KEY.kid}, b"{}", hmac_with(SIGNING_KEY)))
+            parse_error(compact({"kid": KEY.kid}, b"{}", hmac_with(SIGNING_KEY)))
             is TokenErrorCode.HEADER
         )
 
@@ -168,13 +172,13 @@ class TestParse:
     @pytest.mark.parametrize(
         "value", [None, True, False, 0, "", "JWT", "DEF", "exp", [], ["b64"], ["exp", "exp"], {}]
     )
-    def test_what_changes_the_meaning_of_a_token_is_refused(self, name, value):
+    def test_parse_of_crit_b64_zip_enc_or_cty_is_rejected(self, name, value):
         token = compact({**HEADER, name: value}, b"{}", hmac_with(SIGNING_KEY))
-        assert parse_fault(token) is TokenErrorCode.HEADER
+        assert parse_error(token) is TokenErrorCode.HEADER
 
-    def test_crit_is_refused_with_what_it_names_too(self):
+    def test_parse_of_crit_with_its_named_member_is_rejected(self):
         header = {**HEADER, "crit": ["exp"], "exp": 1}
-        assert parse_fault(compact(header, b"{}", hmac_with(SIGNING_KEY))) is TokenErrorCode.HEADER
+        assert parse_error(compact(header, b"{}", hmac_with(SIGNING_KEY))) is TokenErrorCode.HEADER
 
     @pytest.mark.parametrize(
         "kid",
@@ -183,46 +187,46 @@ class TestParse:
             *("\x00", f"{KEY.kid}\n", "a\tb", "\x1b[31m", "a\r\nb", "열쇠", "\x7f"),
         ],
     )
-    def test_an_odd_kid_is_refused(self, kid):
+    def test_parse_of_malformed_kid_is_rejected(self, kid):
         token = compact({**HEADER, "kid": kid}, b"{}", hmac_with(SIGNING_KEY))
-        assert parse_fault(token) is TokenErrorCode.HEADER
+        assert parse_error(token) is TokenErrorCode.HEADER
 
-    def test_half_a_surrogate_pair_in_a_kid_is_no_json(self):
+    def test_parse_of_kid_with_lone_surrogate_is_rejected(self):
         token = compact({**HEADER, "kid": "\ud800"}, b"{}", hmac_with(SIGNING_KEY))
-        assert parse_fault(token) is TokenErrorCode.MALFORMED
+        assert parse_error(token) is TokenErrorCode.MALFORMED
 
 
 class TestVerify:
-    def test_the_key_that_the_header_names_decides(self):
-        assert verified(GOOD, KEYS).payload == b"any payload"
+    def test_verify_uses_the_key_named_by_kid(self):
+        assert verified(TOKEN, KEYS).payload == b"any payload"
 
     @pytest.mark.parametrize(
         "kid",
         ["another", "k" * 128, "../../../../dev/null", "' OR 1=1 --", "http://169.254.169.254/"],
     )
-    def test_an_unknown_kid_is_refused(self, kid):
+    def test_verify_with_unknown_kid_is_rejected(self, kid):
         token = compact({**HEADER, "kid": kid}, b"{}", hmac_with(SIGNING_KEY))
-        assert verify_fault(token) is TokenErrorCode.KEY
+        assert verify_error(token) is TokenErrorCode.KEY
 
     @pytest.mark.attack(17)
-    def test_a_token_without_a_kid_is_refused_even_if_there_is_one_key(self):
+    def test_verify_without_kid_is_rejected_even_with_one_key(self):
         assert (
-            verify_fault(compact({"alg": "HS256"}, b"{}", hmac_with(SIGNING_KEY)))
+            verify_error(compact({"alg": "HS256"}, b"{}", hmac_with(SIGNING_KEY)))
             is TokenErrorCode.KEY
         )
 
     @pytest.mark.parametrize("alg", ["HS512", "hs256", "HS256 ", "none", "", "RS256"])
-    def test_the_algorithm_is_that_of_the_key(self, alg):
+    def test_verify_with_alg_other_than_its_key_is_rejected(self, alg):
         token = compact({**HEADER, "alg": alg}, b"{}", hmac_with(SIGNING_KEY))
-        assert verify_fault(token) is TokenErrorCode.KEY
+        assert verify_error(token) is TokenErrorCode.KEY
 
-    def test_another_signature_is_refused(self):
+    def test_verify_with_signature_of_other_payload_is_rejected(self):
         other = compact(HEADER, b"another payload", hmac_with(SIGNING_KEY))
-        swapped = f"{GOOD.rpartition('.')[0]}.{other.rpartition('.')[2]}"
-        assert verify_fault(swapped) is TokenErrorCode.SIGNATURE
+        swapped = f"{TOKEN.rpartition('.')[0]}.{other.rpartition('.')[2]}"
+        assert verify_error(swapped) is TokenErrorCode.SIGNATURE
 
 
-class TestEncode:
-    def test_it_makes_what_was_signed_by_hand(self):
+class TestSign:
+    def test_sign_returns_the_same_token_as_made_by_hand(self):
         header = base64url.encode(b'{"alg":"HS256","kid":"%b"}' % KEY.kid.encode())
-        assert jws.sign(header, b"any payload", KEY) == GOOD
+        assert jws.sign(header, b"any payload", KEY) == TOKEN

@@ -1,4 +1,4 @@
-"""The examples of RFC 7515 in compact form, by appendix."""
+"""Examples of RFC 7515 in compact form, by appendix."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ APPENDIX_E = (
     [(A_1, A_1_KEY, "HS256"), (A_3, A_3_KEY, "ES256")],
     ids=["A.1", "A.3"],
 )
-def test_signed_example_is_verified(token, jwk, algorithm):
+def test_rfc7515_signed_example_is_verified(token, jwk, algorithm):
     parts = verified_with(token, load_key(jwk, algorithm))
     assert jws.json_object(parts.payload)["http://example.com/is_root"] is True
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "RS256"])
-def test_unsecured_example_a_5_is_rejected(algorithm):
+def test_rfc7515_unsecured_example_is_rejected(algorithm):
     jwk = public_jwk(rsa_key())
     if algorithm == "HS256":
         jwk = {"kty": "oct", "k": base64url(b"k" * 32)}
@@ -59,7 +59,7 @@ def test_unsecured_example_a_5_is_rejected(algorithm):
     assert caught.value.code is TokenErrorCode.KEY
 
 
-def test_unknown_critical_header_of_appendix_e_is_rejected():
+def test_rfc7515_unknown_critical_header_is_rejected():
     with pytest.raises(InvalidToken) as caught:
         parsed(APPENDIX_E)
     assert caught.value.code is TokenErrorCode.HEADER

@@ -1,4 +1,4 @@
-"""Tokens that were changed, and signatures and serializations that are odd."""
+"""Changed tokens, malformed signatures and other serializations."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def server(request):
 
 class TestTampering:
     @pytest.mark.attack(32)
-    def test_one_bit_anywhere_is_enough(self, access, server):
-        # In the header the bit may hit the JSON, the algorithm, the kid or the type.
+    def test_token_with_one_flipped_bit_is_rejected(self, access, server):
+        # A bit of the header may be in its JSON, ``alg``, ``kid`` or ``typ``.
         for issuer in (access, server):
             token = issuer.token()
             for number, segment in enumerate(token.split(".")):
@@ -49,28 +49,28 @@ class TestTampering:
                         assert code is TokenErrorCode.SIGNATURE or number == 0
 
     @pytest.mark.attack(33)
-    def test_the_signature_of_another_token_is_refused(self, access, server):
+    def test_token_with_signature_of_another_token_is_rejected(self, access, server):
         for issuer in (access, server):
             head = issuer.token().rpartition(".")[0]
             signature = issuer.with_claims(sub="2").rpartition(".")[2]
             assert issuer.code(f"{head}.{signature}") is TokenErrorCode.SIGNATURE
 
     @pytest.mark.attack(32)
-    def test_swapped_segments_are_refused(self, access):
+    def test_token_with_swapped_segments_is_rejected(self, access):
         head, payload, signature = access.token().split(".")
-        # A payload has no alg, and a signature is no JSON.
+        # A payload has no ``alg``, and a signature is not JSON.
         assert access.code(f"{payload}.{head}.{signature}") is TokenErrorCode.HEADER
         assert access.code(f"{head}.{signature}.{payload}") is TokenErrorCode.SIGNATURE
         assert access.code(f"{signature}.{payload}.{head}") is TokenErrorCode.MALFORMED
 
     @pytest.mark.parametrize("length", [0, 1, 16, 31, 33, 64])
-    def test_a_signature_of_another_length_is_refused(self, access, length):
+    def test_hmac_signature_of_wrong_length_is_rejected(self, access, length):
         token = compact(
             access.header(), access_members(), lambda message: (access.sign(message) * 2)[:length]
         )
         assert access.code(token) is TokenErrorCode.SIGNATURE
 
-    def test_another_servers_token_is_refused(self, server):
+    def test_token_of_another_server_is_rejected(self, server):
         other = load_key(private_pem(private_key(server.algorithm, 2)), server.algorithm)
         token = compact(server.header(), access_members(), other.sign)
         assert server.code(token) is TokenErrorCode.SIGNATURE
@@ -78,9 +78,9 @@ class TestTampering:
         assert server.code(token) is TokenErrorCode.KEY
 
 
-class TestOddSignatures:
+class TestSignatures:
     def es256(self, make):
-        """The verdict on an ES256 token whose signature ``make`` makes of r and s."""
+        """Return the error code of an ES256 token signed with ``make(r, s)``, or None."""
         server = SERVERS["ES256"]
 
         def sign(message):
@@ -97,18 +97,18 @@ class TestOddSignatures:
     def raw(self, r, s, length=32):
         return r.to_bytes(length, "big") + s.to_bytes(length, "big")
 
-    def test_the_sound_one_is_accepted(self):
+    def test_es256_signature_is_accepted(self):
         assert self.es256(self.raw) is None
 
     @pytest.mark.attack(29)
     @pytest.mark.parametrize("value", [0, 1, ORDER_P256 - 1, ORDER_P256, 2**256 - 1])
-    def test_numbers_out_of_range_are_refused(self, value):
+    def test_es256_signature_out_of_range_is_rejected(self, value):
         assert self.es256(lambda r, s: self.raw(value, s)) is TokenErrorCode.SIGNATURE
         assert self.es256(lambda r, s: self.raw(r, value)) is TokenErrorCode.SIGNATURE
         assert self.es256(lambda r, s: self.raw(value, value)) is TokenErrorCode.SIGNATURE
 
     @pytest.mark.attack(31)
-    def test_another_form_is_refused(self):
+    def test_es256_signature_in_other_format_is_rejected(self):
         assert self.es256(encode_dss_signature) is TokenErrorCode.SIGNATURE
         assert self.es256(lambda r, s: self.raw(r, s, 33)) is TokenErrorCode.SIGNATURE
         assert self.es256(lambda r, s: self.raw(r, s, 48)) is TokenErrorCode.SIGNATURE
@@ -119,13 +119,13 @@ class TestOddSignatures:
         assert self.es256(lambda r, s: b"\x30" * 5000) is TokenErrorCode.SIGNATURE
 
     @pytest.mark.attack(30)
-    def test_the_other_root_verifies_by_the_standard(self):
-        # (r, n - s): so nothing may ever be revoked, or counted as seen, by the text of a token.
+    def test_es256_signature_with_negated_s_is_accepted(self):
+        # (r, n - s) is valid too, so revocation must not depend on the signature of a token.
         assert self.es256(lambda r, s: self.raw(r, ORDER_P256 - s)) is None
 
     @pytest.mark.attack(28)
-    def test_ed25519_has_one_signature_only(self):
-        # RFC 8032 section 5.1.7: S + L would verify too if it were not compared with L.
+    def test_ed25519_signature_with_s_above_order_is_rejected(self):
+        # RFC 8032 section 5.1.7: S must be less than L, or S + L would verify too.
         server = SERVERS["EdDSA"]
 
         def sign(message):
@@ -140,14 +140,14 @@ class TestOddSignatures:
 
     @pytest.mark.attack(29)
     @pytest.mark.parametrize("signature", [b"", b"\x00" * 64, b"\x00" * 63, b"\xff" * 256])
-    def test_constants_are_refused(self, server, signature):
+    def test_constant_signature_is_rejected(self, server, signature):
         token = compact(server.header(), access_members(), lambda _: signature)
         assert server.code(token) is TokenErrorCode.SIGNATURE
 
 
-class TestOtherSerializations:
+class TestSerializations:
     @pytest.mark.attack(46, 47)
-    def test_a_jwe_is_refused(self, access):
+    def test_jwe_is_rejected(self, access):
         for header in (
             {"alg": "dir", "enc": "A256GCM"},
             {"alg": "PBES2-HS256+A128KW", "p2c": 2**31},
@@ -156,7 +156,7 @@ class TestOtherSerializations:
             assert access.code(".".join(segments)) is TokenErrorCode.MALFORMED
 
     @pytest.mark.attack(69)
-    def test_the_json_form_is_refused(self, access):
+    def test_json_serialization_is_rejected(self, access):
         head, payload, signature = access.token().split(".")
         flat = {"protected": head, "payload": payload, "signature": signature}
         general = {"payload": payload, "signatures": [{"protected": head, "signature": signature}]}
@@ -164,7 +164,7 @@ class TestOtherSerializations:
             assert access.code(json.dumps(form)) is TokenErrorCode.MALFORMED
 
     @pytest.mark.attack(43)
-    def test_a_detached_payload_is_refused(self, access):
+    def test_token_with_detached_payload_is_rejected(self, access):
         head, _, signature = access.token().split(".")
         assert access.code(f"{head}..{signature}") is TokenErrorCode.SIGNATURE
         empty = access.token(payload=b"")
