@@ -5,7 +5,7 @@
     TokenAuthError
     ├── InvalidKey                  key material is unusable; the message never contains it
     ├── InvalidToken                a token was rejected; ``code`` says why
-    ├── ServiceUnavailable          a database error; nothing was changed, so try again
+    ├── ServiceUnavailable          a database error; the request can be repeated
     └── OAuthError                  an error response of the token endpoint (RFC 6749 section 5.2)
         ├── InvalidRequest              invalid_request
         ├── InvalidClient               invalid_client
@@ -76,7 +76,7 @@ class TokenAuthError(Exception):
 class InvalidKey(TokenAuthError):
     """Key material is unusable. The message says why, without the key.
 
-    ``hint`` says what to do instead. ``check_id`` is the id of the system check that reports it.
+    ``hint`` suggests a fix. ``check_id`` is the id of the system check that reports it.
     """
 
     def __init__(self, message: str, hint: str = "", *, check_id: str = "E002") -> None:
@@ -104,7 +104,7 @@ class InvalidToken(TokenAuthError):
 
 
 class ServiceUnavailable(TokenAuthError):
-    """A database error. Nothing was changed; the client may send the same request again.
+    """A database error. Tokens stay valid, and the client may send the same request again.
 
     ``error`` and ``description`` are those of the response, as in :class:`OAuthError`.
     """

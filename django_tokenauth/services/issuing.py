@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenPair:
-    """The tokens of a sign-in or a refresh, and what was granted.
+    """The tokens of a sign-in or a refresh, with the granted scope.
 
     ``expires_in`` is the lifetime of the access token in seconds. ``session`` is the row of the
     session, or ``None`` with ``STATELESS_REFRESH``.

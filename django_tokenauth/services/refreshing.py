@@ -5,7 +5,7 @@ A session has a generation, and a refresh token names one:
 * the current generation: rotate, so that the next generation becomes the current one;
 * its predecessor, within ``REFRESH_GRACE`` of the rotation: return the current tokens again. Two
   tabs, or a client that repeats a request, get the same refresh token;
-* its predecessor after the grace, with ``REFRESH_RETRY``: rotate once more, because the client may
+* its predecessor after the grace, with ``REFRESH_RETRY``: rotate again, because the client may
   never have received the current generation. If a client presents that generation later, it is a
   copy;
 * any older one: revoke the session, because the token or its successor was stolen.
@@ -45,7 +45,7 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _RefreshRequest:
-    """The arguments of :func:`refresh`, and what follows from them."""
+    """The arguments of :func:`refresh`, the settings and the verified claims."""
 
     settings: Settings
     claims: RefreshClaims
@@ -137,7 +137,7 @@ def _find_session(refresh_request: _RefreshRequest) -> Session:
 def _try_refresh(
     refresh_request: _RefreshRequest, session: Session, *, overtaken: bool
 ) -> TokenPair | None:
-    """Refresh *session* once. Return ``None`` if another request changed it meanwhile."""
+    """Refresh *session* once. Return ``None`` if another request changed it first."""
     settings, presented = refresh_request.settings, refresh_request.claims.generation
     # A token can be newer than its row if a failover lost the last rotation. The row follows.
     if presented >= session.generation:

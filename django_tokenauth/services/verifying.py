@@ -71,12 +71,16 @@ def is_revoked(claims: Claims, *, now: datetime | None = None) -> bool:
 
 
 def full_scope(claims: Claims, *, request: HttpRequest | None = None) -> frozenset[str]:
-    """Return the scope of a token that was not narrowed, for the session of *claims*.
+    """Return the scope that a token of the session of *claims* needs for full rights.
 
-    One statement. This is the current scope of the session, or, if the sign-in requested less than
-    the user may have, all that the user may have. It is empty if *claims* have no session. If the
-    session is not found, it is all of ``SCOPES``. *request* is Django's or REST framework's and is
-    passed to ``SCOPE_POLICY``.
+    One statement. The result is:
+
+    * the scope of the session, as far as ``SCOPE_POLICY`` still grants it;
+    * all that the policy grants the user, if the sign-in requested less;
+    * empty, if *claims* have no session;
+    * all of ``SCOPES``, if the session is not found.
+
+    *request* is Django's or REST framework's and is passed to the policy.
 
     Raises :class:`ServiceUnavailable`.
     """

@@ -21,7 +21,7 @@ from django.db.models import Model, QuerySet, Value, sql
 logger = logging.getLogger("django_tokenauth")
 
 M = TypeVar("M", bound=Model)
-# What a row becomes.
+# The result for one row.
 R = TypeVar("R")
 
 #: Returns the compiler of a query for a database alias.
@@ -31,7 +31,7 @@ CompilerOf = Callable[[Any, str], Any]
 # them.
 _CHANGED_INTERNALS = (AttributeError, LookupError, TypeError, ValueError)
 
-# Stands for the key while the statement is compiled. No other parameter is equal to it.
+# The key while a statement is compiled. No other parameter is equal to it.
 _SAMPLE_KEY = uuid.UUID("7b1f3a52-5d0e-4c1b-9a4e-0f8d2c6e9b37")
 
 

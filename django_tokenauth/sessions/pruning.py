@@ -41,7 +41,7 @@ def prune_all(before: datetime, size: int) -> Iterator[int]:
     A batch has about *size* rows, and fewer than twice as many. One statement reads where the
     batches end, and each batch is deleted by this range of expiries. On PostgreSQL, finding each
     row by its key takes several times as long as deleting it. A last statement deletes the rows
-    that expired meanwhile.
+    that expired since then.
     """
     crowded = None
     for low, high in pairwise([*_batch_limits(before, size), before]):

@@ -43,7 +43,7 @@ def after_save(
 ) -> None:
     """Revoke the sessions of an inactive user, or those that started with an old password.
 
-    One statement; two if *update_fields* is given.
+    One statement; two with *update_fields*.
     """
     if created or raw or update_fields == frozenset({"last_login"}) or load().stateless_refresh:
         return

@@ -28,12 +28,12 @@ class RevokedSessions:
     """A snapshot of the ids of recently revoked sessions. Thread-safe.
 
     It covers the revocations of the last *window*, which is as long as their access tokens can be
-    valid. After *poll_interval*, one thread reads it again and the others keep using the old one.
-    If it was not read for two poll intervals, they wait for the new one, but at most for
-    ``LOCK_TIMEOUT``: a database that hangs must not block all threads.
+    valid. After *poll_interval*, one thread reads it again while all other threads use the old one.
+    If it was not read for two poll intervals, they wait for the reader for ``LOCK_TIMEOUT`` at
+    most. A database that hangs must not block all threads.
     """
 
-    #: Seconds.
+    #: The longest wait for the reader, in seconds.
     LOCK_TIMEOUT = 1.0
 
     def __init__(self, poll_interval: timedelta, window: timedelta) -> None:

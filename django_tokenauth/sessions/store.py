@@ -39,7 +39,7 @@ class SessionState(NamedTuple):
 
 
 class SessionStatus(NamedTuple):
-    """What a request needs of its session. ``user`` is ``None`` if the user was deleted."""
+    """The part of a session that each request checks. ``user`` is ``None`` after its deletion."""
 
     user: Any
     revoked_at: datetime | None
@@ -121,7 +121,7 @@ def _rotation(using: str) -> CompiledUpdate:
     return CompiledUpdate(rows, where=_ROTATED_WHERE, values=_ROTATED_VALUES)
 
 
-# A rehash may have replaced the hash meanwhile; overwriting it would revoke the session.
+# The hash too: overwriting the result of a concurrent rehash would revoke the session.
 _ROTATED_WHERE = ("id", "generation", "auth_hash")
 _ROTATED_VALUES = (*SessionState._fields, "retried", "auth_hash")
 
@@ -174,7 +174,7 @@ def _revoke(rows: QuerySet[Session], reason: RevokedReason, now: datetime) -> in
 
 
 def _not_revoked(rows: QuerySet[Session]) -> QuerySet[Session]:
-    """Return the rows that are not revoked, by a condition that no index can answer.
+    """Return the rows that are not revoked, with a condition that no index covers.
 
     MySQL and MariaDB would use the index of ``revoked_at`` even for a primary key, and lock that
     index first. A refresh and a revocation of the same session could then deadlock.

@@ -1,4 +1,4 @@
-"""What the package needs of a user, for any user model of a project."""
+"""Subjects, usernames and auth hashes of users, for any user model of a project."""
 
 from __future__ import annotations
 
