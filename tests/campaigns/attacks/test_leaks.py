@@ -227,7 +227,7 @@ class TestNowhere:
         canary_project.sign_in(collected, device_name="wheelbarrow")
         collected.answer(call("DELETE", "/auth/sessions/?keep=current", token))
         pages = "/admin/django_tokenauth/session/"
-        paths = [pages, f"{pages}?q=lamp", f"{pages}?state=ended"]
+        paths = [pages, f"{pages}?q=lamp", f"{pages}?status=ended"]
         for session in Session.objects.all():
             paths += [f"{pages}{session.pk}/change/", f"{pages}{session.pk}/history/"]
         for path in paths:

@@ -1,0 +1,131 @@
+"""Apply 40 defects to a copy of the project, one at a time, and run the tests that catch them.
+
+Run it with ``python -m tests.meta.defects [NUMBER ...]``. The exit status is 0 if a test fails for
+each defect, and 1 otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.meta.defect_list import DEFECTS, Defect
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "django_tokenauth"
+COPIED = ("django_tokenauth", "tests", "example_project", "benchmarks", "docs")
+FILES = ("setup.cfg", "pyproject.toml", "tox.ini")
+#: Seconds after which a run counts as caught: the defect made a test hang.
+TIMEOUT = 900
+
+
+@dataclass(frozen=True)
+class Result:
+    """The first test that failed with the defect, or ``None`` if all passed."""
+
+    defect: Defect
+    test: str | None
+    seconds: float
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser("python -m tests.meta.defects", description=__doc__)
+    parser.add_argument("number", nargs="*", type=int, help="the defects to try (default: all)")
+    numbers = set(parser.parse_args(arguments).number)
+    chosen = [
+        (number, defect)
+        for number, defect in enumerate(DEFECTS, 1)
+        if not numbers or number in numbers
+    ]
+    results: list[Result] = []
+    with copied_project() as copy:
+        # A test that fails anyway would catch every defect.
+        tests = sorted({test for _, defect in chosen for test in defect.tests})
+        if (failed := first_failure(copy, tests)) is not None:
+            print(f"Without any defect, this test fails: {failed}")
+            return 1
+        for number, defect in chosen:
+            results.append(run(copy, defect))
+            print(line(number, results[-1]), flush=True)
+    missed = sum(result.test is None for result in results)
+    print(f"{len(results) - missed} of {len(results)} defects caught.")
+    return int(missed > 0)
+
+
+@contextmanager
+def copied_project() -> Iterator[Path]:
+    """Copy the project to a temporary folder, so that no defect reaches the checkout."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        for name in COPIED:
+            shutil.copytree(
+                ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite3")
+            )
+        for path in [*ROOT.glob("*.rst"), *(ROOT / name for name in FILES)]:
+            shutil.copy(path, copy)
+        yield copy
+
+
+def apply(source: str, defect: Defect) -> str:
+    """Return ``source`` with the defect. Raises ``ValueError`` if it does not fit exactly once."""
+    if source.count(defect.old) != 1:
+        raise ValueError(f"{defect.file}: {defect.old!r} occurs {source.count(defect.old)} times.")
+    return source.replace(defect.old, defect.new)
+
+
+def run(copy: Path, defect: Defect) -> Result:
+    """Run the tests of one defect, which is removed again whatever happens."""
+    path = copy / "django_tokenauth" / defect.file
+    source = path.read_text(encoding="utf-8")
+    start = time.monotonic()
+    path.write_text(apply(source, defect), encoding="utf-8")
+    try:
+        test = first_failure(copy, defect.tests)
+    finally:
+        path.write_text(source, encoding="utf-8")
+    return Result(defect, test, time.monotonic() - start)
+
+
+def first_failure(copy: Path, tests: Sequence[str]) -> str | None:
+    """Run the tests and return the first that fails. Raises ``RuntimeError`` if none runs."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(copy)}
+    try:
+        ended = subprocess.run(
+            command,
+            cwd=copy,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"no end after {TIMEOUT} s"
+    if ended.returncode == 0:
+        return None
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", ended.stdout, re.MULTILINE)
+    if failed is None:
+        raise RuntimeError(f"pytest ran no test:\n{ended.stdout}{ended.stderr}")
+    return failed[1]
+
+
+def line(number: int, result: Result) -> str:
+    """Return a row of the table, readable as it is printed."""
+    caught = result.test or "MISSED"
+    head = f"{number:>2}  {result.defect.file:<28} {result.defect.what}"
+    return f"{head}\n    {result.seconds:5.1f} s  {caught}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,58 @@
+"""The list of defects fits the code of today, and the script reports what it does not catch."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.meta import defects
+from tests.meta.defect_list import DEFECTS, Defect
+from tests.meta.defects import PACKAGE, ROOT, apply, copied_project, run
+
+COMMENT = Defect(
+    file="errors.py",
+    what="a change of a comment",
+    old="from __future__ import annotations",
+    new="from __future__ import annotations  # no defect",
+    tests=("tests/unit/test_errors.py",),
+)
+
+
+def test_list_has_forty_different_defects():
+    assert len({(defect.file, defect.old, defect.new) for defect in DEFECTS}) == 40
+    assert len({defect.what for defect in DEFECTS}) == 40
+
+
+def test_list_covers_all_rooms():
+    rooms = Counter(defect.file.split("/")[0] for defect in DEFECTS)
+    folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert folders - {"locale", "migrations"} <= set(rooms)
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: f"{defect.file}: {defect.what}")
+def test_defect_fits_the_code_and_names_tests(defect):
+    source = (PACKAGE / defect.file).read_text(encoding="utf-8")
+    compile(apply(source, defect), defect.file, "exec")
+    assert defect.tests
+    for path in defect.tests:
+        assert (ROOT / path.partition("::")[0]).exists()
+
+
+def test_defect_that_does_not_fit_is_an_error():
+    with pytest.raises(ValueError, match="occurs 0 times"):
+        apply("", COMMENT)
+
+
+def test_change_that_breaks_nothing_is_reported_as_missed(capsys):
+    with copied_project() as copy:
+        before = (copy / "django_tokenauth" / "errors.py").read_text(encoding="utf-8")
+        result = run(copy, COMMENT)
+        assert (copy / "django_tokenauth" / "errors.py").read_text(encoding="utf-8") == before
+    assert result.test is None
+    assert "MISSED" in defects.line(1, result)
+
+
+def test_first_defect_of_the_list_is_caught():
+    with copied_project() as copy:
+        assert run(copy, DEFECTS[0]).test
