@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
 
-# binascii reads and writes the alphabet of RFC 4648 section 4 only. Its other characters and the
-# padding are translated to one that it rejects.
+#: The characters of base64url (RFC 4648 section 5).
+ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+# binascii reads and writes the alphabet of RFC 4648 section 4 only. The characters that differ and
+# the padding are translated to one that it rejects.
 _TO_STANDARD = bytes.maketrans(b"-_+/=", b"+/***")
 _TO_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _PADDING = (b"", b"", b"==", b"=")
@@ -19,12 +22,14 @@ def encode(data: bytes) -> bytes:
     return b2a_base64(data, newline=False).translate(_TO_URL_SAFE, b"=")
 
 
-def decode(encoded: bytes) -> bytes:
-    """Return the bytes that *encoded* stands for.
+def decode(segment: bytes) -> bytes:
+    """Return the bytes that *segment* stands for.
 
-    Raises ``ValueError`` unless *encoded* is what :func:`encode` returns for these bytes.
+    Raises ``ValueError`` unless *segment* is what :func:`encode` returns for these bytes.
     """
-    rest = len(encoded) % 4
-    if rest and encoded[-1] not in _LAST[rest]:
-        raise ValueError("not canonical base64url")
-    return a2b_base64(encoded.translate(_TO_STANDARD) + _PADDING[rest], strict_mode=True)
+    rest = len(segment) % 4
+    if rest and segment[-1] not in _LAST[rest]:
+        # Without a message: this error becomes the context of InvalidToken, which says its code
+        # only.
+        raise ValueError
+    return a2b_base64(segment.translate(_TO_STANDARD) + _PADDING[rest], strict_mode=True)

@@ -52,11 +52,13 @@ def parse(token: bytes) -> Compact:
 
     :func:`read_header` decodes the header, which most tokens do not need.
     """
-    if len(token) > MAX_LENGTH:
+    # Without the alphabet, two points remain. One regular expression for this and for what decode()
+    # checks takes three times as long.
+    if len(token) > MAX_LENGTH or token.translate(None, base64url.ALPHABET) != b"..":
         raise InvalidToken(TokenErrorCode.MALFORMED)
+    header, payload, signature = token.split(b".")
+    signing_input = token[: len(header) + 1 + len(payload)]
     try:
-        header, payload, signature = token.split(b".")
-        signing_input = token[: len(header) + 1 + len(payload)]
         return Compact(
             header, base64url.decode(payload), signing_input, base64url.decode(signature)
         )

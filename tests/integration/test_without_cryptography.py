@@ -35,7 +35,7 @@ from tests.support.raw_tokens import (
     read_settings,
 )
 
-HINT = "Install the extra crypto of this package, which is: pip install cryptography"
+HINT = 'Install the extra: pip install "drf-tokenauth[crypto]"'
 # RFC 8410 section 10.1 and RFC 8037 appendix A. Of the other types nothing is read but the label.
 PEM = """-----BEGIN PUBLIC KEY-----
 MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=

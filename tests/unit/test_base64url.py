@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import base64
 import itertools
-import string
 
 import pytest
 
-from django_tokenauth._base64url import decode, encode
+from django_tokenauth._base64url import ALPHABET, decode, encode
 
-ALPHABET = f"{string.ascii_letters}{string.digits}-_"
 # RFC 4648 section 10 without padding, and the two characters that section 5 replaces.
 VECTORS = [
     (b"", b""),
@@ -41,7 +39,7 @@ def test_bytes_of_each_length_round_trip(length):
 def test_only_canonical_spellings_are_decoded(length):
     decoded = set()
     for characters in itertools.product(ALPHABET, repeat=length):
-        encoded = "".join(characters).encode()
+        encoded = bytes(characters)
         try:
             data = decode(encoded)
         except ValueError:
@@ -53,14 +51,15 @@ def test_only_canonical_spellings_are_decoded(length):
 
 
 @pytest.mark.parametrize("odd", [*"+/=*. \t\n\x00~", "\xe9"])
-@pytest.mark.parametrize("place", range(9))
+@pytest.mark.parametrize("place", range(8))
 def test_character_outside_the_alphabet_is_rejected(odd, place):
-    encoded = b"Zm9vYmFy"
+    # With the odd character the length is a multiple of four, at which each last one is permitted.
+    encoded = b"Zm9vYmF"
     with pytest.raises(ValueError, match="base64"):
         decode(encoded[:place] + odd.encode("latin-1") + encoded[place:])
 
 
-@pytest.mark.parametrize("encoded", [b"Zg==", b"Zm8=", b"Zm9v=", b"Zm9vYg=="])
+@pytest.mark.parametrize("encoded", [b"Zg==", b"Zm8=", b"Zm9vYg==", b"Zm9v===="])
 def test_padding_is_rejected(encoded):
     with pytest.raises(ValueError, match="base64"):
         decode(encoded)
