@@ -27,7 +27,7 @@ from tests.support.projects import DOCUMENTED_ORIGIN, curl
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\Z")
 DEMO = 'pip install -e ".[example]" && .venv/bin/python example_project/manage.py demo'
-SUITE = "pip install tox && .venv/bin/tox"
+SUITE = "pip install tox && .venv/bin/tox -p"
 
 
 def same(documented, actual):
