@@ -1,4 +1,4 @@
-"""The system check that looks into the database: the table is there, is ours, and is pruned."""
+"""System check of the database: the session table exists, is up to date and is pruned."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 LONG = timedelta(days=30)
 
 
-def found(**options):
-    """What is said of the database, which is not looked into without ``databases``."""
+def warnings(**options):
+    """Run the system checks and return the warnings about the session table."""
     return [
         message
         for message in run_checks(**options)
@@ -31,8 +31,8 @@ def found(**options):
 
 
 @pytest.fixture
-def _missing():
-    """The table is elsewhere for a while, as before the first ``migrate``."""
+def _missing_table():
+    """Rename the session table, as if ``migrate`` had not run yet."""
     table = connection.ops.quote_name(Session._meta.db_table)
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER TABLE {table} RENAME TO elsewhere")
@@ -42,38 +42,38 @@ def _missing():
 
 
 @pytest.mark.attack(142)
-@pytest.mark.usefixtures("_missing")
-class TestMissing:
-    def test_it_is_warned_of_where_databases_are_checked(self):
-        [message] = found(databases=["default"])
+@pytest.mark.usefixtures("_missing_table")
+class TestMissingTable:
+    def test_missing_table_is_a_warning_when_databases_are_checked(self):
+        [message] = warnings(databases=["default"])
         assert message.level == WARNING
         assert message.msg == "The table of sessions does not exist, so users cannot sign in."
         assert message.hint.startswith("Run manage.py migrate.")
-        assert found() == []
+        assert warnings() == []
 
-    def test_where_its_database_is_not_checked_nothing_is_said(self):
+    def test_missing_table_in_an_unchecked_database_gives_no_warning(self):
         for databases in (None, [], ["other"]):
             assert check_database(databases=databases) == []
 
-    def test_no_error_because_migrate_would_stop_at_it(self):
+    def test_check_command_succeeds_before_the_first_migrate(self):
         output = StringIO()
         call_command("check", databases=["default"], stdout=output, stderr=output)
         assert "tokenauth.W020" in output.getvalue()
 
     @pytest.mark.usefixtures("alice")
-    def test_no_token_is_given_out_that_could_not_be_revoked(self):
-        answer = post("token/", {"username": "alice", "password": "correct horse"})
-        assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
+    def test_sign_in_without_the_session_table_returns_503(self):
+        response = post("token/", {"username": "alice", "password": "correct horse"})
+        assert (response.status_code, response.json()["error"]) == (503, "temporarily_unavailable")
 
-    def test_without_sessions_or_settings_it_is_not_missed(self, settings):
-        for given in ({"STATELESS_REFRESH": True}, {"ISUER": "x"}):
-            settings.TOKENAUTH = given
-            assert found(databases=["default"]) == []
+    def test_missing_table_is_ignored_if_stateless_or_misconfigured(self, settings):
+        for values in ({"STATELESS_REFRESH": True}, {"ISUER": "x"}):
+            settings.TOKENAUTH = values
+            assert warnings(databases=["default"]) == []
 
 
 @pytest.fixture
-def _before_a_migration():
-    """The table lacks a column of the model, as after an update without ``migrate``."""
+def _missing_column():
+    """Rename a column, as after an upgrade of the package without ``migrate``."""
     quote = connection.ops.quote_name
     rename = f"ALTER TABLE {quote(Session._meta.db_table)} RENAME COLUMN {{}} TO {{}}"
     names = quote("user_agent"), quote("elsewhere")
@@ -85,9 +85,9 @@ def _before_a_migration():
 
 
 @pytest.mark.attack(142)
-@pytest.mark.usefixtures("_before_a_migration")
-def test_a_table_without_a_column_of_the_model_is_warned_of():
-    [message] = found(databases=["default"])
+@pytest.mark.usefixtures("_missing_column")
+def test_missing_column_is_a_warning():
+    [message] = warnings(databases=["default"])
     assert (message.id, message.level) == ("tokenauth.W020", WARNING)
     assert (
         message.msg
@@ -95,34 +95,34 @@ def test_a_table_without_a_column_of_the_model_is_warned_of():
     )
 
 
-def test_of_a_table_that_is_there_nothing_is_said():
-    assert found(databases=["default"]) == []
+def test_complete_table_gives_no_warning():
+    assert warnings(databases=["default"]) == []
 
 
 @pytest.mark.django_db
 class TestPruning:
-    def ended(self, count, ago):
-        """``count`` sessions of nobody, which ended ``ago`` ago."""
+    def create_ended_sessions(self, count, ago):
+        """Store *count* sessions without a user that expired *ago* before now."""
         end = timezone.now() - ago
-        moments = dict.fromkeys(
+        timestamps = dict.fromkeys(
             ("created_at", "refreshed_at", "idle_expires_at", "absolute_expires_at"), end
         )
-        Session.objects.bulk_create(Session(**moments) for _ in range(count))
+        Session.objects.bulk_create(Session(**timestamps) for _ in range(count))
 
-    def test_a_thousand_rows_that_nobody_deletes_are_warned_of(self):
+    def test_more_than_1000_unpruned_sessions_are_a_warning(self):
         week = timedelta(days=7)
-        self.ended(1000, week + LONG + timedelta(minutes=1))
-        self.ended(1, week + LONG - timedelta(minutes=1))
-        assert found(databases=["default"]) == []
-        self.ended(1, week + LONG + timedelta(minutes=1))
-        [message] = found(databases=["default"])
+        self.create_ended_sessions(1000, week + LONG + timedelta(minutes=1))
+        self.create_ended_sessions(1, week + LONG - timedelta(minutes=1))
+        assert warnings(databases=["default"]) == []
+        self.create_ended_sessions(1, week + LONG + timedelta(minutes=1))
+        [message] = warnings(databases=["default"])
         assert (message.id, message.level) == ("tokenauth.W016", WARNING)
         assert "tokenauth_prune" in message.hint
-        assert found() == []
+        assert warnings() == []
         call_command("tokenauth_prune", verbosity=0)
-        assert found(databases=["default"]) == []
+        assert warnings(databases=["default"]) == []
 
-    def test_they_count_from_the_end_of_their_retention(self, settings):
+    def test_sessions_within_their_retention_give_no_warning(self, settings):
         settings.TOKENAUTH = {"SESSION_RETENTION": timedelta(days=60)}
-        self.ended(1001, timedelta(days=60) + LONG - timedelta(minutes=1))
-        assert found(databases=["default"]) == []
+        self.create_ended_sessions(1001, timedelta(days=60) + LONG - timedelta(minutes=1))
+        assert warnings(databases=["default"]) == []

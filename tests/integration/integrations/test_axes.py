@@ -1,27 +1,27 @@
-"""The app beside django-axes, set up as the page says: in a process of its own."""
+"""Sign-ins with django-axes, installed as ``docs/axes.rst`` describes, in a separate process."""
 
 from __future__ import annotations
 
 from tests.support.client import INVALID_GRANT, TOO_MANY_REQUESTS
 from tests.support.scenarios.running import outcome_of
 
-HERE = "198.51.100.1"
+CLIENT_IP = "198.51.100.1"
 
 
-def test_axes_sees_what_fails_and_locks_out():
+def test_axes_records_failed_sign_ins_and_locks_the_user_out():
     assert outcome_of(
         "tests.support.scenarios.axes.scenario", "tests.support.scenarios.axes.settings"
     ) == {
-        "recorded": [[400, 400, 200], [["alice", HERE, 2]], 1, False],
-        # The failure that is one too many is told so already.
+        "recorded": [[400, 400, 200], [["alice", CLIENT_IP, 2]], 1, False],
+        # The failure that reaches the limit gets 429 itself.
         "locked_out": [[400, 400, 429], 429, TOO_MANY_REQUESTS, "no-store", True, 0],
-        "told_to_nobody": True,
-        "elsewhere": [400, 400, 429, 429, 200],
-        "goes_on": [400, 400, 429, 429, 200, 200],
+        "unknown_user": True,
+        "other_address": [400, 400, 429, 429, 200],
+        "signed_in_before": [400, 400, 429, 429, 200, 200],
         "reset": [400, 400, 429, 429, 200],
-        "of_axes": [400, 400, 429, 429, "text/html"],
+        "default_response": [400, 400, 429, 429, "text/html"],
         "without_middleware": [400, INVALID_GRANT],
         "over_asgi": [400, 400, 429, 429],
-        "throttled_before": [[400, 400, 429, 429, 429], [["alice", HERE, 2]], [200]],
+        "throttled_before": [[400, 400, 429, 429, 429], [["alice", CLIENT_IP, 2]], [200]],
         "throttled_after": [[400, 400, 429, 429, 429, 429, 429], True, [200]],
     }

@@ -1,4 +1,4 @@
-"""What drf-spectacular says of a project: in a process of its own, for the app is not in ours."""
+"""The schema that drf-spectacular generates, in a process that has drf-spectacular installed."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 
 @pytest.fixture(scope="module")
-def told():
+def schemas():
     return outcome_of(
         "tests.support.scenarios.openapi.scenario", "tests.support.scenarios.openapi.settings"
     )
 
 
 @pytest.fixture(scope="module")
-def schema(told):
-    return told["all"]
+def schema(schemas):
+    return schemas["all"]
 
 
-class TestSigningIn:
-    def test_the_password_grant_hands_the_token_out(self, schema):
+class TestSecurityScheme:
+    def test_security_scheme_is_the_oauth2_password_flow(self, schema):
         assert schema["components"]["securitySchemes"] == {
             "accessToken": {
                 "type": "oauth2",
@@ -41,13 +41,13 @@ class TestSigningIn:
         }
 
     @pytest.mark.parametrize("project", ["verifies", "named"])
-    def test_without_our_routes_the_token_comes_from_elsewhere(self, told, project):
-        assert told[project]["components"]["securitySchemes"] == {"accessToken": BEARER}
+    def test_security_scheme_is_bearer_if_routes_are_not_included(self, schemas, project):
+        assert schemas[project]["components"]["securitySchemes"] == {"accessToken": BEARER}
 
 
-class TestWhoMayCall:
+class TestSecurity:
     @pytest.mark.parametrize("path", ["/stateless/", "/own/", "/auth/sessions/"])
-    def test_who_has_a_token(self, schema, path):
+    def test_protected_view_requires_the_security_scheme(self, schema, path):
         security = schema["paths"][path]["get"]["security"]
         assert {"accessToken": []} in security
         assert all(set(scheme) <= {"accessToken"} for scheme in security)
@@ -56,30 +56,30 @@ class TestWhoMayCall:
         ("method", "scopes"),
         [("get", ["notes:read"]), ("post", ["notes:read", "notes:write"]), ("delete", [])],
     )
-    def test_with_the_scopes_that_the_view_requires(self, schema, method, scopes):
+    def test_required_scopes_of_a_view_are_in_its_security(self, schema, method, scopes):
         assert schema["paths"]["/notes/"][method]["security"] == [{"accessToken": scopes}]
 
     @pytest.mark.parametrize("path", ["/computed/{name}/", "/forgotten/"])
-    def test_a_view_that_cannot_say_which_scopes_takes_no_other_down(self, told, path):
-        schema = told["untold"]
+    def test_view_without_static_scopes_leaves_the_others_described(self, schemas, path):
+        schema = schemas["unknown_scopes"]
         assert schema["paths"][path]["get"]["security"] == [{"accessToken": []}]
         assert schema["paths"]["/notes/"]["get"]["security"] == [{"accessToken": ["notes:read"]}]
 
     @pytest.mark.parametrize(
         ("view", "why"), [("Computed", "KeyError"), ("Forgotten", "ImproperlyConfigured")]
     )
-    def test_it_is_named_in_a_warning(self, told, view, why):
+    def test_view_with_unknown_scopes_is_named_in_a_warning(self, schemas, view, why):
         line = f"Warning [{view}]: the required scopes are unknown ({why})"
-        assert line in told["warned"]
+        assert line in schemas["warnings"]
 
     @pytest.mark.parametrize("route", ["token/", "token/refresh/", "token/revoke/"])
-    def test_everybody_may_call_the_token_endpoints(self, schema, route):
+    def test_token_endpoints_require_no_security(self, schema, route):
         assert "security" not in schema["paths"][f"/auth/{route}"]["post"]
 
 
 class TestRoutes:
     @pytest.mark.parametrize(
-        ("path", "asked", "answered"),
+        ("path", "request_component", "response_component"),
         [
             ("/auth/token/", "TokenAuthGrant", "TokenAuthTokenPair"),
             ("/own/token/", "TokenAuthGrant", "TokenAuthTokenPair"),
@@ -89,33 +89,43 @@ class TestRoutes:
             ("/auth/token/introspect/", "TokenAuthRevocationRequest", "TokenAuthIntrospection"),
         ],
     )
-    def test_a_token_endpoint_takes_json_and_forms(self, schema, path, asked, answered):
+    def test_token_endpoints_accept_json_and_forms(
+        self, schema, path, request_component, response_component
+    ):
         operation = schema["paths"][path]["post"]
         body = operation["requestBody"]["content"]
         assert set(body) == {"application/json", "application/x-www-form-urlencoded"}
-        assert {names(media) for media in body.values()} == {asked}
-        assert answers(operation) == {
-            "200": answered,
+        assert {component_names(media) for media in body.values()} == {request_component}
+        assert response_components(operation) == {
+            "200": response_component,
             "400": "TokenAuthError",
             "401": "TokenAuthError",
             "429": "TokenAuthError",
         }
 
-    def test_the_sessions(self, schema):
+    def test_session_endpoints_are_described(self, schema):
         listing = schema["paths"]["/auth/sessions/"]
         one = schema["paths"]["/auth/sessions/{session_id}/"]
-        refused = {"401": "TokenAuthProblem", "403": "TokenAuthProblem"}
+        errors = {"401": "TokenAuthProblem", "403": "TokenAuthProblem"}
         items = listing["get"]["responses"]["200"]["content"]["application/json"]["schema"]
         assert items["items"] == {"$ref": "#/components/schemas/TokenAuthSession"}
-        assert answers(listing["delete"]) == {"204": None, "400": "TokenAuthProblem", **refused}
-        assert answers(one["delete"]) == {"204": None, "404": "TokenAuthProblem", **refused}
+        assert response_components(listing["delete"]) == {
+            "204": None,
+            "400": "TokenAuthProblem",
+            **errors,
+        }
+        assert response_components(one["delete"]) == {
+            "204": None,
+            "404": "TokenAuthProblem",
+            **errors,
+        }
         [keep] = listing["delete"]["parameters"]
         assert (keep["in"], keep["name"], keep["schema"]["enum"]) == ("query", "keep", ["current"])
 
-    def test_an_endpoint_of_the_project_is_described_by_it(self, schema):
-        assert answers(schema["paths"]["/own/endpoint/"]["post"]) == {"204": None}
+    def test_endpoint_of_a_project_keeps_its_own_description(self, schema):
+        assert response_components(schema["paths"]["/own/endpoint/"]["post"]) == {"204": None}
 
-    def test_secrets_are_only_asked_for(self, schema):
+    def test_secrets_of_a_grant_are_write_only(self, schema):
         members = schema["components"]["schemas"]["TokenAuthGrant"]["properties"]
         assert members["password"]["writeOnly"]
         assert members["client_secret"]["writeOnly"]
@@ -125,40 +135,40 @@ class TestNames:
     """A project may have serializers with the same names as this package."""
 
     @pytest.mark.parametrize("path", ["session", "token", "error", "grant"])
-    def test_own_serializer_has_its_own_component(self, told, path):
-        schema = told["same_names"]
-        name = names(*answers_of(schema["paths"][f"/{path}/"]["get"], "200"))
+    def test_own_serializer_has_its_own_component(self, schemas, path):
+        schema = schemas["same_names"]
+        name = component_names(*response_content(schema["paths"][f"/{path}/"]["get"], "200"))
         assert name == path.capitalize()
         assert set(schema["components"]["schemas"][name]["properties"]) == {"room", "grant_type"}
 
-    def test_routes_of_this_package_keep_their_components(self, told, schema):
-        same = told["same_names"]
-        ours = {path for path in schema["paths"] if path.startswith("/auth/")}
-        assert {path: same["paths"][path] for path in ours} == {
-            path: schema["paths"][path] for path in ours
+    def test_routes_of_this_package_keep_their_components(self, schemas, schema):
+        same_names = schemas["same_names"]
+        package_paths = {path for path in schema["paths"] if path.startswith("/auth/")}
+        assert {path: same_names["paths"][path] for path in package_paths} == {
+            path: schema["paths"][path] for path in package_paths
         }
 
     def test_every_component_of_this_package_has_the_prefix(self, schema):
         assert all(name.startswith("TokenAuth") for name in schema["components"]["schemas"])
 
 
-def names(media):
+def component_names(media):
     return media["schema"]["$ref"].rpartition("/")[2]
 
 
-def answers_of(operation, status):
+def response_content(operation, status):
     return operation["responses"][status]["content"].values()
 
 
-def answers(operation):
+def response_components(operation):
     return {
-        status: names(*answer["content"].values()) if "content" in answer else None
-        for status, answer in operation["responses"].items()
+        status: component_names(*response["content"].values()) if "content" in response else None
+        for status, response in operation["responses"].items()
     }
 
 
 @pytest.mark.parametrize("installed", [True, False])
-def test_it_is_loaded_with_the_app_only(installed):
+def test_drf_spectacular_is_imported_only_if_installed(installed):
     apps = [app for app in project.INSTALLED_APPS if installed or app != "drf_spectacular"]
     code = (
         "import sys, django; from django.conf import settings;"

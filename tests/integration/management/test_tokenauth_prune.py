@@ -19,22 +19,22 @@ pytestmark = pytest.mark.django_db
 
 
 def prune(*arguments):
-    """What it prints, line by line, and which sessions are left, by their name."""
+    """Run the command. Return the printed lines and the device names of the remaining sessions."""
     output = StringIO()
     with time_machine.travel(NOW, tick=False):
         call_command("tokenauth_prune", *arguments, stdout=output, no_color=True)
-    return output.getvalue().splitlines(), left()
+    return output.getvalue().splitlines(), remaining_names()
 
 
-def left():
+def remaining_names():
     return set(Session.objects.values_list("device_name", flat=True))
 
 
 @pytest.fixture
-def ended(alice):
-    """Makes sessions that ended that long before now."""
+def end_sessions(alice):
+    """Return a function that creates sessions that ended the given time ago."""
 
-    def ended(number=1, **ago):
+    def end_sessions(number=1, **ago):
         for _ in range(number):
             moment = NOW - timedelta(**ago)
             services.sign_in(alice, device_name=str(ago), now=moment)
@@ -43,29 +43,29 @@ def ended(alice):
                 Session.objects.filter(pk=session.pk), RevokedReason.ADMIN, now=moment
             )
 
-    return ended
+    return end_sessions
 
 
-class TestWhich:
-    def test_none_is_fine(self):
+class TestPrunedSessions:
+    def test_prune_of_an_empty_table_prints_zero(self):
         assert prune() == (["Done: 0 ended sessions deleted."], set())
 
-    def test_those_that_ended_longer_ago_than_they_are_kept(self, ended):
-        ended(days=7)
-        ended(days=7, seconds=1)
-        ended(days=400)
+    def test_prune_deletes_sessions_past_their_retention(self, end_sessions):
+        end_sessions(days=7)
+        end_sessions(days=7, seconds=1)
+        end_sessions(days=400)
         assert prune() == (
             ["2 of 2 ended sessions deleted", "Done: 2 ended sessions deleted."],
             {"{'days': 7}"},
         )
 
-    def test_those_that_nobody_used_and_none_that_is_alive(self, alice):
+    def test_prune_deletes_idle_expired_sessions_and_keeps_live_ones(self, alice):
         for name, days in (("expired", 21), ("kept", 20), ("alive", 13)):
             moment = NOW - timedelta(days=days, seconds=1)
             services.sign_in(alice, device_name=name, now=moment)
         assert prune()[1] == {"kept", "alive"}
 
-    def test_those_of_deleted_users(self, alice):
+    def test_prune_deletes_sessions_of_deleted_users(self, alice):
         services.sign_in(alice, now=NOW - timedelta(days=8))
         with time_machine.travel(NOW - timedelta(days=7, seconds=1), tick=False):
             alice.delete()
@@ -75,24 +75,26 @@ class TestWhich:
             set(),
         )
 
-    def test_the_retention_is_that_of_the_settings(self, ended, settings):
+    def test_prune_follows_session_retention(self, end_sessions, settings):
         settings.TOKENAUTH = {"SESSION_RETENTION": timedelta(days=30)}
-        ended(days=29)
-        ended(days=31)
+        end_sessions(days=29)
+        end_sessions(days=31)
         assert prune()[1] == {"{'days': 29}"}
 
-    def test_never_before_their_access_tokens_expired(self, ended, settings):
-        """Processes that ask no database learn of the end from the row: 5 minutes of a token, and
-        two polls of 10 seconds."""
+    def test_prune_keeps_sessions_until_their_access_tokens_expire(self, end_sessions, settings):
+        """Keep the row for 5 minutes (access token) and two polls of 10 seconds.
+
+        Stateless processes read revocations from the row.
+        """
         settings.TOKENAUTH = {"SESSION_RETENTION": timedelta(seconds=1)}
-        ended(seconds=320)
-        ended(seconds=321)
+        end_sessions(seconds=320)
+        end_sessions(seconds=321)
         assert prune()[1] == {"{'seconds': 320}"}
 
 
 class TestBatches:
-    def test_it_says_how_far_it_is(self, ended):
-        ended(5, days=8)
+    def test_prune_prints_its_progress_after_each_batch(self, end_sessions):
+        end_sessions(5, days=8)
         assert prune("--batch-size", "2") == (
             [
                 "2 of 5 ended sessions deleted",
@@ -104,22 +106,24 @@ class TestBatches:
         )
 
     @pytest.mark.parametrize("size", [1, 2, 3, 1000])
-    def test_each_batch_is_a_statement(self, ended, size, django_assert_num_queries):
-        """One counts, one finds the ends of the batches, and the last that nothing is left."""
+    def test_prune_deletes_each_batch_in_one_statement(
+        self, end_sessions, size, django_assert_num_queries
+    ):
+        """Three more statements count the rows, find the batches and confirm the end."""
         for days in (8, 9, 10):
-            ended(days=days)
+            end_sessions(days=days)
         with django_assert_num_queries(2 + -(-3 // size) + 1):
             prune_quietly(size)
-        assert left() == set()
+        assert remaining_names() == set()
 
-    def test_rows_that_end_meanwhile_are_counted(self, ended):
-        """The total was counted at the start and is not passed."""
-        ended(2, days=8)
+    def test_progress_counts_sessions_that_end_during_the_run(self, end_sessions):
+        """Raise the total that was counted at the start, so that progress never exceeds it."""
+        end_sessions(2, days=8)
 
         class Slow(OutputWrapper):
             def write(self, text="", *args, **kwargs):
                 if "2 of 2" in text:
-                    ended(1, days=8)
+                    end_sessions(1, days=8)
                 super().write(text, *args, **kwargs)
 
         output = StringIO()
@@ -130,14 +134,14 @@ class TestBatches:
         assert output.getvalue().splitlines()[1] == "3 of 3 ended sessions deleted"
 
     @pytest.mark.parametrize("size", ["0", "-1"])
-    def test_one_row_is_the_least(self, ended, size):
-        ended(days=8)
+    def test_batch_size_below_one_is_an_error(self, end_sessions, size):
+        end_sessions(days=8)
         with pytest.raises(CommandError, match=r"--batch-size must be at least 1\."):
             prune("--batch-size", size)
-        assert left()
+        assert remaining_names()
 
     @pytest.mark.parametrize("size", ["", "x", "1.5"])
-    def test_a_size_is_a_number(self, size):
+    def test_batch_size_that_is_not_an_integer_is_an_error(self, size):
         with pytest.raises(CommandError, match="argument --batch-size: invalid int value"):
             prune("--batch-size", size)
 
@@ -148,9 +152,11 @@ def prune_quietly(size):
 
 
 class TestDryRun:
-    def test_it_counts_and_deletes_none(self, ended, django_assert_num_queries):
-        ended(3, days=8)
-        ended(1, days=6)
+    def test_dry_run_prints_the_number_and_deletes_nothing(
+        self, end_sessions, django_assert_num_queries
+    ):
+        end_sessions(3, days=8)
+        end_sessions(1, days=6)
         with django_assert_num_queries(2):
             lines, names = prune("--dry-run")
         assert lines == ["3 ended sessions would be deleted."]
@@ -158,17 +164,17 @@ class TestDryRun:
         assert Session.objects.count() == 4
 
 
-def test_help_says_what_it_does(capsys):
-    with pytest.raises(SystemExit) as ended:
+def test_help_describes_the_command_and_its_options(capsys):
+    with pytest.raises(SystemExit) as exit_info:
         call_command("tokenauth_prune", "--help")
-    assert ended.value.code == 0
+    assert exit_info.value.code == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert "Delete the sessions that expired or were revoked longer ago than" in printed
     assert "--batch-size N approximate number of rows in a batch (default: 10000)" in printed
     assert "--dry-run print the number of sessions without deleting them" in printed
 
 
-def test_a_broken_project_is_told_so(settings):
+def test_invalid_settings_are_an_error_of_the_command(settings):
     settings.TOKENAUTH = {"ISUER": "x"}
     with pytest.raises(Exception, match=r"TOKENAUTH has no setting 'ISUER'"):
         Command().handle(batch_size=1, dry_run=True)

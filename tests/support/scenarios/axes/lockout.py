@@ -1,4 +1,4 @@
-"""What ``docs/axes.rst`` puts into the module of this name."""
+"""The module ``mysite/lockout.py`` of ``docs/axes.rst``."""
 
 from __future__ import annotations
 

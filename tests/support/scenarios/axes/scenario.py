@@ -1,4 +1,4 @@
-"""Failed sign-ins, a lockout and its end, as axes sees them and as the client does."""
+"""Failed sign-ins, a lockout and its end: the rows of axes and the responses to the client."""
 
 from __future__ import annotations
 
@@ -17,47 +17,47 @@ from tests.support.client import FORM, JSON, PASSWORDS, get, outcome, post
 from tests.support.clock import NOW
 from tests.support.guessing import CountingHasher
 
-HERE, THERE = "198.51.100.1", "198.51.100.2"
-RIGHT, WRONG = PASSWORDS["alice"], "wrong horse"
+CLIENT_IP, OTHER_IP = "198.51.100.1", "198.51.100.2"
+PASSWORD, WRONG = PASSWORDS["alice"], "wrong horse"
 
 
 def scenario() -> dict[str, Any]:
     call_command("check", fail_level="WARNING")
     call_command("migrate", verbosity=0)
-    get_user_model().objects.create_user("alice", password=RIGHT)
-    stories = (
+    get_user_model().objects.create_user("alice", password=PASSWORD)
+    parts = (
         recorded,
         locked_out,
-        told_to_nobody,
-        elsewhere,
-        goes_on,
+        unknown_user,
+        other_address,
+        signed_in_before,
         reset,
-        of_axes,
+        default_response,
         without_middleware,
         over_asgi,
         throttled_before,
         throttled_after,
     )
-    # From noon on: no day of the throttle ends meanwhile.
+    # Start at noon, so that no day of the throttle ends during the run.
     with time_machine.travel(NOW):
-        return {story.__name__: fresh(story) for story in stories}
+        return {part.__name__: run_from_empty_tables(part) for part in parts}
 
 
-def fresh(story: Any) -> Any:
-    """Told with nothing that happened before."""
+def run_from_empty_tables(part: Any) -> Any:
+    """Return the result of *part* after deleting the records of the parts before it."""
     call_command("axes_reset", verbosity=0)
     AccessLog.objects.all().delete()
     cache.clear()
-    return story()
+    return part()
 
 
 def sign_in(
-    password: str, name: str = "alice", address: str = HERE, content_type: str = JSON
+    password: str, name: str = "alice", address: str = CLIENT_IP, content_type: str = JSON
 ) -> Any:
     body: Any = {"username": name, "password": password}
     if content_type == FORM:
         body = f"username={name}&password={password.replace(' ', '+')}"
-    # What comes before the last address is what the client made up.
+    # The client may forge all addresses before the last one.
     return post("token/", body, content_type, **{"X-Forwarded-For": f"203.0.113.9, {address}"})
 
 
@@ -66,79 +66,81 @@ def statuses(*passwords: str, **more: str) -> list[int]:
 
 
 def failures() -> list[list[Any]]:
-    rows = AccessAttempt.objects.order_by("username", "ip_address")
-    return [list(row) for row in rows.values_list("username", "ip_address", "failures_since_start")]
+    records = AccessAttempt.objects.order_by("username", "ip_address")
+    return [
+        list(row) for row in records.values_list("username", "ip_address", "failures_since_start")
+    ]
 
 
 def recorded() -> list[Any]:
-    """A failure by JSON and one by a form, and a sign-in; nowhere a password."""
-    told = [*statuses(WRONG), *statuses(WRONG, content_type=FORM), *statuses(RIGHT)]
-    rows = [*AccessAttempt.objects.values(), *AccessLog.objects.values()]
-    leaked = any("horse" in str(row) for row in rows)
-    return [told, failures(), AccessLog.objects.count(), leaked]
+    """Fail with JSON and with a form, then sign in. axes records no password."""
+    codes = [*statuses(WRONG), *statuses(WRONG, content_type=FORM), *statuses(PASSWORD)]
+    records = [*AccessAttempt.objects.values(), *AccessLog.objects.values()]
+    leaked = any("horse" in str(row) for row in records)
+    return [codes, failures(), AccessLog.objects.count(), leaked]
 
 
 def locked_out() -> list[Any]:
-    """The right password is refused like a wrong one, and is not even hashed."""
-    told = statuses(WRONG, WRONG, WRONG)
+    """Sign in after a lockout: the correct password is rejected without hashing it."""
+    codes = statuses(WRONG, WRONG, WRONG)
     CountingHasher.rounds.clear()
-    answers = [sign_in(password) for password in (WRONG, RIGHT)]
-    alike = answers[0].content == answers[1].content
+    responses = [sign_in(password) for password in (WRONG, PASSWORD)]
+    same_response = responses[0].content == responses[1].content
     return [
-        told,
-        *outcome(answers[1]),
-        answers[1]["Cache-Control"],
-        alike,
+        codes,
+        *outcome(responses[1]),
+        responses[1]["Cache-Control"],
+        same_response,
         len(CountingHasher.rounds),
     ]
 
 
-def told_to_nobody() -> bool:
-    """Whether somebody has that name is not told."""
-    passwords = [WRONG, WRONG, WRONG, RIGHT]
+def unknown_user() -> bool:
+    """Return whether an unknown username gets the same responses as a known one."""
+    passwords = [WRONG, WRONG, WRONG, PASSWORD]
     known, unknown = (
-        [(answer.status_code, answer.content, list(answer.items())) for answer in answers]
-        for answers in (
+        [(response.status_code, response.content, list(response.items())) for response in responses]
+        for responses in (
             [sign_in(password, name=name) for password in passwords] for name in ("alice", "nobody")
         )
     )
     return known == unknown
 
 
-def elsewhere() -> list[int]:
-    return statuses(WRONG, WRONG, WRONG, RIGHT) + statuses(RIGHT, address=THERE)
+def other_address() -> list[int]:
+    return statuses(WRONG, WRONG, WRONG, PASSWORD) + statuses(PASSWORD, address=OTHER_IP)
 
 
-def goes_on() -> list[int]:
-    """Who is signed in stays so."""
-    tokens = sign_in(RIGHT).json()
-    told = statuses(WRONG, WRONG, WRONG, RIGHT)
-    refreshed = post("token/refresh/", {"refresh_token": tokens["refresh_token"]})
+def signed_in_before() -> list[int]:
+    """Refresh a session that began before the lockout."""
+    tokens = sign_in(PASSWORD).json()
+    codes = statuses(WRONG, WRONG, WRONG, PASSWORD)
+    refresh = post("token/refresh/", {"refresh_token": tokens["refresh_token"]})
     return [
-        *told,
-        refreshed.status_code,
-        get("/who/", refreshed.json()["access_token"]).status_code,
+        *codes,
+        refresh.status_code,
+        get("/who/", refresh.json()["access_token"]).status_code,
     ]
 
 
 def reset() -> list[int]:
-    told = statuses(WRONG, WRONG, WRONG, RIGHT)
+    codes = statuses(WRONG, WRONG, WRONG, PASSWORD)
     call_command("axes_reset_username", "alice", verbosity=0)
-    return told + statuses(RIGHT)
+    return codes + statuses(PASSWORD)
 
 
-def of_axes() -> list[Any]:
-    """The answer without the function of the page."""
+def default_response() -> list[Any]:
+    """Lock a user out without the function of the page."""
     with override_settings(AXES_LOCKOUT_CALLABLE=None):
-        told = statuses(WRONG, WRONG, WRONG)
-        answer = sign_in(RIGHT)
-    return [*told, answer.status_code, answer["Content-Type"].partition(";")[0]]
+        codes = statuses(WRONG, WRONG, WRONG)
+        response = sign_in(PASSWORD)
+    return [*codes, response.status_code, response["Content-Type"].partition(";")[0]]
 
 
 def without_middleware() -> list[Any]:
     with override_settings(MIDDLEWARE=[]):
         statuses(WRONG, WRONG, WRONG)
-        return list(outcome(sign_in(RIGHT)))
+        return list(outcome(sign_in(PASSWORD)))
 
 
 def over_asgi() -> list[int]:
@@ -148,20 +150,23 @@ def over_asgi() -> list[int]:
 
 
 def throttled_before() -> list[Any]:
-    """What the throttle refuses is none of axes' business."""
+    """Exceed the throttle's limit first: axes does not see those attempts."""
     with override_settings(TOKENAUTH={"SIGN_IN_RATE_USER": "2/day"}):
-        told = statuses(WRONG, WRONG, WRONG, WRONG, RIGHT)
+        codes = statuses(WRONG, WRONG, WRONG, WRONG, PASSWORD)
         counted = failures()
         cache.clear()
-        return [told, counted, statuses(RIGHT)]
+        return [codes, counted, statuses(PASSWORD)]
 
 
 def throttled_after() -> list[Any]:
-    """What axes refuses counts for the throttle; the client is told the same by both."""
+    """Exceed the limit of axes first: its rejections count for the throttle too.
+
+    Both send the same response.
+    """
     with override_settings(TOKENAUTH={"SIGN_IN_RATE_USER": "5/day"}):
-        answers = [sign_in(RIGHT if number > 2 else WRONG) for number in range(7)]
-        told = [answer.status_code for answer in answers]
-        alike = answers[4].json() == answers[6].json()
+        responses = [sign_in(PASSWORD if number > 2 else WRONG) for number in range(7)]
+        codes = [response.status_code for response in responses]
+        same_response = responses[4].json() == responses[6].json()
         call_command("axes_reset", verbosity=0)
         cache.clear()
-        return [told, alike, statuses(RIGHT)]
+        return [codes, same_response, statuses(PASSWORD)]

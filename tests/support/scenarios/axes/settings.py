@@ -1,4 +1,4 @@
-"""A project with django-axes, set up as ``docs/axes.rst`` says."""
+"""A project with django-axes, configured as in ``docs/axes.rst``."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ REST_FRAMEWORK = {"NUM_PROXIES": 1}
 
 PAGE = {block.file: block.text for block in section(DOCS / "axes.rst", "With django-axes").blocks}
 exec(PAGE["mysite/settings.py"])  # noqa: S102
-# The page has it in the project, which is not one to be imported from here.
+# The page has this function in mysite/, which does not exist here.
 AXES_LOCKOUT_CALLABLE = "tests.support.scenarios.axes.lockout.lockout_response"

@@ -1,4 +1,4 @@
-"""What ``manage.py spectacular`` writes, of a project that signs in and of one that verifies."""
+"""Schemas of ``manage.py spectacular`` for projects that include different routes."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from tests.support.scenarios.openapi.urls import (
 )
 
 
-class OnlyVerifies:
-    """The routes of a service that has no sign-in."""
+class VerifyingRoutes:
+    """The routes of a service that only verifies tokens."""
 
     urlpatterns = verifying
 
 
-class HasOneRoute:
-    """The routes of a project that names them itself."""
+class OneRoute:
+    """The routes of a project that includes only the token view, under its own path."""
 
     urlpatterns = [*verifying, path("sign-in/", TokenView.as_view(), name="token")]
 
 
-class HasTheSameNames:
-    """A project whose serializers have the names of ours."""
+class SameNames:
+    """The routes of a project whose serializers share their names with this package's."""
 
     urlpatterns = [
         path("auth/", include("django_tokenauth.urls")),
@@ -48,8 +48,8 @@ class HasTheSameNames:
     ]
 
 
-class CannotTell:
-    """Views whose scopes nobody can tell without a request."""
+class UnknownScopes:
+    """Routes of views whose scopes depend on the request or are missing."""
 
     urlpatterns = [
         *verifying,
@@ -59,34 +59,34 @@ class CannotTell:
 
 
 def schema(*, fail_on_warn: bool = True) -> Any:
-    """What OpenAPI does not allow fails, and so does any warning."""
-    written = StringIO()
+    """Return the generated schema; raise if OpenAPI does not allow it, or on any warning."""
+    output = StringIO()
     call_command(
         "spectacular",
         format="openapi-json",
         validate=True,
         fail_on_warn=fail_on_warn,
-        stdout=written,
+        stdout=output,
     )
-    return json.loads(written.getvalue())
+    return json.loads(output.getvalue())
 
 
 def scenario() -> dict[str, Any]:
-    everything = schema()
-    with override_settings(ROOT_URLCONF=OnlyVerifies):
+    all_routes = schema()
+    with override_settings(ROOT_URLCONF=VerifyingRoutes):
         verifies = schema()
-    with override_settings(ROOT_URLCONF=HasOneRoute):
+    with override_settings(ROOT_URLCONF=OneRoute):
         named = schema()
-    with override_settings(ROOT_URLCONF=HasTheSameNames):
+    with override_settings(ROOT_URLCONF=SameNames):
         same_names = schema()
-    with override_settings(ROOT_URLCONF=CannotTell), redirect_stderr(StringIO()) as warned:
-        untold = schema(fail_on_warn=False)
+    with override_settings(ROOT_URLCONF=UnknownScopes), redirect_stderr(StringIO()) as warnings:
+        unknown_scopes = schema(fail_on_warn=False)
     call_command("check", deploy=True, tag=["compatibility"])
     return {
-        "all": everything,
+        "all": all_routes,
         "verifies": verifies,
         "named": named,
         "same_names": same_names,
-        "untold": untold,
-        "warned": warned.getvalue(),
+        "unknown_scopes": unknown_scopes,
+        "warnings": warnings.getvalue(),
     }

@@ -1,4 +1,4 @@
-"""A project that has drf-spectacular describe its API."""
+"""A project whose API is described by drf-spectacular."""
 
 from __future__ import annotations
 

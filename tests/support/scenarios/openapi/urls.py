@@ -1,4 +1,4 @@
-"""The routes of the app, one that a project made of them, and views that want a token."""
+"""The routes of the package, of a project's own token view and of protected views."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from django_tokenauth.views import TokenView
 
 
 class OwnAuthentication(JWTAuthentication):
-    """As a project makes one."""
+    """A project's subclass."""
 
 
 @extend_schema(request=None, responses={204: None})
 class Described(APIView):
-    """Only who may call it matters here."""
+    """A view of which only the security is tested."""
 
     def get(self, request):
-        """Nothing is asked for."""
+        """Return nothing."""
 
     def post(self, request):
-        """Nothing is asked for."""
+        """Return nothing."""
 
     def delete(self, request):
-        """Nothing is asked for."""
+        """Return nothing."""
 
 
 class Notes(Described):
@@ -58,15 +58,15 @@ class Own(Described):
 
 
 class OwnTokenView(TokenView):
-    """Signs in the project's way."""
+    """A project's subclass of the sign-in."""
 
 
 @extend_schema(request=None, responses={204: None})
 class OwnEndpoint(TokenEndpoint):
-    """An endpoint that is none of ours."""
+    """An endpoint that a project adds."""
 
     def post(self, request):
-        """Nothing is asked for."""
+        """Return nothing."""
 
 
 class Room(serializers.Serializer):
@@ -91,12 +91,12 @@ class GrantSerializer(Room):
 
 
 def view_of(serializer):
-    """A view that responds with this serializer."""
+    """Return a view that responds with this serializer."""
 
     @extend_schema(responses=serializer)
     class View(APIView):
         def get(self, request):
-            """Nothing is asked for."""
+            """Return nothing."""
 
     View.__name__ = serializer.__name__.replace("Serializer", "View")
     return View.as_view()
