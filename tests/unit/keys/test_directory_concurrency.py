@@ -1,4 +1,4 @@
-"""A folder of keys in which the files change while a process reads them, or others ask."""
+"""KeyDirectory: files that change during a read, and threads that use the keys during a poll."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from django_tokenauth.keys.files import read_files
 from tests.support.key_folder import NOW, put, refused
 
 
-class TestARotationMeanwhile:
-    """The files change while one process reads them."""
+class TestReadDuringRotation:
+    """The files change while a process reads them."""
 
     @pytest.fixture
     def rotating(self, tmp_path):
-        """Begins a rotation when the keys are read for the first time, and again so often."""
+        """A key folder that is rotated during the first two reads of a file."""
         put(tmp_path, "old")
-        load, left = key_files.read_file, iter(range(2))
+        load, steps = key_files.read_file, iter(range(2))
 
         def loading(*arguments):
             loaded = load(*arguments)
-            for turn in left:
-                # Between the listing and this, all of ``rotate --now``.
-                put(tmp_path, f"new{turn}")
+            for step in steps:
+                # A whole ``rotate --now`` happens between the listing and the read.
+                put(tmp_path, f"new{step}")
                 put(tmp_path, "old", exp=NOW)
                 break
             return loaded
@@ -35,31 +35,31 @@ class TestARotationMeanwhile:
             patch.setattr(key_files, "read_file", loading)
             yield tmp_path
 
-    def test_a_start_sees_the_whole_of_it(self, rotating):
+    def test_key_directory_start_reads_a_complete_rotation(self, rotating):
         assert KeyDirectory(rotating).at(NOW).signing.kid == "new1"
 
-    def test_one_that_never_comes_to_rest_is_taken_as_it_is(self, tmp_path):
+    def test_constantly_changing_key_file_is_read_three_times(self, tmp_path):
         put(tmp_path, "a")
-        load, turns = key_files.read_file, []
+        load, reads = key_files.read_file, []
 
         def loading(path, *arguments):
-            turns.append(path.name)
-            put(tmp_path, "a", filler="x" * len(turns))
+            reads.append(path.name)
+            put(tmp_path, "a", filler="x" * len(reads))
             return load(path, *arguments)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(key_files, "read_file", loading)
             assert KeyDirectory(tmp_path).at(NOW + 50).signing.kid == "a"
-        # Three times at the start, and three times at the look that was due.
-        assert len(turns) == 6
+        # Three reads at the start and three at the poll.
+        assert len(reads) == 6
 
 
-class TestFilesThatGo:
-    """A file that is there when the folder is listed, and not any more when it is read."""
+class TestVanishingFiles:
+    """A file is listed, and deleted before it is read."""
 
     @pytest.fixture
-    def going(self, tmp_path):
-        """A folder of two files, of which one goes as soon as they were listed."""
+    def vanishing(self, tmp_path):
+        """A folder of two files, one of which is deleted after each listing."""
         put(tmp_path, "a")
         put(tmp_path, "b")
         listed = key_files.list_files
@@ -74,79 +74,76 @@ class TestFilesThatGo:
             patch.setattr(key_directory, "list_files", listing)
             yield tmp_path
 
-    def test_a_start_goes_on_with_the_others(self, going):
-        assert list(KeyDirectory(going).at(NOW).verifying) == ["a"]
+    def test_key_directory_start_skips_a_vanished_file(self, vanishing):
+        assert list(KeyDirectory(vanishing).at(NOW).verifying) == ["a"]
 
-    def test_so_do_the_checks_and_the_command(self, going):
-        assert [file.key.kid for file in read_files(going)] == ["a"]
+    def test_read_files_skips_a_vanished_file(self, vanishing):
+        assert [file.key.kid for file in read_files(vanishing)] == ["a"]
 
-    def test_without_others_there_is_no_key(self, going):
-        (going / "a.jwk").unlink()
-        assert "There is no key file" in str(refused(KeyDirectory, going))
+    def test_key_directory_with_only_vanished_files_is_rejected(self, vanishing):
+        (vanishing / "a.jwk").unlink()
+        assert "There is no key file" in str(refused(KeyDirectory, vanishing))
 
 
-class TestThreads:
-    """One looks at the files, and the others ask at the same time."""
+class TestAtInThreads:
+    """One thread polls the files while other threads need keys."""
 
     @pytest.fixture
-    def looking(self, tmp_path, monkeypatch):
-        """A source of keys whose first thread is held up in the midst of its look.
-
-        Gives the source and what the keys are called that another thread finds meanwhile.
-        """
+    def kids_during_poll(self, tmp_path, monkeypatch):
+        """Return a function that returns the kids of one thread during the poll of another."""
         monkeypatch.setattr(key_directory, "_LOCK_TIMEOUT", 60)
         put(tmp_path)
         source = KeyDirectory(tmp_path)
         source.at(NOW)
         put(tmp_path, "b")
-        held, go_on = Event(), Event()
+        polling, resume = Event(), Event()
         read = source._read
 
-        def slowly(listed):
-            held.set()
-            assert go_on.wait(60)
+        def slow_read(listed):
+            polling.set()
+            assert resume.wait(60)
             return read(listed)
 
-        source._read = slowly
+        source._read = slow_read
 
-        def found(now, *, waits):
+        def kids(now, *, waiting):
             names = []
             first = Thread(target=source.at, args=(now,))
             second = Thread(target=lambda: names.extend(source.at(now).verifying))
             first.start()
-            assert held.wait(60)
+            assert polling.wait(60)
             second.start()
-            # One that does not wait comes back by itself; one that does is let go soon.
-            second.join(0.2 if waits else 60)
-            go_on.set()
+            # A waiting thread ends only after ``resume``, so the join has a short timeout.
+            second.join(0.2 if waiting else 60)
+            resume.set()
             first.join()
             second.join()
             return names
 
-        return found
+        return kids
 
-    def test_what_was_known_a_moment_ago_is_good_enough(self, looking):
-        assert looking(NOW + POLL_INTERVAL, waits=False) == ["a"]
+    def test_thread_gets_recent_keys_without_waiting_for_a_poll(self, kids_during_poll):
+        assert kids_during_poll(NOW + POLL_INTERVAL, waiting=False) == ["a"]
 
-    def test_where_the_disk_hangs_they_do_not_wait_again_and_again(self, tmp_path, monkeypatch):
+    def test_thread_waits_for_a_hanging_poll_at_intervals(self, tmp_path, monkeypatch):
         monkeypatch.setattr(key_directory, "_LOCK_TIMEOUT", 0.05)
         put(tmp_path, "a")
         source = KeyDirectory(tmp_path)
         source.at(NOW)
-        waited = []
+        timeouts = []
 
-        class Held:
-            """The lock that a thread holds whose look does not come back."""
+        class HeldLock:
+            """A lock held by a thread whose poll hangs."""
 
             def acquire(self, timeout):
-                waited.append(timeout)
+                timeouts.append(timeout)
                 return False
 
-        source._lock = Held()
+        source._lock = HeldLock()
         for seconds in (0, 0, 1, STALE_AFTER - 1, STALE_AFTER):
             assert list(source.at(NOW + 3600 + seconds).verifying) == ["a"]
-        assert waited == [0.05, 0, 0, 0, 0.05]
+        assert timeouts == [0.05, 0, 0, 0, 0.05]
 
-    @pytest.mark.parametrize("slept", [STALE_AFTER, 3600])
-    def test_after_a_sleep_all_wait_for_what_is_there_now(self, looking, slept):
-        assert looking(NOW + slept, waits=True) == ["a", "b"]
+    @pytest.mark.parametrize("seconds", [STALE_AFTER, 3600])
+    def test_thread_waits_for_a_poll_when_keys_are_stale(self, kids_during_poll, seconds):
+        assert kids_during_poll(NOW + seconds, waiting=True) == ["a", "b"]

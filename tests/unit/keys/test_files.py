@@ -1,4 +1,4 @@
-"""A folder of keys: what is read, how it is written, and how a running process follows it."""
+"""Key files: reading, writing and listing."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from tests.support.sample_keys import private_jwk, private_key, public_jwk
 
 
 def another_group():
-    """A group to which this process may give its files."""
+    """Return a second group of this process, for ``chown``."""
     groups = [4242] if os.geteuid() == 0 else [gid for gid in os.getgroups() if gid != os.getegid()]
     if not groups:
-        pytest.skip("this user is in one group only")
+        pytest.skip("this user is in only one group")
     return groups[0]
 
 
 class TestWriteJwk:
     @pytest.mark.promise(23)
     @pytest.mark.standard("rfc7517-9.2-1")
-    def test_its_owner_alone_can_read_it(self, tmp_path):
+    def test_key_file_is_readable_by_its_owner_only(self, tmp_path):
         before = os.umask(0)
         try:
             put(tmp_path)
@@ -41,14 +41,14 @@ class TestWriteJwk:
     @pytest.mark.parametrize(
         ("mode", "kept"), [(0o600, 0o600), (0o640, 0o640), (0o644, 0o640), (0o400, 0o600)]
     )
-    def test_a_group_that_reads_the_others_reads_it_too(self, tmp_path, mode, kept):
+    def test_key_file_copies_group_permission_of_other_files(self, tmp_path, mode, kept):
         put(tmp_path)
         (tmp_path / "a.jwk").chmod(mode)
         put(tmp_path, "b")
         put(tmp_path)
         assert [stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()] == [kept] * 2
 
-    def test_it_belongs_to_the_group_of_the_others(self, tmp_path):
+    def test_key_file_copies_group_of_other_files(self, tmp_path):
         put(tmp_path)
         group = another_group()
         os.chown(tmp_path / "a.jwk", -1, group)
@@ -56,8 +56,8 @@ class TestWriteJwk:
         put(tmp_path)
         assert {path.stat().st_gid for path in tmp_path.iterdir()} == {group}
 
-    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can write files of others")
-    def test_what_root_writes_belongs_to_the_user_that_reads_it(self, tmp_path):
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the owner of a file")
+    def test_key_file_written_by_root_copies_owner_of_files(self, tmp_path):
         os.chown(tmp_path, 4242, 4242)
         put(tmp_path, "first")
         assert (tmp_path / "first.jwk").stat().st_uid == 4242
@@ -70,18 +70,18 @@ class TestWriteJwk:
         owners = {(path.stat().st_uid, path.stat().st_gid) for path in tmp_path.iterdir()}
         assert owners == {(4243, 4244)}
 
-    def test_it_replaces_the_file_as_a_whole(self, tmp_path):
+    def test_write_jwk_replaces_the_whole_file(self, tmp_path):
         put(tmp_path)
         before = (tmp_path / "a.jwk").stat().st_ino
         jwk = put(tmp_path)
         assert read_file(tmp_path / "a.jwk").jwk == jwk
         assert (tmp_path / "a.jwk").stat().st_ino != before
 
-    def test_nothing_else_is_left(self, tmp_path):
+    def test_write_jwk_leaves_no_temporary_file(self, tmp_path):
         put(tmp_path)
         assert [path.name for path in tmp_path.iterdir()] == ["a.jwk"]
 
-    def test_a_failure_leaves_what_was_there_and_names_the_file(self, tmp_path):
+    def test_failed_write_jwk_keeps_old_file_and_names_it(self, tmp_path):
         (tmp_path / "a.jwk").mkdir()
         with pytest.raises(OSError, match="directory") as caught:
             put(tmp_path)
@@ -89,24 +89,24 @@ class TestWriteJwk:
         assert [path.name for path in tmp_path.iterdir()] == ["a.jwk"]
 
     @pytest.mark.promise(23)
-    def test_a_reader_never_sees_half_of_it(self, tmp_path):
+    def test_reader_never_sees_a_partial_key_file(self, tmp_path):
         jwk = put(tmp_path, algorithm="HS256")
-        seen, going = [], True
+        kids, running = [], True
 
         def read():
-            while going:
-                seen.append(read_file(tmp_path / "a.jwk").jwk["kid"])
+            while running:
+                kids.append(read_file(tmp_path / "a.jwk").jwk["kid"])
 
         reader = Thread(target=read)
         reader.start()
         for _ in range(200):
             write_jwk(tmp_path / "a.jwk", {**jwk, "filler": "x" * 5000})
-        going = False
+        running = False
         reader.join()
-        assert set(seen) == {"a"}
+        assert set(kids) == {"a"}
 
 
-class TestReadJwk:
+class TestReadFile:
     @pytest.mark.standard("rfc7517-4-1")
     @pytest.mark.parametrize(
         "text",
@@ -121,19 +121,17 @@ class TestReadJwk:
             json.dumps({"a": "x" * 70000}),
         ],
     )
-    def test_what_is_no_json_object_is_refused_by_its_name(self, tmp_path, text):
+    def test_key_file_without_json_object_is_rejected_by_name(self, tmp_path, text):
         put_text(tmp_path, text)
         assert str(refused(read_file, tmp_path / "bad.jwk")) == "The key file bad.jwk is not a JWK."
 
-    def test_a_file_that_cannot_be_read_is_named_with_the_reason(self, tmp_path):
+    def test_unreadable_key_file_is_rejected_with_reason(self, tmp_path):
         (tmp_path / "bad.jwk").mkdir()
         error = refused(read_file, tmp_path / "bad.jwk")
         assert str(error) == "The key file bad.jwk cannot be read (Is a directory)."
         assert "0600" in error.hint
 
-
-class TestReadKey:
-    def test_a_key_that_cannot_be_used_is_refused_by_the_name_of_its_file(self, tmp_path):
+    def test_key_file_with_short_secret_is_rejected_by_name(self, tmp_path):
         jwk = put(tmp_path, "short", "HS256", k="c2hvcnQ")
         error = refused(read_file, tmp_path / "short.jwk")
         assert str(error).startswith("The key file short.jwk: The secret for HS256 is too short")
@@ -141,16 +139,16 @@ class TestReadKey:
         assert "at least 32 random bytes" in error.hint
         assert jwk["k"] not in str(error)
 
-    def test_its_number_is_that_of_the_fault(self, tmp_path):
+    def test_key_file_with_invalid_kid_has_check_id_e003(self, tmp_path):
         put_text(tmp_path, json.dumps({**public_jwk(private_key("EdDSA")), "kid": "ä"}))
         assert refused(read_file, tmp_path / "bad.jwk").check_id == "E003"
 
     @pytest.mark.parametrize("algorithm", ["EdDSA", "ES384", "RS256"])
-    def test_what_a_key_pair_is_for_follows_from_its_type(self, tmp_path, algorithm):
+    def test_key_file_algorithm_follows_from_key_pair_type(self, tmp_path, algorithm):
         write_jwk(tmp_path / "a.jwk", private_jwk(private_key(algorithm)))
         assert read_file(tmp_path / "a.jwk").key.algorithm == algorithm
 
-    def test_a_secret_is_for_hs256_unless_it_says_so(self, tmp_path):
+    def test_key_file_secret_algorithm_defaults_to_hs256(self, tmp_path):
         jwk = put(tmp_path, algorithm="HS512")
         assert read_file(tmp_path / "a.jwk").key.algorithm == "HS512"
         del jwk["alg"]
@@ -159,13 +157,13 @@ class TestReadKey:
 
 
 class TestListFiles:
-    def test_only_key_files_that_are_done_are_listed_by_name(self, tmp_path):
+    def test_list_files_returns_complete_key_files_by_name(self, tmp_path):
         for name in ("b.jwk", "a.jwk", ".draft.jwk", "README", "a.jwk.bak"):
             put_text(tmp_path, "{}", name)
         assert list(list_files(tmp_path)) == ["a.jwk", "b.jwk"]
 
-    def test_a_link_stands_for_its_file_and_one_to_nothing_for_none(self, tmp_path):
-        # As volumes of containers are laid out.
+    def test_list_files_follows_symlinks_and_skips_broken_ones(self, tmp_path):
+        # Volumes of containers are built of such links.
         put_text(tmp_path, "{}", "elsewhere")
         (tmp_path / "a.jwk").symlink_to(tmp_path / "elsewhere")
         (tmp_path / "b.jwk").symlink_to(tmp_path / "nothing")
@@ -175,7 +173,7 @@ class TestListFiles:
         assert list_files(tmp_path) != before
 
     @pytest.mark.parametrize("change", ["content", "mode", "times"])
-    def test_any_change_of_a_file_shows(self, tmp_path, change):
+    def test_list_files_detects_each_change_of_a_file(self, tmp_path, change):
         put_text(tmp_path, "{}", "a.jwk")
         path = tmp_path / "a.jwk"
         before = list_files(tmp_path)

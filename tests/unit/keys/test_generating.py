@@ -1,4 +1,4 @@
-"""New keys: each can be loaded, signs, and tells nothing by its name."""
+"""make_jwk: new keys that load and sign, with a ``kid`` that reveals nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PUBLIC = {"RSA": {"n", "e"}, "EC": {"crv", "x", "y"}, "OKP": {"crv", "x"}, "oct"
 
 @pytest.mark.parametrize("algorithm", [*HMAC_ALGORITHMS, *ASYMMETRIC_ALGORITHMS])
 class TestMakeJwk:
-    def test_it_is_a_key_for_that_algorithm_with_its_times(self, algorithm):
+    def test_make_jwk_returns_key_with_algorithm_and_times(self, algorithm):
         jwk = make_jwk(algorithm, now=1000, not_before=1300)
         key = load_key(jwk, algorithm)
         assert (key.kid, key.algorithm, key.not_before) == (jwk["kid"], algorithm, 1300)
@@ -32,26 +32,26 @@ class TestMakeJwk:
     @pytest.mark.standard(
         "rfc7517-4.1-1", "rfc7517-4.3-1", "rfc7517-4.3-2", "rfc7517-4.7-1", "rfc8414-2-5"
     )
-    def test_it_has_the_members_of_its_type_and_no_other(self, algorithm):
+    def test_make_jwk_returns_only_members_of_its_key_type(self, algorithm):
         jwk = make_jwk(algorithm, now=1000, not_before=1000)
         common = {"kty", "kid", "alg", "use", "iat", "nbf"}
         assert jwk.keys() == common | PRIVATE[jwk["kty"]] | PUBLIC[jwk["kty"]]
 
-    def test_no_two_are_alike(self, algorithm):
+    def test_make_jwk_returns_a_new_kid_each_time(self, algorithm):
         first, second = (make_jwk(algorithm, now=1, not_before=1) for _ in range(2))
         assert first["kid"] != second["kid"]
 
 
-class TestNames:
-    def test_none_begins_like_an_option_of_a_command(self):
-        # One thumbprint in 64 does.
-        names = {make_jwk("EdDSA", now=1, not_before=1)["kid"] for _ in range(600)}
-        assert not any(name.startswith("-") for name in names)
+class TestKid:
+    def test_generated_kid_does_not_start_with_hyphen(self):
+        # One thumbprint in 64 starts with a hyphen.
+        kids = {make_jwk("EdDSA", now=1, not_before=1)["kid"] for _ in range(600)}
+        assert not any(kid.startswith("-") for kid in kids)
 
     @pytest.mark.parametrize(("algorithm", "size"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
-    def test_that_of_a_secret_does_not_follow_from_it(self, algorithm, size):
+    def test_generated_hmac_kid_does_not_depend_on_secret(self, algorithm, size):
         jwk = make_jwk(algorithm, now=1, not_before=1)
         secret = base64.urlsafe_b64decode(jwk["k"] + "==")
         assert len(secret) == size
-        named = {key: value for key, value in jwk.items() if key != "kid"}
-        assert load_key(named, algorithm).kid != jwk["kid"]
+        without_kid = {key: value for key, value in jwk.items() if key != "kid"}
+        assert load_key(without_kid, algorithm).kid != jwk["kid"]

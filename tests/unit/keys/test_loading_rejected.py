@@ -1,4 +1,4 @@
-"""Key material that cannot be used: refused when the key is made, and never shown."""
+"""load_key: unusable keys are rejected, and the error never contains the key."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from tests.support.sample_keys import (
 OCT = {"kty": "oct", "k": base64url(SIGNING_KEY)}
 
 
-class TestSecrets:
+class TestSecret:
     @pytest.mark.promise(25)
     @pytest.mark.standard("rfc6749-10.10-1", "rfc6749-10.3-2")
     @pytest.mark.attack(18)
     @pytest.mark.parametrize(("algorithm", "length"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
-    @pytest.mark.parametrize("form", ["text", "bytes", "JWK"])
-    def test_a_short_one_is_refused_with_the_command_that_makes_one(self, algorithm, length, form):
+    @pytest.mark.parametrize("form", ["string", "bytes", "JWK"])
+    def test_short_hmac_secret_is_rejected_with_command(self, algorithm, length, form):
         short = SIGNING_KEY[: length - 1]
-        forms = {"text": short.decode(), "bytes": short, "JWK": {**OCT, "k": base64url(short)}}
+        forms = {"string": short.decode(), "bytes": short, "JWK": {**OCT, "k": base64url(short)}}
         error = refused(forms[form], algorithm)
         assert error.check_id == "E002"
         assert str(error) == f"The secret for {algorithm} is too short (RFC 7518 section 3.2)."
@@ -47,7 +47,7 @@ class TestSecrets:
 
     @pytest.mark.attack(19)
     @pytest.mark.parametrize("material", ["", b"", " ", {**OCT, "k": ""}])
-    def test_an_empty_one_is_refused(self, material):
+    def test_empty_hmac_secret_is_rejected(self, material):
         assert refused(material, "HS256").check_id == "E002"
 
     @pytest.mark.promise(25)
@@ -56,7 +56,7 @@ class TestSecrets:
     @pytest.mark.parametrize("of", ["RS256", "ES256", "EdDSA"])
     @pytest.mark.parametrize("pem", [public_pem, private_pem])
     @pytest.mark.parametrize("lead", [b"", b"\n", b" \t\r\n"])
-    def test_a_pem_is_no_secret(self, algorithm, of, pem, lead):
+    def test_pem_as_hmac_secret_is_rejected(self, algorithm, of, pem, lead):
         error = refused(lead + pem(private_key(of)), algorithm)
         assert error.check_id == "E001"
         assert str(error) == f"{algorithm} needs a secret, but the key is a PEM."
@@ -71,7 +71,7 @@ class TestSecrets:
         ],
     )
     @pytest.mark.parametrize("of", ["RS256", "ES256"])
-    def test_a_public_key_in_another_wrapping_is_no_secret(self, encoding, form, of):
+    def test_encoded_public_key_as_hmac_secret_is_rejected(self, encoding, form, of):
         error = refused(private_key(of).public_key().public_bytes(encoding, form), "HS256")
         assert error.check_id == "E002"
         assert "not a secret" in str(error)
@@ -79,25 +79,25 @@ class TestSecrets:
 
     @pytest.mark.attack(6)
     @pytest.mark.parametrize("lead", ["\ufeff", "[", "\ufeff["])
-    def test_a_jwk_in_disguise_is_no_secret(self, lead):
+    def test_disguised_jwk_as_hmac_secret_is_rejected(self, lead):
         text = lead + json.dumps(public_jwk(private_key("RS256"))) + "]" * lead.count("[")
         assert refused(text, "HS256").check_id == "E002"
 
-    def test_a_text_that_utf_8_cannot_say_is_refused(self):
-        # As os.environ gives it for bytes that are no UTF-8.
+    def test_hmac_secret_with_lone_surrogate_is_rejected(self):
+        # ``os.environ`` returns surrogates for bytes outside UTF-8.
         assert refused("\udcff" * 40, "HS256").check_id == "E002"
 
 
 class TestPem:
     @pytest.mark.parametrize("algorithm", ALGORITHMS)
-    def test_what_is_no_pem_is_no_key(self, algorithm):
+    def test_string_without_pem_is_rejected_as_key_pair(self, algorithm):
         error = refused("a secret, where a key pair is wanted", algorithm)
         assert error.check_id == "E002"
         assert str(error) == f"{algorithm} needs a key as PEM or as a JWK."
         assert "openssl genpkey" in error.hint
 
     @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
-    def test_an_encrypted_one_is_refused(self, algorithm):
+    def test_encrypted_pem_is_rejected(self, algorithm):
         pem = private_key(algorithm).private_bytes(
             Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"a password")
         )
@@ -107,7 +107,7 @@ class TestPem:
         assert "unencrypted" in error.hint
 
     @pytest.mark.parametrize("algorithm", ["RS256", "EdDSA"])
-    def test_a_certificate_is_refused(self, algorithm):
+    def test_certificate_is_rejected_as_key(self, algorithm):
         key = private_key(algorithm)
         name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "auth.example.com")])
         certificate = (
@@ -128,7 +128,7 @@ class TestPem:
             "-----BEGIN ",
         ],
     )
-    def test_a_broken_one_is_refused(self, algorithm, text):
+    def test_malformed_pem_is_rejected(self, algorithm, text):
         assert refused(text, algorithm).check_id == "E002"
 
     @pytest.mark.attack(26)
@@ -144,7 +144,7 @@ class TestPem:
         ],
         ids=["secp256k1", "brainpool", "X25519", "X448", "DSA"],
     )
-    def test_a_key_of_no_algorithm_of_ours_is_refused(self, algorithm, make):
+    def test_pem_of_unsupported_key_type_is_rejected(self, algorithm, make):
         key = make()
         assert "cannot be read" in str(refused(private_pem(key), algorithm))
         assert "cannot be read" in str(refused(public_pem(key), algorithm))
@@ -156,7 +156,7 @@ class TestJwk:
         ["{", '{"kty": "RSA"', "{'kty': 'RSA'}", b"{\xff}", '{"k":' * 100_000],
         ids=lambda text: repr(text[:20]),
     )
-    def test_what_begins_like_one_and_is_no_json_is_refused(self, text):
+    def test_jwk_with_invalid_json_is_rejected(self, text):
         assert str(refused(text, "RS256")) == "A key begins like a JWK but is not JSON."
 
     @pytest.mark.standard("rfc7517-4.1-1")
@@ -178,7 +178,7 @@ class TestJwk:
         ],
     )
     @pytest.mark.parametrize("algorithm", ["HS256", "RS256", "ES256", "EdDSA"])
-    def test_one_without_its_members_is_refused(self, jwk, algorithm):
+    def test_jwk_without_required_members_is_rejected(self, jwk, algorithm):
         error = refused(jwk, algorithm)
         assert str(error) == "A JWK cannot be read, or its alg does not fit its kty and crv."
 
@@ -193,7 +193,7 @@ class TestJwk:
             {"e": ""},
         ],
     )
-    def test_an_rsa_key_with_an_odd_number_is_refused(self, changes):
+    def test_rsa_jwk_with_malformed_number_is_rejected(self, changes):
         assert refused({**public_jwk(private_key("RS256")), **changes}, "RS256").check_id == "E002"
 
     @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ class TestJwk:
         ],
     )
     @pytest.mark.parametrize("of", ["RS256", "EdDSA"])
-    def test_an_alg_that_is_not_ours_is_refused(self, alg, of):
+    def test_jwk_with_unsupported_alg_is_rejected(self, alg, of):
         error = refused({**public_jwk(private_key(of)), "alg": alg}, of)
         assert str(error) == "The alg of a JWK is not a supported signature algorithm."
 
@@ -224,12 +224,12 @@ class TestJwk:
             ("EdDSA", "HS512"),
         ],
     )
-    def test_an_alg_that_does_not_fit_the_key_is_refused(self, of, alg):
+    def test_jwk_with_alg_of_another_key_type_is_rejected(self, of, alg):
         for jwk in (public_jwk(private_key(of)), private_jwk(private_key(of))):
             assert "does not fit" in str(refused({**jwk, "alg": alg}, alg))
 
     @pytest.mark.parametrize("alg", ALGORITHMS)
-    def test_a_secret_for_an_asymmetric_alg_is_refused(self, alg):
+    def test_hmac_jwk_with_asymmetric_alg_is_rejected(self, alg):
         assert "does not fit" in str(refused({**OCT, "alg": alg}, "HS256"))
 
     @pytest.mark.standard("rfc7517-4.3-3")
@@ -245,7 +245,7 @@ class TestJwk:
         ],
     )
     @pytest.mark.parametrize("jwk", [OCT, public_jwk(private_key("ES256"))], ids=["oct", "EC"])
-    def test_one_that_is_not_for_signatures_is_refused(self, members, jwk):
+    def test_jwk_not_for_signatures_is_rejected(self, members, jwk):
         error = refused({**jwk, **members}, "ES256")
         assert str(error) == "The use or key_ops of a JWK does not permit signatures."
 
@@ -253,16 +253,16 @@ class TestJwk:
         "kid", ["", " ", "a b", "k" * 129, "kid\n", "\x00", "열쇠", "\ud800", 17, True, ["a"], {}]
     )
     @pytest.mark.parametrize("jwk", [OCT, public_jwk(private_key("ES256"))], ids=["oct", "EC"])
-    def test_an_odd_kid_is_refused(self, kid, jwk):
+    def test_jwk_with_malformed_kid_is_rejected(self, kid, jwk):
         error = refused({**jwk, "kid": kid}, "ES256")
         assert error.check_id == "E003"
         assert "visible ASCII" in str(error)
 
-    def test_halves_that_do_not_belong_together_are_refused(self):
+    def test_jwk_with_mismatched_halves_is_rejected(self):
         for algorithm in ("RS256", "ES256", "EdDSA"):
-            mine = private_jwk(private_key(algorithm))
-            theirs = public_jwk(private_key(algorithm, 2))
-            assert refused({**mine, **theirs}, algorithm).check_id == "E002"
+            private = private_jwk(private_key(algorithm))
+            other_public = public_jwk(private_key(algorithm, 2))
+            assert refused({**private, **other_public}, algorithm).check_id == "E002"
 
 
 class TestTimes:
@@ -270,7 +270,7 @@ class TestTimes:
     @pytest.mark.parametrize(
         "time", ["1700000000", 1700000000.5, True, None, -1, 10**12, [], float("nan")]
     )
-    def test_one_that_is_no_second_is_refused(self, name, time):
+    def test_jwk_with_non_integer_time_is_rejected(self, name, time):
         error = refused({**private_jwk(private_key("EdDSA")), name: time}, "EdDSA")
         assert error.check_id == "E002"
         assert "whole seconds since the epoch" in str(error)

@@ -1,4 +1,4 @@
-"""Requirements of RFC 7517 that no other test covers; the page of standards names them."""
+"""Requirements of RFC 7517 without a test elsewhere. The page of standards lists them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TestJwk:
     """RFC 7517 section 4."""
 
     @pytest.mark.standard("rfc7517-4-1")
-    def test_of_a_member_that_stands_twice_the_last_one_counts(self):
+    def test_jwk_with_duplicate_member_uses_last_value(self):
         text = json.dumps(public_jwk(private_key("ES256")))[:-1]
         key = load_key(f'{text}, "kid": "first", "kid": "last"}}', "ES256")
         assert key.kid == "last"
@@ -34,19 +34,19 @@ class TestJwkSet:
     """RFC 7517 section 5."""
 
     @pytest.mark.standard("rfc7517-5-3")
-    def test_members_beside_the_keys_are_ignored(self):
+    def test_jwk_set_with_unknown_members_is_accepted(self):
         jwk = {**public_jwk(private_key("ES256")), "kid": "a"}
         jwk_set = {"issuer": "https://example.com", "keys": [jwk], "more": [{"kty": "oct"}]}
         assert keys_of(jwk_set) == keys_of(json.dumps(jwk_set)) == ["a"]
 
     @pytest.mark.standard("rfc7517-5-1")
     @pytest.mark.parametrize("jwk_set", [{}, {"Keys": [{"kty": "oct"}]}, '{"keys": {}}'])
-    def test_one_without_its_keys_is_refused(self, jwk_set):
+    def test_jwk_set_without_keys_is_rejected(self, jwk_set):
         settings, [problem] = conf.read({"KEYS": jwk_set}, SECRETS)
         assert (settings, problem.check_id) == (None, "E008")
 
     @pytest.mark.standard("rfc7517-5-2")
-    def test_of_two_lists_of_keys_the_last_one_counts(self):
+    def test_jwk_set_with_duplicate_keys_member_uses_last_list(self):
         first, last = (
             json.dumps([{**public_jwk(private_key("ES256")), "kid": kid}])
             for kid in ("first", "last")

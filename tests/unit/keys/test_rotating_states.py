@@ -1,4 +1,4 @@
-"""The keys in a folder, and what each of them does at a time."""
+"""Keys in a folder, and the state of each key at a given time."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from tests.support.key_rotations import NOW, public, put, refused, states
 
 
 class TestReadFiles:
-    def test_they_come_in_the_order_in_which_they_sign(self, tmp_path):
+    def test_read_files_sorts_keys_by_start_of_signing(self, tmp_path):
         put(tmp_path, "c", NOW)
         put(tmp_path, "a", NOW + 5)
         put(tmp_path, "b", NOW - 5)
         assert [file.key.kid for file in read_files(tmp_path)] == ["b", "c", "a"]
         assert read_files(tmp_path)[0].path == tmp_path / "b.jwk"
 
-    def test_a_folder_that_is_not_there_has_none(self, tmp_path):
+    def test_read_files_of_missing_folder_returns_nothing(self, tmp_path):
         assert read_files(tmp_path / "none") == []
 
-    def test_a_folder_that_cannot_be_read_is_refused(self, tmp_path):
+    def test_read_files_of_unreadable_folder_is_rejected(self, tmp_path):
         (tmp_path / "file").write_text("")
         error = refused(read_files, tmp_path / "file")
         assert str(error) == f"The key folder {tmp_path}/file cannot be read (Not a directory)."
 
-    def test_keys_that_may_not_stand_together_are_refused(self, tmp_path):
+    def test_read_files_with_duplicate_kids_is_rejected(self, tmp_path):
         put(tmp_path, "a")
         put(tmp_path, "b", kid="a")
         assert refused(read_files, tmp_path).check_id == "E003"
 
 
 class TestStateOf:
-    def test_one_signs_and_the_others_wait_verify_or_have_ended(self, tmp_path):
+    def test_state_of_returns_the_role_of_each_key(self, tmp_path):
         put(tmp_path, "ended", NOW - 900, exp=NOW)
         put(tmp_path, "before", NOW - 800, exp=NOW + 1)
         put(tmp_path, "signs", NOW)
@@ -44,6 +44,6 @@ class TestStateOf:
             "public": "verifies",
         }
 
-    def test_where_none_signs_none_is_said_to(self, tmp_path):
+    def test_state_of_future_key_is_next_without_signing_key(self, tmp_path):
         put(tmp_path, "next", NOW + 1)
         assert states(tmp_path) == {"next": State.NEXT}

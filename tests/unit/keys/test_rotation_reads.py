@@ -1,4 +1,4 @@
-"""How often one rotation reads the key folder."""
+"""Number of reads of the key folder by one rotation."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ def counts():
     return outcome_of(module, module)
 
 
-def test_generation_lists_the_folder_and_loads_the_new_key_once(counts):
-    # Without another file, the writer looks for one whose owner it can copy.
+def test_generate_lists_folder_twice_and_loads_new_key_once(counts):
+    # The writer lists the folder again to find a file whose owner it can copy.
     assert counts["generate"] == {"listings": 2, "loads": 1}
 
 
-def test_rotation_reads_a_file_once_and_again_before_it_is_replaced(counts):
+def test_rotate_reads_file_once_and_again_before_replacing_it(counts):
     # The second listing finds temporary files. The keys are the old one and the new one.
     assert counts["rotate"] == {"reads": 2, "listings": 2, "loads": 2}
 
 
-def test_replacement_reads_each_of_two_files_once_and_again_before_it_is_replaced(counts):
+def test_replace_now_reads_file_once_and_before_replacing_it(counts):
     assert counts["rotate --now"] == {"reads": 4, "listings": 2, "loads": 3}

@@ -1,4 +1,4 @@
-"""Which key signs and which verify, and what may not stand together."""
+"""Key sets and schedules: the signing key, the verifying keys and forbidden combinations."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ ANOTHER_SECRET = SIGNING_KEY[::-1].decode()
 
 
 def dated(kid, *, public=False, **times):
-    """A key of its own for each ``kid``."""
+    """Return a key with these times, a different one for each ``kid``."""
     make = public_jwk if public else private_jwk
     return load_key({**make(private_key("EdDSA", number=kid)), "kid": kid, **times}, "EdDSA")
 
 
-class TestKeySet:
-    def test_keys_are_found_by_their_kid(self):
+class TestMakeKeySet:
+    def test_key_set_maps_kids_to_keys(self):
         first, second = (load_key(secret, "HS256") for secret in (SIGNING_KEY, ANOTHER_SECRET))
         keys = make_key_set(first, [first, second])
         assert keys.signing is first
@@ -31,14 +31,14 @@ class TestKeySet:
         with pytest.raises(TypeError):
             keys.verifying["more"] = first
 
-    def test_its_repr_shows_no_secret(self):
+    def test_key_set_repr_contains_no_secret(self):
         key = load_key(SIGNING_KEY, "HS256")
         assert SIGNING_KEY.decode() not in repr(make_key_set(key, [key]))
 
     @pytest.mark.standard("rfc7517-4.5-1")
     @pytest.mark.attack(15, 170)
     @pytest.mark.parametrize("kids", [("same", "same"), (None, None)])
-    def test_two_keys_of_one_kid_are_refused(self, kids):
+    def test_key_set_with_duplicate_kid_is_rejected(self, kids):
         material = [public_jwk(private_key("ES256"))] * 2
         if kids[0]:
             material = [public_jwk(private_key("ES256")), public_jwk(private_key("EdDSA"))]
@@ -53,7 +53,7 @@ class TestKeySet:
     @pytest.mark.attack(9)
     @pytest.mark.parametrize("algorithm", HMAC_ALGORITHMS)
     @pytest.mark.parametrize("of", ASYMMETRIC_ALGORITHMS)
-    def test_secrets_and_asymmetric_keys_do_not_stand_together(self, algorithm, of):
+    def test_key_set_of_hmac_and_asymmetric_keys_is_rejected(self, algorithm, of):
         keys = [load_key(SIGNING_KEY, algorithm), load_key(public_jwk(private_key(of)), of)]
         for order in (keys, keys[::-1]):
             with pytest.raises(InvalidKey, match="are in one key set") as caught:
@@ -61,13 +61,13 @@ class TestKeySet:
             assert caught.value.check_id == "E001"
             assert "Set ALGORITHM" in caught.value.hint
 
-    def test_secrets_of_several_algorithms_do(self):
+    def test_key_set_of_several_hmac_algorithms_is_accepted(self):
         keys = [
             load_key(f"{ANOTHER_SECRET}{algorithm}", algorithm) for algorithm in HMAC_ALGORITHMS
         ]
         assert len(make_key_set(keys[0], keys).verifying) == 3
 
-    def test_so_do_all_asymmetric_algorithms(self):
+    def test_key_set_of_all_asymmetric_algorithms_is_accepted(self):
         keys = [
             load_key({**public_jwk(private_key(of)), "kid": of}, of) for of in ASYMMETRIC_ALGORITHMS
         ]
@@ -75,23 +75,23 @@ class TestKeySet:
 
 
 class TestKeySchedule:
-    def test_without_times_the_keys_are_the_same_at_all_times(self):
+    def test_schedule_of_undated_keys_returns_one_key_set(self):
         key = load_key(SIGNING_KEY, "HS256")
         schedule = KeySchedule([key])
         assert schedule.at(0) is schedule.at(10**10)
         assert schedule.at(0).signing is key
 
-    def test_the_youngest_whose_time_has_come_signs(self):
+    def test_schedule_signs_with_newest_started_key(self):
         first, second = dated("a", nbf=100), dated("b", nbf=200)
         schedule = KeySchedule([second, first])
         signs = {now: schedule.at(now).signing for now in (99, 100, 199.9, 200, 10**9)}
         assert signs == {99: None, 100: first, 199.9: first, 200: second, 10**9: second}
 
-    def test_two_of_one_time_are_told_apart_by_their_name_and_not_by_their_order(self):
+    def test_schedule_orders_keys_of_equal_nbf_by_kid(self):
         keys = [dated("a", nbf=100), dated("b", nbf=100)]
         assert {KeySchedule(order).at(100).signing.kid for order in (keys, keys[::-1])} == {"b"}
 
-    def test_a_key_verifies_before_it_signs_and_until_it_ends(self):
+    def test_schedule_key_verifies_before_nbf_and_until_exp(self):
         first, second = dated("a", nbf=100, exp=300), dated("b", nbf=200)
         schedule = KeySchedule([first, second])
         assert [list(schedule.at(now).verifying) for now in (0, 299.9, 300)] == [
@@ -100,51 +100,51 @@ class TestKeySchedule:
             ["b"],
         ]
 
-    def test_a_key_that_has_ended_does_not_sign_although_it_is_the_only_one(self):
+    def test_schedule_does_not_sign_with_only_key_after_its_exp(self):
         schedule = KeySchedule([dated("a", exp=300)])
         assert schedule.at(299).signing is not None
         assert schedule.at(300).signing is None
         assert schedule.at(300).verifying == {}
 
-    def test_an_ended_key_makes_way_for_an_older_one_that_has_not(self):
+    def test_schedule_signs_with_older_key_after_newer_expires(self):
         old, young = dated("a", nbf=100), dated("b", nbf=200, exp=300)
         assert KeySchedule([old, young]).at(300).signing is old
 
-    def test_public_keys_and_verifiers_never_sign(self):
+    def test_schedule_never_signs_with_public_or_further_keys(self):
         schedule = KeySchedule([dated("a", public=True)], [dated("b", nbf=50)])
         assert schedule.at(100).signing is None
         assert list(schedule.at(100).verifying) == ["a", "b"]
 
-    def test_verifiers_end_too(self):
+    def test_schedule_drops_expired_further_keys(self):
         schedule = KeySchedule([dated("a")], [dated("b", public=True, exp=300)])
         assert list(schedule.at(300).verifying) == ["a"]
 
-    def test_the_keys_stand_in_the_order_in_which_they_sign(self):
+    def test_schedule_sorts_keys_by_start_of_signing(self):
         schedule = KeySchedule([dated("b", nbf=200), dated("a", nbf=300), dated("c", nbf=100)])
         assert list(schedule.at(0).verifying) == ["c", "b", "a"]
 
-    def test_between_two_moments_it_is_the_same_object_also_for_a_clock_that_is_set_back(self):
+    def test_schedule_returns_same_key_set_within_a_period(self):
         schedule = KeySchedule([dated("a", nbf=100, exp=300)])
         assert schedule.at(150) is schedule.at(299.9) is schedule.at(100)
         later = schedule.at(300)
         assert schedule.at(150) is not later
         assert schedule.at(301) is later
 
-    def test_all_threads_get_one_object(self):
-        schedule, got = KeySchedule([dated("a", nbf=100)]), []
-        threads = [Thread(target=lambda: got.append(schedule.at(150))) for _ in range(16)]
+    def test_schedule_returns_one_key_set_to_all_threads(self):
+        schedule, key_sets = KeySchedule([dated("a", nbf=100)]), []
+        threads = [Thread(target=lambda: key_sets.append(schedule.at(150))) for _ in range(16)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert len({id(keys) for keys in got}) == 1
+        assert len({id(keys) for keys in key_sets}) == 1
 
-    def test_what_may_not_stand_together_is_refused_whenever_its_time_is(self):
+    def test_schedule_of_forbidden_combination_is_rejected(self):
         secret = {"kty": "oct", "k": base64url(SIGNING_KEY), "alg": "HS256"}
-        for second, number in (
+        for second, check_id in (
             (dated("a", exp=10), "E003"),
             (load_key({**secret, "exp": 10}, "HS256"), "E001"),
         ):
             with pytest.raises(InvalidKey) as caught:
                 KeySchedule([dated("a", nbf=100)], [second])
-            assert caught.value.check_id == number
+            assert caught.value.check_id == check_id

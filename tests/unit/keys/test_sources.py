@@ -1,4 +1,4 @@
-"""The key sets that the settings ask for: who signs, who verifies, and what may not be mixed."""
+"""Key sets of the settings: the signing key, the verifying keys and forbidden combinations."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ MESSAGE = b"header.payload"
 ANOTHER_SECRET = SIGNING_KEY[::-1].decode()
 
 
-def fault(**values):
+def key_error(**values):
     with pytest.raises(InvalidKey) as caught:
         build_access_keys(read_settings(**values))
     return caught.value
 
 
 class TestDerivedKeys:
-    """Without SIGNING_KEY: secrets made of SECRET_KEY and its fallbacks."""
+    """Without SIGNING_KEY, secrets are derived from SECRET_KEY and its fallbacks."""
 
     @pytest.mark.parametrize("algorithm", HMAC_ALGORITHMS)
-    def test_the_first_signs_and_all_verify(self, algorithm):
+    def test_derived_key_of_first_secret_signs_and_all_verify(self, algorithm):
         secret_keys = (SECRET_KEY, b"the key of last year", b"the key of the year before")
         keys = build_access_keys(read_settings(ALGORITHM=algorithm, secret_keys=secret_keys)).at(0)
         assert next(iter(keys.verifying)) == keys.signing.kid
@@ -56,12 +56,12 @@ class TestDerivedKeys:
             )
             assert key.sign(MESSAGE) == expected(MESSAGE)
 
-    def test_a_fallback_that_repeats_a_key_is_no_second_key(self):
+    def test_repeated_fallback_adds_no_key(self):
         settings = read_settings(secret_keys=(SECRET_KEY, b"old", SECRET_KEY, b"old"))
         assert len(build_access_keys(settings).at(0).verifying) == 2
         assert len(refresh_keys(settings).verifying) == 2
 
-    def test_access_and_refresh_keys_and_their_names_all_differ(self):
+    def test_access_and_refresh_keys_have_different_kids(self):
         settings = read_settings()
         sets = [
             refresh_keys(settings),
@@ -70,12 +70,12 @@ class TestDerivedKeys:
         assert len({keys.signing.kid for keys in sets}) == 4
         assert len({keys.signing.sign(MESSAGE)[:32] for keys in sets}) == 4
 
-    def test_neither_is_the_secret_key_itself(self):
+    def test_derived_keys_differ_from_secret_key(self):
         settings = read_settings()
         for keys in (build_access_keys(settings).at(0), refresh_keys(settings)):
             assert keys.signing.sign(MESSAGE) != hmac_with(SECRET_KEY)(MESSAGE)
 
-    def test_further_secrets_verify_and_do_not_sign(self):
+    def test_verifying_keys_beside_derived_key_only_verify(self):
         settings = read_settings(VERIFYING_KEYS=[SIGNING_KEY])
         keys = build_access_keys(settings).at(0)
         assert keys.signing.kid != load_key(SIGNING_KEY, "HS256").kid
@@ -93,7 +93,7 @@ class TestRefreshKeys:
             {"ALGORITHM": "RS256", "VERIFYING_KEYS": [public_pem(private_key("RS256"))]},
         ],
     )
-    def test_they_are_the_same_whatever_signs_access_tokens(self, values):
+    def test_refresh_keys_do_not_depend_on_access_key_settings(self, values):
         keys = refresh_keys(read_settings(**values))
         assert list(keys.verifying) == [keys.signing.kid]
         assert keys.signing.algorithm == "HS256"
@@ -104,25 +104,25 @@ class TestRefreshKeys:
 class TestSigningKey:
     @pytest.mark.parametrize("algorithm", ALGORITHMS)
     @pytest.mark.parametrize("form", [private_pem, private_jwk])
-    def test_it_signs_and_verifies(self, algorithm, form):
+    def test_signing_key_signs_and_verifies(self, algorithm, form):
         settings = read_settings(ALGORITHM=algorithm, SIGNING_KEY=form(private_key(algorithm)))
         keys = build_access_keys(settings).at(0)
         assert keys.signing.algorithm == algorithm
         assert dict(keys.verifying) == {keys.signing.kid: keys.signing}
 
-    def test_nothing_derived_stands_beside_it(self):
+    def test_signing_key_replaces_derived_keys(self):
         keys = build_access_keys(read_settings(SIGNING_KEY=SIGNING_KEY)).at(0)
         assert dict(keys.verifying) == {keys.signing.kid: keys.signing}
 
-    def test_keys_of_before_and_after_verify(self):
+    def test_verifying_keys_of_other_algorithm_are_accepted(self):
         old, new = private_key("RS256"), private_key("ES256")
         values = {"ALGORITHM": "ES256", "SIGNING_KEY": private_pem(new)}
         keys = build_access_keys(read_settings(**values, VERIFYING_KEYS=[public_pem(old)])).at(0)
         assert [key.algorithm for key in keys.verifying.values()] == ["ES256", "RS256"]
 
     @pytest.mark.parametrize("algorithm", ALGORITHMS)
-    def test_a_public_key_cannot_sign(self, algorithm):
-        error = fault(ALGORITHM=algorithm, SIGNING_KEY=public_pem(private_key(algorithm)))
+    def test_public_key_in_signing_key_is_rejected(self, algorithm):
+        error = key_error(ALGORITHM=algorithm, SIGNING_KEY=public_pem(private_key(algorithm)))
         assert error.check_id == "E002"
         assert str(error) == "SIGNING_KEY is a public key."
         assert "VERIFYING_KEYS" in error.hint
@@ -138,14 +138,14 @@ class TestSigningKey:
             ("HS256", {"kty": "oct", "k": base64url(SIGNING_KEY), "alg": "HS512"}, "HS512"),
         ],
     )
-    def test_it_must_be_of_the_algorithm(self, algorithm, key, of):
-        error = fault(ALGORITHM=algorithm, SIGNING_KEY=key)
+    def test_signing_key_of_other_algorithm_is_rejected(self, algorithm, key, of):
+        error = key_error(ALGORITHM=algorithm, SIGNING_KEY=key)
         assert error.check_id == "E001"
         assert str(error) == f"SIGNING_KEY is for {of} and ALGORITHM is {algorithm}."
         assert f"{of!r}" in error.hint
 
-    def test_it_must_not_be_listed_again(self):
-        assert fault(SIGNING_KEY=SIGNING_KEY, VERIFYING_KEYS=[SIGNING_KEY]).check_id == "E003"
+    def test_signing_key_repeated_in_verifying_keys_is_rejected(self):
+        assert key_error(SIGNING_KEY=SIGNING_KEY, VERIFYING_KEYS=[SIGNING_KEY]).check_id == "E003"
 
     @pytest.mark.attack(9)
     @pytest.mark.parametrize(
@@ -153,22 +153,22 @@ class TestSigningKey:
         [private_jwk(private_key("RS256")), json.dumps(public_jwk(private_key("EdDSA")))],
         ids=["RS256", "EdDSA"],
     )
-    def test_hmac_is_not_mixed_with_asymmetric_keys(self, further):
-        assert fault(SIGNING_KEY=SIGNING_KEY, VERIFYING_KEYS=[further]).check_id == "E001"
-        assert fault(VERIFYING_KEYS=[further]).check_id == "E001"
+    def test_hmac_with_asymmetric_verifying_key_is_rejected(self, further):
+        assert key_error(SIGNING_KEY=SIGNING_KEY, VERIFYING_KEYS=[further]).check_id == "E001"
+        assert key_error(VERIFYING_KEYS=[further]).check_id == "E001"
 
-    def test_nor_with_a_pem(self):
-        error = fault(VERIFYING_KEYS=[public_pem(private_key("RS256"))])
+    def test_hmac_with_pem_verifying_key_is_rejected(self):
+        error = key_error(VERIFYING_KEYS=[public_pem(private_key("RS256"))])
         assert error.check_id == "E001"
         assert "Set ALGORITHM" in error.hint
 
 
 class TestDatedKeys:
-    """KEY_DIRECTORY and KEYS: the same keys from two places."""
+    """The same keys in KEY_DIRECTORY and in KEYS."""
 
     @pytest.fixture(params=["files", "settings", "JWK Set"])
     def values(self, request, tmp_path):
-        """Makes the settings for JWKs."""
+        """Return a function that makes the settings for JWKs."""
 
         def values(*jwks):
             if request.param == "files":
@@ -179,7 +179,7 @@ class TestDatedKeys:
 
         return values
 
-    def test_the_youngest_whose_time_has_come_signs(self, values):
+    def test_dated_keys_sign_in_order_of_nbf(self, values):
         jwks = [make_jwk("EdDSA", now=50, not_before=start) for start in (100, 300, 200)]
         old, last, next_one = (jwk["kid"] for jwk in jwks)
         source = build_access_keys(read_settings(**values(*jwks)))
@@ -189,12 +189,12 @@ class TestDatedKeys:
         ]
         assert set(source.at(50).verifying) == {old, last, next_one}
 
-    def test_the_algorithm_is_that_of_each_key_whatever_is_set(self, values):
+    def test_dated_keys_use_their_own_algorithm(self, values):
         jwks = [make_jwk(name, now=50, not_before=50) for name in ("ES256", "RS256")]
         source = build_access_keys(read_settings(**values(*jwks), ALGORITHM="EdDSA"))
         assert {key.algorithm for key in source.at(50).verifying.values()} == {"ES256", "RS256"}
 
-    def test_further_keys_verify(self, values):
+    def test_verifying_keys_beside_dated_keys_are_accepted(self, values):
         public = public_jwk(private_key("EdDSA"))
         settings = values(make_jwk("EdDSA", now=50, not_before=50))
         source = build_access_keys(read_settings(**settings, VERIFYING_KEYS=[public]))
@@ -202,17 +202,17 @@ class TestDatedKeys:
         assert load_key(public, "EdDSA").kid != source.at(50).signing.kid
 
     @pytest.mark.standard("rfc7517-5-4")
-    def test_a_key_that_is_wrong_is_refused(self, values):
+    def test_dated_key_with_invalid_exp_is_rejected(self, values):
         jwk = make_jwk("EdDSA", now=50, not_before=50)
-        error = fault(**values({**jwk, "exp": "soon"}))
+        error = key_error(**values({**jwk, "exp": "soon"}))
         assert "The nbf or exp of a JWK" in str(error)
 
     @pytest.mark.attack(9)
-    def test_secrets_and_key_pairs_do_not_stand_together(self, values):
+    def test_dated_keys_of_hmac_and_key_pairs_are_rejected(self, values):
         jwks = [make_jwk(name, now=50, not_before=50) for name in ("EdDSA", "HS256")]
-        assert fault(**values(*jwks)).check_id == "E001"
+        assert key_error(**values(*jwks)).check_id == "E001"
 
-    def test_a_folder_that_is_not_there_is_refused(self, tmp_path):
+    def test_missing_folder_in_key_directory_is_rejected(self, tmp_path):
         folder = tmp_path / "none"
         with pytest.raises(InvalidKey) as caught:
             build_access_keys(read_settings(KEY_DIRECTORY=folder))
@@ -224,7 +224,7 @@ class TestDatedKeys:
 
 class TestVerifyingOnly:
     @pytest.mark.parametrize("algorithm", ALGORITHMS)
-    def test_public_keys_alone_verify(self, algorithm):
+    def test_verifying_keys_without_signing_key_only_verify(self, algorithm):
         key = private_key(algorithm)
         keys = build_access_keys(
             read_settings(ALGORITHM=algorithm, VERIFYING_KEYS=[public_pem(key)])
@@ -234,8 +234,8 @@ class TestVerifyingOnly:
         assert verifying.verify(MESSAGE, load_key(private_pem(key), algorithm).sign(MESSAGE))
 
     @pytest.mark.parametrize("algorithm", ALGORITHMS)
-    def test_no_key_at_all_is_refused(self, algorithm):
-        error = fault(ALGORITHM=algorithm)
+    def test_asymmetric_algorithm_without_keys_is_rejected(self, algorithm):
+        error = key_error(ALGORITHM=algorithm)
         assert error.check_id == "E001"
         assert (
             str(error) == f"{algorithm} needs a private key in SIGNING_KEY, KEY_DIRECTORY or KEYS."
@@ -244,7 +244,7 @@ class TestVerifyingOnly:
 
 
 class TestAccessKeys:
-    def test_it_says_what_the_system_check_says_and_nothing_of_the_key(self):
+    def test_access_keys_error_repeats_check_and_hides_the_key(self):
         settings = read_settings(SIGNING_KEY="swordfish")
         with pytest.raises(ImproperlyConfigured, match=r"\Atokenauth\.E002: The secret") as caught:
             access_keys(settings)

@@ -1,4 +1,4 @@
-"""Keys that are well formed and worthless, found again by arithmetic of our own."""
+"""Weak keys, computed by independent arithmetic and detected."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tests.support.weak_keys import (
 )
 
 
-class TestSmallOrder:
-    def test_the_arithmetic_of_this_module_is_right(self):
+class TestIsSmallOrder:
+    def test_small_order_helpers_compute_known_points(self):
         base = next(p for p in decompressed(4 * pow(5, -1, P) % P) if p[0] % 2 == 0)
         assert encoded(base).hex() == "58" + "66" * 31
         assert add(base, IDENTITY) == base
@@ -29,18 +29,18 @@ class TestSmallOrder:
         assert all(times(8, point) == IDENTITY for point in SMALL)
 
     @pytest.mark.parametrize("point", sorted(SMALL), ids=lambda point: encoded(point).hex())
-    def test_each_of_the_eight_points_is_found(self, point):
+    def test_small_order_point_is_detected(self, point):
         assert is_small_order(encoded(point))
 
     @pytest.mark.parametrize("point", sorted(SMALL), ids=lambda point: encoded(point).hex())
-    def test_whatever_the_bit_of_the_sign_says(self, point):
+    def test_small_order_point_with_flipped_sign_is_detected(self, point):
         assert is_small_order(bytes([*encoded(point)[:31], encoded(point)[31] ^ 0x80]))
 
     @pytest.mark.parametrize("y", [P, P + 1])
-    def test_a_coordinate_that_is_not_reduced_is_no_way_around(self, y):
+    def test_small_order_point_with_unreduced_y_is_detected(self, y):
         assert is_small_order(y.to_bytes(32, "little"))
 
-    def test_other_points_are_not_found(self):
+    def test_point_of_large_order_is_not_detected(self):
         for y in range(2, 20):
             assert not is_small_order(y.to_bytes(32, "little"))
         for _ in range(100):
@@ -52,7 +52,7 @@ def powers(prime):
 
 
 def modulus_with(residues):
-    """The number with these residues (the Chinese remainder theorem), grown to 2048 bits."""
+    """Return a number of 2048 bits with these residues (Chinese remainder theorem)."""
     product = prod(residues)
     small = sum(
         residue * (product // prime) * pow(product // prime, -1, prime)
@@ -61,13 +61,13 @@ def modulus_with(residues):
     return small % product + product * (1 << (2048 - product.bit_length()))
 
 
-class TestRoca:
-    def test_a_modulus_of_the_faulty_generator_is_found(self):
+class TestIsRoca:
+    def test_roca_modulus_is_detected(self):
         for exponent in (1, 2, 12345, secrets.randbits(200)):
             residues = {prime: pow(65537, exponent, prime) for prime in FINGERPRINT}
             assert is_roca(modulus_with(residues))
 
-    def test_the_product_of_two_of_its_primes_is_found(self):
+    def test_roca_product_of_two_primes_is_detected(self):
         product = prod(FINGERPRINT)
         first, second = (
             secrets.randbits(800) * product + pow(65537, secrets.randbits(62), product)
@@ -78,16 +78,16 @@ class TestRoca:
     @pytest.mark.parametrize(
         "prime", [prime for prime in FINGERPRINT if len(powers(prime)) < prime - 1]
     )
-    def test_one_residue_that_is_no_power_acquits(self, prime):
+    def test_modulus_with_one_foreign_residue_is_not_roca(self, prime):
         residues = dict.fromkeys(FINGERPRINT, 1)
         assert is_roca(modulus_with(residues))
         residues[prime] = next(n for n in range(1, prime) if n not in powers(prime))
         assert not is_roca(modulus_with(residues))
 
     @pytest.mark.parametrize("prime", FINGERPRINT)
-    def test_a_modulus_with_a_small_factor_is_another_matter(self, prime):
+    def test_modulus_with_small_factor_is_not_roca(self, prime):
         assert not is_roca(modulus_with({**dict.fromkeys(FINGERPRINT, 1), prime: 0}))
 
-    def test_random_numbers_are_not_found(self):
-        # One in 2 to the 27 would be.
+    def test_random_modulus_is_not_roca(self):
+        # The false positive rate is one in 2**27.
         assert not any(is_roca(secrets.randbits(2048) | 1) for _ in range(50))

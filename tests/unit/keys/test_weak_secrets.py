@@ -1,4 +1,4 @@
-"""What a guesser tries first is found, and nothing that is random is taken for it."""
+"""is_guessable: common secrets and patterns are detected, random secrets are not."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.support.system_checks import OTHER_SECRET, SECRET
         b"correct horse battery correct horse battery corr",
     ],
 )
-def test_a_word_that_many_have_or_a_pattern_is_guessable(secret):
+def test_common_or_patterned_secret_is_guessable(secret):
     assert is_guessable(secret)
 
 
@@ -48,18 +48,18 @@ def test_a_word_that_many_have_or_a_pattern_is_guessable(secret):
         b"secret" + SECRET[:32].encode(),
         b"2026-11-23T09:00Z2026-11-24T10:01Z",
         bytes(range(0, 256, 8)) + bytes(value * value % 256 for value in range(40)),
-        # Seven steps of one size, and the eighth of another.
+        # Seven repetitions of a pattern, then a different byte.
         b"ab" * 4 + SECRET.encode(),
     ],
 )
-def test_anything_else_is_not(secret):
+def test_uncommon_secret_is_not_guessable(secret):
     assert not is_guessable(secret)
 
 
-@pytest.mark.parametrize(("letters", "guessable"), [(7, True), (8, False)])
-def test_eight_letters_are_enough(letters, guessable):
-    random = Random(letters)  # noqa: S311
-    kinds = bytes(random.sample(range(256), letters))
+@pytest.mark.parametrize(("distinct", "guessable"), [(7, True), (8, False)])
+def test_secret_needs_eight_distinct_bytes(distinct, guessable):
+    random = Random(distinct)  # noqa: S311
+    kinds = bytes(random.sample(range(256), distinct))
     secret = kinds + bytes(random.choices(kinds, k=40))
     assert is_guessable(secret) is guessable
 
@@ -68,7 +68,7 @@ def test_eight_letters_are_enough(letters, guessable):
     "form",
     [bytes, lambda key: key[:16].hex().encode(), bytes.hex, base64.b64encode, base64.b32encode],
 )
-def test_no_random_secret_is_guessable(form):
+def test_random_secret_is_not_guessable(form):
     random = Random(2026)  # noqa: S311
     for _ in range(1000):
         secret = form(random.randbytes(32))
