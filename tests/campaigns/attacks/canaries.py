@@ -1,6 +1,6 @@
-"""Secrets that can be recognized wherever they turn up, and everything that an app writes or shows.
+"""Canary secrets, and a search for them in everything that an app writes or shows.
 
-A secret is looked for as it is, in the spellings that programs give it, and in its parts.
+The search finds a secret unchanged, in the encodings that programs use, and in parts.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from tests.support.reports import server_errors
 from tests.support.signal_capture import received
 
 SIGNALS = ("signed_in", "refreshed", "refresh_token_reused", "session_revoked")
-#: What is shorter turns up by chance.
-SHORTEST = 12
+#: Shorter strings occur by chance.
+MINIMUM_LENGTH = 12
 
 
 def spellings(secret: str | bytes) -> set[str]:
-    """``secret`` as logs, pages and programs write it."""
+    """Return ``secret`` in the encodings of logs, pages and programs."""
     data = secret if isinstance(secret, bytes) else secret.encode("utf-8", "surrogatepass")
     texts = {base64.b64encode(data).decode(), base64.urlsafe_b64encode(data).decode()}
     texts |= {text.rstrip("=") for text in texts} | {
@@ -46,7 +46,7 @@ def spellings(secret: str | bytes) -> set[str]:
 
 @dataclass
 class Secrets:
-    """What may turn up nowhere: names of secrets with the texts that give each away."""
+    """Forbidden strings, by the name of the secret that they reveal."""
 
     texts: dict[str, set[str]] = field(default_factory=dict)
 
@@ -54,88 +54,91 @@ class Secrets:
         self.texts.setdefault(name, set()).update(spellings(secret))
 
     def add_token(self, token: str) -> None:
-        """All of it, its payload and its signature. The header is the same in all tokens."""
+        """Add the token, its payload and its signature. All tokens share the header."""
         _, *segments = token.split(".")
         self.add("token", token)
         for segment in segments:
             self.texts["token"].add(segment)
 
     def add_key(self, name: str, key: str | bytes) -> None:
-        """A key, and each line of it if it is a PEM."""
+        """Add a key, and each line of a PEM."""
         self.add(name, key)
         lines = (key if isinstance(key, str) else key.decode("latin-1")).splitlines()
         self.texts[name] |= {line for line in lines if not line.startswith("-----")}
 
-    def found_in(self, text: str) -> set[str]:
-        """The names of those that ``text`` gives away."""
+    def names_in(self, text: str) -> set[str]:
+        """Return the names of the secrets in ``text``."""
         return {
             name
             for name, texts in self.texts.items()
-            if any(secret in text for secret in texts if len(secret) >= SHORTEST)
+            if any(secret in text for secret in texts if len(secret) >= MINIMUM_LENGTH)
         }
 
 
 @dataclass
 class Collected:
-    """Texts by the place where they turned up."""
+    """Output of the app, with the place of each string."""
 
     secrets: Secrets
     texts: list[tuple[str, str]] = field(default_factory=list)
-    #: Adds what gathers elsewhere until somebody asks.
+    #: Add the output that signals, reports and queries have recorded since the last call.
     fetch: Callable[[], None] = lambda: None
 
-    def add(self, place: str, *found: object) -> None:
-        self.texts += [(place, text if isinstance(text, str) else repr(text)) for text in found]
+    def add(self, place: str, *values: object) -> None:
+        """Add strings, and the ``repr`` of other values."""
+        texts = [value if isinstance(value, str) else repr(value) for value in values]
+        self.texts += [(place, text) for text in texts]
 
-    def answer(self, answer: Any, *, is_secret: bool = False) -> Any:
-        """An answer; of one that hands out tokens the headers only."""
-        self.add("answer", str(answer.status_code), str(answer.headers), repr(answer))
+    def add_response(self, response: Any, *, is_secret: bool = False) -> Any:
+        """Add a response; only its headers if its body contains tokens."""
+        self.add("response", str(response.status_code), str(response.headers), repr(response))
         if not is_secret:
-            self.add("answer", answer.content.decode())
-        return answer
+            self.add("response", response.content.decode())
+        return response
 
-    def error(self, error: BaseException | None) -> None:
-        """An exception with all that hangs on it, also what a traceback would not show."""
+    def add_exception(self, error: BaseException | None) -> None:
+        """Add an exception with its attributes and causes."""
         while error is not None:
             self.add("exception", str(error), error, vars(error), error.args)
             error = error.__cause__ or error.__context__
 
-    def stored(self) -> None:
-        """The rows and the cache entries there are."""
+    def add_stored(self) -> None:
+        """Add the rows of sessions and the cache entries."""
         self.add("database", serialize("json", Session.objects.all()))
         self.add("database", *map(vars, Session.objects.all()))
         for cache in caches.all():
             self.add("cache", vars(cache))
 
-    def object(self, value: object) -> None:
-        """A public object, as programs print it."""
+    def add_object(self, value: object) -> None:
+        """Add a public object, as programs print it."""
         self.add("object", repr(value), str(value), f"{value!a}")
 
-    def pickled(self, value: object) -> None:
+    def add_pickle(self, value: object) -> None:
+        """Add the pickle of a public object."""
         self.add("pickle", pickle.dumps(value, protocol=0).decode("latin-1"))
 
     def leaks(self) -> set[tuple[str, str]]:
-        """The place and the secret of each leak."""
+        """Return the place and the name of each leaked secret."""
         self.fetch()
-        return {(place, name) for place, text in self.texts for name in self.secrets.found_in(text)}
+        return {(place, name) for place, text in self.texts for name in self.secrets.names_in(text)}
 
-    def said(self, place: str) -> str:
-        """All texts of one place."""
+    def text_of(self, place: str) -> str:
+        """Return all output of one place."""
         self.fetch()
-        return "\n".join(text for where, text in self.texts if where == place)
+        return "\n".join(text for each, text in self.texts if each == place)
 
 
-class _Lines(logging.Handler):
-    """Every log record with all its attributes, and its exception as it would be mailed."""
+class _RecordingHandler(logging.Handler):
+    """Collect every log record with its attributes, and its exception as an error mail."""
 
     def __init__(self, collected: Collected) -> None:
         super().__init__(logging.DEBUG)
         self._collected = collected
 
     def emit(self, record: logging.LogRecord) -> None:
-        # The arguments are in the message too; a tool may send them by themselves.
+        # The message contains the arguments, but tools may send them separately.
         self._collected.add("log", self.format(record), vars(record))
-        # What Django logs by this name is among the reports.
+        # Django's error reports cover this logger.
         if record.exc_info and record.name != "django.request":
             reporter = ExceptionReporter(None, *record.exc_info, is_email=True)
             self._collected.add("log", reporter.get_traceback_html())
@@ -143,16 +146,16 @@ class _Lines(logging.Handler):
 
 @contextmanager
 def collecting(secrets: Secrets) -> Iterator[Collected]:
-    """All log lines, statements, signals and error reports there are meanwhile."""
+    """Collect log records, queries, signals and error reports."""
     collected, root = Collected(secrets), logging.getLogger()
-    handler, level = _Lines(collected), root.level
+    handler, level = _RecordingHandler(collected), root.level
     with ExitStack() as stack:
-        heard = [stack.enter_context(received(getattr(signals, name))) for name in SIGNALS]
+        signal_calls = [stack.enter_context(received(getattr(signals, name))) for name in SIGNALS]
         reports = stack.enter_context(server_errors())
         queries = stack.enter_context(CaptureQueriesContext(connection))
 
         def fetch() -> None:
-            for calls in heard:
+            for calls in signal_calls:
                 while calls:
                     call = calls.pop()
                     collected.add("signal", call, vars(call["session"]))

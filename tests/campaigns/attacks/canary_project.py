@@ -1,4 +1,4 @@
-"""A project whose every secret is a canary, and its one user, who does all that there is to do."""
+"""A project with a canary for every secret, and the requests of its one user."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ SECRET = "the signing key to be found in this test, 32 bytes and more"
 PAIR = private_key("EdDSA")
 RSA_KEY = private_key("RS256")
 RSA = private_jwk(RSA_KEY)
-WHO = {"username": "alice", "password": PASSWORD}
-#: What signs access tokens, and the secret texts in it.
+CREDENTIALS = {"username": "alice", "password": PASSWORD}
+#: The signing keys under test: their settings, and the secret strings in them.
 KEYS: dict[str, tuple[dict[str, Any], list[str | bytes]]] = {
-    "a key derived from SECRET_KEY": ({}, []),
-    "a secret": ({"SIGNING_KEY": SECRET}, [SECRET]),
-    "a PEM": (
+    "derived": ({}, []),
+    "secret": ({"SIGNING_KEY": SECRET}, [SECRET]),
+    "pem": (
         {"ALGORITHM": "EdDSA", "SIGNING_KEY": private_pem(PAIR).decode()},
         [private_pem(PAIR), private_jwk(PAIR)["d"]],
     ),
-    "a JWK": (
+    "jwk": (
         {"ALGORITHM": "RS256", "SIGNING_KEY": RSA},
         [json.dumps(RSA), *(RSA[name] for name in ("d", "p", "q", "dp", "dq", "qi"))],
     ),
@@ -38,49 +38,51 @@ KEYS: dict[str, tuple[dict[str, Any], list[str | bytes]]] = {
 
 
 def settings_with(values: Mapping[str, Any]) -> dict[str, Any]:
-    """``TOKENAUTH`` of the mine."""
+    """Return ``TOKENAUTH`` of the canary project, with these values."""
     return {"SCOPES": ["notes:read", "notes:write"], **values}
 
 
 def secrets_of(keys: list[str | bytes]) -> Secrets:
-    """All that is secret before anybody has signed in."""
-    found = Secrets()
-    found.add("password", PASSWORD)
-    found.add("guess", GUESS)
-    found.add_key("SECRET_KEY", SECRET_KEY)
+    """Return all secrets that exist before the first sign-in."""
+    secrets = Secrets()
+    secrets.add("password", PASSWORD)
+    secrets.add("guess", GUESS)
+    secrets.add_key("SECRET_KEY", SECRET_KEY)
     for purpose in ("access token", "refresh token"):
-        found.add("derived key", derived_secret(SECRET_KEY.encode(), purpose))
+        secrets.add("derived key", derived_secret(SECRET_KEY.encode(), purpose))
     for key in keys:
-        found.add_key("SIGNING_KEY", key)
-    return found
+        secrets.add_key("SIGNING_KEY", key)
+    return secrets
 
 
-def alice() -> Any:
+def create_alice() -> Any:
     return get_user_model().objects.create_user("alice", password=PASSWORD)
 
 
 def sign_in(collected: Collected, **parameters: object) -> tuple[str, str]:
-    """The access and the refresh token of a sign-in."""
-    return _tokens_of(collected, post("token/", {**WHO, "name": "lamp", **parameters}))
+    """Sign in and return the access and refresh token."""
+    return _tokens_of(
+        collected, post("token/", {**CREDENTIALS, "device_name": "lamp", **parameters})
+    )
 
 
 def refresh(collected: Collected, token: str, **parameters: object) -> tuple[str, str]:
-    """The tokens of a refresh."""
+    """Refresh and return the new tokens."""
     return _tokens_of(collected, post("token/refresh/", {"refresh_token": token, **parameters}))
 
 
-def _tokens_of(collected: Collected, answer: Answer) -> tuple[str, str]:
-    collected.answer(answer, is_secret=True)
-    assert answer.status_code == HTTPStatus.OK, answer.content
-    found = answer.json()
+def _tokens_of(collected: Collected, response: Answer) -> tuple[str, str]:
+    collected.add_response(response, is_secret=True)
+    assert response.status_code == HTTPStatus.OK, response.content
+    tokens = response.json()
     for name in ("access_token", "refresh_token"):
-        collected.secrets.add_token(found[name])
-    return found["access_token"], found["refresh_token"]
+        collected.secrets.add_token(tokens[name])
+    return tokens["access_token"], tokens["refresh_token"]
 
 
 def tampered(collected: Collected, token: str) -> str:
-    """The token with another signature, which is a secret like the right one."""
+    """Return the token with another signature, and register it as a secret."""
     start, _, signature = token.rpartition(".")
-    other = f"{start}.{signature[::-1]}"
-    collected.secrets.add_token(other)
-    return other
+    forged = f"{start}.{signature[::-1]}"
+    collected.secrets.add_token(forged)
+    return forged

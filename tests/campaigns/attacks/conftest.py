@@ -1,21 +1,21 @@
-"""The server that is attacked, and what holds after every attack, whatever it was."""
+"""The attacked server, with the checks that follow every attack."""
 
 from __future__ import annotations
 
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
 
-from tests.campaigns.attacks.attacked import Server
-from tests.campaigns.attacks.watching import Watch
+from tests.campaigns.attacks.activity import ActivityMonitor
+from tests.campaigns.attacks.attacked_server import Server
 from tests.support.http_server import serving
 
 
 @pytest.fixture
 def server(transactional_db):
-    """Django behind a socket. No attack makes it fail, or reach out to anywhere."""
-    watch = Watch(WSGIHandler())
-    with serving(watch) as address:
-        server = Server(address, watch)
+    """Serve Django on a socket. No request may return 500 or open an outgoing connection."""
+    monitor = ActivityMonitor(WSGIHandler())
+    with serving(monitor) as address:
+        server = Server(address, monitor)
         yield server
-    assert [answer.status for answer in server.answers if answer.status >= 500] == []
-    assert [seen.connections for seen in watch.requests if seen.connections] == []
+    assert [response.status for response in server.responses if response.status >= 500] == []
+    assert [each.connections for each in monitor.requests if each.connections] == []

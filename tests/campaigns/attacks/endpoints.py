@@ -1,4 +1,4 @@
-"""The token endpoints, one test for each."""
+"""A parameter for tests that run once per token endpoint."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ import pytest
 
 from tests.support.client import NAMES
 
-EACH = pytest.mark.parametrize("path", NAMES)
+EACH_ENDPOINT = pytest.mark.parametrize("path", NAMES)

@@ -1,8 +1,8 @@
-"""Tokens that the running server would accept but for the one thing that a test changes.
+"""Forged tokens that differ from valid ones in exactly one property.
 
-A forger begins with the tokens of a sign-in that works and signs with the server's own key, which
-it makes of the settings by itself. It shows first that a token of its making is accepted, so what
-is refused later is refused for what was changed, and not for a fault of the forger.
+A forger starts from the tokens of a real sign-in. It signs with the server's key, derived from the
+settings by independent code. It first asserts that the server accepts an unchanged token, so a
+later rejection is caused by the change under test.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from django.conf import settings
 from django.utils.encoding import force_bytes
 from jwt.algorithms import get_default_algorithms
 
-from tests.campaigns.attacks.attacked import Server
+from tests.campaigns.attacks.attacked_server import Server
 from tests.support.client import INVALID_GRANT
 from tests.support.raw_tokens import (
     base64url,
@@ -30,37 +30,37 @@ from tests.support.sample_keys import private_key, private_pem
 Sign = Callable[[bytes], bytes]
 
 
-def derived(purpose: str) -> Sign:
-    """Signs with the key that the server derives from the project's ``SECRET_KEY``."""
+def derived_signer(purpose: str) -> Sign:
+    """Return a signer with the key that the server derives from ``SECRET_KEY``."""
     return hmac_with(derived_secret(force_bytes(settings.SECRET_KEY), purpose))
 
 
-def signing(algorithm: str, key: object) -> Sign:
-    """Signs with a private key of the library cryptography, or with a secret (bytes)."""
+def signer(algorithm: str, key: object) -> Sign:
+    """Return a signer with a private key of cryptography, or with a secret (bytes)."""
     implementation = get_default_algorithms()[algorithm]
     prepared = implementation.prepare_key(key)  # type: ignore[arg-type]
     return lambda message: implementation.sign(message, prepared)
 
 
-def with_text(members: dict[str, Any], text: str) -> bytes:
-    """The JSON of ``members`` with ``text``, which may be anything, put before its last brace."""
+def append_raw_member(members: dict[str, Any], text: str) -> bytes:
+    """Return ``members`` as JSON, with the raw ``text`` inserted before the last brace."""
     return f"{json.dumps(members)[:-1]}, {text}}}".encode()
 
 
-def parts(token: str) -> tuple[dict[str, Any], dict[str, Any], bytes]:
-    """The header, the payload and the signature of a token, unverified."""
+def parse_token(token: str) -> tuple[dict[str, Any], dict[str, Any], bytes]:
+    """Return the unverified header, payload and signature of a token."""
     header, payload, signature = map(unbase64url, token.split("."))
     return json.loads(header), json.loads(payload), signature
 
 
 class Forger:
-    """Makes tokens of one kind. ``MISSING`` as the value of a member leaves the member out."""
+    """Forge tokens of one type. A member whose value is ``MISSING`` is omitted."""
 
     def __init__(self, server: Server, token: str, sign: Sign) -> None:
         self.server = server
         self.sign = sign
-        self._header, self._members, _ = parts(token)
-        self.accepted(self.token())
+        self._header, self._claims, _ = parse_token(token)
+        self.assert_accepted(self.token())
 
     @property
     def kid(self) -> str:
@@ -69,14 +69,14 @@ class Forger:
     def header(self, **changes: object) -> dict[str, Any]:
         return changed(self._header, changes)
 
-    def members(self, **changes: object) -> dict[str, Any]:
-        return changed(self._members, changes)
+    def claims(self, **changes: object) -> dict[str, Any]:
+        return changed(self._claims, changes)
 
     def token(self, header: Any = None, payload: Any = None, sign: Sign | None = None) -> str:
-        """A token that is good but for what is said otherwise; bytes are taken as they are."""
+        """Return a valid token with the given parts replaced. Bytes are used unchanged."""
         return compact(
             self.header() if header is None else header,
-            self.members() if payload is None else payload,
+            self.claims() if payload is None else payload,
             sign or self.sign,
         )
 
@@ -84,99 +84,99 @@ class Forger:
         return self.token(header=self.header(**changes))
 
     def with_claims(self, **changes: object) -> str:
-        return self.token(payload=self.members(**changes))
+        return self.token(payload=self.claims(**changes))
 
-    def with_header_text(self, text: str) -> str:
-        """With ``text`` as the last member of the header, JSON or not."""
-        return self.token(header=with_text(self.header(), text))
+    def with_raw_header_member(self, text: str) -> str:
+        """Return a token whose header ends with the raw ``text``, valid JSON or not."""
+        return self.token(header=append_raw_member(self.header(), text))
 
-    def with_payload_text(self, text: str) -> str:
-        return self.token(payload=with_text(self.members(), text))
+    def with_raw_claim(self, text: str) -> str:
+        return self.token(payload=append_raw_member(self.claims(), text))
 
-    def sealed(self, header: str, payload: str) -> str:
-        """Signed over two segments as they stand, in base64url or not."""
+    def sign_segments(self, header: str, payload: str) -> str:
+        """Sign two segments unchanged, in base64url or not."""
         text = f"{header}.{payload}"
         return f"{text}.{base64url(self.sign(text.encode()))}"
 
-    def accepted(self, token: str) -> None:
+    def assert_accepted(self, token: str) -> None:
         raise NotImplementedError
 
-    def refused(self, *tokens: str) -> None:
-        """Each of them: with the one answer, and without a statement."""
+    def assert_rejected(self, *tokens: str) -> None:
+        """Assert that each token is rejected, with one response and no query."""
         raise NotImplementedError
 
-    def refused_in_a_body(self, *tokens: object) -> None:
-        """Each of them, which may be any text: where a token comes as a part of a body."""
+    def assert_rejected_in_body(self, *tokens: object) -> None:
+        """Assert that the endpoints reject each token in a body. It may be any string."""
         raise NotImplementedError
 
-    def _ends_no_session(self, token: object) -> None:
-        answer = self.server.post("token/revoke/", {"token": token})
-        assert (answer.status, answer.json()) == (200, {})
-        assert self.server.seen.statements == []
+    def _assert_revokes_no_session(self, token: object) -> None:
+        response = self.server.post("token/revoke/", {"token": token})
+        assert (response.status, response.json()) == (200, {})
+        assert self.server.activity.statements == []
 
 
 class AccessForger(Forger):
-    """Access tokens."""
+    """Forge access tokens."""
 
-    def accepted(self, token: str) -> None:
-        self.server.accepts(token)
-        answer = self.server.post("token/verify/", {"token": token})
-        assert answer.json()["active"] is True
+    def assert_accepted(self, token: str) -> None:
+        self.server.assert_accepts(token)
+        response = self.server.post("token/verify/", {"token": token})
+        assert response.json()["active"] is True
 
-    def refused(self, *tokens: str) -> None:
+    def assert_rejected(self, *tokens: str) -> None:
         for token in tokens:
-            self.server.refuses(token)
+            self.server.assert_rejects(token)
 
-    def refused_in_a_body(self, *tokens: object) -> None:
+    def assert_rejected_in_body(self, *tokens: object) -> None:
         for token in tokens:
-            answer = self.server.post("token/verify/", {"token": token})
-            assert (answer.status, answer.json()) == (200, {"active": False})
-            assert self.server.seen.statements == []
-            self._ends_no_session(token)
+            response = self.server.post("token/verify/", {"token": token})
+            assert (response.status, response.json()) == (200, {"active": False})
+            assert self.server.activity.statements == []
+            self._assert_revokes_no_session(token)
 
 
 class RefreshForger(Forger):
-    """Refresh tokens. One that is accepted is used up: the forger goes on with its successor."""
+    """Forge refresh tokens. An accepted token is replaced by its successor."""
 
-    def accepted(self, token: str) -> None:
-        answer = self.server.post("token/refresh/", {"refresh_token": token})
-        assert answer.status == 200, answer.body
-        self._header, self._members, _ = parts(answer.json()["refresh_token"])
+    def assert_accepted(self, token: str) -> None:
+        response = self.server.post("token/refresh/", {"refresh_token": token})
+        assert response.status == 200, response.body
+        self._header, self._claims, _ = parse_token(response.json()["refresh_token"])
 
-    def refused(self, *tokens: str) -> None:
+    def assert_rejected(self, *tokens: str) -> None:
         for token in tokens:
-            answer = self.server.post("token/refresh/", {"refresh_token": token})
-            assert (answer.status, answer.json()) == (400, INVALID_GRANT)
-            assert self.server.seen.statements == []
+            response = self.server.post("token/refresh/", {"refresh_token": token})
+            assert (response.status, response.json()) == (400, INVALID_GRANT)
+            assert self.server.activity.statements == []
 
-    def refused_in_a_body(self, *tokens: object) -> None:
+    def assert_rejected_in_body(self, *tokens: object) -> None:
         for token in tokens:
-            self.refused(token)  # type: ignore[arg-type]
-            self._ends_no_session(token)
+            self.assert_rejected(token)  # type: ignore[arg-type]
+            self._assert_revokes_no_session(token)
 
 
-def access_forger(server: Server, sign: Sign | None = None, **signing_in: Any) -> AccessForger:
-    """``sign`` where the settings name a key; ``signing_in`` are parameters of the sign-in."""
-    token = server.sign_in(**signing_in)["access_token"]
-    return AccessForger(server, token, sign or derived("access token"))
+def access_forger(server: Server, sign: Sign | None = None, **parameters: Any) -> AccessForger:
+    """Return a forger of access tokens. Pass ``sign`` if the settings name a key."""
+    token = server.sign_in(**parameters)["access_token"]
+    return AccessForger(server, token, sign or derived_signer("access token"))
 
 
-def refresh_forger(server: Server, **signing_in: Any) -> RefreshForger:
-    token = server.sign_in(**signing_in)["refresh_token"]
-    return RefreshForger(server, token, derived("refresh token"))
+def refresh_forger(server: Server, **parameters: Any) -> RefreshForger:
+    token = server.sign_in(**parameters)["refresh_token"]
+    return RefreshForger(server, token, derived_signer("refresh token"))
 
 
 def asymmetric_forger(server: Server, settings: Any, algorithm: str) -> AccessForger:
-    """Of a server that signs with the sample key of ``algorithm``; ``settings`` is the fixture."""
+    """Return a forger for a server that signs with the sample key of ``algorithm``."""
     key = private_key(algorithm)
     settings.TOKENAUTH = {"ALGORITHM": algorithm, "SIGNING_KEY": private_pem(key)}
-    return access_forger(server, signing(algorithm, key))
+    return access_forger(server, signer(algorithm, key))
 
 
 def forgers(server: Server) -> tuple[AccessForger, RefreshForger]:
-    """Of both kinds and one session, for what holds for every token."""
+    """Return a forger of each token type, for the same session."""
     tokens = server.sign_in()
     return (
-        AccessForger(server, tokens["access_token"], derived("access token")),
-        RefreshForger(server, tokens["refresh_token"], derived("refresh token")),
+        AccessForger(server, tokens["access_token"], derived_signer("access token")),
+        RefreshForger(server, tokens["refresh_token"], derived_signer("refresh token")),
     )

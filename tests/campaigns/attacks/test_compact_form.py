@@ -1,4 +1,4 @@
-"""The compact form: how much of a token is looked at, and the one way to write it."""
+"""The compact serialization: the work per token, and its single canonical form."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.client import INVALID_REQUEST, malformed
 from tests.support.raw_tokens import Access, Refresh, as_json, base64url
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-#: Where a token comes in a body, and under which name.
+#: The endpoints that accept a token in the body, and its parameter.
 ROUTES = (
     ("token/refresh/", "refresh_token"),
     ("token/verify/", "token"),
@@ -23,10 +23,10 @@ ROUTES = (
 
 
 @contextmanager
-def noting(note):
-    """Calls ``note`` for every function, Python's or C's, that is called meanwhile."""
+def profiled(record):
+    """Call ``record`` for every Python or C function call in the block."""
     before = sys.getprofile()
-    sys.setprofile(note)
+    sys.setprofile(record)
     try:
         yield
     finally:
@@ -34,52 +34,52 @@ def noting(note):
 
 
 def called_by(action):
-    """The names of the functions that ``action`` calls."""
+    """Return the names of the functions that ``action`` calls."""
     names = set()
 
-    def note(frame, event, argument):
+    def record(frame, event, argument):
         if event == "call":
             names.add(frame.f_code.co_qualname)
         elif event == "c_call":
             names.add(argument.__qualname__)
 
-    with noting(note):
+    with profiled(record):
         action()
     return names
 
 
-def texts_read_by(action):
-    """The texts that ``action`` reads as JSON."""
+def json_parsed_by(action):
+    """Return the strings that ``action`` parses as JSON."""
     texts = []
 
-    def note(frame, event, argument):
+    def record(frame, event, argument):
         if event == "call" and frame.f_code.co_qualname == "JSONDecoder.raw_decode":
             texts.append(frame.f_locals["s"])
 
-    with noting(note):
+    with profiled(record):
         action()
     return texts
 
 
-def refuse(maker, token):
+def assert_rejected(maker, token):
     with pytest.raises(InvalidToken):
         maker.decode(token)
 
 
 @pytest.mark.attack(58, 62, 63, 165)
 @pytest.mark.parametrize("maker", [Access(), Refresh()], ids=["access", "refresh"])
-class TestCost:
-    """What the decoder does for a token, read off the functions that it calls."""
+class TestDecodingCost:
+    """The steps of decoding, observed by the functions called."""
 
     matching, decoding = {"bytes.translate"}, {"a2b_base64"}
-    reading, verifying = {"JSONDecoder.raw_decode"}, {"Key.verify"}
-    all_of_it = {*matching, *decoding, *reading, *verifying}
+    parsing, verifying = {"JSONDecoder.raw_decode"}, {"Key.verify"}
+    all_steps = {*matching, *decoding, *parsing, *verifying}
 
-    def test_a_good_token_costs_all_of_it(self, maker):
+    def test_valid_token_runs_all_decoding_steps(self, maker):
         token = maker.token()
-        assert called_by(lambda: maker.decode(token)) >= self.all_of_it
+        assert called_by(lambda: maker.decode(token)) >= self.all_steps
 
-    def test_a_token_above_the_size_costs_nothing(self, maker):
+    def test_oversized_token_runs_no_decoding_step(self, maker):
         for token in (
             maker.with_claims(**{f"a{number}": 0 for number in range(1000)}),
             maker.token(header=b"[" * 100_000),
@@ -88,131 +88,135 @@ class TestCost:
             "." * 1_000_000,
         ):
             assert len(token) > 8192
-            called = called_by(lambda token=token: refuse(maker, token))
-            assert called & self.all_of_it == set()
+            called = called_by(lambda token=token: assert_rejected(maker, token))
+            assert called & self.all_steps == set()
 
-    def test_a_token_that_is_no_token_is_not_read(self, maker):
+    def test_malformed_token_is_not_decoded(self, maker):
         for token in ("x" * 8192, ".".join("xxx"), "." * 8192, f"{maker.token()}="):
-            called = called_by(lambda token=token: refuse(maker, token))
-            assert called & self.all_of_it == self.matching
+            called = called_by(lambda token=token: assert_rejected(maker, token))
+            assert called & self.all_steps == self.matching
 
-    def test_a_payload_is_not_read_before_its_signature_holds(self, maker):
+    def test_payload_is_parsed_only_after_verification(self, maker):
         header = json.dumps(maker.header()).encode()
         token = maker.token(header=header, payload=b"[" * 4000)
         forged = f"{token[:-43]}{'A' * 43}"
-        read = texts_read_by(lambda: refuse(maker, forged))
-        assert [json.loads(text) for text in read] == [maker.header()]
+        parsed = json_parsed_by(lambda: assert_rejected(maker, forged))
+        assert [json.loads(text) for text in parsed] == [maker.header()]
 
 
 @pytest.mark.parametrize("maker", [Access(), Refresh()], ids=["access", "refresh"])
-def test_a_header_as_the_package_writes_it_is_not_read_at_all(maker):
+def test_header_in_package_form_is_not_parsed(maker):
     token = maker.token()
-    assert len(texts_read_by(lambda: maker.decode(token))) == 1
-    assert texts_read_by(lambda: refuse(maker, f"{token[:-43]}{'A' * 43}")) == []
+    assert len(json_parsed_by(lambda: maker.decode(token))) == 1
+    assert json_parsed_by(lambda: assert_rejected(maker, f"{token[:-43]}{'A' * 43}")) == []
 
 
 @pytest.mark.attack(62)
-def test_a_body_above_the_size_is_no_request(alice, server):
+def test_oversized_token_in_body_is_rejected(alice, server):
     for forger in forgers(server):
         for length in (40_000, 1_000_000):
             token = forger.token(payload=b"[" * length)
             for route, name in ROUTES:
-                answer = server.post(route, {name: token})
-                assert (answer.status, answer.json()) == (400, INVALID_REQUEST)
-                assert server.seen.statements == []
+                response = server.post(route, {name: token})
+                assert (response.status, response.json()) == (400, INVALID_REQUEST)
+                assert server.activity.statements == []
 
 
 @pytest.mark.attack(64)
-def test_a_segment_has_one_spelling(alice, server):
+def test_segment_in_noncanonical_base64_is_rejected(alice, server):
     for forger in forgers(server):
         token = forger.token()
-        # 43 characters for 32 bytes: of the last one two bits carry nothing.
-        place = ALPHABET.index(token[-1])
-        assert place % 4 == 0
-        forger.refused(*[f"{token[:-1]}{ALPHABET[place + bits]}" for bits in (1, 2, 3)])
-        for blanks in range(3):
-            header = base64url(as_json(forger.header()) + b" " * blanks)
+        # 43 characters encode 32 bytes, so the last one has two unused bits.
+        index = ALPHABET.index(token[-1])
+        assert index % 4 == 0
+        forger.assert_rejected(*[f"{token[:-1]}{ALPHABET[index + bits]}" for bits in (1, 2, 3)])
+        for spaces in range(3):
+            header = base64url(as_json(forger.header()) + b" " * spaces)
             if len(header) % 4:
-                forger.refused(forger.sealed(next_of(header), token.split(".")[1]))
+                forger.assert_rejected(
+                    forger.sign_segments(noncanonical(header), token.split(".")[1])
+                )
 
 
-def next_of(segment):
-    """Another spelling of the same bytes."""
+def noncanonical(segment):
+    """Return another encoding of the same bytes."""
     return segment[:-1] + ALPHABET[ALPHABET.index(segment[-1]) + 1]
 
 
 @pytest.mark.attack(65)
-def test_a_segment_with_padding_is_refused(alice, server):
+def test_segment_with_padding_is_rejected(alice, server):
     for forger in forgers(server):
         header, payload, signature = forger.token().split(".")
         for padding in ("=", "==", "===", "%3D"):
-            # The signature is over the padding too.
-            forger.refused(
-                forger.sealed(header + padding, payload),
-                forger.sealed(header, payload + padding),
+            # The signature covers the padding too.
+            forger.assert_rejected(
+                forger.sign_segments(header + padding, payload),
+                forger.sign_segments(header, payload + padding),
                 f"{header}.{payload}.{signature}{padding}",
             )
 
 
 @pytest.mark.attack(66)
-def test_white_space_and_other_signs_are_not_left_out(alice, server):
+def test_whitespace_in_body_token_is_rejected(alice, server):
     for forger in forgers(server):
         token = forger.token()
         header, payload, _ = token.split(".")
-        for odd in (" ", "\n", "\r\n", "\t", "\x0b", "\xa0", "\u200b", "\ufeff", "\uff0e"):
-            inside = [f"{odd}{token}", f"{token}{odd}", token.replace(".", f"{odd}.", 1)]
-            forger.refused_in_a_body(*inside)
-            if odd.isascii():
-                forger.refused_in_a_body(forger.sealed(f"{header}{odd}", payload))
+        for space in (" ", "\n", "\r\n", "\t", "\x0b", "\xa0", "\u200b", "\ufeff", "\uff0e"):
+            variants = [f"{space}{token}", f"{token}{space}", token.replace(".", f"{space}.", 1)]
+            forger.assert_rejected_in_body(*variants)
+            if space.isascii():
+                forger.assert_rejected_in_body(forger.sign_segments(f"{header}{space}", payload))
 
 
 @pytest.mark.attack(66)
-def test_a_token_with_a_nul_is_no_parameter(alice, server):
+def test_nul_in_body_token_is_rejected(alice, server):
     for forger in forgers(server):
         for token in ("\x00", f"{forger.token()}\x00", f"\x00{forger.token()}"):
             for route, name in ROUTES:
-                answer = server.post(route, {name: token})
-                assert (answer.status, answer.json()) == (400, malformed(name))
-                assert server.seen.statements == []
+                response = server.post(route, {name: token})
+                assert (response.status, response.json()) == (400, malformed(name))
+                assert server.activity.statements == []
 
 
 @pytest.mark.attack(66)
-def test_nor_are_they_in_a_header(alice, server):
+def test_whitespace_in_bearer_token_is_rejected(alice, server):
     access, _ = forgers(server)
     token = access.token().encode()
-    for odd in (b" ", b"\t", b"\x00", b"\x0b", b"\xa0", b"\r\n ", b"\xe2\x80\x8b"):
-        server.refuses(token.replace(b".", odd + b".", 1))
-        server.refuses(token[:-20] + odd + token[-20:])
+    for space in (b" ", b"\t", b"\x00", b"\x0b", b"\xa0", b"\r\n ", b"\xe2\x80\x8b"):
+        server.assert_rejects(token.replace(b".", space + b".", 1))
+        server.assert_rejects(token[:-20] + space + token[-20:])
 
 
 @pytest.mark.attack(67)
-def test_the_other_alphabet_of_base64_is_refused(alice, server):
+def test_standard_base64_alphabet_is_rejected(alice, server):
     for forger in forgers(server):
         head = base64url(as_json(forger.header()))
-        # As the last of three bytes, this letter ends in the sign that the alphabets have apart.
-        for standard, ours, letter in (("+", "-", ">"), ("/", "_", "?")):
-            payload = base64url(as_json(forger.members(a=letter * 3)))
-            assert ours in payload
-            forger.refused(forger.sealed(head, payload.replace(ours, standard)))
-            forger.accepted(forger.sealed(head, payload))
+        # The last of three such bytes encodes to the character that differs in base64url.
+        for standard, urlsafe, letter in (("+", "-", ">"), ("/", "_", "?")):
+            payload = base64url(as_json(forger.claims(a=letter * 3)))
+            assert urlsafe in payload
+            forger.assert_rejected(forger.sign_segments(head, payload.replace(urlsafe, standard)))
+            forger.assert_accepted(forger.sign_segments(head, payload))
 
 
 @pytest.mark.attack(68)
-def test_a_token_has_three_segments(alice, server):
+def test_token_without_three_segments_is_rejected(alice, server):
     for forger in forgers(server):
         header, payload, signature = forger.token().split(".")
         for segments in ([""], [header], [header, payload], [header, payload, signature, ""]):
-            forger.refused_in_a_body(".".join(segments) or "x")
-        forger.refused(f"{header}.{payload}.{signature}.{signature}", f".{header}.{payload}")
+            forger.assert_rejected_in_body(".".join(segments) or "x")
+        forger.assert_rejected(
+            f"{header}.{payload}.{signature}.{signature}", f".{header}.{payload}"
+        )
         for dots in (1, 2, 3, 30_000):
-            forger.refused("." * dots)
-            forger.refused(f"{header}.{payload}{'.' * dots}")
-        answer = server.post("token/refresh/", {"refresh_token": "." * 1_000_000})
-        assert (answer.status, answer.json()) == (400, INVALID_REQUEST)
+            forger.assert_rejected("." * dots)
+            forger.assert_rejected(f"{header}.{payload}{'.' * dots}")
+        response = server.post("token/refresh/", {"refresh_token": "." * 1_000_000})
+        assert (response.status, response.json()) == (400, INVALID_REQUEST)
 
 
 @pytest.mark.attack(69)
-def test_a_token_in_the_json_form_is_refused(alice, server):
+def test_token_in_jws_json_form_is_rejected(alice, server):
     for forger in forgers(server):
         header, payload, signature = forger.token().split(".")
         flat = {"protected": header, "payload": payload, "signature": signature}
@@ -220,30 +224,30 @@ def test_a_token_in_the_json_form_is_refused(alice, server):
             "payload": payload,
             "signatures": [{"protected": header, "signature": signature}],
         }
-        # To one reader a token of the attacker, to another one the good token around it.
-        other = base64url(as_json(forger.members(sub="2")))
-        mixed = {f"  {header}.{other}.": "", **flat}
+        # Parsers may disagree: one reads the attacker's token, another the valid one.
+        attacker_payload = base64url(as_json(forger.claims(sub="2")))
+        mixed = {f"  {header}.{attacker_payload}.": "", **flat}
         for form in (flat, general, mixed):
-            forger.refused(json.dumps(form), json.dumps(form, separators=(",", ":")))
-            forger.refused_in_a_body(json.dumps(form))
+            forger.assert_rejected(json.dumps(form), json.dumps(form, separators=(",", ":")))
+            forger.assert_rejected_in_body(json.dumps(form))
 
 
 @pytest.mark.attack(70)
-def test_half_a_surrogate_pair_is_no_text(alice, server):
+def test_lone_surrogate_in_token_is_rejected(alice, server):
     for forger in forgers(server):
-        for odd in ("\ud800", f"{forger.token()}\udfff", f"\udc00{forger.token()}"):
+        for value in ("\ud800", f"{forger.token()}\udfff", f"\udc00{forger.token()}"):
             for route, name in ROUTES:
-                answer = server.post(route, {name: odd})
-                assert (answer.status, answer.json()) == (400, INVALID_REQUEST)
-                assert server.seen.statements == []
-    server.refuses(b"\xed\xa0\x80")
+                response = server.post(route, {name: value})
+                assert (response.status, response.json()) == (400, INVALID_REQUEST)
+                assert server.activity.statements == []
+    server.assert_rejects(b"\xed\xa0\x80")
 
 
 @pytest.mark.attack(71)
-def test_a_token_is_a_text(alice, server):
+def test_token_not_a_string_is_rejected(alice, server):
     for forger in forgers(server):
         for value in (None, True, 0, 17, 1.5, [], {}, [forger.token()], {"a": forger.token()}):
             for route, name in ROUTES:
-                answer = server.post(route, {name: value})
-                assert (answer.status, answer.json()) == (400, malformed(name))
-                assert server.seen.statements == []
+                response = server.post(route, {name: value})
+                assert (response.status, response.json()) == (400, malformed(name))
+                assert server.activity.statements == []

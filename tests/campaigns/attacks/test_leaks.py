@@ -1,7 +1,7 @@
-"""No password, no token and no key stands in anything that the app writes, shows or keeps.
+"""No password, token or key appears in anything that the app writes, shows or stores.
 
-Secrets that can be recognized go through everything that the app does, well and badly. Then all
-that came out of it is searched for them, in every spelling.
+Canary secrets pass through successful and failing requests. All output is then searched for them,
+in every encoding.
 """
 
 from __future__ import annotations
@@ -30,48 +30,48 @@ OK = HTTPStatus.OK
 FAILED = HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-#: The others are in question where keys are read, and where they are printed.
-TWO = ("a key derived from SECRET_KEY", "a PEM")
+#: Two kinds of keys; tests of key loading and printing use all kinds.
+KEY_KINDS = ("derived", "pem")
 
 
-@pytest.fixture(params=TWO)
+@pytest.fixture(params=KEY_KINDS)
 def collected(request, settings, time_machine, db):
-    """What comes out of the mine, with each kind of key."""
+    """Collect the output of the canary project, with each kind of key."""
     time_machine.move_to(NOW, tick=False)
     values, keys = canary_project.KEYS[request.param]
     settings.SECRET_KEY = canary_project.SECRET_KEY
     settings.TOKENAUTH = canary_project.settings_with(values)
-    canary_project.alice()
+    canary_project.create_alice()
     with collecting(canary_project.secrets_of(keys)) as collected:
         yield collected
 
 
 @pytest.mark.attack(173)
-class TestNowhere:
+class TestSecretLeaks:
     @pytest.mark.standard("rfc6749-10.3-1")
-    def test_where_all_goes_well(self, collected):
+    def test_successful_requests_leak_no_secret(self, collected):
         access, token = canary_project.sign_in(collected, scope="notes:read")
         whole, _ = canary_project.sign_in(collected)
         for path in ("/who/", "/who/stateless/", "/open/", "/notes/"):
-            assert collected.answer(get(path, access)).status_code == OK
+            assert collected.add_response(get(path, access)).status_code == OK
         for accept in ("application/json", "text/html"):
             for path in ("/who/", "/auth/sessions/"):
-                answer = collected.answer(get(path, whole, Accept=accept))
-                assert answer.status_code == OK
+                response = collected.add_response(get(path, whole, Accept=accept))
+                assert response.status_code == OK
         _, token = canary_project.refresh(collected, token, scope="notes:read")
-        assert collected.answer(post("token/verify/", {"token": whole})).json()["active"]
-        collected.answer(post("token/revoke/", {"token": token}))
-        collected.answer(call("DELETE", "/auth/sessions/", whole))
-        collected.stored()
+        assert collected.add_response(post("token/verify/", {"token": whole})).json()["active"]
+        collected.add_response(post("token/revoke/", {"token": token}))
+        collected.add_response(call("DELETE", "/auth/sessions/", whole))
+        collected.add_stored()
         assert collected.leaks() == set()
-        for place in ("answer", "log", "signal", "statement", "database", "cache"):
-            assert collected.said(place)
+        for place in ("response", "log", "signal", "statement", "database", "cache"):
+            assert collected.text_of(place)
 
-    def test_where_a_sign_in_is_refused(self, collected, settings):
+    def test_rejected_sign_ins_leak_no_secret(self, collected, settings):
         password = canary_project.PASSWORD
         for body in (
             {"username": "alice", "password": canary_project.GUESS},
-            {"username": "nobody", "password": password},
+            {"username": "unknown", "password": password},
             {"username": "alice", "password": [password]},
             {"username": "alice", "password": password * 200},
             {"username": "alice", "password": password + "\0"},
@@ -82,24 +82,26 @@ class TestNowhere:
             f'{{"username": "alice", "password": "{password}", "password": "{password}"}}',
             f'["{password}"]',
         ):
-            assert collected.answer(post("token/", body)).status_code == HTTPStatus.BAD_REQUEST
+            assert (
+                collected.add_response(post("token/", body)).status_code == HTTPStatus.BAD_REQUEST
+            )
         form = f"username=alice&password={password}&password={password}"
         for content_type in (FORM, "text/plain", "multipart/form-data; boundary=x"):
-            collected.answer(post("token/", form, content_type))
+            collected.add_response(post("token/", form, content_type))
         settings.TOKENAUTH = {**settings.TOKENAUTH, "SIGN_IN_RATE_USER": "1/hour"}
         for _ in range(2):
-            answer = collected.answer(
+            response = collected.add_response(
                 post("token/", {"username": "alice", "password": canary_project.GUESS})
             )
-        assert answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
-        collected.stored()
+        assert response.status_code == HTTPStatus.TOO_MANY_REQUESTS
+        collected.add_stored()
         assert collected.leaks() == set()
-        assert "sign-in throttled" in collected.said("log")
+        assert "sign-in throttled" in collected.text_of("log")
 
-    def test_where_a_token_is_refused(self, collected, time_machine):
+    def test_rejected_tokens_leak_no_secret(self, collected, time_machine):
         access, first = canary_project.sign_in(collected)
         _, second = canary_project.refresh(collected, first)
-        bad = [
+        rejected = [
             canary_project.tampered(collected, access),
             canary_project.tampered(collected, first),
             first,
@@ -109,39 +111,39 @@ class TestNowhere:
             f"{access}\x00",
             f'{access}"',
         ]
-        for token in bad:
+        for token in rejected:
             for path in ("/who/", "/who/stateless/", "/open/", "/auth/sessions/"):
                 for accept in ("application/json", "text/html"):
-                    answer = collected.answer(get(path, token, Accept=accept))
-                    assert answer.status_code == HTTPStatus.UNAUTHORIZED
-            collected.answer(post("token/verify/", {"token": token + "x"}))
-            collected.answer(post("token/revoke/", {"token": token + "x"}))
-            collected.answer(post("token/refresh/", {"refresh_token": token + "x"}))
-        # Where no token belongs.
+                    response = collected.add_response(get(path, token, Accept=accept))
+                    assert response.status_code == HTTPStatus.UNAUTHORIZED
+            collected.add_response(post("token/verify/", {"token": token + "x"}))
+            collected.add_response(post("token/revoke/", {"token": token + "x"}))
+            collected.add_response(post("token/refresh/", {"refresh_token": token + "x"}))
+        # Tokens in other parameters.
         for parameters in ({"token": [access]}, {"token": {access: 1}}, {"refresh_token": access}):
-            collected.answer(post("token/verify/", parameters))
-            collected.answer(post("token/refresh/", parameters))
-        collected.answer(get("/who/", **{"X-Token": access}))
+            collected.add_response(post("token/verify/", parameters))
+            collected.add_response(post("token/refresh/", parameters))
+        collected.add_response(get("/who/", **{"X-Token": access}))
         for body in ({"client_id": "another"}, {"scope": "unknown"}, {"scope": [second]}):
-            collected.answer(post("token/refresh/", {"refresh_token": second, **body}))
-        # The one before the last comes again, too late.
+            collected.add_response(post("token/refresh/", {"refresh_token": second, **body}))
+        # The previous token is reused after the grace.
         time_machine.move_to(NOW.replace(hour=13), tick=False)
         for token in (first, second):
-            collected.answer(post("token/refresh/", {"refresh_token": token}))
-        collected.answer(get("/who/", access))
-        collected.stored()
+            collected.add_response(post("token/refresh/", {"refresh_token": token}))
+        collected.add_response(get("/who/", access))
+        collected.add_stored()
         assert collected.leaks() == set()
-        assert "reused: session revoked" in collected.said("log")
-        assert "access token rejected: expired" in collected.said("log")
+        assert "reused: session revoked" in collected.text_of("log")
+        assert "access token rejected: expired" in collected.text_of("log")
 
     @pytest.mark.attack(174)
     @pytest.mark.parametrize("collected", canary_project.KEYS, indirect=True)
-    def test_where_the_settings_are_wrong(self, collected, settings):
+    def test_invalid_settings_leak_no_secret(self, collected, settings):
         access, token = canary_project.sign_in(collected)
-        good = settings.TOKENAUTH
-        key = good.get("SIGNING_KEY", canary_project.SECRET_KEY)
-        collected.secrets.add_key("a key in the wrong place", json.dumps(canary_project.RSA))
-        for wrong in (
+        valid = settings.TOKENAUTH
+        key = valid.get("SIGNING_KEY", canary_project.SECRET_KEY)
+        collected.secrets.add_key("misplaced key", json.dumps(canary_project.RSA))
+        for invalid in (
             {"ALGORITHM": "HS512", "SIGNING_KEY": key},
             {"ALGORITHM": "ES256", "SIGNING_KEY": key},
             {"ALGORITHM": key, "ISSUER": [key], "LEEWAY": key, "SCOPES": key},
@@ -159,28 +161,28 @@ class TestNowhere:
             {"SIGNING_KEY": canary_project.SECRET_KEY[:20]},
             key,
         ):
-            settings.TOKENAUTH = wrong
-            collected.answer(post("token/", canary_project.WHO))
-            collected.answer(post("token/refresh/", {"refresh_token": token}))
-            collected.answer(post("token/revoke/", {"token": token}))
-            collected.answer(get("/who/", access))
+            settings.TOKENAUTH = invalid
+            collected.add_response(post("token/", canary_project.CREDENTIALS))
+            collected.add_response(post("token/refresh/", {"refresh_token": token}))
+            collected.add_response(post("token/revoke/", {"token": token}))
+            collected.add_response(get("/who/", access))
             collected.add("check", *(repr(vars(problem)) for problem in run_checks()))
             try:
                 access_keys(conf.load())
             except ImproperlyConfigured as error:
-                collected.error(error)
+                collected.add_exception(error)
         assert collected.leaks() == set()
-        assert "TOKENAUTH cannot be used" in collected.said("log")
+        assert "TOKENAUTH cannot be used" in collected.text_of("log")
 
     @pytest.mark.promise(24)
     @pytest.mark.standard("rfc6749-10.3-1")
-    def test_where_the_server_fails(self, collected, settings):
-        """In Django's reports, which have the variables of all functions that were at work."""
+    def test_server_error_reports_leak_no_secret(self, collected, settings):
+        """Django's error reports contain the variables of all frames."""
         access, token = canary_project.sign_in(collected)
         settings.DATABASE_ROUTERS = [BrokenRouter()]
-        body = canary_project.WHO
+        body = canary_project.CREDENTIALS
         form = f"username=alice&password={canary_project.PASSWORD}"
-        for answer in (
+        for response in (
             post("token/", body),
             post("token/", form, FORM),
             post("token/", {**body, "scope": "notes:read", "client_id": "app"}),
@@ -193,51 +195,51 @@ class TestNowhere:
             get("/auth/sessions/", access),
             call("DELETE", "/auth/sessions/", access),
         ):
-            assert collected.answer(answer).status_code == FAILED
+            assert collected.add_response(response).status_code == FAILED
         settings.DATABASE_ROUTERS = []
-        settings.TOKENAUTH = {**settings.TOKENAUTH, "EXTRA_CLAIMS": lambda *given: 1 / 0}
-        for answer in (post("token/", body), post("token/refresh/", {"refresh_token": token})):
-            assert collected.answer(answer).status_code == FAILED
+        settings.TOKENAUTH = {**settings.TOKENAUTH, "EXTRA_CLAIMS": lambda *arguments: 1 / 0}
+        for response in (post("token/", body), post("token/refresh/", {"refresh_token": token})):
+            assert collected.add_response(response).status_code == FAILED
         assert collected.leaks() == set()
-        assert collected.said("report").count("RuntimeError") > 11
-        assert "ZeroDivisionError" in collected.said("report")
+        assert collected.text_of("report").count("RuntimeError") > 11
+        assert "ZeroDivisionError" in collected.text_of("report")
 
-    def test_where_the_project_calls_the_services_itself(self, collected, settings):
+    def test_failing_service_calls_leak_no_secret(self, collected, settings):
         access, token = canary_project.sign_in(collected)
         settings.DATABASE_ROUTERS = [BrokenRouter()]
         settings.AUTHENTICATION_BACKENDS = ["tests.support.broken.BrokenBackend"]
-        for call_it in (
+        for failing_call in (
             lambda: services.check_password(None, "alice", canary_project.PASSWORD),
             lambda: services.refresh(token),
             lambda: services.revoke_token(token),
             lambda: services.revoke_token(access),
         ):
             with pytest.raises(RuntimeError) as caught:
-                call_it()
-            # Without the frames of this test, which is not the one in question.
+                failing_call()
+            # Skip the frames of this test.
             inner = caught.tb.tb_next.tb_next
             reporter = ExceptionReporter(None, caught.type, caught.value, inner, is_email=True)
             collected.add("report", reporter.get_traceback_html())
         assert collected.leaks() == set()
-        assert collected.said("report").count("django_tokenauth") > 3
+        assert collected.text_of("report").count("django_tokenauth") > 3
 
     @pytest.mark.promise(24)
-    def test_on_the_pages_of_the_admin(self, collected, admin_client):
+    def test_admin_pages_leak_no_secret(self, collected, admin_client):
         token, _ = canary_project.sign_in(collected)
         canary_project.sign_in(collected, device_name="wheelbarrow")
-        collected.answer(call("DELETE", "/auth/sessions/?keep=current", token))
+        collected.add_response(call("DELETE", "/auth/sessions/?keep=current", token))
         pages = "/admin/django_tokenauth/session/"
         paths = [pages, f"{pages}?q=lamp", f"{pages}?status=ended"]
         for session in Session.objects.all():
             paths += [f"{pages}{session.pk}/change/", f"{pages}{session.pk}/history/"]
         for path in paths:
-            answer = admin_client.get(path)
-            assert answer.status_code == OK
-            collected.add("admin", answer.content.decode(), repr(answer.context))
+            response = admin_client.get(path)
+            assert response.status_code == OK
+            collected.add("admin", response.content.decode(), repr(response.context))
         assert collected.leaks() == set()
-        assert "wheelbarrow" in collected.said("admin")
+        assert "wheelbarrow" in collected.text_of("admin")
 
-    def test_where_receivers_of_the_project_fail(self, collected):
+    def test_failing_signal_receivers_leak_no_secret(self, collected):
         def fail(**keywords):
             raise LookupError("a receiver")
 
@@ -245,28 +247,28 @@ class TestNowhere:
             getattr(signals, name).connect(fail)
         user_logged_in.connect(fail)
         try:
-            body = {**canary_project.WHO, "name": "lamp"}
-            assert collected.answer(post("token/", body)).status_code == FAILED
+            body = {**canary_project.CREDENTIALS, "device_name": "lamp"}
+            assert collected.add_response(post("token/", body)).status_code == FAILED
             user_logged_in.disconnect(fail)
             _, token = canary_project.sign_in(collected)
             _, token = canary_project.refresh(collected, token)
-            collected.answer(post("token/revoke/", {"token": token}))
+            collected.add_response(post("token/revoke/", {"token": token}))
         finally:
             user_logged_in.disconnect(fail)
             for name in SIGNALS:
                 getattr(signals, name).disconnect(fail)
         assert collected.leaks() == set()
-        assert collected.said("log").count("LookupError") > 3
-        assert "LookupError" in collected.said("report")
+        assert collected.text_of("log").count("LookupError") > 3
+        assert "LookupError" in collected.text_of("report")
 
 
 @pytest.mark.attack(173)
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("collected", TWO[:1], indirect=True)
-def test_nor_where_the_database_does_not_answer(collected):
+@pytest.mark.parametrize("collected", KEY_KINDS[:1], indirect=True)
+def test_unavailable_database_leaks_no_secret(collected):
     access, token = canary_project.sign_in(collected)
     requests = (
-        lambda: post("token/", canary_project.WHO),
+        lambda: post("token/", canary_project.CREDENTIALS),
         lambda: post("token/refresh/", {"refresh_token": token}),
         lambda: post("token/verify/", {"token": access}),
         lambda: post("token/revoke/", {"token": token}),
@@ -275,28 +277,27 @@ def test_nor_where_the_database_does_not_answer(collected):
     )
     for request in requests:
         with unreadable(Session):
-            answer = request()
-        assert collected.answer(answer).status_code == HTTPStatus.SERVICE_UNAVAILABLE
+            response = request()
+        assert collected.add_response(response).status_code == HTTPStatus.SERVICE_UNAVAILABLE
     assert collected.leaks() == set()
-    assert "database error" in collected.said("log")
+    assert "database error" in collected.text_of("log")
 
 
 @pytest.mark.attack(173)
-@pytest.mark.parametrize("collected", TWO[1:], indirect=True)
-def test_not_even_keys_stand_on_the_page_that_django_shows_to_developers(collected, settings):
-    """With ``DEBUG`` Django shows the variables of all functions, also those that are marked as
-    sensitive. That page is for who writes the project; but a key is for nobody."""
+@pytest.mark.parametrize("collected", KEY_KINDS[1:], indirect=True)
+def test_debug_page_shows_no_signing_key(collected, settings):
+    """With ``DEBUG``, Django shows sensitive variables to developers, but no signing key."""
     access, token = canary_project.sign_in(collected)
     settings.DEBUG = True
     settings.DATABASE_ROUTERS = [BrokenRouter()]
-    for answer in (
-        post("token/", canary_project.WHO),
+    for response in (
+        post("token/", canary_project.CREDENTIALS),
         post("token/refresh/", {"refresh_token": token}),
         post("token/verify/", {"token": access}),
         get("/who/", access),
     ):
-        assert answer.status_code == FAILED
-        collected.add("page", answer.content.decode())
-    assert "RuntimeError" in collected.said("page")
+        assert response.status_code == FAILED
+        collected.add("page", response.content.decode())
+    assert "RuntimeError" in collected.text_of("page")
     leaks = {name for place, name in collected.leaks() if place == "page"}
     assert leaks == {"password", "token"}

@@ -26,58 +26,62 @@ def collected(settings, time_machine, db):
     time_machine.move_to(NOW, tick=False)
     settings.SECRET_KEY = canary_project.SECRET_KEY
     settings.TOKENAUTH = {**canary_project.settings_with({}), "CLIENTS": listed(reports=SECRET)}
-    canary_project.alice()
+    canary_project.create_alice()
     secrets = canary_project.secrets_of([])
     for name, secret in (("client secret", SECRET), ("guess", GUESS)):
-        for spelled in (secret, quote_plus(secret)):
-            secrets.add(name, spelled)
-            secrets.add(name, f"reports:{spelled}")
+        for encoded in (secret, quote_plus(secret)):
+            secrets.add(name, encoded)
+            secrets.add(name, f"reports:{encoded}")
     with collecting(secrets) as collected:
         yield collected
 
 
-def ways(secret):
+def credentials(secret):
     """Yield the body and headers of each method to send the secret."""
     pair = {"client_id": "reports", "client_secret": secret}
     yield pair, {}
-    for spelled in (secret, quote_plus(secret)):
-        yield {}, {"Authorization": basic("reports", spelled)}
-        yield {"client_id": "reports"}, {"Authorization": basic("reports", spelled)}
+    for encoded in (secret, quote_plus(secret)):
+        yield {}, {"Authorization": basic("reports", encoded)}
+        yield {"client_id": "reports"}, {"Authorization": basic("reports", encoded)}
 
 
-def ask_all(collected, tokens, secret):
+def send_all(collected, tokens, secret):
     """Yield the response of each endpoint to each method, in JSON and in a form."""
-    wanted = {**canary_project.WHO, "refresh_token": tokens[1], "token": tokens[0]}
-    for body, headers in ways(secret):
+    parameters = {**canary_project.CREDENTIALS, "refresh_token": tokens[1], "token": tokens[0]}
+    for body, headers in credentials(secret):
         for path in PATHS[:2] + PATHS[3:]:
-            yield collected.answer(post(path, {**wanted, **body}, **headers), is_secret=True)
-            form = urlencode({**wanted, **body})
-            yield collected.answer(post(path, form, FORM, **headers), is_secret=True)
+            yield collected.add_response(
+                post(path, {**parameters, **body}, **headers), is_secret=True
+            )
+            form = urlencode({**parameters, **body})
+            yield collected.add_response(post(path, form, FORM, **headers), is_secret=True)
 
 
 @pytest.mark.attack(173)
 class TestClientSecrets:
-    def test_authenticated_requests_leak_no_secret(self, collected):
+    def test_authenticated_clients_leak_no_secret(self, collected):
         tokens = canary_project.sign_in(collected, client_id="reports", client_secret=SECRET)
-        answers = list(ask_all(collected, tokens, SECRET))
-        assert {answer.status_code for answer in answers} == {OK}
-        for answer in answers:
+        responses = list(send_all(collected, tokens, SECRET))
+        assert {response.status_code for response in responses} == {OK}
+        for response in responses:
             for name in ("access_token", "refresh_token"):
-                if name in answer.json():
-                    collected.secrets.add_token(answer.json()[name])
+                if name in response.json():
+                    collected.secrets.add_token(response.json()[name])
         token = {"token": tokens[1]}
         for secret in (GUESS, SECRET):
-            collected.answer(post("token/revoke/", token, Authorization=basic("reports", secret)))
-        collected.stored()
+            collected.add_response(
+                post("token/revoke/", token, Authorization=basic("reports", secret))
+            )
+        collected.add_stored()
         assert collected.leaks() == set()
-        for place in ("answer", "log", "database", "cache"):
-            assert collected.said(place)
+        for place in ("response", "log", "database", "cache"):
+            assert collected.text_of(place)
 
-    def test_rejected_requests_leak_no_secret(self, collected, settings):
+    def test_rejected_clients_leak_no_secret(self, collected, settings):
         tokens = canary_project.sign_in(collected, client_id="reports", client_secret=SECRET)
         settings.TOKENAUTH = {**settings.TOKENAUTH, "SIGN_IN_RATE_IP": "8/min"}
-        found = {answer.status_code for answer in ask_all(collected, tokens, GUESS)}
-        assert found == {401, 429}
+        statuses = {response.status_code for response in send_all(collected, tokens, GUESS)}
+        assert statuses == {401, 429}
         for body in (
             {"client_id": "reports", "client_secret": [SECRET]},
             {"client_id": SECRET, "client_secret": SECRET * 200},
@@ -86,7 +90,9 @@ class TestClientSecrets:
             {"client_id": "reports", "client_secret": f"{SECRET}\n"},
         ):
             for path in PATHS:
-                collected.answer(post(path, {**canary_project.WHO, "token": "x", **body}))
+                collected.add_response(
+                    post(path, {**canary_project.CREDENTIALS, "token": "x", **body})
+                )
         for header in (
             basic("reports", f"{SECRET}\0"),
             basic(SECRET, GUESS),
@@ -94,24 +100,24 @@ class TestClientSecrets:
             f"{basic('reports', SECRET)}!",
         ):
             for path in PATHS:
-                collected.answer(
-                    post(path, {**canary_project.WHO, "token": "x"}, Authorization=header)
+                collected.add_response(
+                    post(path, {**canary_project.CREDENTIALS, "token": "x"}, Authorization=header)
                 )
-        collected.stored()
+        collected.add_stored()
         assert collected.leaks() == set()
         for line in ("client refused", "client throttled"):
-            assert line in collected.said("log")
+            assert line in collected.text_of("log")
 
-    def test_server_errors_leak_no_secret(self, collected, settings):
+    def test_server_errors_leak_no_client_secret(self, collected, settings):
         tokens = canary_project.sign_in(collected, client_id="reports", client_secret=SECRET)
         settings.DATABASE_ROUTERS = [BrokenRouter()]
-        answers = list(ask_all(collected, tokens, SECRET))
-        assert {answer.status_code for answer in answers} == {FAILED}
+        responses = list(send_all(collected, tokens, SECRET))
+        assert {response.status_code for response in responses} == {FAILED}
         settings.DATABASE_ROUTERS = []
         settings.TOKENAUTH = {**settings.TOKENAUTH, "CLIENTS": {"reports": f"{SECRET}$"}}
-        answers = list(ask_all(collected, tokens, SECRET))
-        assert {answer.status_code for answer in answers} == {HTTPStatus.SERVICE_UNAVAILABLE}
+        responses = list(send_all(collected, tokens, SECRET))
+        assert {response.status_code for response in responses} == {HTTPStatus.SERVICE_UNAVAILABLE}
         collected.add("check", *(repr(vars(problem)) for problem in run_checks()))
         assert collected.leaks() == set()
-        assert "RuntimeError" in collected.said("report")
-        assert "tokenauth_client" in collected.said("check")
+        assert "RuntimeError" in collected.text_of("report")
+        assert "tokenauth_client" in collected.text_of("check")

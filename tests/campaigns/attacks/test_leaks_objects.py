@@ -1,4 +1,4 @@
-"""What programs print of the app's objects has no secret: ``repr``, pickles, exceptions."""
+"""No object of the app reveals a secret in its ``repr``, pickle or exception."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.campaigns.attacks.canaries import Collected
 from tests.support.clock import NOW
 from tests.support.raw_tokens import base64url
 
-MOMENT = NOW.timestamp()
+TIMESTAMP = NOW.timestamp()
 
 
 @pytest.fixture(params=canary_project.KEYS)
@@ -43,7 +43,7 @@ def collected(request, settings, time_machine):
 
 @pytest.fixture
 def pair(collected, db):
-    pair = services.sign_in(canary_project.alice())
+    pair = services.sign_in(canary_project.create_alice())
     collected.secrets.add_token(pair.access_token)
     collected.secrets.add_token(pair.refresh_token)
     return pair
@@ -57,11 +57,11 @@ def caught(action):
 
 @pytest.mark.promise(24)
 @pytest.mark.attack(173)
-def test_no_object_prints_one(collected, pair):
+def test_object_representations_contain_no_secret(collected, pair):
     settings = conf.load()
-    claims = access_tokens(settings).decode(pair.access_token, now=MOMENT)
-    refresh_claims = refresh_tokens(settings).decode(pair.refresh_token, now=MOMENT)
-    request = APIRequestFactory().post("/auth/token/", canary_project.WHO)
+    claims = access_tokens(settings).decode(pair.access_token, now=TIMESTAMP)
+    refresh_claims = refresh_tokens(settings).decode(pair.refresh_token, now=TIMESTAMP)
+    request = APIRequestFactory().post("/auth/token/", canary_project.CREDENTIALS)
     request.META["HTTP_AUTHORIZATION"] = f"Bearer {pair.access_token}"
     for value in (
         settings,
@@ -74,16 +74,16 @@ def test_no_object_prints_one(collected, pair):
         *(request, services.get_user(claims)),
         SessionSerializer(pair.session, context={"request": request}),
     ):
-        collected.object(value)
+        collected.add_object(value)
     for value in (claims, refresh_claims, TokenUser(claims), pair.session):
-        collected.pickled(value)
-        collected.object(copy.deepcopy(value))
+        collected.add_pickle(value)
+        collected.add_object(copy.deepcopy(value))
     assert collected.leaks() == set()
-    assert "TokenPair(expires_in=300" in collected.said("object")
+    assert "TokenPair(expires_in=300" in collected.text_of("object")
 
 
 @pytest.mark.attack(173)
-def test_no_serializer_repeats_one_in_what_it_says_of_errors(collected, pair):
+def test_serializer_errors_contain_no_secret(collected, pair):
     for kind, data in (
         (SignInSerializer, {"username": 1, "password": canary_project.PASSWORD * 200}),
         (SignInSerializer, {"username": "", "password": [canary_project.PASSWORD]}),
@@ -92,40 +92,48 @@ def test_no_serializer_repeats_one_in_what_it_says_of_errors(collected, pair):
     ):
         serializer = kind(data=data)
         assert not serializer.is_valid()
-        collected.object(serializer.errors)
+        collected.add_object(serializer.errors)
     assert collected.leaks() == set()
 
 
 @pytest.mark.attack(173)
-def test_no_exception_about_a_token_has_a_piece_of_it(collected, pair, settings):
-    settings_of_mine = conf.load()
+def test_token_exceptions_contain_no_part_of_token(collected, pair, settings):
+    settings_loaded = conf.load()
     access, token = pair.access_token, pair.refresh_token
     header, payload, signature = access.split(".")
-    for bad in (
+    for rejected in (
         *(token, f"{access}.", f"{access}=", f"{access}\n", f" {access}", access[:-1], access * 9),
         *(f"{header}.{payload}.{signature[::-1]}", f"{header}.{signature}.{payload}"),
         *(f"{payload}.{payload}.{signature}", f"{header[:-2]}.{payload}.{signature}", "\ud800"),
         *(f"{base64url(b'{' + access.encode())}.{payload}.{signature}", [access], access.encode()),
     ):
         for decoder in (access_tokens, refresh_tokens):
-            if (bad, decoder) == (token, refresh_tokens):
+            if (rejected, decoder) == (token, refresh_tokens):
                 continue
-            decode = decoder(settings_of_mine).decode
-            collected.error(caught(lambda decode=decode, bad=bad: decode(bad, now=MOMENT)))
-        if isinstance(bad, str) and bad != token:
-            collected.error(caught(lambda bad=bad: services.refresh(bad)))
-    for late in (86400 * 365, -86400):
-        collected.error(
-            caught(lambda late=late: access_tokens(conf.load()).decode(access, now=MOMENT + late))
+            decode = decoder(settings_loaded).decode
+            collected.add_exception(
+                caught(lambda decode=decode, rejected=rejected: decode(rejected, now=TIMESTAMP))
+            )
+        if isinstance(rejected, str) and rejected != token:
+            collected.add_exception(caught(lambda rejected=rejected: services.refresh(rejected)))
+    for offset in (86400 * 365, -86400):
+        collected.add_exception(
+            caught(
+                lambda offset=offset: access_tokens(conf.load()).decode(
+                    access, now=TIMESTAMP + offset
+                )
+            )
         )
-    collected.error(caught(lambda: services.check_password(None, "alice", canary_project.GUESS)))
-    collected.error(caught(lambda: services.refresh(token, client_id="another")))
-    collected.error(caught(lambda: services.refresh(token, scope=["unknown"])))
+    collected.add_exception(
+        caught(lambda: services.check_password(None, "alice", canary_project.GUESS))
+    )
+    collected.add_exception(caught(lambda: services.refresh(token, client_id="another")))
+    collected.add_exception(caught(lambda: services.refresh(token, scope=["unknown"])))
     assert collected.leaks() == set()
 
 
 def broken_keys(material):
-    """``material`` as it may arrive from an environment variable or a vault."""
+    """Yield ``material`` damaged as by an environment variable or a vault."""
     text = material if isinstance(material, str) else json.dumps(material)
     yield from (text[:-20], text[20:], text.swapcase(), f"{text}\ud800", f"{{{text}", text[::-1])
     yield text.replace("\n", "")
@@ -141,43 +149,43 @@ def broken_keys(material):
 
 @pytest.mark.attack(174)
 @pytest.mark.parametrize("algorithm", ["HS256", "HS512", "ES256", "RS256", "EdDSA"])
-def test_no_exception_about_a_key_has_a_piece_of_it(collected, algorithm):
-    """Nor does anything that hangs on it, where PyJWT says what it read."""
+def test_key_exceptions_contain_no_part_of_key(collected, algorithm):
+    """The causes of the exception, such as PyJWT's, contain no part of the key either."""
     values = conf.load()
     material = values.signing_key or canary_project.SECRET
     for broken in (material, *broken_keys(material)):
-        collected.secrets.add_key("a broken key", broken if isinstance(broken, str) else "-" * 12)
+        collected.secrets.add_key("broken key", broken if isinstance(broken, str) else "-" * 12)
         try:
             load_key(broken, algorithm)
         except InvalidKey as error:
-            collected.error(error)
+            collected.add_exception(error)
             collected.add("exception", error.hint)
     assert collected.leaks() == set()
-    assert collected.said("exception")
+    assert collected.text_of("exception")
 
 
 @pytest.mark.attack(174)
 @pytest.mark.parametrize("algorithm", ["HS512", "ES512"])
-def test_nor_has_the_one_that_stops_the_app(collected, algorithm, settings):
+def test_configuration_errors_contain_no_part_of_key(collected, algorithm, settings):
     derived = "SIGNING_KEY" not in settings.TOKENAUTH
     settings.TOKENAUTH = {**settings.TOKENAUTH, "ALGORITHM": algorithm}
-    for read in (build_access_keys, access_keys):
+    for load in (build_access_keys, access_keys):
         try:
-            read(conf.load())
+            load(conf.load())
         except (InvalidKey, ImproperlyConfigured) as error:
-            collected.error(error)
+            collected.add_exception(error)
     assert collected.leaks() == set()
-    # The one that is good: a key for any HMAC algorithm can be derived.
-    assert bool(collected.said("exception")) is not (derived and algorithm == "HS512")
+    # Only a derived key is valid with HS512.
+    assert bool(collected.text_of("exception")) is not (derived and algorithm == "HS512")
 
 
 @pytest.mark.attack(175)
-def test_a_refused_grant_is_the_same_object_whatever_it_was_about(collected, pair):
+def test_rejected_grants_raise_identical_errors(collected, pair):
     errors = [
         caught(lambda: services.refresh(pair.access_token)),
         caught(lambda: services.refresh(f"{pair.refresh_token}x")),
         caught(lambda: services.check_password(None, "alice", canary_project.GUESS)),
-        caught(lambda: services.check_password(None, "nobody", canary_project.PASSWORD)),
+        caught(lambda: services.check_password(None, "unknown", canary_project.PASSWORD)),
     ]
     assert {(type(error), error.args, str(error)) for error in errors} == {
         (InvalidGrant, (), "invalid_grant")

@@ -1,4 +1,4 @@
-"""Sessions that are ended twice and for several reasons, and sessions by the thousand."""
+"""Sessions ended twice for different reasons, and a user with 10,000 sessions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def refresh(tokens):
     return post("token/refresh/", {"refresh_token": tokens["refresh_token"]})
 
 
-def is_over(tokens):
+def assert_ended(tokens):
     assert outcome(refresh(tokens)) == (400, INVALID_GRANT)
     assert outcome(post("token/verify/", {"token": tokens["access_token"]})) == (
         200,
@@ -31,24 +31,24 @@ def is_over(tokens):
     assert get("/who/stateless/", tokens["access_token"]).status_code == 401
 
 
-# What was decided about the session ...
-def nothing(tokens):
+# Each of these ends the session, except the first ...
+def unchanged(tokens):
     pass
 
 
 def kept(tokens):
-    answer = call("DELETE", f"{SESSIONS}?keep=current", tokens["access_token"])
-    assert answer.status_code == 204
+    response = call("DELETE", f"{SESSIONS}?keep=current", tokens["access_token"])
+    assert response.status_code == 204
 
 
 def signed_out(tokens):
     assert post("token/revoke/", {"token": tokens["refresh_token"]}).status_code == 200
 
 
-# ... and what is about the user, each with the way back, if there is one.
+# ... and each of these ends all sessions of the user, and returns the inverse.
 def everywhere(user):
     services.sign_out_everywhere(user)
-    return nothing
+    return unchanged
 
 
 def password(user):
@@ -76,40 +76,40 @@ def deactivation(user):
 
 def deletion(user):
     user.delete()
-    return nothing
+    return unchanged
 
 
 @pytest.mark.attack(139)
 @pytest.mark.django_db
-@pytest.mark.parametrize("of_session", [nothing, kept, signed_out])
-@pytest.mark.parametrize("of_user", [everywhere, password, deactivation, deletion])
-def test_the_strictest_of_all_decisions_counts_and_none_is_taken_back(alice, of_session, of_user):
+@pytest.mark.parametrize("end_session", [unchanged, kept, signed_out])
+@pytest.mark.parametrize("change_user", [everywhere, password, deactivation, deletion])
+def test_session_ended_twice_stays_ended(alice, end_session, change_user):
     with time_machine.travel(START, tick=False) as clock:
         tokens = sign_in()
-        of_session(tokens)
-        undo = of_user(alice)
-        # By then each process that only knows a list of them has read it.
+        end_session(tokens)
+        undo = change_user(alice)
+        # Wait until the list of revocations has been polled.
         clock.shift(10)
-        is_over(tokens)
+        assert_ended(tokens)
         undo(alice)
         clock.shift(10)
-        is_over(tokens)
-        # In the other order: there is nothing left to decide, and nothing comes back.
+        assert_ended(tokens)
+        # In the other order, the session stays ended too.
         if alice.pk is not None:
             tokens = sign_in()
-            of_user(alice)(alice)
-            if of_session is signed_out:
+            change_user(alice)(alice)
+            if end_session is signed_out:
                 signed_out(tokens)
             clock.shift(10)
-            is_over(tokens)
+            assert_ended(tokens)
 
 
 MANY = 10_000
 
 
 @pytest.fixture
-def many(alice):
-    """The tokens of the oldest of ten thousand sessions, which began a second apart."""
+def oldest_tokens(alice):
+    """Create 10,000 sessions a second apart and return the tokens of the oldest."""
     with time_machine.travel(START, tick=False) as clock:
         clock.shift(-MANY)
         oldest = sign_in()
@@ -130,8 +130,8 @@ def many(alice):
 
 @pytest.mark.attack(144)
 @pytest.mark.django_db
-def test_a_user_with_ten_thousand_sessions_keeps_the_newest_hundred(
-    alice, many, django_assert_num_queries
+def test_sign_in_with_10000_sessions_keeps_newest_100(
+    alice, oldest_tokens, django_assert_num_queries
 ):
     with time_machine.travel(START, tick=False):
         tokens = sign_in()
@@ -143,5 +143,5 @@ def test_a_user_with_ten_thousand_sessions_keeps_the_newest_hundred(
         assert listed[-1]["created_at"] == newest.strftime("%Y-%m-%dT%H:%M:%SZ")
         ended = Session.objects.filter(revoked_reason=RevokedReason.EVICTED)
         assert ended.count() == MANY - 99
-        assert outcome(refresh(many)) == (400, INVALID_GRANT)
+        assert outcome(refresh(oldest_tokens)) == (400, INVALID_GRANT)
         assert refresh(tokens).status_code == 200

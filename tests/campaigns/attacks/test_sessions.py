@@ -1,4 +1,4 @@
-"""Sessions that are over, sessions in stolen hands, and a project that forgot to keep any."""
+"""Attacks on session expiry and on the database, and a project without the app."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 import time_machine
 from django.db import connection
 
-from tests.campaigns.attacks.forging import forgers, parts, refresh_forger
-from tests.campaigns.attacks.query_watch import no_grant, statements
+from tests.campaigns.attacks.forging import forgers, parse_token, refresh_forger
+from tests.campaigns.attacks.query_watch import assert_invalid_grant, statements
 from tests.support.raw_tokens import base64url, hmac_with
 from tests.support.scenarios.running import outcome_of
 
@@ -19,35 +19,35 @@ IN_A_YEAR = 1893499200 + 365 * 86_400
 
 
 @pytest.mark.attack(140)
-def test_a_session_that_was_not_used_is_over_whatever_its_token_says(alice, server):
+def test_idle_session_expires_regardless_of_exp(alice, server):
     with time_machine.travel(START, tick=False) as clock:
         used, unused = refresh_forger(server), refresh_forger(server)
         clock.shift(timedelta(days=14) - timedelta(seconds=1))
-        used.accepted(used.token())
+        used.assert_accepted(used.token())
         clock.shift(1)
-        unused.refused(unused.token())
-        no_grant(server, unused.with_claims(exp=IN_A_YEAR))
-        used.accepted(used.token())
+        unused.assert_rejected(unused.token())
+        assert_invalid_grant(server, unused.with_claims(exp=IN_A_YEAR))
+        used.assert_accepted(used.token())
 
 
 @pytest.mark.attack(140)
-def test_no_rotation_leads_beyond_the_absolute_end_of_a_session(alice, server):
+def test_refresh_cannot_extend_session_past_absolute_expiry(alice, server):
     with time_machine.travel(START, tick=False) as clock:
         forger = refresh_forger(server)
         for _ in range(8):
             clock.shift(timedelta(days=11))
-            forger.accepted(forger.with_claims(exp=IN_A_YEAR))
+            forger.assert_accepted(forger.with_claims(exp=IN_A_YEAR))
         clock.shift(timedelta(days=2) - timedelta(seconds=1))
-        answer = server.post("token/refresh/", {"refresh_token": forger.token()})
-        assert answer.json()["expires_in"] == 1
+        response = server.post("token/refresh/", {"refresh_token": forger.token()})
+        assert response.json()["expires_in"] == 1
         clock.shift(1)
-        forger.refused(forger.token(), answer.json()["refresh_token"])
-        no_grant(server, forger.with_claims(exp=IN_A_YEAR))
-        server.refuses(answer.json()["access_token"])
+        forger.assert_rejected(forger.token(), response.json()["refresh_token"])
+        assert_invalid_grant(server, forger.with_claims(exp=IN_A_YEAR))
+        server.assert_rejects(response.json()["access_token"])
 
 
 def dump():
-    """Every value of every table, as text."""
+    """Yield every value of every table as a string."""
     with connection.cursor() as cursor:
         tables = connection.introspection.table_names(cursor)
         for table in tables:
@@ -58,51 +58,54 @@ def dump():
 
 @pytest.mark.standard("rfc6749-10.4-1")
 @pytest.mark.attack(141)
-def test_a_dump_of_the_database_holds_nothing_of_a_token(alice, server):
+def test_database_dump_contains_no_part_of_token(alice, server):
     pairs = [server.sign_in(device_name="phone")]
     for _ in range(2):
         body = {"refresh_token": pairs[-1]["refresh_token"]}
         pairs.append(server.post("token/refresh/", body).json())
-    server.accepts(pairs[-1]["access_token"])
+    server.assert_accepts(pairs[-1]["access_token"])
     server.post("token/verify/", {"token": pairs[-1]["access_token"]})
     dumped = "\n".join(dump())
     assert "phone" in dumped
     for token in (pair[name] for pair in pairs for name in ("access_token", "refresh_token")):
-        signature = parts(token)[2]
-        told = [token, *token.split("."), signature.hex(), str(signature)]
-        told += [sha256(token.encode()).hexdigest(), base64url(sha256(token.encode()).digest())]
-        assert [piece for piece in told if piece in dumped] == []
-        assert parts(token)[1].get("jti", token) not in dumped
+        signature = parse_token(token)[2]
+        fragments = [token, *token.split("."), signature.hex(), str(signature)]
+        fragments += [
+            sha256(token.encode()).hexdigest(),
+            base64url(sha256(token.encode()).digest()),
+        ]
+        assert [piece for piece in fragments if piece in dumped] == []
+        assert parse_token(token)[1].get("jti", token) not in dumped
 
 
 @pytest.mark.standard("rfc6749-10.4-1")
 @pytest.mark.attack(141)
-def test_nothing_in_a_dump_of_the_database_signs_a_token(alice, server):
+def test_database_values_sign_no_valid_token(alice, server):
     access, refresh = forgers(server)
     values = sorted({value for value in dump() if len(value) >= 32})
-    # The hash that follows the password, the ids of the sessions, and the stored password.
+    # The session auth hash, the session ids and the stored password are included.
     assert len(values) >= 4
     for value in values:
         sign = hmac_with(value.encode())
         assert server.get("/who/", access.token(sign=sign)).status == 401
-        refresh.refused(refresh.token(sign=sign))
-    refresh.accepted(refresh.token())
+        refresh.assert_rejected(refresh.token(sign=sign))
+    refresh.assert_accepted(refresh.token())
 
 
 @pytest.mark.attack(142)
-def test_a_project_that_forgot_the_app_does_not_start():
-    module = "tests.campaigns.attacks.scenario_without_the_app"
+def test_project_without_installed_app_does_not_start():
+    module = "tests.campaigns.attacks.scenario_app_not_installed"
     error = outcome_of(module, module)
     assert error.startswith("RuntimeError: Model class django_tokenauth.models.Session ")
     assert "isn't in an application in INSTALLED_APPS" in error
 
 
 @pytest.mark.attack(142)
-def test_every_refresh_rotates_and_moves_the_row_of_the_session(alice, server):
+def test_each_refresh_rotates_token_and_updates_session(alice, server):
     body = {"refresh_token": server.sign_in()["refresh_token"]}
     for generation in range(1, 4):
-        answer = server.post("token/refresh/", body)
+        response = server.post("token/refresh/", body)
         assert statements(server) == ["SELECT", "UPDATE"]
-        assert answer.json()["refresh_token"] != body["refresh_token"]
-        body = {"refresh_token": answer.json()["refresh_token"]}
-        assert parts(body["refresh_token"])[1]["gen"] == generation + 1
+        assert response.json()["refresh_token"] != body["refresh_token"]
+        body = {"refresh_token": response.json()["refresh_token"]}
+        assert parse_token(body["refresh_token"])[1]["gen"] == generation + 1

@@ -1,6 +1,6 @@
-"""Guesses that come to eight processes at the same moment, with forged addresses, over HTTP.
+"""Concurrent guesses at eight processes over HTTP, with forged addresses.
 
-The processes share one cache, which counts for all of them.
+The processes count in one shared cache.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.support.http_server import exchange
 
 PROCESSES, GUESSES, LIMIT = 8, 64, 20
 DAY = 86400
-# A window of a day: none ends while the guesses are under way.
+# A window of one day does not end during the test.
 RATE = f"{LIMIT}/day"
 
 pytestmark = [
@@ -30,19 +30,19 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def eight(django_db_setup):
-    with workers(PROCESSES) as eight:
-        yield eight
+def worker_processes(django_db_setup):
+    with workers(PROCESSES) as processes:
+        yield processes
 
 
 @pytest.fixture
-def serve(eight, settings, django_user_model):
-    """Let the processes serve with these settings, bob being the only user."""
+def serve(worker_processes, settings, django_user_model):
+    """Configure the processes. The only user is bob."""
 
     def serve(num_proxies=None, **tokenauth):
         counted(settings)
         django_user_model.objects.create_user("bob", password=PASSWORDS["bob"])
-        eight.use(
+        worker_processes.use(
             PASSWORD_HASHERS=settings.PASSWORD_HASHERS,
             REST_FRAMEWORK={**project.REST_FRAMEWORK, "NUM_PROXIES": num_proxies},
             TOKENAUTH={
@@ -52,7 +52,7 @@ def serve(eight, settings, django_user_model):
                 **tokenauth,
             },
         )
-        return eight
+        return worker_processes
 
     return serve
 
@@ -69,29 +69,29 @@ def sign_in(address, username, password, *lines):
     )
 
 
-def crowd(eight, name=lambda number: "bob", lines=lambda number: ()):
-    """The answers to guesses that all begin at the same moment, each process getting its share."""
+def send_guesses(processes, name=lambda number: "bob", lines=lambda number: ()):
+    """Send concurrent guesses, evenly to all processes, and return the responses."""
     start = Barrier(GUESSES)
 
-    def one(number):
-        address = eight.addresses[number % PROCESSES]
+    def send_guess(number):
+        address = processes.addresses[number % PROCESSES]
         start.wait()
         return sign_in(address, name(number), f"guess {number}", *lines(number))
 
     with ThreadPoolExecutor(GUESSES) as threads:
-        return list(threads.map(one, range(GUESSES)))
+        return list(threads.map(send_guess, range(GUESSES)))
 
 
-def held(eight, answers):
-    """As many were checked as the rate allows; the others were told when to come back."""
-    assert Counter(answer.status for answer in answers) == {400: LIMIT, 429: GUESSES - LIMIT}
-    refused = [answer for answer in answers if answer.status == 429]
-    assert all(1 <= int(answer.headers["Retry-After"]) <= DAY for answer in refused)
-    assert eight.hashed() == LIMIT
+def assert_limited(processes, responses):
+    """Assert that the limit was checked, and that the others got ``Retry-After``."""
+    assert Counter(response.status for response in responses) == {400: LIMIT, 429: GUESSES - LIMIT}
+    throttled = [response for response in responses if response.status == 429]
+    assert all(1 <= int(response.headers["Retry-After"]) <= DAY for response in throttled)
+    assert processes.hash_count() == LIMIT
 
 
-def forged(number):
-    """Another client each time, by all that is said of it."""
+def forged_headers(number):
+    """Return headers that claim another client for each guess."""
     return (
         f"X-Forwarded-For: 203.0.113.{number}",
         f"X-Real-IP: 203.0.113.{number}",
@@ -100,45 +100,50 @@ def forged(number):
     )
 
 
-def by_proxy(client):
-    """What one proxy sends on that adds the address it sees to the header, as nginx does."""
+def proxy_appends(client):
+    """Return the headers behind a proxy that appends the client address, as nginx does."""
     return lambda number: (f"X-Forwarded-For: 203.0.113.{number}, 10.0.0.{number}, {client}",)
 
 
-def by_proxy_in_lines(client):
-    """The same of a proxy that adds a line of its own."""
+def proxy_adds_line(client):
+    """Return the headers behind a proxy that adds a header line."""
     return lambda number: (f"X-Forwarded-For: 203.0.113.{number}", f"X-Forwarded-For: {client}")
 
 
 @pytest.mark.promise(14)
 @pytest.mark.attack(149, 150)
-def test_without_proxies_a_forged_header_gets_no_guess_more(serve):
-    eight = serve(SIGN_IN_RATE_USER=RATE)
-    held(eight, crowd(eight, lines=forged))
+def test_forged_header_without_proxy_gains_no_guess(serve):
+    processes = serve(SIGN_IN_RATE_USER=RATE)
+    assert_limited(processes, send_guesses(processes, lines=forged_headers))
 
 
 @pytest.mark.attack(149, 150)
-@pytest.mark.parametrize("way", [by_proxy, by_proxy_in_lines])
-def test_behind_a_proxy_what_it_did_not_write_gets_no_guess_more(serve, way):
-    eight = serve(num_proxies=1, SIGN_IN_RATE_USER=RATE)
-    held(eight, crowd(eight, lines=way("198.51.100.9")))
-    # And bob, who is somewhere else, is not locked out: by none of the processes.
-    for number, address in enumerate(eight.addresses):
-        answer = sign_in(address, "bob", PASSWORDS["bob"], *way("198.51.100.10")(number))
-        assert answer.status == 200
+@pytest.mark.parametrize("headers", [proxy_appends, proxy_adds_line])
+def test_forged_header_behind_proxy_gains_no_guess(serve, headers):
+    processes = serve(num_proxies=1, SIGN_IN_RATE_USER=RATE)
+    assert_limited(processes, send_guesses(processes, lines=headers("198.51.100.9")))
+    # No process locks bob out, who has another address.
+    for number, address in enumerate(processes.addresses):
+        response = sign_in(address, "bob", PASSWORDS["bob"], *headers("198.51.100.10")(number))
+        assert response.status == 200
 
 
 @pytest.mark.attack(149, 150)
-def test_another_name_each_time_gets_no_guess_more(serve):
-    eight = serve(num_proxies=1, SIGN_IN_RATE_IP=RATE)
-    way = by_proxy("198.51.100.9")
-    held(eight, crowd(eight, name=lambda number: f"person {number}", lines=way))
+def test_new_username_per_guess_gains_no_guess(serve):
+    processes = serve(num_proxies=1, SIGN_IN_RATE_IP=RATE)
+    headers = proxy_appends("198.51.100.9")
+    assert_limited(
+        processes, send_guesses(processes, name=lambda number: f"user {number}", lines=headers)
+    )
 
 
 @pytest.mark.promise(14)
 @pytest.mark.attack(149, 150)
-def test_another_spelling_each_time_gets_no_guess_more(serve):
-    eight = serve(SIGN_IN_RATE_USER=RATE)
-    # The letters of the name in either case, and blanks behind it.
+def test_new_spelling_per_guess_gains_no_guess(serve):
+    processes = serve(SIGN_IN_RATE_USER=RATE)
+    # Each guess has another case or another number of trailing spaces.
     cases = ["".join(letters) for letters in zip("bB" * 4, "ooOO" * 2, "bbbbBBBB", strict=True)]
-    held(eight, crowd(eight, name=lambda number: cases[number % 8] + " " * (number // 8)))
+    assert_limited(
+        processes,
+        send_guesses(processes, name=lambda number: cases[number % 8] + " " * (number // 8)),
+    )

@@ -1,4 +1,4 @@
-"""Processes that serve the app over HTTP, each at a port of its own, as behind a balancer."""
+"""Processes that serve the app over HTTP on separate ports, as behind a load balancer."""
 
 from __future__ import annotations
 
@@ -19,19 +19,21 @@ from tests.support.http_server import Address, serving
 
 
 class Workers:
+    """Control the worker processes through pipes."""
+
     def __init__(self, pipes: list[Connection]) -> None:
         self._pipes = pipes
         self.addresses: list[Address] = [pipe.recv() for pipe in pipes]
 
     def use(self, **settings: Any) -> None:
-        """Serve with these ``settings`` from now on."""
-        self._tell(settings)
+        """Apply these ``settings`` in every worker."""
+        self._send(settings)
 
-    def hashed(self) -> int:
-        """How often all of them hashed a password since they use their settings."""
-        return sum(self._tell({}))
+    def hash_count(self) -> int:
+        """Return how many passwords all workers hashed under the current settings."""
+        return sum(self._send({}))
 
-    def _tell(self, settings: dict[str, Any]) -> list[int]:
+    def _send(self, settings: dict[str, Any]) -> list[int]:
         for pipe in self._pipes:
             pipe.send(settings)
         return [pipe.recv() for pipe in self._pipes]
@@ -39,18 +41,21 @@ class Workers:
 
 @contextmanager
 def workers(number: int) -> Iterator[Workers]:
-    # Spawned, not forked: a connection to a database cannot be shared.
+    """Run ``number`` worker processes on the test database."""
+    # Spawn instead of fork: processes cannot share a database connection.
     context = multiprocessing.get_context("spawn")
     database = connection.settings_dict["NAME"]
     pipes: list[Connection] = []
     processes = []
     try:
         for _ in range(number):
-            ours, theirs = context.Pipe()
-            pipes.append(ours)
-            processes.append(context.Process(target=_work, args=(theirs, database), daemon=True))
+            parent_end, child_end = context.Pipe()
+            pipes.append(parent_end)
+            processes.append(
+                context.Process(target=_serve, args=(child_end, database), daemon=True)
+            )
             processes[-1].start()
-            theirs.close()
+            child_end.close()
         yield Workers(pipes)
     finally:
         for pipe in pipes:
@@ -60,11 +65,11 @@ def workers(number: int) -> Iterator[Workers]:
             process.kill()
 
 
-def _work(pipe: Connection, database: str) -> None:
+def _serve(pipe: Connection, database: str) -> None:
     django.setup()
     connections.databases["default"]["NAME"] = database
-    # From noon on: no day ends while the tests are under way.
-    with time_machine.travel(NOW), serving() as address, ExitStack() as used:
+    # The clock starts at noon, so no day ends during the tests.
+    with time_machine.travel(NOW), serving() as address, ExitStack() as overrides:
         pipe.send(address)
         while True:
             try:
@@ -72,7 +77,7 @@ def _work(pipe: Connection, database: str) -> None:
             except EOFError:
                 return
             if settings:
-                used.close()
-                used.enter_context(override_settings(**settings))
+                overrides.close()
+                overrides.enter_context(override_settings(**settings))
                 CountingHasher.rounds.clear()
             pipe.send(len(CountingHasher.rounds))

@@ -1,4 +1,4 @@
-"""A project that gave its users UUIDs as keys, and tokens that name them by something else."""
+"""A project whose users have UUIDs as primary keys, and tokens with other subjects."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.test import override_settings
 
-from tests.campaigns.attacks.forging import compact, derived, parts
+from tests.campaigns.attacks.forging import compact, derived_signer, parse_token
 from tests.support.client import get, post
 
 NAME, PASSWORD = "alice", "correct horse"
 
 
 def scenario() -> dict[str, Any]:
+    """Return the statuses for each form of the subject."""
     call_command("migrate", run_syncdb=True, verbosity=0)
     users: Any = get_user_model()
     pk = str(users.objects.create_user(NAME, PASSWORD).pk)
     return {
-        "the key itself": _tried(pk),
-        "a number": _tried("1"),
-        "another spelling": _tried(pk.upper().replace("-", "")),
+        "primary key": _statuses_in_both_modes(pk),
+        "number": _statuses_in_both_modes("1"),
+        "other spelling": _statuses_in_both_modes(pk.upper().replace("-", "")),
     }
 
 
-def _tried(subject: str) -> list[int]:
-    """The statuses where sessions are kept, and then where none are."""
+def _statuses_in_both_modes(subject: str) -> list[int]:
+    """Return the statuses with session rows, then those of stateless refresh."""
     with_sessions = _statuses(subject)
     with override_settings(TOKENAUTH={"STATELESS_REFRESH": True}):
         return [*with_sessions, *_statuses(subject)[1:]]
@@ -34,8 +35,8 @@ def _tried(subject: str) -> list[int]:
 
 def _statuses(subject: str) -> list[int]:
     tokens = post("token/", {"username": NAME, "password": PASSWORD}).json()
-    access = _naming(subject, tokens["access_token"], "access token")
-    refresh = _naming(subject, tokens["refresh_token"], "refresh token")
+    access = _with_subject(subject, tokens["access_token"], "access token")
+    refresh = _with_subject(subject, tokens["refresh_token"], "refresh token")
     return [
         get("/auth/sessions/", access).status_code,
         get("/who/", access).status_code,
@@ -43,6 +44,6 @@ def _statuses(subject: str) -> list[int]:
     ]
 
 
-def _naming(subject: str, token: str, purpose: str) -> str:
-    header, members, _ = parts(token)
-    return compact(header, {**members, "sub": subject}, derived(purpose))
+def _with_subject(subject: str, token: str, purpose: str) -> str:
+    header, claims, _ = parse_token(token)
+    return compact(header, {**claims, "sub": subject}, derived_signer(purpose))

@@ -1,4 +1,4 @@
-"""Where a part of the project is careless with a secret, the search for secrets finds it."""
+"""The search for secrets detects each kind of leak."""
 
 from __future__ import annotations
 
@@ -13,62 +13,66 @@ from tests.support.client import post
 from tests.support.sample_keys import private_pem
 
 
-class TestItCanFail:
+class TestLeakDetection:
     @pytest.fixture
     def collected(self, settings, db):
         settings.SECRET_KEY = canary_project.SECRET_KEY
         settings.TOKENAUTH = canary_project.settings_with({"SIGNING_KEY": canary_project.SECRET})
-        canary_project.alice()
+        canary_project.create_alice()
         with collecting(canary_project.secrets_of([canary_project.SECRET])) as collected:
             yield collected
 
     @pytest.mark.attack(173)
-    def test_a_log_line_with_a_password(self, collected, settings):
-        settings.MIDDLEWARE = [f"{__name__}.logs_bodies"]
+    def test_logged_password_is_detected(self, collected, settings):
+        settings.MIDDLEWARE = [f"{__name__}.body_logging_middleware"]
         canary_project.sign_in(collected)
         assert collected.leaks() == {("log", "password")}
 
     @pytest.mark.attack(173)
-    def test_a_log_line_with_a_piece_of_a_token(self, collected):
+    def test_logged_part_of_token_is_detected(self, collected):
         access, _ = canary_project.sign_in(collected)
-        logging.getLogger("project").info("last letters: %s", access.rpartition(".")[2])
+        logging.getLogger("project").info("token ends with %s", access.rpartition(".")[2])
         assert collected.leaks() == {("log", "token")}
 
     @pytest.mark.attack(173)
-    def test_a_mail_about_an_error_in_a_careless_function(self, collected, settings):
+    def test_password_in_error_report_is_detected(self, collected, settings):
         settings.AUTHENTICATION_BACKENDS = [f"{__name__}.CarelessBackend"]
-        collected.answer(post("token/", canary_project.WHO))
+        collected.add_response(post("token/", canary_project.CREDENTIALS))
         assert ("report", "password") in collected.leaks()
 
     @pytest.mark.attack(173)
-    def test_a_name_of_a_device_that_is_a_token(self, collected):
+    def test_token_in_device_name_is_detected(self, collected):
         access, _ = canary_project.sign_in(collected)
         Session.objects.update(device_name=access[:100], user_agent=access.rpartition(".")[2])
-        collected.stored()
+        collected.add_stored()
         assert ("database", "token") in collected.leaks()
 
     @pytest.mark.attack(174)
-    @pytest.mark.parametrize("spelled", [str, str.encode, lambda key: key.encode().hex()])
-    def test_a_key_in_an_exception(self, collected, spelled):
-        collected.error(ValueError("bad key", spelled(canary_project.SECRET)))
+    @pytest.mark.parametrize(
+        "encode",
+        [str, str.encode, lambda key: key.encode().hex()],
+        ids=["string", "bytes", "hex"],
+    )
+    def test_key_in_exception_is_detected(self, collected, encode):
+        collected.add_exception(ValueError("bad key", encode(canary_project.SECRET)))
         assert collected.leaks() == {("exception", "SIGNING_KEY")}
 
     @pytest.mark.attack(174)
-    def test_a_line_of_a_pem(self):
+    def test_line_of_pem_key_is_detected(self):
         pem = private_pem(canary_project.RSA_KEY).decode()
-        assert canary_project.secrets_of([pem]).found_in(pem.splitlines()[7]) == {"SIGNING_KEY"}
+        assert canary_project.secrets_of([pem]).names_in(pem.splitlines()[7]) == {"SIGNING_KEY"}
 
 
-def logs_bodies(get_response):
+def body_logging_middleware(get_response):
     def middleware(request):
-        logging.getLogger("project").debug("asked for %r", request.body)
+        logging.getLogger("project").debug("request body: %r", request.body)
         return get_response(request)
 
     return middleware
 
 
 class CarelessBackend:
-    """Of a project that does not mark its variables as sensitive."""
+    """A backend that does not mark its variables as sensitive."""
 
     def authenticate(self, request, username, password):
         guess = password

@@ -1,0 +1,77 @@
+"""The attacked server, as a client over a socket sees it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.campaigns.attacks.activity import Activity, ActivityMonitor
+from tests.support.client import INVALID_TOKEN, JSON, PASSWORDS
+from tests.support.http_server import Address, Answer, exchange
+
+#: The response to every rejected access token, for any reason.
+REJECTED = {"detail": "The access token is not valid."}
+AUTHENTICATED_PATHS = ("/who/", "/who/stateless/")
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.encode()
+
+
+@dataclass
+class Server:
+    """Send requests and record their responses."""
+
+    address: Address
+    monitor: ActivityMonitor
+    responses: list[Answer] = field(default_factory=list)
+
+    @property
+    def activity(self) -> Activity:
+        """Return what the server did during the last request."""
+        return self.monitor.requests[-1]
+
+    def send(self, start: str | bytes, *lines: str | bytes, body: str | bytes = b"") -> Answer:
+        """Send the request line, header lines and body without changes."""
+        response = exchange(self.address, _bytes(start), *map(_bytes, lines), body=_bytes(body))
+        self.responses.append(response)
+        return response
+
+    def get(self, path: str, token: str | bytes | None = None, *lines: str | bytes) -> Answer:
+        if token is not None:
+            lines = (b"Authorization: Bearer " + _bytes(token), *lines)
+        return self.send(f"GET {path} HTTP/1.1", *lines)
+
+    def post(
+        self, path: str, body: object, *lines: str | bytes, content_type: str = JSON
+    ) -> Answer:
+        """POST to a route of the app. Encode ``body`` as JSON unless it is a string or bytes."""
+        data = _bytes(body if isinstance(body, (str, bytes)) else json.dumps(body))
+        return self.send(
+            f"POST /auth/{path} HTTP/1.1",
+            f"Content-Type: {content_type}",
+            f"Content-Length: {len(data)}",
+            *lines,
+            body=data,
+        )
+
+    def sign_in(self, username: str = "alice", **parameters: object) -> dict[str, Any]:
+        """Sign in and return the tokens."""
+        credentials = {"username": username, "password": PASSWORDS[username]}
+        response = self.post("token/", {**credentials, **parameters})
+        assert response.status == 200, response.body
+        return dict(response.json())
+
+    def assert_rejects(self, token: str | bytes) -> None:
+        """Assert that both classes reject the access token, with one response and no query."""
+        for path in AUTHENTICATED_PATHS:
+            response = self.get(path, token)
+            assert (response.status, response.json()) == (401, REJECTED)
+            assert response.challenge == INVALID_TOKEN
+            assert self.activity.statements == []
+
+    def assert_accepts(self, token: str | bytes) -> None:
+        """Assert that both authentication classes accept the access token."""
+        for path in AUTHENTICATED_PATHS:
+            assert self.get(path, token).status == 200
