@@ -1,4 +1,4 @@
-"""The services take both kinds of request, both forms of an id, and the current time by default."""
+"""Arguments of the services: Django's or REST framework's request, UUID or string, optional now."""
 
 from __future__ import annotations
 
@@ -34,27 +34,27 @@ def pair(alice):
 
 
 class TestRequest:
-    """Hooks, backends and receivers get Django's request."""
+    """Hooks, backends and receivers get Django's request, whichever kind the caller passes."""
 
-    def test_check_password_passes_it_to_the_backends(self, alice, request_argument, plain):
+    def test_check_password_passes_django_request_to_backends(self, alice, request_argument, plain):
         with received(user_login_failed) as calls, pytest.raises(InvalidGrant):
             services.check_password(request_argument, "alice", "wrong")
         assert [call["request"] for call in calls] == [plain]
 
-    def test_sign_in_passes_it_to_hooks_and_receivers(
+    def test_sign_in_passes_django_request_to_hooks_and_receivers(
         self, alice, request_argument, plain, settings
     ):
-        hooked = []
+        hook_requests = []
         settings.TOKENAUTH = {
-            "SCOPE_POLICY": lambda user, scopes, request: hooked.append(request) or scopes,
-            "EXTRA_CLAIMS": lambda user, session, request: hooked.append(request) or {},
+            "SCOPE_POLICY": lambda user, scopes, request: hook_requests.append(request) or scopes,
+            "EXTRA_CLAIMS": lambda user, session, request: hook_requests.append(request) or {},
         }
         with received(user_logged_in) as logged_in, received(signals.signed_in) as signed_in:
             services.sign_in(alice, request=request_argument, now=NOW)
         assert [call["request"] for call in (*logged_in, *signed_in)] == [plain, plain]
-        assert hooked == [plain, plain]
+        assert hook_requests == [plain, plain]
 
-    def test_refresh_passes_it_to_receivers(self, pair, request_argument, plain):
+    def test_refresh_passes_django_request_to_receivers(self, pair, request_argument, plain):
         with received(signals.refreshed) as calls:
             services.refresh(pair.refresh_token, request=request_argument, now=after(hours=1))
         assert [call["request"] for call in calls] == [plain]
@@ -71,53 +71,57 @@ class TestRequest:
         ],
         ids=["revoke_token", "sign_out", "sign_out_everywhere", "revoke_sessions"],
     )
-    def test_a_revocation_passes_it_to_receivers(self, pair, revoke, request_argument, plain):
+    def test_revocation_passes_django_request_to_receivers(
+        self, pair, revoke, request_argument, plain
+    ):
         with received(signals.session_revoked) as calls:
             revoke(pair, request=request_argument, now=after(hours=1))
         assert [call["request"] for call in calls] == [plain]
 
-    def test_full_scope_passes_it_to_the_policy(self, pair, request_argument, plain, settings):
-        hooked = []
+    def test_full_scope_passes_django_request_to_the_policy(
+        self, pair, request_argument, plain, settings
+    ):
+        hook_requests = []
         settings.TOKENAUTH = {
-            "SCOPE_POLICY": lambda user, scopes, request: hooked.append(request) or scopes
+            "SCOPE_POLICY": lambda user, scopes, request: hook_requests.append(request) or scopes
         }
         claims = services.authenticate_access_token(pair.access_token, now=NOW)
         services.full_scope(claims, request=request_argument)
-        assert hooked == [plain]
+        assert hook_requests == [plain]
 
 
 @pytest.mark.parametrize("form", [lambda pk: pk, str, lambda pk: str(pk).upper()])
 class TestSessionId:
-    def test_sign_out_takes_a_uuid_or_a_string(self, alice, pair, form):
+    def test_sign_out_accepts_session_id_as_uuid_or_string(self, alice, pair, form):
         assert services.sign_out(alice, form(pair.session.pk), now=NOW) is True
         assert list(services.list_sessions(alice, now=NOW)) == []
 
-    def test_sign_out_everywhere_keeps_the_session_of_a_uuid_or_a_string(self, alice, pair, form):
+    def test_sign_out_everywhere_accepts_keep_as_uuid_or_string(self, alice, pair, form):
         services.sign_in(alice, now=NOW)
         assert services.sign_out_everywhere(alice, keep=form(pair.session.pk), now=NOW) == 1
         assert list(services.list_sessions(alice, now=NOW)) == [pair.session]
 
 
 class TestNow:
-    def test_it_has_the_same_type_and_default_everywhere(self):
+    def test_now_has_the_same_type_and_default_in_all_services(self):
         functions = [getattr(services, name) for name in services.__all__]
-        found = [
+        parameters = [
             inspect.signature(function).parameters["now"]
             for function in functions
             if inspect.isfunction(function) and "now" in inspect.signature(function).parameters
         ]
-        assert len(found) == 10
-        assert {(one.annotation, one.default, one.kind) for one in found} == {
+        assert len(parameters) == 10
+        assert {(one.annotation, one.default, one.kind) for one in parameters} == {
             ("datetime | None", None, inspect.Parameter.KEYWORD_ONLY)
         }
 
-    def test_an_access_token_expires_by_the_current_time(self, pair, time_machine):
+    def test_access_token_expires_by_the_current_time_by_default(self, pair, time_machine):
         time_machine.move_to(after(minutes=4), tick=False)
         assert services.introspect(pair.access_token)["active"] is True
         time_machine.move_to(after(minutes=5), tick=False)
         assert services.introspect(pair.access_token)["active"] is False
 
-    def test_the_snapshot_is_read_at_the_current_time(self, pair, time_machine):
+    def test_revocation_snapshot_uses_the_current_time_by_default(self, pair, time_machine):
         time_machine.move_to(NOW, tick=False)
         claims = services.authenticate_access_token(pair.access_token)
         assert services.is_revoked(claims) is False

@@ -1,4 +1,4 @@
-"""A database that fails at any one statement: the answer says so, and what was good stays good."""
+"""A database error in any statement raises ServiceUnavailable and loses no valid token."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def claims(pair):
 
 
 @contextmanager
-def once_stored(*faults):
-    """The ``faults`` begin when the next session was stored, in the midst of its sign-in."""
+def once_session_is_stored(*failures):
+    """Start the *failures* after the INSERT of the next session, in the middle of its sign-in."""
     with ExitStack() as stack:
 
         def begin(**keywords):
-            for fault in faults:
-                stack.enter_context(fault)
+            for failure in failures:
+                stack.enter_context(failure)
 
         post_save.connect(begin, sender=Session)
         try:
@@ -45,19 +45,19 @@ def once_stored(*faults):
 
 
 class TestRefresh:
-    @pytest.mark.parametrize("fault", [unreadable, unwritable])
-    def test_the_old_token_works_afterwards(self, pair, fault):
-        with fault(Session), pytest.raises(ServiceUnavailable):
+    @pytest.mark.parametrize("failure", [unreadable, unwritable])
+    def test_refresh_after_a_database_error_succeeds_with_old_token(self, pair, failure):
+        with failure(Session), pytest.raises(ServiceUnavailable):
             services.refresh(pair.refresh_token, now=after(minutes=1))
         assert services.refresh(pair.refresh_token, now=after(hours=1)).session.generation == 2
 
-    def test_a_predecessor_within_the_grace_needs_no_write(self, pair):
+    def test_refresh_within_grace_needs_no_database_write(self, pair):
         current = services.refresh(pair.refresh_token, now=after(minutes=1))
         with unwritable(Session):
             again = services.refresh(pair.refresh_token, now=after(minutes=1, seconds=5))
         assert again.refresh_token == current.refresh_token
 
-    def test_a_reuse_that_cannot_be_written_down_is_found_the_next_time(self, pair):
+    def test_unrecorded_reuse_is_detected_on_the_next_refresh(self, pair):
         services.refresh(pair.refresh_token, now=after(minutes=1))
         with unwritable(Session), pytest.raises(ServiceUnavailable):
             services.refresh(pair.refresh_token, now=after(hours=1))
@@ -66,7 +66,7 @@ class TestRefresh:
             services.refresh(pair.refresh_token, now=after(hours=1))
         assert Session.objects.get().revoked_reason == RevokedReason.REUSED
 
-    def test_a_stateless_one_says_so_too(self, alice, settings):
+    def test_stateless_refresh_raises_service_unavailable(self, alice, settings):
         settings.TOKENAUTH = {"STATELESS_REFRESH": True}
         pair = services.sign_in(alice, now=NOW)
         with unreadable(get_user_model()), pytest.raises(ServiceUnavailable):
@@ -76,7 +76,7 @@ class TestRefresh:
 
 @contextmanager
 def before(verb, act):
-    """``act`` happens once, when the next statement with this verb is about to be executed."""
+    """Call *act* once, directly before the next statement that starts with *verb*."""
     acts = [act]
 
     def wait(execute, sql, params, many, context):
@@ -88,11 +88,13 @@ def before(verb, act):
         yield
 
 
-class TestRefreshThatWaits:
-    """A database that stands still for longer than the grace, and then goes on. The client has
-    asked again meanwhile, and both requests are under way."""
+class TestSlowRefresh:
+    """A database stalls for longer than the grace.
 
-    def test_the_grace_begins_with_the_rotation_and_not_with_the_request(self, pair, time_machine):
+    The client has sent a second request, so both are in progress.
+    """
+
+    def test_grace_starts_at_the_rotation_despite_slow_database(self, pair, time_machine):
         time_machine.move_to(after(minutes=1), tick=False)
         with before("SELECT", lambda: time_machine.move_to(after(minutes=2), tick=False)):
             current = services.refresh(pair.refresh_token)
@@ -101,7 +103,7 @@ class TestRefreshThatWaits:
         assert again.refresh_token == current.refresh_token
         assert Session.objects.get().revoked_at is None
 
-    def test_an_access_token_lives_as_long_as_its_answer_says(self, pair, time_machine):
+    def test_slow_refresh_returns_token_with_full_expires_in(self, pair, time_machine):
         time_machine.move_to(after(minutes=1), tick=False)
         with before("SELECT", lambda: time_machine.move_to(after(minutes=2), tick=False)):
             late = services.refresh(pair.refresh_token)
@@ -109,40 +111,40 @@ class TestRefreshThatWaits:
         claims = services.authenticate_access_token(late.access_token, now=now)
         assert claims.expires_at == now.timestamp() + late.expires_in
 
-    def test_whoever_was_overtaken_while_it_waited_is_not_late(self, pair):
+    def test_refresh_overtaken_by_one_rotation_is_within_the_grace(self, pair):
         first = []
 
-        def overtake():
+        def refresh_first():
             first.append(services.refresh(pair.refresh_token, now=after(minutes=1)))
 
-        with before("UPDATE", overtake):
+        with before("UPDATE", refresh_first):
             second = services.refresh(pair.refresh_token, now=after(minutes=2))
         assert second.refresh_token == first[0].refresh_token
         assert Session.objects.get().revoked_at is None
 
-    def test_whoever_was_overtaken_twice_is_old(self, pair):
-        def overtake():
+    def test_refresh_overtaken_by_two_rotations_is_reuse(self, pair):
+        def refresh_first():
             faster = services.refresh(pair.refresh_token, now=after(minutes=1))
             services.refresh(faster.refresh_token, now=after(minutes=1))
 
-        with before("UPDATE", overtake), pytest.raises(InvalidGrant):
+        with before("UPDATE", refresh_first), pytest.raises(InvalidGrant):
             services.refresh(pair.refresh_token, now=after(minutes=2))
         assert Session.objects.get().revoked_reason == RevokedReason.REUSED
 
-    def test_a_retry_that_was_overtaken_by_its_like_is_not_late(self, pair, settings):
+    def test_retry_overtaken_by_a_retry_is_within_the_grace(self, pair, settings):
         settings.TOKENAUTH = {"REFRESH_RETRY": True}
         services.refresh(pair.refresh_token, now=after(minutes=1))
         first = []
 
-        def overtake():
+        def refresh_first():
             first.append(services.refresh(pair.refresh_token, now=after(minutes=2)))
 
-        with before("UPDATE", overtake):
+        with before("UPDATE", refresh_first):
             second = services.refresh(pair.refresh_token, now=after(minutes=3))
         assert second.refresh_token == first[0].refresh_token
         assert Session.objects.get().revoked_at is None
 
-    def test_a_retry_that_met_a_rehash_of_the_password_is_still_a_retry(self, pair, settings):
+    def test_retry_during_a_password_rehash_is_stored_as_retry(self, pair, settings):
         settings.TOKENAUTH = {"REFRESH_RETRY": True}
         services.refresh(pair.refresh_token, now=after(minutes=1))
 
@@ -157,36 +159,39 @@ class TestRefreshThatWaits:
 
 
 class TestSignIn:
-    def test_a_password_that_cannot_be_looked_up(self, alice):
+    def test_unreadable_user_table_raises_service_unavailable(self, alice):
         with unreadable(get_user_model()), pytest.raises(ServiceUnavailable):
             services.check_password(None, "alice", "correct horse")
         assert services.check_password(None, "alice", "correct horse") == alice
 
-    def test_a_session_that_cannot_be_stored(self, alice):
+    def test_session_that_cannot_be_stored_is_service_unavailable(self, alice):
         with unwritable(Session), pytest.raises(ServiceUnavailable):
             services.sign_in(alice, now=NOW)
         assert not Session.objects.exists()
         assert services.sign_in(alice, now=NOW).session.generation == 1
 
-    def test_sessions_that_cannot_be_counted(self, alice):
-        with pytest.raises(ServiceUnavailable), once_stored(unreadable(Session)):
+    def test_sessions_that_cannot_be_counted_are_service_unavailable(self, alice):
+        with pytest.raises(ServiceUnavailable), once_session_is_stored(unreadable(Session)):
             services.sign_in(alice, now=NOW)
         assert services.sign_in(alice, now=NOW).session.generation == 1
 
-    def test_sessions_that_cannot_be_ended(self, alice, settings):
+    def test_eviction_that_fails_keeps_the_older_session(self, alice, settings):
         settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": 1}
         first = services.sign_in(alice, now=NOW)
-        with pytest.raises(ServiceUnavailable), once_stored(unwritable(Session)):
+        with pytest.raises(ServiceUnavailable), once_session_is_stored(unwritable(Session)):
             services.sign_in(alice, now=after(minutes=1))
         assert services.refresh(first.refresh_token, now=after(minutes=1))
 
-    def test_a_last_login_that_cannot_be_written(self, alice):
-        with pytest.raises(ServiceUnavailable), once_stored(unwritable(get_user_model())):
+    def test_last_login_that_fails_raises_service_unavailable(self, alice):
+        with (
+            pytest.raises(ServiceUnavailable),
+            once_session_is_stored(unwritable(get_user_model())),
+        ):
             services.sign_in(alice, now=NOW)
 
 
 class TestSignOut:
-    @pytest.mark.parametrize("fault", [unreadable, unwritable])
+    @pytest.mark.parametrize("failure", [unreadable, unwritable])
     @pytest.mark.parametrize(
         "sign_out",
         [
@@ -198,33 +203,33 @@ class TestSignOut:
                 Session.objects.all(), RevokedReason.ADMIN, now=after(minutes=1)
             ),
         ],
-        ids=["refresh token", "access token", "one", "everywhere", "administrator"],
+        ids=["refresh_token", "access_token", "sign_out", "sign_out_everywhere", "revoke_sessions"],
     )
-    def test_nobody_is_told_that_it_worked(self, pair, fault, sign_out):
-        with fault(Session), pytest.raises(ServiceUnavailable):
+    def test_failed_revocation_raises_and_a_second_attempt_succeeds(self, pair, failure, sign_out):
+        with failure(Session), pytest.raises(ServiceUnavailable):
             sign_out(pair)
         assert Session.objects.get().revoked_at is None
         sign_out(pair)
         assert Session.objects.get().revoked_at == after(minutes=1)
 
 
-class TestWholeScope:
-    def test_nobody_can_know_it(self, pair, claims):
+class TestFullScope:
+    def test_full_scope_without_database_raises_service_unavailable(self, pair, claims):
         with unreadable(Session), pytest.raises(ServiceUnavailable):
             services.full_scope(claims)
         assert services.full_scope(claims) == frozenset()
 
 
-class TestUserOf:
+class TestGetUser:
     @pytest.mark.parametrize("table", [Session, get_user_model()])
-    def test_nobody_is_let_in_and_nobody_is_called_a_stranger(self, alice, claims, table):
+    def test_get_user_without_database_raises_service_unavailable(self, alice, claims, table):
         with unreadable(table), pytest.raises(ServiceUnavailable):
             services.get_user(claims)
         assert services.get_user(claims) == alice
 
 
 class TestSnapshot:
-    def test_a_transaction_of_the_request_goes_on_without_it(self, claims):
+    def test_failed_snapshot_query_keeps_the_transaction_usable(self, claims):
         def fail(execute, sql, params, many, context):
             if sql.startswith("SELECT"):
                 sql, params = "SELECT no_such_column", ()

@@ -1,6 +1,6 @@
-"""Which database is asked, where the routers of a project know more than one.
+"""The database alias that each service uses in a project with routers.
 
-``tests.support.scenarios.two_databases`` shows it with a replica that lags behind.
+``tests.support.scenarios.two_databases`` runs the services with a lagging replica.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 class Router:
-    """Sends nobody anywhere, and knows what was to be read and written."""
+    """Record the models that are read and written, and leave the choice to Django."""
 
     def __init__(self):
         self.read, self.written = [], []
@@ -45,43 +45,43 @@ def router(pair, settings):
     return router
 
 
-class TestRead:
-    """A request may be answered by a replica."""
+class TestReplica:
+    """An authenticated request may read from a replica."""
 
-    def test_the_session_of_a_request_is(self, claims, router):
+    def test_get_user_reads_the_session_from_a_replica(self, claims, router):
         services.get_user(claims)
         assert Session in router.read
 
-    def test_its_whole_scope_is(self, claims, router):
+    def test_full_scope_reads_from_a_replica(self, claims, router):
         services.full_scope(claims)
         assert Session in router.read
 
-    def test_the_snapshot_of_revoked_sessions_is(self, claims, router):
+    def test_revocation_snapshot_reads_from_a_replica(self, claims, router):
         services.is_revoked(claims, now=NOW)
         assert Session in router.read
 
 
-class TestWritten:
-    """What ends or prolongs a session must not be decided by what a replica has not heard of."""
+class TestPrimary:
+    """Services that end or extend a session must read the primary, because a replica may lag."""
 
-    def test_the_sessions_that_a_sign_in_makes_room_for_are(self, alice, router):
+    def test_sign_in_counts_sessions_on_the_primary(self, alice, router):
         services.sign_in(alice, now=NOW)
         assert Session not in router.read
-        # The last login of the user is written too.
+        # Django also writes the user's last_login.
         assert set(router.written) == {Session, type(alice)}
 
-    def test_the_sessions_that_are_pruned_are(self, router):
+    def test_prune_uses_only_the_primary(self, router):
         pruning.prune(after(days=15), 1)
         assert set(router.written) == {Session}
 
-    def test_the_session_of_a_refresh_is(self, pair, router):
+    def test_refresh_reads_the_session_from_the_primary(self, pair, router):
         services.refresh(pair.refresh_token, now=after(minutes=1))
         assert Session not in router.read
 
-    def test_the_session_of_a_sign_out_is(self, pair, router):
+    def test_revoke_token_reads_the_session_from_the_primary(self, pair, router):
         services.revoke_token(pair.refresh_token, now=after(minutes=1))
         assert Session not in router.read
 
-    def test_the_sessions_that_are_listed_are(self, alice, pair, router):
+    def test_list_sessions_reads_from_the_primary(self, alice, pair, router):
         assert services.list_sessions(alice, now=NOW).get() == pair.session
         assert Session not in router.read

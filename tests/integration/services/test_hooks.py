@@ -1,4 +1,4 @@
-"""What the hooks of the settings hear of: the user, the scope or the session, and the request."""
+"""Arguments of the hooks: the user, the scope or the session, and the request."""
 
 from __future__ import annotations
 
@@ -16,49 +16,49 @@ SCOPES = frozenset({"notes:read", "notes:write"})
 
 
 @pytest.fixture
-def heard(settings, stateless):
-    """What both hooks were called with, by their names."""
+def hook_calls(settings, stateless):
+    """Return the arguments of all calls of both hooks, by the name of the hook."""
     calls = {"SCOPE_POLICY": [], "EXTRA_CLAIMS": []}
 
     def policy(*arguments):
         calls["SCOPE_POLICY"].append(arguments)
         return arguments[1]
 
-    def extra(*arguments):
+    def claims_hook(*arguments):
         calls["EXTRA_CLAIMS"].append(arguments)
         return {}
 
     settings.TOKENAUTH = {
         "SCOPES": tuple(SCOPES),
         "SCOPE_POLICY": policy,
-        "EXTRA_CLAIMS": extra,
+        "EXTRA_CLAIMS": claims_hook,
         "STATELESS_REFRESH": stateless,
     }
     return calls
 
 
 @pytest.mark.standard("rfc6749-10.3-3")
-def test_at_a_sign_in(alice, heard):
+def test_hooks_at_sign_in_receive_user_scope_session_and_request(alice, hook_calls):
     pair = services.sign_in(alice, request="request", now=NOW)
-    assert heard == {
+    assert hook_calls == {
         "SCOPE_POLICY": [(alice, SCOPES, "request")],
         "EXTRA_CLAIMS": [(alice, pair.session, "request")],
     }
 
 
-def test_at_a_sign_in_for_less_the_policy_hears_of_all_that_there_is_too(alice, heard, stateless):
+def test_scope_policy_at_narrow_sign_in_also_receives_all_scopes(alice, hook_calls, stateless):
     services.sign_in(alice, scope=["notes:read"], request="request", now=NOW)
-    less = (alice, frozenset({"notes:read"}), "request")
-    everything = [] if stateless else [(alice, SCOPES, "request")]
-    assert heard["SCOPE_POLICY"] == [less, *everything]
+    narrowed = (alice, frozenset({"notes:read"}), "request")
+    full = [] if stateless else [(alice, SCOPES, "request")]
+    assert hook_calls["SCOPE_POLICY"] == [narrowed, *full]
 
 
-def test_at_a_refresh(alice, heard):
+def test_hooks_at_refresh_receive_user_scope_session_and_request(alice, hook_calls):
     pair = services.sign_in(alice, now=NOW)
-    for calls in heard.values():
+    for calls in hook_calls.values():
         calls.clear()
     services.refresh(pair.refresh_token, request="request", now=after(minutes=1))
-    assert heard == {
+    assert hook_calls == {
         "SCOPE_POLICY": [(alice, SCOPES, "request")],
         "EXTRA_CLAIMS": [(alice, pair.session, "request")],
     }

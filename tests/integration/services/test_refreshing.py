@@ -1,4 +1,4 @@
-"""The state machine of a refresh: rotation, grace, and what is left after a reuse."""
+"""Rotation, grace and reuse of refresh tokens."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def read(token, now):
     return refresh_tokens(load()).decode(token, now=now.timestamp())
 
 
-def rotated(pair, times, *, every):
-    """The refresh tokens of so many rotations, the first one's predecessor in front."""
+def rotate_times(pair, times, *, every):
+    """Return the refresh token of *pair* and those of *times* rotations after it."""
     tokens = [pair.refresh_token]
     for number in range(1, times + 1):
         tokens.append(refresh(tokens[-1], now=NOW + number * every).refresh_token)
@@ -42,7 +42,7 @@ def rotated(pair, times, *, every):
 
 
 class TestRotation:
-    def test_the_current_token_gives_one_of_the_next_generation(self, alice, pair):
+    def test_refresh_returns_token_of_the_next_generation(self, alice, pair):
         now = after(days=1)
         new = refresh(pair.refresh_token, now=now)
         claims = read(new.refresh_token, now)
@@ -53,7 +53,7 @@ class TestRotation:
         assert (new.user, new.session) == (alice, pair.session)
 
     @pytest.mark.promise(11)
-    def test_the_row_follows_and_its_absolute_end_stays(self, pair):
+    def test_refresh_extends_idle_expiry_but_not_absolute_expiry(self, pair):
         refresh(pair.refresh_token, now=after(days=1))
         session = row(pair)
         assert session.generation == 2
@@ -63,12 +63,12 @@ class TestRotation:
         assert session.created_at == NOW
         assert session.revoked_at is None
 
-    def test_the_session_that_comes_back_is_in_its_new_state(self, pair):
+    def test_refresh_returns_the_updated_session(self, pair):
         session = refresh(pair.refresh_token, now=after(days=1)).session
         assert (session.generation, session.idle_expires_at) == (2, after(days=15))
 
     @pytest.mark.standard("rfc6749-5.1-2")
-    def test_the_access_token_is_new_and_tells_of_the_sign_in(self, alice, pair):
+    def test_refresh_returns_access_token_with_sign_in_claims(self, alice, pair):
         now = after(days=1)
         new = refresh(pair.refresh_token, now=now)
         claims = services.authenticate_access_token(new.access_token, now=now)
@@ -79,15 +79,15 @@ class TestRotation:
         assert claims.issued_at == now.timestamp()
         assert new.expires_in == claims.expires_at - claims.issued_at == 300
 
-    def test_a_session_stays_one_row(self, pair):
-        rotated(pair, 5, every=timedelta(hours=1))
+    def test_refreshes_keep_one_row_per_session(self, pair):
+        rotate_times(pair, 5, every=timedelta(hours=1))
         assert [session.generation for session in Session.objects.all()] == [6]
 
-    def test_it_takes_two_statements(self, pair, django_assert_num_queries):
+    def test_refresh_takes_two_statements(self, pair, django_assert_num_queries):
         with django_assert_num_queries(2):
             refresh(pair.refresh_token, now=after(days=1))
 
-    def test_it_is_told_once(self, alice, pair):
+    def test_refreshed_signal_is_sent_once_despite_grace(self, alice, pair):
         request = object()
         with received(signals.refreshed) as calls:
             refresh(pair.refresh_token, request=request, now=after(days=1))
@@ -98,13 +98,13 @@ class TestRotation:
 
 
 class TestGrace:
-    def test_the_predecessor_gets_the_current_token_again_to_the_letter(self, pair):
+    def test_predecessor_within_grace_gets_identical_current_token(self, pair):
         current = refresh(pair.refresh_token, now=after(minutes=1, microseconds=250_000))
         again = refresh(pair.refresh_token, now=after(minutes=1, seconds=9))
         assert again.refresh_token == current.refresh_token
         assert again.session.generation == 2
 
-    def test_its_access_token_is_a_new_one(self, pair):
+    def test_refresh_within_grace_returns_new_access_token(self, pair):
         current = refresh(pair.refresh_token, now=after(minutes=1))
         now = after(minutes=1, seconds=9)
         again = refresh(pair.refresh_token, now=now)
@@ -112,7 +112,7 @@ class TestGrace:
         assert claims.issued_at == now.timestamp()
         assert again.access_token != current.access_token
 
-    def test_it_reads_once_and_writes_nothing(self, pair):
+    def test_refresh_within_grace_takes_one_select(self, pair):
         refresh(pair.refresh_token, now=after(minutes=1))
         before = Session.objects.values().get()
         with CaptureQueriesContext(connection) as statements:
@@ -120,34 +120,34 @@ class TestGrace:
         assert [statement["sql"][:6] for statement in statements] == ["SELECT"]
         assert Session.objects.values().get() == before
 
-    def test_it_ends_with_its_last_microsecond(self, pair):
+    def test_grace_ends_after_exactly_ten_seconds(self, pair):
         refresh(pair.refresh_token, now=after(minutes=1))
         refresh(pair.refresh_token, now=after(minutes=1, seconds=10))
         with pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, now=after(minutes=1, seconds=10, microseconds=1))
         assert row(pair).revoked_reason == RevokedReason.REUSED
 
-    def test_using_it_does_not_prolong_it(self, pair):
+    def test_use_of_the_grace_does_not_extend_it(self, pair):
         refresh(pair.refresh_token, now=after(minutes=1))
         for second in range(1, 11):
             refresh(pair.refresh_token, now=after(minutes=1, seconds=second))
         with pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, now=after(minutes=1, seconds=11))
 
-    def test_the_current_token_goes_on_after_it(self, pair):
+    def test_current_token_works_after_use_of_the_grace(self, pair):
         current = refresh(pair.refresh_token, now=after(minutes=1))
         refresh(pair.refresh_token, now=after(minutes=1, seconds=9))
         refresh(current.refresh_token, now=after(minutes=1, seconds=10))
         assert row(pair).generation == 3
 
     @pytest.mark.attack(84)
-    def test_a_clock_that_was_set_back_costs_nobody_the_session(self, pair):
+    def test_clock_set_back_does_not_end_the_session(self, pair):
         current = refresh(pair.refresh_token, now=after(hours=1))
         again = refresh(pair.refresh_token, now=after(minutes=1))
         assert again.refresh_token == current.refresh_token
         assert row(pair).revoked_at is None
 
-    def test_clocks_that_differ_by_the_leeway_cost_nobody_the_session(self, pair, settings):
+    def test_leeway_extends_the_grace_for_clock_differences(self, pair, settings):
         settings.TOKENAUTH = {"LEEWAY": timedelta(seconds=30)}
         current = refresh(pair.refresh_token, now=after(minutes=1))
         again = refresh(pair.refresh_token, now=after(minutes=1, seconds=40))
@@ -155,15 +155,15 @@ class TestGrace:
         with pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, now=after(minutes=1, seconds=40, microseconds=1))
 
-    def test_without_one_every_second_use_is_a_reuse(self, pair, settings):
+    def test_second_use_without_grace_is_reuse(self, pair, settings):
         settings.TOKENAUTH = {"REFRESH_GRACE": timedelta(0)}
         refresh(pair.refresh_token, now=after(minutes=1))
         with pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, now=after(minutes=1, microseconds=1))
 
     @pytest.mark.attack(133)
-    def test_two_rotations_in_one_instant_leave_only_the_second_predecessor(self, pair):
-        first, second, third = rotated(pair, 2, every=timedelta(0))
+    def test_grace_after_two_instant_rotations_covers_predecessor(self, pair):
+        first, second, third = rotate_times(pair, 2, every=timedelta(0))
         assert refresh(second, now=NOW).refresh_token == third
         with pytest.raises(InvalidGrant):
             refresh(first, now=NOW)
@@ -174,8 +174,8 @@ class TestReuse:
     @pytest.mark.attack(130, 132)
     @pytest.mark.parametrize("age", range(2, 21))
     @pytest.mark.parametrize("late", [timedelta(seconds=1), timedelta(hours=1)], ids=str)
-    def test_a_token_before_the_predecessor_ends_the_session(self, pair, age, late):
-        tokens = rotated(pair, 20, every=timedelta(minutes=1))
+    def test_token_older_than_the_predecessor_revokes_the_session(self, pair, age, late):
+        tokens = rotate_times(pair, 20, every=timedelta(minutes=1))
         with pytest.raises(InvalidGrant):
             refresh(tokens[-1 - age], now=after(minutes=20) + late)
         session = row(pair)
@@ -184,8 +184,8 @@ class TestReuse:
         assert session.generation == 21
 
     @pytest.mark.attack(138)
-    def test_the_newest_token_is_dead_after_it(self, pair):
-        tokens = rotated(pair, 2, every=timedelta(minutes=1))
+    def test_reuse_invalidates_all_refresh_tokens_of_the_session(self, pair):
+        tokens = rotate_times(pair, 2, every=timedelta(minutes=1))
         with pytest.raises(InvalidGrant):
             refresh(tokens[0], now=after(minutes=3))
         for token in tokens:
@@ -193,18 +193,18 @@ class TestReuse:
                 refresh(token, now=after(minutes=3, seconds=1))
 
     @pytest.mark.attack(138)
-    def test_the_access_tokens_are_dead_after_it(self, pair):
+    def test_reuse_invalidates_access_tokens_of_the_session(self, pair):
         current = refresh(pair.refresh_token, now=after(minutes=1))
         claims = services.authenticate_access_token(current.access_token, now=after(minutes=2))
         with pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, now=after(minutes=2))
-        with pytest.raises(InvalidToken) as refusal:
+        with pytest.raises(InvalidToken) as error:
             services.get_user(claims)
-        assert refusal.value.code == TokenErrorCode.REVOKED
+        assert error.value.code == TokenErrorCode.REVOKED
 
-    def test_other_sessions_go_on(self, alice, bob, pair):
+    def test_reuse_keeps_other_sessions(self, alice, bob, pair):
         others = [services.sign_in(user, now=NOW) for user in (alice, bob)]
-        rotated(pair, 1, every=timedelta(minutes=1))
+        rotate_times(pair, 1, every=timedelta(minutes=1))
         with pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, now=after(hours=1))
         for other in others:
@@ -213,8 +213,8 @@ class TestReuse:
     @pytest.mark.promise(7)
     @pytest.mark.standard("rfc6749-10.4-2")
     @pytest.mark.attack(130)
-    def test_it_is_told_and_logged_once(self, alice, pair, caplog):
-        rotated(pair, 1, every=timedelta(minutes=1))
+    def test_reuse_is_signalled_and_logged_once(self, alice, pair, caplog):
+        rotate_times(pair, 1, every=timedelta(minutes=1))
         request = object()
         with (
             received(signals.refresh_token_reused) as reused,
@@ -223,8 +223,8 @@ class TestReuse:
             for _ in range(2):
                 with pytest.raises(InvalidGrant):
                     refresh(pair.refresh_token, request=request, now=after(hours=1))
-        told = {"sender": Session, "session": pair.session, "user": alice, "request": request}
-        assert reused == revoked == [told]
+        keywords = {"sender": Session, "session": pair.session, "user": alice, "request": request}
+        assert reused == revoked == [keywords]
         assert revoked[0]["session"].revoked_reason == RevokedReason.REUSED
         assert [
             record.message for record in caplog.records if record.name == "django_tokenauth"
@@ -232,7 +232,7 @@ class TestReuse:
             f"refresh token of session {pair.session.pk} of user {alice.pk} reused: session revoked"
         ]
 
-    def test_it_takes_two_statements(self, pair, django_assert_num_queries):
-        rotated(pair, 1, every=timedelta(minutes=1))
+    def test_reuse_takes_two_statements(self, pair, django_assert_num_queries):
+        rotate_times(pair, 1, every=timedelta(minutes=1))
         with django_assert_num_queries(2), pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, now=after(hours=1))

@@ -1,4 +1,4 @@
-"""Whom a refresh refuses: sessions that ended, users who changed, tokens that name another."""
+"""Rejected refreshes: ended sessions, changed users, and tokens of other users or clients."""
 
 from __future__ import annotations
 
@@ -26,69 +26,73 @@ def pair(alice):
 
 
 @pytest.fixture
-def refused(caplog):
-    """Refreshes, is refused, and gives the reason that the log has."""
+def rejection_reason(caplog):
+    """Return a function that expects a rejected refresh and returns the reason in the log."""
     caplog.set_level("INFO", logger="django_tokenauth")
 
-    def refused(token, **arguments):
+    def rejection_reason(token, **arguments):
         caplog.clear()
         with pytest.raises(InvalidGrant):
             refresh(token, **arguments)
         [record] = caplog.records
         return record.message.removeprefix("refresh refused: ")
 
-    return refused
+    return rejection_reason
 
 
 def forged(token, **changes):
-    """The token with other claims, under our own signature."""
+    """Return *token* with changed claims, signed with the server's key."""
     tokens = refresh_tokens(load())
     return tokens.encode(replace(tokens.decode(token, now=NOW.timestamp()), **changes))
 
 
-class TestTheToken:
+class TestToken:
     @pytest.mark.standard("rfc6749-6-3")
     @pytest.mark.parametrize("token", ["", "a.b.c", "\ud800", "x" * 10_000])
-    def test_what_is_no_token_is_refused_without_a_statement(
-        self, refused, token, django_assert_num_queries
+    def test_malformed_refresh_token_is_rejected_without_a_query(
+        self, rejection_reason, token, django_assert_num_queries
     ):
         with django_assert_num_queries(0):
-            assert refused(token, now=NOW) == "malformed"
+            assert rejection_reason(token, now=NOW) == "malformed"
 
     @pytest.mark.attack(99)
-    def test_an_access_token_is_refused(self, pair, refused):
-        assert refused(pair.access_token, now=NOW) == "typ"
+    def test_refresh_with_an_access_token_is_rejected(self, pair, rejection_reason):
+        assert rejection_reason(pair.access_token, now=NOW) == "typ"
 
     @pytest.mark.standard("rfc6749-6-3")
-    def test_one_that_another_secret_signed_is_refused(self, pair, refused, settings):
+    def test_refresh_token_signed_with_another_secret_is_rejected(
+        self, pair, rejection_reason, settings
+    ):
         settings.SECRET_KEY = "another secret key, which is longer than 32 bytes"
-        assert refused(pair.refresh_token, now=NOW) == "key"
+        assert rejection_reason(pair.refresh_token, now=NOW) == "key"
 
 
-class TestTheSession:
-    def test_one_that_is_gone_is_refused(self, pair, refused):
+class TestSession:
+    def test_refresh_of_a_deleted_session_is_rejected(self, pair, rejection_reason):
         Session.objects.all().delete()
-        assert refused(pair.refresh_token, now=after(minutes=1)) == "revoked"
+        assert rejection_reason(pair.refresh_token, now=after(minutes=1)) == "revoked"
 
     @pytest.mark.standard("rfc6749-6-3")
-    def test_one_that_was_revoked_is_refused(self, pair, refused):
+    def test_refresh_of_a_revoked_session_is_rejected(self, pair, rejection_reason):
         services.revoke_token(pair.refresh_token, now=after(minutes=1))
-        assert refused(pair.refresh_token, now=after(minutes=1)) == "revoked"
+        assert rejection_reason(pair.refresh_token, now=after(minutes=1)) == "revoked"
 
     @pytest.mark.attack(140)
-    def test_it_ends_when_it_is_not_used_for_a_fortnight(self, pair, refused):
+    def test_session_expires_after_14_days_without_a_refresh(self, pair, rejection_reason):
         last = after(days=14) - timedelta(seconds=1)
-        assert refused(pair.refresh_token, now=after(days=14)) == "expired"
+        assert rejection_reason(pair.refresh_token, now=after(days=14)) == "expired"
         assert refresh(pair.refresh_token, now=last).session.generation == 2
 
     @pytest.mark.attack(140)
-    def test_the_row_counts_where_it_ends_before_its_token(self, pair, refused):
+    def test_idle_expiry_of_the_row_overrides_expiry_of_the_token(self, pair, rejection_reason):
         Session.objects.update(idle_expires_at=after(days=1, milliseconds=900))
-        assert refused(pair.refresh_token, now=after(days=1, milliseconds=100)) == "expired"
+        assert (
+            rejection_reason(pair.refresh_token, now=after(days=1, milliseconds=100)) == "expired"
+        )
         assert refresh(pair.refresh_token, now=after(days=1, microseconds=-1)).session
 
     @pytest.mark.attack(140)
-    def test_no_rotation_leads_beyond_its_absolute_end(self, pair, refused):
+    def test_refresh_never_extends_past_the_absolute_expiry(self, pair, rejection_reason):
         current = pair
         for day in range(10, 90, 10):
             current = refresh(current.refresh_token, now=after(days=day))
@@ -100,9 +104,9 @@ class TestTheSession:
         claims = refresh_tokens(load()).decode(current.refresh_token, now=now.timestamp())
         assert claims.expires_at == after(days=90).timestamp()
         assert current.expires_in == 1
-        assert refused(current.refresh_token, now=after(days=90)) == "expired"
+        assert rejection_reason(current.refresh_token, now=after(days=90)) == "expired"
 
-    def test_an_absolute_end_within_a_second_is_cut_to_whole_seconds(self, alice, refused):
+    def test_absolute_expiry_is_rounded_down_to_whole_seconds(self, alice, rejection_reason):
         pair = services.sign_in(alice, now=after(milliseconds=500))
         Session.objects.update(idle_expires_at=after(days=90, milliseconds=500))
         token = forged(
@@ -110,17 +114,17 @@ class TestTheSession:
             issued_at=int(after(days=80).timestamp()),
             expires_at=int(after(days=90, seconds=1).timestamp()),
         )
-        assert refused(token, now=after(days=90, milliseconds=100)) == "expired"
+        assert rejection_reason(token, now=after(days=90, milliseconds=100)) == "expired"
         assert refresh(token, now=after(days=90, milliseconds=-100)).expires_in == 1
 
-    def test_a_session_lifetime_below_that_of_a_refresh_token_bounds_it(self, alice, settings):
+    def test_session_lifetime_limits_lifetime_of_refresh_token(self, alice, settings):
         settings.TOKENAUTH = {"SESSION_LIFETIME": timedelta(days=1)}
         pair = services.sign_in(alice, now=NOW)
         assert pair.session.idle_expires_at == pair.session.absolute_expires_at == after(days=1)
         claims = refresh_tokens(load()).decode(pair.refresh_token, now=NOW.timestamp())
         assert claims.expires_at == after(days=1).timestamp()
 
-    def test_the_access_token_of_a_grace_does_not_outlive_it_either(self, alice, settings):
+    def test_session_expiry_limits_access_token_of_the_grace(self, alice, settings):
         settings.TOKENAUTH = {"REFRESH_TOKEN_LIFETIME": timedelta(seconds=301)}
         pair = services.sign_in(alice, now=NOW)
         refresh(pair.refresh_token, now=after(seconds=1))
@@ -132,18 +136,18 @@ class TestTheSession:
 
 
 class TestShorterLifetimes:
-    """A deployment that shortens a lifetime signs nobody out."""
+    """A deployment that shortens a lifetime ends no session."""
 
     @pytest.fixture(autouse=True)
     def _shorter(self, pair, settings):
         settings.TOKENAUTH = {"REFRESH_TOKEN_LIFETIME": timedelta(days=7)}
 
-    def test_a_token_of_before_is_good_and_its_successor_is_shorter(self, pair):
+    def test_shorter_lifetime_applies_from_the_next_refresh(self, pair):
         assert refresh(pair.refresh_token, now=after(days=1)).session.idle_expires_at == after(
             days=8
         )
 
-    def test_a_token_that_is_given_again_is_good(self, pair, settings):
+    def test_grace_after_a_shorter_lifetime_returns_a_valid_token(self, pair, settings):
         settings.TOKENAUTH = {}
         current = refresh(pair.refresh_token, now=after(days=1))
         settings.TOKENAUTH = {"REFRESH_TOKEN_LIFETIME": timedelta(days=7)}
@@ -152,95 +156,105 @@ class TestShorterLifetimes:
         assert refresh(again.refresh_token, now=after(days=2)).session.generation == 3
 
 
-class TestTheClient:
-    def test_another_client_is_refused_and_the_owner_goes_on(self, pair, refused):
+class TestClient:
+    def test_refresh_by_another_client_is_rejected_and_session_kept(self, pair, rejection_reason):
         now = after(minutes=1)
-        assert refused(pair.refresh_token, client_id="a browser", now=now) == "claims"
+        assert rejection_reason(pair.refresh_token, client_id="a browser", now=now) == "claims"
         assert refresh(pair.refresh_token, client_id="a phone", now=now).session.generation == 2
 
-    def test_a_client_need_not_say_who_it_is(self, pair):
+    def test_refresh_without_client_id_succeeds(self, pair):
         assert refresh(pair.refresh_token, now=after(minutes=1)).session.generation == 2
 
 
-class TestTheUser:
+class TestUser:
     @pytest.fixture(autouse=True)
     def _now(self, time_machine):
         time_machine.move_to(after(minutes=1), tick=False)
 
     @pytest.mark.standard("rfc6749-6-3")
-    def test_one_who_is_deactivated_is_refused(self, alice, pair, refused):
+    def test_refresh_of_deactivated_user_is_rejected(self, alice, pair, rejection_reason):
         alice.is_active = False
         alice.save()
-        assert refused(pair.refresh_token) == "revoked"
+        assert rejection_reason(pair.refresh_token) == "revoked"
 
     @pytest.mark.attack(94)
-    def test_one_who_is_deactivated_without_a_signal_is_refused_too(self, alice, pair, refused):
+    def test_refresh_of_user_deactivated_by_update_is_rejected(self, alice, pair, rejection_reason):
         type(alice).objects.update(is_active=False)
-        assert refused(pair.refresh_token) == "user"
+        assert rejection_reason(pair.refresh_token) == "user"
 
-    def test_one_who_is_deleted_is_refused(self, alice, pair, refused):
+    def test_refresh_of_deleted_user_is_rejected(self, alice, pair, rejection_reason):
         alice.delete()
-        assert refused(pair.refresh_token) == "revoked"
+        assert rejection_reason(pair.refresh_token) == "revoked"
 
-    def test_a_session_that_lost_its_user_otherwise_is_refused(self, pair, refused):
+    def test_refresh_of_session_without_user_is_rejected(self, pair, rejection_reason):
         Session.objects.update(user=None)
-        assert refused(pair.refresh_token) == "user"
+        assert rejection_reason(pair.refresh_token) == "user"
 
-    def test_one_with_a_new_password_is_refused(self, alice, pair, refused):
+    def test_refresh_after_password_change_is_rejected(self, alice, pair, rejection_reason):
         alice.set_password("another")
         alice.save()
-        assert refused(pair.refresh_token) == "revoked"
+        assert rejection_reason(pair.refresh_token) == "revoked"
 
     @pytest.mark.attack(95)
-    def test_one_with_a_new_password_without_a_signal_is_refused_too(self, alice, pair, refused):
+    def test_refresh_after_password_change_by_update_is_rejected(
+        self, alice, pair, rejection_reason
+    ):
         type(alice).objects.update(password=make_password("another"))
-        assert refused(pair.refresh_token) == "revoked"
+        assert rejection_reason(pair.refresh_token) == "revoked"
 
-    def test_one_whose_password_was_made_unusable_is_refused(self, alice, pair, refused):
+    def test_refresh_after_password_became_unusable_is_rejected(
+        self, alice, pair, rejection_reason
+    ):
         alice.set_unusable_password()
         alice.save()
-        assert refused(pair.refresh_token) == "revoked"
+        assert rejection_reason(pair.refresh_token) == "revoked"
 
     @pytest.mark.attack(93)
-    def test_one_who_is_not_the_subject_is_refused(self, bob, pair, refused):
+    def test_refresh_with_the_subject_of_another_user_is_rejected(
+        self, bob, pair, rejection_reason
+    ):
         token = forged(pair.refresh_token, subject=str(bob.pk))
-        assert refused(token) == "user"
+        assert rejection_reason(token) == "user"
 
     @pytest.mark.attack(90)
-    def test_a_subject_that_means_the_same_number_is_refused(self, alice, pair, refused):
-        assert refused(forged(pair.refresh_token, subject=f"0{alice.pk}")) == "user"
+    def test_refresh_with_subject_in_another_spelling_is_rejected(
+        self, alice, pair, rejection_reason
+    ):
+        assert rejection_reason(forged(pair.refresh_token, subject=f"0{alice.pk}")) == "user"
 
-    def test_whoever_is_refused_keeps_the_session_as_it_was(self, bob, pair, refused):
+    def test_rejected_refresh_leaves_the_session_unchanged(self, bob, pair, rejection_reason):
         before = Session.objects.values().get()
-        refused(forged(pair.refresh_token, subject=str(bob.pk)))
-        refused(pair.refresh_token, client_id="a browser")
+        rejection_reason(forged(pair.refresh_token, subject=str(bob.pk)))
+        rejection_reason(pair.refresh_token, client_id="a browser")
         assert Session.objects.values().get() == before
 
 
 class TestSecretKeys:
-    """``SECRET_KEY`` is rotated: the old one becomes a fallback, and is removed later."""
+    """A new ``SECRET_KEY`` keeps sessions as long as the old key is a fallback."""
 
     OLD = "the secret key of the tests, longer than 32 bytes"
     NEW = "a new secret key, which is longer than 32 bytes too"
 
     @pytest.mark.attack(171)
-    def test_sessions_of_the_old_key_go_on(self, pair, settings):
+    def test_refresh_token_of_a_fallback_secret_key_is_accepted(self, pair, settings):
         settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = self.NEW, [self.OLD]
         assert refresh(pair.refresh_token, now=after(days=1)).session.generation == 2
 
     @pytest.mark.attack(171)
-    def test_a_session_that_was_refreshed_meanwhile_outlives_the_removal(self, pair, settings):
+    def test_session_refreshed_before_removal_of_old_key_survives(self, pair, settings):
         settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = self.NEW, [self.OLD]
         current = refresh(pair.refresh_token, now=after(days=1))
         settings.SECRET_KEY_FALLBACKS = []
         assert refresh(current.refresh_token, now=after(days=2)).session.generation == 3
 
-    def test_another_session_does_not(self, pair, settings, refused):
+    def test_refresh_token_of_a_removed_secret_key_is_rejected(
+        self, pair, settings, rejection_reason
+    ):
         settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = self.NEW, []
-        assert refused(pair.refresh_token, now=after(days=1)) == "key"
+        assert rejection_reason(pair.refresh_token, now=after(days=1)) == "key"
 
     @pytest.mark.attack(171)
-    def test_the_grace_reaches_over_the_change(self, pair, settings):
+    def test_grace_covers_a_change_of_the_secret_key(self, pair, settings):
         refresh(pair.refresh_token, now=after(days=1))
         settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = self.NEW, [self.OLD]
         again = refresh(pair.refresh_token, now=after(days=1, seconds=5))

@@ -1,4 +1,4 @@
-"""A refresh with ``STATELESS_REFRESH``: the token carries what the row would know."""
+"""Refreshes with ``STATELESS_REFRESH``, where the token carries the values of the row."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def access(pair, now):
 
 
 @pytest.mark.django_db
-def test_the_table_of_sessions_is_never_touched(alice):
+def test_stateless_refresh_never_uses_the_session_table(alice):
     with CaptureQueriesContext(connection) as statements:
         pair = refresh(services.sign_in(alice, now=NOW).refresh_token, now=after(minutes=1))
         assert services.get_user(access(pair, after(minutes=1))) == alice
@@ -51,12 +51,12 @@ def test_the_table_of_sessions_is_never_touched(alice):
         alice.set_password("another")
         alice.save()
         refresh(pair.refresh_token, now=after(minutes=2))
-    assert not [one for one in statements if Session._meta.db_table in one["sql"]]
+    assert not [query for query in statements if Session._meta.db_table in query["sql"]]
 
 
 @pytest.mark.django_db
 class TestRefresh:
-    def test_it_asks_for_the_user_and_for_nothing_else(self, alice, pair):
+    def test_stateless_refresh_takes_one_select_of_the_user(self, alice, pair):
         with CaptureQueriesContext(connection) as statements:
             refresh(pair.refresh_token, now=after(minutes=1))
         [statement] = statements
@@ -64,7 +64,7 @@ class TestRefresh:
         assert alice._meta.db_table in statement["sql"]
         assert Session._meta.db_table not in statement["sql"]
 
-    def test_the_sign_in_is_carried_on(self, alice, pair):
+    def test_stateless_refresh_keeps_the_sign_in_claims(self, alice, pair):
         now = after(days=1)
         new = refresh(pair.refresh_token, now=now)
         claims = read(new, now)
@@ -79,7 +79,7 @@ class TestRefresh:
             after(days=15).timestamp(),
         )
 
-    def test_the_access_token_is_of_no_session(self, alice, pair):
+    def test_stateless_access_token_has_no_session_id(self, alice, pair):
         claims = access(refresh(pair.refresh_token, now=after(days=1)), after(days=1))
         assert claims.session_id is None
         assert (claims.auth_time, claims.client_id, claims.amr) == (
@@ -88,23 +88,23 @@ class TestRefresh:
             ("pwd",),
         )
 
-    def test_a_token_is_good_as_often_as_it_comes(self, pair):
+    def test_stateless_refresh_token_can_be_used_repeatedly(self, pair):
         for hours in (1, 2, 3):
             assert read(refresh(pair.refresh_token, now=after(hours=hours)), after(hours=hours))
 
-    def test_it_is_told_without_a_session(self, alice, pair):
+    def test_stateless_refreshed_signal_has_no_session(self, alice, pair):
         request = object()
         with received(signals.refreshed) as calls:
             refresh(pair.refresh_token, request=request, now=after(days=1))
         assert calls == [{"sender": None, "session": None, "user": alice, "request": request}]
 
-    def test_it_ends_when_it_is_not_used_for_a_fortnight(self, pair):
+    def test_stateless_refresh_token_expires_after_14_days(self, pair):
         refresh(pair.refresh_token, now=after(days=14, seconds=-1))
         with pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, now=after(days=14))
 
     @pytest.mark.attack(140)
-    def test_no_refresh_leads_beyond_the_absolute_end(self, pair):
+    def test_stateless_refresh_never_passes_absolute_expiry(self, pair):
         for day in (*range(10, 90, 10), 90 - 1 / 86400):
             now = after(days=day)
             pair = refresh(pair.refresh_token, now=now)
@@ -115,7 +115,7 @@ class TestRefresh:
         with pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, now=after(days=90))
 
-    def test_an_absolute_end_that_was_shortened_since_counts(self, pair, settings, caplog):
+    def test_stateless_refresh_follows_a_shortened_session_lifetime(self, pair, settings, caplog):
         caplog.set_level("INFO", logger="django_tokenauth")
         settings.TOKENAUTH = {**STATELESS, "SESSION_LIFETIME": timedelta(days=2)}
         new = refresh(pair.refresh_token, now=after(days=1))
@@ -124,31 +124,31 @@ class TestRefresh:
             refresh(pair.refresh_token, now=after(days=2))
         assert caplog.records[-1].message == "refresh refused: expired"
 
-    def test_less_is_given_to_who_asks_for_less_and_only_this_once(self, pair):
+    def test_stateless_narrow_refresh_narrows_one_access_token(self, pair):
         narrow = refresh(pair.refresh_token, scope=[READ], now=after(days=1))
         assert access(narrow, after(days=1)).scope == narrow.scope == {READ}
         assert refresh(narrow.refresh_token, now=after(days=2)).scope == {READ, WRITE}
 
-    def test_more_than_at_the_sign_in_is_refused(self, alice):
+    def test_stateless_refresh_for_more_than_granted_is_rejected(self, alice):
         pair = services.sign_in(alice, scope=[READ], now=NOW)
         with pytest.raises(InvalidScope):
             refresh(pair.refresh_token, scope=[WRITE], now=after(days=1))
         assert refresh(pair.refresh_token, now=after(days=1)).scope == {READ}
 
-    def test_a_sign_in_without_a_scope_stays_without_one(self, alice, settings):
+    def test_stateless_refresh_without_scope_keeps_empty_scope(self, alice, settings):
         settings.TOKENAUTH = {"STATELESS_REFRESH": True}
         pair = services.sign_in(alice, now=NOW)
         settings.TOKENAUTH = STATELESS
         assert refresh(pair.refresh_token, now=after(days=1)).scope == frozenset()
 
-    def test_another_client_is_refused(self, pair):
+    def test_stateless_refresh_by_another_client_is_rejected(self, pair):
         with pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, client_id="a browser", now=after(days=1))
         assert refresh(pair.refresh_token, client_id="a phone", now=after(days=1))
 
     @pytest.mark.attack(94)
     @pytest.mark.parametrize("way", ["deactivated", "deleted"])
-    def test_a_user_who_is_gone_is_refused(self, alice, pair, way, caplog):
+    def test_stateless_refresh_of_unavailable_user_is_rejected(self, alice, pair, way, caplog):
         caplog.set_level("INFO", logger="django_tokenauth")
         if way == "deleted":
             alice.delete()
@@ -161,8 +161,8 @@ class TestRefresh:
 
 
 @pytest.mark.django_db
-class TestTheOtherMode:
-    def test_a_token_with_a_session_is_refused(self, alice, settings, caplog):
+class TestOtherMode:
+    def test_session_refresh_token_in_stateless_mode_is_rejected(self, alice, settings, caplog):
         caplog.set_level("INFO", logger="django_tokenauth")
         settings.TOKENAUTH = {}
         pair = services.sign_in(alice, now=NOW)
@@ -171,9 +171,7 @@ class TestTheOtherMode:
             refresh(pair.refresh_token, now=after(days=1))
         assert caplog.records[-1].message == "refresh refused: claims"
 
-    def test_a_token_without_a_session_is_refused_where_sessions_are_kept(
-        self, pair, settings, caplog
-    ):
+    def test_stateless_refresh_token_in_session_mode_is_rejected(self, pair, settings, caplog):
         caplog.set_level("INFO", logger="django_tokenauth")
         settings.TOKENAUTH = {}
         with pytest.raises(InvalidGrant):

@@ -1,4 +1,4 @@
-"""Requirements of RFC 7662 that no other test covers; the page of standards names them."""
+"""Requirements of RFC 7662 that the tests of introspection do not cover."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from tests.support.clock import NOW, after
 
 @pytest.mark.django_db
 class TestIntrospection:
-    """RFC 7662 section 4: what is looked at before a token is called active."""
+    """RFC 7662 section 4: checks before a token is reported as active."""
 
     @pytest.mark.standard("rfc7662-4-2")
-    def test_a_token_that_has_not_begun_is_not_active(self, alice):
+    def test_token_before_its_issue_time_is_inactive(self, alice):
         token = services.sign_in(alice, now=NOW).access_token
         assert introspect(token, now=after(seconds=-1)) == {"active": False}
         assert introspect(token, now=NOW)["active"] is True
 
     @pytest.mark.standard("rfc7662-4-5")
-    def test_a_token_of_another_audience_is_not_active(self, alice, settings):
-        """Of all the services of an issuer a server speaks for its own only."""
+    def test_token_for_another_audience_is_inactive(self, alice, settings):
+        """A server reports only tokens for its own audience as active."""
         settings.TOKENAUTH = {"AUDIENCE": "https://mail.example.com"}
         token = services.sign_in(alice, now=NOW).access_token
         assert introspect(token, now=NOW)["active"] is True

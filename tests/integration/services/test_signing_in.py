@@ -1,4 +1,4 @@
-"""Signing in: the password, the new session, and the room that is made for it."""
+"""Sign-in: the password check, the new session and the limit of sessions per user."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ READ, WRITE = "notes:read", "notes:write"
 @pytest.mark.django_db
 class TestCheckPassword:
     @pytest.mark.standard("rfc6749-4.3.2-2")
-    def test_it_gives_the_user(self, alice):
+    def test_check_password_with_valid_credentials_returns_the_user(self, alice):
         assert services.check_password(None, "alice", "correct horse") == alice
 
     @pytest.mark.standard("rfc6749-4.3.2-2")
@@ -35,7 +35,7 @@ class TestCheckPassword:
         ("username", "password"),
         [("alice", "wrong"), ("alice", ""), ("nobody", "correct horse"), ("", "correct horse")],
     )
-    def test_everything_else_is_refused_alike(self, alice, username, password, caplog):
+    def test_all_invalid_credentials_raise_the_same_error(self, alice, username, password, caplog):
         caplog.set_level("INFO", logger="django_tokenauth")
         with pytest.raises(InvalidGrant) as error:
             services.check_password(None, username, password)
@@ -44,20 +44,20 @@ class TestCheckPassword:
 
     @pytest.mark.attack(94)
     @pytest.mark.parametrize("backend", ["ModelBackend", "AllowAllUsersModelBackend"])
-    def test_an_inactive_user_is_refused_whatever_the_backend(self, alice, backend, settings):
+    def test_inactive_user_is_rejected_with_every_backend(self, alice, backend, settings):
         settings.AUTHENTICATION_BACKENDS = [f"django.contrib.auth.backends.{backend}"]
         alice.is_active = False
         alice.save()
         with pytest.raises(InvalidGrant):
             services.check_password(None, "alice", "correct horse")
 
-    def test_a_name_that_the_field_of_names_cannot_have_is_refused_alike(self, alice, monkeypatch):
+    def test_username_invalid_for_its_field_raises_the_same_error(self, alice, monkeypatch):
         monkeypatch.setattr(type(alice), "USERNAME_FIELD", "id")
         with pytest.raises(InvalidGrant):
             services.check_password(None, "alice", "correct horse")
         assert services.check_password(None, str(alice.pk), "correct horse") == alice
 
-    def test_django_tells_of_a_failure(self, alice):
+    def test_wrong_password_sends_user_login_failed(self, alice):
         request = RequestFactory().post("/")
         with received(user_login_failed) as calls, pytest.raises(InvalidGrant):
             services.check_password(request, "alice", "wrong")
@@ -68,7 +68,7 @@ class TestCheckPassword:
 
 @pytest.mark.django_db
 class TestSignIn:
-    def test_the_session_is_what_was_told(self, alice):
+    def test_sign_in_stores_its_arguments_in_the_session(self, alice):
         pair = services.sign_in(
             alice,
             client_id="a phone",
@@ -93,7 +93,7 @@ class TestSignIn:
         assert (session.user_agent, session.ip) == ("Browser/1.0", "192.0.2.1")
         assert (session.scope, session.methods) == ("", ("pwd", "otp"))
 
-    def test_nothing_need_be_told(self, alice, settings):
+    def test_sign_in_without_arguments_stores_defaults(self, alice, settings):
         settings.TOKENAUTH = {"ISSUER": "https://auth.example.com"}
         session = services.sign_in(alice).session
         assert session.client_id == "https://auth.example.com"
@@ -104,7 +104,7 @@ class TestSignIn:
             "",
         )
 
-    def test_its_tokens_are_good(self, alice):
+    def test_sign_in_returns_valid_tokens(self, alice):
         pair = services.sign_in(alice, now=NOW)
         claims = services.authenticate_access_token(pair.access_token, now=NOW)
         assert services.get_user(claims) == alice
@@ -112,22 +112,22 @@ class TestSignIn:
         refreshed = refresh_tokens(load()).decode(pair.refresh_token, now=NOW.timestamp())
         assert (refreshed.session_id, refreshed.generation) == (str(pair.session.pk), 1)
 
-    def test_each_sign_in_is_a_session_of_its_own(self, alice):
+    def test_each_sign_in_creates_its_own_session(self, alice):
         first, second = services.sign_in(alice, now=NOW), services.sign_in(alice, now=NOW)
         assert set(Session.objects.all()) == {first.session, second.session}
 
-    def test_it_is_told_and_django_is_told_too(self, alice):
+    def test_sign_in_sends_signed_in_and_user_logged_in(self, alice):
         request = RequestFactory().post("/")
-        with received(signals.signed_in) as ours, received(user_logged_in) as djangos:
+        with received(signals.signed_in) as signed_in, received(user_logged_in) as logged_in:
             pair = services.sign_in(alice, request=request, now=NOW)
-        assert ours == [
+        assert signed_in == [
             {"sender": Session, "session": pair.session, "user": alice, "request": request}
         ]
-        assert djangos == [{"sender": get_user_model(), "request": request, "user": alice}]
+        assert logged_in == [{"sender": get_user_model(), "request": request, "user": alice}]
         alice.refresh_from_db()
         assert alice.last_login is not None
 
-    def test_it_is_logged_without_a_token(self, alice, caplog):
+    def test_sign_in_is_logged_without_a_token(self, alice, caplog):
         caplog.set_level("DEBUG", logger="django_tokenauth")
         pair = services.sign_in(alice, now=NOW)
         assert caplog.messages == [f"user {alice.pk} signed in, session {pair.session.pk}"]
@@ -140,37 +140,37 @@ class TestScope:
         settings.TOKENAUTH = {"SCOPES": (WRITE, READ)}
 
     @pytest.mark.parametrize(
-        ("asked", "stored"), [(None, f"{READ} {WRITE}"), ([READ], READ), ([], "")], ids=str
+        ("requested", "stored"), [(None, f"{READ} {WRITE}"), ([READ], READ), ([], "")], ids=str
     )
-    def test_what_is_given_is_stored(self, alice, asked, stored):
-        pair = services.sign_in(alice, scope=asked, now=NOW)
+    def test_granted_scope_is_stored_in_the_session(self, alice, requested, stored):
+        pair = services.sign_in(alice, scope=requested, now=NOW)
         assert Session.objects.get().scope == stored
         assert pair.scope == frozenset(stored.split())
 
     @pytest.mark.parametrize(
-        ("asked", "limited"),
+        ("requested", "limited"),
         [(None, False), ([READ, WRITE], False), ([READ], True), ([], True)],
         ids=str,
     )
-    def test_whether_it_is_less_than_the_user_may_have_is_stored(self, alice, asked, limited):
-        services.sign_in(alice, scope=asked, now=NOW)
+    def test_scope_limited_is_set_for_a_narrow_sign_in(self, alice, requested, limited):
+        services.sign_in(alice, scope=requested, now=NOW)
         assert Session.objects.get().scope_limited is limited
 
-    def test_all_that_the_policy_lets_one_have_is_not_less(self, alice, settings):
+    def test_scope_limited_compares_with_the_scope_policy(self, alice, settings):
         settings.TOKENAUTH = {
             "SCOPES": (READ, WRITE),
             "SCOPE_POLICY": lambda user, scopes, request: scopes & {READ},
         }
-        for asked in (None, [READ], [READ, WRITE]):
-            services.sign_in(alice, scope=asked, now=NOW)
+        for requested in (None, [READ], [READ, WRITE]):
+            services.sign_in(alice, scope=requested, now=NOW)
         assert not Session.objects.filter(scope_limited=True).exists()
 
-    def test_more_is_refused_and_nothing_is_stored(self, alice):
+    def test_sign_in_with_unknown_scope_stores_no_session(self, alice):
         with pytest.raises(InvalidScope):
             services.sign_in(alice, scope=[READ, "notes:admin"], now=NOW)
         assert not Session.objects.exists()
 
-    def test_the_policy_decides_what_this_user_may_have(self, alice, bob, settings):
+    def test_scope_policy_limits_the_scope_per_user(self, alice, bob, settings):
         def policy(user, scopes, request):
             return scopes if user == alice else scopes & {READ}
 
@@ -183,7 +183,7 @@ class TestScope:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("hook", ["EXTRA_CLAIMS", "SCOPE_POLICY"])
-def test_a_hook_that_raises_leaves_no_session(alice, settings, hook):
+def test_sign_in_with_failing_hook_stores_no_session(alice, settings, hook):
     def fail(*arguments):
         raise LookupError
 
@@ -199,7 +199,7 @@ class TestStateless:
     def _stateless(self, settings):
         settings.TOKENAUTH = {"STATELESS_REFRESH": True, "SCOPES": (READ, WRITE)}
 
-    def test_nothing_but_the_last_login_is_written(self, alice):
+    def test_stateless_sign_in_writes_only_last_login(self, alice):
         with CaptureQueriesContext(connection) as statements:
             pair = services.sign_in(alice, scope=[READ], client_id="a phone", amr=["pwd"], now=NOW)
         assert len(statements) == 1
@@ -211,12 +211,12 @@ class TestStateless:
         assert (claims.sign_in.client_id, claims.sign_in.amr) == ("a phone", ("pwd",))
         assert claims.generation == 1
 
-    def test_it_is_told_without_a_session(self, alice):
+    def test_stateless_signed_in_signal_has_no_session(self, alice):
         with received(signals.signed_in) as calls:
             services.sign_in(alice, now=NOW)
         assert calls == [{"sender": None, "session": None, "user": alice, "request": None}]
 
-    def test_each_one_has_an_id_of_its_own(self, alice):
+    def test_each_stateless_sign_in_has_its_own_session_id(self, alice):
         ids = {
             refresh_tokens(load())
             .decode(services.sign_in(alice, now=NOW).refresh_token, now=NOW.timestamp())
@@ -227,13 +227,13 @@ class TestStateless:
 
 
 @pytest.mark.django_db
-class TestTooMany:
+class TestSessionLimit:
     @pytest.fixture(autouse=True)
-    def _three(self, settings):
+    def _limit_of_three(self, settings):
         settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": 3}
 
     @pytest.mark.attack(144)
-    def test_the_oldest_are_ended(self, alice):
+    def test_sign_in_over_the_limit_revokes_the_oldest_sessions(self, alice):
         pairs = [services.sign_in(alice, now=after(minutes=minute)) for minute in range(5)]
         now = after(minutes=4)
         assert list(services.list_sessions(alice, now=now)) == [
@@ -245,26 +245,26 @@ class TestTooMany:
             pairs[1].session.pk: after(minutes=4),
         }
 
-    def test_those_who_ended_do_not_count(self, alice):
+    def test_ended_sessions_do_not_count_towards_the_limit(self, alice):
         made(alice, idle_expires_at=NOW), made(alice, revoked_at=NOW)
         kept = [made(alice), made(alice)]
         services.sign_in(alice, now=after(minutes=1))
         assert set(kept) < set(services.list_sessions(alice, now=after(minutes=1)))
 
-    def test_those_of_others_do_not_count(self, alice, bob):
+    def test_sessions_of_other_users_do_not_count_towards_the_limit(self, alice, bob):
         other = [made(bob) for _ in range(3)]
         services.sign_in(alice, now=after(minutes=1))
         assert set(services.list_sessions(bob, now=NOW)) == set(other)
 
     @pytest.mark.attack(144)
-    def test_many_at_once_go_when_the_number_is_lowered(self, alice, settings):
+    def test_sign_in_after_a_lowered_limit_revokes_all_surplus(self, alice, settings):
         for minute in range(10):
             made(alice, created_at=after(minutes=minute))
         pair = services.sign_in(alice, now=after(hours=1))
         assert services.list_sessions(alice, now=after(hours=1)).count() == 3
         assert services.list_sessions(alice, now=after(hours=1))[0] == pair.session
 
-    def test_it_is_told(self, alice):
+    def test_eviction_sends_session_revoked(self, alice):
         oldest = made(alice, created_at=NOW)
         made(alice, created_at=after(minutes=1)), made(alice, created_at=after(minutes=2))
         request = RequestFactory().post("/")
@@ -273,7 +273,7 @@ class TestTooMany:
         assert calls == [{"sender": Session, "session": oldest, "user": alice, "request": request}]
         assert calls[0]["session"].revoked_reason == RevokedReason.EVICTED
 
-    def test_none_is_no_limit(self, alice, settings):
+    def test_max_sessions_none_allows_any_number_of_sessions(self, alice, settings):
         settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": None}
         for minute in range(105):
             made(alice, created_at=after(minutes=minute))
@@ -281,7 +281,7 @@ class TestTooMany:
         assert services.list_sessions(alice, now=after(days=1)).count() == 106
 
     @pytest.mark.attack(84)
-    def test_a_clock_that_was_set_back_does_not_end_the_new_session(self, alice, settings):
+    def test_clock_set_back_does_not_evict_the_new_session(self, alice, settings):
         settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": 1}
         services.sign_in(alice, now=after(seconds=1))
         new = services.sign_in(alice, now=NOW)

@@ -1,4 +1,4 @@
-"""A sign-in deletes a few sessions that ended long ago, and costs three statements at most."""
+"""A sign-in deletes a few long-ended sessions and takes at most three session statements."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from tests.support.clock import NOW, after
 from tests.support.locks import busy
 from tests.support.session_rows import made
 
-# Nothing is pruned inside of a transaction, so these have none around them.
+# Pruning is skipped inside a transaction, so these tests run without one.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 RETENTION = timedelta(days=7)
 
 
-def statements_of(act):
-    """The first word and the table of each statement, but for that of Django's last login."""
+def session_statements(run):
+    """Call *run* and return the verb of each statement that uses the session table."""
     with CaptureQueriesContext(connection) as statements:
-        act()
+        run()
     table = Session._meta.db_table
     return [sql[:6] for sql in (one["sql"] for one in statements) if table in sql]
 
 
 class TestPruning:
-    def test_what_ended_before_the_retention_goes(self, alice, bob):
+    def test_sign_in_deletes_sessions_past_their_retention(self, alice, bob):
         gone = [
             made(alice, idle_expires_at=NOW - RETENTION - timedelta(microseconds=1)),
             made(bob, idle_expires_at=NOW - RETENTION - timedelta(days=100)),
@@ -47,18 +47,18 @@ class TestPruning:
         assert set(Session.objects.all()) == kept | {new}
         assert not Session.objects.filter(pk__in=[session.pk for session in gone]).exists()
 
-    def test_it_goes_in_small_batches_and_the_oldest_first(self, alice):
+    def test_sign_in_deletes_a_small_batch_oldest_first(self, alice):
         for minutes in range(signing_in.PRUNED_PER_SIGN_IN + 5):
             made(alice, idle_expires_at=NOW - RETENTION - timedelta(minutes=1 + minutes))
         services.sign_in(alice, now=NOW)
-        left = Session.objects.filter(idle_expires_at__lt=NOW).order_by("-idle_expires_at")
-        assert [NOW - RETENTION - session.idle_expires_at for session in left] == [
+        remaining = Session.objects.filter(idle_expires_at__lt=NOW).order_by("-idle_expires_at")
+        assert [NOW - RETENTION - session.idle_expires_at for session in remaining] == [
             timedelta(minutes=minutes) for minutes in range(1, 6)
         ]
         services.sign_in(alice, now=NOW)
-        assert not left.all().exists()
+        assert not remaining.all().exists()
 
-    def test_what_access_tokens_may_still_need_stays(self, alice, bob, settings):
+    def test_session_is_kept_until_its_access_tokens_expire(self, alice, bob, settings):
         settings.TOKENAUTH = {
             "SESSION_RETENTION": timedelta(seconds=1),
             "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),
@@ -71,69 +71,67 @@ class TestPruning:
         services.sign_in(alice, now=after(minutes=6, microseconds=1))
         assert not Session.objects.filter(pk=ended.pk).exists()
 
-    def test_inside_of_a_transaction_nothing_is_pruned(self, alice):
+    def test_sign_in_inside_a_transaction_prunes_nothing(self, alice):
         ended = made(alice, idle_expires_at=NOW - timedelta(days=365))
         with transaction.atomic():
             services.sign_in(alice, now=NOW)
         assert Session.objects.filter(pk=ended.pk).exists()
 
 
-def of_all(before, size):
+def prune_all(before, size):
     return sum(pruning.prune_all(before, size))
 
 
 @pytest.mark.skipif(
-    not connection.features.has_select_for_update, reason="one lock is for everything here"
+    not connection.features.has_select_for_update, reason="the database locks no single rows"
 )
-class TestLocks:
-    @pytest.mark.parametrize("delete", [pruning.prune, of_all])
+class TestLockedSessions:
+    @pytest.mark.parametrize("delete", [pruning.prune, prune_all])
     @pytest.mark.parametrize("alive", [0, 1, 1000])
     @pytest.mark.parametrize("ended", [0, 1, 19, 1000])
-    def test_sessions_that_others_are_busy_with_are_not_waited_for(
-        self, alice, bob, ended, alive, delete
-    ):
-        self.add(alice, ended, NOW - timedelta(days=365))
-        # One is locked beyond those that have ended.
-        self.add(alice, 1 + alive, after(minutes=1))
+    def test_prune_does_not_wait_for_locked_live_sessions(self, alice, bob, ended, alive, delete):
+        self.add_sessions(alice, ended, NOW - timedelta(days=365))
+        # Lock one session that has not ended.
+        self.add_sessions(alice, 1 + alive, after(minutes=1))
         last = made(bob, idle_expires_at=after(days=90))
         self.analyze()
         with busy(last):
             assert delete(NOW, 2000) == ended
         assert Session.objects.count() == alive + 2
 
-    @pytest.mark.skipif(connection.vendor == "mysql", reason="it locks one row beyond the last")
-    @pytest.mark.parametrize("delete", [pruning.prune, of_all])
-    def test_the_next_to_end_is_not_waited_for(self, alice, bob, delete):
+    @pytest.mark.skipif(connection.vendor == "mysql", reason="it locks one row after the last")
+    @pytest.mark.parametrize("delete", [pruning.prune, prune_all])
+    def test_prune_does_not_wait_for_the_session_that_ends_next(self, alice, bob, delete):
         made(alice, idle_expires_at=NOW - timedelta(days=365))
         with busy(made(bob, idle_expires_at=NOW)):
             assert delete(NOW, 20) == 1
 
-    def add(self, user, number, first):
-        like = made(user)
+    def add_sessions(self, user, number, first):
+        template = made(user)
         fields = {
-            field.attname: getattr(like, field.attname)
+            field.attname: getattr(template, field.attname)
             for field in Session._meta.concrete_fields
             if not field.primary_key
         }
         ends = (first + timedelta(minutes=minute) for minute in range(number))
         Session.objects.bulk_create(Session(**{**fields, "idle_expires_at": end}) for end in ends)
-        like.delete()
+        template.delete()
 
     def analyze(self):
-        """Let the database know how many rows there are, of which it makes its plans."""
+        """Update the statistics from which the database plans its queries."""
         table = connection.ops.quote_name(Session._meta.db_table)
         with connection.cursor() as cursor:
             cursor.execute(f"ANALYZE {'TABLE ' * (connection.vendor == 'mysql')}{table}")
 
 
-class TestFailure:
+class TestFailingPruning:
     @pytest.fixture
     def ended(self, alice):
         return made(alice, idle_expires_at=NOW - timedelta(days=365))
 
     @pytest.fixture
-    def _kept_by_another_app(self, ended):
-        """A table whose rows forbid the deletion of the sessions that they point to."""
+    def _protected_by_foreign_key(self, ended):
+        """Create a table with foreign keys that forbid the deletion of sessions."""
         session = Session._meta
         name, kind = connection.ops.quote_name(session.pk.column), session.pk.db_type(connection)
         table = connection.ops.quote_name(session.db_table)
@@ -147,8 +145,8 @@ class TestFailure:
         with connection.cursor() as cursor:
             cursor.execute("DROP TABLE kept")
 
-    @pytest.mark.usefixtures("_kept_by_another_app")
-    def test_it_is_logged_and_the_user_is_signed_in(self, alice, ended, caplog):
+    @pytest.mark.usefixtures("_protected_by_foreign_key")
+    def test_sign_in_succeeds_and_logs_if_pruning_fails(self, alice, ended, caplog):
         pair = services.sign_in(alice, now=NOW)
         assert services.refresh(pair.refresh_token, now=after(minutes=1)).session == pair.session
         assert Session.objects.filter(pk=ended.pk).exists()
@@ -158,47 +156,47 @@ class TestFailure:
 
 
 class TestStatements:
-    def test_the_first_sign_in(self, alice):
-        assert statements_of(lambda: services.sign_in(alice, now=NOW)) == [
+    def test_first_sign_in_takes_three_session_statements(self, alice):
+        assert session_statements(lambda: services.sign_in(alice, now=NOW)) == [
             "INSERT",
             "SELECT",
             "DELETE",
         ]
 
-    def test_one_with_rows_to_prune(self, alice):
+    def test_sign_in_that_prunes_takes_three_session_statements(self, alice):
         for _ in range(30):
             made(alice, idle_expires_at=NOW - timedelta(days=365))
-        assert statements_of(lambda: services.sign_in(alice, now=NOW)) == [
+        assert session_statements(lambda: services.sign_in(alice, now=NOW)) == [
             "INSERT",
             "SELECT",
             "DELETE",
         ]
 
-    def test_one_with_too_many_sessions(self, alice, settings):
+    def test_sign_in_that_evicts_takes_three_session_statements(self, alice, settings):
         settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": 2}
         for _ in range(10):
             made(alice)
         made(alice, idle_expires_at=NOW - timedelta(days=365))
-        assert statements_of(lambda: services.sign_in(alice, now=after(minutes=1))) == [
+        assert session_statements(lambda: services.sign_in(alice, now=after(minutes=1))) == [
             "INSERT",
             "SELECT",
             "UPDATE",
         ]
 
-    def test_the_user_of_those_that_were_too_many_is_at_hand(
+    def test_sign_in_that_evicts_does_not_query_the_user_again(
         self, alice, settings, django_assert_num_queries
     ):
         settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": 2}
         for _ in range(10):
             made(alice)
-        # Three, and the last login.
+        # Three for sessions, one for last_login.
         with django_assert_num_queries(4):
             services.sign_in(alice, now=after(minutes=1))
 
-    def test_one_without_a_limit(self, alice, settings):
+    def test_sign_in_without_limit_takes_two_session_statements(self, alice, settings):
         settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": None}
-        assert statements_of(lambda: services.sign_in(alice, now=NOW)) == ["INSERT", "DELETE"]
+        assert session_statements(lambda: services.sign_in(alice, now=NOW)) == ["INSERT", "DELETE"]
 
-    def test_nothing_else_but_the_last_login(self, alice, django_assert_num_queries):
+    def test_sign_in_takes_four_statements_with_last_login(self, alice, django_assert_num_queries):
         with django_assert_num_queries(4):
             services.sign_in(alice, now=NOW)
