@@ -1,4 +1,4 @@
-"""``TOKENAUTH`` becomes one typed value, or every problem of it at once."""
+"""The ``TOKENAUTH`` setting: one typed value, or all its errors at once."""
 
 from __future__ import annotations
 
@@ -52,19 +52,19 @@ def problems_of(raw):
     return problems
 
 
-def a_hook(*args):
+def hook(*args):
     return {}
 
 
 class TestDefaults:
-    def test_nothing_has_to_be_set(self):
+    def test_settings_without_values_are_the_defaults(self):
         settings = read_settings()
         names = [field.name for field in dataclasses.fields(settings)]
-        found = {name: getattr(settings, name) for name in names}
-        assert found == {**DEFAULTS, "secret_keys": (SECRET_KEY,)}
+        values = {name: getattr(settings, name) for name in names}
+        assert values == {**DEFAULTS, "secret_keys": (SECRET_KEY,)}
 
     @pytest.mark.standard("rfc9068-3-2")
-    def test_the_audience_is_the_issuer_unless_it_is_set(self):
+    def test_audience_defaults_to_the_issuer(self):
         assert read_settings(ISSUER="https://a.example.com").audience == "https://a.example.com"
         assert read_settings(ISSUER="https://a.example.com", AUDIENCE="notes").audience == "notes"
 
@@ -76,8 +76,8 @@ class TestDefaults:
             "SIGNING_KEY": "s" * 32,
             "VERIFYING_KEYS": ["v" * 32],
             "SCOPES": ["notes:read"],
-            "SCOPE_POLICY": a_hook,
-            "EXTRA_CLAIMS": f"{__name__}.a_hook",
+            "SCOPE_POLICY": hook,
+            "EXTRA_CLAIMS": f"{__name__}.hook",
             "SIGN_IN_RATE_USER": None,
             "SIGN_IN_RATE_IP": "1/s",
         }
@@ -85,20 +85,20 @@ class TestDefaults:
         assert settings.signing_key == "s" * 32
         assert settings.verifying_keys == ("v" * 32,)
         assert settings.scopes == ("notes:read",)
-        assert settings.scope_policy is a_hook
-        assert settings.extra_claims is a_hook
+        assert settings.scope_policy is hook
+        assert settings.extra_claims is hook
         assert settings.sign_in_rate_user is None
         assert settings.sign_in_rate_ip == Rate(1, 1)
 
-    def test_the_value_is_frozen(self):
+    def test_settings_value_is_frozen(self):
         with pytest.raises(dataclasses.FrozenInstanceError):
             read_settings().issuer = "another"
 
 
-class TestWrongValues:
+class TestInvalidValues:
     @pytest.mark.attack(83, 87)
     @pytest.mark.parametrize(
-        ("name", "value", "number", "hint"),
+        ("name", "value", "check_id", "hint"),
         [
             ("ISSUER", "", "E008", "1 to 255 printable characters"),
             ("AUDIENCE", ["notes"], "E008", "1 to 255 printable characters"),
@@ -112,7 +112,7 @@ class TestWrongValues:
             ("SIGNING_KEY", "", "E008", "at least 32 random bytes"),
             ("SIGNING_KEY", b"", "E008", "at least 32 random bytes"),
             ("SIGNING_KEY", 12345, "E008", "PEM"),
-            ("VERIFYING_KEYS", "a key and not a list", "E008", "a list of keys"),
+            ("VERIFYING_KEYS", "a key without a list", "E008", "a list of keys"),
             ("VERIFYING_KEYS", ["", "k" * 32], "E008", "empty"),
             ("KEY_DIRECTORY", "keys", "E008", "an absolute path"),
             ("KEYS", "{", "E008", "a list of JWKs"),
@@ -146,9 +146,9 @@ class TestWrongValues:
             ("THROTTLE_CACHE", None, "E008", "1 to 255 printable characters"),
         ],
     )
-    def test_it_is_a_problem_with_a_number_and_what_to_do(self, name, value, number, hint):
+    def test_invalid_setting_is_reported_with_check_id_and_hint(self, name, value, check_id, hint):
         [problem] = problems_of({name: value})
-        assert problem.check_id == number
+        assert problem.check_id == check_id
         assert problem.message.startswith(f"TOKENAUTH['{name}'] is invalid: got ")
         assert hint in f"{problem.message} {problem.hint}"
 
@@ -178,14 +178,14 @@ class TestWrongValues:
         )
         assert "4711" not in repr(problem)
 
-    def test_an_access_token_must_not_outlive_a_refresh_token(self):
+    def test_access_lifetime_not_below_refresh_lifetime_is_reported(self):
         day = timedelta(days=1)
         [problem] = problems_of({"ACCESS_TOKEN_LIFETIME": day, "REFRESH_TOKEN_LIFETIME": day})
         assert problem.check_id == "E004"
         assert problem.message == "ACCESS_TOKEN_LIFETIME must be less than REFRESH_TOKEN_LIFETIME."
         assert "minutes" in problem.hint
 
-    def test_an_access_token_must_not_outlive_a_session(self):
+    def test_access_lifetime_not_below_session_lifetime_is_reported(self):
         hour = timedelta(hours=1)
         [problem] = problems_of({"ACCESS_TOKEN_LIFETIME": hour, "SESSION_LIFETIME": hour})
         assert problem.check_id == "E004"
@@ -201,31 +201,31 @@ class TestWrongValues:
             {"SIGNING_KEY": "s" * 32, "KEYS": [{"kty": "oct"}], "KEY_DIRECTORY": "/keys"},
         ],
     )
-    def test_the_keys_that_sign_come_from_one_place(self, values):
+    def test_signing_keys_from_two_settings_are_reported(self, values):
         settings, [problem] = conf.read({**values, "VERIFYING_KEYS": ["v" * 32]}, (SECRET_KEY,))
         assert settings is None
         assert problem.check_id == "E001"
         assert "exclude each other" in problem.message
 
-    def test_the_cache_of_the_throttles_must_exist(self):
+    def test_throttle_cache_missing_from_caches_is_reported(self):
         [problem] = problems_of({"THROTTLE_CACHE": "no such cache"})
         assert problem.check_id == "E008"
         assert problem.message == "THROTTLE_CACHE is not a name in CACHES."
         assert "'default'" in problem.hint
 
     @pytest.mark.parametrize("raw", [None, [], "HS256", [("ISSUER", "x")]])
-    def test_what_is_no_dict_is_a_problem(self, raw):
+    def test_non_dict_tokenauth_setting_is_reported(self, raw):
         [problem] = problems_of(raw)
         assert problem.check_id == "E008"
         assert problem.message == "TOKENAUTH is not a dict."
         assert "TOKENAUTH = {" in problem.hint
 
-    def test_all_problems_are_reported_at_once(self):
+    def test_all_invalid_settings_are_reported_at_once(self):
         problems = problems_of({"ISSUER": "", "LEEWAY": timedelta(days=1), "ISUER": "x", "FOO": 1})
         assert [problem.check_id for problem in problems] == ["E008", "E008", "E008", "E004"]
         assert [problem.message.split()[-1] for problem in problems[:2]] == ["'ISUER'.", "'FOO'."]
 
-    def test_two_settings_that_conflict_are_both_reported(self):
+    def test_all_conflicts_of_settings_are_reported(self):
         year = timedelta(days=365)
         problems = problems_of({"ACCESS_TOKEN_LIFETIME": year, "THROTTLE_CACHE": "nowhere"})
         assert [problem.check_id for problem in problems] == ["E004", "E004", "E008"]
@@ -233,7 +233,7 @@ class TestWrongValues:
 
 class TestUnknownNames:
     @pytest.mark.parametrize(
-        ("name", "meant"),
+        ("name", "suggestion"),
         [
             ("ACCES_TOKEN_LIFETIME", "ACCESS_TOKEN_LIFETIME"),
             ("ALGORITHMS", "ALGORITHM"),
@@ -243,43 +243,43 @@ class TestUnknownNames:
             ("LEWAY", "LEEWAY"),
         ],
     )
-    def test_a_typo_is_answered_with_what_was_meant(self, name, meant):
+    def test_misspelled_setting_is_reported_with_a_suggestion(self, name, suggestion):
         [problem] = problems_of({name: CANARY})
         assert problem.check_id == "E008"
         assert problem.message == f"TOKENAUTH has no setting {name!r}."
-        assert problem.hint == f"Did you mean {meant!r}?"
+        assert problem.hint == f"Did you mean {suggestion!r}?"
 
     @pytest.mark.parametrize("name", ["BLACKLIST_AFTER_ROTATION", 17, None, (1, 2), ""])
-    def test_a_name_unlike_any_is_answered_with_all_of_them(self, name):
+    def test_unknown_setting_is_reported_with_the_list_of_names(self, name):
         [problem] = problems_of({name: CANARY})
         assert problem.check_id == "E008"
         assert repr(name) in problem.message
         assert problem.hint == f"The settings are {', '.join(conf.setting_fields())}."
 
-    def test_settings_of_django_itself_cannot_be_given(self):
+    def test_secret_keys_cannot_be_set_in_tokenauth(self):
         [problem] = problems_of({"SECRET_KEYS": (CANARY,)})
         assert problem.check_id == "E008"
 
 
-class TestSilence:
-    """A value may be a key that was put into the wrong place."""
+class TestSecrecy:
+    """A value may be a key in the wrong setting, so errors never contain values."""
 
     @pytest.mark.attack(174)
     @pytest.mark.parametrize("name", DEFAULTS)
     @pytest.mark.parametrize("value", [CANARY, [CANARY], {"k": CANARY}, CANARY.encode()])
-    def test_no_problem_repeats_a_value(self, name, value):
+    def test_setting_error_does_not_contain_the_value(self, name, value):
         _, problems = conf.read({name.upper(): value}, (SECRET_KEY,))
         assert CANARY not in repr(problems)
 
     @pytest.mark.attack(174)
-    def test_the_error_of_load_repeats_none_either(self, settings):
+    def test_load_error_does_not_contain_the_value(self, settings):
         settings.TOKENAUTH = {"LEEWAY": CANARY, "SIGNING_KEY": [CANARY], "ISUER": CANARY}
         with pytest.raises(ImproperlyConfigured) as caught:
             conf.load()
         assert CANARY not in str(caught.value)
 
     @pytest.mark.attack(173)
-    def test_the_repr_shows_no_secret(self):
+    def test_settings_repr_contains_no_secret(self):
         settings = read_settings(
             SIGNING_KEY=CANARY * 4, VERIFYING_KEYS=[CANARY * 5], secret_keys=(CANARY.encode() * 6,)
         )
@@ -287,9 +287,9 @@ class TestSilence:
         assert CANARY not in repr(settings)
 
 
-class TestKeptAfterEnd:
+class TestPruneAfter:
     @pytest.mark.parametrize(
-        ("values", "kept"),
+        ("values", "prune_after"),
         [
             ({}, timedelta(days=7)),
             (
@@ -307,14 +307,14 @@ class TestKeptAfterEnd:
             ),
         ],
     )
-    def test_an_ended_session_outlives_its_access_tokens(self, values, kept):
-        assert read_settings(**values).prune_after == kept
+    def test_prune_after_is_at_least_access_token_validity(self, values, prune_after):
+        assert read_settings(**values).prune_after == prune_after
 
 
 class TestSettings:
-    def test_it_is_compared_by_identity(self):
+    def test_settings_are_compared_by_identity(self):
         assert read_settings() != read_settings()
 
-    def test_the_project_of_the_tests_uses_the_defaults(self):
+    def test_settings_of_the_test_project_are_the_defaults(self):
         assert not hasattr(django_settings, "TOKENAUTH")
         assert conf.load().issuer == "django-tokenauth"

@@ -1,4 +1,4 @@
-"""What each kind of setting may be. No message repeats the value: it may be a key."""
+"""Permitted values of each kind of setting. Errors never contain the value: it may be a key."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def some_policy(user, scopes, request):
     return scopes
 
 
-GOOD = [
+VALID = [
     (values.string, "https://auth.example.com", "https://auth.example.com"),
     (values.string, "이슈어", "이슈어"),
     (values.optional_string, None, None),
@@ -80,7 +80,7 @@ GOOD = [
     (values.keys, ({"kty": "oct"},), ({"kty": "oct"},)),
 ]
 
-BAD = [
+INVALID = [
     (values.optional_key_set, [], "at least one key"),
     (values.optional_key_set, {"keys": []}, "at least one key"),
     (values.optional_key_set, [JWK, {}], "at least one key"),
@@ -205,17 +205,17 @@ BAD = [
 ]
 
 
-def name_of(value):
+def qualified_name(value):
     return getattr(value, "__qualname__", None)
 
 
-@pytest.mark.parametrize(("kind", "value", "expected"), GOOD, ids=name_of)
-def test_a_good_value_is_taken(kind, value, expected):
+@pytest.mark.parametrize(("kind", "value", "expected"), VALID, ids=qualified_name)
+def test_valid_setting_value_is_accepted(kind, value, expected):
     assert kind(value) == expected
 
 
-@pytest.mark.parametrize(("kind", "value", "hint"), BAD, ids=name_of)
-def test_a_bad_value_is_refused_with_what_to_give_instead(kind, value, hint):
+@pytest.mark.parametrize(("kind", "value", "hint"), INVALID, ids=qualified_name)
+def test_invalid_setting_value_is_rejected_with_a_hint(kind, value, hint):
     with pytest.raises(InvalidSetting) as caught:
         kind(value)
     error = caught.value
@@ -240,7 +240,7 @@ def test_a_bad_value_is_refused_with_what_to_give_instead(kind, value, hint):
         values.clients,
     ],
 )
-def test_a_key_in_the_wrong_setting_is_not_repeated(kind):
+def test_secret_in_wrong_setting_is_not_in_the_error(kind):
     with pytest.raises(InvalidSetting) as caught:
         kind(A_SECRET)
     assert A_SECRET not in f"{caught.value} {caught.value.hint}"
@@ -251,30 +251,30 @@ def test_a_key_in_the_wrong_setting_is_not_repeated(kind):
     "value", [[A_SECRET], {"keys": [A_SECRET]}, f'{{"keys": ["{A_SECRET}"', {"reports": A_SECRET}]
 )
 @pytest.mark.parametrize("kind", [values.optional_key_set, values.clients])
-def test_nor_is_one_inside_of_it(kind, value):
+def test_nested_secret_in_wrong_setting_is_not_in_the_error(kind, value):
     with pytest.raises(InvalidSetting) as caught:
         kind(value)
     assert A_SECRET not in f"{caught.value} {caught.value.hint}"
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
-def test_the_clients_cannot_be_changed_afterwards():
-    given = {"reports": HASH}
-    clients = values.clients(given)
-    given["another"] = HASH
+def test_clients_setting_is_an_immutable_copy():
+    raw = {"reports": HASH}
+    clients = values.clients(raw)
+    raw["another"] = HASH
     assert clients == {"reports": HASH}
     with pytest.raises(TypeError):
         clients["another"] = HASH
 
 
-def test_a_lifetime_that_no_calendar_can_hold_is_refused():
-    # now + timedelta.max is an OverflowError at each sign-in.
+def test_lifetime_above_calendar_range_is_rejected():
+    # ``now + timedelta.max`` raises OverflowError at each sign-in.
     with pytest.raises(InvalidSetting):
         values.lifetime(timedelta.max)
 
 
-def test_a_text_that_no_claim_can_hold_is_refused():
-    # Claims are at most 255 characters long: the server would refuse its own tokens.
+def test_string_above_255_characters_is_rejected():
+    # Claims have at most 255 characters, so the server would reject its own tokens.
     assert values.string("i" * 255) == "i" * 255
     with pytest.raises(InvalidSetting):
         values.string("i" * 256)

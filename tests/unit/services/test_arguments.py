@@ -1,4 +1,4 @@
-"""Arguments of the services, in each form that callers may use."""
+"""Arguments of the services, in each permitted form."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ ID = uuid.UUID("0198f3b2-6c80-7f5e-9a5e-0123456789ab")
 
 
 class TestDjangoRequest:
-    def test_a_request_of_django_is_returned(self):
+    def test_django_request_is_returned_unchanged(self):
         request = RequestFactory().get("/")
         assert django_request(request) is request
 
-    def test_a_request_of_rest_framework_is_unwrapped(self):
+    def test_rest_framework_request_is_unwrapped(self):
         request = RequestFactory().get("/")
         assert django_request(Request(request)) is request
 
-    def test_no_request_stays_none(self):
+    def test_missing_request_stays_none(self):
         assert django_request(None) is None
 
 
 class TestAsUuid:
     @pytest.mark.parametrize("value", [ID, str(ID), str(ID).upper(), ID.hex], ids=repr)
-    def test_an_id_in_any_form_is_a_uuid(self, value):
+    def test_id_in_any_form_becomes_a_uuid(self, value):
         assert as_uuid(value) == ID
 
     @pytest.mark.parametrize("value", [None, "", "1", "nonsense", "\x00", f"{ID}0"], ids=repr)
-    def test_anything_else_is_none(self, value):
+    def test_malformed_id_becomes_none(self, value):
         assert as_uuid(value) is None
 
 
 class TestAsTimestamp:
-    def test_a_datetime_becomes_seconds_since_the_epoch(self):
+    def test_datetime_becomes_seconds_since_the_epoch(self):
         assert as_timestamp(datetime(1970, 1, 1, 0, 1, tzinfo=UTC)) == 60
 
-    def test_none_is_the_current_time(self, time_machine):
+    def test_missing_time_becomes_the_current_time(self, time_machine):
         time_machine.move_to(NOW, tick=False)
         assert as_timestamp(None) == NOW.timestamp()

@@ -1,4 +1,4 @@
-"""Which tokens are handed out: lifetimes, scope and extra claims."""
+"""Issued tokens: lifetimes, scope and extra claims."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class TestTokenPair:
     )
 
     @pytest.mark.standard("rfc6749-5.1-3", "rfc9068-6-1")
-    def test_its_members_are_those_of_the_rfc(self):
+    def test_token_pair_response_has_the_members_of_rfc_6749(self):
         assert self.PAIR.to_response() == {
             "access_token": "an access token",
             "refresh_token": "a refresh token",
@@ -64,24 +64,24 @@ class TestTokenPair:
             "expires_in": 300,
         }
 
-    def test_a_scope_is_told_in_one_order(self, session):
+    def test_token_pair_response_sorts_the_scope(self, session):
         assert issue(session, scope=frozenset({WRITE, READ})).to_response()["scope"] == (
             "notes:read notes:write"
         )
 
     @pytest.mark.attack(173)
-    def test_its_repr_shows_no_token(self):
+    def test_token_pair_repr_contains_no_token(self):
         assert "token" not in repr(self.PAIR).replace("TokenPair", "")
 
 
 class TestGrantedScope:
-    def granted(self, settings, asked, limit, scopes=(READ, WRITE), policy=None):
+    def granted(self, settings, requested, limit, scopes=(READ, WRITE), policy=None):
         settings.TOKENAUTH = {"SCOPES": scopes, "SCOPE_POLICY": policy}
-        return granted_scope(load(), "alice", asked, limit, "request")
+        return granted_scope(load(), "alice", requested, limit, "request")
 
     @pytest.mark.standard("rfc9068-2.2.3-2")
     @pytest.mark.parametrize(
-        ("asked", "limit", "given"),
+        ("requested", "limit", "granted"),
         [
             (None, (READ, WRITE), {READ, WRITE}),
             (None, (READ,), {READ}),
@@ -90,42 +90,44 @@ class TestGrantedScope:
             ([READ, WRITE], (READ, WRITE), {READ, WRITE}),
             ([READ, READ], (READ, WRITE), {READ}),
             ((), (READ, WRITE), set()),
-            (None, (READ, "given up since"), {READ}),
+            (None, (READ, "removed"), {READ}),
         ],
     )
-    def test_it_is_what_was_asked_for_or_all(self, settings, asked, limit, given):
-        assert self.granted(settings, asked, limit) == given
+    def test_granted_scope_is_the_requested_or_the_full_scope(
+        self, settings, requested, limit, granted
+    ):
+        assert self.granted(settings, requested, limit) == granted
 
     @pytest.mark.parametrize(
-        ("asked", "limit"),
+        ("requested", "limit"),
         [([WRITE], (READ,)), ([READ, WRITE], (READ,)), (["notes"], (READ,)), ([READ], ())],
     )
-    def test_more_than_the_limit_is_refused(self, settings, asked, limit):
+    def test_scope_above_the_limit_is_rejected(self, settings, requested, limit):
         with pytest.raises(InvalidScope):
-            self.granted(settings, asked, limit)
+            self.granted(settings, requested, limit)
 
     @pytest.mark.standard("rfc9068-2.2.3-2")
-    def test_what_the_project_gave_up_is_refused_to_who_asks_for_nothing_else(self, settings):
+    def test_request_for_only_a_removed_scope_is_rejected(self, settings):
         with pytest.raises(InvalidScope):
-            self.granted(settings, ["given up since"], (READ, "given up since"))
+            self.granted(settings, ["removed"], (READ, "removed"))
 
-    @pytest.mark.parametrize("answer", [[READ], (READ,), {READ}, iter([READ]), [READ, "more"]])
-    def test_the_policy_takes_away_and_adds_nothing(self, settings, answer):
-        given = self.granted(settings, None, (READ, WRITE), policy=lambda *asked: answer)
-        assert given == {READ}
+    @pytest.mark.parametrize("result", [[READ], (READ,), {READ}, iter([READ]), [READ, "more"]])
+    def test_scope_policy_can_only_remove_scopes(self, settings, result):
+        granted = self.granted(settings, None, (READ, WRITE), policy=lambda *arguments: result)
+        assert granted == {READ}
 
-    def test_the_policy_hears_who_wants_what(self, settings):
-        asked = []
+    def test_scope_policy_receives_user_scopes_and_request(self, settings):
+        calls = []
 
         def policy(*arguments):
-            asked.append(arguments)
+            calls.append(arguments)
             return [READ]
 
         self.granted(settings, [READ], (READ, WRITE), policy=policy)
-        assert asked == [("alice", frozenset({READ}), "request")]
+        assert calls == [("alice", frozenset({READ}), "request")]
 
-    def test_a_policy_that_gives_nothing_refuses_only_who_asked(self, settings):
-        def policy(*asked):
+    def test_empty_scope_policy_rejects_only_explicit_requests(self, settings):
+        def policy(*arguments):
             return ()
 
         assert self.granted(settings, None, (READ,), policy=policy) == frozenset()
@@ -134,7 +136,7 @@ class TestGrantedScope:
 
 
 class TestIssueForSession:
-    def test_the_refresh_token_names_session_and_generation(self, session):
+    def test_refresh_token_contains_session_and_generation(self, session):
         token = issue(session).refresh_token
         claims = refresh_tokens(load()).decode(token, now=after(days=1).timestamp())
         assert (claims.subject, claims.session_id, claims.generation) == ("7", str(session.pk), 3)
@@ -145,14 +147,14 @@ class TestIssueForSession:
         )
         assert claims.sign_in is None
 
-    def test_the_refresh_token_depends_on_the_state_alone(self, session):
+    def test_refresh_token_depends_only_on_the_session_state(self, session):
         token = issue(session).refresh_token
         again = issue(session, now=after(days=1, seconds=9), scope=frozenset())
         assert again.refresh_token == token
         assert issue(session, generation=4).refresh_token != token
 
     @pytest.mark.attack(178)
-    def test_the_access_token_says_all_of_it(self, session):
+    def test_access_token_contains_all_session_claims(self, session):
         pair = issue(session, now=after(days=1, milliseconds=999))
         claims = access(pair)
         assert (claims.issuer, claims.audience) == ("django-tokenauth", ("django-tokenauth",))
@@ -168,16 +170,16 @@ class TestIssueForSession:
         assert (pair.user, pair.session) == (session.user, session)
 
     @pytest.mark.standard("rfc9068-2.2-5")
-    def test_no_two_access_tokens_have_one_id(self, session):
+    def test_access_tokens_have_different_ids(self, session):
         assert len({access(issue(session)).jwt_id for _ in range(10)}) == 10
 
-    def test_no_access_token_outlives_the_refresh_token(self, session):
+    def test_access_token_never_outlives_the_refresh_token(self, session):
         pair = issue(session, idle_expires_at=after(days=1, seconds=61, milliseconds=500))
         assert access(pair).expires_at == after(days=1, seconds=61).timestamp()
         assert pair.expires_in == 61
 
     @pytest.mark.standard("rfc9068-3-2")
-    def test_the_settings_name_issuer_audience_and_lifetime(self, session, settings):
+    def test_settings_determine_issuer_audience_and_lifetime(self, session, settings):
         settings.TOKENAUTH = {
             "ISSUER": "https://auth.example.com",
             "AUDIENCE": "https://api.example.com",
@@ -210,7 +212,7 @@ class TestIssueStateless:
         }
         return issuer.issue_stateless(get_user_model()(pk=7), **{**arguments, **changes})
 
-    def test_the_refresh_token_carries_the_sign_in(self):
+    def test_stateless_refresh_token_contains_the_sign_in(self):
         pair = self.issue()
         claims = refresh_tokens(load()).decode(pair.refresh_token, now=NOW.timestamp())
         assert claims.sign_in == self.START
@@ -219,13 +221,13 @@ class TestIssueStateless:
         assert claims.expires_at == after(days=14).timestamp()
         assert pair.session is None
 
-    def test_the_access_token_is_of_no_session(self):
+    def test_stateless_access_token_has_no_session_id(self):
         claims = access(self.issue(), NOW)
         assert claims.session_id is None
         assert claims.scope == {READ}
         assert (claims.client_id, claims.amr) == ("a phone", ("pwd",))
 
-    def test_the_absolute_end_is_counted_from_the_sign_in(self):
+    def test_stateless_absolute_expiry_counts_from_the_sign_in(self):
         pair = self.issue(now=after(days=80))
         claims = refresh_tokens(load()).decode(pair.refresh_token, now=after(days=80).timestamp())
         assert claims.expires_at == after(days=90).timestamp()
@@ -237,38 +239,38 @@ class TestExtraClaims:
         return issue(session, **arguments)
 
     @pytest.mark.standard("rfc9068-2.2.3.1-1")
-    def test_they_stand_beside_ours(self, settings, session):
+    def test_extra_claims_are_added_to_the_access_token(self, settings, session):
         extra = {"tenant": "acme", "plan": {"seats": [1, 2]}}
         claims = access(self.issue(settings, session, extra))
         assert claims.extra["tenant"] == "acme"
         assert claims.extra["plan"]["seats"] == (1, 2)
 
-    def test_they_are_told_who_and_where(self, settings, session):
-        asked = []
-        settings.TOKENAUTH = {"EXTRA_CLAIMS": lambda *arguments: asked.append(arguments) or {}}
+    def test_extra_claims_hook_receives_user_session_and_request(self, settings, session):
+        calls = []
+        settings.TOKENAUTH = {"EXTRA_CLAIMS": lambda *arguments: calls.append(arguments) or {}}
         issue(session, request="request")
-        assert asked == [(session.user, session, "request")]
+        assert calls == [(session.user, session, "request")]
 
-    def test_they_are_told_who_and_where_without_a_session_too(self, settings):
-        asked = []
-        settings.TOKENAUTH = {"EXTRA_CLAIMS": lambda *arguments: asked.append(arguments) or {}}
+    def test_stateless_extra_claims_hook_receives_no_session(self, settings):
+        calls = []
+        settings.TOKENAUTH = {"EXTRA_CLAIMS": lambda *arguments: calls.append(arguments) or {}}
         pair = TestIssueStateless().issue(request="request")
-        assert asked == [(get_user_model()(pk=7), None, "request")]
+        assert calls == [(get_user_model()(pk=7), None, "request")]
         assert pair.user == get_user_model()(pk=7)
 
     @pytest.mark.parametrize("name", sorted(REGISTERED))
-    def test_none_of_ours_can_be_set(self, settings, session, name):
+    def test_extra_claims_cannot_set_a_registered_claim(self, settings, session, name):
         with pytest.raises(ImproperlyConfigured, match=f"reserved claims {name}"):
             self.issue(settings, session, {name: "x"})
 
-    def test_all_that_cannot_be_set_are_named(self, settings, session):
+    def test_extra_claims_error_names_every_registered_claim(self, settings, session):
         with pytest.raises(ImproperlyConfigured, match="must not set the reserved claims exp, iss"):
             self.issue(settings, session, {"iss": "x", "tenant": "x", "exp": "x"})
 
     @pytest.mark.parametrize(
         "extra", [None, [], "tenant", {1: "x"}, MappingProxyType({})], ids=repr
     )
-    def test_what_is_no_dict_of_names_is_refused(self, settings, session, extra):
+    def test_non_dict_extra_claims_are_rejected(self, settings, session, extra):
         with pytest.raises(ImproperlyConfigured, match="EXTRA_CLAIMS must return a dict"):
             self.issue(settings, session, extra)
 
@@ -277,32 +279,32 @@ class TestExtraClaims:
         [object(), NOW, b"x", {1}, float("nan"), float("inf")],
         ids=lambda value: str(type(value)),
     )
-    def test_what_json_cannot_say_is_refused_and_not_shown(self, settings, session, value):
+    def test_extra_claims_outside_json_are_rejected_and_not_shown(self, settings, session, value):
         with pytest.raises(ImproperlyConfigured, match="values that JSON can represent") as error:
             self.issue(settings, session, {"secret": value})
         assert error.value.__cause__ is None
         assert "secret" not in str(error.value)
 
-    def test_what_contains_itself_is_refused(self, settings, session):
+    def test_self_referencing_extra_claims_are_rejected(self, settings, session):
         extra = {}
         extra["again"] = extra
         with pytest.raises(ImproperlyConfigured, match="values that JSON can represent"):
             self.issue(settings, session, extra)
 
     @pytest.mark.standard("rfc6749-5.1-5")
-    def test_as_much_as_a_header_takes_can_be_sent_and_read(self, settings, session):
-        # The default kid makes the rest of the token as long as no payload in base64url can be.
+    def test_extra_claims_up_to_the_token_limit_are_accepted(self, settings, session):
+        # With the default kid, no base64url payload fills the token to exactly MAX_LENGTH.
         key = {"kty": "oct", "alg": "HS256", "kid": "kk", "k": base64url(b"k" * 32)}
         settings.TOKENAUTH = {"SIGNING_KEY": key, "EXTRA_CLAIMS": lambda *arguments: extra}
         extra = {"roles": ""}
         header, payload, signature = issue(session).access_token.split(".")
-        room = (MAX_LENGTH - len(f"{header}..{signature}")) * 3 // 4
-        extra = {"roles": "x" * (room - len(unbase64url(payload)))}
+        available = (MAX_LENGTH - len(f"{header}..{signature}")) * 3 // 4
+        extra = {"roles": "x" * (available - len(unbase64url(payload)))}
         pair = issue(session)
         assert len(pair.access_token) == MAX_LENGTH
         assert access(pair).extra == extra
 
     @pytest.mark.standard("rfc6749-5.1-5")
-    def test_more_than_a_header_takes_is_refused(self, settings, session):
+    def test_extra_claims_above_the_token_limit_are_rejected(self, settings, session):
         with pytest.raises(ImproperlyConfigured, match="longer than 8192 bytes"):
             self.issue(settings, session, {"roles": "x" * 8192})

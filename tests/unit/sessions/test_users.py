@@ -1,4 +1,4 @@
-"""Users and their password hashes, read from the object alone."""
+"""Users and their password hashes, without the database."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from django_tokenauth.models import Session
 from django_tokenauth.sessions import users
 
 
-class TestSubjectOf:
+class TestGetSubject:
     @pytest.mark.standard("rfc9068-2.2-2")
-    def test_it_is_the_text_of_the_field(self):
+    def test_get_subject_returns_the_field_as_string(self):
         user = get_user_model()(pk=7, username="alice")
         assert users.get_subject(user, "pk") == "7"
         assert users.get_subject(user, "username") == "alice"
 
 
 class TestAuthHash:
-    def test_it_changes_with_the_password_and_with_nothing_else(self):
+    def test_auth_hash_changes_only_with_the_password(self):
         user = get_user_model()(username="alice", password=make_password("correct horse"))
         before = users.auth_hash(user)
-        user.username = "somebody else"
+        user.username = "carol"
         assert users.auth_hash(user) == before
         user.set_password("another")
         assert users.auth_hash(user) != before
 
-    def test_it_fits_into_its_column(self):
+    def test_auth_hash_fits_its_column(self):
         user = get_user_model()(password=make_password("correct horse"))
         field = Session._meta.get_field("auth_hash")
         assert 0 < len(users.auth_hash(user)) <= field.max_length
 
-    def test_a_user_without_a_password_has_an_empty_one(self):
+    def test_auth_hash_without_password_is_empty(self):
         user = AnonymousUser()
         assert users.auth_hash(user) == ""
         assert users.auth_hashes(user) == [""]
@@ -46,7 +46,7 @@ class TestHasAuthHash:
     OLD, NEW = "an old secret key of the project", "a new secret key of the project"
 
     @pytest.mark.attack(171)
-    def test_that_of_a_fallback_key_counts_and_that_of_a_dropped_key_does_not(self, settings):
+    def test_auth_hash_of_fallback_key_counts_until_it_is_removed(self, settings):
         user = get_user_model()(password=make_password("correct horse"))
         settings.SECRET_KEY = self.OLD
         stored = users.auth_hash(user)
@@ -58,34 +58,34 @@ class TestHasAuthHash:
         settings.SECRET_KEY_FALLBACKS = ["unrelated"]
         assert not users.has_auth_hash(user, stored)
 
-    def test_that_of_another_password_does_not_count(self):
+    def test_auth_hash_of_previous_password_does_not_count(self):
         user = get_user_model()(password=make_password("correct horse"))
         stored = users.auth_hash(user)
         user.set_password("another")
         assert not users.has_auth_hash(user, stored)
 
 
-class TestFaultOf:
+class TestWhyRefused:
     def session(self, **user):
         user = get_user_model()(pk=7, password=make_password("correct horse"), **user)
         return Session(user=user, auth_hash=users.auth_hash(user))
 
-    def test_its_own_user_may_act(self):
+    def test_session_of_active_user_is_accepted(self):
         assert users.why_refused(self.session(), "7", "pk") is None
 
-    def test_without_a_user_nobody_may(self):
+    def test_session_without_user_is_rejected(self):
         assert users.why_refused(Session(user=None), "7", "pk") is TokenErrorCode.USER
 
-    def test_an_inactive_user_may_not(self):
+    def test_session_of_inactive_user_is_rejected(self):
         assert users.why_refused(self.session(is_active=False), "7", "pk") is TokenErrorCode.USER
 
     @pytest.mark.parametrize("subject", ["8", "07", "7 ", "", "alice"])
-    def test_another_subject_may_not(self, subject):
+    def test_session_with_other_subject_is_rejected(self, subject):
         assert (
             users.why_refused(self.session(username="alice"), subject, "pk") is TokenErrorCode.USER
         )
 
-    def test_who_changed_the_password_may_not(self):
+    def test_session_after_password_change_is_rejected(self):
         session = self.session()
         session.user.set_password("another")
         assert users.why_refused(session, "7", "pk") is TokenErrorCode.REVOKED
@@ -97,40 +97,40 @@ class TestIsRehash:
     def user(self):
         user = get_user_model()()
         user.set_password("correct horse")
-        # As Django's check_password does it.
+        # ``check_password`` of Django clears the attribute too.
         user._password = None
         return user
 
     @pytest.mark.parametrize("further", [[], ["modified"]])
-    def test_it_is_what_django_saves_while_a_password_is_checked(self, further):
-        """A model may add a field to those that are saved, the time of the change say."""
+    def test_password_rehash_by_django_is_a_rehash(self, further):
+        """A user model may save a further field, such as the time of the change."""
         with users.rehashing():
             assert users.is_rehash(self.user(), self.PASSWORD.union(further))
 
     @pytest.mark.parametrize("password", ["another", None])
-    def test_a_hash_that_a_backend_assigned_is_none(self, password):
-        """A directory that knows a new password, or wants none to be stored here."""
+    def test_hash_assigned_by_a_backend_is_not_a_rehash(self, password):
+        """A directory has a new password, or stores no password locally."""
         user = get_user_model()(password=make_password(password))
         with users.rehashing():
             assert not users.is_rehash(user, self.PASSWORD)
 
-    def test_outside_of_that_it_is_a_new_password(self):
+    def test_password_save_outside_of_rehashing_is_not_a_rehash(self):
         with users.rehashing():
             pass
         assert not users.is_rehash(self.user(), self.PASSWORD)
 
     @pytest.mark.parametrize("fields", [None, frozenset(), frozenset({"email", "last_login"})])
-    def test_another_save_is_none(self, fields):
+    def test_save_of_other_fields_is_not_a_rehash(self, fields):
         with users.rehashing():
             assert not users.is_rehash(self.user(), fields)
 
-    def test_a_password_that_was_set_meanwhile_is_none(self):
+    def test_new_password_while_rehashing_is_not_a_rehash(self):
         user = self.user()
         user.set_password("another")
         with users.rehashing():
             assert not users.is_rehash(user, self.PASSWORD)
 
-    def test_an_error_ends_it_too(self):
+    def test_rehashing_ends_after_an_error(self):
         with pytest.raises(LookupError), users.rehashing():
             raise LookupError
         assert not users.is_rehash(self.user(), self.PASSWORD)
