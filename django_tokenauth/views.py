@@ -53,6 +53,8 @@ __all__ = [
     "TokenView",
     "VerifyView",
     "authenticate_client",
+    "client_address",
+    "valid_ip",
     "validated_data",
 ]
 
@@ -63,7 +65,7 @@ def _password_grant(request: Request) -> Response:
     parameters = validated_data(SignInSerializer, request)
     client_id = _authenticate_client(request, parameters)
     username, password = parameters.pop("username"), parameters.pop("password")
-    address = client_address(request._request)
+    address = client_address(request)
     throttle = SignInThrottle(load(), address=address, username=get_stored_username(username))
     with throttle.counting(InvalidGrant):
         user = services.check_password(request, username, password)

@@ -1,8 +1,8 @@
-"""Failed sign-ins, counted by address and by (user name, address); clients by address.
+"""Throttling of failed sign-ins, by address and by (username, address), and of wrong secrets.
 
-Never by the name alone: then anybody could lock anybody out. An attempt takes its place before the
-password is checked and gives it back if the password was right, so a crowd of parallel guesses gets
-no further than one after the other.
+There is no limit by username alone: with it, any client could lock out any user. A counter is
+incremented before the password check and decremented on success, so parallel guesses cannot exceed
+the limit.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ logger = logging.getLogger("django_tokenauth")
 
 
 def client_address(request: HttpRequest) -> str:
-    """The address of the client, by REST framework's ``NUM_PROXIES``.
+    """Return the address of the client, according to REST framework's ``NUM_PROXIES``.
 
-    Without that setting ``X-Forwarded-For`` counts for nothing: any client can write it.
+    *request* is Django's or REST framework's. Without ``NUM_PROXIES``, ``X-Forwarded-For`` is
+    ignored, because any client can send it. The result is empty if the server listens on a socket
+    file.
     """
     proxies = api_settings.NUM_PROXIES
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
@@ -41,7 +43,7 @@ def client_address(request: HttpRequest) -> str:
 
 
 def _without_port(address: str) -> str:
-    """Some proxies write the port too: ``192.0.2.1:1234``, ``[2001:db8::1]:1234``."""
+    # Some proxies add the port: 192.0.2.1:1234, [2001:db8::1]:1234.
     if address.startswith("["):
         return address[1:].partition("]")[0]
     host, colon, port = address.partition(":")
@@ -49,70 +51,74 @@ def _without_port(address: str) -> str:
 
 
 def valid_ip(address: str) -> str | None:
-    """``address`` as a database takes it, or ``None`` (a socket, a broken header)."""
+    """Return *address* as a database accepts it, or ``None`` if it is not an IP address."""
     try:
-        # A zone (%eth0) means something on this machine only.
+        # A zone (%eth0) has a meaning on one machine only.
         return str(ipaddress.ip_address(address.partition("%")[0]))
     except ValueError:
         return None
 
 
 class SignInThrottle:
-    """The count of one attempt. Windows are fixed: a rate of 20/hour starts anew each hour."""
+    """The counters of one sign-in attempt.
 
-    #: What is counted, for the keys in the cache and for the log.
-    counted = "sign-in"
+    Windows are fixed: with 20/hour, the count starts again at each full hour. *now* is in seconds
+    since the epoch.
+    """
+
+    #: The counted action, for the keys in the cache and for the log.
+    action = "sign-in"
 
     def __init__(
         self, settings: Settings, *, address: str, username: str, now: float | None = None
     ) -> None:
         self._cache = caches[settings.throttle_cache]
         self._now = time.time() if now is None else now
-        self._counters = list(self._counters_of(settings, _network(address), username))
-        self._taken: list[str] = []
+        self._counters = list(self._make_counters(settings, _network(address), username))
+        self._acquired: list[str] = []
 
     def _limits(
         self, settings: Settings, network: str, username: str
     ) -> Iterator[tuple[Rate | None, tuple[str, ...]]]:
-        # The address first: once it has used up its places, new names fill the cache no further.
+        # The address is first: beyond its limit, other usernames add no keys to the cache.
         yield settings.sign_in_rate_ip, ("address", network)
         yield settings.sign_in_rate_user, ("user", network, _folded(username))
 
-    def _counters_of(
+    def _make_counters(
         self, settings: Settings, network: str, username: str
     ) -> Iterator[tuple[Rate, str]]:
         for rate, parts in self._limits(settings, network, username):
             if rate is not None:
                 window = int(self._now // rate.seconds)
                 digest = hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()
-                kind = self.counted.replace("-", "_")
-                yield rate, f"django_tokenauth.{kind}.{digest}.{window}"
+                action = self.action.replace("-", "_")
+                yield rate, f"django_tokenauth.{action}.{digest}.{window}"
 
     def acquire(self) -> None:
-        """Take a place for one attempt. Raises :class:`TooManyRequests`."""
+        """Count one attempt. Raises :class:`TooManyRequests` beyond a limit."""
         for rate, key in self._counters:
-            count = self._ask(partial(self._count, key, rate))
+            count = self._call_cache(partial(self._increment, key, rate))
             if count is None:
-                # To ask once more would be to wait once more.
+                # Another call would only wait for the same timeout.
                 return
-            self._taken.append(key)
+            self._acquired.append(key)
             if count > rate.limit:
-                # It takes no place, so that it is no failure either.
+                # A throttled attempt does not count as a failure.
                 self.release()
-                logger.warning("%s throttled", self.counted)
+                logger.warning("%s throttled", self.action)
                 raise TooManyRequests(rate.seconds - int(self._now % rate.seconds))
 
     def release(self) -> None:
-        """The attempt was no failure: it does not count."""
-        while self._taken:
-            if self._ask(partial(self._cache.decr, self._taken.pop())) is None:
-                self._taken.clear()
+        """Undo :meth:`acquire`: the attempt did not fail."""
+        while self._acquired:
+            if self._call_cache(partial(self._cache.decr, self._acquired.pop())) is None:
+                self._acquired.clear()
 
     @contextmanager
     def counting(self, failure: type[Exception]) -> Iterator[None]:
-        """Hold a place around an attempt that fails by ``failure`` and by nothing else.
+        """Count the attempt inside the ``with`` block if it raises *failure*, and only then.
 
-        Raises :class:`TooManyRequests`.
+        Raises :class:`TooManyRequests` before the block.
         """
         self.acquire()
         try:
@@ -124,31 +130,31 @@ class SignInThrottle:
             raise
         self.release()
 
-    def _count(self, key: str, rate: Rate) -> int:
+    def _increment(self, key: str, rate: Rate) -> int:
         self._cache.add(key, 0, timeout=rate.seconds)
         count: int = self._cache.incr(key)
-        # Some caches count by writing anew, for as long as they keep things by default.
+        # Some caches implement incr() with set() and their default timeout.
         self._cache.touch(key, timeout=rate.seconds)
         return count
 
-    def _ask(self, question: Callable[[], int]) -> int | None:
+    def _call_cache(self, operation: Callable[[], int]) -> int | None:
         try:
-            return question()
-        except Exception as fault:  # noqa: BLE001
-            # Each cache raises its own kinds. People sign in without the count all the same: a
-            # cache that is down must not be a way to keep everybody out.
-            kind = type(fault).__name__
-            logger.error("the cache did not answer (%s): %ss are not throttled", kind, self.counted)
+            return operation()
+        except Exception as error:  # noqa: BLE001
+            # Each cache has its own exceptions. Sign-ins continue unthrottled: a cache failure must
+            # not lock out all users.
+            kind = type(error).__name__
+            logger.error("cache error (%s): %ss are not throttled", kind, self.action)
             return None
 
 
 class ClientThrottle(SignInThrottle):
-    """Wrong client secrets, counted by address only.
+    """The counter of one wrong client secret, by address only.
 
     A count for each client protects secrets that people choose; generated ones do not need it.
     """
 
-    counted = "client"
+    action = "client"
 
     def __init__(self, settings: Settings, *, address: str) -> None:
         super().__init__(settings, address=address, username="")
@@ -159,24 +165,26 @@ class ClientThrottle(SignInThrottle):
         yield settings.sign_in_rate_ip, ("address", network)
 
 
-_ONE_LETTER = str.maketrans("jyv", "iiu")
+_SAME_LETTERS = str.maketrans("jyv", "iiu")
 
 
 def _folded(username: str) -> str:
-    """``username`` without what a database may overlook: case, accents, control and format
-    characters, the script of a digit, blanks at the end. And what collations for Latin (i and j, u
-    and v) or Lithuanian (i and y) take for one letter."""
+    """Return the same string for all usernames that a database may treat as equal.
+
+    Case, accents, control and format characters, the script of a digit and outer spaces are
+    removed. Collations for Latin treat i and j, and u and v, as equal; for Lithuanian, i and y.
+    """
     letters = unicodedata.normalize("NFKD", username.casefold())
     plain = "".join(
         str(unicodedata.decimal(letter, letter))
         for letter in letters
         if not unicodedata.combining(letter) and not unicodedata.category(letter).startswith("C")
     )
-    return unicodedata.normalize("NFKC", plain).casefold().translate(_ONE_LETTER).strip()
+    return unicodedata.normalize("NFKC", plain).casefold().translate(_SAME_LETTERS).strip()
 
 
 def _network(address: str) -> str:
-    """The network that one client holds: for IPv6 usually all of a /64."""
+    """Return the network of one client: a /64 for IPv6, the address itself for IPv4."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:

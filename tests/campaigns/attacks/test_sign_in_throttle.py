@@ -172,4 +172,4 @@ def test_silent_cache_delays_sign_in_by_one_timeout(bob, settings, caplog):
             caplog.clear()
             assert guess("bob", password).status_code == status
             [line] = logged(caplog, "ERROR")
-            assert line == "the cache did not response (TimeoutError): sign-ins are not throttled"
+            assert line == "cache error (TimeoutError): sign-ins are not throttled"

@@ -167,7 +167,7 @@ def test_with_a_cache_that_is_down_people_sign_in(alice, settings, caplog, cache
     settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "3/hour", "THROTTLE_CACHE": "down"}
     assert statuses(ALICE, *[WRONG] * 5, ALICE) == [200, *[400] * 5, 200]
     [line] = set(logged(caplog, "ERROR"))
-    assert line == "the cache did not answer (ConnectionError): sign-ins are not throttled"
+    assert line == "cache error (ConnectionError): sign-ins are not throttled"
     assert "password of the cache" not in caplog.text
 
 

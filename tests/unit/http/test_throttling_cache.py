@@ -13,7 +13,7 @@ from tests.support.client import logged
 from tests.support.clock import NOW
 from tests.support.sign_in_attempts import HERE, HOUR, MINUTE, START, attempt
 
-NO_ANSWER = "the cache did not answer (ConnectionError): sign-ins are not throttled"
+NO_ANSWER = "cache error (ConnectionError): sign-ins are not throttled"
 
 
 class SwitchedCache(LocMemCache):
@@ -38,7 +38,7 @@ class TestCache:
         settings.CACHES = {"default": {"BACKEND": "tests.support.broken.DownCache"}}
         assert [attempt(good=True) for _ in range(50)] == [None] * 50
         lines = set(logged(caplog, "ERROR"))
-        assert lines == {"the cache did not answer (ConnectionError): sign-ins are not throttled"}
+        assert lines == {"cache error (ConnectionError): sign-ins are not throttled"}
 
     def test_the_one_of_the_settings_counts(self, settings, tmp_path):
         own = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "own"}
