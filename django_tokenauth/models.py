@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from ._limits import MAX_CLIENT_ID, MAX_DEVICE_NAME
 from ._scope import MAX_SCOPE_LENGTH
 
 __all__ = ["RevokedReason", "Session"]
@@ -60,8 +61,8 @@ class Session(models.Model):
     scope = models.CharField(_("scope"), max_length=MAX_SCOPE_LENGTH, blank=True)
     # The sign-in requested less than the user may have.
     scope_limited = models.BooleanField(_("limited scope"), default=False)
-    client_id = models.CharField(_("client"), max_length=255)
-    device_name = models.CharField(_("device name"), max_length=100, blank=True)
+    client_id = models.CharField(_("client"), max_length=MAX_CLIENT_ID)
+    device_name = models.CharField(_("device name"), max_length=MAX_DEVICE_NAME, blank=True)
     user_agent = models.CharField(_("user agent"), max_length=255, blank=True)
     ip = models.GenericIPAddressField(_("IP address"), null=True, blank=True)
     amr = models.CharField(_("authentication methods"), max_length=255, blank=True)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.fields import empty
 
+from ._limits import MAX_CLIENT_ID, MAX_DEVICE_NAME, MAX_PASSWORD, MAX_USERNAME
 from ._scope import MAX_SCOPE_LENGTH, parse_scope
 from .models import Session
 from .tokens.claims import Claims
@@ -23,14 +24,6 @@ __all__ = [
     "SignInSerializer",
     "TokenSerializer",
 ]
-
-# The maximum lengths, in characters.
-# Longer passwords would only make the hash slow.
-MAX_PASSWORD = 4096
-# Django's own username field has 150.
-_MAX_USERNAME = 254
-# The length of Session.client_id.
-MAX_CLIENT = 255
 
 
 class _StringField(serializers.CharField):
@@ -91,17 +84,19 @@ class _ScopeField(_StringField):
 class _ClientSerializer(serializers.Serializer[Any]):
     """The client authentication of a request (RFC 6749 section 2.3.1)."""
 
-    client_id = _ClientField(MAX_CLIENT)
+    client_id = _ClientField(MAX_CLIENT_ID)
     client_secret = _ClientField(MAX_PASSWORD, trim_whitespace=False, write_only=True)
 
 
 class SignInSerializer(_ClientSerializer):
     """The password grant (RFC 6749 section 4.3.2), with a device name for the list of sessions."""
 
-    username = _UsernameField(max_length=_MAX_USERNAME, trim_whitespace=False)
+    username = _UsernameField(max_length=MAX_USERNAME, trim_whitespace=False)
     password = _StringField(max_length=MAX_PASSWORD, trim_whitespace=False, write_only=True)
     scope = _ScopeField()
-    device_name = _StringField(required=False, allow_blank=True, default="", max_length=100)
+    device_name = _StringField(
+        required=False, allow_blank=True, default="", max_length=MAX_DEVICE_NAME
+    )
 
     class Meta:
         ref_name = "TokenAuthSignIn"

@@ -22,21 +22,25 @@ from django.http import HttpRequest
 
 __all__ = ["refresh_token_reused", "refreshed", "session_revoked", "signed_in"]
 
+
+class _SessionSignal(Signal):
+    """A signal about a session."""
+
+    def send_for(self, session: Any, user: Any, request: HttpRequest | None) -> None:
+        """Send the signal about *session*, which is ``None`` with ``STATELESS_REFRESH``."""
+        # The class, so that a receiver can be connected with sender=Session.
+        sender = None if session is None else type(session)
+        self.send_robust(sender=sender, session=session, user=user, request=request)
+
+
 #: A user signed in and started the session.
-signed_in = Signal()
+signed_in = _SessionSignal()
 
 #: The refresh token was rotated. Not sent if a request within the grace gets the same token again.
-refreshed = Signal()
+refreshed = _SessionSignal()
 
 #: An old refresh token was presented. It was stolen, or the client restored an old state.
-refresh_token_reused = Signal()
+refresh_token_reused = _SessionSignal()
 
 #: The session was revoked. ``session.revoked_reason`` says why.
-session_revoked = Signal()
-
-
-def send(signal: Signal, session: Any, user: Any, request: HttpRequest | None) -> None:
-    """Send *signal* about *session*, which is ``None`` with ``STATELESS_REFRESH``."""
-    # The class, so that a receiver can be connected with sender=Session.
-    sender = None if session is None else type(session)
-    signal.send_robust(sender=sender, session=session, user=user, request=request)
+session_revoked = _SessionSignal()

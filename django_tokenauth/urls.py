@@ -16,8 +16,11 @@ from .views import (
 
 __all__ = ["app_name", "urlpatterns"]
 
+#: The namespace of the routes, as in ``reverse("tokenauth:token")``.
 app_name = "tokenauth"
 
+#: The routes ``token``, ``refresh``, ``verify``, ``revoke``, ``introspect``, ``sessions`` and
+#: ``session``.
 urlpatterns = [
     path("token/", TokenView.as_view(), name="token"),
     path("token/refresh/", RefreshView.as_view(), name="refresh"),

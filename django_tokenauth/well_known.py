@@ -9,6 +9,7 @@ from .http.endpoints import non_atomic
 
 __all__ = ["app_name", "urlpatterns"]
 
+#: The namespace of the routes, as in ``reverse("tokenauth_well_known:jwks")``.
 app_name = "tokenauth_well_known"
 
 _METADATA = "oauth-authorization-server"
@@ -16,6 +17,7 @@ _METADATA = "oauth-authorization-server"
 _jwks = non_atomic(discovery.jwks)
 _metadata = non_atomic(discovery.metadata)
 
+#: The routes ``jwks`` and ``metadata``.
 urlpatterns = [
     path("jwks.json", _jwks, name="jwks"),
     path(_METADATA, _metadata, name="metadata"),

@@ -14,10 +14,10 @@ from urllib.parse import unquote_plus
 from django.views.decorators.debug import sensitive_variables
 from rest_framework.request import Request
 
+from .._limits import MAX_CLIENT_ID, MAX_PASSWORD
 from ..authentication import JWTAuthentication
 from ..conf.settings import load
 from ..errors import InvalidClient, InvalidRequest
-from ..serializers import MAX_CLIENT, MAX_PASSWORD
 from ..services.clients import Credentials, has_valid_secret
 from .throttling import ClientThrottle, client_address
 
@@ -97,7 +97,7 @@ def _decoded(part: str) -> str:
 
 def _is_possible(credentials: Credentials) -> bool:
     return (
-        len(credentials.client_id) <= MAX_CLIENT
+        len(credentials.client_id) <= MAX_CLIENT_ID
         and len(credentials.secret) <= MAX_PASSWORD
         and (credentials.client_id + credentials.secret).isprintable()
     )

@@ -177,7 +177,7 @@ def _rotate(
         logger.info(
             "session %s: the previous refresh token was accepted after the grace", session.pk
         )
-    signals.send(signals.refreshed, session, session.user, refresh_request.request)
+    signals.refreshed.send_for(session, session.user, refresh_request.request)
     return pair
 
 
@@ -211,7 +211,7 @@ def _revoke_reused(refresh_request: _RefreshRequest, session: Session) -> None:
             session.user_id,
         )
         for signal in (signals.refresh_token_reused, signals.session_revoked):
-            signals.send(signal, session, session.user, refresh_request.request)
+            signal.send_for(session, session.user, refresh_request.request)
 
 
 def _refresh_stateless(refresh_request: _RefreshRequest) -> TokenPair:
@@ -233,7 +233,7 @@ def _refresh_stateless(refresh_request: _RefreshRequest) -> TokenPair:
         session_id=claims.session_id,
         generation=claims.generation + 1,
     )
-    signals.send(signals.refreshed, None, user, refresh_request.request)
+    signals.refreshed.send_for(None, user, refresh_request.request)
     return pair
 
 

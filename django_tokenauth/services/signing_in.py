@@ -125,7 +125,7 @@ def sign_in(
     logger.info("user %s signed in, session %s", user.pk, pair.session and pair.session.pk)
     with database_errors_as_unavailable():
         user_logged_in.send(sender=type(user), request=request, user=user)
-    signals.send(signals.signed_in, pair.session, user, request)
+    signals.signed_in.send_for(pair.session, user, request)
     return pair
 
 

@@ -155,4 +155,4 @@ def revoke_and_signal(
     request = django_request(request)
     for session in sessions:
         logger.info("session %s of user %s revoked: %s", session.pk, session.user_id, reason)
-        signals.send(signals.session_revoked, session, user or session.user, request)
+        signals.session_revoked.send_for(session, user or session.user, request)

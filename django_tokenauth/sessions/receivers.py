@@ -75,4 +75,4 @@ def _revoke(user: Any, reason: RevokedReason, keep: list[str]) -> None:
     # The rows are read only if a receiver needs them.
     if signals.session_revoked.has_listeners():
         for session in store.revoked_at(user.pk, now=now):
-            signals.send(signals.session_revoked, session, user, None)
+            signals.session_revoked.send_for(session, user, None)

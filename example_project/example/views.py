@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from django_tokenauth.authentication import StatelessJWTAuthentication
-from django_tokenauth.tokens.claims import Claims
+from django_tokenauth.authentication import Claims, StatelessJWTAuthentication
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request

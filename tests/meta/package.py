@@ -12,6 +12,7 @@ import sys
 import tarfile
 import venv
 import zipfile
+from configparser import ConfigParser
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
@@ -30,6 +31,26 @@ SDIST_TESTS = (
     "tests/integration/services/test_refreshing.py",
     "tests/meta/test_architecture_page.py",
 )
+
+#: The project whose code is checked against the types of the wheel.
+SETTINGS = """\
+SECRET_KEY = "the secret key of a project, longer than 32 bytes"
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "rest_framework",
+    "django_tokenauth",
+]
+"""
+MYPY = """\
+[mypy]
+strict = true
+warn_unreachable = true
+plugins = mypy_django_plugin.main, mypy_drf_plugin.main
+
+[mypy.plugins.django-stubs]
+django_settings_module = settings
+"""
 
 
 def build(folder: Path) -> tuple[Path, Path]:
@@ -86,6 +107,30 @@ def use_wheel(wheel: Path, folder: Path) -> None:
         sys.exit("The wheel cannot be used.")
 
 
+def check_types(wheel: Path, folder: Path) -> None:
+    """Check the code of a project against the types of the installed wheel."""
+    python = new_environment(folder / "types", str(wheel), *type_checkers())
+    project = folder / "project"
+    project.mkdir()
+    shutil.copy(ROOT / "tests" / "meta" / "public_typing.py", project)
+    (project / "settings.py").write_text(SETTINGS, encoding="utf-8")
+    (project / "mypy.ini").write_text(MYPY, encoding="utf-8")
+    command = [python, "-m", "mypy", "public_typing.py"]
+    if subprocess.run(command, check=False, cwd=project).returncode:
+        sys.exit("The types of the wheel do not match its public names.")
+
+
+def type_checkers() -> list[str]:
+    """Return mypy and its plugins, in the versions that tox.ini checks the source with."""
+    tox = ConfigParser(interpolation=None)
+    tox.read(ROOT / "tox.ini", encoding="utf-8")
+    names = ("django-stubs==", "djangorestframework-stubs==", "mypy==")
+    found = [line for line in tox["testenv:types"]["deps"].split() if line.startswith(names)]
+    if len(found) != len(names):
+        sys.exit("tox.ini does not pin mypy and its plugins.")
+    return found
+
+
 def run_sdist_tests(sdist: Path, folder: Path) -> None:
     """Unpack the sdist, install it with its test dependencies, and run tests from it."""
     with tarfile.open(sdist) as archive:
@@ -99,11 +144,11 @@ def run_sdist_tests(sdist: Path, folder: Path) -> None:
         sys.exit("The tests of the sdist fail.")
 
 
-def new_environment(folder: Path, requirement: str) -> str:
-    """Create a virtual environment with the requirement; return its Python."""
+def new_environment(folder: Path, *requirements: str) -> str:
+    """Create a virtual environment with the requirements; return its Python."""
     venv.create(folder, with_pip=True)
     python = str(folder / ("Scripts" if sys.platform == "win32" else "bin") / "python")
-    subprocess.run([python, "-I", "-m", "pip", "install", "--quiet", requirement], check=True)
+    subprocess.run([python, "-I", "-m", "pip", "install", "--quiet", *requirements], check=True)
     return python
 
 
@@ -114,6 +159,7 @@ def main() -> None:
         check_sdist(sdist)
         check_wheel(wheel)
         use_wheel(wheel, folder)
+        check_types(wheel, folder)
         run_sdist_tests(sdist, folder)
         print(f"{sdist.name} and {wheel.name} are complete, and both work in a new environment.")
 

@@ -1,6 +1,7 @@
-"""What a project writes, for mypy and nobody else: ``tox -e types`` reads it, nothing runs it.
+"""Code of a project that uses every public name. mypy checks it; nothing runs it.
 
-Each ``ignore`` stands for a mistake that mypy has to see; one that it does not see is an error.
+``tox -e types`` checks it against the source, and ``tox -e package`` against the installed wheel.
+Each ``ignore`` is a mistake that mypy must report: strict mode rejects an ignore without an error.
 """
 
 from __future__ import annotations
@@ -8,27 +9,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, assert_type
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.dispatch import receiver
 from django.http import HttpRequest
+from django.urls import include, path
+from rest_framework import serializers as drf
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from django_tokenauth import services, signals
-from django_tokenauth.authentication import JWTAuthentication, StatelessJWTAuthentication, TokenUser
-from django_tokenauth.errors import (
-    InvalidGrant,
-    InvalidToken,
-    OAuthError,
-    TokenAuthError,
-    TokenErrorCode,
+from django_tokenauth import errors, services, signals, urls, views, well_known
+from django_tokenauth.authentication import (
+    AccessTokenRejected,
+    Claims,
+    JWTAuthentication,
+    StatelessJWTAuthentication,
+    TemporarilyUnavailable,
+    TokenUser,
 )
-from django_tokenauth.models import Session
-from django_tokenauth.permissions import HasScope
+from django_tokenauth.models import RevokedReason, Session
+from django_tokenauth.permissions import HasFullScope, HasScope, InsufficientScope
+from django_tokenauth.serializers import (
+    RefreshSerializer,
+    RevocationRequestSerializer,
+    SessionSerializer,
+    SignInSerializer,
+    TokenSerializer,
+)
 from django_tokenauth.services import TokenPair
-from django_tokenauth.tokens.claims import Claims
 
 
 class NotesView(APIView):
@@ -49,17 +59,70 @@ class NotesView(APIView):
         assert_type(claims.amr, tuple[str, ...])
         assert_type(claims.extra, Mapping[str, Any])
         claims.subject = "bob"  # type: ignore[misc]
+        if "notes:archive" not in claims.scope:
+            raise InsufficientScope(["notes:archive"])
         return Response(claims.extra["tenant"])
 
 
+class AccountView(APIView):
+    permission_classes = (HasFullScope,)
+
+    def get(self, request: Request) -> Response:
+        sessions = services.list_sessions(request.user)
+        return Response(SessionSerializer(sessions, many=True, context={"request": request}).data)
+
+
 class ServiceAuthentication(StatelessJWTAuthentication):
-    """An authentication class of a project: another user, made of the claims."""
+    """An authentication class of a project."""
 
     def get_user(self, claims: Claims) -> TokenUser:
         user = super().get_user(claims)
         assert_type(user.claims, Claims)
         assert_type(user.pk, str)
         return user
+
+
+class PinSerializer(SignInSerializer):
+    pin = drf.CharField()
+
+
+def pin_grant(request: Request) -> Response:
+    parameters = views.validated_data(PinSerializer, request)
+    assert_type(parameters, dict[str, Any])
+    client_id = views.authenticate_client(
+        request, parameters["client_id"], parameters["client_secret"]
+    )
+    assert_type(client_id, str)
+    user = services.check_password(request, parameters["username"], parameters["password"])
+    ip = views.valid_ip(views.client_address(request))
+    assert_type(ip, str | None)
+    pair = services.sign_in(user, request=request, client_id=client_id, ip=ip, amr=["pwd", "pin"])
+    return Response(pair.to_response())
+
+
+class OwnTokenView(views.TokenView):
+    grants = {**views.TokenView.grants, "urn:example:pin": pin_grant}
+
+
+class ExchangeView(views.TokenEndpoint):
+    def post(self, request: Request) -> Response:
+        for serializer in (RefreshSerializer, RevocationRequestSerializer, TokenSerializer):
+            views.validated_data(serializer, request)
+        raise errors.InvalidRequest("Send the token in the body.")
+
+
+urlpatterns = [
+    path(".well-known/", include((well_known.urlpatterns, well_known.app_name))),
+    path("auth/", include((urls.urlpatterns, urls.app_name))),
+    path("token/", OwnTokenView.as_view()),
+    path("exchange/", ExchangeView.as_view()),
+    path("refresh/", views.RefreshView.as_view()),
+    path("verify/", views.VerifyView.as_view()),
+    path("revoke/", views.RevokeView.as_view()),
+    path("introspect/", views.IntrospectView.as_view()),
+    path("sessions/", views.SessionListView.as_view()),
+    path("sessions/<uuid:session_id>/", views.SessionView.as_view()),
+]
 
 
 def sign_in_by_other_means(user: User, request: HttpRequest) -> dict[str, str | int]:
@@ -73,30 +136,70 @@ def sign_in_by_other_means(user: User, request: HttpRequest) -> dict[str, str | 
 def refresh(token: str) -> str:
     try:
         pair = services.refresh(token)
-    except InvalidGrant as error:
+    except errors.InvalidGrant as error:
         assert_type(error.error, str)
         return str(error.description)
-    except OAuthError:
+    except errors.TooManyRequests as error:
+        assert_type(error.retry_after, int)
+        raise
+    except (errors.InvalidClient, errors.InvalidScope) as error:
+        raise errors.UnsupportedGrantType from error
+    except errors.OAuthError:
         raise
     pair.access_token = ""  # type: ignore[misc]
     return pair.access_token
 
 
-def authenticate(token: str, now: datetime) -> Claims | TokenErrorCode:
+def authenticate(token: str, now: datetime) -> Claims | errors.TokenErrorCode | None:
     try:
-        return services.authenticate_access_token(token, now=now)
-    except InvalidToken as error:
+        claims = services.authenticate_access_token(token, now=now)
+        services.get_user(claims)
+    except AccessTokenRejected as error:
         return error.code
+    except errors.InvalidToken as error:
+        return error.code
+    except TemporarilyUnavailable as error:
+        assert_type(error.retry_after, int)
+        return None
+    except errors.ServiceUnavailable as error:
+        assert_type(error.retry_after, int)
+        return None
+    assert_type(services.full_scope(claims), frozenset[str])
+    return None if services.is_revoked(claims, now=now) else claims
 
 
-def sign_out(user: User, session: Session) -> None:
-    assert_type(services.sign_out(user, session.pk), bool)
+def introspect(token: str) -> bool:
+    found = services.introspect(token)
+    assert_type(found, dict[str, Any])
+    assert_type(services.INTROSPECTION_SCOPE, str)
+    return bool(found["active"])
+
+
+def sign_out(user: User, session: Session, token: str) -> None:
+    assert_type(session.pk, UUID)
+    assert_type(services.sign_out(user, session.pk, reason=RevokedReason.ADMIN), bool)
     assert_type(services.sign_out_everywhere(user, keep=str(session.pk)), int)
+    assert_type(
+        services.revoke_sessions(Session.objects.filter(user=user), RevokedReason.ADMIN), int
+    )
     for other in services.list_sessions(user):
         assert_type(other, Session)
         assert_type(other.device_name, str)
+    try:
+        services.revoke_token(token)
+    except errors.UnsupportedTokenType:
+        return
+
+
+@receiver([signals.signed_in, signals.refreshed, signals.session_revoked])
+def count(session: Session | None, **kwargs: Any) -> None:
+    """A receiver of more than one signal."""
 
 
 @receiver(signals.refresh_token_reused)
 def warn(session: Session, user: User, request: HttpRequest | None, **kwargs: Any) -> None:
-    raise TokenAuthError(f"{user} {session.user_agent} {request}")
+    raise errors.TokenAuthError(f"{user} {session.user_agent} {request}")
+
+
+def read_key(error: errors.InvalidKey) -> str:
+    return f"{error} {error.hint} ({error.check_id})"

@@ -13,8 +13,8 @@ class TestAnnounce:
     def test_the_sender_is_the_class_and_none_without_a_session(self):
         session = Session()
         with received(signals.signed_in) as calls:
-            signals.send(signals.signed_in, session, "alice", None)
-            signals.send(signals.signed_in, None, "alice", None)
+            signals.signed_in.send_for(session, "alice", None)
+            signals.signed_in.send_for(None, "alice", None)
         assert [(call["sender"], call["session"]) for call in calls] == [
             (Session, session),
             (None, None),
@@ -29,15 +29,15 @@ class TestAnnounce:
         session = Session()
         signals.signed_in.connect(receive, sender=Session)
         try:
-            signals.send(signals.signed_in, session, "alice", None)
-            signals.send(signals.signed_in, None, "alice", None)
+            signals.signed_in.send_for(session, "alice", None)
+            signals.signed_in.send_for(None, "alice", None)
         finally:
             signals.signed_in.disconnect(receive, sender=Session)
         assert heard == [session]
 
     def test_a_receiver_that_fails_is_logged_and_keeps_nobody_from_hearing(self, caplog):
         with failing_receivers(), received(signals.refreshed) as calls:
-            signals.send(signals.refreshed, Session(), "alice", None)
+            signals.refreshed.send_for(Session(), "alice", None)
         assert len(calls) == 1
         assert [record.name for record in caplog.records if record.levelno == logging.ERROR] == [
             "django.dispatch"

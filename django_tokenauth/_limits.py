@@ -1,0 +1,12 @@
+"""The maximum lengths of request parameters, in characters."""
+
+from __future__ import annotations
+
+#: The length of ``Session.client_id``.
+MAX_CLIENT_ID = 255
+#: Longer passwords and secrets would only make the hash slow.
+MAX_PASSWORD = 4096
+#: Django's own username field has 150.
+MAX_USERNAME = 254
+#: The length of ``Session.device_name``.
+MAX_DEVICE_NAME = 100

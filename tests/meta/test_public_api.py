@@ -1,0 +1,187 @@
+"""The public names are pinned: a new or a missing one is a decision, never an accident."""
+
+from __future__ import annotations
+
+import ast
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import django_tokenauth
+from tests.support.documents import DOCS, ROOT
+
+PACKAGE = Path(django_tokenauth.__file__).parent
+PUBLIC = {
+    "authentication": [
+        "AccessTokenRejected",
+        "Claims",
+        "JWTAuthentication",
+        "StatelessJWTAuthentication",
+        "TemporarilyUnavailable",
+        "TokenUser",
+    ],
+    "errors": [
+        "InvalidClient",
+        "InvalidGrant",
+        "InvalidKey",
+        "InvalidRequest",
+        "InvalidScope",
+        "InvalidToken",
+        "OAuthError",
+        "ServiceUnavailable",
+        "TokenAuthError",
+        "TokenErrorCode",
+        "TooManyRequests",
+        "UnsupportedGrantType",
+        "UnsupportedTokenType",
+    ],
+    "models": ["RevokedReason", "Session"],
+    "permissions": ["HasFullScope", "HasScope", "InsufficientScope"],
+    "serializers": [
+        "RefreshSerializer",
+        "RevocationRequestSerializer",
+        "SessionSerializer",
+        "SignInSerializer",
+        "TokenSerializer",
+    ],
+    "services": [
+        "INTROSPECTION_SCOPE",
+        "TokenPair",
+        "authenticate_access_token",
+        "check_password",
+        "full_scope",
+        "get_user",
+        "introspect",
+        "is_revoked",
+        "list_sessions",
+        "refresh",
+        "revoke_sessions",
+        "revoke_token",
+        "sign_in",
+        "sign_out",
+        "sign_out_everywhere",
+    ],
+    "signals": ["refresh_token_reused", "refreshed", "session_revoked", "signed_in"],
+    "urls": ["app_name", "urlpatterns"],
+    "views": [
+        "IntrospectView",
+        "RefreshView",
+        "RevokeView",
+        "SessionListView",
+        "SessionView",
+        "TokenEndpoint",
+        "TokenView",
+        "VerifyView",
+        "authenticate_client",
+        "client_address",
+        "valid_ip",
+        "validated_data",
+    ],
+    "well_known": ["app_name", "urlpatterns"],
+}
+PATHS = {f"{module}.{name}" for module, names in PUBLIC.items() for name in names}
+# Django imports these. Projects do not.
+NOT_PUBLIC = {"__init__", "admin", "apps"}
+
+
+def definitions(module):
+    """Return the names that a module defines itself, without those that start with _."""
+    path = PACKAGE / module
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    names = set()
+    for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+        match statement:
+            case ast.ClassDef(name) | ast.FunctionDef(name):
+                names.add(name)
+            case ast.Assign(targets):
+                names |= {target.id for target in targets if isinstance(target, ast.Name)}
+            case ast.AnnAssign(target=ast.Name(name)):
+                names.add(name)
+    return {name for name in names if not name.startswith("_")}
+
+
+def imports(path):
+    """Return the public names that a file imports, or reads from a public module."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    modules, names = {}, set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("django_tokenauth"):
+            module = node.module.removeprefix("django_tokenauth").removeprefix(".")
+            for alias in node.names:
+                if module:
+                    names.add(f"{module}.{alias.name}")
+                else:
+                    modules[alias.asname or alias.name] = alias.name
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Name(module), attr=name) if module in modules:
+                names.add(f"{modules[module]}.{name}")
+    return names
+
+
+def test_every_top_level_module_is_public_or_private():
+    files = {path.stem for path in PACKAGE.glob("*.py")} - NOT_PUBLIC
+    assert {name for name in files if not name.startswith("_")} | {"services"} == set(PUBLIC)
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+class TestModules:
+    def test_all_is_pinned_and_sorted(self, module):
+        names = import_module(f"django_tokenauth.{module}").__all__
+        assert names == PUBLIC[module] == sorted(names)
+
+    def test_all_has_every_definition_without_an_underscore(self, module):
+        assert definitions(module) <= set(PUBLIC[module])
+
+    def test_all_names_exist(self, module):
+        loaded = import_module(f"django_tokenauth.{module}")
+        assert [name for name in PUBLIC[module] if not hasattr(loaded, name)] == []
+
+
+def test_no_object_has_two_public_paths():
+    values = [
+        getattr(import_module(f"django_tokenauth.{module}"), name)
+        for module, names in PUBLIC.items()
+        for name in names
+    ]
+    objects = [id(value) for value in values if not isinstance(value, (str, list))]
+    assert len(objects) == len(set(objects))
+
+
+def test_api_page_lists_exactly_the_public_names():
+    page = (DOCS / "api.rst").read_text(encoding="utf-8")
+    listed = re.findall(
+        r"^\.\. auto(?:class|data|exception|function):: django_tokenauth\.(\S+)$",
+        page,
+        re.MULTILINE,
+    )
+    assert len(listed) == len(set(listed))
+    assert set(listed) == PATHS
+
+
+def test_typing_module_uses_every_public_name():
+    assert imports(ROOT / "tests" / "meta" / "public_typing.py") == PATHS
+
+
+def test_example_project_imports_only_public_names():
+    # The demo makes and rotates keys, for which a project has a command.
+    folders = [ROOT / "example_project" / name for name in ("example", "notes")]
+    for path in (path for folder in folders for path in folder.rglob("*.py")):
+        assert imports(path) <= PATHS
+
+
+def test_documentation_imports_only_public_names():
+    imported = {
+        f"{module}.{name}"
+        for path in (ROOT / "README.rst", *DOCS.rglob("*.rst"))
+        for module, names in re.findall(
+            r"^ +from django_tokenauth\.(\w+) import (.+)$",
+            path.read_text(encoding="utf-8"),
+            re.MULTILINE,
+        )
+        for name in names.split(", ")
+    }
+    assert len(imported) > 10
+    assert imported <= PATHS
