@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+import pytest
+
 import django_tokenauth
 from django_tokenauth import errors, signals
 from django_tokenauth.conf import settings as conf
 from django_tokenauth.errors import TokenErrorCode
 from django_tokenauth.models import RevokedReason
 from django_tokenauth.urls import urlpatterns
+from tests.meta.translations import PACKAGE
 from tests.support.documents import DOCS, ROOT, Block, literal, section, sections
 
 
@@ -64,6 +67,25 @@ class TestTables:
         }
         assert len(existing) == 4
         assert existing <= section(DOCS / "signals.rst", "Signals and logging").literals
+
+
+class TestLog:
+    @pytest.mark.parametrize(
+        ("page", "line"),
+        [
+            ("errors", "access token rejected: "),
+            ("errors", "refresh refused: "),
+            ("errors", "client refused"),
+            ("errors", "client throttled"),
+            ("errors", "token refused: it is not that of the client"),
+            ("keys", "The current keys stay in use"),
+        ],
+    )
+    def test_documented_log_line_is_in_the_source(self, page, line):
+        text = " ".join((DOCS / f"{page}.rst").read_text(encoding="utf-8").split())
+        assert f"``{line}" in text
+        source = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
+        assert f'"{line.replace("client throttled", "%s throttled")}' in source
 
 
 class TestChangelog:
