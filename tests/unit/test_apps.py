@@ -1,4 +1,4 @@
-"""The app configuration: its names, its checks and its signal receivers."""
+"""The app configuration: names, checks and signal receivers."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from django_tokenauth import checks
 CONFIG = apps.get_app_config("django_tokenauth")
 
 
-def test_its_label_is_that_of_the_migrations():
+def test_app_config_has_label_and_verbose_name():
     assert (CONFIG.label, CONFIG.name) == ("django_tokenauth", "django_tokenauth")
     assert str(CONFIG.verbose_name) == "Token authentication"
 
 
-def test_it_adds_no_field_of_its_own_choice():
+def test_app_config_sets_default_auto_field():
     assert CONFIG.default_auto_field == "django.db.models.BigAutoField"
 
 
-def ours(registered):
+def package_checks(registered):
     return {check for check in registered if check.__module__.startswith(f"{CONFIG.name}.")}
 
 
 class TestChecks:
-    def test_they_are_registered_once_however_often_django_starts(self):
+    def test_checks_are_registered_once_after_repeated_ready(self):
         before = len(registry.registered_checks), len(registry.deployment_checks)
         CONFIG.ready()
         assert (len(registry.registered_checks), len(registry.deployment_checks)) == before
-        assert ours(registry.registered_checks) == {
+        assert package_checks(registry.registered_checks) == {
             checks.check_settings,
             checks.check_installation,
             checks.check_database,
         }
-        assert ours(registry.deployment_checks) == {checks.check_deployment}
+        assert package_checks(registry.deployment_checks) == {checks.check_deployment}
 
     @pytest.mark.parametrize(
         ("check", "tags"),
@@ -51,18 +51,18 @@ class TestChecks:
             (checks.check_deployment, ("security",)),
         ],
     )
-    def test_each_has_its_tag(self, check, tags):
+    def test_check_is_registered_with_its_tag(self, check, tags):
         assert check.tags == tags
 
 
 class TestSignals:
     @pytest.mark.parametrize("signal", [pre_save, post_save, pre_delete])
-    def test_only_users_are_listened_to(self, signal):
+    def test_signal_receivers_listen_to_the_user_model_only(self, signal):
         assert listeners(signal, get_user_model()) == 1
         assert listeners(signal, Group) == 0
 
     @pytest.mark.parametrize("signal", [pre_save, post_save, pre_delete])
-    def test_a_second_start_does_not_listen_twice(self, signal):
+    def test_signal_receivers_are_connected_once(self, signal):
         CONFIG.ready()
         assert listeners(signal, get_user_model()) == 1
 
@@ -75,15 +75,15 @@ def listeners(signal, model):
     )
 
 
-def test_the_package_can_be_imported_without_a_project():
-    """``setup.py`` and editors do that."""
+def test_package_can_be_imported_without_settings():
+    """Build tools and editors import the package without settings."""
     command = "import django_tokenauth; print(django_tokenauth.__version__)"
-    printed = subprocess.run(  # noqa: S603
+    process = subprocess.run(  # noqa: S603
         [sys.executable, "-W", "error", "-c", command],
         check=True,
         capture_output=True,
         text=True,
         env={"PYTHONPATH": ":".join(sys.path)},
     )
-    assert printed.stdout.strip()
-    assert printed.stderr == ""
+    assert process.stdout.strip()
+    assert process.stderr == ""

@@ -30,17 +30,17 @@ class TestBearerToken:
             ("bEaReR abc", "abc"),
         ],
     )
-    def test_the_scheme_is_case_insensitive(self, header, token):
+    def test_bearer_scheme_is_case_insensitive(self, header, token):
         assert bearer_token(with_header(header)) == token
 
     @pytest.mark.parametrize(
         "header",
         ["", " ", "Basic YTpi", "Token abc", "Bear", "Bearerabc", "Bearer-abc", "Bearer=a", "X"],
     )
-    def test_another_scheme_is_somebody_elses(self, header):
+    def test_authorization_with_other_scheme_has_no_bearer_token(self, header):
         assert bearer_token(with_header(header)) is None
 
-    def test_no_header_is_no_token(self):
+    def test_missing_authorization_header_has_no_bearer_token(self):
         assert bearer_token(Request(HttpRequest())) is None
 
     @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ class TestBearerToken:
             ("Bearer a, b", "a, b"),
         ],
     )
-    def test_whatever_follows_the_scheme_is_the_token(self, header, token):
+    def test_bearer_token_is_everything_after_the_scheme(self, header, token):
         assert bearer_token(with_header(header)) == token
 
 
@@ -79,18 +79,19 @@ class TestChallenge:
             ),
         ],
     )
-    def test_it_has_the_parameters_that_are_not_empty(self, arguments, header):
+    def test_challenge_contains_only_non_empty_parameters(self, arguments, header):
         assert challenge("api", **arguments) == header
 
-    def test_a_subclass_may_have_another_realm(self):
-        class Here(JWTAuthentication):
-            realm = "here"
+    def test_challenge_uses_the_realm_of_the_subclass(self):
+        class WithRealm(JWTAuthentication):
+            realm = "internal"
 
-        assert Here().authenticate_header(Request(HttpRequest())) == 'Bearer realm="here"'
+        header = WithRealm().authenticate_header(Request(HttpRequest()))
+        assert header == 'Bearer realm="internal"'
 
 
 class TestErrors:
-    """A project handles them as REST framework's exceptions or as errors of this package."""
+    """Projects may catch errors of REST framework or of this package."""
 
     @pytest.mark.parametrize(
         "error",
@@ -101,13 +102,13 @@ class TestErrors:
         ],
         ids=lambda error: type(error).__name__,
     )
-    def test_error_is_in_both_trees(self, error):
+    def test_authentication_error_is_in_both_exception_trees(self, error):
         assert isinstance(error, TokenAuthError)
         assert isinstance(error, APIException)
         assert str(error) == error.description
         assert error.get_codes() == error.error
 
-    def test_rejected_token_can_be_pickled(self):
+    def test_rejected_token_error_can_be_pickled(self):
         error = pickle.loads(pickle.dumps(AccessTokenRejected(TokenErrorCode.EXPIRED)))  # noqa: S301
         assert error.code is TokenErrorCode.EXPIRED
         assert error.detail == "The access token is not valid."

@@ -1,4 +1,4 @@
-"""Base64url without padding: one spelling of all bytes, and no other is read."""
+"""Base64url without padding: each byte string has exactly one permitted encoding."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ VECTORS = [
 
 
 @pytest.mark.parametrize(("data", "encoded"), VECTORS)
-def test_rfc_vector_is_encoded_and_decoded(data, encoded):
+def test_base64url_matches_vectors_of_rfc_4648(data, encoded):
     assert encode(data) == encoded
     assert decode(encoded) == data
 
 
 @pytest.mark.parametrize("length", range(70))
-def test_bytes_of_each_length_round_trip(length):
+def test_base64url_round_trips_bytes_of_each_length(length):
     data = bytes(7 * index % 256 for index in range(length))
     assert encode(data) == base64.urlsafe_b64encode(data).rstrip(b"=")
     assert decode(encode(data)) == data
 
 
 @pytest.mark.parametrize("length", [1, 2, 3])
-def test_only_canonical_spellings_are_decoded(length):
+def test_base64url_decodes_only_canonical_encodings(length):
     decoded = set()
     for characters in itertools.product(ALPHABET, repeat=length):
         encoded = bytes(characters)
@@ -46,20 +46,20 @@ def test_only_canonical_spellings_are_decoded(length):
             continue
         assert encode(data) == encoded
         decoded.add(data)
-    # One character stands for nothing, two for one byte, three for two bytes.
+    # One character encodes nothing, two encode one byte, three encode two bytes.
     assert len(decoded) == (0 if length == 1 else 256 ** (length - 1))
 
 
-@pytest.mark.parametrize("odd", [*"+/=*. \t\n\x00~", "\xe9"])
-@pytest.mark.parametrize("place", range(8))
-def test_character_outside_the_alphabet_is_rejected(odd, place):
-    # With the odd character the length is a multiple of four, at which each last one is permitted.
+@pytest.mark.parametrize("character", [*"+/=*. \t\n\x00~", "\xe9"])
+@pytest.mark.parametrize("position", range(8))
+def test_base64url_character_outside_alphabet_is_rejected(character, position):
+    # With the extra character the length is a multiple of four, so any last character is permitted.
     encoded = b"Zm9vYmF"
     with pytest.raises(ValueError, match="base64"):
-        decode(encoded[:place] + odd.encode("latin-1") + encoded[place:])
+        decode(encoded[:position] + character.encode("latin-1") + encoded[position:])
 
 
 @pytest.mark.parametrize("encoded", [b"Zg==", b"Zm8=", b"Zm9vYg==", b"Zm9v===="])
-def test_padding_is_rejected(encoded):
+def test_base64url_padding_is_rejected(encoded):
     with pytest.raises(ValueError, match="base64"):
         decode(encoded)

@@ -1,4 +1,4 @@
-"""The errors: one tree, stable codes, and texts that give nothing away."""
+"""Errors: one tree, stable codes, and messages without secrets."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OAUTH = {
     "TooManyRequests": "too_many_requests",
 }
 SAMPLES = [
-    InvalidKey("The key is wrong.", "Give another.", check_id="E001"),
+    InvalidKey("The key is invalid.", "Replace it.", check_id="E001"),
     InvalidToken(TokenErrorCode.EXPIRED),
     errors.ServiceUnavailable(),
     errors.InvalidGrant(),
@@ -45,7 +45,7 @@ SAMPLES = [
 
 
 class RejectedToken(InvalidToken, exceptions.AuthenticationFailed):
-    """An error of REST framework that is one of this package too."""
+    """An error of REST framework and of this package."""
 
     default_detail = "The access token is not valid."
 
@@ -54,16 +54,16 @@ class Unavailable(errors.ServiceUnavailable, exceptions.APIException):
     default_detail = "Try again."
 
 
-def test_there_is_one_tree():
+def test_all_errors_derive_from_token_auth_error():
     assert all(issubclass(error, TokenAuthError) for error in ERRORS.values())
 
 
-def test_the_docstring_draws_the_tree_as_it_is():
+def test_errors_docstring_lists_every_error():
     drawn = re.findall(r"^ +(?:[│├└─ ]*── )?([A-Z]\w+)", errors.__doc__, re.MULTILINE)
     assert sorted(drawn) == sorted(ERRORS)
 
 
-def test_the_codes_are_those_that_logs_are_searched_for():
+def test_token_error_codes_are_stable():
     assert {code.value for code in TokenErrorCode} == {
         "malformed",
         "header",
@@ -83,61 +83,61 @@ def test_the_codes_are_those_that_logs_are_searched_for():
 class TestInvalidToken:
     @pytest.mark.attack(173)
     @pytest.mark.parametrize("code", TokenErrorCode)
-    def test_its_text_is_the_code_and_nothing_else(self, code):
+    def test_invalid_token_message_is_only_its_code(self, code):
         error = InvalidToken(code)
         assert error.code is code
         assert str(error) == code.value
 
 
 class TestRestFrameworkSubclasses:
-    def test_a_rejected_token_has_its_code_and_the_default_detail(self):
+    def test_rejected_token_error_has_code_and_default_detail(self):
         error = RejectedToken(TokenErrorCode.REVOKED)
         assert error.code is TokenErrorCode.REVOKED
         assert error.detail == "The access token is not valid."
         assert error.status_code == 401
 
-    def test_an_unavailable_service_has_the_default_detail(self):
+    def test_unavailable_error_has_default_detail_and_retry_after(self):
         error = Unavailable()
         assert (error.detail, error.retry_after) == ("Try again.", 1)
 
     @pytest.mark.parametrize(
         "error", [RejectedToken(TokenErrorCode.USER), Unavailable()], ids=["token", "service"]
     )
-    def test_a_pickled_error_is_the_same(self, error):
-        twin = pickle.loads(pickle.dumps(error))  # noqa: S301
-        assert type(twin) is type(error)
-        assert (str(twin), twin.detail) == (str(error), error.detail)
-        assert getattr(twin, "code", None) == getattr(error, "code", None)
+    def test_pickled_rest_framework_error_is_unchanged(self, error):
+        copied_error = pickle.loads(pickle.dumps(error))  # noqa: S301
+        assert type(copied_error) is type(error)
+        assert (str(copied_error), copied_error.detail) == (str(error), error.detail)
+        assert getattr(copied_error, "code", None) == getattr(error, "code", None)
 
 
 class TestInvalidKey:
-    def test_it_is_reported_as_a_bad_key_unless_told_otherwise(self):
-        error = InvalidKey("The key is wrong.")
-        assert (str(error), error.hint, error.check_id) == ("The key is wrong.", "", "E002")
+    def test_invalid_key_has_check_id_e002_by_default(self):
+        error = InvalidKey("The key is invalid.")
+        assert (str(error), error.hint, error.check_id) == ("The key is invalid.", "", "E002")
 
-    def test_it_carries_what_to_do_and_the_number_of_the_check(self):
-        error = InvalidKey("The key is wrong.", "Give another.", check_id="E001")
-        assert (error.hint, error.check_id) == ("Give another.", "E001")
+    def test_invalid_key_has_the_given_hint_and_check_id(self):
+        error = InvalidKey("The key is invalid.", "Replace it.", check_id="E001")
+        assert (error.hint, error.check_id) == ("Replace it.", "E001")
 
 
 class TestOAuthError:
-    def test_each_has_the_code_of_its_rfc(self):
-        found = {
+    def test_oauth_error_codes_are_those_of_their_rfc(self):
+        codes = {
             name: error.error
             for name, error in ERRORS.items()
             if issubclass(error, OAuthError) and error is not OAuthError
         }
-        assert found == OAUTH
+        assert codes == OAUTH
 
     @pytest.mark.parametrize("name", OAUTH)
-    def test_its_text_is_the_code_and_its_description_a_sentence(self, name):
+    def test_oauth_error_message_is_code_and_description_sentence(self, name):
         error = ERRORS[name](5) if name == "TooManyRequests" else ERRORS[name]()
         assert str(error) == OAUTH[name]
         assert str(error.description).endswith(".")
 
     @pytest.mark.standard("rfc6749-5.2-3", "rfc6749-5.2-4", "rfc6749-8.5-1")
     @pytest.mark.parametrize("name", OAUTH)
-    def test_what_it_says_is_of_the_characters_that_rfc_6749_allows(self, name):
+    def test_oauth_error_uses_only_characters_of_rfc_6749(self, name):
         """Section 5.2: printable ASCII without the quotation mark and the backslash."""
         error = ERRORS[name](5) if name == "TooManyRequests" else ERRORS[name]()
         allowed = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]+")
@@ -145,26 +145,26 @@ class TestOAuthError:
         with translation.override("en"):
             assert allowed.fullmatch(str(error.description))
 
-    def test_a_description_of_its_own_replaces_the_usual_one(self):
+    def test_oauth_error_description_can_be_replaced(self):
         error = errors.InvalidRequest("The parameter token is missing.")
         assert error.description == "The parameter token is missing."
         assert errors.InvalidRequest().description == "The request is malformed."
 
-    def test_too_many_requests_says_when_to_try_again(self):
+    def test_too_many_requests_error_has_retry_after(self):
         assert errors.TooManyRequests(17).retry_after == 17
 
 
-class TestCopies:
-    """Errors cross process borders: task queues and test runners pickle them."""
+class TestCopy:
+    """Task queues and test runners pickle errors."""
 
     @pytest.mark.parametrize("error", SAMPLES, ids=lambda error: type(error).__name__)
     @pytest.mark.parametrize(
-        "copied",
+        "make_copy",
         [copy.copy, lambda error: pickle.loads(pickle.dumps(error))],  # noqa: S301
     )
-    def test_a_copy_says_the_same(self, error, copied):
-        twin = copied(error)
-        assert type(twin) is type(error)
-        assert str(twin) == str(error)
+    def test_copied_or_pickled_error_is_unchanged(self, error, make_copy):
+        copied_error = make_copy(error)
+        assert type(copied_error) is type(error)
+        assert str(copied_error) == str(error)
         for name in ("code", "hint", "check_id", "description", "retry_after"):
-            assert getattr(twin, name, None) == getattr(error, name, None)
+            assert getattr(copied_error, name, None) == getattr(error, name, None)

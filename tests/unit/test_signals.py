@@ -1,4 +1,4 @@
-"""Signals are sent with their sender, and a receiver that fails is logged."""
+"""Signals: their sender, and receivers that fail."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from django_tokenauth.models import Session
 from tests.support.signal_capture import failing_receivers, received
 
 
-class TestAnnounce:
-    def test_the_sender_is_the_class_and_none_without_a_session(self):
+class TestSend:
+    def test_signal_sender_is_session_class_or_none(self):
         session = Session()
         with received(signals.signed_in) as calls:
             signals.signed_in.send_for(session, "alice", None)
@@ -20,11 +20,11 @@ class TestAnnounce:
             (None, None),
         ]
 
-    def test_a_receiver_can_ask_for_sessions_only(self):
-        heard = []
+    def test_signal_receiver_can_filter_by_session_class(self):
+        sessions = []
 
         def receive(*, session, **keywords):
-            heard.append(session)
+            sessions.append(session)
 
         session = Session()
         signals.signed_in.connect(receive, sender=Session)
@@ -33,9 +33,9 @@ class TestAnnounce:
             signals.signed_in.send_for(None, "alice", None)
         finally:
             signals.signed_in.disconnect(receive, sender=Session)
-        assert heard == [session]
+        assert sessions == [session]
 
-    def test_a_receiver_that_fails_is_logged_and_keeps_nobody_from_hearing(self, caplog):
+    def test_failing_signal_receiver_is_logged_and_others_run(self, caplog):
         with failing_receivers(), received(signals.refreshed) as calls:
             signals.refreshed.send_for(Session(), "alice", None)
         assert len(calls) == 1

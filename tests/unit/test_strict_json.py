@@ -1,4 +1,4 @@
-"""JSON from strangers: one reading or none."""
+"""Strict JSON: each document has one meaning or is rejected."""
 
 from __future__ import annotations
 
@@ -44,23 +44,23 @@ class TestAccepted:
             (b"1" * 4000, int("1" * 4000)),
         ],
     )
-    def test_what_has_one_reading_is_read(self, data, value):
+    def test_strict_json_loads_unambiguous_document(self, data, value):
         assert loads(data) == value
 
     @settings(derandomize=True, deadline=None, database=None)
     @given(ANY_JSON, st.booleans())
-    def test_whatever_is_written_is_read_again(self, value, ascii_only):
+    def test_strict_json_loads_every_document_of_json_dumps(self, value, ascii_only):
         assert loads(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
 
 
-class TestRefused:
+class TestRejected:
     @pytest.mark.attack(51, 52, 53, 54, 55, 57, 60)
     @pytest.mark.parametrize(
         "data",
         [
-            # Nothing, or more than one thing (RFC 8259 section 2).
+            # No value, or more than one (RFC 8259 section 2).
             *(b"", b" ", b"{", b'{"a": 1', b'{"a": 1}}', b"{} {}", b"{},", b"1 2", b"{}\x00"),
-            # Not quite JSON.
+            # Almost JSON.
             *(
                 b"{'a': 1}",
                 b"{a: 1}",
@@ -74,14 +74,14 @@ class TestRefused:
             ),
             *(b"0x10", b"1_000", b"True", b"None", b"undefined", b'"a', b'"\\x41"', b"\xc2\xa0{}"),
             "٣".encode(),
-            # Twice the same name, however it is spelled and wherever it stands.
+            # Duplicate names, in any encoding and at any depth.
             b'{"a": 1, "a": 1}',
             b'{"a": 1, "b": 2, "a": 3}',
             b'{"a": 1, "\\u0061": 2}',
             b'{"a": {"b": 1, "b": 2}}',
             b'[[{"b": 1, "b": 2}]]',
             b'{"": 1, "": 2}',
-            # Numbers that JSON does not have, or that are not what they say (section 6).
+            # Numbers outside JSON or outside its range (section 6).
             *(b"NaN", b"Infinity", b"-Infinity", b'{"a": NaN}', b"[[-Infinity]]", b"nan", b"inf"),
             *(b"1e400", b"-1e400", b'{"a": 1e999}', b"1" * 5000, b"-" + b"1" * 5000),
             # Not UTF-8 (section 8.1).
@@ -92,11 +92,11 @@ class TestRefused:
             '"é"'.encode("latin-1"),
             # Control characters (section 7).
             *(b'"\x00"', b'"\n"', b'"\t"', b'"\x1f"'),
-            # Halves of surrogate pairs (section 8.2).
+            # Lone surrogates (section 8.2).
             *(b'"\\ud800"', b'"\\udc00\\ud800"', b'{"\\udfff": 1}', b'[["\\ud83d \\udd11"]]'),
         ],
     )
-    def test_what_has_none_or_two_is_refused(self, data):
+    def test_strict_json_rejects_invalid_or_ambiguous_document(self, data):
         with pytest.raises(Malformed) as caught:
             loads(data)
         assert str(caught.value) == ""
@@ -106,18 +106,18 @@ class TestRefused:
 class TestDepth:
     @pytest.mark.attack(58, 59)
     @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
-    # An escape leads to another check, which writes the value again and must not recurse either.
+    # An escape triggers a second check, which must not recurse.
     @pytest.mark.parametrize("innermost", ["1", '"\\u0041"'])
-    def test_sixteen_levels_are_enough(self, opening, closing, innermost):
+    def test_strict_json_limits_nesting_to_sixteen_levels(self, opening, closing, innermost):
         assert loads(f"{opening * 16}{innermost}{closing * 16}".encode())
         for depth in (17, 900, 3000, 100_000):
             with pytest.raises(Malformed):
                 loads(f"{opening * depth}{innermost}{closing * depth}".encode())
 
-    def test_wide_is_not_deep(self):
+    def test_strict_json_accepts_wide_documents(self):
         assert loads(b"[" + b"[[]]," * 1000 + b"{}]")[-1] == {}
 
-    def test_brackets_in_texts_do_not_count(self):
+    def test_strict_json_ignores_brackets_in_strings(self):
         assert loads(b'"' + b"[{" * 1000 + b'"') == "[{" * 1000
 
 
@@ -125,7 +125,7 @@ class TestDepth:
 @given(
     st.binary(max_size=40) | st.text('[]{}":,\\u0dD8 1e+-.aN\ufeff', max_size=30).map(str.encode)
 )
-def test_nothing_but_malformed_ever_leaves(data):
+def test_strict_json_raises_only_malformed(data):
     try:
         value = loads(data)
     except Malformed:

@@ -1,4 +1,4 @@
-"""Who makes a request, where only the token is known."""
+"""TokenUser: the user of a request without a database row."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ CLAIMS = Claims(
 USER = TokenUser(CLAIMS)
 
 
-def test_it_is_who_the_claims_say():
+def test_token_user_has_the_subject_of_its_claims():
     assert USER.claims is CLAIMS
     assert (USER.pk, USER.id, str(USER), USER.get_username()) == ("42", "42", "42", "42")
     assert repr(USER) == "<TokenUser: 42>"
 
 
-def test_it_has_signed_in_and_is_nobody_special():
+def test_token_user_is_authenticated_without_privileges():
     assert (USER.is_authenticated, USER.is_active) == (True, True)
     assert (USER.is_anonymous, USER.is_staff, USER.is_superuser) == (False, False, False)
 
 
-@pytest.mark.parametrize("thing", [None, CLAIMS])
-def test_it_has_no_permission_of_django(thing):
-    assert USER.has_perm("auth.add_user", thing) is False
-    assert USER.has_perms(["auth.add_user"], thing) is False
-    assert USER.has_perms(iter(["auth.add_user"]), thing) is False
+@pytest.mark.parametrize("obj", [None, CLAIMS])
+def test_token_user_has_no_django_permission(obj):
+    assert USER.has_perm("auth.add_user", obj) is False
+    assert USER.has_perms(["auth.add_user"], obj) is False
+    assert USER.has_perms(iter(["auth.add_user"]), obj) is False
     assert USER.has_module_perms("auth") is False
-    assert USER.get_all_permissions(thing) == set()
-    assert USER.get_user_permissions(thing) == set()
-    assert USER.get_group_permissions(thing) == set()
+    assert USER.get_all_permissions(obj) == set()
+    assert USER.get_user_permissions(obj) == set()
+    assert USER.get_group_permissions(obj) == set()
 
 
-@pytest.mark.parametrize("nothing", [[], (), iter(())])
-def test_it_has_all_of_no_permissions(nothing):
-    """REST framework asks so for GET."""
-    assert USER.has_perms(nothing) is True
+@pytest.mark.parametrize("permissions", [[], (), iter(())])
+def test_token_user_has_all_of_no_permissions(permissions):
+    """REST framework checks an empty list for GET."""
+    assert USER.has_perms(permissions) is True
 
 
-def test_two_tokens_of_one_user_make_the_same_user():
+def test_token_users_with_equal_issuer_and_subject_are_equal():
     other = TokenUser(CLAIMS._replace(jwt_id="other", scope=frozenset()))
     assert other == USER
     assert len({other, USER}) == 1
@@ -67,13 +67,13 @@ def test_two_tokens_of_one_user_make_the_same_user():
         "42",
         None,
     ],
-    ids=["another subject", "another issuer", "a row", "a text", "nothing"],
+    ids=["other subject", "other issuer", "database user", "string", "none"],
 )
-def test_it_is_nobody_else(other):
+def test_token_user_differs_from_other_users(other):
     assert other != USER
 
 
-def test_rest_framework_counts_its_requests():
+def test_token_user_is_throttled_by_rest_framework():
     class Count(UserRateThrottle):
         rate = "1/min"
 

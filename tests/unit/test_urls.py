@@ -1,4 +1,4 @@
-"""The routes, under whatever prefix a project chooses."""
+"""Routes below any prefix."""
 
 from __future__ import annotations
 
@@ -28,36 +28,36 @@ urlpatterns = [
 
 
 @pytest.mark.parametrize(("name", "route", "view"), NAMES)
-class TestRoute:
+class TestRoutes:
     def arguments(self, name):
         return {"session_id": ID} if name == "session" else {}
 
-    def test_it_has_a_name(self, name, route, view):
+    def test_route_can_be_reversed_by_name(self, name, route, view):
         assert reverse(f"tokenauth:{name}", kwargs=self.arguments(name)) == f"/auth/{route}"
 
-    def test_it_leads_to_its_view(self, name, route, view):
+    def test_route_resolves_to_its_view(self, name, route, view):
         match = resolve(f"/auth/{route}")
         assert match.func.view_class is view
         assert match.view_name == f"tokenauth:{name}"
         assert match.kwargs == self.arguments(name)
 
-    def test_it_needs_no_csrf_token(self, name, route, view):
-        """No cookie signs anybody in here."""
+    def test_route_is_exempt_from_csrf_checks(self, name, route, view):
+        """These views accept no cookies, so CSRF does not apply."""
         assert resolve(f"/auth/{route}").func.csrf_exempt is True
 
-    def test_its_version_is_in_the_prefix_and_nowhere_else(self, name, route, view):
-        """A way to name versions that the project chose for its own views is not that of these."""
+    def test_route_view_has_no_versioning(self, name, route, view):
+        """The project's versioning scheme applies only to its own views."""
         assert view.versioning_class is None
 
     @pytest.mark.urls(__name__)
-    def test_the_prefix_is_the_projects(self, name, route, view):
+    def test_route_works_below_any_prefix_and_namespace(self, name, route, view):
         assert reverse(f"tokenauth:{name}", kwargs=self.arguments(name)) == f"/{route}"
         assert resolve(f"/{route}").func.view_class is view
         arguments = {"tenant": "acme", **self.arguments(name)}
         assert reverse(f"tenant:{name}", kwargs=arguments) == f"/api/v1/acme/{route}"
 
 
-def test_there_are_no_others():
+def test_package_has_no_other_routes():
     assert [pattern.name for pattern in urls.urlpatterns] == [name for name, _, _ in NAMES]
 
 
@@ -69,11 +69,11 @@ def test_there_are_no_others():
         *(f"/auth/sessions/{str(ID).upper()}/", f"/auth/sessions/{ID}/x/"),
     ],
 )
-def test_nothing_else_is_found(address):
+def test_unknown_route_is_not_found(address):
     with pytest.raises(Http404):
         resolve(address)
 
 
-def test_a_session_has_a_uuid():
+def test_session_route_requires_a_uuid():
     with pytest.raises(NoReverseMatch):
         reverse("tokenauth:session", kwargs={"session_id": 1})
