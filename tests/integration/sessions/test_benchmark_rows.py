@@ -1,4 +1,4 @@
-"""Sessions that the benchmarks insert on PostgreSQL are like those of sign-ins."""
+"""Sessions that the benchmarks insert with SQL work like those of sign-ins."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from django_tokenauth.sessions import store
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="inserted by PostgreSQL"),
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="the SQL is for PostgreSQL"),
 ]
 
 
@@ -35,7 +35,7 @@ def users():
 
 
 @pytest.mark.usefixtures("users")
-def test_ids_are_those_of_a_sign_in_at_that_time():
+def test_inserted_session_ids_contain_the_sign_in_time():
     for session in Session.objects.all():
         assert (session.pk.version, session.pk.variant) == (7, uuid.RFC_4122)
         assert session.pk.int >> 80 == store.new_id(session.created_at).int >> 80
@@ -43,6 +43,6 @@ def test_ids_are_those_of_a_sign_in_at_that_time():
 
 def test_inserted_sessions_can_be_refreshed(users):
     tokens = tokens_of_sessions(5, users[0])
-    # One of them is of the sign-in that made the pattern.
+    # tokens_of_sessions also creates one session by a sign-in.
     assert len(tokens) == 5
     assert {services.refresh(token).session.generation for token in tokens} == {2}

@@ -1,4 +1,4 @@
-"""Gets that are compiled once return what the ORM returns, with known and unknown internals."""
+"""Compiled gets return the results of the ORM, with known and unknown internals of Django."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def rows(*deferred):
     return Session.objects.defer(*deferred)
 
 
-def plain(key, *deferred):
-    """The row as the ORM loads it."""
+def orm_get(key, *deferred):
+    """Return the session as the ORM loads it."""
     return rows(*deferred).select_related("user").get(pk=key)
 
 
-def everything(instance):
-    """The values of the loaded fields and their types, and those of the user."""
+def field_values(instance):
+    """Return values and types of the loaded fields of *instance* and of its user."""
     own = {
         name: (type(value), value)
         for name, value in vars(instance).items()
@@ -41,7 +41,7 @@ def everything(instance):
     }
     user = instance._state.fields_cache.get("user")
     state = (instance._state.adding, instance._state.db)
-    return own, state, None if user is None else everything(user)
+    return own, state, None if user is None else field_values(user)
 
 
 @pytest.fixture
@@ -80,57 +80,59 @@ class TestCompiledGet:
     @pytest.mark.parametrize(
         "deferred", [(), ("device_name", "idle_expires_at"), ("ip", "scope", "user_agent")]
     )
-    def test_get_returns_the_instance_of_the_orm(self, session, get, deferred):
-        found, expected = get(session.pk, *deferred), plain(session.pk, *deferred)
-        assert type(found) is Session
-        assert everything(found) == everything(expected)
-        assert found.get_deferred_fields() == expected.get_deferred_fields() == set(deferred)
+    def test_compiled_get_returns_the_instance_of_the_orm(self, session, get, deferred):
+        result, expected = get(session.pk, *deferred), orm_get(session.pk, *deferred)
+        assert type(result) is Session
+        assert field_values(result) == field_values(expected)
+        assert result.get_deferred_fields() == expected.get_deferred_fields() == set(deferred)
 
-    def test_a_deferred_field_is_loaded_on_access(self, session, get):
+    def test_deferred_field_of_compiled_get_is_loaded_on_access(self, session, get):
         assert get(session.pk, "device_name").device_name == session.device_name
 
-    def test_get_loads_the_user_in_one_statement(
+    def test_compiled_get_loads_the_user_in_one_statement(
         self, session, alice, get, django_assert_num_queries
     ):
         with django_assert_num_queries(1):
             assert get(session.pk).user == alice
 
-    def test_get_without_a_user_takes_one_statement(self, session, get, django_assert_num_queries):
+    def test_compiled_get_without_a_user_takes_one_statement(
+        self, session, get, django_assert_num_queries
+    ):
         Session.objects.update(user=None)
         with django_assert_num_queries(1):
-            found = get(session.pk)
-            assert found.user is None
-        assert everything(found) == everything(plain(session.pk))
+            result = get(session.pk)
+            assert result.user is None
+        assert field_values(result) == field_values(orm_get(session.pk))
 
-    def test_the_instance_can_be_saved(self, session, get):
-        found = get(session.pk)
-        found.device_name = "another"
-        found.save()
-        assert plain(session.pk).device_name == "another"
+    def test_instance_of_compiled_get_can_be_saved(self, session, get):
+        result = get(session.pk)
+        result.device_name = "another"
+        result.save()
+        assert orm_get(session.pk).device_name == "another"
 
-    def test_conditions_of_the_rows_still_apply(self, session, bob, compiler_of):
+    def test_compiled_get_keeps_conditions_of_the_queryset(self, session, bob, compiler_of):
         made(bob)
-        same = rows().filter(device_name=session.device_name, scope_limited=True)
+        matching = rows().filter(device_name=session.device_name, scope_limited=True)
         other = rows().filter(device_name="another")
-        assert CompiledGet(same, "user", compiler_of=compiler_of).get(session.pk) == session
+        assert CompiledGet(matching, "user", compiler_of=compiler_of).get(session.pk) == session
         assert CompiledGet(other, "user", compiler_of=compiler_of).get(session.pk) is None
 
-    def test_the_statement_is_that_of_the_orm(self, session):
-        with CaptureQueriesContext(connection) as seen:
+    def test_compiled_get_has_the_statement_of_the_orm(self, session):
+        with CaptureQueriesContext(connection) as queries:
             list(rows().select_related("user").filter(pk=session.pk))
             CompiledGet(rows(), "user").get(session.pk)
-        first, second = (query["sql"] for query in seen)
+        first, second = (query["sql"] for query in queries)
         assert first == second
 
 
 class TestCompiledGetColumns:
-    def test_get_returns_the_values_of_the_orm(
+    def test_compiled_get_columns_returns_the_values_of_the_orm(
         self, session, get_columns, django_assert_num_queries
     ):
-        expected = plain(session.pk)
+        expected = orm_get(session.pk)
         with django_assert_num_queries(1):
             user, *values = get_columns(session.pk)
-        assert everything(user) == everything(expected.user)
+        assert field_values(user) == field_values(expected.user)
         assert type(user) is type(expected.user)
         assert values == [True, NOW, "2001:db8::1"]
         assert [type(value) for value in values] == [
@@ -138,48 +140,48 @@ class TestCompiledGetColumns:
         ]
 
     @pytest.mark.parametrize("columns", [("ip", "device_name"), ("device_name", "ip")])
-    def test_values_keep_the_order_of_the_columns(self, session, get_columns, columns):
+    def test_compiled_get_columns_keeps_the_order_of_columns(self, session, get_columns, columns):
         values = tuple(getattr(session, name) for name in columns)
         assert get_columns(session.pk, *columns)[1:] == values
 
-    def test_the_key_may_be_a_column(self, session, get_columns):
+    def test_compiled_get_columns_accepts_the_key_as_a_column(self, session, get_columns):
         assert get_columns(session.pk, "id")[1:] == (session.pk,)
 
-    def test_get_without_a_user_returns_none_for_it(self, session, get_columns):
+    def test_compiled_get_columns_without_user_returns_none_for_it(self, session, get_columns):
         Session.objects.update(user=None)
         assert get_columns(session.pk) == (None, True, NOW, "2001:db8::1")
 
-    def test_each_row_has_its_own_user(self, session, bob, get_columns):
+    def test_compiled_get_columns_returns_the_user_of_each_row(self, session, bob, get_columns):
         another = made(bob)
         assert get_columns(session.pk)[0] == session.user
         assert get_columns(another.pk) == (bob, False, None, None)
 
-    def test_get_of_an_unknown_key_returns_none(self, session, get_columns):
+    def test_compiled_get_columns_of_unknown_key_returns_none(self, session, get_columns):
         assert get_columns(uuid.uuid4()) is None
 
-    def test_the_statement_is_that_of_the_orm(self, session):
-        with CaptureQueriesContext(connection) as seen:
+    def test_compiled_get_columns_has_the_statement_of_the_orm(self, session):
+        with CaptureQueriesContext(connection) as queries:
             list(rows().select_related("user").only("user", *COLUMNS).filter(pk=session.pk))
             CompiledGetColumns(rows(), "user", COLUMNS).get(session.pk)
-        first, second = (query["sql"] for query in seen)
+        first, second = (query["sql"] for query in queries)
         assert first == second
 
 
 class TestKey:
     @pytest.mark.parametrize(
-        "form", [uuid.UUID, str, str.upper, lambda text: text.replace("-", "")]
+        "spelling", [uuid.UUID, str, str.upper, lambda text: text.replace("-", "")]
     )
-    def test_a_key_in_any_form_finds_its_row(self, session, get, form):
-        assert get(form(str(session.pk))) == session
+    def test_compiled_get_accepts_every_spelling_of_a_uuid(self, session, get, spelling):
+        assert get(spelling(str(session.pk))) == session
 
-    def test_an_unknown_key_returns_none(self, session, get):
+    def test_compiled_get_of_an_unknown_key_returns_none(self, session, get):
         assert get(uuid.uuid4()) is None
         assert get(session.pk) == session
 
     @pytest.mark.parametrize("key", ["", "x", "' OR 1=1 --", "%s"])
-    def test_a_malformed_key_is_rejected_as_by_the_orm(self, session, get, key):
+    def test_compiled_get_rejects_malformed_keys_like_the_orm(self, session, get, key):
         with pytest.raises(ValidationError):
-            plain(key)
+            orm_get(key)
         with pytest.raises(ValidationError):
             get(key)
 
@@ -216,7 +218,7 @@ def lose_from_db(known):
 
 @pytest.mark.usefixtures("session")
 class TestFallback:
-    def test_known_internals_are_used_without_a_warning(self, session, caplog):
+    def test_compiled_gets_log_no_warning_with_known_internals(self, session, caplog):
         for get in (CompiledGet(rows(), "user"), CompiledGetColumns(rows(), "user", COLUMNS)):
             assert get.get(session.pk) is not None
         assert FALLBACK not in caplog.text
@@ -233,23 +235,23 @@ class TestFallback:
             return_sql_only,
         ],
     )
-    def test_unknown_internals_fall_back_to_the_orm(self, session, change, caplog):
+    def test_compiled_gets_use_the_orm_with_unknown_internals(self, session, change, caplog):
         compiler_of = changed_compiler(change)
         get = CompiledGet(rows(), "user", compiler_of=compiler_of)
         columns = CompiledGetColumns(rows(), "user", COLUMNS, compiler_of=compiler_of)
         assert caplog.text.count(FALLBACK) == 2
-        assert everything(get.get(session.pk)) == everything(plain(session.pk))
+        assert field_values(get.get(session.pk)) == field_values(orm_get(session.pk))
         assert columns.get(session.pk) == (session.user, True, NOW, "2001:db8::1")
 
-    def test_an_unknown_way_to_load_falls_back_at_the_first_row(
+    def test_compiled_get_uses_the_orm_if_the_model_cannot_load(
         self, session, caplog, django_assert_num_queries
     ):
         get = CompiledGet(rows(), "user", compiler_of=changed_compiler(lose_from_db))
         assert get.get(uuid.uuid4()) is None
         assert FALLBACK not in caplog.text
-        expected = everything(plain(session.pk))
+        expected = field_values(orm_get(session.pk))
         with django_assert_num_queries(2):
-            assert everything(get.get(session.pk)) == expected
+            assert field_values(get.get(session.pk)) == expected
         assert caplog.text.count(FALLBACK) == 1
         with django_assert_num_queries(1):
             assert get.get(session.pk) == session
@@ -257,11 +259,11 @@ class TestFallback:
 
 class TestThreads:
     @pytest.mark.django_db(transaction=True)
-    def test_each_thread_uses_its_own_connection(self, session):
-        get, found = CompiledGet(rows(), "user"), []
+    def test_compiled_get_uses_the_connection_of_each_thread(self, session):
+        get, result = CompiledGet(rows(), "user"), []
 
         def run():
-            found.append(get.get(session.pk))
+            result.append(get.get(session.pk))
             connection.close()
 
         threads = [Thread(target=run) for _ in range(4)]
@@ -269,4 +271,4 @@ class TestThreads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert found == [session] * 4
+        assert result == [session] * 4

@@ -1,4 +1,4 @@
-"""Updates that are compiled once write what the ORM writes, with known and unknown internals."""
+"""Compiled updates write the values of the ORM, with known and unknown internals of Django."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ VALUES = {
 }
 
 
-def stored():
-    """The changed fields of all rows, by their keys."""
+def stored_values():
+    """Return the changed fields of all rows, by primary key."""
     return {row.pk: [getattr(row, name) for name in VALUES] for row in Session.objects.all()}
 
 
@@ -61,30 +61,32 @@ def update(compiler_of):
 
 
 class TestRun:
-    def test_run_writes_what_the_orm_writes(self, alice, update, django_assert_num_queries):
+    def test_compiled_update_writes_the_values_of_the_orm(
+        self, alice, update, django_assert_num_queries
+    ):
         session = made(alice, revoked_at=NOW)
         Session.objects.filter(pk=session.pk).update(**VALUES)
-        plain = stored()
+        expected = stored_values()
         Session.objects.all().delete()
         made(alice, pk=session.pk, revoked_at=NOW)
         with django_assert_num_queries(1):
             assert update(session) == 1
-        assert stored() == plain
+        assert stored_values() == expected
 
-    def test_run_changes_only_the_rows_that_match(self, alice, bob, update):
+    def test_compiled_update_changes_only_matching_rows(self, alice, bob, update):
         session, other = made(alice), made(bob)
-        before = stored()
+        before = stored_values()
         assert update(session) == 1
-        assert stored()[other.pk] == before[other.pk]
+        assert stored_values()[other.pk] == before[other.pk]
 
-    def test_run_without_a_matching_row_returns_zero(self, alice, update):
+    def test_compiled_update_without_a_match_returns_zero(self, alice, update):
         session = made(alice)
-        before = stored()
+        before = stored_values()
         session.generation += 1
         assert update(session) == 0
-        assert stored() == before
+        assert stored_values() == before
 
-    def test_run_again_with_other_values_writes_them(self, alice, bob, compiler_of):
+    def test_compiled_update_runs_again_with_other_values(self, alice, bob, compiler_of):
         compiled = CompiledUpdate(
             Session.objects.all(), where=["id"], values=["device_name"], compiler_of=compiler_of
         )
@@ -92,7 +94,7 @@ class TestRun:
             assert compiled.run(where={"id": session.pk}, values={"device_name": name}) == 1
             assert Session.objects.get(pk=session.pk).device_name == name
 
-    def test_conditions_of_the_rows_still_apply(self, alice, update):
+    def test_compiled_update_keeps_conditions_of_the_queryset(self, alice, update):
         session = made(alice, device_name="phone")
         rows = Session.objects.filter(scope_limited=False)
         assert update(session, rows.filter(device_name="laptop")) == 0
@@ -100,31 +102,31 @@ class TestRun:
 
 
 class TestStatement:
-    def test_the_statement_is_that_of_the_orm(self, alice):
+    def test_compiled_update_has_the_statement_of_the_orm(self, alice):
         where = {"id": made(alice).pk, "generation": 1}
         values = {"generation": 1, "refreshed_at": NOW, "auth_hash": "hash"}
-        with CaptureQueriesContext(connection) as seen:
+        with CaptureQueriesContext(connection) as queries:
             Session.objects.filter(**where).update(**values)
             CompiledUpdate(Session.objects.all(), where=where, values=values).run(
                 where=where, values=values
             )
-        first, second = (query["sql"] for query in seen)
+        first, second = (query["sql"] for query in queries)
         assert first == second
 
-    def test_the_statement_of_a_rotation_is_that_of_the_orm(self, alice):
+    def test_rotation_has_the_statement_of_the_orm(self, alice):
         session = made(alice)
         state = sessions.SessionState(2, after(days=1), after(days=2))
         values = {**state._asdict(), "retried": True, "auth_hash": "new"}
-        with CaptureQueriesContext(connection) as seen:
+        with CaptureQueriesContext(connection) as queries:
             rows = not_revoked().filter(pk=session.pk, generation=1, auth_hash="hash")
             assert rows.update(**values) == 1
             assert sessions.rotate(session, state, auth_hash="new", retried=True) is False
-        first, second = (query["sql"] for query in seen)
+        first, second = (query["sql"] for query in queries)
         assert first == second
 
 
 class TestErrors:
-    def test_a_database_error_is_that_of_the_orm(self, alice, update):
+    def test_compiled_update_raises_the_database_error_of_the_orm(self, alice, update):
         session = made(alice)
         values = {"auth_hash": None}
         with pytest.raises(IntegrityError), atomic():
@@ -133,7 +135,7 @@ class TestErrors:
             update(session, values=values)
         assert Session.objects.get().auth_hash == "hash"
 
-    def test_a_transaction_must_be_rolled_back_after_an_error(self, alice, update):
+    def test_failed_compiled_update_breaks_the_transaction(self, alice, update):
         session = made(alice)
         with atomic():
             with pytest.raises(IntegrityError):
@@ -146,7 +148,7 @@ def lose_placeholders(known):
     statement, parameters = known["as_sql"]
     known["as_sql"] = (
         statement,
-        [None if isinstance(one, Placeholder) else one for one in parameters],
+        [None if isinstance(parameter, Placeholder) else parameter for parameter in parameters],
     )
 
 
@@ -155,12 +157,12 @@ def return_sql_only(known):
 
 
 class TestFallback:
-    def test_known_internals_are_used_without_a_warning(self, caplog):
+    def test_compiled_update_logs_no_warning_with_known_internals(self, caplog):
         CompiledUpdate(Session.objects.all(), where=["id"], values=VALUES)
         assert FALLBACK not in caplog.text
 
     @pytest.mark.parametrize("change", [dict.clear, lose_placeholders, return_sql_only])
-    def test_unknown_internals_fall_back_to_the_orm(self, alice, change, caplog):
+    def test_compiled_update_uses_the_orm_with_unknown_internals(self, alice, change, caplog):
         session = made(alice)
         compiled = CompiledUpdate(
             Session.objects.all(),
@@ -175,7 +177,7 @@ class TestFallback:
 
 class TestThreads:
     @pytest.mark.django_db(transaction=True)
-    def test_each_thread_uses_its_own_connection(self, alice):
+    def test_compiled_update_uses_the_connection_of_each_thread(self, alice):
         compiled = CompiledUpdate(Session.objects.all(), where=["id"], values=["device_name"])
         rows, changed = [made(alice) for _ in range(4)], []
 

@@ -1,5 +1,4 @@
-"""The sessions in a table of PostgreSQL that is partitioned by their id, as the page on growth
-shows it."""
+"""Sessions in a PostgreSQL table that is partitioned by id with ``docs/partitions.sql``."""
 
 from __future__ import annotations
 
@@ -24,21 +23,23 @@ from tests.support.documents import DOCS
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="it is PostgreSQL's own way"),
+    pytest.mark.skipif(
+        connection.vendor != "postgresql", reason="the partitions are for PostgreSQL"
+    ),
 ]
 PARTITIONS = {f"django_tokenauth_session_{number}" for number in range(4)}
 
 
 @pytest.fixture
-def before(alice):
-    """The tokens of a session that was there before the partitions."""
+def old_pair(alice):
+    """Sign in before the table is partitioned."""
     return services.sign_in(alice, now=NOW)
 
 
 @pytest.fixture(autouse=True)
-def _partitioned(before):
+def _create_partitions(old_pair):
     with connection.cursor() as cursor:
-        # In one transaction with the test, whose rows are checked at its end.
+        # This runs in the transaction of the test, which checks constraints at its end.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute((DOCS / "partitions.sql").read_text(encoding="utf-8"))
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
@@ -49,47 +50,47 @@ def claims_of(pair, now=NOW):
 
 
 @contextmanager
-def asked():
-    """The statements that are sent meanwhile, with their values."""
-    found = []
+def capture_statements():
+    """Capture the executed statements with their parameters."""
+    captured = []
 
-    def note(execute, sql, params, many, context):
-        found.append((sql, params))
+    def record(execute, sql, params, many, context):
+        captured.append((sql, params))
         return execute(sql, params, many, context)
 
-    with connection.execute_wrapper(note):
-        yield found
+    with connection.execute_wrapper(record):
+        yield captured
 
 
 def partitions_of(statements):
-    """Those of the partitions that PostgreSQL looks into for each statement."""
-    looked = []
+    """Return the partitions that PostgreSQL scans for each statement."""
+    scanned = []
     with connection.cursor() as cursor:
         for sql, params in statements:
             cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
-            [told] = cursor.fetchone()
-            plan = told if isinstance(told, str) else json.dumps(told)
-            # An alias may have the name of another partition.
+            [explained] = cursor.fetchone()
+            plan = explained if isinstance(explained, str) else json.dumps(explained)
+            # An alias may be named like another partition, so read only relation names.
             read = set(re.findall(r'"Relation Name": "(\w+)"', plan))
-            looked.append(read & PARTITIONS)
-    return looked
+            scanned.append(read & PARTITIONS)
+    return scanned
 
 
 class TestUse:
-    def test_a_session_from_before_goes_on(self, before, alice):
-        pair = services.refresh(before.refresh_token, now=after(minutes=1))
+    def test_session_created_before_partitioning_is_refreshed(self, old_pair, alice):
+        pair = services.refresh(old_pair.refresh_token, now=after(minutes=1))
         assert services.get_user(claims_of(pair, after(minutes=1))) == alice
         assert [session.generation for session in services.list_sessions(alice)] == [2]
 
-    def test_an_old_token_ends_its_session(self, before):
-        token = before.refresh_token
+    def test_reuse_in_a_partitioned_table_revokes_the_session(self, old_pair):
+        token = old_pair.refresh_token
         for minute in (1, 2):
             token = services.refresh(token, now=after(minutes=minute)).refresh_token
         with pytest.raises(InvalidGrant):
-            services.refresh(before.refresh_token, now=after(minutes=3))
+            services.refresh(old_pair.refresh_token, now=after(minutes=3))
         assert Session.objects.get().revoked_reason == RevokedReason.REUSED
 
-    def test_new_sessions_are_spread_and_listed_and_end_with_their_user(self, alice):
+    def test_new_sessions_use_all_partitions_and_are_listed(self, alice):
         for second in range(40):
             services.sign_in(alice, now=after(seconds=second))
         with connection.cursor() as cursor:
@@ -103,24 +104,24 @@ class TestUse:
         snapshot.refresh(after(minutes=2).timestamp())
         assert all(str(session.pk) in snapshot for session in listed)
 
-    def test_the_oldest_session_makes_room(self, before, alice, settings):
+    def test_session_limit_applies_across_partitions(self, old_pair, alice, settings):
         settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": 2}
         for minute in (1, 2):
             services.sign_in(alice, now=after(minutes=minute))
-        assert Session.objects.get(pk=before.session.pk).revoked_reason == RevokedReason.EVICTED
+        assert Session.objects.get(pk=old_pair.session.pk).revoked_reason == RevokedReason.EVICTED
 
-    def test_those_that_ended_first_are_pruned_first(self, bob):
+    def test_prune_deletes_oldest_sessions_across_partitions(self, bob):
         for minute in range(10):
             services.sign_in(bob, now=after(minutes=minute))
         first = list(Session.objects.order_by("idle_expires_at").values_list("pk", flat=True))
         assert pruning.prune(after(days=365), 4) == 4
-        left = Session.objects.order_by("idle_expires_at").values_list("pk", flat=True)
-        assert list(left) == first[4:]
+        remaining = Session.objects.order_by("idle_expires_at").values_list("pk", flat=True)
+        assert list(remaining) == first[4:]
 
-    def test_the_command_prunes_all_that_ended_and_no_other(self, alice, bob):
+    def test_prune_command_deletes_ended_sessions_of_all_partitions(self, alice, bob):
         for minute in range(20):
             services.sign_in(bob, now=after(minutes=minute))
-        # The command goes by the clock.
+        # The command uses the system clock.
         later, past = timezone.now() + timedelta(days=1), timezone.now() - timedelta(days=365)
         Session.objects.filter(user=alice).update(idle_expires_at=later)
         Session.objects.filter(user=bob).update(idle_expires_at=past)
@@ -129,30 +130,30 @@ class TestUse:
 
 
 class TestPartitions:
-    def test_a_request_and_a_refresh_look_into_one(self, before):
-        claims = claims_of(before)
-        with asked() as statements:
+    def test_request_and_refresh_scan_one_partition(self, old_pair):
+        claims = claims_of(old_pair)
+        with capture_statements() as statements:
             services.get_user(claims)
-            services.refresh(before.refresh_token, now=after(minutes=1))
-        assert [len(looked) for looked in partitions_of(statements)] == [1, 1, 1]
+            services.refresh(old_pair.refresh_token, now=after(minutes=1))
+        assert [len(scanned) for scanned in partitions_of(statements)] == [1, 1, 1]
 
-    def test_so_does_a_sign_out_by_the_token(self, before):
-        with asked() as statements:
-            services.revoke_token(before.refresh_token, now=after(minutes=1))
-        assert [len(looked) for looked in partitions_of(statements)] == [1, 1]
+    def test_revoke_token_scans_one_partition(self, old_pair):
+        with capture_statements() as statements:
+            services.revoke_token(old_pair.refresh_token, now=after(minutes=1))
+        assert [len(scanned) for scanned in partitions_of(statements)] == [1, 1]
 
-    def test_what_is_asked_by_the_user_or_the_time_looks_into_all(self, alice):
-        with asked() as statements:
+    def test_queries_by_user_or_time_scan_all_partitions(self, alice):
+        with capture_statements() as statements:
             list(services.list_sessions(alice))
             pruning.prune(NOW, 20)
             snapshot = RevokedSessions(timedelta(seconds=10), timedelta(minutes=6))
             snapshot.refresh(NOW.timestamp())
-        by_table = partitions_of([each for each in statements if "SAVEPOINT" not in each[0]])
-        assert by_table == [PARTITIONS] * 3
+        by_statement = partitions_of([each for each in statements if "SAVEPOINT" not in each[0]])
+        assert by_statement == [PARTITIONS] * 3
 
 
-def test_migrations_find_the_indexes_by_their_names():
+def test_partitioned_table_has_the_indexes_of_the_migrations():
     with connection.cursor() as cursor:
-        found = connection.introspection.get_constraints(cursor, Session._meta.db_table)
-    assert {index.name for index in Session._meta.indexes} <= found.keys()
-    assert any(each["foreign_key"] for each in found.values())
+        constraints = connection.introspection.get_constraints(cursor, Session._meta.db_table)
+    assert {index.name for index in Session._meta.indexes} <= constraints.keys()
+    assert any(each["foreign_key"] for each in constraints.values())

@@ -1,4 +1,4 @@
-"""The snapshot of revoked sessions, for processes that ask no database per request."""
+"""The snapshot of revoked sessions, which stateless requests use instead of a query."""
 
 from __future__ import annotations
 
@@ -25,69 +25,72 @@ def snapshot():
     return RevokedSessions(POLL, WINDOW)
 
 
-def revoked(user, at=NOW):
+def revoked_session_id(user, at=NOW):
     session = made(user)
     sessions.revoke(session, RevokedReason.SIGNED_OUT, now=at)
     return str(session.pk)
 
 
 @pytest.mark.django_db
-class TestRenew:
-    def test_it_reads_those_that_were_revoked_within_the_window(self, alice, snapshot):
+class TestRefresh:
+    def test_snapshot_contains_revocations_within_the_window(self, alice, snapshot):
         alive = str(made(alice).pk)
-        in_time, too_old = revoked(alice), revoked(alice, at=after(microseconds=-1))
+        in_time, too_old = (
+            revoked_session_id(alice),
+            revoked_session_id(alice, at=after(microseconds=-1)),
+        )
         snapshot.refresh((NOW + WINDOW).timestamp())
         assert in_time in snapshot
         assert too_old not in snapshot
         assert alive not in snapshot
 
-    def test_before_it_nothing_is_known(self, alice, snapshot):
-        assert revoked(alice) not in snapshot
+    def test_snapshot_is_empty_before_its_first_refresh(self, alice, snapshot):
+        assert revoked_session_id(alice) not in snapshot
 
-    # In a transaction it would take a savepoint too.
+    # Inside a transaction the query would need a savepoint.
     @pytest.mark.django_db(transaction=True)
-    def test_it_takes_one_statement_per_poll(self, alice, snapshot, django_assert_num_queries):
+    def test_snapshot_takes_one_query_per_poll_interval(
+        self, alice, snapshot, django_assert_num_queries
+    ):
         with django_assert_num_queries(1):
             for tenth in range(100):
                 snapshot.refresh((NOW + tenth * POLL / 100).timestamp())
         with django_assert_num_queries(1):
             snapshot.refresh((NOW + POLL).timestamp())
 
-    def test_a_revocation_is_known_after_a_poll_at_the_latest(self, alice, snapshot):
+    def test_revocation_is_in_the_snapshot_after_one_poll_interval(self, alice, snapshot):
         snapshot.refresh(NOW.timestamp())
-        session_id = revoked(alice)
+        session_id = revoked_session_id(alice)
         snapshot.refresh(after(seconds=9, microseconds=999_999).timestamp())
         assert session_id not in snapshot
         snapshot.refresh(after(seconds=10).timestamp())
         assert session_id in snapshot
 
-    def test_it_forgets_what_no_access_token_can_be_of_any_more(self, alice, snapshot):
-        session_id = revoked(alice)
+    def test_snapshot_drops_revocations_older_than_the_window(self, alice, snapshot):
+        session_id = revoked_session_id(alice)
         snapshot.refresh(NOW.timestamp())
         snapshot.refresh((NOW + WINDOW + timedelta(microseconds=1)).timestamp())
         assert session_id not in snapshot
 
     @pytest.mark.attack(84)
-    def test_it_reads_at_once_when_the_clock_was_set_back(self, alice, snapshot):
+    def test_snapshot_is_refreshed_after_the_clock_is_set_back(self, alice, snapshot):
         snapshot.refresh(after(hours=1).timestamp())
-        session_id = revoked(alice)
+        session_id = revoked_session_id(alice)
         snapshot.refresh(NOW.timestamp())
         assert session_id in snapshot
 
-    def test_a_session_without_a_user_is_in_it(self, snapshot):
-        session_id = revoked(None)
+    def test_snapshot_contains_sessions_without_a_user(self, snapshot):
+        session_id = revoked_session_id(None)
         snapshot.refresh(NOW.timestamp())
         assert session_id in snapshot
 
 
 @pytest.mark.django_db(transaction=True)
-class TestFaults:
-    def test_a_database_that_does_not_answer_leaves_the_last_one_in_force(
-        self, alice, snapshot, caplog
-    ):
-        known = revoked(alice)
+class TestDatabaseErrors:
+    def test_database_error_keeps_the_last_snapshot_and_is_logged(self, alice, snapshot, caplog):
+        known = revoked_session_id(alice)
         snapshot.refresh(NOW.timestamp())
-        later = revoked(alice)
+        later = revoked_session_id(alice)
         with unreadable(Session):
             snapshot.refresh(after(seconds=10).timestamp())
             assert known in snapshot
@@ -98,8 +101,8 @@ class TestFaults:
             "revoked sessions could not be read (OperationalError); the last snapshot stays in use",
         )
 
-    def test_it_is_not_asked_again_before_the_next_poll(self, alice, snapshot):
-        session_id = revoked(alice)
+    def test_database_is_not_queried_again_until_the_next_poll(self, alice, snapshot):
+        session_id = revoked_session_id(alice)
         with unreadable(Session):
             snapshot.refresh(NOW.timestamp())
         snapshot.refresh(after(seconds=9).timestamp())
@@ -108,43 +111,43 @@ class TestFaults:
         assert session_id in snapshot
 
 
-class Reading(threading.Thread):
-    """Another thread that renews the snapshot, and stands still in front of its statement."""
+class BlockedRefresh(threading.Thread):
+    """A thread that refreshes the snapshot and blocks before its query."""
 
     def __init__(self, snapshot, now):
         super().__init__()
         self.snapshot, self.now = snapshot, now.timestamp()
-        self.stands, self.may_go_on = threading.Event(), threading.Event()
+        self.is_blocked, self.unblock = threading.Event(), threading.Event()
         self.statements = 0
 
     def __enter__(self):
         self.start()
-        assert self.stands.wait(30)
+        assert self.is_blocked.wait(30)
         return self
 
     def __exit__(self, *error):
-        self.may_go_on.set()
+        self.unblock.set()
         self.join(30)
         assert not self.is_alive()
 
     def run(self):
         try:
-            # Some databases say more than one statement at first.
+            # Some databases execute more statements on a new connection.
             connection.ensure_connection()
-            with connection.execute_wrapper(self.stand):
+            with connection.execute_wrapper(self.block):
                 self.snapshot.refresh(self.now)
         finally:
             connection.close()
 
-    def stand(self, execute, *statement):
+    def block(self, execute, *statement):
         self.statements += 1
-        self.stands.set()
-        assert self.may_go_on.wait(30)
+        self.is_blocked.set()
+        assert self.unblock.wait(30)
         return execute(*statement)
 
 
-class Waiting(threading.Thread):
-    """A thread that asks for a session while another one reads."""
+class WaitingRefresh(threading.Thread):
+    """A thread that looks up a session while another thread refreshes the snapshot."""
 
     def __init__(self, snapshot, now, session_id):
         super().__init__()
@@ -168,76 +171,76 @@ class Waiting(threading.Thread):
 
 @pytest.mark.django_db(transaction=True)
 class TestThreads:
-    def test_while_one_reads_the_others_go_on_with_what_there_is(
+    def test_other_threads_use_the_old_snapshot_during_a_refresh(
         self, alice, snapshot, django_assert_num_queries
     ):
-        known = revoked(alice)
+        known = revoked_session_id(alice)
         snapshot.refresh(NOW.timestamp())
-        new = revoked(alice)
-        with Reading(snapshot, after(seconds=10)), django_assert_num_queries(0):
-            # It would stand still here for ever if it waited.
+        new = revoked_session_id(alice)
+        with BlockedRefresh(snapshot, after(seconds=10)), django_assert_num_queries(0):
+            # A refresh that waited would block here forever.
             snapshot.refresh(after(seconds=10).timestamp())
             assert known in snapshot
             assert new not in snapshot
         assert new in snapshot
 
-    def test_the_first_ones_wait_for_the_one_that_reads(self, alice, snapshot):
-        waiting = Waiting(snapshot, NOW, revoked(alice))
-        with Reading(snapshot, NOW) as reading:
+    def test_threads_wait_for_the_first_snapshot(self, alice, snapshot):
+        waiting = WaitingRefresh(snapshot, NOW, revoked_session_id(alice))
+        with BlockedRefresh(snapshot, NOW) as blocked:
             waiting.start()
-            # One that does not wait has answered by now, and wrongly.
+            # A thread that does not wait ends within this time, with a wrong result.
             waiting.join(0.2)
         waiting.join(30)
         assert waiting.found is True
-        assert (reading.statements, waiting.statements) == (1, 0)
+        assert (blocked.statements, waiting.statements) == (1, 0)
 
     @pytest.mark.parametrize("seconds", [20, 3600, -3600])
-    def test_nobody_goes_on_with_what_is_older_than_two_polls(self, alice, snapshot, seconds):
+    def test_threads_wait_if_the_snapshot_is_older_than_two_polls(self, alice, snapshot, seconds):
         snapshot.refresh(NOW.timestamp())
         then = after(seconds=seconds)
-        waiting = Waiting(snapshot, then, revoked(alice, at=then))
-        with Reading(snapshot, then) as reading:
+        waiting = WaitingRefresh(snapshot, then, revoked_session_id(alice, at=then))
+        with BlockedRefresh(snapshot, then) as blocked:
             waiting.start()
             waiting.join(0.2)
         waiting.join(30)
         assert waiting.found is True
-        assert (reading.statements, waiting.statements) == (1, 0)
+        assert (blocked.statements, waiting.statements) == (1, 0)
 
-    def test_a_database_that_hangs_is_waited_for_once_and_for_a_moment(self, alice, snapshot):
+    def test_hanging_database_is_waited_for_only_once_per_refresh(self, alice, snapshot):
         snapshot.LOCK_TIMEOUT = 0.05
-        known = revoked(alice)
+        known = revoked_session_id(alice)
         snapshot.refresh(NOW.timestamp())
-        new = revoked(alice)
-        with Reading(snapshot, after(seconds=60)):
+        new = revoked_session_id(alice)
+        with BlockedRefresh(snapshot, after(seconds=60)):
             snapshot.refresh(after(seconds=60).timestamp())
-            # It would stand still here for ever if it waited again.
+            # A refresh that waited again would block here forever.
             snapshot.LOCK_TIMEOUT = threading.TIMEOUT_MAX
             snapshot.refresh(after(seconds=61).timestamp())
             assert known in snapshot
             assert new not in snapshot
         assert new in snapshot
-        # The one after it may be waited for again.
-        later = revoked(alice)
-        waiting = Waiting(snapshot, after(seconds=120), later)
-        with Reading(snapshot, after(seconds=120)):
+        # The next refresh may be waited for again.
+        later = revoked_session_id(alice)
+        waiting = WaitingRefresh(snapshot, after(seconds=120), later)
+        with BlockedRefresh(snapshot, after(seconds=120)):
             waiting.start()
             waiting.join(0.2)
         waiting.join(30)
         assert waiting.found is True
 
     @pytest.mark.parametrize("seconds", [-0.5, 0, 0.5, 11])
-    def test_of_those_that_waited_nobody_reads_again(self, alice, snapshot, seconds):
-        """Whose clock is a little behind or ahead of that of the one that has read."""
+    def test_waiting_threads_do_not_read_the_snapshot_again(self, alice, snapshot, seconds):
+        """Their clocks are slightly behind or ahead of the clock of the refreshing thread."""
         snapshot.refresh(NOW.timestamp())
-        session_id = revoked(alice)
-        waiting = Waiting(snapshot, after(seconds=60 + seconds), session_id)
-        with Reading(snapshot, after(seconds=60)):
+        session_id = revoked_session_id(alice)
+        waiting = WaitingRefresh(snapshot, after(seconds=60 + seconds), session_id)
+        with BlockedRefresh(snapshot, after(seconds=60)):
             waiting.start()
             waiting.join(0.2)
         waiting.join(30)
         assert (waiting.found, waiting.statements) == (True, 0)
 
-    def test_one_that_comes_late_does_not_read_again(
+    def test_refresh_with_an_earlier_clock_reads_nothing(
         self, alice, snapshot, django_assert_num_queries
     ):
         snapshot.refresh(after(seconds=1).timestamp())
@@ -248,13 +251,13 @@ class TestThreads:
 
 
 class TestRevokedSessions:
-    def test_the_process_has_one_until_a_setting_changes(self, settings):
+    def test_process_keeps_one_snapshot_until_a_setting_changes(self, settings):
         first = revoked_sessions(load())
         assert revoked_sessions(load()) is first
         settings.TOKENAUTH = {"REVOCATION_POLL_INTERVAL": timedelta(seconds=5)}
         assert revoked_sessions(load()) not in (None, first)
 
-    def test_the_one_of_before_is_not_kept(self, settings):
+    def test_snapshot_of_old_settings_is_dropped(self, settings):
         before = load()
         first = revoked_sessions(before)
         settings.TOKENAUTH = {"REVOCATION_POLL_INTERVAL": timedelta(seconds=5)}
@@ -264,18 +267,21 @@ class TestRevokedSessions:
     @pytest.mark.parametrize(
         "tokenauth", [{"REVOCATION_POLL_INTERVAL": None}, {"STATELESS_REFRESH": True}], ids=str
     )
-    def test_there_is_none_where_it_is_turned_off(self, settings, tokenauth):
+    def test_snapshot_is_none_when_polling_is_turned_off(self, settings, tokenauth):
         settings.TOKENAUTH = tokenauth
         assert revoked_sessions(load()) is None
 
     @pytest.mark.django_db
-    def test_its_window_is_as_long_as_an_access_token_may_live(self, alice, settings):
+    def test_snapshot_window_covers_the_lifetime_of_access_tokens(self, alice, settings):
         settings.TOKENAUTH = {
             "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),
             "LEEWAY": timedelta(minutes=1),
             "REVOCATION_POLL_INTERVAL": timedelta(seconds=30),
         }
-        in_time, too_old = revoked(alice), revoked(alice, at=after(microseconds=-1))
+        in_time, too_old = (
+            revoked_session_id(alice),
+            revoked_session_id(alice, at=after(microseconds=-1)),
+        )
         snapshot = revoked_sessions(load())
         snapshot.refresh(after(minutes=7).timestamp())
         assert in_time in snapshot

@@ -1,4 +1,4 @@
-"""The store: each change is one conditional statement."""
+"""The session store, where each change is one conditional statement."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def rotate(session, generation=2, now=NOW):
     return sessions.rotate(session, state, auth_hash="new")
 
 
-class TestAnswering:
+class TestDatabaseErrorsAsUnavailable:
     @pytest.mark.django_db(transaction=True)
-    def test_a_fault_of_the_database_is_that_and_logged_by_its_kind(self, alice, caplog):
+    def test_database_error_is_unavailable_and_its_class_logged(self, alice, caplog):
         with (
             unreadable(Session),
             pytest.raises(ServiceUnavailable) as error,
@@ -40,24 +40,24 @@ class TestAnswering:
             (record.levelname, record.message) for record in caplog.records
         ]
 
-    def test_other_errors_pass(self):
+    def test_other_errors_are_not_caught(self):
         with pytest.raises(LookupError), database_errors_as_unavailable():
             raise LookupError
 
 
 class TestAdd:
-    def test_it_takes_one_statement(self, alice, django_assert_num_queries):
+    def test_add_takes_one_statement(self, alice, django_assert_num_queries):
         with django_assert_num_queries(1):
             session = made(alice)
         assert Session.objects.get() == session
 
-    def test_it_is_stored_with_the_others_wherever_its_user_was_read(self, alice):
-        # Without a router's word Django would store it where the user came from.
+    def test_add_ignores_the_database_of_the_user_object(self, alice):
+        # Without a router Django would store the session in the database of its user.
         alice._state.db = "replica"
         session = made(alice)
         assert Session.objects.get().pk == session.pk
 
-    def test_an_id_that_is_there_is_not_overwritten(self, alice, bob):
+    def test_add_with_an_existing_id_overwrites_nothing(self, alice, bob):
         session = made(alice)
         with pytest.raises(ServiceUnavailable), database_errors_as_unavailable():
             made(bob, pk=session.pk)
@@ -65,61 +65,61 @@ class TestAdd:
 
 class TestFind:
     @pytest.mark.parametrize("from_primary", [True, False])
-    def test_it_brings_the_user_in_one_statement(
+    def test_find_returns_session_and_user_in_one_query(
         self, alice, from_primary, django_assert_num_queries
     ):
         session = made(alice)
         with django_assert_num_queries(1):
-            found = sessions.find(str(session.pk), from_primary=from_primary)
-            assert (found, found.user) == (session, alice)
+            result = sessions.find(str(session.pk), from_primary=from_primary)
+            assert (result, result.user) == (session, alice)
 
-    def test_what_is_not_there_is_none(self, alice):
+    def test_find_of_an_unknown_id_returns_none(self, alice):
         made(alice)
         assert sessions.find(str(uuid.uuid4())) is None
 
-    def test_what_has_ended_is_found_too(self, alice):
+    def test_find_returns_revoked_sessions(self, alice):
         session = made(alice, revoked_at=NOW)
         assert sessions.find(str(session.pk)) == session
 
-    def test_a_session_whose_user_is_gone_is_found_without_one(self, alice):
+    def test_find_returns_sessions_without_a_user(self, alice):
         session = made(None)
         assert sessions.find(str(session.pk)).user is None
 
 
-class TestFindForRequest:
-    def test_it_brings_what_each_request_needs_in_one_statement(
+class TestFindStatus:
+    def test_find_status_returns_user_and_revocation_in_one_query(
         self, alice, django_assert_num_queries
     ):
         session = made(alice, revoked_at=NOW)
         with django_assert_num_queries(1):
-            found = sessions.find_status(str(session.pk))
-        assert found == (alice, NOW, "hash")
-        assert found.user.get_deferred_fields() == set()
+            result = sessions.find_status(str(session.pk))
+        assert result == (alice, NOW, "hash")
+        assert result.user.get_deferred_fields() == set()
 
-    def test_of_a_session_that_goes_on_there_is_no_revocation(self, alice):
+    def test_find_status_of_a_live_session_has_no_revocation(self, alice):
         session = made(alice)
         assert sessions.find_status(str(session.pk)) == (alice, None, "hash")
 
-    def test_a_session_whose_user_is_gone_is_found_without_one(self):
+    def test_find_status_without_user_returns_none_for_it(self):
         session = made(None)
         assert sessions.find_status(str(session.pk)) == (None, None, "hash")
 
-    def test_what_is_not_there_is_none(self, alice):
+    def test_find_status_of_an_unknown_id_returns_none(self, alice):
         made(alice)
         assert sessions.find_status(str(uuid.uuid4())) is None
 
     @pytest.mark.parametrize("use_tz", [True, False])
-    def test_times_are_aware_or_naive_as_the_settings_say(self, alice, settings, use_tz):
+    def test_find_returns_times_as_use_tz_says(self, alice, settings, use_tz):
         session = made(alice)
-        # What was compiled for the other kind is not used again.
+        # Statements compiled for the other value of USE_TZ must not be used.
         settings.USE_TZ = not use_tz
         sessions.find(str(session.pk))
         settings.USE_TZ = use_tz
-        found = sessions.find(str(session.pk))
-        assert (found.created_at.tzinfo is not None) == use_tz
+        result = sessions.find(str(session.pk))
+        assert (result.created_at.tzinfo is not None) == use_tz
 
     @pytest.mark.parametrize("use_tz", [True, False])
-    def test_so_are_those_of_the_user(self, alice, settings, use_tz):
+    def test_find_status_returns_user_times_as_use_tz_says(self, alice, settings, use_tz):
         session = made(alice)
         settings.USE_TZ = not use_tz
         sessions.find_status(str(session.pk))
@@ -129,37 +129,37 @@ class TestFindForRequest:
 
 
 class TestRotate:
-    def test_it_changes_the_row_and_the_object(self, alice, django_assert_num_queries):
+    def test_rotate_changes_row_and_object_in_one_statement(self, alice, django_assert_num_queries):
         session = made(alice)
         with django_assert_num_queries(1):
             assert rotate(session, 2, now=after(days=1)) is True
-        for one in (session, Session.objects.get()):
-            assert one.generation == 2
-            assert one.refreshed_at == after(days=1)
-            assert one.idle_expires_at == after(days=15)
-            assert one.auth_hash == "new"
-            assert one.retried is False
+        for instance in (session, Session.objects.get()):
+            assert instance.generation == 2
+            assert instance.refreshed_at == after(days=1)
+            assert instance.idle_expires_at == after(days=15)
+            assert instance.auth_hash == "new"
+            assert instance.retried is False
 
     @pytest.mark.parametrize(
-        "meanwhile",
+        "changes",
         [{"generation": 2}, {"generation": 0}, {"revoked_at": NOW}, {"auth_hash": "better"}],
         ids=str,
     )
-    def test_a_row_that_changed_meanwhile_stays_as_it_is(self, alice, meanwhile):
+    def test_rotate_after_a_concurrent_change_does_nothing(self, alice, changes):
         session = made(alice)
-        Session.objects.update(**meanwhile)
+        Session.objects.update(**changes)
         before = Session.objects.values().get()
         assert rotate(session, 2, now=after(days=1)) is False
         assert Session.objects.values().get() == before
         assert (session.generation, session.auth_hash) == (1, "hash")
 
-    def test_a_row_that_is_gone_is_not_made_again(self, alice):
+    def test_rotate_of_a_deleted_session_stores_nothing(self, alice):
         session = made(alice)
         Session.objects.all().delete()
         assert rotate(session) is False
         assert not Session.objects.exists()
 
-    def test_no_other_row_is_touched(self, alice):
+    def test_rotate_changes_no_other_session(self, alice):
         session, other = made(alice), made(alice)
         rotate(session)
         other.refresh_from_db()
@@ -167,36 +167,36 @@ class TestRotate:
 
 
 class TestRevoke:
-    def test_it_ends_the_session_at_that_moment(self, alice, django_assert_num_queries):
+    def test_revoke_ends_the_session_in_one_statement(self, alice, django_assert_num_queries):
         session = made(alice)
         with django_assert_num_queries(1):
             assert sessions.revoke(session, RevokedReason.ADMIN, now=after(days=1)) is True
-        for one in (session, Session.objects.get()):
-            assert one.revoked_at == one.idle_expires_at == after(days=1)
-            assert one.revoked_reason == RevokedReason.ADMIN
-            assert one.absolute_expires_at == after(days=90)
+        for instance in (session, Session.objects.get()):
+            assert instance.revoked_at == instance.idle_expires_at == after(days=1)
+            assert instance.revoked_reason == RevokedReason.ADMIN
+            assert instance.absolute_expires_at == after(days=90)
 
-    def test_one_that_ended_keeps_its_end(self, alice):
+    def test_revoke_of_a_revoked_session_changes_nothing(self, alice):
         session = made(alice)
         sessions.revoke(session, RevokedReason.ADMIN, now=after(days=1))
         assert sessions.revoke(session, RevokedReason.SIGNED_OUT, now=after(days=2)) is False
         stored = Session.objects.get()
         assert (stored.revoked_at, stored.revoked_reason) == (after(days=1), RevokedReason.ADMIN)
 
-    def test_several_take_one_statement(self, alice, django_assert_num_queries):
+    def test_revoke_all_takes_one_statement(self, alice, django_assert_num_queries):
         ended = [made(alice), made(alice), made(alice, revoked_at=NOW)]
         alive = made(alice)
         with django_assert_num_queries(1):
             assert sessions.revoke_all(ended, RevokedReason.ADMIN, now=after(days=1)) == 2
         assert list(sessions.active(alice.pk, now=after(days=1))) == [alive]
 
-    def test_none_take_no_statement(self, django_assert_num_queries):
+    def test_revoke_all_without_sessions_takes_no_statement(self, django_assert_num_queries):
         with django_assert_num_queries(0):
             assert sessions.revoke_all([], RevokedReason.ADMIN, now=NOW) == 0
 
 
 class TestRevokeOfUser:
-    def test_it_ends_those_of_the_user_in_one_statement(
+    def test_revoke_of_user_ends_all_sessions_in_one_statement(
         self, alice, bob, django_assert_num_queries
     ):
         made(alice), made(alice)
@@ -209,7 +209,7 @@ class TestRevokeOfUser:
             Session.objects.filter(user=alice)
         )
 
-    def test_those_with_a_hash_to_keep_go_on(self, alice):
+    def test_revoke_of_user_keeps_sessions_with_a_kept_hash(self, alice):
         kept = [made(alice, auth_hash="today"), made(alice, auth_hash="fallback")]
         made(alice, auth_hash="yesterday")
         ended = sessions.revoke_of_user(
@@ -218,7 +218,7 @@ class TestRevokeOfUser:
         assert ended == 1
         assert set(sessions.active(alice.pk, now=NOW)) == set(kept)
 
-    def test_those_that_ended_are_left_as_they_are(self, alice):
+    def test_revoke_of_user_leaves_ended_sessions_unchanged(self, alice):
         made(alice, idle_expires_at=NOW)
         made(alice, revoked_at=NOW, revoked_reason=RevokedReason.SIGNED_OUT)
         before = list(Session.objects.order_by("pk").values())
@@ -227,67 +227,72 @@ class TestRevokeOfUser:
 
 
 class TestRehash:
-    def test_the_sessions_of_the_old_hashes_follow(self, alice, bob, django_assert_num_queries):
-        follows, too = made(alice), made(alice, auth_hash="that of a fallback key")
-        stays, others = made(alice, auth_hash="x"), made(bob)
+    def test_rehash_updates_sessions_with_the_old_hashes(
+        self, alice, bob, django_assert_num_queries
+    ):
+        from_current_key, from_fallback_key = (
+            made(alice),
+            made(alice, auth_hash="that of a fallback key"),
+        )
+        other_hash, other_user = made(alice, auth_hash="x"), made(bob)
         with django_assert_num_queries(1):
             assert sessions.rehash(alice.pk, ["hash", "that of a fallback key"], "better") == 2
         assert dict(Session.objects.values_list("pk", "auth_hash")) == {
-            follows.pk: "better",
-            too.pk: "better",
-            stays.pk: "x",
-            others.pk: "hash",
+            from_current_key.pk: "better",
+            from_fallback_key.pk: "better",
+            other_hash.pk: "x",
+            other_user.pk: "hash",
         }
 
 
 class TestRevokedAt:
-    def test_they_are_those_of_the_user_and_the_moment(self, alice, bob):
+    def test_revoked_at_returns_sessions_of_that_user_and_time(self, alice, bob):
         then = made(alice, revoked_at=NOW)
         made(alice), made(alice, revoked_at=after(microseconds=1)), made(bob, revoked_at=NOW)
         assert sessions.revoked_at(alice.pk, now=NOW) == [then]
 
 
-class TestAlive:
-    def test_they_are_those_of_the_user_that_have_not_ended(self, alice, bob):
+class TestActive:
+    def test_active_returns_live_sessions_of_the_user(self, alice, bob):
         made(bob)
         made(alice, revoked_at=NOW)
         made(alice, idle_expires_at=NOW)
         alive = made(alice, idle_expires_at=after(microseconds=1))
         assert list(sessions.active(alice.pk, now=NOW)) == [alive]
 
-    def test_the_newest_is_first(self, alice):
+    def test_active_sorts_newest_first(self, alice):
         order = [1, 3, 2]
-        made_then = {day: made(alice, created_at=after(days=day)) for day in order}
-        newest_first = [made_then[day] for day in (3, 2, 1)]
+        by_day = {day: made(alice, created_at=after(days=day)) for day in order}
+        newest_first = [by_day[day] for day in (3, 2, 1)]
         assert list(sessions.active(alice.pk, now=NOW)) == newest_first
 
-    def test_those_of_one_moment_have_one_order(self, alice):
+    def test_active_sorts_sessions_of_the_same_time_by_id(self, alice):
         second, third, first = (made(alice, pk=uuid.UUID(int=number)) for number in (2, 3, 1))
         newest = made(alice, pk=uuid.UUID(int=4), created_at=after(days=1))
         assert list(sessions.active(alice.pk, now=NOW)) == [newest, first, second, third]
 
-    def test_they_are_read_in_one_statement_where_they_are_written(self, alice):
+    def test_active_takes_one_statement(self, alice):
         made(alice)
         with CaptureQueriesContext(connection) as statements:
             list(sessions.active(alice.pk, now=NOW))
         assert len(statements) == 1
 
 
-class TestSurplus:
-    def test_the_newest_of_the_others_stay(self, alice, bob):
+class TestOverLimit:
+    def test_over_limit_returns_all_but_the_newest_sessions(self, alice, bob):
         days = {day: made(alice, created_at=after(days=day)) for day in (3, 1, 4, 2)}
         new = made(alice, created_at=after(days=5))
         made(bob), made(alice, revoked_at=NOW), made(alice, idle_expires_at=NOW)
-        for others in range(5):
-            found = sessions.over_limit(new, others, now=NOW)
-            plain = sessions.active(alice.pk, now=NOW).exclude(pk=new.pk)[others:]
-            assert found == list(plain) == [days[day] for day in (4, 3, 2, 1)[others:]]
+        for kept in range(5):
+            result = sessions.over_limit(new, kept, now=NOW)
+            expected = sessions.active(alice.pk, now=NOW).exclude(pk=new.pk)[kept:]
+            assert result == list(expected) == [days[day] for day in (4, 3, 2, 1)[kept:]]
 
-    def test_the_new_one_stays_wherever_it_stands(self, alice):
+    def test_over_limit_never_returns_the_new_session(self, alice):
         new, others = made(alice), [made(alice, created_at=after(days=day)) for day in (1, 2)]
         assert set(sessions.over_limit(new, 0, now=NOW)) == set(others)
 
-    def test_it_takes_one_statement(self, alice, django_assert_num_queries):
+    def test_over_limit_takes_one_statement(self, alice, django_assert_num_queries):
         made(alice)
         new = made(alice)
         with django_assert_num_queries(1):

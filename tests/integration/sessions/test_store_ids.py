@@ -1,4 +1,4 @@
-"""The ids of sessions sort by the time of the sign-in."""
+"""Session ids are UUIDs of version 7, which sort by time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.clock import NOW, after
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("stateless", [False, True])
-def test_a_later_sign_in_has_a_later_id(alice, settings, stateless):
+def test_session_ids_sort_by_the_time_of_the_sign_in(alice, settings, stateless):
     settings.TOKENAUTH = {"STATELESS_REFRESH": stateless}
     ids = []
     for hours in range(5):
