@@ -1,4 +1,4 @@
-"""``Authorization: Basic`` in the forms that clients send."""
+"""``Authorization: Basic`` in the forms of real clients."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from tests.support.confidential_clients import basic
 
 class TestBasicCredentials:
     @pytest.mark.parametrize("header", ["", "Bearer x", "Basics eDp5", "Token eDp5", "Digest x"])
-    def test_another_scheme_gives_no_credentials(self, header):
+    def test_other_scheme_gives_no_client_credentials(self, header):
         assert basic_credentials(header) == []
 
-    def test_empty_pair_gives_no_credentials(self):
+    def test_empty_basic_pair_gives_no_client_credentials(self):
         assert basic_credentials("Basic Og==") == []
 
     @pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC", "Basic  "])
-    def test_scheme_is_case_insensitive(self, scheme):
+    def test_basic_scheme_is_case_insensitive(self, scheme):
         """RFC 9110 section 11.1."""
         header = basic("reports", "secret").replace("Basic", scheme)
         assert basic_credentials(header) == [Credentials("reports", "secret")]
 
     @pytest.mark.parametrize(
-        ("client_id", "secret", "readings"),
+        ("client_id", "secret", "expected"),
         [
             ("reports", "a:b", [("reports", "a:b")]),
             ("reports", "", [("reports", "")]),
@@ -42,10 +42,10 @@ class TestBasicCredentials:
             ("reports", "%00x", [("reports", "%00x")]),
         ],
     )
-    def test_pair_is_read_with_and_without_form_encoding(self, client_id, secret, readings):
+    def test_basic_pair_is_read_with_and_without_form_encoding(self, client_id, secret, expected):
         """RFC 6749 section 2.3.1 requires form encoding, and many clients omit it."""
-        found = basic_credentials(basic(client_id, secret))
-        assert [(each.client_id, each.secret) for each in found] == readings
+        credentials = basic_credentials(basic(client_id, secret))
+        assert [(each.client_id, each.secret) for each in credentials] == expected
 
     @pytest.mark.attack(126)
     @pytest.mark.parametrize(
@@ -68,12 +68,12 @@ class TestBasicCredentials:
             basic("reports", "s" * 4097),
         ],
     )
-    def test_malformed_header_is_invalid_client(self, header, caplog):
+    def test_malformed_basic_header_raises_invalid_client(self, header, caplog):
         caplog.set_level("INFO", "django_tokenauth")
         with pytest.raises(InvalidClient):
             basic_credentials(header)
         assert logged(caplog) == ["client refused"]
 
     @pytest.mark.parametrize(("client_id", "secret"), [("r" * 255, "x"), ("reports", "s" * 4096)])
-    def test_pair_of_the_greatest_length_is_read(self, client_id, secret):
+    def test_basic_pair_of_maximum_length_is_accepted(self, client_id, secret):
         assert basic_credentials(basic(client_id, secret)) == [Credentials(client_id, secret)]

@@ -1,4 +1,4 @@
-"""``/.well-known/jwks.json``: the public keys, for everybody and for caches."""
+"""``/.well-known/jwks.json``: the public keys, for all origins and for caches."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from tests.support.sample_keys import private_jwk, private_key, public_jwk
 
 SECONDS = int(NOW.timestamp())
 PATH = "/.well-known/jwks.json"
-#: What must never be seen of a key (RFC 7518 sections 6.2.2, 6.3.2 and 6.4, RFC 8037 section 2).
+#: The secret members of keys (RFC 7518 sections 6.2.2, 6.3.2 and 6.4, RFC 8037 section 2).
 PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 
 
-def ask(now=NOW, **headers):
+def get_jwks(now=NOW, **headers):
     with time_machine.travel(now, tick=False):
         return Client().get(PATH, headers=headers)
 
 
 def kids(**options):
-    return [key["kid"] for key in ask(**options).json()["keys"]]
+    return [key["kid"] for key in get_jwks(**options).json()["keys"]]
 
 
 @pytest.fixture
 def jwk(settings):
-    """The one key of the project."""
+    """Return the only key of the project."""
     jwk = make_jwk("EdDSA", now=SECONDS, not_before=SECONDS - 50)
     settings.TOKENAUTH = {"KEYS": [jwk]}
     return jwk
@@ -50,10 +50,10 @@ def jwk(settings):
 class TestKeys:
     @pytest.mark.standard("rfc7517-4.1-1")
     @pytest.mark.parametrize("algorithm", ASYMMETRIC_ALGORITHMS)
-    def test_each_says_what_it_is_and_what_it_is_for(self, settings, algorithm):
+    def test_jwks_key_has_its_algorithm_use_and_thumbprint(self, settings, algorithm):
         key = private_key(algorithm)
         settings.TOKENAUTH = {"ALGORITHM": algorithm, "SIGNING_KEY": private_jwk(key)}
-        [published] = ask().json()["keys"]
+        [published] = get_jwks().json()["keys"]
         kid = published.pop("kid")
         assert re.fullmatch("[A-Za-z0-9_-]{43}", kid)
         assert published == {**public_jwk(key), "alg": algorithm, "use": "sig"}
@@ -62,49 +62,49 @@ class TestKeys:
     @pytest.mark.standard("rfc7517-9.2-1")
     @pytest.mark.attack(117)
     @pytest.mark.parametrize("algorithm", ASYMMETRIC_ALGORITHMS)
-    def test_of_a_private_key_nothing_else_is_shown(self, settings, algorithm):
+    def test_jwks_contains_no_private_member(self, settings, algorithm):
         extra = {"nbf": SECONDS - 50, "exp": SECONDS + 50, "iat": SECONDS, "x5c": ["a"], "note": 1}
         jwk = {**private_jwk(private_key(algorithm)), **extra, "alg": algorithm}
         settings.TOKENAUTH = {"KEYS": [jwk]}
-        body = ask().content.decode()
+        body = get_jwks().content.decode()
         [published] = json.loads(body)["keys"]
         assert PRIVATE_MEMBERS.isdisjoint(published)
         assert set(published) - set(public_jwk(private_key(algorithm))) == {"kid", "alg", "use"}
-        shown = [jwk[name] for name in PRIVATE_MEMBERS & jwk.keys() if jwk[name] in body]
-        assert shown == []
+        secrets = [jwk[name] for name in PRIVATE_MEMBERS & jwk.keys() if jwk[name] in body]
+        assert secrets == []
 
     @pytest.mark.promise(21)
     @pytest.mark.standard("rfc7517-9.2-1")
     @pytest.mark.attack(117)
     @pytest.mark.parametrize("algorithm", HMAC_ALGORITHMS)
     @pytest.mark.parametrize("source", ["SECRET_KEY", "SIGNING_KEY", "KEYS"])
-    def test_secrets_are_not_shown_at_all(self, settings, algorithm, source):
+    def test_jwks_contains_no_hmac_secret(self, settings, algorithm, source):
         secret = make_jwk(algorithm, now=SECONDS, not_before=SECONDS - 50)
         settings.TOKENAUTH = {
             "SECRET_KEY": {"ALGORITHM": algorithm},
             "SIGNING_KEY": {"ALGORITHM": algorithm, "SIGNING_KEY": secret["k"] * 2},
             "KEYS": {"KEYS": [secret]},
         }[source]
-        answer = ask()
-        assert (answer.status_code, answer.json()) == (200, {"keys": []})
+        response = get_jwks()
+        assert (response.status_code, response.json()) == (200, {"keys": []})
 
-    def test_keys_that_only_verify_are_among_them(self, jwk, settings):
+    def test_jwks_contains_keys_that_only_verify(self, jwk, settings):
         other = public_jwk(private_key("ES256"))
         settings.TOKENAUTH = {"KEYS": [jwk], "VERIFYING_KEYS": [other]}
-        assert [key["kty"] for key in ask().json()["keys"]] == ["OKP", "EC"]
+        assert [key["kty"] for key in get_jwks().json()["keys"]] == ["OKP", "EC"]
 
     @pytest.mark.standard("rfc7517-5-1")
-    def test_future_keys_are_among_them_and_those_that_ended_are_not(self, settings):
+    def test_jwks_contains_future_keys_but_no_expired_keys(self, settings):
         ended, signing, following = (
-            {**make_jwk("EdDSA", now=SECONDS, not_before=SECONDS + begins), **end}
-            for begins, end in ((-90, {"exp": SECONDS}), (-50, {"exp": SECONDS + 9}), (5, {}))
+            {**make_jwk("EdDSA", now=SECONDS, not_before=SECONDS + start), **end}
+            for start, end in ((-90, {"exp": SECONDS}), (-50, {"exp": SECONDS + 9}), (5, {}))
         )
         settings.TOKENAUTH = {"KEYS": [following, ended, signing]}
         assert kids() == [signing["kid"], following["kid"]]
         assert kids(now=after(seconds=-1))[0] == ended["kid"]
         assert kids(now=after(seconds=9)) == [following["kid"]]
 
-    def test_those_in_files_are_followed(self, settings, tmp_path):
+    def test_jwks_follows_changes_of_key_files(self, settings, tmp_path):
         first, second = (make_jwk("EdDSA", now=SECONDS, not_before=SECONDS) for _ in range(2))
         settings.TOKENAUTH = {"KEY_DIRECTORY": tmp_path}
         write_jwk(tmp_path / "first.jwk", first)
@@ -115,25 +115,25 @@ class TestKeys:
         assert kids(now=after(seconds=2 * POLL_INTERVAL)) == [second["kid"]]
 
     @pytest.mark.attack(118)
-    def test_nobody_keeps_an_answer_without_the_next_key_until_that_signs(self, settings, tmp_path):
+    def test_cached_jwks_expires_before_the_next_key_signs(self, settings, tmp_path):
         settings.TOKENAUTH = {"KEY_DIRECTORY": tmp_path, "JWKS_MAX_AGE": timedelta(seconds=90)}
         write_jwk(tmp_path / "a.jwk", make_jwk("EdDSA", now=SECONDS, not_before=SECONDS))
         assert len(kids()) == 1
         with time_machine.travel(NOW, tick=False):
             call_command("tokenauth_keys", "rotate", stdout=StringIO())
-        begins = max(read_file(path).jwk["nbf"] for path in tmp_path.glob("*.jwk"))
-        # Running processes see the file some seconds late.
-        answers = [(SECONDS + late, ask(now=after(seconds=late))) for late in range(60)]
-        *_, (asked, last) = (one for one in answers if len(one[1].json()["keys"]) == 1)
-        assert asked < SECONDS + 59
-        assert asked + int(last.headers["Cache-Control"].split("max-age=")[1]) < begins
+        start = max(read_file(path).jwk["nbf"] for path in tmp_path.glob("*.jwk"))
+        # Running processes load the new file after some seconds.
+        responses = [(SECONDS + delay, get_jwks(now=after(seconds=delay))) for delay in range(60)]
+        *_, (time, last) = (pair for pair in responses if len(pair[1].json()["keys"]) == 1)
+        assert time < SECONDS + 59
+        assert time + int(last.headers["Cache-Control"].split("max-age=")[1]) < start
 
 
 @pytest.mark.usefixtures("jwk")
 class TestHeaders:
     @pytest.mark.standard("rfc7517-8.5-1")
-    def test_it_is_json_that_every_script_may_read(self):
-        headers = ask(origin="https://app.example.com").headers
+    def test_jwks_is_json_for_all_origins_without_cookies(self):
+        headers = get_jwks(origin="https://app.example.com").headers
         assert headers["Content-Type"] == "application/json"
         assert headers["Access-Control-Allow-Origin"] == "*"
         assert headers["X-Content-Type-Options"] == "nosniff"
@@ -142,64 +142,64 @@ class TestHeaders:
 
     @pytest.mark.attack(118)
     @pytest.mark.parametrize("max_age", [1, 300, 86400])
-    def test_it_says_how_long_it_may_be_kept(self, jwk, settings, max_age):
+    def test_jwks_cache_lifetime_is_the_jwks_max_age_setting(self, jwk, settings, max_age):
         settings.TOKENAUTH = {"KEYS": [jwk], "JWKS_MAX_AGE": timedelta(seconds=max_age)}
-        assert ask().headers["Cache-Control"] == f"public, max-age={max_age}"
+        assert get_jwks().headers["Cache-Control"] == f"public, max-age={max_age}"
 
-    # A proxy that compresses makes the tag a weak one.
-    @pytest.mark.parametrize("asked", ["{}", "W/{}", '"another", {}', "*"])
-    def test_who_has_it_already_gets_no_body(self, asked):
-        first = ask()
-        again = ask(if_none_match=asked.format(first.headers["ETag"]))
+    # A compressing proxy makes the tag weak.
+    @pytest.mark.parametrize("if_none_match", ["{}", "W/{}", '"another", {}', "*"])
+    def test_jwks_request_with_current_etag_returns_304(self, if_none_match):
+        first = get_jwks()
+        again = get_jwks(if_none_match=if_none_match.format(first.headers["ETag"]))
         assert (again.status_code, again.content) == (304, b"")
-        kept = ("ETag", "Cache-Control", "Access-Control-Allow-Origin")
-        assert [again.headers[name] for name in kept] == [first.headers[name] for name in kept]
+        names = ("ETag", "Cache-Control", "Access-Control-Allow-Origin")
+        assert [again.headers[name] for name in names] == [first.headers[name] for name in names]
 
     @pytest.mark.parametrize("tag", ['"another"', '""', "nonsense", 'W/"another", "third"'])
-    def test_who_has_something_else_gets_it_whole(self, tag):
-        assert ask(if_none_match=tag).json() == ask().json()
+    def test_jwks_request_with_other_etag_returns_the_body(self, tag):
+        assert get_jwks(if_none_match=tag).json() == get_jwks().json()
 
-    def test_the_tag_is_strong_and_is_another_for_other_keys(self, settings):
-        before = ask().headers["ETag"]
+    def test_jwks_etag_is_strong_and_changes_with_the_keys(self, settings):
+        before = get_jwks().headers["ETag"]
         assert re.fullmatch('"[0-9a-f]{32}"', before)
         settings.TOKENAUTH = {"KEYS": [make_jwk("EdDSA", now=SECONDS, not_before=SECONDS)]}
-        assert ask().headers["ETag"] != before
-        assert ask(if_none_match=before).status_code == 200
+        assert get_jwks().headers["ETag"] != before
+        assert get_jwks(if_none_match=before).status_code == 200
 
-    def test_every_process_gives_the_same_keys_the_same_tag(self, jwk, settings):
-        before = ask().headers["ETag"]
+    def test_jwks_etag_is_equal_for_equal_keys(self, jwk, settings):
+        before = get_jwks().headers["ETag"]
         settings.TOKENAUTH = {"KEYS": {"keys": [dict(reversed(jwk.items()))]}}
-        assert ask().headers["ETag"] == before
+        assert get_jwks().headers["ETag"] == before
 
 
 @pytest.mark.usefixtures("jwk")
 class TestRequests:
-    def test_it_needs_no_sign_in_where_everything_else_does(self, settings):
+    def test_jwks_needs_no_sign_in_with_login_middleware(self, settings):
         settings.MIDDLEWARE = [
             "django.contrib.sessions.middleware.SessionMiddleware",
             "django.contrib.auth.middleware.AuthenticationMiddleware",
             "django.contrib.auth.middleware.LoginRequiredMiddleware",
         ]
-        assert ask().status_code == 200
+        assert get_jwks().status_code == 200
 
-    def test_it_needs_no_database_where_every_request_is_a_transaction(self, monkeypatch):
+    def test_jwks_needs_no_database_with_atomic_requests(self, monkeypatch):
         monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
-        assert ask().status_code == 200
+        assert get_jwks().status_code == 200
 
     @pytest.mark.parametrize("method", ["post", "put", "patch", "delete", "options"])
-    def test_it_is_only_read(self, method):
-        answer = getattr(Client(), method)(PATH)
-        assert answer.status_code == 405
-        assert answer.headers["Allow"] == "GET, HEAD"
-        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    def test_jwks_permits_only_get_and_head(self, method):
+        response = getattr(Client(), method)(PATH)
+        assert response.status_code == 405
+        assert response.headers["Allow"] == "GET, HEAD"
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
 
     @pytest.mark.parametrize(
         "query", ["?kid=x", "?callback=alert", "?format=html", "?" + "a" * 5000]
     )
-    def test_a_query_changes_nothing(self, query):
+    def test_jwks_ignores_the_query_string(self, query):
         assert Client().get(PATH + query).json() == Client().get(PATH).json()
 
-    def test_over_a_real_server_a_head_is_a_get_without_its_body(self):
+    def test_jwks_head_equals_get_without_body_on_real_server(self):
         with serving() as address:
             whole = exchange(address, b"GET /.well-known/jwks.json HTTP/1.1")
             head = exchange(address, b"HEAD /.well-known/jwks.json HTTP/1.1")
@@ -213,15 +213,15 @@ class TestRequests:
         assert head.headers["ETag"] == whole.headers["ETag"]
         assert head.headers["Cache-Control"] == whole.headers["Cache-Control"]
 
-    def test_so_it_is_under_asgi(self):
+    def test_jwks_is_served_under_asgi(self):
         status, headers, body = over_asgi("GET", PATH)
         assert (status, headers["access-control-allow-origin"]) == (200, "*")
         assert json.loads(body) == Client().get(PATH).json()
 
 
-class TestFaults:
+class TestErrors:
     @pytest.mark.parametrize(
-        "wrong",
+        "values",
         [
             {"ISUER": "x"},
             {"ALGORITHM": "EdDSA"},
@@ -229,16 +229,14 @@ class TestFaults:
             {"KEYS": [{"kty": "oct", "k": "swordfish"}]},
         ],
     )
-    def test_settings_that_cannot_be_used_are_a_503_that_shows_nothing(
-        self, settings, wrong, caplog
-    ):
-        settings.TOKENAUTH = wrong
+    def test_jwks_with_invalid_settings_is_503_without_details(self, settings, values, caplog):
+        settings.TOKENAUTH = values
         with caplog.at_level(logging.CRITICAL, "django_tokenauth"):
-            answer = ask()
-        assert (answer.status_code, answer.json()) == (503, UNAVAILABLE)
-        assert answer.headers["Cache-Control"] == "no-store"
-        assert int(answer.headers["Retry-After"]) > 0
-        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+            response = get_jwks()
+        assert (response.status_code, response.json()) == (503, UNAVAILABLE)
+        assert response.headers["Cache-Control"] == "no-store"
+        assert int(response.headers["Retry-After"]) > 0
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
         [record] = caplog.records
         assert "TOKENAUTH cannot be used" in record.getMessage()
         assert "swordfish" not in record.getMessage()

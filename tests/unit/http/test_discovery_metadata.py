@@ -1,4 +1,4 @@
-"""``/.well-known/oauth-authorization-server``: true for what is switched on (RFC 8414)."""
+"""``/.well-known/oauth-authorization-server``: the features in use (RFC 8414)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.system_checks import SIGNED
 PATH = "/.well-known/oauth-authorization-server"
 ISSUER = "https://auth.example.com"
 CLIENTS = {"reports": f"sha256${DIGEST}"}
-#: What is there whatever is switched on.
+#: The members with any settings.
 ALWAYS = {
     "issuer": ISSUER,
     "token_endpoint": f"{ISSUER}/auth/token/",
@@ -30,7 +30,7 @@ ALWAYS = {
     "grant_types_supported": ["password", "refresh_token"],
     "token_endpoint_auth_methods_supported": ["none"],
 }
-REVOKES = {
+REVOCATION = {
     "revocation_endpoint": f"{ISSUER}/auth/token/revoke/",
     "revocation_endpoint_auth_methods_supported": ["none"],
 }
@@ -38,58 +38,58 @@ SECRETS = ["client_secret_basic", "client_secret_post"]
 
 
 @pytest.fixture
-def told(settings):
-    """What is told with these settings."""
+def metadata(settings):
+    """Return a function that returns the metadata with these settings."""
 
-    def told(behind="", **values):
+    def metadata(suffix="", **values):
         settings.TOKENAUTH = {"ISSUER": ISSUER, **values}
-        answer = Client().get(PATH + behind)
-        assert answer.status_code == 200, answer.content
-        return answer.json()
+        response = Client().get(PATH + suffix)
+        assert response.status_code == 200, response.content
+        return response.json()
 
-    return told
+    return metadata
 
 
 @pytest.fixture
-def refused(settings):
-    """Whether there is nothing at that place with these settings."""
+def not_found(settings):
+    """Return a function that returns whether the response is 404 with these settings."""
 
-    def refused(behind="", **values):
+    def not_found(suffix="", **values):
         settings.TOKENAUTH = {"ISSUER": ISSUER, **values}
-        return Client().get(PATH + behind).status_code == 404
+        return Client().get(PATH + suffix).status_code == 404
 
-    return refused
+    return not_found
 
 
 class TestMembers:
     @pytest.mark.standard("rfc8414-2-7", "rfc8414-3.2-2")
-    def test_with_nothing_set_it_tells_what_is_always_there(self, told):
-        assert told() == {**ALWAYS, **REVOKES}
+    def test_metadata_by_default_has_token_and_revocation_endpoint(self, metadata):
+        assert metadata() == {**ALWAYS, **REVOCATION}
 
     @pytest.mark.standard("rfc8414-2-4", "rfc9068-4-1")
-    def test_public_keys_have_a_place(self, told):
-        assert told(**SIGNED) == {
+    def test_metadata_with_public_keys_has_jwks_uri(self, metadata):
+        assert metadata(**SIGNED) == {
             **ALWAYS,
-            **REVOKES,
+            **REVOCATION,
             "jwks_uri": f"{ISSUER}/.well-known/jwks.json",
         }
 
     @pytest.mark.standard("rfc8414-3.2-2")
-    def test_without_sessions_nothing_can_be_revoked(self, told):
-        assert told(STATELESS_REFRESH=True) == ALWAYS
+    def test_metadata_without_sessions_has_no_revocation_endpoint(self, metadata):
+        assert metadata(STATELESS_REFRESH=True) == ALWAYS
 
     @pytest.mark.standard("rfc8414-2-6")
-    def test_scopes_are_named(self, told):
-        assert told(SCOPES=["notes:read", "notes:write"])["scopes_supported"] == [
+    def test_metadata_lists_the_scopes_of_the_settings(self, metadata):
+        assert metadata(SCOPES=["notes:read", "notes:write"])["scopes_supported"] == [
             "notes:read",
             "notes:write",
         ]
 
     @pytest.mark.standard("rfc8414-2-2", "rfc8414-2-8", "rfc8414-2-9")
-    def test_clients_with_a_secret_can_show_it_in_two_ways_and_ask_about_tokens(self, told):
-        assert told(CLIENTS=CLIENTS) == {
+    def test_metadata_with_client_secrets_lists_their_methods(self, metadata):
+        assert metadata(CLIENTS=CLIENTS) == {
             **ALWAYS,
-            **REVOKES,
+            **REVOCATION,
             "token_endpoint_auth_methods_supported": ["none", *SECRETS],
             "revocation_endpoint_auth_methods_supported": ["none", *SECRETS],
             "introspection_endpoint": f"{ISSUER}/auth/token/introspect/",
@@ -97,74 +97,76 @@ class TestMembers:
         }
 
     @pytest.mark.standard("rfc8414-2-9")
-    def test_so_can_a_token_with_the_scope_for_it(self, told):
-        members = told(SCOPES=["introspect"])
+    def test_metadata_with_introspect_scope_lists_bearer_method(self, metadata):
+        members = metadata(SCOPES=["introspect"])
         assert members["introspection_endpoint"] == f"{ISSUER}/auth/token/introspect/"
         assert members["introspection_endpoint_auth_methods_supported"] == ["Bearer"]
-        both = told(SCOPES=["introspect"], CLIENTS=CLIENTS)
+        both = metadata(SCOPES=["introspect"], CLIENTS=CLIENTS)
         assert both["introspection_endpoint_auth_methods_supported"] == [*SECRETS, "Bearer"]
 
     @pytest.mark.standard("rfc8414-2-3", "rfc8414-3-1")
-    def test_each_endpoint_is_where_it_says(self, told):
-        members = told(SCOPES=["introspect"], CLIENTS=CLIENTS, **SIGNED)
-        places = [value for name, value in members.items() if name.endswith(("_endpoint", "_uri"))]
-        assert len(places) == 4
-        for place in places:
-            # Nowhere would be 404; here it is another method, or a parameter that is missing.
-            answer = Client().post(place.removeprefix(ISSUER), {}, "application/json")
-            assert answer.status_code == (405 if place.endswith("jwks.json") else 400)
+    def test_metadata_endpoints_exist(self, metadata):
+        members = metadata(SCOPES=["introspect"], CLIENTS=CLIENTS, **SIGNED)
+        urls_in_metadata = [
+            value for name, value in members.items() if name.endswith(("_endpoint", "_uri"))
+        ]
+        assert len(urls_in_metadata) == 4
+        for url in urls_in_metadata:
+            # An existing endpoint rejects the method or a missing parameter, without a 404.
+            response = Client().post(url.removeprefix(ISSUER), {}, "application/json")
+            assert response.status_code == (405 if url.endswith("jwks.json") else 400)
 
     @pytest.mark.parametrize("grant", ALWAYS["grant_types_supported"])
-    def test_each_grant_is_one_that_the_endpoint_knows(self, told, grant):
-        assert told()["grant_types_supported"] == ["password", "refresh_token"]
-        answer = Client().post("/auth/token/", {"grant_type": grant}, "application/json")
-        assert answer.json()["error"] == "invalid_request"
+    def test_metadata_grant_types_are_those_of_the_token_endpoint(self, metadata, grant):
+        assert metadata()["grant_types_supported"] == ["password", "refresh_token"]
+        response = Client().post("/auth/token/", {"grant_type": grant}, "application/json")
+        assert response.json()["error"] == "invalid_request"
 
 
 class TestIssuer:
     @pytest.mark.standard("rfc7009-2-4", "rfc8414-2-4", "rfc8414-3.3-1")
-    def test_the_host_of_the_request_counts_for_nothing(self, told, settings):
+    def test_metadata_ignores_the_host_of_the_request(self, metadata, settings):
         settings.ALLOWED_HOSTS = ["*"]
         settings.USE_X_FORWARDED_HOST = True
-        expected = told(**SIGNED)
+        expected = metadata(**SIGNED)
         headers = {"host": "evil.example", "x-forwarded-host": "evil.example"}
         assert Client().get(PATH, headers=headers).json() == expected
 
     @pytest.mark.standard("rfc8414-2-1", "rfc8414-3-1", "rfc8414-3.1-2", "rfc8414-3.3-1")
     @pytest.mark.parametrize("slash", ["", "/"])
-    def test_its_path_stands_behind(self, told, refused, slash):
+    def test_metadata_of_issuer_with_path_is_served_at_that_path(self, metadata, not_found, slash):
         issuer = f"https://example.com/api/v1{slash}"
-        members = told("/api/v1", ISSUER=issuer, **SIGNED)
+        members = metadata("/api/v1", ISSUER=issuer, **SIGNED)
         assert members["issuer"] == issuer
         assert members["token_endpoint"] == "https://example.com/auth/token/"
         assert members["jwks_uri"] == "https://example.com/.well-known/jwks.json"
-        for elsewhere in ("", "/api", "/api/v1/x", "/API/v1", "/v1"):
-            assert refused(elsewhere, ISSUER=issuer)
+        for suffix in ("", "/api", "/api/v1/x", "/API/v1", "/v1"):
+            assert not_found(suffix, ISSUER=issuer)
 
-    def test_a_path_with_other_letters_is_found(self, told):
-        told("/caf%C3%A9", ISSUER="https://example.com/caf%C3%A9")
-        told("/caf%C3%A9", ISSUER="https://example.com/café")
+    def test_metadata_of_issuer_with_non_ascii_path_is_served(self, metadata):
+        metadata("/caf%C3%A9", ISSUER="https://example.com/caf%C3%A9")
+        metadata("/caf%C3%A9", ISSUER="https://example.com/café")
 
     @pytest.mark.parametrize(
-        "behind",
+        "suffix",
         [
             *("/", "//", "/%", "/%zz", "/%FF", "/%00", "/%0A", "/%2e%2e", "/\\", "/;x", "/x/../x"),
             *("/%ED%A0%80", "/%F0%9F%98%80", "/<script>", "/x" * 2000, "x", "%2Fx", ".json"),
         ],
     )
     @pytest.mark.parametrize("issuer", ["https://example.com/x%FF", f"{ISSUER}//y//z"])
-    def test_whatever_else_stands_behind_is_not_found(self, refused, issuer, behind):
-        assert refused(behind, ISSUER=issuer)
+    def test_metadata_at_malformed_path_is_not_found(self, not_found, issuer, suffix):
+        assert not_found(suffix, ISSUER=issuer)
 
-    def test_one_without_a_path_has_none_behind(self, told, refused):
-        assert told(ISSUER="https://example.com/")["issuer"] == "https://example.com/"
-        for behind in ("/x", "/api/v1", "/..", "/%00", "/a%2Fb"):
-            assert refused(behind)
+    def test_metadata_of_issuer_without_path_has_no_other_path(self, metadata, not_found):
+        assert metadata(ISSUER="https://example.com/")["issuer"] == "https://example.com/"
+        for suffix in ("/x", "/api/v1", "/..", "/%00", "/a%2Fb"):
+            assert not_found(suffix)
 
     @pytest.mark.standard("rfc8414-2-1")
-    def test_its_port_is_kept(self, told):
+    def test_metadata_keeps_the_port_of_the_issuer(self, metadata):
         issuer = "http://127.0.0.1:8000"
-        assert told(ISSUER=issuer)["token_endpoint"] == f"{issuer}/auth/token/"
+        assert metadata(ISSUER=issuer)["token_endpoint"] == f"{issuer}/auth/token/"
 
     @pytest.mark.standard("rfc8414-2-1")
     @pytest.mark.parametrize(
@@ -184,8 +186,8 @@ class TestIssuer:
             "https://[::1",
         ],
     )
-    def test_one_that_is_no_place_has_no_metadata(self, refused, issuer):
-        assert refused(ISSUER=issuer)
+    def test_metadata_of_non_url_issuer_is_not_found(self, not_found, issuer):
+        assert not_found(ISSUER=issuer)
 
 
 WELL_KNOWN = path(".well-known/", include("django_tokenauth.well_known"))
@@ -193,29 +195,29 @@ WELL_KNOWN = path(".well-known/", include("django_tokenauth.well_known"))
 
 class TestRoutes:
     @pytest.mark.standard("rfc8414-2-3")
-    def test_the_prefix_is_that_of_the_project(self, told, settings):
+    def test_metadata_uses_the_url_prefix_of_the_project(self, metadata, settings):
         settings.ROOT_URLCONF = (WELL_KNOWN, path("api/v2/", include("django_tokenauth.urls")))
-        assert told()["token_endpoint"] == f"{ISSUER}/api/v2/token/"
+        assert metadata()["token_endpoint"] == f"{ISSUER}/api/v2/token/"
 
-    def test_so_is_the_place_below_which_it_is_served(self, told):
+    def test_metadata_uses_the_script_name(self, metadata):
         with override_script_prefix("/project/"):
-            assert told()["token_endpoint"] == f"{ISSUER}/project/auth/token/"
+            assert metadata()["token_endpoint"] == f"{ISSUER}/project/auth/token/"
 
-    def test_where_no_token_can_be_had_there_is_nothing_to_tell(self, refused, settings):
+    def test_metadata_without_token_route_is_not_found(self, not_found, settings):
         settings.ROOT_URLCONF = (WELL_KNOWN,)
-        assert refused(**SIGNED)
+        assert not_found(**SIGNED)
 
-    def test_a_route_that_is_not_there_is_not_told(self, told, settings):
-        only_token = [one for one in urls.urlpatterns if one.name == "token"]
+    def test_metadata_omits_endpoints_without_a_route(self, metadata, settings):
+        only_token = [pattern for pattern in urls.urlpatterns if pattern.name == "token"]
         settings.ROOT_URLCONF = (WELL_KNOWN, path("", include((only_token, urls.app_name))))
-        members = told(CLIENTS=CLIENTS)
+        members = metadata(CLIENTS=CLIENTS)
         assert [name for name in members if name.endswith("_endpoint")] == ["token_endpoint"]
 
 
 class TestHeaders:
     @pytest.mark.standard("rfc8414-3.2-1")
-    def test_it_is_json_for_every_script_and_cache(self, told, settings):
-        told(JWKS_MAX_AGE=timedelta(seconds=60))
+    def test_metadata_is_cacheable_json_for_all_origins(self, metadata, settings):
+        metadata(JWKS_MAX_AGE=timedelta(seconds=60))
         headers = Client().get(PATH).headers
         assert headers["Content-Type"] == "application/json"
         assert headers["Access-Control-Allow-Origin"] == "*"
@@ -225,42 +227,42 @@ class TestHeaders:
 
     @pytest.mark.standard("rfc8414-3.1-1")
     @pytest.mark.parametrize("method", ["post", "put", "patch", "delete", "options"])
-    def test_it_is_only_read(self, told, method):
-        told()
-        answer = getattr(Client(), method)(PATH)
-        assert answer.status_code == 405
-        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    def test_metadata_permits_only_get_and_head(self, metadata, method):
+        metadata()
+        response = getattr(Client(), method)(PATH)
+        assert response.status_code == 405
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
 
-    def test_a_script_may_see_why_there_is_none(self, settings):
-        """Else it is told of a fault of the network."""
+    def test_metadata_404_is_plain_text_for_all_origins(self, settings):
+        """Without the header a browser reports a network error."""
         settings.TOKENAUTH = {"ISSUER": ISSUER}
-        answer = Client().get(f"{PATH}/api")
-        assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (404, "*")
-        assert answer.headers["Content-Type"].startswith("text/plain")
-        assert answer.content == b"ISSUER has another path."
+        response = Client().get(f"{PATH}/api")
+        assert (response.status_code, response.headers["Access-Control-Allow-Origin"]) == (404, "*")
+        assert response.headers["Content-Type"].startswith("text/plain")
+        assert response.content == b"ISSUER has another path."
 
-    def test_it_needs_no_sign_in_where_everything_else_does(self, told, settings):
+    def test_metadata_needs_no_sign_in_with_login_middleware(self, metadata, settings):
         settings.MIDDLEWARE = [
             "django.contrib.sessions.middleware.SessionMiddleware",
             "django.contrib.auth.middleware.AuthenticationMiddleware",
             "django.contrib.auth.middleware.LoginRequiredMiddleware",
         ]
-        assert told()["issuer"] == ISSUER
+        assert metadata()["issuer"] == ISSUER
 
-    def test_it_needs_no_database_where_every_request_is_a_transaction(self, told, monkeypatch):
+    def test_metadata_needs_no_database_with_atomic_requests(self, metadata, monkeypatch):
         monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
-        assert told()["issuer"] == ISSUER
-        assert told("/api", ISSUER=f"{ISSUER}/api")["issuer"] == f"{ISSUER}/api"
+        assert metadata()["issuer"] == ISSUER
+        assert metadata("/api", ISSUER=f"{ISSUER}/api")["issuer"] == f"{ISSUER}/api"
 
-    def test_a_real_server_gives_it_too(self, told):
-        expected = told()
+    def test_metadata_is_served_by_real_server_and_asgi(self, metadata):
+        expected = metadata()
         with serving() as address:
-            answer = exchange(address, f"GET {PATH} HTTP/1.1".encode())
-        assert (answer.status, answer.json()) == (200, expected)
+            response = exchange(address, f"GET {PATH} HTTP/1.1".encode())
+        assert (response.status, response.json()) == (200, expected)
         assert json.loads(over_asgi("GET", PATH)[2]) == expected
 
-    def test_settings_that_cannot_be_used_are_a_503(self, settings, caplog):
+    def test_metadata_with_invalid_settings_is_503(self, settings, caplog):
         settings.TOKENAUTH = {"ISSUER": ISSUER, "ALGORITHM": "EdDSA"}
         with caplog.at_level(logging.CRITICAL, "django_tokenauth"):
-            answer = Client().get(PATH)
-        assert (answer.status_code, answer.json()) == (503, UNAVAILABLE)
+            response = Client().get(PATH)
+        assert (response.status_code, response.json()) == (503, UNAVAILABLE)

@@ -1,4 +1,4 @@
-"""Request bodies are validated one by one, and errors become responses."""
+"""Token endpoints: validated request bodies, and errors mapped to responses."""
 
 from __future__ import annotations
 
@@ -21,63 +21,63 @@ from django_tokenauth.http.endpoints import TokenEndpoint, validated_data
 from django_tokenauth.serializers import RefreshSerializer
 from tests.support.client import FORM, JSON, malformed, outcome, post
 
-LEFT_OUT = {"client_id": "", "client_secret": "", "scope": None}
+DEFAULTS = {"client_id": "", "client_secret": "", "scope": None}
 TOO_LONG = "x" * 256
 
 
 def request(body, content_type=JSON):
-    text = json.dumps(body) if content_type == JSON else body
-    made = RequestFactory().post("/", text, content_type=content_type)
-    return TokenEndpoint().initialize_request(made)
+    data = json.dumps(body) if content_type == JSON else body
+    django_request = RequestFactory().post("/", data, content_type=content_type)
+    return TokenEndpoint().initialize_request(django_request)
 
 
 def read(body, content_type=JSON):
     return validated_data(RefreshSerializer, request(body, content_type))
 
 
-class TestValid:
-    def test_it_says_what_the_body_says(self):
+class TestValidatedData:
+    def test_validated_data_has_the_fields_of_json_and_form(self):
         body = {"refresh_token": "a", "client_id": "phone", "scope": "x y", "more": 1}
-        named = {"refresh_token": "a", "client_id": "phone", "scope": frozenset("xy")}
-        assert read(body) == LEFT_OUT | named
-        assert read("refresh_token=a&client_id=phone&scope=x+y", FORM) == LEFT_OUT | named
+        fields = {"refresh_token": "a", "client_id": "phone", "scope": frozenset("xy")}
+        assert read(body) == DEFAULTS | fields
+        assert read("refresh_token=a&client_id=phone&scope=x+y", FORM) == DEFAULTS | fields
 
-    def test_nothing_of_one_body_is_in_that_of_the_next(self):
+    def test_validated_data_does_not_leak_between_bodies(self):
         first = read({"refresh_token": "a", "client_id": "phone", "scope": "x"})
         second = read({"refresh_token": "b"})
-        assert second == LEFT_OUT | {"refresh_token": "b"}
-        assert first == LEFT_OUT | {
+        assert second == DEFAULTS | {"refresh_token": "b"}
+        assert first == DEFAULTS | {
             "refresh_token": "a",
             "client_id": "phone",
             "scope": frozenset("x"),
         }
 
-    def test_who_takes_things_out_of_what_it_says_takes_them_from_nobody_else(self):
+    def test_validated_data_is_a_new_dict_for_each_call(self):
         read({"refresh_token": "a"}).clear()
-        assert read({"refresh_token": "a"}) == LEFT_OUT | {"refresh_token": "a"}
+        assert read({"refresh_token": "a"}) == DEFAULTS | {"refresh_token": "a"}
 
-    def test_what_was_wrong_with_one_body_is_not_wrong_with_the_next(self):
+    def test_validation_errors_do_not_leak_between_bodies(self):
         for body in ({}, {"refresh_token": 1, "scope": " "}, {"client_id": TOO_LONG}):
             with pytest.raises(ValidationError):
                 read(body)
-            assert read({"refresh_token": "a"}) == LEFT_OUT | {"refresh_token": "a"}
+            assert read({"refresh_token": "a"}) == DEFAULTS | {"refresh_token": "a"}
 
-    def test_each_fault_is_told_by_the_name_of_its_field(self):
+    def test_validation_errors_are_listed_by_field(self):
         with pytest.raises(ValidationError) as caught:
             read({"client_id": TOO_LONG, "scope": 1})
         detail = caught.value.detail
-        found = {name: [error.code for error in errors] for name, errors in detail.items()}
-        assert found == {
+        codes = {name: [error.code for error in errors] for name, errors in detail.items()}
+        assert codes == {
             "client_id": ["max_length"],
             "refresh_token": ["required"],
             "scope": ["not_string"],
         }
 
-    def test_threads_read_at_the_same_time(self):
+    def test_validated_data_is_correct_in_concurrent_threads(self):
         names = [str(number) for number in range(200)]
         with ThreadPoolExecutor(8) as threads:
-            found = list(threads.map(lambda name: read({"refresh_token": name}), names))
-        assert [asked["refresh_token"] for asked in found] == names
+            bodies = list(threads.map(lambda name: read({"refresh_token": name}), names))
+        assert [body["refresh_token"] for body in bodies] == names
 
 
 class TestLanguage:
@@ -124,7 +124,7 @@ class UnknownClient(InvalidClient):
     auth_header = 'Basic realm="tea"'
 
 
-class TestErrors:
+class TestHandleException:
     """One table maps errors to responses (RFC 6749 section 5.2)."""
 
     @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ class TestErrors:
         assert response.headers.items() >= headers.items()
         assert response.headers.keys() & {"WWW-Authenticate", "Retry-After"} == headers.keys()
 
-    def test_subclass_may_map_another_error(self):
+    def test_endpoint_subclass_can_map_another_error(self):
         class Brewer(TokenEndpoint):
             error_statuses = {**TokenEndpoint.error_statuses, Teapot: 418}
 

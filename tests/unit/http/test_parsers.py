@@ -1,4 +1,4 @@
-"""Bodies of requests, read strictly and up to a sane size."""
+"""Strict parsers of request bodies, with a maximum size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rest_framework.exceptions import ParseError
 from django_tokenauth.http.parsers import MAX_BODY, StrictFormParser, StrictJSONParser
 
 
-class TestJSON:
+class TestStrictJSONParser:
     def parse(self, body):
         return StrictJSONParser().parse(BytesIO(body))
 
@@ -24,7 +24,7 @@ class TestJSON:
             (rb'{"a": "\ud83d\ude00"}', {"a": "\N{GRINNING FACE}"}),
         ],
     )
-    def test_an_object_is_read(self, body, value):
+    def test_json_parser_accepts_an_object(self, body, value):
         assert self.parse(body) == value
 
     @pytest.mark.parametrize(
@@ -65,12 +65,12 @@ class TestJSON:
         ],
         ids=lambda body: body[:12].decode("latin-1").encode("unicode_escape").decode(),
     )
-    def test_anything_else_is_refused(self, body):
+    def test_json_parser_rejects_invalid_json_and_non_objects(self, body):
         with pytest.raises(ParseError):
             self.parse(body)
 
 
-class TestForm:
+class TestStrictFormParser:
     def parse(self, body):
         return StrictFormParser().parse(BytesIO(body))
 
@@ -83,15 +83,15 @@ class TestForm:
             (b"a=%ff", {"a": "\N{REPLACEMENT CHARACTER}"}),
         ],
     )
-    def test_the_fields_are_read(self, body, fields):
+    def test_form_parser_accepts_fields(self, body, fields):
         assert self.parse(body).dict() == fields
 
     @pytest.mark.parametrize("body", [b"a=1&a=1", b"a=1&a=2", b"a=&a=", b"a&b=1&a", b"%61=1&a=2"])
-    def test_a_name_that_stands_twice_is_refused(self, body):
+    def test_form_parser_rejects_duplicate_field_names(self, body):
         with pytest.raises(ParseError):
             self.parse(body)
 
-    def test_as_many_fields_are_read_as_django_allows(self, settings):
+    def test_form_parser_rejects_more_fields_than_django_permits(self, settings):
         settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 5
         assert len(self.parse(b"a=1&b=1&c=1&d=1&e=1")) == 5
         with pytest.raises(ParseError):
@@ -102,19 +102,19 @@ class TestForm:
     ("parser", "start", "end"),
     [(StrictJSONParser, b'{"a": "', b'"}'), (StrictFormParser, b"a=", b"")],
 )
-class TestSize:
+class TestMaximumSize:
     def body(self, start, end, size):
         return start + b"x" * (size - len(start) - len(end)) + end
 
-    def test_the_greatest_size_is_read(self, parser, start, end):
+    def test_parser_accepts_body_of_maximum_size(self, parser, start, end):
         assert "a" in parser().parse(BytesIO(self.body(start, end, MAX_BODY)))
 
-    def test_a_byte_more_is_refused(self, parser, start, end):
+    def test_parser_rejects_body_above_maximum_size(self, parser, start, end):
         with pytest.raises(ParseError):
             parser().parse(BytesIO(self.body(start, end, MAX_BODY + 1)))
 
     @pytest.mark.attack(120)
-    def test_the_rest_is_not_even_read(self, parser, start, end):
+    def test_parser_does_not_read_beyond_maximum_size(self, parser, start, end):
         stream = BytesIO(self.body(start, end, 1_000_000))
         with pytest.raises(ParseError):
             parser().parse(stream)

@@ -1,4 +1,4 @@
-"""The cache that counts failed sign-ins: any of Django's, and one that does not answer."""
+"""The cache of the throttle: each backend of Django, and an unavailable cache."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.support.client import logged
 from tests.support.clock import NOW
 from tests.support.sign_in_attempts import HERE, HOUR, MINUTE, START, attempt
 
-NO_ANSWER = "cache error (ConnectionError): sign-ins are not throttled"
+CACHE_ERROR = "cache error (ConnectionError): sign-ins are not throttled"
 
 
 class SwitchedCache(LocMemCache):
-    """A cache whose server is restarted in the middle."""
+    """A cache that can become unavailable."""
 
     down = False
 
@@ -32,26 +32,29 @@ def by_user(settings):
     settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "3/hour", "SIGN_IN_RATE_IP": None}
 
 
-class TestCache:
+class TestThrottleCache:
     @pytest.mark.attack(150)
-    def test_one_that_is_down_keeps_nobody_out(self, settings, caplog):
+    def test_unavailable_cache_does_not_throttle_and_is_logged(self, settings, caplog):
         settings.CACHES = {"default": {"BACKEND": "tests.support.broken.DownCache"}}
         assert [attempt(good=True) for _ in range(50)] == [None] * 50
         lines = set(logged(caplog, "ERROR"))
-        assert lines == {"cache error (ConnectionError): sign-ins are not throttled"}
+        assert lines == {CACHE_ERROR}
 
-    def test_the_one_of_the_settings_counts(self, settings, tmp_path):
-        own = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "own"}
-        settings.CACHES = {**settings.CACHES, "own": own}
-        settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "3/hour", "THROTTLE_CACHE": "own"}
+    def test_throttle_counts_in_the_cache_of_the_settings(self, settings, tmp_path):
+        separate = {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "LOCATION": "separate",
+        }
+        settings.CACHES = {**settings.CACHES, "separate": separate}
+        settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "3/hour", "THROTTLE_CACHE": "separate"}
         for _ in range(4):
             attempt()
         caches["default"].clear()
         assert attempt() == HOUR
-        caches["own"].clear()
+        caches["separate"].clear()
         assert attempt() is None
 
-    def test_neither_names_nor_addresses_are_stored(self, by_user, settings, tmp_path):
+    def test_throttle_cache_contains_no_username_or_address(self, by_user, settings, tmp_path):
         settings.CACHES = {
             "default": {
                 "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
@@ -64,9 +67,8 @@ class TestCache:
         assert b"alice" not in stored
         assert HERE.encode() not in stored
 
-    def test_a_count_lasts_as_long_as_its_window(self, by_user, settings, tmp_path):
-        """Also where ``incr`` sets the time to live anew, to the default of the cache: so do the
-        caches in files and in the database."""
+    def test_throttle_count_lasts_as_long_as_its_window(self, by_user, settings, tmp_path):
+        """In the file and database caches, ``incr`` resets the timeout to the default."""
         settings.CACHES = {
             "default": {
                 "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
@@ -81,7 +83,7 @@ class TestCache:
 
 
 @pytest.mark.attack(150)
-class TestDown:
+class TestUnavailableCache:
     @pytest.fixture
     def switched(self, settings, monkeypatch):
         settings.CACHES = {"default": {"BACKEND": f"{__name__}.SwitchedCache"}}
@@ -93,20 +95,20 @@ class TestDown:
         return SignInThrottle(load(), address=HERE, username="alice", now=START)
 
     @pytest.mark.parametrize("good", [True, False])
-    def test_it_is_asked_once_and_not_for_each_count(self, settings, caplog, good):
-        """Each question may be a wait."""
+    def test_unavailable_cache_is_called_once_per_attempt(self, settings, caplog, good):
+        """Each call may block until a timeout."""
         settings.CACHES = {"default": {"BACKEND": "tests.support.broken.DownCache"}}
         assert attempt(good=good) is None
-        assert logged(caplog, "ERROR") == [NO_ANSWER]
+        assert logged(caplog, "ERROR") == [CACHE_ERROR]
 
-    def test_when_a_place_is_given_back_it_is_asked_once_more(self, throttle, switched, caplog):
+    def test_unavailable_cache_is_called_once_more_by_release(self, throttle, switched, caplog):
         throttle.acquire()
         switched(True)
         throttle.release()
         throttle.release()
-        assert logged(caplog, "ERROR") == [NO_ANSWER]
+        assert logged(caplog, "ERROR") == [CACHE_ERROR]
 
-    def test_a_place_that_it_did_not_give_is_not_given_back(self, by_user, throttle, switched):
+    def test_attempt_without_count_is_not_released(self, by_user, throttle, switched):
         switched(True)
         throttle.acquire()
         switched(False)
@@ -116,8 +118,8 @@ class TestDown:
 
 
 @pytest.mark.attack(149)
-def test_names_that_an_address_has_no_place_for_do_not_fill_the_cache(settings, tmp_path):
-    """Otherwise a guesser could push counts out of a cache that has room for so many only."""
+def test_throttled_address_adds_no_usernames_to_the_cache(settings, tmp_path):
+    """Otherwise an attacker could evict other counts from a bounded cache."""
     settings.CACHES = {
         "default": {
             "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
@@ -125,6 +127,6 @@ def test_names_that_an_address_has_no_place_for_do_not_fill_the_cache(settings, 
         }
     }
     settings.TOKENAUTH = {"SIGN_IN_RATE_IP": "3/min"}
-    waits = [attempt(f"person {number}") for number in range(20)]
+    waits = [attempt(f"user {number}") for number in range(20)]
     assert waits == [None] * 3 + [MINUTE] * 17
     assert len(list(tmp_path.iterdir())) == 1 + 3

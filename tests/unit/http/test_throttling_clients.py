@@ -1,4 +1,4 @@
-"""Wrong client secrets, counted by address."""
+"""Wrong client secrets, counted by IP address."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ class TestClientThrottle:
     def _limits(self, settings):
         settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "1/hour", "SIGN_IN_RATE_IP": "3/min"}
 
-    def test_failures_beyond_the_rate_of_the_address_are_throttled(self, caplog):
+    def test_client_failures_above_ip_rate_are_throttled(self, caplog):
         assert [failure() for _ in range(5)] == [None, None, None, MINUTE, MINUTE]
         assert logged(caplog, "WARNING") == ["client throttled"] * 2
 
-    def test_count_starts_again_in_the_next_window(self, clock):
+    def test_client_failure_count_restarts_in_the_next_window(self, clock):
         for _ in range(4):
             failure()
         clock.shift(MINUTE)
         assert failure() is None
 
-    def test_another_address_has_its_own_count(self):
+    def test_client_failures_count_separately_for_each_address(self):
         for _ in range(4):
             failure()
         assert failure(THERE) is None
@@ -59,12 +59,12 @@ class TestClientThrottle:
         assert failure() is None
 
 
-def test_without_rate_of_the_address_clients_are_not_throttled(settings):
+def test_clients_without_ip_rate_are_not_throttled(settings):
     settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "1/hour", "SIGN_IN_RATE_IP": None}
     assert [failure() for _ in range(50)] == [None] * 50
 
 
-def test_cache_that_is_down_does_not_throttle_clients(settings, caplog):
+def test_unavailable_cache_does_not_throttle_clients(settings, caplog):
     settings.CACHES = {"default": {"BACKEND": "tests.support.broken.DownCache"}}
     settings.TOKENAUTH = {"SIGN_IN_RATE_IP": "1/min"}
     assert [failure() for _ in range(3)] == [None] * 3
