@@ -1,4 +1,4 @@
-"""Sessions in Django's admin: to look at and to end, not to write."""
+"""Sessions in Django's admin, where staff can view and sign them out but not edit them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.signal_capture import received
 pytestmark = pytest.mark.django_db
 
 LIST = "/admin/django_tokenauth/session/"
-# The button of the page that asks whether to delete.
+# The hidden field of Django's confirmation page for deletions.
 CONFIRM = 'name="post" value="yes"'
 
 
@@ -36,29 +36,29 @@ def _now():
 
 @pytest.fixture
 def administrator(admin_user):
-    """A client that is signed in as somebody who may do everything."""
+    """Return a client that is signed in as a superuser."""
     client = Client()
     client.force_login(admin_user)
     return client
 
 
 @pytest.fixture
-def helper(django_user_model):
-    """Signs in a member of the staff with these permissions."""
+def staff_client(django_user_model):
+    """Return a function that signs in a staff member with the given permissions."""
 
-    def helper(*codenames):
+    def staff_client(*codenames):
         user = django_user_model.objects.create_user("helper", is_staff=True)
         user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
         client = Client()
         client.force_login(user)
         return client
 
-    return helper
+    return staff_client
 
 
 @pytest.fixture
 def sessions(alice, bob):
-    """Of alice a phone, a laptop that was signed out and a tablet that was not used; bob's."""
+    """Create an active, a signed-out and an expired session of alice, and one of bob."""
     old = NOW - timedelta(days=20)
     services.sign_in(alice, device_name="tablet", client_id="app", ip="192.0.2.1", now=old)
     services.sign_in(
@@ -70,22 +70,22 @@ def sessions(alice, bob):
     return {session.device_name: session for session in Session.objects.all()}
 
 
-def names(answer):
-    """Of the sessions that are listed."""
-    assert answer.status_code == 200
-    return {session.device_name for session in answer.context["cl"].result_list}
+def device_names(response):
+    """Return the device names of the listed sessions."""
+    assert response.status_code == 200
+    return {session.device_name for session in response.context["cl"].result_list}
 
 
 class TestList:
-    def test_all_are_listed(self, administrator, sessions):
-        answer = administrator.get(LIST)
-        assert names(answer) == {"tablet", "laptop", "phone", "<b>bob's</b>"}
-        text = answer.content.decode()
-        for shown in ("alice", "bob", "phone", "2001:db8::1", "&lt;b&gt;bob&#x27;s&lt;/b&gt;"):
-            assert shown in text
+    def test_list_shows_all_sessions_with_escaped_names(self, administrator, sessions):
+        response = administrator.get(LIST)
+        assert device_names(response) == {"tablet", "laptop", "phone", "<b>bob's</b>"}
+        text = response.content.decode()
+        for expected in ("alice", "bob", "phone", "2001:db8::1", "&lt;b&gt;bob&#x27;s&lt;/b&gt;"):
+            assert expected in text
         assert "<b>bob" not in text
 
-    def test_the_statements_do_not_grow(self, administrator, alice):
+    def test_list_takes_a_constant_number_of_queries(self, administrator, alice):
         def statements():
             with CaptureQueriesContext(connection) as captured:
                 administrator.get(LIST)
@@ -97,16 +97,16 @@ class TestList:
             services.sign_in(alice)
         assert statements() == few < 10
 
-    def test_the_hash_of_the_password_is_nowhere(self, administrator, sessions):
+    def test_admin_pages_never_show_the_auth_hash(self, administrator, sessions):
         for path in (LIST, f"{LIST}{sessions['phone'].pk}/change/"):
-            answer = administrator.get(path, follow=True)
-            assert answer.status_code == 200
-            text = answer.content.decode()
+            response = administrator.get(path, follow=True)
+            assert response.status_code == 200
+            text = response.content.decode()
             assert "auth_hash" not in text
             assert sessions["phone"].auth_hash not in text
 
     @pytest.mark.parametrize(
-        ("query", "found"),
+        ("query", "expected"),
         [
             ("alice", {"tablet", "laptop", "phone"}),
             ("bo", {"<b>bob's</b>"}),
@@ -121,18 +121,20 @@ class TestList:
             ("%", set()),
         ],
     )
-    def test_it_can_be_searched(self, administrator, sessions, query, found):
-        assert names(administrator.get(LIST, {"q": query})) == found
+    def test_list_search_finds_user_device_address_and_client(
+        self, administrator, sessions, query, expected
+    ):
+        assert device_names(administrator.get(LIST, {"q": query})) == expected
 
     @pytest.mark.parametrize("write", [str, lambda pk: str(pk).upper()])
-    def test_it_can_be_searched_for_an_id(self, administrator, sessions, write):
-        """As it stands in the log, whatever the database makes of a UUID."""
+    def test_list_search_finds_a_session_id(self, administrator, sessions, write):
+        """The id is searched as the log prints it, however the database stores a UUID."""
         query = write(sessions["phone"].pk)
-        assert names(administrator.get(LIST, {"q": query})) == {"phone"}
-        assert names(administrator.get(LIST, {"q": str(uuid.uuid4())})) == set()
+        assert device_names(administrator.get(LIST, {"q": query})) == {"phone"}
+        assert device_names(administrator.get(LIST, {"q": str(uuid.uuid4())})) == set()
 
     @pytest.mark.parametrize(
-        ("given", "found"),
+        ("data", "expected"),
         [
             ({"status": "active"}, {"phone", "<b>bob's</b>"}),
             ({"status": "ended"}, {"tablet", "laptop"}),
@@ -142,86 +144,96 @@ class TestList:
             ({"created_at__gte": "2026-11-20 00:00:00Z"}, {"laptop", "phone", "<b>bob's</b>"}),
         ],
     )
-    def test_it_can_be_filtered(self, administrator, sessions, given, found):
-        assert names(administrator.get(LIST, given)) == found
+    def test_list_filters_by_status_reason_client_and_date(
+        self, administrator, sessions, data, expected
+    ):
+        assert device_names(administrator.get(LIST, data)) == expected
 
-    def test_what_is_active_is_marked(self, administrator, sessions):
-        answer = administrator.get(LIST)
+    def test_list_marks_active_sessions(self, administrator, sessions):
+        response = administrator.get(LIST)
         is_active = site.get_model_admin(Session).is_active
         listed = {
-            session.device_name: is_active(session) for session in answer.context["cl"].result_list
+            session.device_name: is_active(session)
+            for session in response.context["cl"].result_list
         }
         assert listed == {"tablet": False, "laptop": False, "phone": True, "<b>bob's</b>": True}
-        assert answer.content.decode().count('icon-yes.svg" alt="True"') == 2
+        assert response.content.decode().count('icon-yes.svg" alt="True"') == 2
 
-    def test_a_session_without_a_user_is_listed(self, administrator, sessions, alice):
+    def test_list_shows_sessions_of_deleted_users(self, administrator, sessions, alice):
         alice.delete()
-        assert names(administrator.get(LIST)) == {"tablet", "laptop", "phone", "<b>bob's</b>"}
+        assert device_names(administrator.get(LIST)) == {
+            "tablet",
+            "laptop",
+            "phone",
+            "<b>bob's</b>",
+        }
         path = f"{LIST}{sessions['phone'].pk}/change/"
         assert administrator.get(path).status_code == 200
 
 
 class TestReadOnly:
-    def test_a_session_can_be_looked_at(self, administrator, sessions):
-        answer = administrator.get(f"{LIST}{sessions['phone'].pk}/change/")
-        assert answer.status_code == 200
-        text = answer.content.decode()
-        for shown in ("alice", "phone", "web", "2001:db8::1", str(sessions["phone"].pk)):
-            assert shown in text
+    def test_detail_page_shows_a_session_without_inputs(self, administrator, sessions):
+        response = administrator.get(f"{LIST}{sessions['phone'].pk}/change/")
+        assert response.status_code == 200
+        text = response.content.decode()
+        for expected in ("alice", "phone", "web", "2001:db8::1", str(sessions["phone"].pk)):
+            assert expected in text
         for button in ("_save", "deletelink", "_addanother", '<input type="text"'):
             assert button not in text
 
     @pytest.mark.parametrize("name", ["add/", "{pk}/delete/"])
     @pytest.mark.parametrize("method", ["get", "post"])
-    def test_none_can_be_added_or_deleted(self, administrator, sessions, name, method):
+    def test_session_cannot_be_added_or_deleted(self, administrator, sessions, name, method):
         path = LIST + name.format(pk=sessions["phone"].pk)
         assert getattr(administrator, method)(path, {"post": "yes"}).status_code == 403
         assert Session.objects.count() == 4
 
-    def test_none_can_be_changed(self, administrator, sessions):
+    def test_session_cannot_be_changed(self, administrator, sessions):
         path = f"{LIST}{sessions['phone'].pk}/change/"
-        answer = administrator.post(path, {"device_name": "x", "idle_expires_at_0": "2099-01-01"})
-        assert answer.status_code == 403
+        response = administrator.post(path, {"device_name": "x", "idle_expires_at_0": "2099-01-01"})
+        assert response.status_code == 403
         assert set(Session.objects.values_list("device_name", flat=True)) == set(sessions)
 
-    def test_the_action_of_django_that_deletes_is_not_there(self, administrator, sessions):
-        given = {"action": "delete_selected", "_selected_action": sessions["phone"].pk}
-        answer = administrator.post(LIST, {**given, "post": "yes"}, follow=True)
-        assert "No action selected." in answer.content.decode()
+    def test_delete_selected_action_is_unavailable(self, administrator, sessions):
+        data = {"action": "delete_selected", "_selected_action": sessions["phone"].pk}
+        response = administrator.post(LIST, {**data, "post": "yes"}, follow=True)
+        assert "No action selected." in response.content.decode()
         assert Session.objects.count() == 4
 
-    def test_who_has_no_permission_sees_none(self, helper, sessions):
-        client = helper()
+    def test_staff_without_permission_cannot_view_sessions(self, staff_client, sessions):
+        client = staff_client()
         assert client.get(LIST).status_code == 403
         assert client.get(f"{LIST}{sessions['phone'].pk}/change/").status_code == 403
 
-    def test_who_may_look_at_them_may_not_end_them(self, helper, sessions):
-        client = helper("view_session")
-        answer = client.get(LIST)
-        assert names(answer) == set(sessions)
-        assert "revoke_sessions" not in answer.content.decode()
-        end(client, *sessions.values())
-        assert alive() == {"phone", "<b>bob's</b>"}
+    def test_staff_with_view_permission_cannot_sign_out_sessions(self, staff_client, sessions):
+        client = staff_client("view_session")
+        response = client.get(LIST)
+        assert device_names(response) == set(sessions)
+        assert "revoke_sessions" not in response.content.decode()
+        sign_out_selected(client, *sessions.values())
+        assert live_names() == {"phone", "<b>bob's</b>"}
 
 
-def end(client, *sessions):
-    """Sign the selected sessions out, and say what the page says."""
-    given = {"action": "revoke_sessions", "_selected_action": [session.pk for session in sessions]}
-    answer = client.post(LIST, given, follow=True)
-    assert answer.status_code == 200
-    return [str(message) for message in answer.context["messages"]]
+def sign_out_selected(client, *sessions):
+    """Run the sign-out action on *sessions* and return the messages of the page."""
+    data = {"action": "revoke_sessions", "_selected_action": [session.pk for session in sessions]}
+    response = client.post(LIST, data, follow=True)
+    assert response.status_code == 200
+    return [str(message) for message in response.context["messages"]]
 
 
-def alive():
+def live_names():
     rows = Session.objects.filter(revoked_at=None, idle_expires_at__gt=NOW)
     return set(rows.values_list("device_name", flat=True))
 
 
 class TestRevoke:
-    def test_only_those_that_are_alive_are_ended(self, administrator, sessions, admin_user):
+    def test_action_signs_out_only_live_sessions(self, administrator, sessions, admin_user):
         with received(session_revoked) as calls:
-            assert end(administrator, *sessions.values()) == ["Signed out 2 sessions."]
-        assert alive() == set()
+            assert sign_out_selected(administrator, *sessions.values()) == [
+                "Signed out 2 sessions."
+            ]
+        assert live_names() == set()
         assert {call["session"].device_name for call in calls} == {"phone", "<b>bob's</b>"}
         assert {call["user"].get_username() for call in calls} == {"alice", "bob"}
         assert {call["request"].user for call in calls} == {admin_user}
@@ -230,55 +242,57 @@ class TestRevoke:
         assert laptop.revoked_at == sessions["laptop"].revoked_at
         assert Session.objects.get(device_name="phone").revoked_reason == "admin"
 
-    def test_one_is_one(self, administrator, sessions):
-        assert end(administrator, sessions["phone"]) == ["Signed out 1 session."]
-        assert alive() == {"<b>bob's</b>"}
+    def test_action_message_for_one_session_is_singular(self, administrator, sessions):
+        assert sign_out_selected(administrator, sessions["phone"]) == ["Signed out 1 session."]
+        assert live_names() == {"<b>bob's</b>"}
 
-    def test_none_is_none(self, administrator, sessions):
-        assert end(administrator, sessions["laptop"]) == ["Signed out 0 sessions."]
+    def test_action_on_an_ended_session_signs_out_none(self, administrator, sessions):
+        assert sign_out_selected(administrator, sessions["laptop"]) == ["Signed out 0 sessions."]
 
-    def test_its_access_token_is_refused_at_once(self, administrator, alice):
+    def test_action_invalidates_access_tokens_at_once(self, administrator, alice):
         pair = services.sign_in(alice)
         assert get("/who/", pair.access_token).status_code == 200
-        end(administrator, pair.session)
+        sign_out_selected(administrator, pair.session)
         assert get("/who/", pair.access_token).status_code == 401
 
-    def test_the_permission_to_change_is_needed(self, helper, sessions):
-        client = helper("view_session", "change_session")
-        assert end(client, sessions["phone"]) == ["Signed out 1 session."]
+    def test_staff_with_change_permission_can_sign_out_sessions(self, staff_client, sessions):
+        client = staff_client("view_session", "change_session")
+        assert sign_out_selected(client, sessions["phone"]) == ["Signed out 1 session."]
 
-    def test_all_pages_can_be_ended_at_once(self, administrator, alice):
+    def test_action_signs_out_all_pages_with_select_across(self, administrator, alice):
         for _ in range(3):
             services.sign_in(alice)
-        given = {"action": "revoke_sessions", "select_across": "1", "_selected_action": []}
-        given["_selected_action"] = [Session.objects.first().pk]
-        administrator.post(LIST, given)
-        assert alive() == set()
+        data = {"action": "revoke_sessions", "select_across": "1", "_selected_action": []}
+        data["_selected_action"] = [Session.objects.first().pk]
+        administrator.post(LIST, data)
+        assert live_names() == set()
 
 
 class TestUsers:
     def path(self, user):
         return f"/admin/auth/user/{user.pk}/delete/"
 
-    def test_a_user_with_sessions_can_be_deleted(self, administrator, sessions, alice):
+    def test_user_with_sessions_can_be_deleted(self, administrator, sessions, alice):
         page = administrator.get(self.path(alice))
         assert page.status_code == 200
         assert CONFIRM in page.content.decode()
-        answer = administrator.post(self.path(alice), {"post": "yes"})
-        assert answer.status_code == 302
+        response = administrator.post(self.path(alice), {"post": "yes"})
+        assert response.status_code == 302
         assert not get_user_model().objects.filter(pk=alice.pk).exists()
-        assert alive() == {"<b>bob's</b>"}
+        assert live_names() == {"<b>bob's</b>"}
         assert Session.objects.get(device_name="phone").revoked_reason == "user_deleted"
 
-    def test_nor_do_sessions_stand_in_the_way_of_many(self, administrator, sessions, alice, bob):
-        given = {"action": "delete_selected", "_selected_action": [alice.pk, bob.pk]}
-        page = administrator.post("/admin/auth/user/", given)
+    def test_several_users_with_sessions_can_be_deleted(self, administrator, sessions, alice, bob):
+        data = {"action": "delete_selected", "_selected_action": [alice.pk, bob.pk]}
+        page = administrator.post("/admin/auth/user/", data)
         assert CONFIRM in page.content.decode()
-        administrator.post("/admin/auth/user/", {**given, "post": "yes"})
-        assert alive() == set()
+        administrator.post("/admin/auth/user/", {**data, "post": "yes"})
+        assert live_names() == set()
 
-    def test_who_may_delete_users_need_not_know_of_sessions(self, helper, sessions, alice):
-        client = helper("view_user", "delete_user")
-        answer = client.post(self.path(alice), {"post": "yes"})
-        assert answer.status_code == 302
+    def test_staff_can_delete_users_without_session_permissions(
+        self, staff_client, sessions, alice
+    ):
+        client = staff_client("view_user", "delete_user")
+        response = client.post(self.path(alice), {"post": "yes"})
+        assert response.status_code == 302
         assert not get_user_model().objects.filter(pk=alice.pk).exists()

@@ -1,4 +1,4 @@
-"""An access token in the Authorization header, and what is answered when it does not do."""
+"""The authentication classes: where a token is read from, and the user that it gives."""
 
 from __future__ import annotations
 
@@ -24,12 +24,11 @@ from tests.support.client import BARE, INVALID_TOKEN, get, outcome, sign_in
 from tests.support.locks import unreadable
 
 BOTH = pytest.mark.parametrize("path", ["/who/", "/who/stateless/"])
-REFUSED = {"detail": "The access token is not valid."}
 ABSENT = {"detail": "Authentication credentials were not provided."}
 
 
-def asked(authentication, token):
-    """The request as a view of REST framework sees it."""
+def authenticate(authentication, token):
+    """Authenticate a request with this token, as a view of REST framework does."""
     request = Request(APIRequestFactory().get("/", headers={"Authorization": f"Bearer {token}"}))
     return authentication.authenticate(request)
 
@@ -38,66 +37,70 @@ def asked(authentication, token):
 class TestWithoutCredentials:
     @pytest.mark.attack(112)
     @BOTH
-    def test_the_challenge_is_bare(self, path, django_assert_num_queries):
+    def test_request_without_credentials_gets_a_bare_challenge(
+        self, path, django_assert_num_queries
+    ):
         with django_assert_num_queries(0):
-            answer = get(path)
-        assert outcome(answer) == (401, ABSENT)
-        assert answer.headers["WWW-Authenticate"] == BARE
+            response = get(path)
+        assert outcome(response) == (401, ABSENT)
+        assert response.headers["WWW-Authenticate"] == BARE
 
     @BOTH
     @pytest.mark.parametrize("header", ["Basic YTpi", "Token abc", "Digest x", "x"])
-    def test_another_scheme_is_no_credentials(self, path, header):
-        answer = get(path, Authorization=header)
-        assert outcome(answer) == (401, ABSENT)
-        assert answer.headers["WWW-Authenticate"] == BARE
+    def test_other_scheme_counts_as_no_credentials(self, path, header):
+        response = get(path, Authorization=header)
+        assert outcome(response) == (401, ABSENT)
+        assert response.headers["WWW-Authenticate"] == BARE
 
     @pytest.mark.attack(104)
-    def test_a_token_in_the_query_does_not_count(self, alice):
+    def test_token_in_the_query_string_is_ignored(self, alice):
         token = sign_in()["access_token"]
-        answer = get(f"/who/?access_token={token}")
-        assert outcome(answer) == (401, ABSENT)
-        assert answer.headers["WWW-Authenticate"] == BARE
+        response = get(f"/who/?access_token={token}")
+        assert outcome(response) == (401, ABSENT)
+        assert response.headers["WWW-Authenticate"] == BARE
 
     @pytest.mark.attack(104)
-    def test_a_token_in_a_form_does_not_count(self, alice, client):
+    def test_token_in_a_form_is_ignored(self, alice, client):
         token = sign_in()["access_token"]
-        answer = client.post("/notes/", {"access_token": token})
-        assert answer.status_code == 401
-        assert answer.headers["WWW-Authenticate"] == BARE
+        response = client.post("/notes/", {"access_token": token})
+        assert response.status_code == 401
+        assert response.headers["WWW-Authenticate"] == BARE
 
     @pytest.mark.standard("rfc6749-10.12-1")
     @pytest.mark.attack(104)
-    def test_a_token_in_a_cookie_does_not_count(self, alice, client):
+    def test_token_in_a_cookie_is_ignored(self, alice, client):
         client.cookies["access_token"] = sign_in()["access_token"]
         assert client.get("/who/").status_code == 401
 
-    def test_an_open_view_answers_all_the_same(self):
+    def test_open_view_without_token_returns_200(self):
         assert outcome(get("/open/")) == (200, {"user": "AnonymousUser"})
 
 
 @pytest.mark.django_db
-class TestGoodToken:
-    def test_the_user_is_loaded_with_one_statement(self, alice, django_assert_num_queries):
+class TestValidToken:
+    def test_jwt_authentication_loads_the_user_in_one_query(self, alice, django_assert_num_queries):
         token = sign_in()["access_token"]
         with django_assert_num_queries(1):
-            user, claims = asked(JWTAuthentication(), token)
+            user, claims = authenticate(JWTAuthentication(), token)
         assert user == alice
         assert type(user) is get_user_model()
         assert type(claims) is Claims
         assert claims.subject == str(alice.pk)
 
-    # In a transaction it would take a savepoint too.
+    # Inside a transaction the query would need a savepoint.
     @pytest.mark.django_db(transaction=True)
-    def test_the_stateless_class_asks_for_revocations_once(self, alice, django_assert_num_queries):
+    def test_stateless_authentication_reads_revocations_once(
+        self, alice, django_assert_num_queries
+    ):
         token = sign_in()["access_token"]
         with django_assert_num_queries(1):
-            user, claims = asked(StatelessJWTAuthentication(), token)
+            user, claims = authenticate(StatelessJWTAuthentication(), token)
         with django_assert_num_queries(0):
-            asked(StatelessJWTAuthentication(), token)
+            authenticate(StatelessJWTAuthentication(), token)
         assert type(user) is TokenUser
         assert (user.pk, user.claims) == (str(alice.pk), claims)
 
-    def test_the_stateless_class_needs_no_database(
+    def test_stateless_authentication_without_polls_takes_no_query(
         self, alice, settings, django_assert_num_queries
     ):
         settings.TOKENAUTH = {"REVOCATION_POLL_INTERVAL": None}
@@ -109,28 +112,28 @@ class TestGoodToken:
             )
 
     @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-    def test_it_comes_through_with_any_case_of_the_scheme(self, alice, scheme):
+    def test_bearer_scheme_is_case_insensitive(self, alice, scheme):
         token = sign_in()["access_token"]
-        answer = get("/who/", Authorization=f"{scheme} {token}")
-        assert outcome(answer) == (200, {"user": "alice", "sub": str(alice.pk)})
+        response = get("/who/", Authorization=f"{scheme} {token}")
+        assert outcome(response) == (200, {"user": "alice", "sub": str(alice.pk)})
 
-    def test_it_makes_no_session_of_django(self, alice, settings):
+    def test_token_request_sets_no_cookie(self, alice, settings):
         settings.MIDDLEWARE = []
-        answer = get("/who/", sign_in()["access_token"])
-        assert answer.status_code == 200
-        assert not answer.cookies
+        response = get("/who/", sign_in()["access_token"])
+        assert response.status_code == 200
+        assert not response.cookies
 
     @pytest.mark.standard("rfc6749-10.12-1")
-    def test_the_users_session_of_django_does_not_count(self, alice, bob, client):
+    def test_django_session_of_another_user_is_ignored(self, alice, bob, client):
         client.force_login(bob)
         token = sign_in()["access_token"]
-        answer = client.get("/who/", headers={"Authorization": f"Bearer {token}"})
-        assert answer.json()["user"] == "alice"
+        response = client.get("/who/", headers={"Authorization": f"Bearer {token}"})
+        assert response.json()["user"] == "alice"
         assert client.get("/who/").status_code == 401
 
 
-class Either(APIView):
-    """Takes a token of the app, or else a name and a password."""
+class TokenOrPasswordView(APIView):
+    """A view that accepts an access token or HTTP Basic credentials."""
 
     authentication_classes = (JWTAuthentication, BasicAuthentication)
 
@@ -139,31 +142,31 @@ class Either(APIView):
 
 
 @pytest.mark.django_db
-class TestBesideAnotherClass:
-    def ask(self, header):
+class TestWithAnotherClass:
+    def get_with(self, header):
         request = APIRequestFactory().get("/", headers={"Authorization": header})
-        return Either.as_view()(request)
+        return TokenOrPasswordView.as_view()(request)
 
     @pytest.mark.attack(108)
-    def test_the_other_class_answers_for_its_scheme(self, alice):
+    def test_basic_credentials_go_to_the_other_class(self, alice):
         # alice:correct horse
-        answer = self.ask("Basic YWxpY2U6Y29ycmVjdCBob3JzZQ==")
-        assert answer.data == {"user": "alice", "auth": "NoneType"}
+        response = self.get_with("Basic YWxpY2U6Y29ycmVjdCBob3JzZQ==")
+        assert response.data == {"user": "alice", "auth": "NoneType"}
 
-    def test_a_bad_token_is_not_handed_on(self, alice):
-        answer = self.ask("Bearer garbage")
-        assert answer.status_code == 401
-        assert answer.headers["WWW-Authenticate"] == INVALID_TOKEN
+    def test_rejected_token_is_not_passed_to_the_other_class(self, alice):
+        response = self.get_with("Bearer garbage")
+        assert response.status_code == 401
+        assert response.headers["WWW-Authenticate"] == INVALID_TOKEN
 
-    def test_a_good_token_is_ours(self, alice):
-        answer = self.ask(f"Bearer {sign_in()['access_token']}")
-        assert answer.data == {"user": "alice", "auth": "Claims"}
+    def test_valid_token_is_accepted_beside_another_class(self, alice):
+        response = self.get_with(f"Bearer {sign_in()['access_token']}")
+        assert response.data == {"user": "alice", "auth": "Claims"}
 
 
 class TestErrors:
     def test_rejected_token_is_an_invalid_token_with_its_code(self, alice):
         with pytest.raises(InvalidToken) as caught:
-            asked(JWTAuthentication(), "x")
+            authenticate(JWTAuthentication(), "x")
         assert type(caught.value) is AccessTokenRejected
         assert caught.value.code is TokenErrorCode.MALFORMED
         assert caught.value.get_codes() == "invalid_token"
@@ -172,6 +175,6 @@ class TestErrors:
     def test_database_error_is_service_unavailable(self, alice):
         token = sign_in()["access_token"]
         with unreadable(Session), pytest.raises(ServiceUnavailable) as caught:
-            asked(JWTAuthentication(), token)
+            authenticate(JWTAuthentication(), token)
         assert type(caught.value) is TemporarilyUnavailable
         assert caught.value.get_codes() == "temporarily_unavailable"

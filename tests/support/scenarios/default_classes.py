@@ -1,4 +1,4 @@
-"""A project that puts the classes of the app into REST framework's defaults."""
+"""A project whose REST framework defaults are the classes of this package."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REST_FRAMEWORK = {
 
 
 def scenario() -> list[object]:
-    """Whether the project starts, and what a view of it answers to nobody."""
+    """Check the project and return a view's response to a request without a token."""
     call_command("check", fail_level="WARNING")
-    answer = get("/auth/sessions/")
-    return [answer.status_code, answer.headers["WWW-Authenticate"] == BARE]
+    response = get("/auth/sessions/")
+    return [response.status_code, response.headers["WWW-Authenticate"] == BARE]
