@@ -90,7 +90,7 @@ DEFECTS = (
     Defect(
         "_base64url.py",
         "unused bits of the last character are accepted",
-        "if rest and encoded[-1] not in _LAST[rest]:",
+        "if rest and segment[-1] not in _LAST[rest]:",
         "if rest == 1:",
         (TOKENS,),
     ),
