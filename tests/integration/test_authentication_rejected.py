@@ -1,4 +1,4 @@
-"""Access tokens that are refused, sessions that ended, and a server that cannot know."""
+"""Rejected access tokens, ended sessions, and errors of the database or the settings."""
 
 from __future__ import annotations
 
@@ -17,109 +17,109 @@ from tests.support.reports import BrokenRouter, server_errors
 BOTH = pytest.mark.parametrize("path", ["/who/", "/who/stateless/"])
 REFUSED = {"detail": "The access token is not valid."}
 
-# Each is what follows the scheme; the table is sent through Django's test client, and the odd ones
-# through real sockets by test_http_headers.
-BAD = {
-    "nothing": "",
-    "a blank": " ",
-    "two blanks before it": "  {token}",
-    "a blank in it": " {token} {token}",
-    "a blank after it": " {token} ",
-    "a tab before it": "\t{token}",
-    "a list": " {token}, {token}",
-    "a list without blanks": " {token},{token}",
+# The rest of the Authorization header after "Bearer". Values that Django's test client cannot send
+# are tested over real sockets in http/test_headers.py.
+MALFORMED = {
+    "empty": "",
+    "space": " ",
+    "two spaces before": "  {token}",
+    "space inside": " {token} {token}",
+    "space after": " {token} ",
+    "tab before": "\t{token}",
+    "list": " {token}, {token}",
+    "list without spaces": " {token},{token}",
     "two headers joined": " {token},Bearer {token}",
     "quotation marks": ' "{token}"',
     "padding": " {token}=",
-    "latin-1": " {token}\xe9",
-    "latin-1 in place of the token": " \x9d",
-    "no latin-1 either": " {token}\u20ac",
-    "half a surrogate pair": " {token}\ud800",
+    "latin-1 after": " {token}\xe9",
+    "only latin-1": " \x9d",
+    "outside latin-1": " {token}\u20ac",
+    "lone surrogate": " {token}\ud800",
     "NUL": " {token}\0",
-    "a control character": " {token}\x1b",
-    "a line break": " {token}\n",
-    "a folded line": "\r\n {token}",
-    "digits of another script": " \u0661.\u0662.\u0663",
-    "a word": " garbage",
+    "control character": " {token}\x1b",
+    "line break": " {token}\n",
+    "folded line": "\r\n {token}",
+    "arabic digits": " \u0661.\u0662.\u0663",
+    "word": " garbage",
     "dots": " ..",
-    "a megabyte": " " + "a" * 1_000_000,
-    "a megabyte of dots": " " + "." * 1_000_000,
-    "quotation marks for the challenge": ' x", error="none',
+    "megabyte": " " + "a" * 1_000_000,
+    "megabyte of dots": " " + "." * 1_000_000,
+    "challenge injection": ' x", error="none',
 }
 
 
 @pytest.mark.django_db
-class TestBadToken:
+class TestRejectedToken:
     @pytest.mark.standard("rfc9068-4-10")
     @pytest.mark.attack(110)
     @BOTH
-    @pytest.mark.parametrize("text", BAD.values(), ids=BAD)
-    def test_it_is_refused_without_a_statement(
-        self, alice, path, text, caplog, django_assert_num_queries
+    @pytest.mark.parametrize("credentials", MALFORMED.values(), ids=MALFORMED)
+    def test_malformed_authorization_is_rejected_without_a_query(
+        self, alice, path, credentials, caplog, django_assert_num_queries
     ):
         token = sign_in()["access_token"]
         caplog.clear()
         with caplog.at_level(logging.INFO, "django_tokenauth"), django_assert_num_queries(0):
-            answer = get(path, Authorization="Bearer" + text.replace("{token}", token))
-        assert outcome(answer) == (401, REFUSED)
-        assert answer.headers["WWW-Authenticate"] == INVALID_TOKEN
+            response = get(path, Authorization="Bearer" + credentials.replace("{token}", token))
+        assert outcome(response) == (401, REFUSED)
+        assert response.headers["WWW-Authenticate"] == INVALID_TOKEN
         assert logged(caplog) == ["access token rejected: malformed"]
 
     @pytest.mark.promise(1)
     @pytest.mark.standard("rfc6749-7-1")
     @BOTH
-    def test_a_forged_signature_is_refused_without_a_statement(
+    def test_forged_signature_is_rejected_without_a_query(
         self, alice, path, caplog, django_assert_num_queries
     ):
         head, _, _ = sign_in()["access_token"].rpartition(".")
         caplog.clear()
         with caplog.at_level(logging.INFO, "django_tokenauth"), django_assert_num_queries(0):
-            answer = get(path, f"{head}.{'A' * 43}")
-        assert outcome(answer) == (401, REFUSED)
+            response = get(path, f"{head}.{'A' * 43}")
+        assert outcome(response) == (401, REFUSED)
         assert logged(caplog) == ["access token rejected: signature"]
-        assert head not in str(answer.headers)
+        assert head not in str(response.headers)
 
     @pytest.mark.standard("rfc9068-4-10")
     @pytest.mark.attack(98)
     @BOTH
-    def test_a_refresh_token_is_refused(self, alice, path):
-        answer = get(path, sign_in()["refresh_token"])
-        assert outcome(answer) == (401, REFUSED)
-        assert answer.headers["WWW-Authenticate"] == INVALID_TOKEN
+    def test_refresh_token_in_authorization_is_rejected(self, alice, path):
+        response = get(path, sign_in()["refresh_token"])
+        assert outcome(response) == (401, REFUSED)
+        assert response.headers["WWW-Authenticate"] == INVALID_TOKEN
 
-    def test_an_open_view_refuses_it_too(self):
-        answer = get("/open/", "garbage")
-        assert outcome(answer) == (401, REFUSED)
-        assert answer.headers["WWW-Authenticate"] == INVALID_TOKEN
+    def test_open_view_rejects_an_invalid_token(self):
+        response = get("/open/", "garbage")
+        assert outcome(response) == (401, REFUSED)
+        assert response.headers["WWW-Authenticate"] == INVALID_TOKEN
 
     @pytest.mark.standard("rfc6749-7-1")
     @pytest.mark.attack(72)
     @BOTH
-    def test_it_expires(self, alice, path):
+    def test_access_token_is_rejected_after_its_expiry(self, alice, path):
         with time_machine.travel("2030-01-01T12:00:00Z", tick=False) as clock:
             token = sign_in()["access_token"]
             clock.shift(299)
             assert get(path, token).status_code == 200
             clock.shift(1)
-            answer = get(path, token)
-        assert outcome(answer) == (401, REFUSED)
-        assert answer.headers["WWW-Authenticate"] == INVALID_TOKEN
+            response = get(path, token)
+        assert outcome(response) == (401, REFUSED)
+        assert response.headers["WWW-Authenticate"] == INVALID_TOKEN
 
     @pytest.mark.attack(175)
-    def test_why_is_said_by_the_log_only(self, alice, bob, caplog):
-        """Expired, forged, revoked, without a user: one answer for all of them."""
+    def test_reason_of_rejection_is_only_logged(self, alice, bob, caplog):
+        """All rejected tokens get the same response, and the log has the reason."""
         with time_machine.travel("2030-01-01T12:00:00Z", tick=False) as clock:
             expired = sign_in()["access_token"]
             clock.shift(300)
-            revoked, of_bob = sign_in(), sign_in("bob")
+            revoked, of_inactive_user = sign_in(), sign_in("bob")
             post("token/revoke/", {"token": revoked["refresh_token"]})
             bob.is_active = False
             bob.save()
             caplog.clear()
             caplog.set_level(logging.INFO, "django_tokenauth")
-            tokens = [expired, revoked["access_token"], of_bob["access_token"], "x"]
-            answers = [get("/who/", token) for token in tokens]
-        assert len({(answer.content, str(answer.headers)) for answer in answers}) == 1
+            tokens = [expired, revoked["access_token"], of_inactive_user["access_token"], "x"]
+            responses = [get("/who/", token) for token in tokens]
+        assert len({(response.content, str(response.headers)) for response in responses}) == 1
         assert logged(caplog) == [
             f"access token rejected: {code}"
             for code in ("expired", "revoked", "revoked", "malformed")
@@ -128,17 +128,17 @@ class TestBadToken:
 
 
 @pytest.mark.django_db
-class TestEndOfASession:
+class TestEndedSession:
     @pytest.mark.promise(5)
-    def test_a_sign_out_is_seen_at_once(self, alice):
+    def test_access_token_is_rejected_at_once_after_sign_out(self, alice):
         tokens = sign_in()
         post("token/revoke/", {"token": tokens["refresh_token"]})
-        answer = get("/who/", tokens["access_token"])
-        assert outcome(answer) == (401, REFUSED)
-        assert answer.headers["WWW-Authenticate"] == INVALID_TOKEN
+        response = get("/who/", tokens["access_token"])
+        assert outcome(response) == (401, REFUSED)
+        assert response.headers["WWW-Authenticate"] == INVALID_TOKEN
 
     @pytest.mark.promise(5)
-    def test_a_new_password_is_seen_at_once(self, alice):
+    def test_access_token_is_rejected_at_once_after_new_password(self, alice):
         token = sign_in()["access_token"]
         alice.set_password("another")
         alice.save()
@@ -146,13 +146,13 @@ class TestEndOfASession:
 
     @pytest.mark.promise(5)
     @pytest.mark.attack(94)
-    def test_a_deactivation_is_seen_at_once(self, alice):
+    def test_access_token_is_rejected_at_once_after_deactivation(self, alice):
         token = sign_in()["access_token"]
         get_user_model().objects.filter(pk=alice.pk).update(is_active=False)
         assert get("/who/", token).status_code == 401
 
     @pytest.mark.promise(5)
-    def test_a_deletion_is_seen_at_once(self, alice):
+    def test_access_token_is_rejected_at_once_after_deletion(self, alice):
         token = sign_in()["access_token"]
         alice.delete()
         assert get("/who/", token).status_code == 401
@@ -160,13 +160,13 @@ class TestEndOfASession:
     @pytest.mark.promise(5)
     @pytest.mark.standard("rfc7009-5-1")
     @pytest.mark.attack(94, 95, 129)
-    @pytest.mark.parametrize("how", ["sign out", "password", "deactivation", "deletion"])
-    def test_the_stateless_class_sees_it_after_the_poll(self, alice, how):
+    @pytest.mark.parametrize("cause", ["sign out", "password", "deactivation", "deletion"])
+    def test_stateless_class_rejects_ended_sessions_after_the_poll(self, alice, cause):
         with time_machine.travel("2030-01-01T12:00:00Z", tick=False) as clock:
             tokens = sign_in()
             token = tokens["access_token"]
             assert get("/who/stateless/", token).status_code == 200
-            match how:
+            match cause:
                 case "sign out":
                     post("token/revoke/", {"token": tokens["refresh_token"]})
                 case "password":
@@ -180,12 +180,12 @@ class TestEndOfASession:
             clock.shift(9)
             assert get("/who/stateless/", token).status_code == 200
             clock.shift(1)
-            answer = get("/who/stateless/", token)
-        assert outcome(answer) == (401, REFUSED)
-        assert answer.headers["WWW-Authenticate"] == INVALID_TOKEN
+            response = get("/who/stateless/", token)
+        assert outcome(response) == (401, REFUSED)
+        assert response.headers["WWW-Authenticate"] == INVALID_TOKEN
 
     @pytest.mark.standard("rfc7009-5-1")
-    def test_without_the_poll_it_is_good_until_it_expires(self, alice, settings):
+    def test_stateless_class_without_polls_accepts_until_expiry(self, alice, settings):
         settings.TOKENAUTH = {"REVOCATION_POLL_INTERVAL": None}
         with time_machine.travel("2030-01-01T12:00:00Z", tick=False) as clock:
             tokens = sign_in()
@@ -196,21 +196,21 @@ class TestEndOfASession:
             assert get("/who/stateless/", tokens["access_token"]).status_code == 401
 
 
-class TestFault:
+class TestErrors:
     @pytest.mark.django_db(transaction=True)
-    def test_a_database_that_does_not_answer_is_503(self, alice, caplog):
+    def test_database_error_returns_503_and_token_stays_valid(self, alice, caplog):
         token = sign_in()["access_token"]
         with unreadable(Session):
-            answer = get("/who/", token)
-        assert outcome(answer) == (503, {"detail": TRY_AGAIN})
-        assert answer.headers["Retry-After"] == "1"
-        assert "WWW-Authenticate" not in answer.headers
+            response = get("/who/", token)
+        assert outcome(response) == (503, {"detail": TRY_AGAIN})
+        assert response.headers["Retry-After"] == "1"
+        assert "WWW-Authenticate" not in response.headers
         assert "database error" in caplog.text
         assert token not in caplog.text
         assert get("/who/", token).status_code == 200
 
     @pytest.mark.django_db(transaction=True)
-    def test_the_stateless_class_goes_on_with_the_last_list(self, alice, caplog):
+    def test_stateless_class_uses_last_snapshot_without_database(self, alice, caplog):
         with time_machine.travel("2030-01-01T12:00:00Z", tick=False) as clock:
             good, bad = sign_in(), sign_in()
             post("token/revoke/", {"token": bad["refresh_token"]})
@@ -223,7 +223,7 @@ class TestFault:
 
     @BOTH
     @pytest.mark.parametrize(
-        "wrong",
+        "values",
         [
             {"ISUER": "x"},
             {"SIGNING_KEY": "a secret of 22 letters"},
@@ -231,11 +231,11 @@ class TestFault:
             None,
         ],
     )
-    def test_settings_that_cannot_be_used_are_503(self, path, wrong, settings, caplog):
-        settings.TOKENAUTH = wrong
-        answer = get(path, "a.b.c")
-        assert outcome(answer) == (503, {"detail": TRY_AGAIN})
-        assert answer.headers["Retry-After"] == "1"
+    def test_invalid_settings_return_503_and_are_logged(self, path, values, settings, caplog):
+        settings.TOKENAUTH = values
+        response = get(path, "a.b.c")
+        assert outcome(response) == (503, {"detail": TRY_AGAIN})
+        assert response.headers["Retry-After"] == "1"
         [line] = logged(caplog, "CRITICAL")
         assert line.startswith("TOKENAUTH cannot be used: tokenauth.E0")
         assert "a secret of" not in line
@@ -243,7 +243,7 @@ class TestFault:
     @pytest.mark.attack(173)
     @pytest.mark.django_db
     @BOTH
-    def test_the_report_of_a_server_error_shows_no_token(self, alice, path, settings):
+    def test_report_of_a_server_error_contains_no_token(self, alice, path, settings):
         token = sign_in()["access_token"]
         settings.DATABASE_ROUTERS = [BrokenRouter()]
         with server_errors() as reports:
@@ -252,7 +252,7 @@ class TestFault:
         assert "RuntimeError" in report
         assert token not in report
 
-    def test_they_do_not_concern_who_brings_no_token(self, settings):
+    def test_invalid_settings_do_not_affect_anonymous_requests(self, settings):
         settings.TOKENAUTH = {"ISUER": "x"}
         assert get("/who/").status_code == 401
         assert get("/open/").status_code == 200
@@ -260,7 +260,7 @@ class TestFault:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "DELETE"])
-def test_every_method_is_authenticated(method):
-    answer = call(method, "/who/", "garbage")
-    assert answer.status_code == 401
-    assert answer.headers["WWW-Authenticate"] == INVALID_TOKEN
+def test_every_http_method_rejects_an_invalid_token(method):
+    response = call(method, "/who/", "garbage")
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == INVALID_TOKEN

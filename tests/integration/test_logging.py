@@ -1,4 +1,4 @@
-"""What is written to the log: each event once, and no secret at all."""
+"""Log records of the package: one per event, and without secrets."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ PASSWORDS = ("correct horse", "a wrong guess", "a new password")
 
 
 @pytest.fixture(autouse=True)
-def _everything(caplog, time_machine):
+def _log_all_levels(caplog, time_machine):
     caplog.set_level(logging.DEBUG)
     time_machine.move_to(NOW, tick=False)
 
 
-def story():
-    """All that can be told of a session; the tokens that were given in it."""
+def run_all_events():
+    """Cause each kind of logged event and return the issued tokens."""
     with pytest.raises(InvalidGrant):
         services.check_password(None, "alice", PASSWORDS[1])
     user = services.check_password(None, "alice", PASSWORDS[0])
@@ -44,8 +44,8 @@ def story():
     return first, second, third, fourth
 
 
-def test_each_event_is_a_line(alice, caplog):
-    first, _, third, fourth = (pair.session.pk for pair in story())
+def test_each_event_is_logged_once(alice, caplog):
+    first, _, third, fourth = (pair.session.pk for pair in run_all_events())
     lines = [
         (record.levelname, record.getMessage())
         for record in caplog.records
@@ -68,11 +68,11 @@ def test_each_event_is_a_line(alice, caplog):
 
 @pytest.mark.attack(173)
 @pytest.mark.usefixtures("alice")
-def test_no_line_has_a_token_or_a_password(caplog):
-    pairs = story()
-    written = "\n".join([caplog.text, *(repr(vars(record)) for record in caplog.records)])
-    assert "sign-in refused" in written
+def test_log_contains_no_token_and_no_password(caplog):
+    pairs = run_all_events()
+    logged = "\n".join([caplog.text, *(repr(vars(record)) for record in caplog.records)])
+    assert "sign-in refused" in logged
     for pair in pairs:
         for token in (pair.access_token, pair.refresh_token):
-            assert not [part for part in token.split(".")[1:] if part in written]
-    assert not [password for password in PASSWORDS if password in written]
+            assert not [part for part in token.split(".")[1:] if part in logged]
+    assert not [password for password in PASSWORDS if password in logged]

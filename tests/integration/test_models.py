@@ -1,4 +1,4 @@
-"""Sessions in their table, and what they do not store."""
+"""The session model: relations, validation and contents of its rows."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.support.clock import NOW, after
 
 class TestSession:
     @pytest.mark.django_db
-    def test_a_user_has_sessions(self, alice, bob):
+    def test_user_has_its_sessions_as_related_objects(self, alice, bob):
         session = services.sign_in(alice, now=NOW).session
         services.sign_in(bob, now=NOW)
         assert list(alice.tokenauth_sessions.all()) == [session]
 
     @pytest.mark.django_db
-    def test_a_row_outlives_its_user(self, alice):
+    def test_session_row_is_kept_after_deletion_of_its_user(self, alice):
         pk = services.sign_in(alice, now=NOW).session.pk
         alice.delete()
         assert Session.objects.get(pk=pk).user is None
@@ -29,7 +29,7 @@ class TestSession:
     @pytest.mark.standard("rfc6749-10.3-1")
     @pytest.mark.attack(141)
     @pytest.mark.django_db
-    def test_no_part_of_a_token_is_stored(self, alice):
+    def test_session_row_contains_no_part_of_a_token(self, alice):
         first = services.sign_in(alice, device_name="Alice's phone", user_agent="Browser", now=NOW)
         second = services.refresh(first.refresh_token, now=after(minutes=1))
         stored = serializers.serialize("json", Session.objects.all())
@@ -39,7 +39,7 @@ class TestSession:
                 assert not [part for part in token.split(".") if part in stored]
 
     @pytest.mark.django_db
-    def test_an_address_is_an_address(self, alice):
+    def test_session_ip_must_be_an_ip_address(self, alice):
         session = services.sign_in(alice, ip="2001:db8::1", now=NOW).session
         session.refresh_from_db()
         assert session.ip == "2001:db8::1"

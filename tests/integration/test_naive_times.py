@@ -1,4 +1,4 @@
-"""``USE_TZ = False``: the database has local times without a zone, tokens have seconds as ever."""
+"""``USE_TZ = False``: the database has naive local times, and tokens have Unix timestamps."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from django_tokenauth.conf.settings import load
 from django_tokenauth.errors import InvalidGrant
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.tokens.refresh import refresh_tokens
-from tests.support.client import get, post
-from tests.support.client import sign_in as signed_in
+from tests.support.client import get, post, sign_in
 from tests.support.clock import NOW, after
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("alice", "zone")]
@@ -23,22 +22,22 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("alice", "zone")]
 def zone(request, settings, time_machine):
     settings.USE_TZ = False
     settings.TIME_ZONE = request.param
-    # In seconds: a moment of a zone would bring its zone along.
+    # A timestamp, because a datetime would also change the time zone of the process.
     time_machine.move_to(NOW.timestamp(), tick=False)
     return request.param
 
 
-def local(moment):
-    """What stands in the database for that moment."""
-    return datetime.fromtimestamp(moment.timestamp())  # noqa: DTZ006
+def local(time):
+    """Return *time* as a naive local datetime, as the database stores it."""
+    return datetime.fromtimestamp(time.timestamp())  # noqa: DTZ006
 
 
 def refresh(token):
     return post("token/refresh/", {"refresh_token": token})
 
 
-def test_a_session_has_local_times_and_its_tokens_have_seconds():
-    tokens = signed_in()
+def test_naive_times_are_local_and_tokens_have_timestamps():
+    tokens = sign_in()
     session = Session.objects.get()
     assert session.created_at == session.refreshed_at == local(NOW)
     assert session.idle_expires_at == local(after(days=14))
@@ -49,14 +48,14 @@ def test_a_session_has_local_times_and_its_tokens_have_seconds():
     assert refreshed.expires_at == after(days=14).timestamp()
 
 
-def test_the_hours_of_the_zone_are_not_those_of_the_token(zone):
-    signed_in()
+def test_naive_times_use_the_time_zone_of_the_settings(zone):
+    sign_in()
     hours = {"UTC": 12, "Asia/Seoul": 21, "America/New_York": 7}
     assert Session.objects.get().created_at.hour == hours[zone]
 
 
-def test_the_grace_is_counted(time_machine):
-    first = signed_in()["refresh_token"]
+def test_grace_is_ten_seconds_with_naive_times(time_machine):
+    first = sign_in()["refresh_token"]
     time_machine.move_to(after(minutes=1).timestamp(), tick=False)
     second = refresh(first).json()["refresh_token"]
     time_machine.move_to(after(minutes=1, seconds=10).timestamp(), tick=False)
@@ -66,8 +65,8 @@ def test_the_grace_is_counted(time_machine):
     assert Session.objects.get().revoked_reason == RevokedReason.REUSED
 
 
-def test_a_session_ends_when_it_should(time_machine):
-    first = signed_in()["refresh_token"]
+def test_session_expires_after_14_days_with_naive_times(time_machine):
+    first = sign_in()["refresh_token"]
     time_machine.move_to(after(days=14, seconds=-1).timestamp(), tick=False)
     second = refresh(first).json()["refresh_token"]
     claims = refresh_tokens(load()).decode(second, now=after(days=14).timestamp())
@@ -76,25 +75,25 @@ def test_a_session_ends_when_it_should(time_machine):
     assert refresh(second).status_code == 400
 
 
-def test_the_snapshot_learns_of_a_sign_out(time_machine):
-    tokens = signed_in()
+def test_snapshot_contains_a_sign_out_with_naive_times(time_machine):
+    tokens = sign_in()
     assert get("/who/stateless/", tokens["access_token"]).status_code == 200
     post("token/revoke/", {"token": tokens["refresh_token"]})
     time_machine.move_to(after(seconds=10).timestamp(), tick=False)
     assert get("/who/stateless/", tokens["access_token"]).status_code == 401
 
 
-def test_the_snapshot_does_not_go_by_the_zone_of_a_request(time_machine):
-    tokens = signed_in()
+def test_snapshot_ignores_the_time_zone_of_the_request(time_machine):
+    tokens = sign_in()
     post("token/revoke/", {"token": tokens["refresh_token"]})
     time_machine.move_to(after(seconds=10).timestamp(), tick=False)
-    # Further to the east than all of the databases.
+    # UTC+14 is east of all time zones of this test.
     with timezone.override("Pacific/Kiritimati"):
         assert get("/who/stateless/", tokens["access_token"]).status_code == 401
 
 
-def test_the_services_take_a_naive_moment():
-    tokens = signed_in()["refresh_token"]
+def test_services_accept_a_naive_now():
+    tokens = sign_in()["refresh_token"]
     assert services.refresh(tokens, now=local(after(minutes=1))).session.generation == 2
     with pytest.raises(InvalidGrant):
         services.refresh(tokens, now=local(after(hours=1)))

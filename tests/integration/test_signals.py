@@ -1,6 +1,6 @@
-"""What receivers of other apps hear, and that they take nothing from the client.
+"""Signals are sent after the commit, and failing receivers do not affect the client.
 
-What each signal is sent with stands in the tests of what it tells of.
+The tests of each service check the arguments of its signals.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.support.signal_capture import ALL, failing_receivers
 
 @pytest.mark.django_db
 class TestFailingReceivers:
-    def test_the_client_gets_what_it_asked_for(self, alice, time_machine):
+    def test_failing_receivers_do_not_affect_the_services(self, alice, time_machine):
         time_machine.move_to(NOW, tick=False)
         with failing_receivers():
             pair = services.sign_in(alice)
@@ -30,7 +30,7 @@ class TestFailingReceivers:
             alice.save()
         assert not services.list_sessions(alice).exists()
 
-    def test_a_reuse_ends_the_session_all_the_same(self, alice):
+    def test_failing_receivers_do_not_prevent_reuse_detection(self, alice):
         pair = services.sign_in(alice, now=NOW)
         with failing_receivers():
             services.refresh(pair.refresh_token, now=after(minutes=1))
@@ -40,21 +40,21 @@ class TestFailingReceivers:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_told_of_has_been_written(alice):
-    """Each receiver asks the database over a connection of its own."""
-    seen = []
+def test_signals_are_sent_after_the_change_is_committed(alice):
+    """Each receiver reads the row over a separate connection."""
+    rows = []
 
-    def look(*, signal, session, **keywords):
-        other = connection.copy()
+    def read_row(*, signal, session, **keywords):
+        separate = connection.copy()
         try:
-            with other.cursor() as cursor:
+            with separate.cursor() as cursor:
                 cursor.execute("SELECT generation, revoked_reason FROM django_tokenauth_session")
-                seen.append((ALL.index(signal), *cursor.fetchone()))
+                rows.append((ALL.index(signal), *cursor.fetchone()))
         finally:
-            other.close()
+            separate.close()
 
     for signal in ALL:
-        signal.connect(look)
+        signal.connect(read_row)
     try:
         pair = services.sign_in(alice, now=NOW)
         services.refresh(pair.refresh_token, now=after(minutes=1))
@@ -62,5 +62,5 @@ def test_what_is_told_of_has_been_written(alice):
             services.refresh(pair.refresh_token, now=after(hours=1))
     finally:
         for signal in ALL:
-            signal.disconnect(look)
-    assert seen == [(0, 1, ""), (1, 2, ""), (2, 2, "reused"), (3, 2, "reused")]
+            signal.disconnect(read_row)
+    assert rows == [(0, 1, ""), (1, 2, ""), (2, 2, "reused"), (3, 2, "reused")]

@@ -1,11 +1,11 @@
-"""Sessions in a database of their own, with a copy to read from: in a process of its own."""
+"""Sessions in a separate database with a lagging replica, in a separate process."""
 
 from __future__ import annotations
 
 from tests.support.scenarios.running import outcome_of
 
 
-def test_what_decides_is_read_where_it_is_written(tmp_path):
+def test_services_that_change_sessions_read_the_primary(tmp_path):
     outcome = outcome_of(
         "tests.support.scenarios.two_databases.scenario",
         "tests.support.scenarios.two_databases.settings",
@@ -13,12 +13,12 @@ def test_what_decides_is_read_where_it_is_written(tmp_path):
     )
     assert outcome == {
         "tables of default": [],
-        "refreshed": [200] * 6,
-        "reused": [400, 400, 1],
-        "used": [200, 401],
-        "signed out": [204, 204, 200, 400, 400, 400],
+        "refresh": [200] * 6,
+        "reuse": [400, 400, 1],
+        "authenticated request": [200, 401],
+        "sign-out": [204, 204, 200, 400, 400, 400],
         "new password": [400],
-        "too many": 3,
-        "pruned": 0,
-        "pruned in batches": [2, 1],
+        "session limit": 3,
+        "pruning at sign-in": 0,
+        "pruning in batches": [2, 1],
     }

@@ -1,4 +1,4 @@
-"""Accounts are written to one database, and read from a copy of it."""
+"""A router that writes to a primary and reads from a replica."""
 
 from __future__ import annotations
 

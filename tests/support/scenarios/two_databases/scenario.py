@@ -1,4 +1,4 @@
-"""What must not wait for the copy, and what is read from it."""
+"""Use every service while the replica lags behind the primary."""
 
 from __future__ import annotations
 
@@ -26,59 +26,59 @@ def scenario() -> dict[str, Any]:
     catch_up()
     return {
         "tables of default": connections["default"].introspection.table_names(),
-        "refreshed": refreshed(),
-        "reused": reused(),
-        "used": used(),
-        "signed out": signed_out(),
-        "new password": new_password(),
-        "too many": too_many(),
-        "pruned": pruned(),
-        "pruned in batches": pruned_in_batches(),
+        "refresh": refresh_repeatedly(),
+        "reuse": reuse(),
+        "authenticated request": authenticate(),
+        "sign-out": sign_out(),
+        "new password": change_password(),
+        "session limit": exceed_limit(),
+        "pruning at sign-in": prune_at_sign_in(),
+        "pruning in batches": prune_in_batches(),
     }
 
 
 def catch_up() -> None:
-    """Bring the copy up to date."""
+    """Copy the primary to the replica."""
     connections["copy"].ensure_connection()
     connections["accounts"].ensure_connection()
     connections["accounts"].connection.backup(connections["copy"].connection)
 
 
 def sign_in() -> dict[str, Any]:
-    answer = post("token/", {"username": NAME, "password": PASSWORD})
-    assert answer.status_code == 200, answer.content
-    return dict(answer.json())
+    response = post("token/", {"username": NAME, "password": PASSWORD})
+    assert response.status_code == 200, response.content
+    return dict(response.json())
 
 
 def refresh(tokens: dict[str, Any]) -> Any:
     return post("token/refresh/", {"refresh_token": tokens["refresh_token"]})
 
 
-def refreshed() -> list[int]:
-    """Rotation after rotation, and the grace, while the copy knows of no session."""
+def refresh_repeatedly() -> list[int]:
+    """Rotate and use the grace while the replica has no session at all."""
     tokens = sign_in()
     statuses = []
     for _ in range(3):
-        answer = refresh(tokens)
-        again = refresh(tokens)
-        assert again.json()["refresh_token"] == answer.json()["refresh_token"]
-        statuses += [answer.status_code, again.status_code]
-        tokens = answer.json()
+        response = refresh(tokens)
+        repeated = refresh(tokens)
+        assert repeated.json()["refresh_token"] == response.json()["refresh_token"]
+        statuses += [response.status_code, repeated.status_code]
+        tokens = response.json()
     return statuses
 
 
-def reused() -> list[Any]:
-    """The revocation is there although the copy is behind and requests are transactions."""
+def reuse() -> list[Any]:
+    """Reuse a token: it is revoked although the replica lags and requests are transactions."""
     oldest = sign_in()
     newest = refresh(refresh(oldest).json()).json()
     catch_up()
     statuses = [refresh(oldest).status_code, refresh(newest).status_code]
-    written = Session.objects.using("accounts")
-    return [*statuses, written.filter(revoked_reason=RevokedReason.REUSED).count()]
+    primary = Session.objects.using("accounts")
+    return [*statuses, primary.filter(revoked_reason=RevokedReason.REUSED).count()]
 
 
-def used() -> list[int]:
-    """Requests of the API are read from the copy."""
+def authenticate() -> list[int]:
+    """Authenticate before and after the replica has the revocation."""
     tokens = sign_in()
     catch_up()
     Session.objects.using("accounts").update(revoked_at=timezone.now())
@@ -87,62 +87,62 @@ def used() -> list[int]:
     return [before, get("/who/", tokens["access_token"]).status_code]
 
 
-def signed_out() -> list[int]:
-    """By the list of sessions, which is read where it is written."""
+def sign_out() -> list[int]:
+    """Sign out all listed sessions. The list is read from the primary."""
     tokens, other = sign_in(), sign_in()
     catch_up()
     last = sign_in()
     listed = get("/auth/sessions/", tokens["access_token"]).json()
-    ended = [
+    deleted = [
         call("DELETE", f"/auth/sessions/{session['id']}/", tokens["access_token"]).status_code
         for session in listed
         if not session["current"]
     ]
     revoked = post("token/revoke/", {"token": tokens["access_token"]}).status_code
-    tried = [refresh(each).status_code for each in (tokens, other, last)]
-    return [*ended, revoked, *tried]
+    statuses = [refresh(each).status_code for each in (tokens, other, last)]
+    return [*deleted, revoked, *statuses]
 
 
-def new_password() -> list[int]:
+def change_password() -> list[int]:
     tokens = sign_in()
     user = get_user_model().objects.using("accounts").get()
     user.set_password("another")
     user.save()
-    tried = refresh(tokens).status_code
+    status = refresh(tokens).status_code
     user.set_password(PASSWORD)
     user.save()
     catch_up()
-    return [tried]
+    return [status]
 
 
-def too_many() -> int:
+def exceed_limit() -> int:
     for _ in range(5):
         sign_in()
     user = get_user_model().objects.get()
     return services.list_sessions(user).count()
 
 
-def pruned() -> int:
-    """How many of three sessions that ended a year ago are left after a sign-in."""
-    old = ended_last_year()
+def prune_at_sign_in() -> int:
+    """Return how many of three sessions that ended a year ago remain after a sign-in."""
+    old = end_sessions_last_year()
     user = get_user_model().objects.get()
-    # One who has too many sessions makes room for the new one only.
+    # A sign-in that evicts sessions prunes none, so revoke them first.
     services.sign_out_everywhere(user)
     services.sign_in(user)
     return Session.objects.using("accounts").filter(pk__in=old).count()
 
 
-def ended_last_year() -> list[uuid.UUID]:
-    """Three sessions that ended a year ago, a day from each other."""
-    written = Session.objects.using("accounts")
-    old = [session.pk for session in written.exclude(revoked_at=None)[:3]]
+def end_sessions_last_year() -> list[uuid.UUID]:
+    """Move the ends of three sessions to a year ago, one day apart, and return their ids."""
+    primary = Session.objects.using("accounts")
+    old = [session.pk for session in primary.exclude(revoked_at=None)[:3]]
     assert len(old) == 3
     for days, pk in enumerate(old):
         end = timezone.now() - timedelta(days=365 + days)
-        written.filter(pk=pk).update(idle_expires_at=end)
+        primary.filter(pk=pk).update(idle_expires_at=end)
     return old
 
 
-def pruned_in_batches() -> list[int]:
-    ended_last_year()
+def prune_in_batches() -> list[int]:
+    end_sessions_last_year()
     return list(pruning.prune_all(timezone.now() - timedelta(days=300), 2))

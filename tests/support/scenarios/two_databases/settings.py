@@ -1,6 +1,6 @@
-"""A project that keeps its accounts apart, with a copy to read from that is behind.
+"""A project with its accounts in a separate database that has a lagging replica.
 
-Its ``default`` database has no tables at all: whoever asks it gets an error.
+The ``default`` database has no tables, so each query of it raises an error.
 """
 
 from __future__ import annotations
