@@ -1,6 +1,6 @@
-"""What a token allows: behind REST framework's permission classes and the package's own.
+"""Permission classes of REST framework and of the package with both authentication classes.
 
-The requests come without any middleware, so nothing here can need a session of Django.
+The requests pass through no middleware, so no test can depend on Django's sessions.
 """
 
 from __future__ import annotations
@@ -23,16 +23,18 @@ from tests.support.client import BARE, INVALID_TOKEN
 
 pytestmark = pytest.mark.django_db
 
-WHOLE = ["notes:read", "notes:write", "notes:readall"]
+ALL_SCOPES = ["notes:read", "notes:write", "notes:readall"]
 DENIED = {"detail": "The access token does not have the required scope."}
 FORBIDDEN = {"detail": "You do not have permission to perform this action."}
 
 
-def ask(view, method, token=None, *, data=None, pk=None, by=JWTAuthentication, **initkwargs):
+def request_view(
+    view, method, token=None, *, data=None, pk=None, authentication=JWTAuthentication, **initkwargs
+):
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     request = getattr(APIRequestFactory(), method.lower())("/", data, headers=headers)
     kwargs = {} if pk is None else {"pk": pk}
-    return view.as_view(authentication_classes=[by], **initkwargs)(request, **kwargs)
+    return view.as_view(authentication_classes=[authentication], **initkwargs)(request, **kwargs)
 
 
 class GroupSerializer(ModelSerializer):
@@ -51,8 +53,8 @@ class OneGroup(generics.RetrieveUpdateDestroyAPIView):
     serializer_class = GroupSerializer
 
 
-@pytest.mark.parametrize("by", [JWTAuthentication, StatelessJWTAuthentication])
-class TestRestFrameworksOwn:
+@pytest.mark.parametrize("authentication", [JWTAuthentication, StatelessJWTAuthentication])
+class TestPermissionsOfRestFramework:
     @pytest.mark.parametrize(
         ("permission", "method", "without", "with_token"),
         [
@@ -70,36 +72,49 @@ class TestRestFrameworksOwn:
             (permissions.DjangoModelPermissionsOrAnonReadOnly, "POST", 401, 403),
         ],
     )
-    def test_a_user_without_rights(self, alice, by, permission, method, without, with_token):
+    def test_rest_framework_permissions_for_user_without_rights(
+        self, alice, authentication, permission, method, without, with_token
+    ):
         token = services.sign_in(alice).access_token
-        given = {"by": by, "permission_classes": [permission]}
-        anonymous = ask(Groups, method, data={"name": "anonymous"}, **given)
+        options = {"authentication": authentication, "permission_classes": [permission]}
+        anonymous = request_view(Groups, method, data={"name": "anonymous"}, **options)
         assert anonymous.status_code == without
         assert anonymous.headers.get("WWW-Authenticate") == (BARE if without == 401 else None)
-        assert ask(Groups, method, "x", **given).status_code == 401
-        assert ask(Groups, method, "x", **given).headers["WWW-Authenticate"] == INVALID_TOKEN
-        signed_in = ask(Groups, method, token, data={"name": "alice"}, **given)
+        assert request_view(Groups, method, "x", **options).status_code == 401
+        assert (
+            request_view(Groups, method, "x", **options).headers["WWW-Authenticate"]
+            == INVALID_TOKEN
+        )
+        signed_in = request_view(Groups, method, token, data={"name": "alice"}, **options)
         assert signed_in.status_code == with_token
 
     @pytest.mark.parametrize(
         "permission",
         [permissions.DjangoModelPermissions, permissions.DjangoModelPermissionsOrAnonReadOnly],
     )
-    def test_a_right_of_the_user_is_not_in_the_token(self, alice, by, permission):
-        """So the class that loads the user allows it, and the other one refuses."""
+    def test_model_permission_applies_only_with_a_loaded_user(
+        self, alice, authentication, permission
+    ):
+        """JWTAuthentication loads the user, and StatelessJWTAuthentication does not."""
         alice.user_permissions.add(Permission.objects.get(codename="add_group"))
         token = services.sign_in(alice).access_token
-        given = {"by": by, "permission_classes": [permission]}
-        answer = ask(Groups, "POST", token, data={"name": "readers"}, **given)
-        assert answer.status_code == (201 if by is JWTAuthentication else 403)
+        options = {"authentication": authentication, "permission_classes": [permission]}
+        response = request_view(Groups, "POST", token, data={"name": "readers"}, **options)
+        assert response.status_code == (201 if authentication is JWTAuthentication else 403)
 
-    def test_an_administrator_is_one_to_the_class_that_loads_the_user(self, admin_user, by):
+    def test_is_admin_user_applies_only_with_a_loaded_user(self, admin_user, authentication):
         token = services.sign_in(admin_user).access_token
-        answer = ask(Groups, "GET", token, by=by, permission_classes=[permissions.IsAdminUser])
-        assert answer.status_code == (200 if by is JWTAuthentication else 403)
+        response = request_view(
+            Groups,
+            "GET",
+            token,
+            authentication=authentication,
+            permission_classes=[permissions.IsAdminUser],
+        )
+        assert response.status_code == (200 if authentication is JWTAuthentication else 403)
 
     @pytest.mark.parametrize(
-        ("method", "who", "loaded", "stateless"),
+        ("method", "user_fixture", "loaded", "stateless"),
         [
             ("GET", "alice", 200, 200),
             ("PATCH", "alice", 403, 403),
@@ -107,16 +122,25 @@ class TestRestFrameworksOwn:
             ("PATCH", "admin_user", 200, 403),
         ],
     )
-    def test_permissions_by_object(self, request, by, method, who, loaded, stateless):
-        token = services.sign_in(request.getfixturevalue(who)).access_token
+    def test_object_permissions_apply_only_with_a_loaded_user(
+        self, request, authentication, method, user_fixture, loaded, stateless
+    ):
+        token = services.sign_in(request.getfixturevalue(user_fixture)).access_token
         group = Group.objects.create(name="readers")
-        given = {"by": by, "permission_classes": [permissions.DjangoObjectPermissions]}
-        answer = ask(OneGroup, method, token, pk=group.pk, data={"name": "writers"}, **given)
-        assert answer.status_code == (loaded if by is JWTAuthentication else stateless)
+        options = {
+            "authentication": authentication,
+            "permission_classes": [permissions.DjangoObjectPermissions],
+        }
+        response = request_view(
+            OneGroup, method, token, pk=group.pk, data={"name": "writers"}, **options
+        )
+        assert response.status_code == (
+            loaded if authentication is JWTAuthentication else stateless
+        )
 
 
-class Anything(APIView):
-    """Answers every method; what it needs is given to ``as_view``."""
+class ScopedView(APIView):
+    """A view for all methods. ``as_view`` receives its required scopes."""
 
     required_scopes = None
 
@@ -127,7 +151,7 @@ class Anything(APIView):
 
 
 class OtherAuthentication(BasicAuthentication):
-    """Not of this package: it has signed somebody in, with something of its own as ``auth``."""
+    """An authentication class of another package, with another type of ``request.auth``."""
 
     def authenticate(self, request):
         return self.user, {"scope": "notes:read notes:write"}
@@ -135,8 +159,8 @@ class OtherAuthentication(BasicAuthentication):
 
 @pytest.fixture
 def token(alice, settings):
-    """Of alice, for what is asked for."""
-    settings.TOKENAUTH = {"SCOPES": WHOLE}
+    """Return a function that returns an access token of alice with the given scopes."""
+    settings.TOKENAUTH = {"SCOPES": ALL_SCOPES}
 
     def token(*scope):
         return services.sign_in(alice, scope=scope).access_token
@@ -144,8 +168,8 @@ def token(alice, settings):
     return token
 
 
-def needs(*scope):
-    """The challenge of RFC 6750 section 3.1."""
+def challenge_for(*scope):
+    """Return the challenge of RFC 6750 section 3.1 for these scopes."""
     return (
         'Bearer realm="api", error="insufficient_scope", '
         'error_description="The access token does not have the required scope.", '
@@ -157,18 +181,18 @@ BY_METHOD = {"GET": ["notes:read"], "POST": ("notes:write", "notes:read"), "DELE
 
 
 class TestHasScope:
-    def ask(self, method, token, required, **given):
-        return ask(
-            Anything,
+    def request_view(self, method, token, required, **options):
+        return request_view(
+            ScopedView,
             method,
             token,
             permission_classes=[HasScope],
             required_scopes=required,
-            **given,
+            **options,
         )
 
     @pytest.mark.standard("rfc6749-7-2", "rfc9068-4-11")
-    @pytest.mark.parametrize("by", [JWTAuthentication, StatelessJWTAuthentication])
+    @pytest.mark.parametrize("authentication", [JWTAuthentication, StatelessJWTAuthentication])
     @pytest.mark.parametrize(
         ("required", "method", "scope"),
         [
@@ -185,128 +209,149 @@ class TestHasScope:
             (BY_METHOD, "OPTIONS", []),
         ],
     )
-    def test_a_token_with_all_names_is_let_through(self, token, by, required, method, scope):
-        assert self.ask(method, token(*scope), required, by=by).status_code == 200
+    def test_has_scope_allows_a_token_with_all_required_scopes(
+        self, token, authentication, required, method, scope
+    ):
+        assert (
+            self.request_view(
+                method, token(*scope), required, authentication=authentication
+            ).status_code
+            == 200
+        )
 
     @pytest.mark.standard("rfc6749-7-2", "rfc9068-4-11")
     @pytest.mark.attack(114, 115)
     @pytest.mark.parametrize(
         ("required", "method", "scope", "challenge"),
         [
-            (["notes:read"], "GET", [], needs("notes:read")),
-            (["notes:read"], "GET", ["notes:write"], needs("notes:read")),
-            # A name is not the beginning of another.
-            (["notes:read"], "GET", ["notes:readall"], needs("notes:read")),
-            (["notes:readall"], "GET", ["notes:read"], needs("notes:readall")),
-            (["notes:read"], "OPTIONS", [], needs("notes:read")),
-            (BY_METHOD, "GET", ["notes:write"], needs("notes:read")),
-            (BY_METHOD, "HEAD", ["notes:write"], needs("notes:read")),
-            (BY_METHOD, "POST", ["notes:read"], needs("notes:read", "notes:write")),
-            (["z", "y", "a", "notes:read"], "GET", [], needs("a", "notes:read", "y", "z")),
+            (["notes:read"], "GET", [], challenge_for("notes:read")),
+            (["notes:read"], "GET", ["notes:write"], challenge_for("notes:read")),
+            # A scope name must not match as a prefix of another.
+            (["notes:read"], "GET", ["notes:readall"], challenge_for("notes:read")),
+            (["notes:readall"], "GET", ["notes:read"], challenge_for("notes:readall")),
+            (["notes:read"], "OPTIONS", [], challenge_for("notes:read")),
+            (BY_METHOD, "GET", ["notes:write"], challenge_for("notes:read")),
+            (BY_METHOD, "HEAD", ["notes:write"], challenge_for("notes:read")),
+            (BY_METHOD, "POST", ["notes:read"], challenge_for("notes:read", "notes:write")),
+            (["z", "y", "a", "notes:read"], "GET", [], challenge_for("a", "notes:read", "y", "z")),
         ],
     )
-    def test_a_token_without_is_told_what_is_needed(
+    def test_has_scope_names_the_required_scopes_in_the_challenge(
         self, token, required, method, scope, challenge
     ):
-        answer = self.ask(method, token(*scope), required)
-        assert (answer.status_code, answer.data) == (403, DENIED)
-        assert answer.headers["WWW-Authenticate"] == challenge
+        response = self.request_view(method, token(*scope), required)
+        assert (response.status_code, response.data) == (403, DENIED)
+        assert response.headers["WWW-Authenticate"] == challenge
 
     @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-    def test_a_method_that_the_dict_does_not_name_is_refused(self, token, method):
-        answer = self.ask(method, token("notes:read", "notes:write"), BY_METHOD)
-        assert (answer.status_code, answer.data) == (403, FORBIDDEN)
-        assert "WWW-Authenticate" not in answer.headers
+    def test_has_scope_denies_methods_missing_in_the_dict(self, token, method):
+        response = self.request_view(method, token("notes:read", "notes:write"), BY_METHOD)
+        assert (response.status_code, response.data) == (403, FORBIDDEN)
+        assert "WWW-Authenticate" not in response.headers
 
     @pytest.mark.standard("rfc6749-7-2")
     @pytest.mark.parametrize("required", [None, "notes:read", ""])
-    def test_a_view_that_does_not_say_what_it_needs_is_an_error(self, token, required):
-        with pytest.raises(ImproperlyConfigured, match=r"Anything\.required_scopes must be"):
-            self.ask("GET", token("notes:read"), required)
+    def test_has_scope_with_invalid_required_scopes_is_an_error(self, token, required):
+        with pytest.raises(ImproperlyConfigured, match=r"ScopedView\.required_scopes must be"):
+            self.request_view("GET", token("notes:read"), required)
 
-    def test_a_view_without_the_attribute_is_an_error(self, token):
+    def test_has_scope_without_required_scopes_is_an_error(self, token):
         with pytest.raises(ImproperlyConfigured, match=r"Groups\.required_scopes must be"):
-            ask(Groups, "GET", token("notes:read"), permission_classes=[HasScope])
+            request_view(Groups, "GET", token("notes:read"), permission_classes=[HasScope])
 
     @pytest.mark.parametrize("required", [[], ["notes:read"], BY_METHOD])
-    def test_without_a_token_it_is_401(self, required):
-        answer = self.ask("GET", None, required)
-        assert answer.status_code == 401
-        assert answer.headers["WWW-Authenticate"] == BARE
+    def test_has_scope_without_a_token_returns_401(self, required):
+        response = self.request_view("GET", None, required)
+        assert response.status_code == 401
+        assert response.headers["WWW-Authenticate"] == BARE
 
     @pytest.mark.parametrize("required", [[], ["notes:read"]])
-    def test_who_signed_in_otherwise_is_refused(self, alice, required):
+    def test_has_scope_denies_users_of_other_authentication(self, alice, required):
         OtherAuthentication.user = alice
-        answer = self.ask("GET", None, required, by=OtherAuthentication)
-        assert (answer.status_code, answer.data) == (403, FORBIDDEN)
+        response = self.request_view("GET", None, required, authentication=OtherAuthentication)
+        assert (response.status_code, response.data) == (403, FORBIDDEN)
 
 
-def only_reading(user, scopes, request):
+def read_only_policy(user, scopes, request):
     return ["notes:read"]
 
 
-class TestHasWholeScope:
-    def ask(self, token, **given):
-        return ask(Anything, "GET", token, permission_classes=[HasFullScope], **given)
+class TestHasFullScope:
+    def request_view(self, token, **options):
+        return request_view(ScopedView, "GET", token, permission_classes=[HasFullScope], **options)
 
-    @pytest.mark.parametrize("by", [JWTAuthentication, StatelessJWTAuthentication])
-    @pytest.mark.parametrize("asked", [None, WHOLE])
-    def test_a_token_with_all_that_the_user_may_have_is_let_through(
-        self, alice, settings, by, asked
+    @pytest.mark.parametrize("authentication", [JWTAuthentication, StatelessJWTAuthentication])
+    @pytest.mark.parametrize("requested", [None, ALL_SCOPES])
+    def test_has_full_scope_allows_a_token_with_all_scopes(
+        self, alice, settings, authentication, requested
     ):
-        settings.TOKENAUTH = {"SCOPES": WHOLE}
-        assert self.ask(services.sign_in(alice, scope=asked).access_token, by=by).status_code == 200
+        settings.TOKENAUTH = {"SCOPES": ALL_SCOPES}
+        assert (
+            self.request_view(
+                services.sign_in(alice, scope=requested).access_token, authentication=authentication
+            ).status_code
+            == 200
+        )
 
-    @pytest.mark.parametrize("by", [JWTAuthentication, StatelessJWTAuthentication])
-    @pytest.mark.parametrize("asked", [["notes:read"], ["notes:read", "notes:write"], []])
-    def test_one_of_a_limited_sign_in_is_told_what_is_needed(self, alice, settings, by, asked):
-        settings.TOKENAUTH = {"SCOPES": WHOLE}
-        answer = self.ask(services.sign_in(alice, scope=asked).access_token, by=by)
-        assert (answer.status_code, answer.data) == (403, DENIED)
-        assert answer.headers["WWW-Authenticate"] == needs(*sorted(WHOLE))
+    @pytest.mark.parametrize("authentication", [JWTAuthentication, StatelessJWTAuthentication])
+    @pytest.mark.parametrize("requested", [["notes:read"], ["notes:read", "notes:write"], []])
+    def test_has_full_scope_denies_a_narrow_sign_in(
+        self, alice, settings, authentication, requested
+    ):
+        settings.TOKENAUTH = {"SCOPES": ALL_SCOPES}
+        response = self.request_view(
+            services.sign_in(alice, scope=requested).access_token, authentication=authentication
+        )
+        assert (response.status_code, response.data) == (403, DENIED)
+        assert response.headers["WWW-Authenticate"] == challenge_for(*sorted(ALL_SCOPES))
 
-    def test_so_is_one_that_was_narrowed_later(self, alice, settings):
-        settings.TOKENAUTH = {"SCOPES": WHOLE}
+    def test_has_full_scope_denies_a_token_narrowed_by_refresh(self, alice, settings):
+        settings.TOKENAUTH = {"SCOPES": ALL_SCOPES}
         token = services.sign_in(alice).refresh_token
         narrow = services.refresh(token, scope=["notes:read"])
-        answer = self.ask(narrow.access_token)
-        assert answer.headers["WWW-Authenticate"] == needs(*sorted(WHOLE))
-        whole = services.refresh(narrow.refresh_token)
-        assert self.ask(whole.access_token).status_code == 200
+        response = self.request_view(narrow.access_token)
+        assert response.headers["WWW-Authenticate"] == challenge_for(*sorted(ALL_SCOPES))
+        full = services.refresh(narrow.refresh_token)
+        assert self.request_view(full.access_token).status_code == 200
 
-    def test_a_scope_that_is_new_to_the_project_locks_nobody_out(self, alice, settings):
-        settings.TOKENAUTH = {"SCOPES": WHOLE}
+    def test_has_full_scope_ignores_scopes_added_after_sign_in(self, alice, settings):
+        settings.TOKENAUTH = {"SCOPES": ALL_SCOPES}
         token = services.sign_in(alice).access_token
-        settings.TOKENAUTH = {"SCOPES": [*WHOLE, "notes:share"]}
-        assert self.ask(token).status_code == 200
+        settings.TOKENAUTH = {"SCOPES": [*ALL_SCOPES, "notes:share"]}
+        assert self.request_view(token).status_code == 200
 
-    @pytest.mark.parametrize("asked", [None, ["notes:read"]])
-    def test_all_that_the_policy_lets_the_user_have_is_enough(self, alice, settings, asked):
-        settings.TOKENAUTH = {"SCOPES": WHOLE, "SCOPE_POLICY": only_reading}
-        assert self.ask(services.sign_in(alice, scope=asked).access_token).status_code == 200
+    @pytest.mark.parametrize("requested", [None, ["notes:read"]])
+    def test_has_full_scope_compares_with_the_scope_policy(self, alice, settings, requested):
+        settings.TOKENAUTH = {"SCOPES": ALL_SCOPES, "SCOPE_POLICY": read_only_policy}
+        assert (
+            self.request_view(services.sign_in(alice, scope=requested).access_token).status_code
+            == 200
+        )
 
-    @pytest.mark.parametrize("asked", [None, ["notes:read"]])
-    def test_so_it_is_if_the_policy_changed(self, alice, settings, asked):
-        settings.TOKENAUTH = {"SCOPES": WHOLE}
-        token = services.sign_in(alice, scope=asked).access_token
-        settings.TOKENAUTH = {"SCOPES": WHOLE, "SCOPE_POLICY": only_reading}
-        assert self.ask(token).status_code == 200
+    @pytest.mark.parametrize("requested", [None, ["notes:read"]])
+    def test_has_full_scope_follows_a_changed_scope_policy(self, alice, settings, requested):
+        settings.TOKENAUTH = {"SCOPES": ALL_SCOPES}
+        token = services.sign_in(alice, scope=requested).access_token
+        settings.TOKENAUTH = {"SCOPES": ALL_SCOPES, "SCOPE_POLICY": read_only_policy}
+        assert self.request_view(token).status_code == 200
 
-    @pytest.mark.parametrize("given", [{}, {"STATELESS_REFRESH": True, "SCOPES": WHOLE}])
-    def test_without_scopes_or_sessions_every_token_is_whole(self, alice, settings, given):
-        settings.TOKENAUTH = given
-        assert self.ask(services.sign_in(alice).access_token).status_code == 200
+    @pytest.mark.parametrize("options", [{}, {"STATELESS_REFRESH": True, "SCOPES": ALL_SCOPES}])
+    def test_has_full_scope_without_scopes_or_sessions_allows(self, alice, settings, options):
+        settings.TOKENAUTH = options
+        assert self.request_view(services.sign_in(alice).access_token).status_code == 200
 
-    def test_where_the_session_was_pruned_every_token_is_whole(self, alice, settings):
-        """Nothing is left of which it could be a part."""
+    def test_has_full_scope_of_a_pruned_session_allows(self, alice, settings):
+        """Without its session row, a token cannot be recognised as narrowed."""
         settings.TOKENAUTH = {"REVOCATION_POLL_INTERVAL": None}
         token = services.sign_in(alice).access_token
         Session.objects.all().delete()
-        assert self.ask(token, by=StatelessJWTAuthentication).status_code == 200
+        assert (
+            self.request_view(token, authentication=StatelessJWTAuthentication).status_code == 200
+        )
 
-    def test_without_a_token_it_is_401(self):
-        assert self.ask(None).status_code == 401
+    def test_has_full_scope_without_a_token_returns_401(self):
+        assert self.request_view(None).status_code == 401
 
-    def test_who_signed_in_otherwise_is_refused(self, alice):
+    def test_has_full_scope_denies_users_of_other_authentication(self, alice):
         OtherAuthentication.user = alice
-        assert self.ask(None, by=OtherAuthentication).status_code == 403
+        assert self.request_view(None, authentication=OtherAuthentication).status_code == 403

@@ -1,4 +1,4 @@
-"""The app with the user models that projects have, each in a process of its own."""
+"""User models with other primary keys, username fields and managers, each in its own process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.scenarios.running import outcome_of
 SIGNED_OUT = [401, 400, 401]
 
 
-def outcome(model, **tokenauth):
+def scenario_result(model, **tokenauth):
     return outcome_of(
         "tests.support.scenarios.user_models.scenario",
         "tests.support.scenarios.user_models.settings",
@@ -31,14 +31,14 @@ def outcome(model, **tokenauth):
         ("HiddenUser", {}, "pk"),
     ],
 )
-def test_the_whole_story_of_a_user(model, tokenauth, subject):
-    assert outcome(model, **tokenauth) == {
+def test_user_model_works_with_all_services(model, tokenauth, subject):
+    assert scenario_result(model, **tokenauth) == {
         "subject": subject,
-        "used": [200, 200, 200, 200, 200, 1],
-        "signed out": [204, *SIGNED_OUT],
+        "requests": [200, 200, 200, 200, 200, 1],
+        "sign-out": [204, *SIGNED_OUT],
         "new password": SIGNED_OUT,
         "deactivated": SIGNED_OUT,
-        # A user whom the default manager hides cannot sign in, and is nobody to the API.
+        # A user that the default manager hides cannot sign in or use the API.
         "hidden": [400, *SIGNED_OUT[:2]] if model == "HiddenUser" else None,
         "deleted": [*SIGNED_OUT, 1],
     }

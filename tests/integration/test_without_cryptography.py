@@ -1,7 +1,7 @@
-"""The package without ``cryptography``: secrets do all of their work, and key pairs say what to do.
+"""Without ``cryptography``, HMAC keys work and asymmetric keys raise an error with a hint.
 
-The tests of ``TestWithout`` need a process that cannot import it. Where it is installed, the last
-test starts such a process, in which the library takes its own way, and lets them run there.
+``TestWithoutCryptography`` needs a process that cannot import the package. The last test starts
+such a process if ``cryptography`` is installed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from tests.support.raw_tokens import (
 )
 
 HINT = 'Install the extra: pip install "drf-tokenauth[crypto]"'
-# RFC 8410 section 10.1 and RFC 8037 appendix A. Of the other types nothing is read but the label.
+# Keys of RFC 8410 section 10.1 and RFC 8037 appendix A. Only the type of the other JWKs is read.
 PEM = """-----BEGIN PUBLIC KEY-----
 MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
 -----END PUBLIC KEY-----
@@ -55,10 +55,10 @@ def material(algorithm, form):
     return {"PEM": PEM, "JWK": jwk, "JWK with alg": {**jwk, "alg": algorithm}}[form]
 
 
-class TestWithout:
+class TestWithoutCryptography:
     __test__ = not has_crypto
 
-    def test_it_cannot_be_imported(self):
+    def test_cryptography_cannot_be_imported(self):
         with pytest.raises(ImportError):
             import_module("cryptography")
 
@@ -66,14 +66,14 @@ class TestWithout:
     @pytest.mark.parametrize(
         "secret", [SIGNING_KEY, SIGNING_KEY.decode(), {"kty": "oct", "k": base64url(SIGNING_KEY)}]
     )
-    def test_secrets_sign_and_verify(self, algorithm, secret):
+    def test_hmac_key_signs_and_verifies_without_cryptography(self, algorithm, secret):
         key = load_key(secret, algorithm)
         signature = key.sign(b"message")
         assert signature == hmac_with(SIGNING_KEY, algorithm.replace("HS", "sha"))(b"message")
         assert key.verify(b"message", signature)
         assert not key.verify(b"another", signature)
 
-    def test_tokens_are_made_and_verified(self):
+    def test_tokens_are_encoded_and_decoded_without_cryptography(self):
         for server in (Access(), Refresh()):
             claims = server.decode(server.token())
             assert server.decode(server.tokens.encode(claims)) == claims
@@ -83,27 +83,27 @@ class TestWithout:
 
     @pytest.mark.parametrize("algorithm", ASYMMETRIC_ALGORITHMS)
     @pytest.mark.parametrize("form", FORMS)
-    def test_a_key_pair_is_refused_with_what_to_install(self, algorithm, form):
+    def test_asymmetric_key_without_cryptography_names_the_extra(self, algorithm, form):
         with pytest.raises(InvalidKey) as caught:
             load_key(material(algorithm, form), algorithm)
         assert str(caught.value) == f"{algorithm} needs the package cryptography."
         assert (caught.value.check_id, caught.value.hint) == ("E001", HINT)
 
-    def test_so_is_one_beside_secrets(self):
+    def test_asymmetric_key_beside_hmac_keys_names_the_extra(self):
         settings = read_settings(VERIFYING_KEYS=[material("EdDSA", "JWK with alg")])
         with pytest.raises(InvalidKey) as caught:
             build_access_keys(settings)
         assert (caught.value.check_id, caught.value.hint) == ("E001", HINT)
 
     @pytest.mark.parametrize("algorithm", ASYMMETRIC_ALGORITHMS)
-    def test_none_is_made_and_the_refusal_says_what_to_install(self, algorithm):
+    def test_make_jwk_without_cryptography_names_the_extra(self, algorithm):
         with pytest.raises(InvalidKey) as caught:
             make_jwk(algorithm, now=NOW, not_before=NOW)
         assert str(caught.value) == f"{algorithm} needs the package cryptography."
         assert (caught.value.check_id, caught.value.hint) == ("E001", HINT)
 
     @pytest.mark.parametrize("algorithm", HMAC_ALGORITHMS)
-    def test_secrets_are_made_and_can_be_rotated(self, algorithm):
+    def test_hmac_keys_rotate_without_cryptography(self, algorithm):
         jwks = [make_jwk(algorithm, now=NOW, not_before=NOW + later) for later in (0, 60)]
         source = build_access_keys(read_settings(KEYS=jwks))
         signing = [source.at(NOW + seconds).signing for seconds in (0, 59, 60)]
@@ -112,46 +112,50 @@ class TestWithout:
 
     @pytest.mark.parametrize("algorithm", ASYMMETRIC_ALGORITHMS)
     @pytest.mark.parametrize("setting", ["SIGNING_KEY", "VERIFYING_KEYS"])
-    def test_the_system_check_and_the_first_use_say_so(self, settings, algorithm, setting):
+    def test_check_and_first_use_without_cryptography_name_extra(
+        self, settings, algorithm, setting
+    ):
         key = material(algorithm, "PEM")
         settings.TOKENAUTH = {
             "ALGORITHM": algorithm,
             setting: [key] if setting == "VERIFYING_KEYS" else key,
         }
         message = f"{algorithm} needs the package cryptography."
-        found = [found for found in run_checks() if found.id.startswith("tokenauth.")]
-        assert found == [Error(message, hint=HINT, id="tokenauth.E001")]
+        messages = [messages for messages in run_checks() if messages.id.startswith("tokenauth.")]
+        assert messages == [Error(message, hint=HINT, id="tokenauth.E001")]
         values = {name: settings.TOKENAUTH[name] for name in settings.TOKENAUTH}
         with pytest.raises(ImproperlyConfigured) as caught:
             access_keys(read_settings(**values))
         assert str(caught.value) == f"tokenauth.E001: {message} {HINT}"
 
-    def test_the_usual_settings_have_no_problem(self):
-        assert [found for found in run_checks() if found.id.startswith("tokenauth.")] == []
+    def test_check_of_default_settings_without_cryptography_passes(self):
+        assert [messages for messages in run_checks() if messages.id.startswith("tokenauth.")] == []
 
     @pytest.mark.parametrize("algorithm", HMAC_ALGORITHMS)
-    def test_alice_signs_in_refreshes_and_signs_out(self, settings, algorithm, alice):
+    def test_sign_in_refresh_and_sign_out_without_cryptography(self, settings, algorithm, alice):
         settings.TOKENAUTH = {"ALGORITHM": algorithm}
         first = sign_in("alice")
         assert outcome(get("/who/", first["access_token"])) == (
             HTTPStatus.OK,
             {"user": "alice", "sub": str(alice.pk)},
         )
-        answer = post("token/refresh/", {"refresh_token": first["refresh_token"]})
-        assert answer.status_code == HTTPStatus.OK
-        second = answer.json()
+        response = post("token/refresh/", {"refresh_token": first["refresh_token"]})
+        assert response.status_code == HTTPStatus.OK
+        second = response.json()
         assert get("/who/stateless/", second["access_token"]).status_code == HTTPStatus.OK
         assert outcome(post("token/revoke/", {"token": second["refresh_token"]})) == (200, {})
-        answer = post("token/refresh/", {"refresh_token": second["refresh_token"]})
-        assert outcome(answer) == (HTTPStatus.BAD_REQUEST, INVALID_GRANT)
+        response = post("token/refresh/", {"refresh_token": second["refresh_token"]})
+        assert outcome(response) == (HTTPStatus.BAD_REQUEST, INVALID_GRANT)
         assert get("/who/", second["access_token"]).status_code == HTTPStatus.UNAUTHORIZED
 
 
-@pytest.mark.skipif(not has_crypto, reason="cryptography is not installed: see TestWithout")
-def test_where_it_is_installed_the_others_pass_in_a_process_without_it():
-    # None in sys.modules makes every import of it an ImportError, as if it were not there.
+@pytest.mark.skipif(
+    not has_crypto, reason="cryptography is not installed: TestWithoutCryptography runs"
+)
+def test_tests_pass_in_a_process_without_cryptography():
+    # None in sys.modules makes each import of cryptography raise ImportError.
     start = "import sys; sys.modules['cryptography'] = None; import pytest; sys.exit(pytest.main())"
-    # On SQLite, because the database of this process has but one test database.
+    # Use SQLite, because this process already uses the test database of the server.
     ended = subprocess.run(  # noqa: S603
         [sys.executable, "-c", start, "-q", "-p", "no:cacheprovider", __file__],
         cwd=Path(__file__).parents[2],
@@ -160,8 +164,8 @@ def test_where_it_is_installed_the_others_pass_in_a_process_without_it():
         text=True,
         check=False,
     )
-    said = f"{ended.stdout}{ended.stderr}"
-    assert ended.returncode == 0, said
-    passed = re.search(r"^(\d+) passed, 1 skipped", said, re.MULTILINE)
-    assert passed is not None, said
+    output = f"{ended.stdout}{ended.stderr}"
+    assert ended.returncode == 0, output
+    passed = re.search(r"^(\d+) passed, 1 skipped", output, re.MULTILINE)
+    assert passed is not None, output
     assert int(passed[1]) > 60

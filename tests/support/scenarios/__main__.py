@@ -1,4 +1,4 @@
-"""``python -m tests.support.scenarios MODULE``: a project is set up, and its story told as JSON."""
+"""``python -m tests.support.scenarios MODULE``: set up Django and print the scenario as JSON."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ import django
 
 if __name__ == "__main__":
     django.setup()
-    # By its name, and not before: its models need the project.
+    # Import the module after the set-up, because it may import models.
     print(json.dumps(import_module(sys.argv[1]).scenario()))  # noqa: T201

@@ -1,4 +1,4 @@
-"""A project that counts what one rotation of its key folder reads from the disk."""
+"""A project that counts the reads of key files and listings of their folder per command."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _counted(folder: Path) -> Iterator[Counter[str]]:
     counting = True
 
     def audit(event: str, arguments: tuple[Any, ...]) -> None:
-        # An audit hook stays until the process ends.
+        # Python cannot remove an audit hook.
         if not counting:
             return
         if event in ("os.scandir", "os.listdir") and Path(arguments[0]) == folder:

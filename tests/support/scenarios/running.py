@@ -1,4 +1,4 @@
-"""A project in a process of its own: for what a process can have only one of, a user model say."""
+"""Run a project in a separate process, for settings that a process can have only once."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def outcome_of(module: str, settings: str, **environment: str) -> Any:
-    """Run ``module`` with these settings and return what it tells, which is JSON.
+    """Run the function ``scenario`` of *module* with these settings and return its result.
 
-    The module has a function ``scenario``; any warning is an error.
+    The result must be JSON. Any warning is an error.
     """
     command = [sys.executable, "-W", "error", "-m", "tests.support.scenarios", module]
-    ended = subprocess.run(  # noqa: S603
+    process = subprocess.run(  # noqa: S603
         command,
         check=False,
         cwd=ROOT,
@@ -27,5 +27,5 @@ def outcome_of(module: str, settings: str, **environment: str) -> Any:
         text=True,
         encoding="utf-8",
     )
-    assert ended.returncode == 0, ended.stdout
-    return json.loads(ended.stdout.splitlines()[-1])
+    assert process.returncode == 0, process.stdout
+    return json.loads(process.stdout.splitlines()[-1])

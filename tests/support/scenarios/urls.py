@@ -1,4 +1,4 @@
-"""The routes of a project without an admin."""
+"""Routes of a project without the admin."""
 
 from __future__ import annotations
 

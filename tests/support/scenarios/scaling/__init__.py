@@ -1,1 +1,1 @@
-"""A session whose row a replica has not seen yet."""
+"""A session whose row is not on the replica yet."""

@@ -1,4 +1,4 @@
-"""What a client sees that signs in while the copy lags behind."""
+"""Responses to a client that signs in while the replica lags."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def scenario() -> list[int]:
     users.objects.db_manager("accounts").create_user(NAME, password=PASSWORD)
     catch_up()
     tokens = sign_in()
-    first = get("/who/", tokens["access_token"]).status_code
+    before_refresh = get("/who/", tokens["access_token"]).status_code
     refreshed = refresh(tokens)
     token = refreshed.json()["access_token"]
-    second = get("/who/", token).status_code
+    after_refresh = get("/who/", token).status_code
     catch_up()
-    return [first, refreshed.status_code, second, get("/who/", token).status_code]
+    return [before_refresh, refreshed.status_code, after_refresh, get("/who/", token).status_code]

@@ -1,4 +1,4 @@
-"""User models as projects have them."""
+"""User models with other keys, username fields and managers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
 
 
-class People(BaseUserManager[Any]):
+class UserManager(BaseUserManager[Any]):
     def create_user(self, name: str, password: str) -> Any:
         user = self.model(**{self.model.USERNAME_FIELD: name})
         user.set_password(password)
@@ -17,7 +17,7 @@ class People(BaseUserManager[Any]):
         return user
 
 
-class PeopleWhoAreThere(People):
+class VisibleUserManager(UserManager):
     def get_queryset(self) -> models.QuerySet[Any]:
         return super().get_queryset().filter(deleted=False)
 
@@ -25,7 +25,7 @@ class PeopleWhoAreThere(People):
 class _User(AbstractBaseUser):
     is_active = models.BooleanField(default=True)
 
-    objects: ClassVar[Any] = People()
+    objects: ClassVar[Any] = UserManager()
 
     class Meta:
         abstract = True
@@ -35,7 +35,7 @@ class _User(AbstractBaseUser):
 
 
 class EmailUser(_User):
-    """Signs in with an address."""
+    """A user who signs in with an email address."""
 
     email = models.EmailField(unique=True)
 
@@ -43,7 +43,7 @@ class EmailUser(_User):
 
 
 class UUIDUser(_User):
-    """Has a UUID as its key."""
+    """A user with a UUID as primary key."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     username = models.CharField(max_length=50, unique=True)
@@ -52,7 +52,7 @@ class UUIDUser(_User):
 
 
 class TextUser(_User):
-    """Has its name as its key."""
+    """A user with the username as primary key."""
 
     username = models.CharField(max_length=50, primary_key=True)
 
@@ -60,7 +60,7 @@ class TextUser(_User):
 
 
 class PublicIdUser(_User):
-    """Keeps its key to itself: tokens name it by another field."""
+    """A user whose tokens contain another field than the primary key."""
 
     public_id = models.UUIDField(unique=True, default=uuid.uuid4)
     username = models.CharField(max_length=50, unique=True)
@@ -69,11 +69,11 @@ class PublicIdUser(_User):
 
 
 class HiddenUser(_User):
-    """Is never deleted, but hidden from everybody who asks the default manager."""
+    """A user who is hidden by the default manager instead of being deleted."""
 
     username = models.CharField(max_length=50, unique=True)
     deleted = models.BooleanField(default=False)
 
-    objects: ClassVar[Any] = PeopleWhoAreThere()
+    objects: ClassVar[Any] = VisibleUserManager()
 
     USERNAME_FIELD = "username"

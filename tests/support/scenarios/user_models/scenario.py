@@ -1,4 +1,4 @@
-"""Somebody signs in, uses the API, refreshes, signs out, and changes: all of it over HTTP."""
+"""Sign in, use the API, refresh, sign out and change the user, over HTTP."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ def scenario() -> dict[str, Any]:
     users.objects.create_user("bob@example.com", PASSWORD)
     return {
         "subject": _subject(user),
-        "used": _used(),
-        "signed out": _signed_out(),
-        "new password": _changed(user, password="another"),
-        "deactivated": _changed(user, is_active=False),
-        "hidden": _hidden(user) if hasattr(user, "deleted") else None,
-        "deleted": _deleted(user),
+        "requests": _requests(),
+        "sign-out": _sign_out(),
+        "new password": _change_user(user, password="another"),
+        "deactivated": _change_user(user, is_active=False),
+        "hidden": _hide_user(user) if hasattr(user, "deleted") else None,
+        "deleted": _delete_user(user),
     }
 
 
 def _sign_in() -> dict[str, Any]:
-    answer = post("token/", CREDENTIALS)
-    assert answer.status_code == 200, answer.content
-    return dict(answer.json())
+    response = post("token/", CREDENTIALS)
+    assert response.status_code == 200, response.content
+    return dict(response.json())
 
 
 def _subject(user: Any) -> str:
-    """Which field of the user the tokens name, and whether they name it exactly."""
-    answer = get("/who/", _sign_in()["access_token"]).json()
+    """Return the name of the user's field whose value is the subject of the tokens."""
+    response = get("/who/", _sign_in()["access_token"]).json()
     names = ("pk", "public_id", "email")
-    [name] = [name for name in names if str(getattr(user, name, None)) == answer["sub"]][:1]
-    assert answer["user"] == NAME
+    [name] = [name for name in names if str(getattr(user, name, None)) == response["sub"]][:1]
+    assert response["user"] == NAME
     return name
 
 
-def _used() -> list[int]:
+def _requests() -> list[int]:
     tokens = _sign_in()
     refreshed = post("token/refresh/", {"refresh_token": tokens["refresh_token"]})
     new = refreshed.json()
@@ -63,16 +63,16 @@ def _used() -> list[int]:
     ]
 
 
-def _signed_out() -> list[int]:
+def _sign_out() -> list[int]:
     tokens = _sign_in()
     listed = get("/auth/sessions/", tokens["access_token"]).json()
     [current] = [session["id"] for session in listed if session["current"]]
-    ended = call("DELETE", f"/auth/sessions/{current}/", tokens["access_token"])
-    return [ended.status_code, *_tried(tokens)]
+    sign_out = call("DELETE", f"/auth/sessions/{current}/", tokens["access_token"])
+    return [sign_out.status_code, *_statuses_of(tokens)]
 
 
-def _changed(user: Any, *, password: str = "", **fields: Any) -> list[int]:
-    """Before and after a change, which is undone without a signal."""
+def _change_user(user: Any, *, password: str = "", **fields: Any) -> list[int]:
+    """Return the statuses after a change of *user*, and undo it without a signal."""
     user.refresh_from_db()
     before = dict(vars(user))
     tokens = _sign_in()
@@ -81,33 +81,33 @@ def _changed(user: Any, *, password: str = "", **fields: Any) -> list[int]:
     for name, value in fields.items():
         setattr(user, name, value)
     user.save()
-    tried = _tried(tokens)
-    kept = {"password": before["password"], "is_active": before["is_active"]}
-    get_user_model()._base_manager.filter(pk=user.pk).update(**kept)
-    return tried
+    statuses = _statuses_of(tokens)
+    original = {"password": before["password"], "is_active": before["is_active"]}
+    get_user_model()._base_manager.filter(pk=user.pk).update(**original)
+    return statuses
 
 
-def _hidden(user: Any) -> list[int]:
+def _hide_user(user: Any) -> list[int]:
     tokens = _sign_in()
-    everybody = get_user_model()._base_manager.filter(pk=user.pk)
-    everybody.update(deleted=True)
-    refused = post("token/", CREDENTIALS)
-    tried = [refused.status_code, *_tried(tokens)[:2]]
-    everybody.update(deleted=False)
-    return tried
+    all_users = get_user_model()._base_manager.filter(pk=user.pk)
+    all_users.update(deleted=True)
+    rejected = post("token/", CREDENTIALS)
+    statuses = [rejected.status_code, *_statuses_of(tokens)[:2]]
+    all_users.update(deleted=False)
+    return statuses
 
 
-def _deleted(user: Any) -> list[int]:
+def _delete_user(user: Any) -> list[int]:
     tokens = _sign_in()
     session = services.list_sessions(user)[0]
     user.delete()
     session.refresh_from_db()
-    return [*_tried(tokens), Session.objects.filter(user=None, pk=session.pk).count()]
+    return [*_statuses_of(tokens), Session.objects.filter(user=None, pk=session.pk).count()]
 
 
-def _tried(tokens: dict[str, Any]) -> list[int]:
-    """The statuses of the API, of a refresh, and of the API that asks no database."""
-    # As if the interval between two looks at the database had passed.
+def _statuses_of(tokens: dict[str, Any]) -> list[int]:
+    """Return the statuses of a request, a refresh and a stateless request."""
+    # Clear the snapshot, as if the poll interval had passed.
     revoked_sessions.cache_clear()
     return [
         get("/who/", tokens["access_token"]).status_code,

@@ -1,4 +1,4 @@
-"""A project with the user model that ``USER_MODEL`` names."""
+"""A project with the user model named by the environment variable ``USER_MODEL``."""
 
 from __future__ import annotations
 
