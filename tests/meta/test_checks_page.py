@@ -16,7 +16,15 @@ from tests.meta.translations import PACKAGE
 from tests.settings import INSTALLED_APPS
 from tests.support.documents import DOCS, literal, section
 from tests.support.sample_keys import base64url_uint, public_jwk, rsa_key
-from tests.support.system_checks import ED25519, JWT, PUBLIC, SIGNED, URL, make_good, messages
+from tests.support.system_checks import (
+    ED25519,
+    JWT,
+    PUBLIC,
+    SIGNED,
+    URL,
+    configure_clean_project,
+    messages,
+)
 
 DRF = "rest_framework.authentication"
 DAY = 86400
@@ -124,7 +132,7 @@ class TestPage:
 def test_it_is_said_at_the_level_and_in_the_run_that_the_page_tells(
     number, settings, monkeypatch, tmp_path
 ):
-    make_good(settings)
+    configure_clean_project(settings)
     assert messages(include_deployment_checks=True) == []
     what = SAID[number]
     for name, value in (what(tmp_path) if callable(what) else what).items():

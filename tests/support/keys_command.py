@@ -1,4 +1,4 @@
-"""``manage.py tokenauth_keys`` as the tests run it."""
+"""``manage.py tokenauth_keys``, run at a fixed time."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from tests.support.clock import NOW
 
 SECONDS = int(NOW.timestamp())
 MAX_AGE = 300
-#: How long a key verifies after its successor has begun.
-OUTLIVED = 300 + MARGIN
+#: Time in which a key still verifies after its successor starts to sign.
+DRAIN_TIME = 300 + MARGIN
 
 
 def run(*arguments, now=NOW):
-    """The lines that it prints on standard output."""
+    """Run the command and return the lines of its standard output."""
     output, errors = StringIO(), StringIO()
     with time_machine.travel(now, tick=False):
         call_command("tokenauth_keys", *arguments, stdout=output, stderr=errors, no_color=True)
-    # What is printed beside a key must not get into a file with it.
+    # Explanations of a printed key are on standard error, so that a redirect writes only the key.
     assert bool(errors.getvalue()) == ("--print" in arguments)
     return output.getvalue().splitlines()
 
 
-def refused(*arguments, **options):
-    """What it says where it refuses."""
+def command_error(*arguments, **options):
+    """Run the command, which must fail, and return its error message."""
     with pytest.raises(CommandError) as caught:
         run(*arguments, **options)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
     return str(caught.value)
 
 
-def listed(**options):
+def list_keys(**options):
     return json.loads("\n".join(run("list", "--json", **options)))
 
 

@@ -1,4 +1,4 @@
-"""Durations, sign-ins and passwords of a deployment: what is said, and where nothing is."""
+"""Deployment checks of lifetimes, throttles and password hashers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.hashers import BasePasswordHasher
 
-from tests.support.system_checks import JWT, STATELESS, deployed, found, make_good, said
+from tests.support.system_checks import (
+    JWT,
+    STATELESS,
+    check_ids,
+    configure_clean_project,
+    deploy_check_ids,
+    message_of,
+)
 
 BASIC = "rest_framework.authentication.BasicAuthentication"
 HASHERS = "django.contrib.auth.hashers"
@@ -16,29 +23,29 @@ SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture(autouse=True)
-def _good_project(settings):
-    make_good(settings)
+def _clean_project(settings):
+    configure_clean_project(settings)
 
 
 class TestLifetimes:
     @pytest.mark.parametrize(
-        ("name", "most"),
+        ("name", "limit"),
         [
             ("ACCESS_TOKEN_LIFETIME", timedelta(hours=1)),
             ("REFRESH_TOKEN_LIFETIME", timedelta(days=90)),
             ("SESSION_LIFETIME", timedelta(days=366)),
         ],
     )
-    def test_a_long_one(self, settings, name, most):
-        settings.TOKENAUTH = {name: most + SECOND}
-        assert found() == []
-        assert deployed() == ["W005"]
-        assert said("W005").startswith(f"{name} is longer than")
-        settings.TOKENAUTH = {name: most}
-        assert deployed() == []
+    def test_deploy_check_warns_of_long_lifetime(self, settings, name, limit):
+        settings.TOKENAUTH = {name: limit + SECOND}
+        assert check_ids() == []
+        assert deploy_check_ids() == ["W005"]
+        assert message_of("W005").startswith(f"{name} is longer than")
+        settings.TOKENAUTH = {name: limit}
+        assert deploy_check_ids() == []
 
     @pytest.mark.parametrize(
-        ("access", "poll", "numbers"),
+        ("access", "poll", "ids"),
         [
             (16 * MINUTE, None, ["W005"]),
             (16 * MINUTE, 16 * MINUTE, ["W005"]),
@@ -47,38 +54,36 @@ class TestLifetimes:
             (5 * MINUTE, 60 * MINUTE, []),
         ],
     )
-    def test_sign_outs_of_which_the_stateless_class_hears_late(
-        self, settings, access, poll, numbers
-    ):
+    def test_deploy_check_warns_of_late_stateless_sign_out(self, settings, access, poll, ids):
         settings.TOKENAUTH = {"ACCESS_TOKEN_LIFETIME": access, "REVOCATION_POLL_INTERVAL": poll}
-        assert deployed() == []
+        assert deploy_check_ids() == []
         settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": [STATELESS]}
-        assert found() == []
-        assert deployed() == numbers
+        assert check_ids() == []
+        assert deploy_check_ids() == ids
         assert all(
-            "A revoked session can be used for more than 15 minutes" in said(number)
-            for number in numbers
+            "A revoked session can be used for more than 15 minutes" in message_of(check_id)
+            for check_id in ids
         )
 
-    def test_an_access_token_is_called_long_once(self, settings):
+    def test_deploy_check_reports_long_access_lifetime_once(self, settings):
         settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": [STATELESS]}
         settings.TOKENAUTH = {
             "ACCESS_TOKEN_LIFETIME": 61 * MINUTE,
             "REVOCATION_POLL_INTERVAL": None,
         }
-        assert deployed() == ["W005"]
+        assert deploy_check_ids() == ["W005"]
 
 
-class TestSignIns:
+class TestThrottling:
     @pytest.mark.parametrize("name", ["SIGN_IN_RATE_USER", "SIGN_IN_RATE_IP"])
-    def test_that_are_not_throttled(self, settings, name):
+    def test_deploy_check_warns_of_unthrottled_sign_ins(self, settings, name):
         settings.TOKENAUTH = {name: None}
-        assert found() == []
-        assert deployed() == ["W006"]
+        assert check_ids() == []
+        assert deploy_check_ids() == ["W006"]
 
     @pytest.mark.attack(150)
     @pytest.mark.parametrize(
-        ("backend", "text"),
+        ("backend", "expected"),
         [
             ("locmem.LocMemCache", "that is private to each process."),
             ("dummy.DummyCache", "that stores nothing."),
@@ -86,14 +91,16 @@ class TestSignIns:
             ("filebased.FileBasedCache", "that reads and then writes"),
         ],
     )
-    def test_a_cache_that_cannot_count_them(self, settings, backend, text, tmp_path):
+    def test_deploy_check_warns_of_unsuitable_throttle_cache(
+        self, settings, backend, expected, tmp_path
+    ):
         path = f"django.core.cache.backends.{backend}"
         cache = {"BACKEND": path, "LOCATION": str(tmp_path)}
         settings.CACHES = {**settings.CACHES, "local": cache}
         settings.TOKENAUTH = {"THROTTLE_CACHE": "local"}
-        assert found() == []
-        assert deployed() == ["W006"]
-        assert f"Failed sign-ins are counted in a cache {text}" in said("W006")
+        assert check_ids() == []
+        assert deploy_check_ids() == ["W006"]
+        assert f"Failed sign-ins are counted in a cache {expected}" in message_of("W006")
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -103,79 +110,79 @@ class TestSignIns:
             ("USE_X_FORWARDED_PORT", True),
         ],
     )
-    def test_a_proxy_whose_number_is_not_known(self, settings, name, value):
+    def test_deploy_check_warns_of_unknown_number_of_proxies(self, settings, name, value):
         setattr(settings, name, value)
-        assert found() == []
-        assert deployed() == ["W006"]
-        for number in (1, 0):
-            settings.REST_FRAMEWORK = {"NUM_PROXIES": number}
-            assert deployed() == []
+        assert check_ids() == []
+        assert deploy_check_ids() == ["W006"]
+        for count in (1, 0):
+            settings.REST_FRAMEWORK = {"NUM_PROXIES": count}
+            assert deploy_check_ids() == []
 
-    def test_a_way_around_the_throttle(self, settings):
+    def test_deploy_check_warns_of_unthrottled_basic_authentication(self, settings):
         settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": [JWT, BASIC]}
-        assert found() == []
-        assert deployed() == ["W023"]
+        assert check_ids() == []
+        assert deploy_check_ids() == ["W023"]
         settings.AUTHENTICATION_BACKENDS = [
             "axes.backends.AxesStandaloneBackend",
             "django.contrib.auth.backends.ModelBackend",
         ]
-        assert deployed() == []
+        assert deploy_check_ids() == []
 
     @pytest.mark.parametrize("classes", [[BASIC], [JWT], None])
-    def test_none_where_a_token_and_a_password_do_not_open_the_same(self, settings, classes):
+    def test_deploy_check_accepts_basic_or_jwt_authentication_alone(self, settings, classes):
         settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": classes} if classes else {}
-        assert deployed() == []
+        assert deploy_check_ids() == []
 
 
 class FastHasher(BasePasswordHasher):
-    """One of those that Django had once, and that projects carry on with."""
+    """A hasher of earlier versions of Django, copied by a project."""
 
     algorithm = "sha1"
 
 
 @pytest.mark.attack(147)
-class TestPasswords:
+class TestPasswordHashers:
     @pytest.mark.parametrize(
-        ("hasher", "text"),
+        ("hasher", "expected"),
         [
             (f"{HASHERS}.MD5PasswordHasher", "is fast"),
             (f"{__name__}.FastHasher", "is fast"),
             (f"{HASHERS}.BCryptPasswordHasher", "ignores all but the first 72 bytes of a password"),
         ],
     )
-    def test_a_hasher_that_gives_them_away(self, settings, hasher, text):
+    def test_deploy_check_warns_of_weak_first_password_hasher(self, settings, hasher, expected):
         settings.PASSWORD_HASHERS = [hasher, f"{HASHERS}.PBKDF2PasswordHasher"]
-        assert found() == []
-        assert deployed() == ["W010"]
-        assert text in said("W010")
+        assert check_ids() == []
+        assert deploy_check_ids() == ["W010"]
+        assert expected in message_of("W010")
 
     @pytest.mark.parametrize(
         "hasher", ["PBKDF2", "PBKDF2SHA1", "Argon2", "BCryptSHA256", "Scrypt"], ids=str
     )
-    def test_any_other_of_django(self, settings, hasher):
+    def test_deploy_check_accepts_other_django_password_hashers(self, settings, hasher):
         settings.PASSWORD_HASHERS = [f"{HASHERS}.{hasher}PasswordHasher"]
-        assert deployed() == []
+        assert deploy_check_ids() == []
 
-    def test_one_that_only_reads_what_is_there(self, settings):
+    def test_deploy_check_accepts_weak_hasher_after_the_first(self, settings):
         settings.PASSWORD_HASHERS = [
             f"{HASHERS}.Argon2PasswordHasher",
             f"{HASHERS}.BCryptPasswordHasher",
             f"{HASHERS}.MD5PasswordHasher",
         ]
-        assert deployed() == []
+        assert deploy_check_ids() == []
 
-    def test_a_project_without_passwords(self, settings):
+    def test_deploy_check_accepts_project_without_password_hashers(self, settings):
         settings.PASSWORD_HASHERS = []
-        assert deployed() == []
+        assert deploy_check_ids() == []
 
 
-def test_all_of_it_at_once(settings):
+def test_deploy_check_reports_all_warnings_together(settings):
     settings.SECRET_KEY = "short"
     settings.TOKENAUTH = {"THROTTLE_CACHE": "local", "ACCESS_TOKEN_LIFETIME": timedelta(hours=2)}
-    assert deployed() == ["W001", "W005", "W006"]
+    assert deploy_check_ids() == ["W001", "W005", "W006"]
 
 
-def test_settings_that_cannot_be_used_are_an_error_and_nothing_more(settings):
+def test_deploy_check_is_skipped_with_invalid_settings(settings):
     settings.PASSWORD_HASHERS = [f"{HASHERS}.MD5PasswordHasher"]
     settings.TOKENAUTH = {"ISUER": "x"}
-    assert deployed() == found() == ["E008"]
+    assert deploy_check_ids() == check_ids() == ["E008"]

@@ -1,5 +1,4 @@
-"""What is around the app in a deployment (database, log, libraries): what is said, and where
-nothing is."""
+"""Deployment checks of the database, logging and libraries."""
 
 from __future__ import annotations
 
@@ -13,30 +12,36 @@ from django.views.debug import SafeExceptionReporterFilter
 
 from django_tokenauth.checks.deployment import OLDEST_PYJWT
 from tests.support.documents import ROOT
-from tests.support.system_checks import deployed, found, make_good, messages, said
+from tests.support.system_checks import (
+    check_ids,
+    configure_clean_project,
+    deploy_check_ids,
+    message_of,
+    messages,
+)
 
 
 @pytest.fixture(autouse=True)
-def _good_project(settings):
-    make_good(settings)
+def _clean_project(settings):
+    configure_clean_project(settings)
 
 
-class ReadsElsewhere:
-    """As the replicas of a project are often routed to."""
+class ReplicaRouter:
+    """A typical router that reads from a replica."""
 
     def db_for_read(self, model, **hints):
         return "replica"
 
 
 class TestDatabase:
-    def test_sessions_that_are_read_from_a_replica(self, settings):
-        settings.DATABASE_ROUTERS = [ReadsElsewhere()]
-        assert found() == []
-        assert deployed() == ["W015"]
-        assert "from a replica" in said("W015")
+    def test_deploy_check_warns_of_sessions_read_from_replica(self, settings):
+        settings.DATABASE_ROUTERS = [ReplicaRouter()]
+        assert check_ids() == []
+        assert deploy_check_ids() == ["W015"]
+        assert "from a replica" in message_of("W015")
 
     @pytest.mark.parametrize(
-        ("options", "numbers"),
+        ("options", "ids"),
         [
             ("-c synchronous_commit=off", ["W015"]),
             ("-c search_path=a -c synchronous_commit = OFF", ["W015"]),
@@ -46,14 +51,14 @@ class TestDatabase:
             ("-c search_path=off", []),
         ],
     )
-    def test_commits_that_a_crash_undoes(self, monkeypatch, options, numbers):
+    def test_deploy_check_warns_of_asynchronous_commits(self, monkeypatch, options, ids):
         monkeypatch.setitem(connections.settings["default"]["OPTIONS"], "options", options)
-        assert found() == []
-        assert deployed() == numbers
-        assert all("synchronous_commit is off" in said(number) for number in numbers)
+        assert check_ids() == []
+        assert deploy_check_ids() == ids
+        assert all("synchronous_commit is off" in message_of(check_id) for check_id in ids)
 
     @pytest.mark.parametrize(
-        ("level", "numbers"),
+        ("level", "ids"),
         [
             ("read uncommitted", ["W015"]),
             ("READ UNCOMMITTED", ["W015"]),
@@ -62,17 +67,17 @@ class TestDatabase:
             (None, []),
         ],
     )
-    def test_what_others_may_still_take_back(self, monkeypatch, level, numbers):
+    def test_deploy_check_warns_of_read_uncommitted_isolation(self, monkeypatch, level, ids):
         options = connections.settings["default"]["OPTIONS"]
         monkeypatch.setitem(options, "isolation_level", level)
-        assert found() == []
-        assert deployed() == numbers
-        assert all("READ UNCOMMITTED" in said(number) for number in numbers)
+        assert check_ids() == []
+        assert deploy_check_ids() == ids
+        assert all("READ UNCOMMITTED" in message_of(check_id) for check_id in ids)
 
-    def test_without_sessions_nothing_is_asked(self, settings):
-        settings.DATABASE_ROUTERS = [ReadsElsewhere()]
+    def test_deploy_check_of_database_is_skipped_without_sessions(self, settings):
+        settings.DATABASE_ROUTERS = [ReplicaRouter()]
         settings.TOKENAUTH = {"STATELESS_REFRESH": True}
-        assert deployed() == ["W007"]
+        assert deploy_check_ids() == ["W007"]
 
 
 class ShowsHeaders(SafeExceptionReporterFilter):
@@ -83,7 +88,7 @@ class ShowsKeys(SafeExceptionReporterFilter):
     hidden_settings = re.compile("AUTH")
 
 
-class ShowsOurSettings(SafeExceptionReporterFilter):
+class ShowsPackageSettings(SafeExceptionReporterFilter):
     hidden_settings = re.compile("HTTP_AUTH|KEY|SECRET")
 
 
@@ -93,13 +98,13 @@ class HidesMore(SafeExceptionReporterFilter):
     )
 
 
-def made_by_a_function():
+def make_filter():
     return HidesMore()
 
 
-class TestWhatIsWrittenDown:
+class TestLogging:
     @pytest.mark.parametrize(
-        ("logger", "handler", "numbers"),
+        ("logger", "handler", "ids"),
         [
             (logging.DEBUG, logging.NOTSET, ["W017"]),
             (logging.NOTSET, logging.DEBUG, ["W017"]),
@@ -107,40 +112,46 @@ class TestWhatIsWrittenDown:
             (logging.INFO, logging.NOTSET, []),
         ],
     )
-    def test_all_that_libraries_have_to_say(self, monkeypatch, caplog, logger, handler, numbers):
+    def test_deploy_check_warns_of_debug_level_of_root_logger(
+        self, monkeypatch, caplog, logger, handler, ids
+    ):
         output = logging.StreamHandler()
         output.setLevel(handler)
         caplog.set_level(logger)
         monkeypatch.setattr(logging.getLogger(), "handlers", [output])
-        assert found() == []
-        assert deployed() == numbers
-        assert all("The root logger has the level DEBUG" in said(number) for number in numbers)
+        assert check_ids() == []
+        assert deploy_check_ids() == ids
+        assert all(
+            "The root logger has the level DEBUG" in message_of(check_id) for check_id in ids
+        )
 
-    def test_all_that_this_app_has_to_say_is_harmless(self, caplog):
+    def test_deploy_check_accepts_debug_level_of_this_package(self, caplog):
         caplog.set_level(logging.DEBUG, "django_tokenauth")
-        assert deployed() == []
+        assert deploy_check_ids() == []
 
     @pytest.mark.parametrize(
-        ("kind", "numbers"),
+        ("kind", "ids"),
         [
             ("builtins.object", ["W017"]),
             (f"{__name__}.ShowsHeaders", ["W017"]),
             (f"{__name__}.ShowsKeys", ["W017"]),
-            (f"{__name__}.ShowsOurSettings", ["W017"]),
+            (f"{__name__}.ShowsPackageSettings", ["W017"]),
             (f"{__name__}.HidesMore", []),
-            (f"{__name__}.made_by_a_function", []),
+            (f"{__name__}.make_filter", []),
         ],
     )
-    def test_reports_of_errors_that_hide_too_little(self, settings, kind, numbers):
+    def test_deploy_check_warns_of_report_filter_showing_secrets(self, settings, kind, ids):
         settings.DEFAULT_EXCEPTION_REPORTER_FILTER = kind
-        assert found() == []
-        assert deployed() == numbers
-        assert all("shows tokens and keys in error reports" in said(number) for number in numbers)
+        assert check_ids() == []
+        assert deploy_check_ids() == ids
+        assert all(
+            "shows tokens and keys in error reports" in message_of(check_id) for check_id in ids
+        )
 
 
 class TestLibraries:
     @pytest.mark.parametrize(
-        ("version", "numbers"),
+        ("version", "ids"),
         [
             ("1.7.1", ["W014"]),
             ("2.9.0", ["W014"]),
@@ -150,19 +161,19 @@ class TestLibraries:
             ("3.0", []),
         ],
     )
-    def test_an_old_pyjwt(self, monkeypatch, version, numbers):
+    def test_deploy_check_warns_of_old_pyjwt(self, monkeypatch, version, ids):
         monkeypatch.setattr("jwt.__version__", version)
-        assert found() == []
-        assert deployed() == numbers
+        assert check_ids() == []
+        assert deploy_check_ids() == ids
 
-    def test_the_oldest_is_that_of_the_package(self):
+    def test_deploy_check_requires_the_pyjwt_version_of_setup_cfg(self):
         required = ".".join(map(str, OLDEST_PYJWT))
         assert f"PyJWT>={required}\n" in (ROOT / "setup.cfg").read_text(encoding="utf-8")
 
 
-class TestWhatDjangoSays:
+class TestDjangoChecks:
     @pytest.mark.parametrize(
-        ("more", "number"),
+        ("more", "check_id"),
         [
             ({"DEBUG": True}, "security.W018"),
             ({"SECURE_SSL_REDIRECT": False}, "security.W008"),
@@ -171,13 +182,13 @@ class TestWhatDjangoSays:
             ({"MIDDLEWARE": []}, "security.W001"),
         ],
     )
-    def test_is_not_said_again(self, settings, more, number):
+    def test_deploy_check_does_not_repeat_checks_of_django(self, settings, more, check_id):
         settings.MIDDLEWARE = [
             "django.middleware.security.SecurityMiddleware",
             *settings.MIDDLEWARE,
         ]
         for name, value in more.items():
             setattr(settings, name, value)
-        said_by_django = {m.id for m in run_checks(include_deployment_checks=True)}
-        assert number in said_by_django
+        django_ids = {m.id for m in run_checks(include_deployment_checks=True)}
+        assert check_id in django_ids
         assert messages(include_deployment_checks=True) == []

@@ -1,4 +1,4 @@
-"""The functions that Django calls: what they read, and what they do with invalid settings."""
+"""Registered check functions: reads of the settings, and invalid settings."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import pytest
 from django.core.checks import run_checks
 
 from django_tokenauth import checks
-from tests.support.system_checks import make_good
+from tests.support.system_checks import configure_clean_project
 
 
 class CountedSettings(dict):
-    """``TOKENAUTH`` that counts how often it is read as a whole."""
+    """A ``TOKENAUTH`` dict that counts its iterations."""
 
     reads = 0
 
@@ -20,11 +20,11 @@ class CountedSettings(dict):
 
 
 @pytest.fixture(autouse=True)
-def _good_project(settings):
-    make_good(settings)
+def _clean_project(settings):
+    configure_clean_project(settings)
 
 
-def test_one_run_of_all_checks_reads_the_settings_once(settings):
+def test_all_checks_together_read_the_settings_once(settings):
     settings.TOKENAUTH = counted = CountedSettings(ISSUER="https://auth.example.com")
     assert run_checks(tags=["security"], include_deployment_checks=True) is not None
     assert checks.check_installation() == []
@@ -32,7 +32,7 @@ def test_one_run_of_all_checks_reads_the_settings_once(settings):
     assert counted.reads == 1
 
 
-def test_invalid_settings_are_reported_by_one_function_only(settings):
+def test_invalid_settings_are_reported_by_check_settings_only(settings):
     settings.TOKENAUTH = {"ISUER": "x"}
     assert [message.id for message in checks.check_settings()] == ["tokenauth.E008"]
     assert checks.check_installation() == []

@@ -1,4 +1,4 @@
-"""Keys that work and should not be deployed: what is said of them, and where nothing is."""
+"""Deployment checks of secrets and key pairs."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from tests.support.system_checks import (
     SECRET,
     SIGNED,
     URL,
-    deployed,
-    found,
-    make_good,
-    said,
+    check_ids,
+    configure_clean_project,
+    deploy_check_ids,
+    message_of,
 )
 
 
 @pytest.fixture(autouse=True)
-def _good_project(settings):
-    make_good(settings)
+def _clean_project(settings):
+    configure_clean_project(settings)
 
 
 def oct_jwk(secret):
@@ -48,49 +48,51 @@ class TestSecretKey:
             "the secret password is changeme, for example: secret",
         ],
     )
-    def test_a_weak_one(self, settings, secret):
+    def test_deploy_check_warns_of_weak_secret_key(self, settings, secret):
         settings.SECRET_KEY = secret
-        assert found() == []
-        assert deployed() == ["W001"]
-        assert "derived from a weak SECRET_KEY. An attacker who guesses it can sign" in said("W001")
+        assert check_ids() == []
+        assert deploy_check_ids() == ["W001"]
+        assert "derived from a weak SECRET_KEY. An attacker who guesses it can sign" in message_of(
+            "W001"
+        )
 
     @pytest.mark.standard("rfc6749-10.4-3")
     @pytest.mark.parametrize("more", [{"SIGNING_KEY": OTHER_SECRET}, {**SIGNED, **URL}])
-    def test_it_signs_refresh_tokens_whatever_signs_the_others(self, settings, more):
+    def test_deploy_check_of_secret_key_applies_to_refresh_tokens(self, settings, more):
         settings.SECRET_KEY = "x" * 100
         settings.TOKENAUTH = more
-        assert deployed() == ["W001"]
+        assert deploy_check_ids() == ["W001"]
 
     @pytest.mark.parametrize("secret", [SECRET[:50], OTHER_SECRET])
-    def test_a_strong_one(self, settings, secret):
+    def test_strong_secret_key_passes_deploy_check(self, settings, secret):
         settings.SECRET_KEY = secret
-        assert deployed() == []
+        assert deploy_check_ids() == []
 
     @pytest.mark.parametrize("weak", ["x" * 100, SECRET[:49]])
-    def test_a_weak_one_of_the_past_still_verifies(self, settings, weak):
+    def test_deploy_check_warns_of_weak_secret_key_fallback(self, settings, weak):
         settings.SECRET_KEY_FALLBACKS = [OTHER_SECRET, weak]
-        assert found() == []
-        assert deployed() == ["W001"]
-        assert "A weak key in SECRET_KEY_FALLBACKS still verifies tokens" in said("W001")
+        assert check_ids() == []
+        assert deploy_check_ids() == ["W001"]
+        assert "A weak key in SECRET_KEY_FALLBACKS still verifies tokens" in message_of("W001")
         settings.SECRET_KEY_FALLBACKS = [OTHER_SECRET]
-        assert deployed() == []
+        assert deploy_check_ids() == []
 
-    def test_both_are_said(self, settings):
+    def test_deploy_check_reports_secret_key_and_its_fallback(self, settings):
         settings.SECRET_KEY = "short"
         settings.SECRET_KEY_FALLBACKS = ["too"]
-        assert deployed() == ["W001", "W001"]
+        assert deploy_check_ids() == ["W001", "W001"]
 
-    def test_where_nothing_is_signed_it_is_not_looked_at(self, settings):
+    def test_unused_weak_secret_key_passes_deploy_check(self, settings):
         settings.SECRET_KEY = "short"
         settings.TOKENAUTH = {"ALGORITHM": "EdDSA", "VERIFYING_KEYS": [PUBLIC], **URL}
-        assert deployed() == ["W019"]
+        assert deploy_check_ids() == ["W019"]
 
-    def test_it_is_not_shown(self, settings):
-        settings.SECRET_KEY = "django-insecure-shown"
+    def test_deploy_check_does_not_show_the_secret_key(self, settings):
+        settings.SECRET_KEY = "django-insecure-canary"
         output = StringIO()
         call_command("check", deploy=True, stdout=output, stderr=output)
         assert "tokenauth.W001" in output.getvalue()
-        assert "insecure-shown" not in output.getvalue()
+        assert "insecure-canary" not in output.getvalue()
 
 
 @pytest.mark.attack(20)
@@ -104,13 +106,13 @@ class TestSecrets:
             "the password of all our services",
         ],
     )
-    def test_one_that_is_easy_to_guess(self, settings, secret):
+    def test_deploy_check_warns_of_guessable_secret(self, settings, secret):
         settings.TOKENAUTH = {"SIGNING_KEY": secret}
-        assert found() == []
-        assert deployed() == ["W001"]
-        text = said("W001")
-        assert text.startswith("SIGNING_KEY contains a guessable secret")
-        assert secret not in text
+        assert check_ids() == []
+        assert deploy_check_ids() == ["W001"]
+        message = message_of("W001")
+        assert message.startswith("SIGNING_KEY contains a guessable secret")
+        assert secret not in message
 
     @pytest.mark.parametrize(
         "form",
@@ -123,35 +125,35 @@ class TestSecrets:
         ],
     )
     @pytest.mark.parametrize("name", ["SIGNING_KEY", "VERIFYING_KEYS"])
-    def test_in_whatever_form_it_is(self, settings, name, form):
-        for secret, numbers in (("0" * 64, ["W001"]), (OTHER_SECRET, [])):
+    def test_deploy_check_reads_secrets_in_every_form(self, settings, name, form):
+        for secret, ids in (("0" * 64, ["W001"]), (OTHER_SECRET, [])):
             key = form(secret)
             settings.TOKENAUTH = {name: [key] if name == "VERIFYING_KEYS" else key}
-            assert deployed() == numbers
+            assert deploy_check_ids() == ids
 
-    def test_one_weak_secret_among_strong_ones(self, settings):
+    def test_deploy_check_finds_one_guessable_secret_among_others(self, settings):
         settings.TOKENAUTH = {"VERIFYING_KEYS": [OTHER_SECRET, "0" * 64]}
-        assert deployed() == ["W001"]
-        assert said("W001").startswith("VERIFYING_KEYS contains a guessable secret")
+        assert deploy_check_ids() == ["W001"]
+        assert message_of("W001").startswith("VERIFYING_KEYS contains a guessable secret")
 
     @pytest.mark.parametrize(
         "secret", [SECRET, SECRET[:40], SECRET[10:], f"{SECRET}2", f"{SECRET}{OTHER_SECRET}"]
     )
-    def test_the_secret_key_itself_or_a_part_of_it(self, settings, secret):
+    def test_deploy_check_warns_of_secret_shared_with_secret_key(self, settings, secret):
         settings.TOKENAUTH = {"SIGNING_KEY": secret}
-        assert found() == []
-        assert deployed() == ["W001"]
-        assert said("W001").startswith("SIGNING_KEY shares a secret with SECRET_KEY")
+        assert check_ids() == []
+        assert deploy_check_ids() == ["W001"]
+        assert message_of("W001").startswith("SIGNING_KEY shares a secret with SECRET_KEY")
 
-    def test_a_secret_key_of_the_past(self, settings):
+    def test_deploy_check_warns_of_secret_shared_with_fallback(self, settings):
         settings.SECRET_KEY_FALLBACKS = [OTHER_SECRET]
         settings.TOKENAUTH = {"VERIFYING_KEYS": [OTHER_SECRET]}
-        assert deployed() == ["W001"]
-        assert said("W001").startswith("VERIFYING_KEYS shares a secret with SECRET_KEY")
+        assert deploy_check_ids() == ["W001"]
+        assert message_of("W001").startswith("VERIFYING_KEYS shares a secret with SECRET_KEY")
 
-    def test_no_secret_is_looked_for_in_a_key_pair(self, settings):
+    def test_key_pair_passes_deploy_check_of_secrets(self, settings):
         settings.TOKENAUTH = {**SIGNED, **URL}
-        assert deployed() == []
+        assert deploy_check_ids() == []
 
 
 class TestKeyPairs:
@@ -160,32 +162,32 @@ class TestKeyPairs:
         "issuer",
         [None, "django-tokenauth", "auth.example.com", "http://auth.example.com", "https:x"],
     )
-    def test_an_issuer_that_others_cannot_find_or_cannot_trust(self, settings, issuer):
+    def test_deploy_check_warns_of_issuer_without_https_url(self, settings, issuer):
         settings.TOKENAUTH = SIGNED | ({"ISSUER": issuer} if issuer else {})
-        assert found() == []
-        assert deployed() == ["W008"]
+        assert check_ids() == []
+        assert deploy_check_ids() == ["W008"]
         settings.TOKENAUTH = {**SIGNED, **URL}
-        assert deployed() == []
+        assert deploy_check_ids() == []
 
     @pytest.mark.attack(22)
     @pytest.mark.parametrize(
-        ("exponent", "numbers"),
+        ("exponent", "ids"),
         [(3, ["W021"]), (17, ["W021"]), (65535, ["W021"]), (65537, []), (2**32 + 1, [])],
     )
-    def test_a_small_rsa_exponent(self, settings, exponent, numbers):
+    def test_deploy_check_warns_of_small_rsa_exponent(self, settings, exponent, ids):
         key = {**public_jwk(rsa_key()), "e": base64url_uint(exponent)}
         settings.TOKENAUTH = {**SIGNED, **URL, "VERIFYING_KEYS": [key]}
-        assert found() == []
-        assert deployed() == numbers
+        assert check_ids() == []
+        assert deploy_check_ids() == ids
 
-    def test_a_private_key_where_tokens_are_only_verified(self, settings):
+    def test_deploy_check_warns_of_private_key_of_verifying_service(self, settings):
         settings.TOKENAUTH = {"ALGORITHM": "EdDSA", "VERIFYING_KEYS": [ED25519], **URL}
-        assert found() == ["W019"]
-        assert deployed() == ["W019", "W022"]
+        assert check_ids() == ["W019"]
+        assert deploy_check_ids() == ["W019", "W022"]
         settings.TOKENAUTH = {"ALGORITHM": "EdDSA", "VERIFYING_KEYS": [PUBLIC], **URL}
-        assert deployed() == ["W019"]
+        assert deploy_check_ids() == ["W019"]
 
-    def test_one_that_signed_until_today(self, settings):
+    def test_former_signing_key_passes_deploy_check(self, settings):
         former = {"VERIFYING_KEYS": [ED25519]}
         settings.TOKENAUTH = {
             **URL,
@@ -193,18 +195,18 @@ class TestKeyPairs:
             "SIGNING_KEY": private_pem(rsa_key()),
             **former,
         }
-        assert deployed() == []
+        assert deploy_check_ids() == []
 
 
-@pytest.mark.parametrize("wrong", [{"ISUER": "x"}, {"ALGORITHM": "EdDSA"}])
-def test_keys_that_cannot_be_used_are_an_error_and_nothing_more(settings, wrong):
+@pytest.mark.parametrize("values", [{"ISUER": "x"}, {"ALGORITHM": "EdDSA"}])
+def test_unusable_keys_are_errors_without_deploy_warnings(settings, values):
     settings.SECRET_KEY = "short"
-    settings.TOKENAUTH = wrong
-    assert deployed() == found() != []
+    settings.TOKENAUTH = values
+    assert deploy_check_ids() == check_ids() != []
 
 
-class TestPublished:
-    """The routes of ``django_tokenauth.well_known`` where the keys are secrets."""
+class TestPublishedKeys:
+    """The routes of ``django_tokenauth.well_known`` with a key set of secrets."""
 
     @pytest.fixture(autouse=True)
     def _routes(self, settings):
@@ -213,23 +215,23 @@ class TestPublished:
     @pytest.mark.parametrize(
         "secret", [{}, {"SIGNING_KEY": OTHER_SECRET}, {"KEYS": [oct_jwk(OTHER_SECRET)]}]
     )
-    def test_an_empty_key_set(self, settings, secret):
+    def test_deploy_check_warns_of_empty_published_key_set(self, settings, secret):
         settings.TOKENAUTH = secret
-        assert found() == []
-        assert deployed() == ["W002"]
-        assert said("W002").startswith("/.well-known/jwks.json is empty")
-        assert "tokenauth_keys generate" in said("W002")
+        assert check_ids() == []
+        assert deploy_check_ids() == ["W002"]
+        assert message_of("W002").startswith("/.well-known/jwks.json is empty")
+        assert "tokenauth_keys generate" in message_of("W002")
 
-    def test_one_with_keys_is_good(self, settings):
+    def test_published_key_set_with_keys_passes_deploy_check(self, settings):
         settings.TOKENAUTH = {**SIGNED, **URL}
-        assert deployed() == []
+        assert deploy_check_ids() == []
 
     @pytest.mark.parametrize("routes", ["no.such.module", "django_tokenauth.urls", ()])
-    def test_where_there_is_no_such_route_nothing_is_said_of_it(self, settings, routes):
+    def test_unpublished_key_set_passes_deploy_check(self, settings, routes):
         settings.ROOT_URLCONF = routes
-        assert [number for number in numbers_of_ours() if number == "W002"] == []
+        assert [check_id for check_id in package_deploy_check_ids() if check_id == "W002"] == []
 
 
-def numbers_of_ours():
-    """Without the checks of Django itself, which fail where the routes cannot be imported."""
+def package_deploy_check_ids():
+    """Return the ids without those of Django's checks, which fail without importable routes."""
     return [message.id.removeprefix("tokenauth.") for message in check_deployment()]

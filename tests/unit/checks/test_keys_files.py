@@ -1,4 +1,4 @@
-"""Keys with times, and their files: what is said of them when deployed, and where nothing is."""
+"""Deployment checks of dated keys and of key files."""
 
 from __future__ import annotations
 
@@ -11,14 +11,20 @@ import pytest
 from django_tokenauth.keys.files import write_jwk
 from django_tokenauth.keys.generating import make_jwk
 from tests.support.sample_keys import private_jwk, private_key, public_jwk
-from tests.support.system_checks import URL, deployed, found, make_good, said
+from tests.support.system_checks import (
+    URL,
+    check_ids,
+    configure_clean_project,
+    deploy_check_ids,
+    message_of,
+)
 
 DAY = 86400
 
 
 @pytest.fixture(autouse=True)
-def _good_project(settings):
-    make_good(settings)
+def _clean_project(settings):
+    configure_clean_project(settings)
 
 
 @pytest.fixture
@@ -29,12 +35,12 @@ def folder(tmp_path, settings):
     return folder
 
 
-def dated(begins=-DAY, ends=None, algorithm="EdDSA", **changes):
-    """A key whose times are that many seconds from now. It was made when it begins, or now."""
+def dated(start=-DAY, end=None, algorithm="EdDSA", **changes):
+    """Return a JWK with times in seconds from now, made at its start or now."""
     now = int(time.time())
-    made = {} if ends is None else {"exp": now + ends}
-    jwk = make_jwk(algorithm, now=now + min(begins, 0), not_before=now + begins)
-    return {**jwk, **made, **changes}
+    expiry = {} if end is None else {"exp": now + end}
+    jwk = make_jwk(algorithm, now=now + min(start, 0), not_before=now + start)
+    return {**jwk, **expiry, **changes}
 
 
 def put(folder, **times):
@@ -44,169 +50,169 @@ def put(folder, **times):
     return path
 
 
-class TestExposed:
-    def test_files_for_their_owner_only_are_good(self, folder):
+class TestPermissions:
+    def test_key_file_for_its_owner_only_passes_deploy_check(self, folder):
         put(folder)
-        assert deployed() == []
+        assert deploy_check_ids() == []
 
     @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o644, 0o666])
-    def test_a_file_that_others_have_rights_to(self, folder, mode):
+    def test_deploy_check_warns_of_key_file_open_to_other_users(self, folder, mode):
         path = put(folder)
         path.chmod(mode)
-        assert found() == []
-        assert deployed() == ["W011"]
-        assert f"permissions for {path}." in said("W011")
-        assert f"chmod -R go= {folder}" in said("W011")
+        assert check_ids() == []
+        assert deploy_check_ids() == ["W011"]
+        assert f"permissions for {path}." in message_of("W011")
+        assert f"chmod -R go= {folder}" in message_of("W011")
 
-    def test_a_folder_that_others_can_write_into(self, folder):
+    def test_deploy_check_warns_of_key_folder_writable_by_others(self, folder):
         put(folder)
         folder.chmod(0o777)
-        assert deployed() == ["W011"]
-        assert f"permissions for {folder}." in said("W011")
+        assert deploy_check_ids() == ["W011"]
+        assert f"permissions for {folder}." in message_of("W011")
 
-    def test_the_remedy_helps(self, folder):
+    def test_deploy_check_hint_repairs_permissions_of_key_files(self, folder):
         put(folder).chmod(0o644)
         folder.chmod(0o755)
-        assert deployed() == ["W011"]
+        assert deploy_check_ids() == ["W011"]
         subprocess.run(["chmod", "-R", "go=", folder], check=True)  # noqa: S603, S607
-        assert deployed() == []
+        assert deploy_check_ids() == []
 
     @pytest.mark.parametrize("name", ["STATIC_ROOT", "MEDIA_ROOT"])
-    def test_a_folder_that_is_shown_to_everybody(self, folder, settings, name):
+    def test_deploy_check_warns_of_key_folder_in_public_folder(self, folder, settings, name):
         put(folder)
         setattr(settings, name, str(folder.parent))
-        assert deployed() == ["W011"]
-        assert f"KEY_DIRECTORY is in {name}" in said("W011")
+        assert deploy_check_ids() == ["W011"]
+        assert f"KEY_DIRECTORY is in {name}" in message_of("W011")
 
     @pytest.mark.parametrize("name", ["STATIC_ROOT", "MEDIA_ROOT"])
-    def test_a_way_around_a_link_does_not_hide_it(self, folder, settings, name):
+    def test_deploy_check_follows_symlinks_to_public_folder(self, folder, settings, name):
         put(folder)
         link = folder.parent / "link"
         link.symlink_to(folder.parent, target_is_directory=True)
         setattr(settings, name, str(link))
-        assert deployed() == ["W011"]
+        assert deploy_check_ids() == ["W011"]
 
-    def test_a_folder_beside_it_is_good(self, folder, settings):
+    def test_key_folder_beside_public_folder_passes_deploy_check(self, folder, settings):
         put(folder)
         settings.STATIC_ROOT = str(folder.parent / "keys-static")
         settings.MEDIA_ROOT = folder.parent / "media"
-        assert deployed() == []
+        assert deploy_check_ids() == []
 
 
-class TestAgeing:
-    def test_a_key_of_half_a_year_is_good(self, folder):
-        put(folder, begins=-179 * DAY)
-        assert deployed() == []
+class TestKeyAge:
+    def test_key_of_179_days_passes_deploy_check(self, folder):
+        put(folder, start=-179 * DAY)
+        assert deploy_check_ids() == []
 
-    def test_an_older_one_should_be_followed_by_another(self, folder):
-        put(folder, begins=-181 * DAY)
-        assert found() == []
-        assert deployed() == ["W012"]
-        assert "older than 180 days" in said("W012")
-        assert "tokenauth_keys rotate" in said("W012")
+    def test_deploy_check_warns_of_key_older_than_180_days(self, folder):
+        put(folder, start=-181 * DAY)
+        assert check_ids() == []
+        assert deploy_check_ids() == ["W012"]
+        assert "older than 180 days" in message_of("W012")
+        assert "tokenauth_keys rotate" in message_of("W012")
 
-    def test_where_the_next_one_waits_nothing_is_said(self, folder):
-        put(folder, begins=-181 * DAY)
-        put(folder, begins=3600, iat=int(time.time()))
-        assert deployed() == []
+    def test_old_key_with_waiting_successor_passes_deploy_check(self, folder):
+        put(folder, start=-181 * DAY)
+        put(folder, start=3600, iat=int(time.time()))
+        assert deploy_check_ids() == []
 
-    def test_of_keys_without_times_nothing_is_known(self, folder):
+    def test_undated_key_passes_deploy_check(self, folder):
         write_jwk(folder / "a.jwk", private_jwk(private_key("EdDSA")))
-        assert deployed() == []
+        assert deploy_check_ids() == []
 
-    def test_one_that_ends_should_be_followed_by_another(self, folder):
-        put(folder, ends=7 * DAY)
-        assert deployed() == ["W012"]
-        assert "no key follows it" in said("W012")
+    def test_deploy_check_warns_of_expiring_key_without_successor(self, folder):
+        put(folder, end=7 * DAY)
+        assert deploy_check_ids() == ["W012"]
+        assert "no key follows it" in message_of("W012")
 
-    def test_one_that_ends_after_the_next_one_begins_is_good(self, folder):
-        put(folder, ends=7200)
-        put(folder, begins=3600, iat=int(time.time()))
-        assert deployed() == []
+    def test_expiring_key_with_successor_passes_deploy_check(self, folder):
+        put(folder, end=7200)
+        put(folder, start=3600, iat=int(time.time()))
+        assert deploy_check_ids() == []
 
-    def test_one_that_ends_before_the_next_one_begins_is_not(self, folder):
-        put(folder, ends=3600)
-        put(folder, begins=7200, iat=int(time.time()))
-        assert deployed() == ["W012"]
+    def test_deploy_check_warns_of_gap_before_successor(self, folder):
+        put(folder, end=3600)
+        put(folder, start=7200, iat=int(time.time()))
+        assert deploy_check_ids() == ["W012"]
 
-    def test_where_none_signs_now_the_error_is_enough(self, folder):
-        put(folder, ends=-1)
-        assert found() == ["E002"]
-        assert deployed() == ["E002"]
-        assert "No key signs now" in said("E002")
-        assert "tokenauth_keys list" in said("E002")
+    def test_expired_only_key_is_an_error_without_warning(self, folder):
+        put(folder, end=-1)
+        assert check_ids() == ["E002"]
+        assert deploy_check_ids() == ["E002"]
+        assert "No key signs now" in message_of("E002")
+        assert "tokenauth_keys list" in message_of("E002")
 
-    def test_keys_in_the_settings_count_too(self, settings):
+    def test_deploy_check_warns_of_old_key_in_keys_setting(self, settings):
         settings.TOKENAUTH = {**URL, "KEYS": [dated(-181 * DAY)]}
-        assert deployed() == ["W012"]
+        assert deploy_check_ids() == ["W012"]
 
-    def test_a_service_that_only_verifies_has_nothing_to_rotate(self, settings):
+    def test_old_public_key_needs_no_rotation(self, settings):
         public = {**public_jwk(private_key("EdDSA")), "nbf": int(time.time()) - 400 * DAY}
         settings.TOKENAUTH = {**URL, "KEYS": [public]}
-        assert deployed() == ["W019"]
+        assert deploy_check_ids() == ["W019"]
 
 
-class TestPublishedLate:
+class TestPublicationDelay:
     @pytest.mark.attack(167)
-    @pytest.mark.parametrize("ahead", [60, 290])
-    def test_a_key_that_begins_before_others_have_seen_it(self, folder, ahead):
+    @pytest.mark.parametrize("start", [60, 290])
+    def test_deploy_check_warns_of_key_signing_before_jwks_max_age(self, folder, start):
         put(folder)
-        put(folder, begins=ahead, iat=int(time.time()))
-        assert found() == []
-        assert deployed() == ["W018"]
-        assert "JWKS_MAX_AGE" in said("W018")
+        put(folder, start=start, iat=int(time.time()))
+        assert check_ids() == []
+        assert deploy_check_ids() == ["W018"]
+        assert "JWKS_MAX_AGE" in message_of("W018")
 
-    def test_a_longer_max_age_makes_it_wait_longer(self, folder, settings):
+    def test_deploy_check_of_early_key_uses_jwks_max_age(self, folder, settings):
         put(folder)
-        put(folder, begins=310, iat=int(time.time()))
-        assert deployed() == []
+        put(folder, start=310, iat=int(time.time()))
+        assert deploy_check_ids() == []
         settings.TOKENAUTH = {**settings.TOKENAUTH, "JWKS_MAX_AGE": timedelta(hours=1)}
-        assert deployed() == ["W018"]
+        assert deploy_check_ids() == ["W018"]
 
-    def test_one_that_has_begun_already_is_past_help(self, folder):
-        put(folder, begins=-1)
-        assert deployed() == []
+    def test_key_in_use_passes_deploy_check(self, folder):
+        put(folder, start=-1)
+        assert deploy_check_ids() == []
 
-    def test_of_a_key_that_does_not_say_when_it_was_made_nothing_is_known(self, folder):
+    def test_key_without_valid_iat_passes_deploy_check(self, folder):
         put(folder)
-        put(folder, begins=60, iat="yesterday")
-        assert deployed() == []
+        put(folder, start=60, iat="yesterday")
+        assert deploy_check_ids() == []
 
-    def test_keys_in_the_settings_count_too(self, settings):
+    def test_deploy_check_warns_of_early_key_in_keys_setting(self, settings):
         settings.TOKENAUTH = {**URL, "KEYS": [dated(), dated(60, iat=int(time.time()))]}
-        assert deployed() == ["W018"]
+        assert deploy_check_ids() == ["W018"]
 
 
-class TestSilence:
-    def test_where_the_settings_are_wrong_only_that_is_said(self, settings):
+class TestInvalidKeys:
+    def test_invalid_key_directory_hides_deploy_checks_of_keys(self, settings):
         settings.TOKENAUTH = {"KEY_DIRECTORY": "keys"}
-        assert deployed() == ["E008"]
+        assert deploy_check_ids() == ["E008"]
 
-    def test_where_the_keys_are_wrong_only_that_is_said(self, folder):
-        put(folder, begins=-181 * DAY)
+    def test_invalid_key_file_hides_deploy_checks_of_keys(self, folder):
+        put(folder, start=-181 * DAY)
         (folder / "bad.jwk").write_text("{")
-        assert deployed() == ["E002"]
+        assert deploy_check_ids() == ["E002"]
 
-    def test_where_there_is_no_folder_only_that_is_said(self, folder):
+    def test_missing_key_folder_hides_deploy_checks_of_keys(self, folder):
         folder.rmdir()
-        assert deployed() == ["E002"]
+        assert deploy_check_ids() == ["E002"]
 
 
 class TestSecrets:
-    """Secrets in files and in KEYS are looked at as those in SIGNING_KEY."""
+    """Secrets in files and in KEYS are checked like those in SIGNING_KEY."""
 
     GUESSABLE = "x" * 43
 
-    def test_one_in_a_file_that_is_easy_to_guess(self, folder):
+    def test_deploy_check_warns_of_guessable_secret_in_key_file(self, folder):
         put(folder, algorithm="HS256", k=self.GUESSABLE)
-        assert deployed() == ["W001"]
-        assert said("W001").startswith("KEY_DIRECTORY contains a guessable secret")
+        assert deploy_check_ids() == ["W001"]
+        assert message_of("W001").startswith("KEY_DIRECTORY contains a guessable secret")
 
-    def test_one_in_the_settings_that_is_easy_to_guess(self, settings):
+    def test_deploy_check_warns_of_guessable_secret_in_keys_setting(self, settings):
         settings.TOKENAUTH = {**URL, "KEYS": [dated(algorithm="HS256", k=self.GUESSABLE)]}
-        assert deployed() == ["W001"]
-        assert said("W001").startswith("KEYS contains a guessable secret")
+        assert deploy_check_ids() == ["W001"]
+        assert message_of("W001").startswith("KEYS contains a guessable secret")
 
-    def test_one_that_was_made_by_us_is_good(self, folder):
+    def test_generated_secret_in_key_file_passes_deploy_check(self, folder):
         put(folder, algorithm="HS256")
-        assert deployed() == []
+        assert deploy_check_ids() == []

@@ -1,4 +1,4 @@
-"""What is always said: each message where it speaks and where it is silent."""
+"""System checks of settings, the installation and the authentication classes."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from tests.support.system_checks import (
     SIGNED,
     STATELESS,
     URL,
-    deployed,
-    found,
-    make_good,
-    said,
+    check_ids,
+    configure_clean_project,
+    deploy_check_ids,
+    message_of,
 )
 
 SESSION = "rest_framework.authentication.SessionAuthentication"
 BASIC = "rest_framework.authentication.BasicAuthentication"
 
 
-def made_by_a_function():
+def make_authentication():
     return SessionAuthentication()
 
 
 @pytest.fixture(autouse=True)
-def _good_project(settings):
-    make_good(settings)
+def _clean_project(settings):
+    configure_clean_project(settings)
 
 
-def test_about_a_good_project_nothing_is_said(settings):
-    assert found() == []
-    assert deployed() == []
+def test_clean_project_passes_all_checks(settings):
+    assert check_ids() == []
+    assert deploy_check_ids() == []
     settings.TOKENAUTH = {**SIGNED, **URL}
-    assert found() == []
-    assert deployed() == []
+    assert check_ids() == []
+    assert deploy_check_ids() == []
 
 
 class TestSettings:
     @pytest.mark.parametrize(
-        ("wrong", "text"),
+        ("values", "message"),
         [
             ({"ISUER": "x"}, "TOKENAUTH has no setting 'ISUER'. Did you mean 'ISSUER'?"),
             ({"issuer": "x"}, "TOKENAUTH has no setting 'issuer'. Did you mean 'ISSUER'?"),
@@ -75,14 +75,14 @@ class TestSettings:
             (None, "TOKENAUTH is not a dict."),
         ],
     )
-    def test_a_name_or_a_type_that_cannot_be_is_an_error(self, settings, wrong, text):
-        settings.TOKENAUTH = wrong
-        assert found() == ["E008"]
-        assert text in said("E008")
+    def test_invalid_setting_is_check_error_e008(self, settings, values, message):
+        settings.TOKENAUTH = values
+        assert check_ids() == ["E008"]
+        assert message in message_of("E008")
 
     @pytest.mark.attack(83)
     @pytest.mark.parametrize(
-        ("wrong", "text"),
+        ("values", "message"),
         [
             ({"ACCESS_TOKEN_LIFETIME": timedelta(0)}, "from 1 second to 100 years"),
             ({"SESSION_LIFETIME": timedelta(-1)}, "from 1 second to 100 years"),
@@ -94,110 +94,112 @@ class TestSettings:
             ({"SESSION_LIFETIME": timedelta(minutes=5)}, "must be less than SESSION_LIFETIME"),
         ],
     )
-    def test_a_duration_that_cannot_be_is_an_error(self, settings, wrong, text):
-        settings.TOKENAUTH = wrong
-        assert found() == ["E004"]
-        assert text in said("E004")
+    def test_invalid_duration_is_check_error_e004(self, settings, values, message):
+        settings.TOKENAUTH = values
+        assert check_ids() == ["E004"]
+        assert message in message_of("E004")
 
     @pytest.mark.standard("rfc9068-2.1-3")
     @pytest.mark.attack(11)
     @pytest.mark.parametrize(
-        "wrong", ["none", "None", "", None, "HS256,RS256", [], ["HS256"], ("HS256", "RS256"), 256]
+        "value", ["none", "None", "", None, "HS256,RS256", [], ["HS256"], ("HS256", "RS256"), 256]
     )
-    def test_there_is_one_algorithm_and_it_is_one_of_ours(self, settings, wrong):
-        settings.TOKENAUTH = {"ALGORITHM": wrong}
-        assert found() == ["E008"]
-        assert "one of the strings HS256, HS384, HS512, RS256," in said("E008")
+    def test_unsupported_algorithm_is_check_error_e008(self, settings, value):
+        settings.TOKENAUTH = {"ALGORITHM": value}
+        assert check_ids() == ["E008"]
+        assert "one of the strings HS256, HS384, HS512, RS256," in message_of("E008")
 
     @pytest.mark.attack(83)
-    @pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf, 0, -1, 60, 86400.0, "60"])
-    def test_a_leeway_that_would_turn_the_end_of_a_token_off_is_an_error(self, settings, wrong):
-        settings.TOKENAUTH = {"LEEWAY": wrong}
-        assert found() == ["E008"]
-        assert "expected a timedelta" in said("E008")
+    @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 0, -1, 60, 86400.0, "60"])
+    def test_leeway_of_other_type_is_check_error_e008(self, settings, value):
+        settings.TOKENAUTH = {"LEEWAY": value}
+        assert check_ids() == ["E008"]
+        assert "expected a timedelta" in message_of("E008")
 
     @pytest.mark.attack(87)
     @pytest.mark.parametrize("name", ["ISSUER", "AUDIENCE"])
-    @pytest.mark.parametrize("wrong", [[], ["api"], ("api",), {"api"}, {"api": 1}, b"api", ""])
-    def test_an_audience_and_an_issuer_are_one_text_and_no_container(self, settings, name, wrong):
-        settings.TOKENAUTH = {name: wrong}
-        assert found() == ["E008"]
+    @pytest.mark.parametrize("value", [[], ["api"], ("api",), {"api"}, {"api": 1}, b"api", ""])
+    def test_issuer_or_audience_of_other_type_is_check_error_e008(self, settings, name, value):
+        settings.TOKENAUTH = {name: value}
+        assert check_ids() == ["E008"]
 
-    def test_all_problems_are_said_at_once(self, settings):
+    def test_all_invalid_settings_are_reported_by_one_check(self, settings):
         settings.TOKENAUTH = {"ISUER": "x", "LEEWAY": timedelta(-1), "ALGORITHM": "none"}
-        assert sorted(found()) == ["E004", "E008", "E008"]
+        assert sorted(check_ids()) == ["E004", "E008", "E008"]
 
-    def test_other_checks_wait_until_they_can_be_read(self, settings):
+    def test_other_checks_are_skipped_with_invalid_settings(self, settings):
         settings.TOKENAUTH = {"ISUER": "x", "REFRESH_GRACE": timedelta(0)}
         settings.SECRET_KEY = "short"
-        assert found(include_deployment_checks=True, databases=["default"]) == ["E008"]
+        assert check_ids(include_deployment_checks=True, databases=["default"]) == ["E008"]
 
     @pytest.mark.parametrize(
-        "more",
+        "values",
         [
             {"SCOPES": [f"{number:04}" for number in range(205)] * 2},
             {"SCOPE_POLICY": lambda user, scopes, request: []},
             {"STATELESS_REFRESH": True},
         ],
-        ids=["not more than that", "a policy", "no sessions"],
+        ids=["maximum length", "policy", "no sessions"],
     )
-    def test_as_many_scopes_as_a_session_can_have_are_fine(self, settings, more):
-        settings.TOKENAUTH = {"SCOPES": [f"{number:04}" for number in range(206)], **more}
-        assert "E008" not in found()
+    def test_scopes_pass_the_check_if_a_session_can_store_them(self, settings, values):
+        settings.TOKENAUTH = {"SCOPES": [f"{number:04}" for number in range(206)], **values}
+        assert "E008" not in check_ids()
 
 
-class TestDubious:
-    def test_no_sessions(self, settings):
+class TestRefreshSettings:
+    def test_stateless_refresh_is_a_check_warning(self, settings):
         settings.TOKENAUTH = {"STATELESS_REFRESH": True}
-        assert found() == ["W007"]
-        assert said("W007").startswith("STATELESS_REFRESH stores no sessions")
+        assert check_ids() == ["W007"]
+        assert message_of("W007").startswith("STATELESS_REFRESH stores no sessions")
 
-    def test_no_grace(self, settings):
+    def test_refresh_grace_of_zero_is_a_check_warning(self, settings):
         settings.TOKENAUTH = {"REFRESH_GRACE": timedelta(0)}
-        assert found() == ["W007"]
-        assert said("W007").startswith("REFRESH_GRACE is zero")
+        assert check_ids() == ["W007"]
+        assert message_of("W007").startswith("REFRESH_GRACE is zero")
         settings.TOKENAUTH = {"REFRESH_GRACE": timedelta(0), "REFRESH_RETRY": True}
-        assert found() == ["W007"]
-        # Clocks that may differ prolong it.
+        assert check_ids() == ["W007"]
+        # The leeway extends the grace.
         for name in ("REFRESH_GRACE", "LEEWAY"):
             settings.TOKENAUTH = {"REFRESH_GRACE": timedelta(0), name: timedelta(seconds=1)}
-            assert found() == []
+            assert check_ids() == []
 
-    def test_without_sessions_there_is_no_grace_to_miss(self, settings):
+    def test_stateless_refresh_hides_the_warning_of_the_grace(self, settings):
         settings.TOKENAUTH = {"STATELESS_REFRESH": True, "REFRESH_GRACE": timedelta(0)}
-        assert said("W007").startswith("STATELESS_REFRESH stores no sessions")
+        assert message_of("W007").startswith("STATELESS_REFRESH stores no sessions")
 
 
 class TestInstallation:
-    def test_without_rest_framework_it_is_an_error(self, settings):
+    def test_missing_rest_framework_app_is_a_check_error(self, settings):
         settings.INSTALLED_APPS = [
             app for app in settings.INSTALLED_APPS if app != "rest_framework"
         ]
-        assert found() == ["E005"]
-        assert said("E005") == (
+        assert check_ids() == ["E005"]
+        assert message_of("E005") == (
             "rest_framework is not in INSTALLED_APPS. Add it beside django_tokenauth."
         )
 
     @pytest.mark.parametrize("name", ["email", "nothing", "groups", "first_name", "pk__x", "ID"])
-    def test_a_user_must_be_named_by_a_unique_field(self, settings, name):
+    def test_user_id_field_without_uniqueness_is_a_check_error(self, settings, name):
         settings.TOKENAUTH = {"USER_ID_FIELD": name}
-        assert found() == ["E009"]
-        assert "USER_ID_FIELD is not the name of a unique field of the user model." in said("E009")
+        assert check_ids() == ["E009"]
+        assert "USER_ID_FIELD is not the name of a unique field of the user model." in message_of(
+            "E009"
+        )
 
     @pytest.mark.parametrize("name", ["pk", "id", "username"])
-    def test_a_unique_field_is_fine(self, settings, name):
+    def test_unique_user_id_field_passes_the_check(self, settings, name):
         settings.TOKENAUTH = {"USER_ID_FIELD": name}
-        assert found() == []
+        assert check_ids() == []
 
-    def test_a_field_of_another_model_that_points_here_is_none(self, settings):
-        """``logentry`` is the name of a relation, and has no value on the user."""
+    def test_reverse_relation_as_user_id_field_is_a_check_error(self, settings):
+        """``logentry`` is a reverse relation without a column on the user."""
         [name] = {
             field.name
             for field in get_user_model()._meta.get_fields()
             if isinstance(field, models.ManyToOneRel) and field.name == "logentry"
         }
         settings.TOKENAUTH = {"USER_ID_FIELD": name}
-        assert found() == ["E009"]
+        assert check_ids() == ["E009"]
 
     @isolate_apps("tests")
     @pytest.mark.parametrize(
@@ -214,8 +216,8 @@ class TestInstallation:
             ("raw", False),
         ],
     )
-    def test_the_text_of_the_field_leads_back_to_one_user(self, name, fits):
-        """Not ``None``, which many have; nor the text of an object or of bytes."""
+    def test_user_id_field_must_be_a_unique_non_null_column(self, name, fits):
+        """Several users may have ``None``. Objects and bytes have no stable string."""
 
         class Member(models.Model):
             code = models.UUIDField(unique=True)
@@ -241,32 +243,32 @@ class TestInstallation:
         assert identifies_user(Member, name) is fits
 
 
-class TestAuthenticators:
-    @pytest.mark.parametrize("ours", [JWT, STATELESS])
-    def test_a_class_without_a_challenge_before_ours(self, settings, ours):
-        settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": [SESSION, ours]}
-        assert found() == ["W013"]
-        assert "responds 403 instead of 401" in said("W013")
+class TestAuthenticationClasses:
+    @pytest.mark.parametrize("jwt_class", [JWT, STATELESS])
+    def test_authenticator_without_challenge_first_is_a_warning(self, settings, jwt_class):
+        settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": [SESSION, jwt_class]}
+        assert check_ids() == ["W013"]
+        assert "responds 403 instead of 401" in message_of("W013")
 
     @pytest.mark.parametrize(
-        "given",
+        "classes",
         [
             None,
             JWT,
-            [f"{__name__}.made_by_a_function"],
-            [f"{__name__}.made_by_a_function", JWT],
+            [f"{__name__}.make_authentication"],
+            [f"{__name__}.make_authentication", JWT],
             ["builtins.object", JWT],
         ],
-        ids=["nothing", "no list", "a function", "a function first", "a stranger first"],
+        ids=["none", "no list", "function", "function first", "other class first"],
     )
-    def test_what_rest_framework_finds_out_later_is_no_fault_here(self, settings, given):
-        settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": given}
-        assert found() == []
-        assert deployed() == []
+    def test_unusable_authentication_classes_are_not_checked(self, settings, classes):
+        settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": classes}
+        assert check_ids() == []
+        assert deploy_check_ids() == []
 
     @pytest.mark.parametrize(
         "classes", [[JWT, SESSION], [STATELESS], [BASIC, JWT], [SESSION, BASIC], [SESSION], []]
     )
-    def test_in_any_other_order_nothing_is_said(self, settings, classes):
+    def test_other_orders_of_authentication_classes_pass_the_check(self, settings, classes):
         settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": classes}
-        assert found() == []
+        assert check_ids() == []

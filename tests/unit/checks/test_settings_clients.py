@@ -1,4 +1,4 @@
-"""The system checks of the clients and of the introspection scope."""
+"""System checks of clients and of the introspection scope."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.hashers import make_password
 
 from tests.support.confidential_clients import DIGEST, MALFORMED, listed
-from tests.support.system_checks import found, make_good, said
+from tests.support.system_checks import check_ids, configure_clean_project, message_of
 
 
 def policy(user, scope, request):
@@ -14,61 +14,63 @@ def policy(user, scope, request):
 
 
 @pytest.fixture(autouse=True)
-def _good_project(settings):
-    make_good(settings)
+def _clean_project(settings):
+    configure_clean_project(settings)
 
 
 class TestClients:
     @pytest.mark.parametrize("value", [None, {}, {"reports": None}, listed()])
-    def test_clients_with_generated_secrets_pass(self, settings, value):
+    def test_clients_with_generated_secrets_pass_the_check(self, settings, value):
         settings.TOKENAUTH = {"CLIENTS": value}
-        assert found() == []
+        assert check_ids() == []
 
     @pytest.mark.promise(18)
     @pytest.mark.parametrize(
         "hasher", ["argon2", "bcrypt", "bcrypt_sha256", "md5", "pbkdf2_sha256", "scrypt"]
     )
-    def test_hash_by_a_django_hasher_is_an_error(self, settings, hasher):
+    def test_client_hash_of_django_hasher_is_a_check_error(self, settings, hasher):
         encoded = f"{hasher}$1$salt$5f4dcc3b5aa765d61d8327deb882cf99"
         settings.TOKENAUTH = {"CLIENTS": {**listed(), "reports": encoded}}
-        assert found() == ["E008"]
-        assert "The value is wrong for 'reports'. Run manage.py tokenauth_client" in said("E008")
-        assert encoded not in said("E008")
+        assert check_ids() == ["E008"]
+        assert "The value is wrong for 'reports'. Run manage.py tokenauth_client" in message_of(
+            "E008"
+        )
+        assert encoded not in message_of("E008")
 
     @pytest.mark.parametrize("password", ["secret", None])
-    def test_value_by_make_password_is_an_error(self, settings, password):
+    def test_client_hash_of_make_password_is_a_check_error(self, settings, password):
         settings.TOKENAUTH = {"CLIENTS": {"reports": make_password(password)}}
-        assert found() == ["E008"]
+        assert check_ids() == ["E008"]
 
     @pytest.mark.promise(18)
     @pytest.mark.parametrize("value", ["a $ecret in plain text", *MALFORMED])
-    def test_plain_secret_or_malformed_value_is_an_error(self, settings, value):
+    def test_malformed_client_hash_is_a_check_error(self, settings, value):
         settings.TOKENAUTH = {"CLIENTS": {**listed(), "reports": value}}
-        assert found() == ["E008"]
+        assert check_ids() == ["E008"]
         for part in ("$ecret", DIGEST[:16]):
-            assert part not in said("E008")
+            assert part not in message_of("E008")
 
-    def test_error_names_each_wrong_client(self, settings):
+    def test_clients_check_error_names_each_invalid_client(self, settings):
         settings.TOKENAUTH = {"CLIENTS": {"a": "x$", "b": make_password(None), **listed()}}
-        assert found() == ["E008"]
-        assert "The value is wrong for 'a', 'b'." in said("E008")
+        assert check_ids() == ["E008"]
+        assert "The value is wrong for 'a', 'b'." in message_of("E008")
 
-    def test_issuer_as_client_is_an_error(self, settings):
+    def test_issuer_as_client_is_a_check_error(self, settings):
         settings.TOKENAUTH = {"CLIENTS": listed(**{"django-tokenauth": "secret"})}
-        assert found() == ["E008"]
-        assert "CLIENTS contains the ISSUER" in said("E008")
+        assert check_ids() == ["E008"]
+        assert "CLIENTS contains the ISSUER" in message_of("E008")
 
 
 class TestIntrospect:
-    def test_introspect_scope_for_all_users_is_a_warning(self, settings):
+    def test_introspect_scope_for_all_users_is_a_check_warning(self, settings):
         settings.TOKENAUTH = {"SCOPES": ["notes:read", "introspect"]}
-        assert found() == ["W009"]
-        assert "SCOPE_POLICY" in said("W009")
+        assert check_ids() == ["W009"]
+        assert "SCOPE_POLICY" in message_of("W009")
 
     @pytest.mark.parametrize(
         "values",
         [{"SCOPES": ["introspect"], "SCOPE_POLICY": policy}, {"SCOPES": ["introspection"]}],
     )
-    def test_introspect_scope_with_a_policy_passes(self, settings, values):
+    def test_restricted_or_absent_introspect_scope_passes_the_check(self, settings, values):
         settings.TOKENAUTH = values
-        assert found() == []
+        assert check_ids() == []

@@ -1,4 +1,4 @@
-"""Keys with which no project starts: each message where it speaks and where it is silent."""
+"""System checks of keys: unusable keys are errors."""
 
 from __future__ import annotations
 
@@ -9,16 +9,25 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
 from tests.support.sample_keys import private_pem, public_jwk, public_pem, rsa_key
-from tests.support.system_checks import ED25519, PUBLIC, SECRET, SIGNED, URL, found, make_good, said
+from tests.support.system_checks import (
+    ED25519,
+    PUBLIC,
+    SECRET,
+    SIGNED,
+    URL,
+    check_ids,
+    configure_clean_project,
+    message_of,
+)
 
 
 @pytest.fixture(autouse=True)
-def _good_project(settings):
-    make_good(settings)
+def _clean_project(settings):
+    configure_clean_project(settings)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "number", "text"),
+    ("values", "check_id", "message"),
     [
         ({"SIGNING_KEY": "a secret of 22 letters"}, "E002", "too short"),
         ({"SIGNING_KEY": ED25519}, "E001", "SIGNING_KEY is for EdDSA and ALGORITHM is HS256"),
@@ -35,15 +44,15 @@ def _good_project(settings):
         ({"SIGNING_KEY": "{"}, "E002", "begins like a JWK but is not JSON"),
     ],
 )
-def test_keys_that_cannot_be_used_are_an_error(settings, wrong, number, text):
-    settings.TOKENAUTH = wrong
-    assert found() == [number]
-    assert text in said(number)
+def test_unusable_key_is_a_check_error(settings, values, check_id, message):
+    settings.TOKENAUTH = values
+    assert check_ids() == [check_id]
+    assert message in message_of(check_id)
 
 
 @pytest.mark.attack(9)
 @pytest.mark.parametrize(
-    "both",
+    "values",
     [
         {"SIGNING_KEY": SECRET, "VERIFYING_KEYS": [PUBLIC]},
         {"VERIFYING_KEYS": [SECRET, PUBLIC]},
@@ -54,64 +63,69 @@ def test_keys_that_cannot_be_used_are_an_error(settings, wrong, number, text):
         },
     ],
 )
-def test_secrets_and_public_keys_in_one_set_are_an_error(settings, both):
-    settings.TOKENAUTH = both
-    assert found() == ["E001"]
-    assert "are in one key set" in said("E001")
+def test_mixed_hmac_and_public_keys_are_a_check_error(settings, values):
+    settings.TOKENAUTH = values
+    assert check_ids() == ["E001"]
+    assert "are in one key set" in message_of("E001")
 
 
 @pytest.mark.attack(9)
 @pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
-def test_a_public_key_cannot_be_given_as_a_secret(settings, algorithm):
-    for name, number in (("SIGNING_KEY", "E002"), ("VERIFYING_KEYS", "E001")):
-        for form, expected in ((public_jwk, number), (public_pem, "E001")):
+def test_public_key_as_hmac_secret_is_a_check_error(settings, algorithm):
+    for name, check_id in (("SIGNING_KEY", "E002"), ("VERIFYING_KEYS", "E001")):
+        for form, expected in ((public_jwk, check_id), (public_pem, "E001")):
             key = form(rsa_key())
             settings.TOKENAUTH = {"ALGORITHM": algorithm, name: [key] if "V" in name else key}
-            assert found() == [expected]
+            assert check_ids() == [expected]
 
 
 @pytest.mark.attack(18)
 @pytest.mark.parametrize(("algorithm", "size"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
-def test_a_secret_has_the_length_of_the_hash(settings, algorithm, size):
+def test_hmac_secret_shorter_than_its_hash_is_a_check_error(settings, algorithm, size):
     settings.TOKENAUTH = {"ALGORITHM": algorithm, "SIGNING_KEY": SECRET[: size - 1]}
-    assert found() == ["E002"]
-    assert f"The secret for {algorithm} is too short" in said("E002")
+    assert check_ids() == ["E002"]
+    assert f"The secret for {algorithm} is too short" in message_of("E002")
     settings.TOKENAUTH = {"ALGORITHM": algorithm, "VERIFYING_KEYS": [SECRET[: size - 1]]}
-    assert found() == ["E002"]
+    assert check_ids() == ["E002"]
     settings.TOKENAUTH = {"ALGORITHM": algorithm, "SIGNING_KEY": SECRET[:size]}
-    assert found() == []
+    assert check_ids() == []
 
 
 @pytest.mark.attack(19)
 @pytest.mark.parametrize("name", ["SIGNING_KEY", "VERIFYING_KEYS"])
-@pytest.mark.parametrize("empty", ["", b"", " ", {}, {"kty": "oct", "k": ""}, {"kty": "oct"}])
-def test_an_empty_secret_is_an_error(settings, name, empty):
+@pytest.mark.parametrize(
+    ("empty", "check_id"),
+    [
+        *((value, "E008") for value in ("", b"", {})),
+        *((value, "E002") for value in (" ", {"kty": "oct", "k": ""}, {"kty": "oct"})),
+    ],
+)
+def test_empty_hmac_secret_is_a_check_error(settings, name, empty, check_id):
     settings.TOKENAUTH = {name: [empty] if name == "VERIFYING_KEYS" else empty}
-    [number] = found()
-    assert number in ("E002", "E008")
+    assert check_ids() == [check_id]
 
 
 @pytest.mark.attack(19)
-def test_an_empty_secret_key_of_the_past_is_an_error(settings):
+def test_empty_secret_key_fallback_is_a_check_error(settings):
     settings.SECRET_KEY_FALLBACKS = [SECRET, ""]
-    assert found() == ["E002"]
-    assert "SECRET_KEY_FALLBACKS contains an empty key" in said("E002")
+    assert check_ids() == ["E002"]
+    assert "SECRET_KEY_FALLBACKS contains an empty key" in message_of("E002")
 
 
 @pytest.mark.attack(21)
 @pytest.mark.parametrize("material", [public_jwk, private_pem])
-def test_an_rsa_key_of_1024_bits_is_an_error(settings, material):
+def test_rsa_key_of_1024_bits_is_a_check_error(settings, material):
     settings.TOKENAUTH = {"ALGORITHM": "RS256", "VERIFYING_KEYS": [material(rsa_key(1024))]}
-    assert found() == ["E002"]
-    assert "An RSA key has 1024 bits." in said("E002")
+    assert check_ids() == ["E002"]
+    assert "An RSA key has 1024 bits." in message_of("E002")
 
 
 @pytest.mark.attack(22)
 @pytest.mark.parametrize("exponent", ["AQ", "Ag", "AQAA"])
-def test_an_rsa_exponent_of_one_or_an_even_one_is_an_error(settings, exponent):
+def test_rsa_exponent_of_one_or_even_is_a_check_error(settings, exponent):
     key = {**public_jwk(rsa_key()), "e": exponent}
     settings.TOKENAUTH = {"ALGORITHM": "RS256", "VERIFYING_KEYS": [key]}
-    assert found() == ["E002"]
+    assert check_ids() == ["E002"]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +144,7 @@ def test_an_rsa_exponent_of_one_or_an_even_one_is_an_error(settings, exponent):
 )
 @pytest.mark.parametrize("name", ["SIGNING_KEY", "VERIFYING_KEYS", "SIGNING_KEYS"])
 @pytest.mark.parametrize("algorithm", ["HS256", "EdDSA", "RS256"])
-def test_no_message_shows_a_key(settings, name, material, algorithm):
+def test_check_messages_do_not_show_keys(settings, name, material, algorithm):
     value = [material] if name == "VERIFYING_KEYS" else material
     settings.TOKENAUTH = {"ALGORITHM": algorithm, name: value}
     output = StringIO()
@@ -142,10 +156,9 @@ def test_no_message_shows_a_key(settings, name, material, algorithm):
         assert key not in printed
 
 
-def test_a_project_that_only_verifies_is_warned(settings):
+def test_project_without_signing_key_is_a_check_warning(settings):
     settings.TOKENAUTH = {"ALGORITHM": "EdDSA", "VERIFYING_KEYS": [PUBLIC], **URL}
-    assert found() == ["W019"]
-    assert "can verify access tokens but not sign them" in said("W019")
-    settings.TOKENAUTH["SIGNING_KEY"] = ED25519
+    assert check_ids() == ["W019"]
+    assert "can verify access tokens but not sign them" in message_of("W019")
     settings.TOKENAUTH = {**SIGNED, **URL}
-    assert found() == []
+    assert check_ids() == []

@@ -1,4 +1,4 @@
-"""manage.py tokenauth_client."""
+"""``manage.py tokenauth_client``: secrets of clients."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run(name="reports"):
 
 
 @pytest.mark.parametrize("name", ["reports", "re:ports 50%", 'a "b" \\', "리포트", "\U0001f4c8"])
-def test_printed_value_can_be_pasted_and_matches_the_secret(name):
+def test_client_command_prints_a_usable_secret_and_hash(name):
     secret, value = run(name)
     pasted = ast.literal_eval(f"{{{value}}}")
     assert list(pasted) == [name]
@@ -32,26 +32,26 @@ def test_printed_value_can_be_pasted_and_matches_the_secret(name):
     assert secret not in value
 
 
-def test_each_run_prints_another_secret():
+def test_client_command_prints_a_new_secret_each_time():
     assert run()[0] != run()[0]
 
 
 @pytest.mark.parametrize("name", ["", "two\nlines", "x" * 256])
-def test_impossible_client_id_is_refused(name):
+def test_client_command_rejects_an_invalid_client_id(name):
     with pytest.raises(CommandError, match=r"NAME must be a string of 1 to 255 "):
         run(name)
 
 
 @pytest.mark.parametrize("value", ["md5$salt$5f4dcc3b5aa765d61d8327deb882cf99", "a secret"])
-def test_command_runs_while_clients_has_a_wrong_value(settings, value):
-    """The error of the check says to run it."""
+def test_client_command_runs_with_an_invalid_clients_setting(settings, value):
+    """The check error for an invalid value recommends this command."""
     settings.TOKENAUTH = {"CLIENTS": {**listed(), "reports": value}}
     assert run()[1].startswith('"reports": "sha256$')
 
 
-def test_help_says_how_to_add_replace_and_shut_out(capsys):
+def test_client_command_help_explains_add_replace_and_block(capsys):
     with pytest.raises(SystemExit):
         call_command("tokenauth_client", "--help")
-    shown = capsys.readouterr().out
-    for words in ("add a client", "replace its secret", "shut a client out", "CLIENTS", "sha256$"):
-        assert words in shown
+    help_text = capsys.readouterr().out
+    for phrase in ("add a client", "replace its secret", "shut a client out", "CLIENTS", "sha256$"):
+        assert phrase in help_text

@@ -1,4 +1,4 @@
-"""manage.py tokenauth_keys: what it shows, ends and publishes."""
+"""``manage.py tokenauth_keys``: list, retire and publish."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from django_tokenauth.keys.files import read_file, write_jwk
 from django_tokenauth.keys.generating import make_jwk
 from tests.support.clock import after
 from tests.support.keys_command import (
-    OUTLIVED,
+    DRAIN_TIME,
     SECONDS,
-    listed,
+    command_error,
+    list_keys,
     put,
-    refused,
     run,
 )
 from tests.support.sample_keys import private_jwk, private_key, public_jwk
@@ -24,14 +24,14 @@ from tests.support.sample_keys import private_jwk, private_key, public_jwk
 
 @pytest.fixture
 def folder(tmp_path, settings):
-    """The folder that the settings name. It is not there yet."""
+    """Return the key folder of the settings, which does not exist yet."""
     folder = tmp_path / "keys"
     settings.TOKENAUTH = {"KEY_DIRECTORY": folder}
     return folder
 
 
 class TestList:
-    def test_it_is_a_table_that_people_can_read(self, folder):
+    def test_keys_list_prints_a_readable_table(self, folder):
         put(folder, "before", SECONDS - 500, exp=SECONDS + 60)
         put(folder, "signs", SECONDS - 50, algorithm="ES256")
         put(folder, "next", SECONDS + 60)
@@ -44,10 +44,10 @@ class TestList:
             "next    EdDSA      next      2026-11-23 12:01:00 UTC  not set",
         ]
 
-    def test_it_is_json_for_programs(self, folder):
+    def test_keys_list_with_json_has_all_members(self, folder):
         put(folder, "a", SECONDS - 50, exp=SECONDS + 5)
         put(folder, "b", algorithm="ES256")
-        assert listed() == [
+        assert list_keys() == [
             {
                 "kid": "a",
                 "alg": "EdDSA",
@@ -68,47 +68,47 @@ class TestList:
             },
         ]
 
-    def test_a_key_without_times_signs_always(self, folder):
+    def test_keys_list_shows_undated_key_as_always_signing(self, folder):
         folder.mkdir()
         write_jwk(folder / "a.jwk", {**private_jwk(private_key("EdDSA")), "kid": "a"})
         assert run("list")[1].split() == ["a", "EdDSA", "signs", "always", "not", "set"]
 
     @pytest.mark.standard("rfc7517-9.2-1")
     @pytest.mark.parametrize("json", [(), ("--json",)])
-    def test_no_private_part_is_shown(self, folder, json):
+    def test_keys_list_shows_no_private_member(self, folder, json):
         jwk = put(folder, "a", algorithm="RS256")
         secret = put(folder.with_name("secret"), "s", algorithm="HS256")["k"]
-        shown = "\n".join(run("list", *json))
-        shown += "\n".join(run("list", *json, "--directory", str(folder.with_name("secret"))))
-        assert [name for name in ("d", "p", "q", "dp", "dq", "qi") if jwk[name] in shown] == []
-        assert secret not in shown
+        output = "\n".join(run("list", *json))
+        output += "\n".join(run("list", *json, "--directory", str(folder.with_name("secret"))))
+        assert [name for name in ("d", "p", "q", "dp", "dq", "qi") if jwk[name] in output] == []
+        assert secret not in output
 
-    def test_keys_in_the_settings_are_listed_too(self, settings):
+    def test_keys_list_includes_keys_of_the_settings(self, settings):
         first = make_jwk("EdDSA", now=SECONDS, not_before=SECONDS - 5)
         second = make_jwk("EdDSA", now=SECONDS, not_before=SECONDS + 60)
         settings.TOKENAUTH = {"KEYS": {"keys": [second, first]}}
-        assert [(row["kid"], row["state"], row["file"]) for row in listed()] == [
+        assert [(row["kid"], row["state"], row["file"]) for row in list_keys()] == [
             (first["kid"], "signs", None),
             (second["kid"], "next", None),
         ]
-        later = listed(now=after(seconds=60))
+        later = list_keys(now=after(seconds=60))
         assert [row["state"] for row in later] == ["verifies", "signs"]
 
-    def test_so_is_a_key_that_follows_from_the_secret_key(self, settings):
+    def test_keys_list_includes_the_derived_key(self, settings):
         settings.TOKENAUTH = {}
-        assert [(row["alg"], row["state"]) for row in listed()] == [("HS256", "signs")]
+        assert [(row["alg"], row["state"]) for row in list_keys()] == [("HS256", "signs")]
 
-    def test_an_empty_folder_is_an_empty_table(self, folder):
+    def test_keys_list_of_missing_folder_is_empty(self, folder):
         assert len(run("list")) == 1
-        assert listed() == []
+        assert list_keys() == []
 
-    def test_keys_that_only_verify_stand_beside_those_in_the_folder(self, folder, settings):
+    def test_keys_list_and_publish_include_verifying_keys(self, folder, settings):
         put(folder, "a")
         settings.TOKENAUTH = {
             "KEY_DIRECTORY": folder,
             "VERIFYING_KEYS": [{**public_jwk(private_key("ES256")), "kid": "further"}],
         }
-        assert [(row["kid"], row["state"], row["file"] is None) for row in listed()] == [
+        assert [(row["kid"], row["state"], row["file"] is None) for row in list_keys()] == [
             ("a", "signs", False),
             ("further", "verifies", True),
         ]
@@ -116,116 +116,116 @@ class TestList:
             "a",
             "further",
         ]
-        # Of another folder the settings say nothing.
+        # VERIFYING_KEYS do not apply to another folder.
         published = json.loads("\n".join(run("publish", "--directory", str(folder))))
         assert [key["kid"] for key in published["keys"]] == ["a"]
 
 
 class TestRetire:
-    def test_it_says_when_the_key_ends(self, folder):
+    def test_keys_retire_prints_the_end_of_the_key(self, folder):
         put(folder, "a", SECONDS - 50)
         put(folder, "b")
         assert run("retire", "a") == ["Ends 2026-11-23 12:06:00 UTC: a"]
-        assert read_file(folder / "a.jwk").jwk["exp"] == SECONDS + OUTLIVED
+        assert read_file(folder / "a.jwk").jwk["exp"] == SECONDS + DRAIN_TIME
 
-    def test_it_can_be_now(self, folder):
+    def test_keys_retire_with_now_ends_the_key_at_once(self, folder):
         put(folder, "a", SECONDS - 50)
         put(folder, "b")
         assert run("retire", "a", "--now") == ["Ends 2026-11-23 12:00:00 UTC: a"]
-        assert [row["state"] for row in listed()] == ["ended", "signs"]
+        assert [row["state"] for row in list_keys()] == ["ended", "signs"]
 
-    def test_the_next_key_is_taken_back_and_the_one_before_it_goes_on(self, folder):
+    def test_keys_retire_of_next_key_keeps_current_key_signing(self, folder):
         put(folder, "a")
         run("rotate")
-        [waits] = [row["kid"] for row in listed() if row["state"] == "next"]
-        assert run("retire", waits) == [
-            f"Ends 2026-11-23 12:00:00 UTC: {waits}",
+        [next_kid] = [row["kid"] for row in list_keys() if row["state"] == "next"]
+        assert run("retire", next_kid) == [
+            f"Ends 2026-11-23 12:00:00 UTC: {next_kid}",
             "Keeps signing: a",
         ]
-        assert [(row["kid"], row["state"], row["exp"]) for row in listed()] == [
+        assert [(row["kid"], row["state"], row["exp"]) for row in list_keys()] == [
             ("a", "signs", None),
-            (waits, "ended", SECONDS),
+            (next_kid, "ended", SECONDS),
         ]
 
-    def test_the_last_one_stays(self, folder):
+    def test_keys_retire_of_only_signing_key_is_rejected(self, folder):
         put(folder, "a")
-        assert refused("retire", "a") == (
+        assert command_error("retire", "a") == (
             "Without the key a no key signs. Create the next key with rotate, or at once with "
             "rotate --now."
         )
 
-    def test_a_name_that_no_key_has_is_an_error(self, folder):
+    def test_keys_retire_of_unknown_kid_is_rejected(self, folder):
         put(folder, "a")
-        assert refused("retire", "b") == (
+        assert command_error("retire", "b") == (
             "No key has a kid that begins with 'b'. To show all keys, use list."
         )
 
 
 class TestPublish:
     @pytest.mark.standard("rfc7517-5-1")
-    def test_it_is_the_public_half_of_all_that_have_not_ended(self, folder):
+    def test_keys_publish_prints_public_members_of_current_keys(self, folder):
         put(folder, "ended", SECONDS - 50, exp=SECONDS)
         signs = put(folder, "signs")
         later = put(folder, "next", SECONDS + 60, algorithm="ES256")
         published = json.loads("\n".join(run("publish")))
         assert published == {
             "keys": [
-                {**shown(signs, "kty", "crv", "x"), "kid": "signs", "alg": "EdDSA", "use": "sig"},
-                {**shown(later, "kty", "crv", "x", "y"), "kid": "next", "alg": "ES256"}
+                {**select(signs, "kty", "crv", "x"), "kid": "signs", "alg": "EdDSA", "use": "sig"},
+                {**select(later, "kty", "crv", "x", "y"), "kid": "next", "alg": "ES256"}
                 | {"use": "sig"},
             ]
         }
 
-    def test_it_can_be_a_file_that_another_service_reads(self, folder, settings, tmp_path):
+    def test_keys_publish_writes_a_file_for_another_service(self, folder, settings, tmp_path):
         put(folder, "a")
         output = tmp_path / "jwks.json"
-        output.write_text("before")
+        output.write_text("old")
         assert run("publish", "--output", str(output)) == [f"Wrote 1 public key to {output}."]
         assert sorted(path.name for path in tmp_path.iterdir()) == ["jwks.json", "keys"]
         settings.TOKENAUTH = {"KEYS": output.read_text()}
-        assert [(row["kid"], row["private"]) for row in listed()] == [("a", False)]
+        assert [(row["kid"], row["private"]) for row in list_keys()] == [("a", False)]
 
-    def test_it_counts_what_it_wrote(self, folder, tmp_path):
+    def test_keys_publish_prints_the_number_of_keys(self, folder, tmp_path):
         put(folder, "a")
         put(folder, "b", SECONDS + 60)
         output = tmp_path / "jwks.json"
         assert run("publish", "--output", str(output)) == [f"Wrote 2 public keys to {output}."]
 
-    def test_a_file_that_cannot_be_written_is_an_error(self, folder, tmp_path):
+    def test_keys_publish_to_missing_folder_is_rejected(self, folder, tmp_path):
         put(folder, "a")
-        said = refused("publish", "--output", str(tmp_path / "none" / "jwks.json"))
-        assert said.endswith("No such file or directory.")
+        message = command_error("publish", "--output", str(tmp_path / "none" / "jwks.json"))
+        assert message.endswith("No such file or directory.")
 
-    def test_what_is_in_the_way_stays_and_nothing_is_left_beside_it(self, folder, tmp_path):
+    def test_keys_publish_over_a_folder_changes_nothing(self, folder, tmp_path):
         put(folder, "a")
         (tmp_path / "jwks.json").mkdir()
-        said = refused("publish", "--output", str(tmp_path / "jwks.json"))
-        assert said.endswith("Is a directory.")
+        message = command_error("publish", "--output", str(tmp_path / "jwks.json"))
+        assert message.endswith("Is a directory.")
         assert sorted(path.name for path in tmp_path.iterdir()) == ["jwks.json", "keys"]
 
     @pytest.mark.standard("rfc7517-9.2-1")
-    def test_secrets_are_shown_to_nobody(self, folder):
+    def test_keys_publish_of_hmac_secrets_is_rejected(self, folder):
         secret = put(folder, "a", algorithm="HS256")["k"]
-        said = refused("publish")
-        assert said.startswith("There is no public key: the keys are secrets")
-        assert secret not in said
+        message = command_error("publish")
+        assert message.startswith("There is no public key: the keys are secrets")
+        assert secret not in message
 
-    def test_where_all_have_ended_there_is_none_to_show(self, folder):
+    def test_keys_publish_of_expired_keys_is_rejected(self, folder):
         put(folder, "a", SECONDS - 50, exp=SECONDS)
-        assert refused("publish").startswith("There is no key to publish.")
+        assert command_error("publish").startswith("There is no key to publish.")
 
 
-def shown(jwk, *names):
+def select(jwk, *names):
     return {name: jwk[name] for name in names}
 
 
 class TestCommandLine:
-    def test_it_wants_an_action(self):
+    def test_keys_command_requires_an_action(self):
         with pytest.raises(CommandError, match="the following arguments are required: ACTION"):
             run()
 
     @pytest.mark.parametrize(
-        ("arguments", "says"),
+        ("arguments", "phrases"),
         [
             ((), ("generate", "list", "rotate", "retire", "publish", "once: create the first key")),
             (("generate",), ("--algorithm NAME", "--print", "--directory FOLDER")),
@@ -235,14 +235,14 @@ class TestCommandLine:
             (("publish",), ("--output FILE", "JWK Set")),
         ],
     )
-    def test_its_help_helps(self, capsys, arguments, says):
+    def test_keys_command_help_describes_actions_and_options(self, capsys, arguments, phrases):
         with pytest.raises(SystemExit) as caught:
             call_command("tokenauth_keys", *arguments, "--help")
         assert caught.value.code == 0
-        text = " ".join(capsys.readouterr().out.split())
-        assert [phrase for phrase in says if phrase not in text] == []
+        help_text = " ".join(capsys.readouterr().out.split())
+        assert [phrase for phrase in phrases if phrase not in help_text] == []
 
-    def test_it_works_before_there_is_any_key(self, folder):
-        # The system checks would say that there is none, so they are not asked.
+    def test_keys_generate_runs_without_any_key(self, folder):
+        # The command skips the system checks, which report a missing key as an error.
         assert not os.path.lexists(folder)
         assert run("generate")

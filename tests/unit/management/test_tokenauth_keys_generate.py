@@ -1,4 +1,4 @@
-"""manage.py tokenauth_keys: the first key, and those that follow."""
+"""``manage.py tokenauth_keys``: generate and rotate."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from django_tokenauth.keys.files import list_files, read_file
 from django_tokenauth.keys.generating import make_jwk
 from tests.support.clock import NOW
 from tests.support.keys_command import (
+    DRAIN_TIME,
     MARGIN,
     MAX_AGE,
-    OUTLIVED,
     SECONDS,
-    listed,
+    command_error,
+    list_keys,
     only_file,
     put,
-    refused,
     run,
 )
 
 
 @pytest.fixture
 def folder(tmp_path, settings):
-    """The folder that the settings name. It is not there yet."""
+    """Return the key folder of the settings, which does not exist yet."""
     folder = tmp_path / "keys"
     settings.TOKENAUTH = {"KEY_DIRECTORY": folder}
     return folder
 
 
 class TestGenerate:
-    def test_it_makes_a_key_that_signs_at_once(self, folder):
+    def test_keys_generate_creates_a_signing_key_file(self, folder):
         [line] = run("generate")
         path = only_file(folder)
         jwk = read_file(path).jwk
@@ -48,36 +48,36 @@ class TestGenerate:
     @pytest.mark.parametrize(
         "algorithm", ["RS256", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256"]
     )
-    def test_of_the_algorithm_that_is_named(self, folder, algorithm):
+    def test_keys_generate_uses_the_algorithm_option(self, folder, algorithm):
         run("generate", "--algorithm", algorithm)
         assert read_file(only_file(folder)).jwk["alg"] == algorithm
 
-    def test_or_else_of_the_one_in_the_settings(self, folder, settings):
+    def test_keys_generate_uses_the_algorithm_setting_by_default(self, folder, settings):
         settings.TOKENAUTH = {"KEY_DIRECTORY": folder, "ALGORITHM": "ES256"}
         run("generate")
         assert read_file(only_file(folder)).jwk["alg"] == "ES256"
 
-    def test_the_folder_can_be_another(self, folder, tmp_path):
+    def test_keys_generate_uses_the_directory_option(self, folder, tmp_path):
         run("generate", "--directory", str(tmp_path / "other"))
         assert only_file(tmp_path / "other")
         assert not folder.exists()
 
-    def test_a_second_time_it_refuses_and_names_rotate(self, folder):
+    def test_keys_generate_while_a_key_signs_is_rejected(self, folder):
         run("generate")
         kid = only_file(folder).stem
-        assert refused("generate") == (
+        assert command_error("generate") == (
             f"The key {kid} signs already. To create the next key, use rotate: it signs when every "
             "service has seen it."
         )
 
-    def test_without_a_folder_it_says_what_to_set(self, settings):
+    def test_keys_generate_without_key_directory_is_rejected(self, settings):
         settings.TOKENAUTH = {}
-        assert refused("generate") == (
+        assert command_error("generate") == (
             "TOKENAUTH has no KEY_DIRECTORY. Set it, or give --directory. For the setting KEYS, "
             "use --print."
         )
 
-    def test_printed_it_is_a_jwk_for_the_settings_and_no_file(self, folder, settings):
+    def test_keys_generate_with_print_writes_no_file(self, folder, settings):
         [line] = run("generate", "--print", "--algorithm", "ES256")
         jwk = json.loads(line)
         assert not folder.exists()
@@ -86,44 +86,44 @@ class TestGenerate:
         settings.TOKENAUTH = {"KEYS": [jwk]}
         assert run("list")[1].split()[:3] == [jwk["kid"], "ES256", "signs"]
 
-    def test_a_folder_that_cannot_be_made_is_an_error_with_its_name(self, tmp_path):
+    def test_keys_generate_below_a_file_is_rejected(self, tmp_path):
         (tmp_path / "file").write_text("")
-        said = refused("generate", "--directory", str(tmp_path / "file" / "keys"))
-        assert "Not a directory" in said
+        message = command_error("generate", "--directory", str(tmp_path / "file" / "keys"))
+        assert "Not a directory" in message
 
-    def test_a_disk_that_fails_is_an_error_with_the_name(self, tmp_path):
-        long = tmp_path / ("x" * 300)
-        said = refused("generate", "--directory", str(long))
-        assert "File name too long" in said
+    def test_keys_generate_with_too_long_folder_name_is_rejected(self, tmp_path):
+        folder = tmp_path / ("x" * 300)
+        message = command_error("generate", "--directory", str(folder))
+        assert "File name too long" in message
 
 
 class TestRotate:
-    def test_the_next_key_signs_when_all_others_have_seen_it(self, folder):
+    def test_keys_rotate_creates_next_key_and_ends_current_key(self, folder):
         put(folder, "a")
-        made, ends = run("rotate")
+        created, ended = run("rotate")
         [path] = [folder / name for name in list_files(folder) if name != "a.jwk"]
-        assert made == (
+        assert created == (
             f"Created {path}: key {path.stem} (EdDSA), signs from 2026-11-23 12:06:00 UTC."
         )
         assert read_file(path).jwk["nbf"] == SECONDS + MAX_AGE + MARGIN
-        assert ends == "Ends 2026-11-23 12:12:00 UTC: a"
-        assert read_file(folder / "a.jwk").jwk["exp"] == SECONDS + MAX_AGE + MARGIN + OUTLIVED
+        assert ended == "Ends 2026-11-23 12:12:00 UTC: a"
+        assert read_file(folder / "a.jwk").jwk["exp"] == SECONDS + MAX_AGE + MARGIN + DRAIN_TIME
 
-    def test_it_follows_the_algorithm_of_the_key_before(self, folder):
+    def test_keys_rotate_keeps_the_algorithm(self, folder):
         put(folder, "a", algorithm="ES384")
         run("rotate")
         assert {read_file(folder / name).jwk["alg"] for name in list_files(folder)} == {"ES384"}
 
-    def test_a_change_of_algorithm_is_a_rotation(self, folder):
+    def test_keys_rotate_can_change_the_algorithm(self, folder):
         put(folder, "a", algorithm="ES384")
         run("rotate", "--algorithm", "EdDSA")
         algorithms = {read_file(folder / name).key.algorithm for name in list_files(folder)}
         assert algorithms == {"ES384", "EdDSA"}
 
-    def test_the_delay_can_be_longer_and_not_shorter(self, folder):
+    def test_keys_rotate_below_the_minimum_delay_is_rejected(self, folder):
         put(folder, "a")
         for options in ((), ("--print",)):
-            assert refused("rotate", "--delay", str(MAX_AGE + 3), *options) == (
+            assert command_error("rotate", "--delay", str(MAX_AGE + 3), *options) == (
                 "A delay of 303 seconds is too short: services may cache the published keys for "
                 "JWKS_MAX_AGE. At least 304 seconds are needed. If a key was stolen, use --now."
             )
@@ -132,7 +132,7 @@ class TestRotate:
             SECONDS + 86400
         )
 
-    def test_a_longer_max_age_makes_it_wait_longer(self, folder, settings):
+    def test_keys_rotate_waits_longer_with_longer_jwks_max_age(self, folder, settings):
         settings.TOKENAUTH = {"KEY_DIRECTORY": folder, "JWKS_MAX_AGE": timedelta(hours=1)}
         put(folder, "a")
         run("rotate")
@@ -140,59 +140,59 @@ class TestRotate:
             SECONDS + 3600 + MARGIN
         )
 
-    def test_what_has_ended_is_removed_and_said(self, folder):
+    def test_keys_rotate_deletes_files_of_expired_keys(self, folder):
         put(folder, "a", SECONDS - 50, exp=SECONDS)
         put(folder, "b")
         lines = run("rotate")
         assert lines[-1] == f"Deleted {folder / 'a.jwk'}: its key had ended."
         assert "a.jwk" not in list_files(folder)
 
-    def test_of_a_stolen_key_nothing_is_left(self, folder):
+    def test_keys_rotate_with_now_ends_the_old_key_at_once(self, folder):
         put(folder, "a")
-        made, ends = run("rotate", "--now")
-        assert made.endswith("signs from 2026-11-23 12:00:00 UTC.")
-        assert ends == "Ends 2026-11-23 12:00:00 UTC: a"
-        assert [row["state"] for row in listed()] == ["ended", "signs"]
+        created, ended = run("rotate", "--now")
+        assert created.endswith("signs from 2026-11-23 12:00:00 UTC.")
+        assert ended == "Ends 2026-11-23 12:00:00 UTC: a"
+        assert [row["state"] for row in list_keys()] == ["ended", "signs"]
 
-    def test_now_and_later_are_not_said_together(self, folder):
+    def test_keys_rotate_with_now_and_delay_is_rejected(self, folder):
         with pytest.raises(CommandError, match="not allowed with argument --now"):
             run("rotate", "--now", "--delay", "900")
 
-    def test_printed_it_is_for_the_settings_and_signs_later(self, folder):
+    def test_keys_rotate_with_print_writes_no_file(self, folder):
         put(folder, "a")
         [line] = run("rotate", "--print")
         assert json.loads(line)["nbf"] == SECONDS + MAX_AGE + MARGIN
         assert list(list_files(folder)) == ["a.jwk"]
 
     @pytest.mark.parametrize("algorithm", ["ES256", "HS384", "EdDSA"])
-    def test_printed_it_is_of_the_algorithm_of_those_in_the_settings(self, settings, algorithm):
+    def test_keys_rotate_with_print_uses_algorithm_of_settings(self, settings, algorithm):
         jwks = [make_jwk(algorithm, now=SECONDS, not_before=SECONDS - 5)]
         settings.TOKENAUTH = {"KEYS": jwks, "ALGORITHM": "RS256"}
         [line] = run("rotate", "--print")
         assert json.loads(line)["alg"] == algorithm
         settings.TOKENAUTH = {"KEYS": [*jwks, json.loads(line)]}
-        assert [row["state"] for row in listed()] == ["signs", "next"]
+        assert [row["state"] for row in list_keys()] == ["signs", "next"]
 
-    def test_printed_for_a_project_with_a_derived_secret_it_is_a_key_pair(self, settings):
+    def test_keys_generate_with_print_makes_a_key_pair_by_default(self, settings):
         settings.TOKENAUTH = {}
         assert json.loads(run("generate", "--print")[0])["alg"] == "EdDSA"
 
-    def test_printed_for_a_stolen_one_it_signs_at_once(self, folder):
+    def test_keys_rotate_with_print_and_now_signs_at_once(self, folder):
         [line] = run("rotate", "--print", "--now")
         assert json.loads(line)["nbf"] == SECONDS
 
-    def test_while_one_waits_it_refuses(self, folder):
+    def test_keys_rotate_while_the_next_key_waits_is_rejected(self, folder):
         put(folder, "a")
         run("rotate")
         assert re.fullmatch(
             r"The key \S+ is already the next key and has not signed yet\. To take it back, use "
             r"retire\.",
-            refused("rotate"),
+            command_error("rotate"),
         )
 
 
-class TestPrinting:
-    def test_the_key_goes_to_standard_output_and_words_to_standard_error(self, settings):
+class TestPrint:
+    def test_keys_print_separates_the_key_from_explanations(self, settings):
         settings.TOKENAUTH = {}
         output, errors = StringIO(), StringIO()
         with time_machine.travel(NOW, tick=False):
