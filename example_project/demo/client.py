@@ -1,4 +1,4 @@
-"""An HTTP client of the standard library: what a program without any package would write."""
+"""An HTTP client that uses only the standard library."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
-# These servers are on this machine, whatever the environment says about proxies.
+# The servers run on this machine, so ignore the proxies of the environment.
 _open = build_opener(ProxyHandler({})).open
 
 
 @dataclass(frozen=True)
-class Answer:
-    """Status 0 means that nothing answered; a body that is no JSON is None."""
+class Response:
+    """A response. The status is 0 if there is none; the body is None if it is not JSON."""
 
     status: int
     headers: Message
     body: Any = None
 
     def get(self, name: str) -> Any:
-        """The member `name` of the body, None if there is no such thing."""
+        """Return a member of the body, or None if the body has no such member."""
         return self.body.get(name) if isinstance(self.body, dict) else None
 
     @property
     def error(self) -> tuple[int, Any]:
-        """The status, and RFC 6749's or RFC 6750's word for what is wrong."""
+        """The status, and the error code of RFC 6749 or RFC 6750."""
         _, _, after = self.headers.get("WWW-Authenticate", "").partition('error="')
         return self.status, self.get("error") or after.partition('"')[0] or None
 
@@ -49,7 +49,8 @@ class Client:
         *,
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> Response:
+        """Send a request, with the body as JSON and the token as a bearer token."""
         url = f"{self.origin}{path}"
         request = Request(url, method=method, headers=dict(headers or {}))  # noqa: S310
         if body is not None:
@@ -59,22 +60,22 @@ class Client:
             request.add_header("Authorization", f"Bearer {token}")
         try:
             with _open(request, timeout=30) as response:
-                return Answer(response.status, response.headers, _json(response.read()))
+                return Response(response.status, response.headers, _json(response.read()))
         except HTTPError as error:
             with error:
-                return Answer(error.code, error.headers, _json(error.read()))
+                return Response(error.code, error.headers, _json(error.read()))
         except (OSError, HTTPException):
-            return Answer(0, Message())
+            return Response(0, Message())
 
-    def get(self, path: str, *, token: str | None = None) -> Answer:
+    def get(self, path: str, *, token: str | None = None) -> Response:
         return self.send("GET", path, token=token)
 
-    def post(self, path: str, body: Mapping[str, str], *, token: str | None = None) -> Answer:
+    def post(self, path: str, body: Mapping[str, str], *, token: str | None = None) -> Response:
         return self.send("POST", path, body, token=token)
 
 
 def read_token(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Header and claims of a token. Anybody can read them; only a key can vouch for them."""
+    """Return the header and the claims of a token, without verifying it."""
     header, claims = (
         json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
         for part in token.split(".")[:2]
@@ -83,7 +84,7 @@ def read_token(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def tamper(token: str) -> str:
-    """The same token with one character of its claims changed."""
+    """Return the token with one character of its claims changed."""
     header, claims, signature = token.split(".")
     middle = len(claims) // 2
     other = "A" if claims[middle] != "A" else "B"

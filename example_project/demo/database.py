@@ -38,10 +38,9 @@ SERVICE = Service(
 
 
 def prepare(path: Path | None = None) -> None:
-    """Create the tables and the people, in the file `path` or in the one of the settings."""
+    """Create the tables and the users, in the file `path` or in the database of the settings."""
     if path is not None:
-        # As Django's test runner does it: the name of a connection that was not opened yet, and
-        # of those that the server's threads will make.
+        # As Django's test runner does: new connections, also of the server's threads, use it.
         connections["default"].close()
         connections.settings["default"]["NAME"] = str(path)
     call_command("migrate", verbosity=0, interactive=False)
@@ -51,7 +50,7 @@ def prepare(path: Path | None = None) -> None:
 
 def _create_or_restore(person: Person) -> None:
     user, _ = get_user_model().objects.get_or_create(username=person.name)
-    # A password is set only when it differs, because a new one ends the user's sessions.
+    # Set only a different password, because that ends the sessions of the user.
     if not user.check_password(person.password):
         user.set_password(person.password)
     user.is_active = True

@@ -1,4 +1,4 @@
-"""The keys of the demo: the API signs with those in a folder, and others get the public halves."""
+"""The keys of the demo: a folder for the API, and a copy of the public keys for other processes."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from django_tokenauth.keys.files import SUFFIX, read_files, write_jwk
 from django_tokenauth.keys.rotating import State, generate, state_of
 from django_tokenauth.keys.schedule import KeySchedule
 
-from demo.client import Answer, Client
+from demo.client import Client, Response
 
 METADATA = "/.well-known/oauth-authorization-server"
 
 
 class NoKeys(Exception):
-    """There are no keys, and why."""
+    """The keys cannot be made, read or fetched."""
 
 
 def make_first(folder: Path) -> None:
-    """Make an Ed25519 key in the folder, unless there is one that signs."""
+    """Generate an Ed25519 key in the folder, unless it contains a key that signs."""
     now = time.time()
     try:
         files = read_files(folder)
@@ -44,17 +44,17 @@ def make_first(folder: Path) -> None:
 
 
 def use(**changes: Any) -> None:
-    """Change settings of TOKENAUTH in this process: ports are known only after they are taken."""
+    """Change settings of TOKENAUTH in this process, once its ports are known."""
     settings.TOKENAUTH = {**settings.TOKENAUTH, **changes}
-    # Whatever was made of the old ones is forgotten.
+    # The package reads its settings again.
     setting_changed.send(sender=use, setting="TOKENAUTH", value=settings.TOKENAUTH, enter=True)
 
 
 @contextmanager
 def followed(issuer: str, folder: Path) -> Iterator[None]:
-    """Keep the public keys of an issuer in the folder, as it publishes them, until the block ends.
+    """Keep the public keys of an issuer in the folder until the block ends.
 
-    Nothing is known of the issuer but its name. It is asked again when its answer has grown old.
+    Fetches them again whenever the response expires. Only the URL of the issuer is known.
     """
     stopped = Event()
     lifetime = fetch(issuer, folder)
@@ -64,7 +64,7 @@ def followed(issuer: str, folder: Path) -> Iterator[None]:
             try:
                 seconds = fetch(issuer, folder)
             except NoKeys:
-                # Those that are there are as good as before.
+                # Keep the keys of the last response.
                 seconds = 1
 
     thread = Thread(target=follow, args=(lifetime,))
@@ -77,19 +77,21 @@ def followed(issuer: str, folder: Path) -> Iterator[None]:
 
 
 def fetch(issuer: str, folder: Path) -> int:
-    """Write the issuer's public keys into the folder, remove others, and return for how many
-    seconds that will do."""
+    """Replace the keys in the folder by those of the issuer.
+
+    Returns the seconds after which the response expires.
+    """
     metadata = Client(issuer).get(METADATA)
     uri = metadata.get("jwks_uri")
-    # RFC 8414 section 3.3: whoever answers must be the one that was asked.
+    # RFC 8414 section 3.3: the response must name the issuer that was asked.
     if metadata.get("issuer") != issuer or not isinstance(uri, str):
-        raise NoKeys(f"{issuer} does not say where its keys are (status {metadata.status}).")
+        raise NoKeys(f"{issuer} publishes no metadata with its keys (status {metadata.status}).")
     parts = urlsplit(uri)
     published = Client(f"{parts.scheme}://{parts.netloc}").get(parts.path)
     jwks = published.get("keys")
     if not jwks:
-        raise NoKeys(f"{uri} has no keys (status {published.status}).")
-    # A kid is somebody else's text and must not become a path.
+        raise NoKeys(f"{uri} contains no keys (status {published.status}).")
+    # The issuer chooses the kid, so it must not become part of a path.
     named = {f"{sha256(jwk['kid'].encode()).hexdigest()}{SUFFIX}": jwk for jwk in jwks}
     for name, jwk in named.items():
         if not (folder / name).exists():
@@ -100,6 +102,6 @@ def fetch(issuer: str, folder: Path) -> int:
     return _max_age(published)
 
 
-def _max_age(answer: Answer) -> int:
-    found = re.search(r"max-age=(\d+)", answer.headers.get("Cache-Control", ""))
+def _max_age(response: Response) -> int:
+    found = re.search(r"max-age=(\d+)", response.headers.get("Cache-Control", ""))
     return max(1, int(found[1])) if found else 60

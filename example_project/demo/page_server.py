@@ -1,4 +1,4 @@
-"""The server of the page. It knows nothing of Django: it plays a static host or a CDN."""
+"""The server of the page, which represents a static host or a CDN. It does not use Django."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ CONTENT_TYPES = {
 
 
 def page_server(host: str, port: int, *, api: str) -> ThreadingHTTPServer:
-    """A server that is bound to its port and tells the page that the API is at `api`."""
+    """Return a server that is bound to its port. The page reads the URL of the API from it."""
     return ThreadingHTTPServer((host, port), partial(PageRequestHandler, api))
 
 
 class PageRequestHandler(BaseHTTPRequestHandler):
-    """Serves the files of the folder by name, and where the API is as `/config.json`."""
+    """Serves the files of the folder by name, and the URL of the API as `/config.json`."""
 
     def __init__(self, api: str, *args: object) -> None:
         self.api = api
         super().__init__(*args)  # type: ignore[arg-type]
 
     def do_GET(self) -> None:
-        self._answer(with_body=True)
+        self._respond(with_body=True)
 
     def do_HEAD(self) -> None:
-        self._answer(with_body=False)
+        self._respond(with_body=False)
 
-    def _answer(self, *, with_body: bool) -> None:
+    def _respond(self, *, with_body: bool) -> None:
         found = self._find(self.path.partition("?")[0])
         if found is None:
             self.send_error(404)
@@ -50,7 +50,7 @@ class PageRequestHandler(BaseHTTPRequestHandler):
     def _find(self, path: str) -> tuple[str, bytes] | None:
         if path == "/config.json":
             return "application/json", json.dumps({"api": self.api}).encode()
-        # A path is looked up among the names that there are, never joined to the folder.
+        # Look the path up among the existing names; do not join it to the folder.
         files = {f"/{file.name}": file for file in FOLDER.iterdir()}
         file = files.get("/index.html" if path == "/" else path)
         if file is None or file.suffix not in CONTENT_TYPES:
@@ -63,12 +63,12 @@ class PageRequestHandler(BaseHTTPRequestHandler):
         super().end_headers()
 
     def log_message(self, *args: object) -> None:
-        """Nothing: the page itself shows every request that matters."""
+        """Log nothing: the page shows the requests to the API."""
 
 
 def _headers(api: str) -> dict[str, str]:
-    # The refresh token is in the browser's storage, where every script of this origin can read it.
-    # So only our own scripts run, and they reach nobody but the API.
+    # Every script of this origin can read the refresh token in the browser's storage. The policy
+    # allows only scripts of this server, and connections only to it and to the API.
     policy = {
         "default-src": "'none'",
         "script-src": "'self'",

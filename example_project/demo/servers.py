@@ -1,4 +1,4 @@
-"""Starting and stopping: the API and the page, each on its own origin, each in threads."""
+"""Start and stop the API and the page, each on its own origin."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from demo.page_server import page_server
 
 
 class CannotListen(Exception):
-    """Nothing can be served at this address; `option` chooses it on the command line."""
+    """The server cannot listen on this address. `option` sets it on the command line."""
 
     def __init__(self, option: str, host: str, port: int, reason: str) -> None:
         super().__init__(f"Cannot listen on {host} port {port} (see {option}): {reason}.")
@@ -27,26 +27,26 @@ class CannotListen(Exception):
 
 @dataclass(frozen=True)
 class Origins:
-    """Where the two servers are, as a browser names them."""
+    """The origins of the two servers."""
 
     api: str
     page: str
 
 
 class ApiRequestHandler(WSGIRequestHandler):
-    """Django's own, without a line on the terminal for each request."""
+    """Django's request handler, without a log."""
 
     def log_message(self, *args: object) -> None:
-        """Nothing: the page shows the requests, and the check says what it did."""
+        """Log nothing: the page shows the requests, and the check prints its steps."""
 
 
 @contextmanager
 def serving(host: str, *, api_port: int, page_port: int, **tokenauth: Any) -> Iterator[Origins]:
-    """Serve the API and the page until the block ends; port 0 is any free one.
+    """Serve the API and the page until the block ends. Port 0 means any free port.
 
-    What is given beyond that are settings of TOKENAUTH, beside the ISSUER, which is the API.
+    `tokenauth` are settings of TOKENAUTH. The ISSUER is the origin of the API.
     """
-    # Both ports are taken before either server answers: each has to know the other's origin.
+    # Bind both ports before either server responds, because each needs the other's origin.
     with _bound_api(host, api_port, "--api-port") as api:
         with _may_fail_to_listen(host, page_port, "--page-port"):
             page = page_server(host, page_port, api=_origin(host, api))
@@ -54,14 +54,14 @@ def serving(host: str, *, api_port: int, page_port: int, **tokenauth: Any) -> It
             origins = Origins(api=_origin(host, api), page=_origin(host, page))
             settings.CORS_ALLOWED_ORIGINS = [origins.page]
             use(ISSUER=origins.api, **tokenauth)
-            with _answering(api), _answering(page):
+            with _running(api), _running(page):
                 yield origins
 
 
 @contextmanager
 def serving_api(host: str, *, port: int) -> Iterator[str]:
-    """Serve the API alone until the block ends."""
-    with _bound_api(host, port, "--port") as api, _answering(api):
+    """Serve only the API until the block ends. Port 0 means any free port."""
+    with _bound_api(host, port, "--port") as api, _running(api):
         yield _origin(host, api)
 
 
@@ -71,13 +71,13 @@ def _bound_api(host: str, port: int, option: str) -> Iterator[ThreadedWSGIServer
         server = ThreadedWSGIServer((host, port), ApiRequestHandler)
     with server:
         settings.ALLOWED_HOSTS = [host, "127.0.0.1", "localhost"]
-        # The admin's style sheets come with it, as with runserver.
+        # Serves the style sheets of the admin too, as runserver does.
         server.set_app(StaticFilesHandler(get_wsgi_application()))
         yield server
 
 
 @contextmanager
-def _answering(server: HTTPServer) -> Iterator[None]:
+def _running(server: HTTPServer) -> Iterator[None]:
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})
     thread.start()
     try:
@@ -94,7 +94,7 @@ def _may_fail_to_listen(host: str, port: int, option: str) -> Iterator[None]:
     except OSError as error:
         raise CannotListen(option, host, port, error.strerror or str(error)) from error
     except OverflowError as error:
-        raise CannotListen(option, host, port, "a port is a number up to 65535") from error
+        raise CannotListen(option, host, port, "a port is a number from 0 to 65535") from error
 
 
 def _origin(host: str, server: HTTPServer) -> str:

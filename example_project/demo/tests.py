@@ -15,19 +15,19 @@ from django.core.management import CommandError, call_command
 from django.test import SimpleTestCase
 from django_tokenauth.keys.files import read_files
 
+from demo.check import check
 from demo.client import Client
-from demo.key_walk import soon
+from demo.key_steps import wait_until
 from demo.keys import NoKeys, fetch, followed, make_first, use
 from demo.page_server import page_server
 from demo.servers import Origins, serving_api
-from demo.walk import walk
-from demo.walking import Step
+from demo.steps import Step
 from example import stateless
 
 API = "http://api.example.com"
 
 
-class PageServer(SimpleTestCase):
+class PageServerTests(SimpleTestCase):
     def setUp(self) -> None:
         server = page_server("127.0.0.1", 0, api=API)
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})
@@ -37,7 +37,7 @@ class PageServer(SimpleTestCase):
         self.addCleanup(server.shutdown)
         self.page = Client(f"http://127.0.0.1:{server.server_port}")
 
-    def test_every_file_of_the_page_has_its_type(self) -> None:
+    def test_each_file_has_its_content_type(self) -> None:
         for path, content_type in {
             "/": "text/html",
             "/index.html?again": "text/html",
@@ -47,89 +47,89 @@ class PageServer(SimpleTestCase):
             "/config.json": "application/json",
         }.items():
             with self.subTest(path):
-                answer = self.page.get(path)
-                self.assertEqual(answer.status, 200)
-                self.assertEqual(answer.headers.get_content_type(), content_type)
+                response = self.page.get(path)
+                self.assertEqual(response.status, 200)
+                self.assertEqual(response.headers.get_content_type(), content_type)
 
-    def test_only_its_own_scripts_run_and_only_the_api_is_reached(self) -> None:
+    def test_policy_allows_own_scripts_and_connections_to_the_api(self) -> None:
         policy = self.page.get("/").headers["Content-Security-Policy"]
         for directive in ("default-src 'none'", "script-src 'self'", f"connect-src 'self' {API}"):
             self.assertIn(directive, policy.split("; "))
 
-    def test_it_says_where_the_api_is(self) -> None:
+    def test_config_contains_the_url_of_the_api(self) -> None:
         self.assertEqual(self.page.get("/config.json").body, {"api": API})
 
-    def test_nothing_outside_of_the_folder_is_served(self) -> None:
+    def test_path_outside_of_the_folder_is_not_found(self) -> None:
         for path in ("/../manage.py", "/%2e%2e/manage.py", "//etc/passwd", "/..", "/missing.js"):
             with self.subTest(path):
                 self.assertEqual(self.page.get(path).status, 404)
 
 
-class Keys(SimpleTestCase):
+class KeyTests(SimpleTestCase):
     def setUp(self) -> None:
-        # The API of these tests is this process: what it is told it forgets.
+        # These tests serve the API from this process, so restore its settings.
         self.enterContext(self.settings(TOKENAUTH=settings.TOKENAUTH, ALLOWED_HOSTS=[]))
-        self.ours = Path(self.enterContext(TemporaryDirectory()), "keys")
-        self.theirs = Path(self.enterContext(TemporaryDirectory()))
+        self.folder = Path(self.enterContext(TemporaryDirectory()), "keys")
+        self.copy = Path(self.enterContext(TemporaryDirectory()))
 
     def serve(self) -> str:
-        """An API that signs with its keys, and whose answers are good for a second."""
-        make_first(self.ours)
+        """Serve an API whose published keys expire after a second. Return its URL."""
+        make_first(self.folder)
         issuer = self.enterContext(serving_api("127.0.0.1", port=0))
-        use(ISSUER=issuer, KEY_DIRECTORY=self.ours, JWKS_MAX_AGE=timedelta(seconds=1))
+        use(ISSUER=issuer, KEY_DIRECTORY=self.folder, JWKS_MAX_AGE=timedelta(seconds=1))
         return issuer
 
-    def test_a_first_one_is_made_once(self) -> None:
+    def test_first_key_is_made_once(self) -> None:
         for _ in range(2):
-            make_first(self.ours)
-        [made] = read_files(self.ours)
-        self.assertEqual(made.key.algorithm, "EdDSA")
-        self.assertTrue(made.key.can_sign)
+            make_first(self.folder)
+        [file] = read_files(self.folder)
+        self.assertEqual(file.key.algorithm, "EdDSA")
+        self.assertTrue(file.key.can_sign)
 
-    def test_a_folder_that_is_none_is_named(self) -> None:
-        self.ours.touch()
-        with self.assertRaisesMessage(NoKeys, str(self.ours)):
-            make_first(self.ours)
+    def test_error_names_a_folder_that_is_a_file(self) -> None:
+        self.folder.touch()
+        with self.assertRaisesMessage(NoKeys, str(self.folder)):
+            make_first(self.folder)
 
-    def test_others_get_the_public_half_and_no_more(self) -> None:
-        self.assertEqual(fetch(self.serve(), self.theirs), 1)
-        [ours], [theirs] = read_files(self.ours), read_files(self.theirs)
-        self.assertEqual(theirs.key.kid, ours.key.kid)
-        self.assertFalse(theirs.key.can_sign)
-        jwk = json.loads(theirs.path.read_text())
+    def test_fetch_copies_only_the_public_half(self) -> None:
+        self.assertEqual(fetch(self.serve(), self.copy), 1)
+        [original], [copy] = read_files(self.folder), read_files(self.copy)
+        self.assertEqual(copy.key.kid, original.key.kid)
+        self.assertFalse(copy.key.can_sign)
+        jwk = json.loads(copy.path.read_text())
         self.assertEqual(set(jwk), {"kty", "crv", "x", "kid", "alg", "use"})
 
-    def test_others_follow_a_rotation(self) -> None:
+    def test_copy_follows_a_rotation(self) -> None:
         issuer = self.serve()
-        [before] = read_files(self.ours)
-        with followed(issuer, self.theirs):
+        [before] = read_files(self.folder)
+        with followed(issuer, self.copy):
             call_command("tokenauth_keys", "rotate", "--now", stdout=StringIO())
-            [after] = [file for file in read_files(self.ours) if file.key.kid != before.key.kid]
+            [after] = [file for file in read_files(self.folder) if file.key.kid != before.key.kid]
 
             def has_followed() -> bool:
-                return [file.key.kid for file in read_files(self.theirs)] == [after.key.kid]
+                return [file.key.kid for file in read_files(self.copy)] == [after.key.kid]
 
-            self.assertTrue(soon(has_followed))
+            self.assertTrue(wait_until(has_followed))
 
-    def test_only_the_issuer_itself_is_believed(self) -> None:
+    def test_metadata_of_another_issuer_is_rejected(self) -> None:
         issuer = self.serve().replace("127.0.0.1", "localhost")
-        with self.assertRaisesMessage(NoKeys, "does not say where its keys are (status 200)"):
-            fetch(issuer, self.theirs)
-        self.assertEqual(list(self.theirs.iterdir()), [])
+        with self.assertRaisesMessage(NoKeys, "publishes no metadata with its keys (status 200)"):
+            fetch(issuer, self.copy)
+        self.assertEqual(list(self.copy.iterdir()), [])
 
-    def test_the_verifier_has_no_secret_of_the_api(self) -> None:
+    def test_verifier_has_no_secret_of_the_api(self) -> None:
         self.assertNotEqual(stateless.SECRET_KEY, settings.SECRET_KEY)
         self.assertEqual(set(stateless.TOKENAUTH) & {"KEY_DIRECTORY", "KEYS", "SIGNING_KEY"}, set())
 
-    def test_without_an_issuer_the_verifier_does_not_start(self) -> None:
+    def test_verifier_without_an_issuer_does_not_start(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as closed:
-            nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        with self.assertRaisesMessage(CommandError, f"{nobody} does not say where its keys are"):
-            call_command("verifier", "--issuer", nobody)
+            issuer = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        with self.assertRaisesMessage(CommandError, f"{issuer} publishes no metadata"):
+            call_command("verifier", "--issuer", issuer)
 
 
-class DemoCommand(SimpleTestCase):
-    def test_a_taken_port_is_named_with_its_option(self) -> None:
+class DemoCommandTests(SimpleTestCase):
+    def test_error_names_the_option_of_a_port_in_use(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = str(taken.getsockname()[1])
             for options in (
@@ -150,15 +150,15 @@ class DemoCommand(SimpleTestCase):
                     self.assertNotIn("Traceback", run.stderr)
 
 
-class Walk(SimpleTestCase):
-    def test_a_step_that_does_not_hold_says_what_was_expected(self) -> None:
+class CheckTests(SimpleTestCase):
+    def test_failed_step_shows_both_values(self) -> None:
         step = Step("Two and two", 5, 4)
-        self.assertFalse(step.holds)
+        self.assertFalse(step.passed)
         self.assertEqual(str(step), "✗ Two and two: expected 4, got 5")
 
-    def test_without_servers_no_step_holds(self) -> None:
+    def test_all_steps_fail_without_servers(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as closed:
-            nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        steps = list(walk(Origins(api=nobody, page=nobody)))
-        self.assertEqual([str(step) for step in steps if step.holds], [])
+            origin = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        steps = list(check(Origins(api=origin, page=origin)))
+        self.assertEqual([str(step) for step in steps if step.passed], [])
         self.assertGreater(len(steps), 6)

@@ -1,4 +1,4 @@
-"""What this project adds to its access tokens."""
+"""The extra claims of the access tokens."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from django_tokenauth.models import Session
 def user_name(
     user: AbstractBaseUser, session: Session | None, request: HttpRequest | None
 ) -> dict[str, str]:
-    """The name for the page to show: `sub` is only a number, for it must never change."""
+    """Return the username, for the page to show. It may change, and `sub` may not."""
     return {"preferred_username": user.get_username()}

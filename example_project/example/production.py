@@ -1,7 +1,7 @@
-"""The example's settings in production: `manage.py check --deploy` has nothing to say about them.
+"""The settings of the example in production. `manage.py check --deploy` reports no issues.
 
-What differs from one deployment to the next comes from the environment, and nothing starts without
-it. See "Deploying" in the documentation for each of the variables.
+They read the values of a deployment from environment variables, and raise an error if one is
+missing. "Deploying" in the documentation describes each variable.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ ENGINES = {
 
 
 def words(name: str) -> list[str]:
-    """The values of a variable that may have several, with commas between them."""
+    """Return the values of a variable, separated by commas."""
     return [word for word in map(str.strip, os.environ.get(name, "").split(",")) if word]
 
 
 def database(url: str) -> dict[str, Any]:
-    """An entry of DATABASES. No error repeats the URL, for it has a password in it."""
+    """Return an entry of DATABASES. Errors do not contain the URL, because it has a password."""
     parts = urlsplit(url)
     engine, name = ENGINES.get(parts.scheme), unquote(parts.path[1:])
     if engine is None:
         known = ", ".join(ENGINES)
-        raise ImproperlyConfigured(f"EXAMPLE_DATABASE_URL begins with none of {known}.")
+        raise ImproperlyConfigured(f"EXAMPLE_DATABASE_URL must start with one of {known}.")
     if not name:
-        raise ImproperlyConfigured("EXAMPLE_DATABASE_URL ends without the name of the database.")
+        raise ImproperlyConfigured("EXAMPLE_DATABASE_URL must end with the database name.")
     if parts.scheme == "sqlite":
         return {**DEMO_DATABASES["default"], "NAME": name}
     return {
@@ -73,34 +73,34 @@ def port_of(parts: SplitResult) -> str:
         return str(parts.port or "")
     except ValueError:
         raise ImproperlyConfigured(
-            "EXAMPLE_DATABASE_URL has no number as its port. Is there a / or # in the password? "
-            "Write them as %2F and %23."
+            "The port in EXAMPLE_DATABASE_URL must be a number. If the password contains / or #, "
+            "write %2F or %23."
         ) from None
 
 
 def number(name: str) -> int:
     text = os.environ[name]
     if not text.isascii() or not text.isdigit():
-        raise ImproperlyConfigured(f"{name} is not a number.")
+        raise ImproperlyConfigured(f"{name} must be a number.")
     return int(text)
 
 
 DEBUG = False
 SECRET_KEY = os.environ["EXAMPLE_SECRET_KEY"]
-# The keys before this one, for as long as refresh tokens live that were signed with them.
+# The previous keys. Keep them until the refresh tokens that they signed have expired.
 SECRET_KEY_FALLBACKS = words("EXAMPLE_SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = words("EXAMPLE_HOSTS")
 CORS_ALLOWED_ORIGINS = words("EXAMPLE_PAGE_ORIGIN")
 
-# The keys are made by `manage.py tokenauth_keys generate`, for all processes to read. Others find
-# the public ones at the address that the tokens name as their issuer.
+# `manage.py tokenauth_keys generate` makes the keys, in a folder that all processes read. Other
+# services find the public keys at the URL of the issuer.
 TOKENAUTH = {
     **DEMO_TOKENAUTH,
     "ISSUER": os.environ["EXAMPLE_ISSUER"],
     "KEY_DIRECTORY": os.environ["EXAMPLE_KEY_DIRECTORY"],
 }
 
-# Without the demo, whose people have passwords that everybody knows.
+# Without the demo, because its passwords are public.
 INSTALLED_APPS = [app for app in DEMO_APPS if app != "demo"]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -110,8 +110,8 @@ MIDDLEWARE = [
 
 DATABASES = {"default": database(os.environ["EXAMPLE_DATABASE_URL"])}
 
-# Shared by all processes: they count failed sign-ins together. A cache that is down must not keep
-# a sign-in waiting.
+# All processes share it, because they count failed sign-ins together. The timeouts are short, so
+# that sign-ins continue if it is down.
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -120,22 +120,22 @@ CACHES = {
     }
 }
 
-# A client can write any header. Those of the proxies are believed only if there are proxies.
+# Clients can send any header, so trust the headers of proxies only if there are proxies.
 PROXIES = number("EXAMPLE_PROXIES")
 REST_FRAMEWORK = dict[str, Any](DEMO_REST_FRAMEWORK, NUM_PROXIES=PROXIES)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PROXIES else None
 
-# TLS and nothing else: browsers remember it for a year, for the hosts below this one too.
+# Require TLS. Browsers remember it for a year, also for subdomains.
 SECURE_SSL_REDIRECT = True
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
-# The API needs no cookie, the admin does.
+# For the admin. The API uses no cookies.
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 
-# The first one hashes, in 16 megabytes of memory for each sign-in; the second one reads what
-# Django's default has hashed before.
+# New hashes use scrypt, which needs 16 MB of memory for each sign-in. PBKDF2 verifies the hashes
+# that Django's default made before.
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.ScryptPasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -150,13 +150,13 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-# Who signed in and out, and why a token was refused, to the standard error stream.
+# Log sign-ins, sign-outs and the reasons of rejected tokens to standard error.
 LOGGING = {
     **DEMO_LOGGING,
     "handlers": {"stream": {"class": "logging.StreamHandler"}},
     "root": {"handlers": ["stream"], "level": "INFO"},
 }
 
-# Where `manage.py collectstatic` puts the style sheets of the admin and Swagger UI, for the web
-# server.
+# `manage.py collectstatic` copies the style sheets of the admin and Swagger UI into this folder.
+# The web server serves it.
 STATIC_ROOT = os.environ.get("EXAMPLE_STATIC_ROOT")

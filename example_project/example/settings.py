@@ -1,4 +1,4 @@
-"""The example's settings: what a project adds to use django_tokenauth, and little else."""
+"""The settings of the example: what django_tokenauth needs, and little else."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# DEMO ONLY. Refresh tokens are signed with a key derived from this one, so who knows it can sign in
-# as anybody. A deployment sets the variable and turns DEBUG off.
+# DEMO ONLY. Refresh tokens are signed with a key derived from this one, so an attacker who knows it
+# can sign in as any user. A deployment sets the variable and turns DEBUG off.
 SECRET_KEY = os.environ.get("EXAMPLE_SECRET_KEY", "django-insecure-demo-key-known-to-everybody")
 DEBUG = True
 
@@ -29,8 +29,7 @@ INSTALLED_APPS = [
     "demo",
 ]
 
-# The API needs only the first, second and third. Sessions, CSRF, authentication and messages are
-# here for the admin, in which one can look at the sign-ins.
+# The API needs only the first three. The others are for the admin site, which lists the sessions.
 MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -49,7 +48,7 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 
-# /docs/ is Swagger UI, with its scripts from this server; its "Authorize" signs in.
+# Swagger UI at /docs/, with scripts from this server. Its "Authorize" dialog signs in.
 SPECTACULAR_SETTINGS = {
     "TITLE": "Notes",
     "DESCRIPTION": "The example of django_tokenauth.",
@@ -59,23 +58,23 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    # The second: no server elsewhere is asked what it thinks of the schema.
+    # Without a validatorUrl, it would send the schema to a server of Swagger.
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
 }
 
-# manage.py demo adds who the issuer is and where the keys of access tokens are, which it makes. For
-# any other command they are derived from SECRET_KEY too.
+# `manage.py demo` adds ISSUER and KEY_DIRECTORY. Without them, the key of access tokens is derived
+# from SECRET_KEY.
 TOKENAUTH: dict[str, Any] = {
     "SCOPES": ("notes:read", "notes:write"),
     "EXTRA_CLAIMS": "example.claims.user_name",
 }
 
-# The page lives on another origin. It sends its token in a header and needs no cookie, so no
-# credentials are allowed; the two headers are those that a script has to read.
+# The page has another origin. It sends the token in a header, so CORS needs no credentials. Scripts
+# must be able to read these two response headers.
 CORS_ALLOWED_ORIGINS = [os.environ.get("EXAMPLE_PAGE_ORIGIN", "http://127.0.0.1:8001")]
 CORS_EXPOSE_HEADERS = ["WWW-Authenticate", "Retry-After"]
 
-# A refused request is what this project is about, not a warning.
+# Do not log rejected requests as warnings: the demo sends them on purpose.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -86,8 +85,8 @@ DATABASES: dict[str, Any] = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": BASE_DIR / "db.sqlite3",
-        # Requests run in threads: readers go on while one writes (WAL), and a writer takes its
-        # lock at once and waits for it, where SQLite's default fails with "database is locked".
+        # Requests run in threads. WAL lets them read while another writes. IMMEDIATE makes a writer
+        # wait for the lock; SQLite's default fails with "database is locked".
         "OPTIONS": {
             "timeout": 20,
             "transaction_mode": "IMMEDIATE",

@@ -1,5 +1,7 @@
-"""The settings of a process that has no database and no secret: `manage.py verifier` gives it the
-public keys of the issuer, and that is enough."""
+"""The settings of a process without a database or a secret.
+
+`manage.py verifier` adds the public keys of the issuer.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,8 @@ from django.core.management.utils import get_random_secret_key
 from example.settings import *  # noqa: F403
 from example.settings import TOKENAUTH as SHARED
 
-# That of the API would let this process make refresh tokens. Django wants one; it is for nothing.
+# Django requires one, and nothing uses it. With that of the API, this process could issue tokens.
 SECRET_KEY = get_random_secret_key()
-# Any query would raise ImproperlyConfigured: an answer proves that none was made.
+# A query would raise ImproperlyConfigured, so a response proves that there was none.
 DATABASES = {}
 TOKENAUTH = {**SHARED, "REVOCATION_POLL_INTERVAL": None}

@@ -1,4 +1,4 @@
-"""The API: signing in, the notes, what a token says about its bearer, and what there is at all."""
+"""The routes of the API: tokens, notes, the user of a token, and the documentation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A view for any process that has the key; the notes, which need a database, are in their app."""
+"""A view that needs only the public key. The notes, which need a database, are in their app."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 
 class Bearer(serializers.Serializer[Any]):
-    """Who a token is about."""
+    """The user and the scope of a token."""
 
     subject = serializers.CharField()
     preferred_username = serializers.CharField()
@@ -21,7 +21,7 @@ class Bearer(serializers.Serializer[Any]):
 
 
 class WhoAmI(APIView):
-    """Says what the token says. No query is made: the signature vouches for the claims."""
+    """Return the user and the scope of the token. Makes no query."""
 
     authentication_classes = [StatelessJWTAuthentication]
 

@@ -5,7 +5,7 @@ from django.db import models
 
 
 class Note(models.Model):
-    """A line that one user wrote and nobody else sees."""
+    """A line of text that only its owner sees."""
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notes"

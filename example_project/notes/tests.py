@@ -1,4 +1,4 @@
-"""What somebody who uses django_tokenauth in a project would test, over its URLs alone."""
+"""Tests of a project that uses django_tokenauth, over its URLs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PASSWORDS = {"alice": "correct horse battery staple", "bob": "tangerine lantern 
 
 
 class NotesTestCase(APITestCase):
-    """Alice and Bob, who sign in with their passwords like everybody else."""
+    """Signs in alice and bob with their passwords."""
 
     @classmethod
     def setUpTestData(cls) -> None:
@@ -21,11 +21,11 @@ class NotesTestCase(APITestCase):
             User.objects.create_user(name, password=password)
 
     def setUp(self) -> None:
-        # Failed sign-ins are counted in the cache, which no test's end rolls back.
+        # The cache counts failed sign-ins, and the end of a test does not roll it back.
         cache.clear()
 
     def sign_in(self, user: str, **more: str) -> dict[str, Any]:
-        """Sign in, send the token with every later request, and return what was handed out."""
+        """Sign in, send the token with each later request, and return the tokens."""
         body = {"username": user, "password": PASSWORDS[user], **more}
         response = self.client.post("/auth/token/", body)
         self.assertEqual(response.status_code, 200, response.content)
@@ -54,26 +54,26 @@ class NotesTestCase(APITestCase):
         self.assertIn('error="invalid_token"', response["WWW-Authenticate"])
 
 
-class NotesOfOneUser(NotesTestCase):
-    def test_what_was_written_is_listed_newest_first(self) -> None:
+class NoteTests(NotesTestCase):
+    def test_notes_are_listed_newest_first(self) -> None:
         self.sign_in("alice")
         self.write("Buy oranges")
         self.write("Call Bob")
         self.assertEqual(self.texts(), ["Call Bob", "Buy oranges"])
 
-    def test_a_deleted_note_is_gone(self) -> None:
+    def test_deleted_note_is_not_listed(self) -> None:
         self.sign_in("alice")
         note = self.write("Buy oranges")
         response = self.client.delete(f"/notes/{note['id']}/")
         self.assertEqual(response.status_code, 204)
         self.assertEqual(self.texts(), [])
 
-    def test_an_empty_note_is_refused(self) -> None:
+    def test_empty_note_is_rejected(self) -> None:
         self.sign_in("alice")
         response = self.client.post("/notes/", {"text": " "})
         self.assertEqual(response.status_code, 400)
 
-    def test_the_notes_of_another_user_do_not_exist(self) -> None:
+    def test_notes_of_another_user_are_not_found(self) -> None:
         self.sign_in("alice")
         note = self.write("Buy oranges")
         self.sign_in("bob")
@@ -83,24 +83,24 @@ class NotesOfOneUser(NotesTestCase):
         self.assertEqual(self.texts(), ["Buy oranges"])
 
 
-class Tokens(NotesTestCase):
-    def test_a_wrong_password_gets_no_token(self) -> None:
+class TokenTests(NotesTestCase):
+    def test_wrong_password_gets_no_token(self) -> None:
         body = {"username": "alice", "password": PASSWORDS["bob"]}
         response = self.client.post("/auth/token/", body)
         self.assertEqual(response.status_code, 400)
         self.assertEqual(response.json()["error"], "invalid_grant")
 
-    def test_without_a_token_the_answer_is_a_challenge(self) -> None:
+    def test_request_without_a_token_gets_a_challenge(self) -> None:
         response = self.client.get("/notes/")
         self.assertEqual(response.status_code, 401)
         self.assertEqual(response["WWW-Authenticate"], 'Bearer realm="api"')
 
-    def test_a_refresh_token_does_not_open_the_api(self) -> None:
+    def test_refresh_token_is_rejected_by_the_api(self) -> None:
         tokens = self.sign_in("alice")
         self.use({"access_token": tokens["refresh_token"]})
         self.assert_invalid_token(self.client.get("/notes/"))
 
-    def test_a_token_for_reading_reads_but_does_not_write(self) -> None:
+    def test_token_with_read_scope_cannot_write(self) -> None:
         self.sign_in("alice", scope="notes:read")
         self.assertEqual(self.texts(), [])
         response = self.client.post("/notes/", {"text": "Buy oranges"})
@@ -108,16 +108,16 @@ class Tokens(NotesTestCase):
         self.assertIn('error="insufficient_scope"', response["WWW-Authenticate"])
         self.assertIn('scope="notes:write"', response["WWW-Authenticate"])
 
-    def test_the_token_names_its_user_to_a_view_that_makes_no_query(self) -> None:
+    def test_stateless_view_knows_the_user_without_a_query(self) -> None:
         self.sign_in("alice")
-        self.client.get("/whoami/")  # The first request may read which sessions were revoked.
+        self.client.get("/whoami/")  # The first request may read the revoked sessions.
         with self.assertNumQueries(0):
             response = self.client.get("/whoami/")
         self.assertEqual(response.json()["preferred_username"], "alice")
 
 
-class Sessions(NotesTestCase):
-    def test_after_a_refresh_one_goes_on_with_the_new_token(self) -> None:
+class SessionTests(NotesTestCase):
+    def test_refreshed_token_works(self) -> None:
         tokens = self.sign_in("alice")
         self.write("Buy oranges")
         response = self.refresh(tokens)
@@ -125,14 +125,14 @@ class Sessions(NotesTestCase):
         self.use(response.json())
         self.assertEqual(self.texts(), ["Buy oranges"])
 
-    def test_after_signing_out_the_token_is_refused(self) -> None:
+    def test_token_is_rejected_after_sign_out(self) -> None:
         tokens = self.sign_in("alice")
         response = self.client.post("/auth/token/revoke/", {"token": tokens["refresh_token"]})
         self.assertEqual(response.status_code, 200)
         self.assert_invalid_token(self.client.get("/notes/"))
         self.assertEqual(self.refresh(tokens).json()["error"], "invalid_grant")
 
-    def test_an_old_refresh_token_that_comes_again_ends_the_session(self) -> None:
+    def test_reused_refresh_token_ends_the_session(self) -> None:
         stolen = self.sign_in("alice")
         second = self.refresh(stolen).json()
         third = self.refresh(second).json()
@@ -141,7 +141,7 @@ class Sessions(NotesTestCase):
         self.use(third)
         self.assert_invalid_token(self.client.get("/notes/"))
 
-    def test_the_other_sessions_of_the_user_go_on(self) -> None:
+    def test_other_sessions_survive_a_sign_out(self) -> None:
         self.sign_in("alice", device_name="Phone")
         self.sign_in("alice", device_name="Laptop")
         phone, laptop = sorted(

@@ -15,7 +15,7 @@ class Notes(
     mixins.DestroyModelMixin,
     viewsets.GenericViewSet[Note],
 ):
-    """The notes of whoever the token names; those of others do not exist here."""
+    """The notes of the user. Notes of other users are not found."""
 
     serializer_class = NoteSerializer
     permission_classes = [HasScope]

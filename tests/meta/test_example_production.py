@@ -150,7 +150,7 @@ class TestProxies:
 
     @pytest.mark.parametrize("wrong", ["one", "-1", "1.0", "²", "\u0661"])
     def test_their_number_is_one(self, read, wrong):
-        assert refused(read, EXAMPLE_PROXIES=wrong) == "EXAMPLE_PROXIES is not a number."
+        assert refused(read, EXAMPLE_PROXIES=wrong) == "EXAMPLE_PROXIES must be a number."
 
 
 class TestDatabase:
@@ -175,11 +175,14 @@ class TestDatabase:
     @pytest.mark.parametrize(
         ("url", "text"),
         [
-            ("oracle://alice:horse@db.example.com/notes", "begins with none of postgresql, mysql"),
-            ("alice:horse", "begins with none of"),
-            ("postgresql://alice:horse@db.example.com", "ends without the name"),
-            ("sqlite://horse", "ends without the name"),
-            ("postgresql://alice:horse/staple@db.example.com/notes", "no number as its port"),
+            (
+                "oracle://alice:horse@db.example.com/notes",
+                "must start with one of postgresql",
+            ),
+            ("alice:horse", "must start with one of"),
+            ("postgresql://alice:horse@db.example.com", "must end with the database name"),
+            ("sqlite://horse", "must end with the database name"),
+            ("postgresql://alice:horse/staple@db.example.com/notes", "must be a number"),
         ],
     )
     def test_a_url_that_cannot_be_read_is_not_repeated(self, read, url, text):

@@ -9,22 +9,22 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from demo.check import check
 from demo.database import ALICE, BOB, SERVICE, prepare
 from demo.keys import NoKeys, make_first
 from demo.servers import CannotListen, Origins, serving
-from demo.waiting import stop_signal
-from demo.walk import walk
+from demo.stop_signal import stop_signal
 
 WELCOME = """\
 The page     {page}/
-The API      {api}/  (the admin, for {alice.name}: {api}/admin/)
-Its docs     {api}/docs/
+The API      {api}/  (admin site, as {alice.name}: {api}/admin/)
+API docs     {api}/docs/
 Sign in as   {alice.name}  with  {alice.password}
              {bob.name}  with  {bob.password}
-Ask as       {service.name}  with  {service.secret}
+Introspect   {service.name}  with  {service.secret}
 Keys in      {keys}
 
-The same with curl, to paste into another terminal:
+curl commands for another terminal:
 
   field() {{ python3 -c "import json, sys; print(json.load(sys.stdin)['$1'])"; }}
 
@@ -34,22 +34,22 @@ The same with curl, to paste into another terminal:
   access=$(echo "$answer" | field access_token)
   refresh=$(echo "$answer" | field refresh_token)
 
-  # write a note, list the notes
+  # add a note, list the notes
   curl -i {api}/notes/ -H "Authorization: Bearer $access" -d text=Hello
   curl -i {api}/notes/ -H "Authorization: Bearer $access"
 
-  # ask as a service whether the token is good, and what it says
+  # introspect the token, as a service with a client secret
   curl -s {api}/auth/token/introspect/ -u '{service.name}:{service.secret}' -d token="$access"
 
-  # the public keys, with which anybody can verify it
+  # get the public keys, which verify the token
   curl -s {api}/.well-known/jwks.json
 
-  # new tokens for the refresh token
+  # refresh the tokens
   answer=$(curl -s {api}/auth/token/refresh/ -d refresh_token="$refresh")
   access=$(echo "$answer" | field access_token)
   refresh=$(echo "$answer" | field refresh_token)
 
-  # sign out; from here on the access token is refused
+  # sign out: the access token is rejected from now on
   curl -i {api}/auth/token/revoke/ -d token="$refresh"
   curl -i {api}/notes/ -H "Authorization: Bearer $access"
 
@@ -59,40 +59,40 @@ Ctrl-C stops both servers.
 
 class Command(BaseCommand):
     help = (
-        "Serve the example API, and the page that uses it from another origin, with people to "
-        "sign in as. Prints the addresses, the passwords and curl lines; Ctrl-C stops it. "
-        "With --check nothing is left running: every step is walked over HTTP and said in a line."
+        "Serve the example API, and a page on another origin that uses it. Prints the addresses, "
+        "the users with their passwords, and curl commands. Ctrl-C stops it. With --check, run "
+        "all steps over HTTP, print a line for each, and exit."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--host",
             default="127.0.0.1",
-            help="Address to listen on, as the browser will name it (default: %(default)s).",
+            help="Address to listen on, as in the URL of the browser (default: %(default)s).",
         )
         parser.add_argument(
             "--api-port",
             type=int,
             default=8000,
-            help="Port of the API (default: %(default)s); 0 is any free one.",
+            help="Port of the API (default: %(default)s); 0 means any free port.",
         )
         parser.add_argument(
             "--page-port",
             type=int,
             default=8001,
-            help="Port of the page (default: %(default)s); 0 is any free one.",
+            help="Port of the page (default: %(default)s); 0 means any free port.",
         )
         parser.add_argument(
             "--database",
             type=Path,
             metavar="FILE",
-            help="SQLite file to use, made if it is missing (default: the one in the settings).",
+            help="SQLite file, created if it does not exist (default: that of the settings).",
         )
         parser.add_argument(
             "--check",
             action="store_true",
-            help="Walk the whole demo over HTTP, on free ports and a database of its own that is "
-            "thrown away, and say each step in a line. Exits with 1 if a step does not hold.",
+            help="Run all steps over HTTP, on free ports and with a temporary database, and print "
+            "a line for each. The exit status is 1 if a step fails.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -107,7 +107,9 @@ class Command(BaseCommand):
     def _serve(self, options: dict[str, Any]) -> None:
         database: Path | None = options["database"]
         if database is not None and not database.absolute().parent.is_dir():
-            raise CommandError(f"There is no folder for the database {database} (see --database).")
+            raise CommandError(
+                f"The folder of the database {database} does not exist (see --database)."
+            )
         prepare(database)
         keys = Path(database or settings.DATABASES["default"]["NAME"]).with_suffix(".keys")
         make_first(keys)
@@ -127,7 +129,7 @@ class Command(BaseCommand):
         self.stdout.write("Stopped.")
 
     def _check(self, host: str) -> None:
-        # The reuse that is walked into on purpose is no warning.
+        # One step reuses a refresh token on purpose, which logs a warning.
         logging.getLogger("django_tokenauth").setLevel(logging.CRITICAL)
         failed = 0
         with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -140,14 +142,14 @@ class Command(BaseCommand):
                 page_port=0,
                 KEY_DIRECTORY=keys,
                 CLIENTS={SERVICE.name: SERVICE.setting},
-                # So that nobody has to wait long for a rotation.
+                # Keeps the rotation short.
                 JWKS_MAX_AGE=timedelta(seconds=2),
             ) as origins:
-                for step in walk(origins):
-                    failed += not step.holds
+                for step in check(origins):
+                    failed += not step.passed
                     self.stdout.write(str(step))
         if failed:
-            raise CommandError(f"Steps that do not hold: {failed}.")
+            raise CommandError(f"{failed} steps failed.")
 
 
 def _welcome(origins: Origins, keys: Path) -> str:

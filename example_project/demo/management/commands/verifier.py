@@ -8,17 +8,16 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from demo.keys import NoKeys, followed, use
 from demo.servers import CannotListen, serving_api
-from demo.waiting import stop_signal
+from demo.stop_signal import stop_signal
 
 
 class Command(BaseCommand):
     help = (
-        "Serve the API from a process of its own, without a database and without a secret: "
+        "Serve the API without a database and without a secret: "
         "`manage.py verifier --issuer http://127.0.0.1:8000 --settings example.stateless`. Its "
-        "/whoami/ answers all the same, since a token is verified with the issuer's public key "
-        "alone. Ctrl-C stops it."
+        "/whoami/ verifies tokens with the public key of the issuer. Ctrl-C stops it."
     )
-    # The checks would ask for the database that this process does not have.
+    # The checks need a database, which this process does not have.
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -26,10 +25,10 @@ class Command(BaseCommand):
             "--issuer",
             required=True,
             metavar="URL",
-            help="Whose tokens are good: the address of the API, as `manage.py demo` prints it.",
+            help="Issuer of the tokens: the URL of the API, as `manage.py demo` prints it.",
         )
         parser.add_argument("--host", default="127.0.0.1", help="Address to listen on.")
-        parser.add_argument("--port", type=int, default=0, help="Port; 0 is any free one.")
+        parser.add_argument("--port", type=int, default=0, help="Port; 0 means any free port.")
 
     def handle(self, *args: Any, issuer: str, host: str, port: int, **options: Any) -> None:
         issuer = issuer.rstrip("/")

@@ -1,4 +1,4 @@
-"""Waiting for Ctrl-C."""
+"""Wait for Ctrl-C."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from types import FrameType
 
 @contextmanager
 def stop_signal() -> Iterator[Callable[[], None]]:
-    """A function that returns at Ctrl-C or a polite kill; neither raises just anywhere."""
+    """Yield a function that returns at SIGINT or SIGTERM. Neither raises an exception."""
     stopped = Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
         stopped.set()
 
     def wait() -> None:
-        # In slices: on Windows a signal is not seen while a wait without an end goes on.
+        # With a timeout, because Windows does not deliver signals during an endless wait.
         while not stopped.wait(1):
             pass
 
