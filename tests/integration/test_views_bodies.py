@@ -1,4 +1,4 @@
-"""What comes to the token endpoints and is no proper request (RFC 6749 section 5.2)."""
+"""Invalid requests to the token endpoints (RFC 6749 section 5.2)."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from tests.support.client import (
     sign_in,
 )
 
-EACH = pytest.mark.parametrize("path", NAMES)
+ALL_ENDPOINTS = pytest.mark.parametrize("path", NAMES)
 DUPLICATED = "".join(f'"{name}": "{text}",' for name, text in ALL.items())
 
 pytestmark = pytest.mark.django_db
 
 
-class Cut:
-    """The body of a request whose client goes away before the end of it."""
+class InterruptedBody:
+    """The body of a request whose client disconnects before its end."""
 
     def read(self, size=-1):
         raise ConnectionResetError
@@ -39,24 +39,27 @@ class Cut:
     readline = read
 
 
-def is_not_cached(answer):
-    return (answer.headers["Cache-Control"], answer.headers["Pragma"]) == ("no-store", "no-cache")
+def has_no_store(response):
+    return (response.headers["Cache-Control"], response.headers["Pragma"]) == (
+        "no-store",
+        "no-cache",
+    )
 
 
-@EACH
+@ALL_ENDPOINTS
 class TestBody:
     @pytest.mark.parametrize("content_type", [JSON, FORM])
-    def test_one_that_is_cut_off_is_no_fault_of_the_server(self, path, content_type, caplog):
-        """Else anybody could make errors in the log, and mails to those who read it."""
+    def test_interrupted_body_returns_400_and_logs_no_error(self, path, content_type, caplog):
+        """A client must not be able to cause logged errors and mails to the administrators."""
         client = Client(raise_request_exception=False)
-        answer = client.generic(
+        response = client.generic(
             "POST",
             f"/auth/{path}",
             b"{}",
             content_type,
-            **{"wsgi.input": Cut(), "CONTENT_LENGTH": "20"},
+            **{"wsgi.input": InterruptedBody(), "CONTENT_LENGTH": "20"},
         )
-        assert outcome(answer) == (400, INVALID_REQUEST)
+        assert outcome(response) == (400, INVALID_REQUEST)
         assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
     @pytest.mark.standard("rfc6749-10.14-1", "rfc6749-3.2-5", "rfc7009-5-2")
@@ -94,11 +97,11 @@ class TestBody:
         ],
         ids=lambda body: str(body[:24]),
     )
-    def test_json_that_cannot_be_is_malformed(self, path, body, django_assert_num_queries):
+    def test_invalid_json_returns_400_without_a_query(self, path, body, django_assert_num_queries):
         with django_assert_num_queries(0):
-            answer = post(path, body)
-        assert outcome(answer) == (400, INVALID_REQUEST)
-        assert is_not_cached(answer)
+            response = post(path, body)
+        assert outcome(response) == (400, INVALID_REQUEST)
+        assert has_no_store(response)
 
     @pytest.mark.standard("rfc6749-3.2-5")
     @pytest.mark.attack(120)
@@ -112,11 +115,11 @@ class TestBody:
         ],
         ids=lambda body: body[-24:],
     )
-    def test_a_form_that_cannot_be_is_malformed(self, path, body, django_assert_num_queries):
+    def test_invalid_form_returns_400_without_a_query(self, path, body, django_assert_num_queries):
         with django_assert_num_queries(0):
-            answer = post(path, body, FORM)
-        assert outcome(answer) == (400, INVALID_REQUEST)
-        assert is_not_cached(answer)
+            response = post(path, body, FORM)
+        assert outcome(response) == (400, INVALID_REQUEST)
+        assert has_no_store(response)
 
     @pytest.mark.standard("rfc7009-2.1-1")
     @pytest.mark.parametrize(
@@ -130,18 +133,18 @@ class TestBody:
             ('{"a":1}', JSON),
         ],
     )
-    def test_an_empty_one_lacks_all_parameters(self, path, body, content_type):
-        answer = post(path, body, content_type)
-        assert outcome(answer) == (400, malformed(*NAMES[path]))
-        assert is_not_cached(answer)
+    def test_empty_body_names_all_missing_parameters(self, path, body, content_type):
+        response = post(path, body, content_type)
+        assert outcome(response) == (400, malformed(*NAMES[path]))
+        assert has_no_store(response)
 
     @pytest.mark.standard("rfc6749-10.14-1")
     @pytest.mark.attack(120)
     @pytest.mark.parametrize("value", [None, 1, True, "", ["a.b.c"], {"a": "b"}, "a\0b"])
-    def test_parameters_that_cannot_be_are_named(self, path, value, django_assert_num_queries):
+    def test_parameters_with_invalid_values_are_named(self, path, value, django_assert_num_queries):
         with django_assert_num_queries(0):
-            answer = post(path, dict.fromkeys(ALL, value))
-        assert outcome(answer) == (400, malformed(*NAMES[path]))
+            response = post(path, dict.fromkeys(ALL, value))
+        assert outcome(response) == (400, malformed(*NAMES[path]))
 
     @pytest.mark.attack(119)
     @pytest.mark.parametrize(
@@ -152,24 +155,26 @@ class TestBody:
             *("json", "", ";", "\xe9"),
         ],
     )
-    def test_another_content_type_is_415(self, path, content_type, django_assert_num_queries):
+    def test_unsupported_content_type_returns_415(
+        self, path, content_type, django_assert_num_queries
+    ):
         with django_assert_num_queries(0):
-            answer = post(path, json.dumps(ALL), content_type)
-        assert answer.status_code == 415
-        assert answer.json().keys() == {"detail"}
-        assert is_not_cached(answer)
+            response = post(path, json.dumps(ALL), content_type)
+        assert response.status_code == 415
+        assert response.json().keys() == {"detail"}
+        assert has_no_store(response)
 
-    def test_multipart_is_415(self, path):
-        answer = Client().post(f"/auth/{path}", ALL)
-        assert answer.status_code == 415
-        assert is_not_cached(answer)
+    def test_multipart_body_returns_415(self, path):
+        response = Client().post(f"/auth/{path}", ALL)
+        assert response.status_code == 415
+        assert has_no_store(response)
 
     @pytest.mark.parametrize("attribute", ["POST", "body"])
-    def test_a_middleware_that_reads_the_body_changes_nothing(self, path, settings, attribute):
+    def test_middleware_that_reads_the_body_changes_no_response(self, path, settings, attribute):
         settings.MIDDLEWARE = [f"{__name__}.reads_{attribute.lower()}"]
         assert Client().post(f"/auth/{path}", ALL).status_code == 415
-        answer = post(path, urlencode(ALL) + "&username=bob&token=b&refresh_token=b", FORM)
-        assert outcome(answer) == (400, INVALID_REQUEST)
+        response = post(path, urlencode(ALL) + "&username=bob&token=b&refresh_token=b", FORM)
+        assert outcome(response) == (400, INVALID_REQUEST)
         assert post(path, "", FORM).json() == malformed(*NAMES[path])
         assert post(path, "[]").json() == INVALID_REQUEST
 
@@ -190,52 +195,52 @@ def reads_body(get_response):
     return middleware
 
 
-@EACH
+@ALL_ENDPOINTS
 class TestMethod:
     @pytest.mark.standard("rfc6749-3.2-2")
     @pytest.mark.attack(119)
     @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "TRACE", "BREW"])
-    def test_only_post_is_allowed(self, path, method, django_assert_num_queries):
+    def test_methods_other_than_post_return_405(self, path, method, django_assert_num_queries):
         with django_assert_num_queries(0):
-            answer = call(method, f"/auth/{path}?username=alice&password=correct+horse&token=x")
-        assert answer.status_code == 405
-        assert answer.headers["Allow"] == "POST, OPTIONS"
-        assert is_not_cached(answer)
+            response = call(method, f"/auth/{path}?username=alice&password=correct+horse&token=x")
+        assert response.status_code == 405
+        assert response.headers["Allow"] == "POST, OPTIONS"
+        assert has_no_store(response)
 
-    def test_options_say_so(self, path, django_assert_num_queries):
+    def test_options_lists_the_methods_and_media_types(self, path, django_assert_num_queries):
         with django_assert_num_queries(0):
-            answer = call("OPTIONS", f"/auth/{path}")
-        assert answer.status_code == 200
-        assert answer.headers["Allow"] == "POST, OPTIONS"
-        assert answer.json()["parses"] == [JSON, FORM]
-        assert answer.json()["renders"] == [JSON]
+            response = call("OPTIONS", f"/auth/{path}")
+        assert response.status_code == 200
+        assert response.headers["Allow"] == "POST, OPTIONS"
+        assert response.json()["parses"] == [JSON, FORM]
+        assert response.json()["renders"] == [JSON]
 
     @pytest.mark.standard("rfc6749-2.3.1-3")
-    def test_parameters_in_the_query_do_not_count(self, path):
-        answer = post(f"{path}?{urlencode(ALL)}", {})
-        assert outcome(answer) == (400, malformed(*NAMES[path]))
+    def test_parameters_in_the_query_string_are_ignored(self, path):
+        response = post(f"{path}?{urlencode(ALL)}", {})
+        assert outcome(response) == (400, malformed(*NAMES[path]))
 
 
-@EACH
-class TestAnswer:
+@ALL_ENDPOINTS
+class TestResponse:
     @pytest.mark.parametrize(
         "accept", ["text/html", "*/*", "application/xml", "text/html;q=1, */*;q=0", "nonsense", ""]
     )
-    def test_it_is_json_whatever_the_client_accepts(self, path, accept):
-        answer = post(path, {}, Accept=accept)
-        assert answer.headers["Content-Type"] == JSON
-        assert outcome(answer) == (400, malformed(*NAMES[path]))
+    def test_response_is_json_for_every_accept_header(self, path, accept):
+        response = post(path, {}, Accept=accept)
+        assert response.headers["Content-Type"] == JSON
+        assert outcome(response) == (400, malformed(*NAMES[path]))
 
-    def test_a_format_in_the_query_changes_nothing(self, path):
-        answer = post(f"{path}?format=html", {})
-        assert outcome(answer) == (400, malformed(*NAMES[path]))
+    def test_format_in_the_query_string_is_ignored(self, path):
+        response = post(f"{path}?format=html", {})
+        assert outcome(response) == (400, malformed(*NAMES[path]))
 
-    def test_an_access_token_is_not_looked_at(self, path, django_assert_num_queries):
+    def test_token_endpoints_ignore_the_authorization_bearer(self, path, django_assert_num_queries):
         with django_assert_num_queries(0):
-            answer = post(path, {}, Authorization="Bearer garbage")
-        assert answer.status_code == 400
+            response = post(path, {}, Authorization="Bearer garbage")
+        assert response.status_code == 400
 
-    def test_the_defaults_of_the_project_do_not_count(self, path, settings):
+    def test_token_endpoints_ignore_rest_framework_defaults(self, path, settings):
         settings.REST_FRAMEWORK = {
             "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
             "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.StaticHTMLRenderer"],
@@ -246,7 +251,7 @@ class TestAnswer:
 
 @pytest.mark.standard("rfc6749-5.1-1", "rfc6749-5.1-4")
 @pytest.mark.attack(116)
-def test_all_good_answers_are_json_and_not_cached(alice):
+def test_successful_token_responses_are_json_with_no_store(alice):
     tokens = sign_in()
     access, refresh = tokens["access_token"], tokens["refresh_token"]
     for path, body in (
@@ -258,29 +263,29 @@ def test_all_good_answers_are_json_and_not_cached(alice):
         ("token/revoke/", {"token": "garbage"}),
         ("token/revoke/", {"token": refresh}),
     ):
-        answer = post(path, body, Accept="text/html")
-        assert answer.status_code == 200
-        assert answer.headers["Content-Type"] == JSON
-        assert is_not_cached(answer)
+        response = post(path, body, Accept="text/html")
+        assert response.status_code == 200
+        assert response.headers["Content-Type"] == JSON
+        assert has_no_store(response)
 
 
 @pytest.mark.standard("rfc6749-5.1-4")
 @pytest.mark.attack(116)
-def test_sessions_are_not_cached(alice):
-    for answer in (
+def test_session_responses_have_no_store(alice):
+    for response in (
         get("/auth/sessions/"),
         get("/auth/sessions/", sign_in()["access_token"]),
         call("DELETE", "/auth/sessions/?keep=current", sign_in()["access_token"]),
     ):
-        assert is_not_cached(answer)
+        assert has_no_store(response)
 
 
 @pytest.mark.standard("rfc6749-5.2-4")
-def test_the_description_is_in_the_language_of_the_client(alice, settings):
+def test_error_description_is_in_the_language_of_the_client(alice, settings):
     settings.MIDDLEWARE = ["django.middleware.locale.LocaleMiddleware"]
-    answer = post("token/", ALL | {"password": "wrong"}, **{"Accept-Language": "ko"})
-    assert answer.status_code == 400
-    assert answer.json()["error"] == "invalid_grant"
-    assert not answer.json()["error_description"].isascii()
-    answer = post("token/", ALL | {"password": "wrong"}, **{"Accept-Language": "en"})
-    assert outcome(answer) == (400, INVALID_GRANT)
+    response = post("token/", ALL | {"password": "wrong"}, **{"Accept-Language": "ko"})
+    assert response.status_code == 400
+    assert response.json()["error"] == "invalid_grant"
+    assert not response.json()["error_description"].isascii()
+    response = post("token/", ALL | {"password": "wrong"}, **{"Accept-Language": "en"})
+    assert outcome(response) == (400, INVALID_GRANT)

@@ -34,7 +34,7 @@ from tests.support.reports import server_errors
 from tests.support.signal_capture import received
 
 PATHS = ("token/", "token/refresh/", "token/revoke/", "token/introspect/")
-EACH = pytest.mark.parametrize("path", PATHS)
+ALL_ENDPOINTS = pytest.mark.parametrize("path", PATHS)
 SECRET = SECRETS["reports"]
 BODY = {"client_id": "reports", "client_secret": SECRET}
 GUESS = "correct batterz"
@@ -48,8 +48,8 @@ def _clients(settings):
 
 
 @pytest.fixture
-def wanted(alice):
-    """The other parameters of each endpoint, for a session of the client."""
+def parameters(alice):
+    """Return the other parameters of each endpoint, with tokens of the client *reports*."""
     tokens = sign_in(**BODY)
     return {
         "username": "alice",
@@ -59,52 +59,50 @@ def wanted(alice):
     }
 
 
-def is_invalid_client(answer, path):
+def is_invalid_client(response, path):
     challenge = f"{BASIC}, {BARE}" if path == "token/introspect/" else BASIC
     return (
-        outcome(answer) == (401, INVALID_CLIENT)
-        and answer.headers["WWW-Authenticate"] == challenge
-        and answer.headers["Cache-Control"] == "no-store"
+        outcome(response) == (401, INVALID_CLIENT)
+        and response.headers["WWW-Authenticate"] == challenge
+        and response.headers["Cache-Control"] == "no-store"
     )
 
 
-@EACH
+@ALL_ENDPOINTS
 class TestAuthenticated:
     @pytest.mark.standard("rfc6749-2.3.1-2")
     @pytest.mark.parametrize(("content_type", "write"), [(JSON, dict), (FORM, urlencode)])
-    def test_secret_in_the_body_authenticates(self, wanted, path, content_type, write):
-        assert post(path, write({**wanted, **BODY}), content_type).status_code == 200
+    def test_client_secret_in_the_body_authenticates(self, parameters, path, content_type, write):
+        assert post(path, write({**parameters, **BODY}), content_type).status_code == 200
 
     @pytest.mark.standard("rfc6749-2.3.1-1")
-    def test_secret_in_the_header_authenticates(self, wanted, path):
-        assert post(path, wanted, Authorization=basic("reports")).status_code == 200
+    def test_client_secret_in_the_header_authenticates(self, parameters, path):
+        assert post(path, parameters, Authorization=basic("reports")).status_code == 200
 
-    def test_secret_in_the_header_and_id_in_the_body_authenticates(self, wanted, path):
-        body = {**wanted, "client_id": "reports", "client_secret": ""}
+    def test_header_secret_with_client_id_in_the_body_authenticates(self, parameters, path):
+        body = {**parameters, "client_id": "reports", "client_secret": ""}
         assert post(path, body, Authorization=basic("reports")).status_code == 200
 
     @pytest.mark.standard("rfc6749-2.3.1-1")
     @pytest.mark.parametrize("client_id", ["reports", "re:ports 50%"])
     @pytest.mark.parametrize("encode", [str, quote_plus])
-    def test_header_with_and_without_form_encoding_authenticates(
-        self, alice, settings, path, client_id, encode
-    ):
+    def test_basic_header_may_be_form_encoded(self, alice, settings, path, client_id, encode):
         if encode is str and ":" in client_id:
             client_id = client_id.replace(":", "")
         settings.TOKENAUTH = {"CLIENTS": listed(**{client_id: "a+b%20c: \xe9"})}
         whole = {"client_id": client_id, "client_secret": "a+b%20c: \xe9"}
         tokens = sign_in(**whole)
-        wanted = {
+        parameters = {
             "username": "alice",
             "password": "correct horse",
             "refresh_token": tokens["refresh_token"],
             "token": tokens["access_token"],
         }
         header = basic(encode(client_id), encode(whole["client_secret"]))
-        assert post(path, wanted, Authorization=header).status_code == 200
+        assert post(path, parameters, Authorization=header).status_code == 200
 
 
-@EACH
+@ALL_ENDPOINTS
 @pytest.mark.attack(126)
 class TestNotAuthenticated:
     @pytest.mark.standard(
@@ -129,12 +127,12 @@ class TestNotAuthenticated:
             {"client_id": "nobody", "client_secret": SECRET},
         ],
     )
-    def test_body_without_the_secret_is_invalid_client(
-        self, wanted, path, body, django_assert_num_queries
+    def test_body_with_a_wrong_client_secret_is_invalid_client(
+        self, parameters, path, body, django_assert_num_queries
     ):
         with django_assert_num_queries(0):
-            answer = post(path, {**wanted, **body})
-        assert is_invalid_client(answer, path)
+            response = post(path, {**parameters, **body})
+        assert is_invalid_client(response, path)
 
     @pytest.mark.standard(
         "rfc6749-10.2-1",
@@ -156,12 +154,12 @@ class TestNotAuthenticated:
             *("Basic", "Basic x", "Basic \xe9", "basic eA=="),
         ],
     )
-    def test_header_without_the_secret_is_invalid_client(
-        self, wanted, path, header, django_assert_num_queries
+    def test_header_with_a_wrong_secret_is_invalid_client(
+        self, parameters, path, header, django_assert_num_queries
     ):
         with django_assert_num_queries(0):
-            answer = post(path, wanted, Authorization=header)
-        assert is_invalid_client(answer, path)
+            response = post(path, parameters, Authorization=header)
+        assert is_invalid_client(response, path)
 
     @pytest.mark.standard("rfc6749-2.3-2")
     @pytest.mark.parametrize(
@@ -175,31 +173,33 @@ class TestNotAuthenticated:
             ("", {"client_secret": SECRET}),
         ],
     )
-    def test_two_methods_or_half_of_one_are_invalid_request(self, wanted, path, header, body):
+    def test_two_client_authentication_methods_are_invalid_request(
+        self, parameters, path, header, body
+    ):
         """RFC 6749 section 2.3: one method in each request."""
         headers = {"Authorization": header} if header else {}
-        assert outcome(post(path, {**wanted, **body}, **headers)) == (400, INVALID_REQUEST)
+        assert outcome(post(path, {**parameters, **body}, **headers)) == (400, INVALID_REQUEST)
 
     @pytest.mark.parametrize("field", ["client_id", "client_secret"])
     @pytest.mark.parametrize(
         "value", [None, 1, [SECRET], {"a": SECRET}, "a\0b", "a\nb", "x" * 4097]
     )
-    def test_malformed_parameter_is_named(self, wanted, path, field, value):
-        answer = post(path, {**wanted, **BODY, field: value})
-        assert outcome(answer) == (400, malformed(field))
+    def test_malformed_client_parameter_is_named(self, parameters, path, field, value):
+        response = post(path, {**parameters, **BODY, field: value})
+        assert outcome(response) == (400, malformed(field))
 
     @pytest.mark.standard("rfc6749-2.3.1-3")
-    def test_secret_in_the_query_is_ignored(self, wanted, path):
+    def test_client_secret_in_the_query_string_is_ignored(self, parameters, path):
         query = urlencode({"client_id": "reports", "client_secret": "wrong"})
-        wanted = {**wanted, "client_id": "reports"}
-        assert is_invalid_client(post(f"{path}?{query}", wanted), path)
+        parameters = {**parameters, "client_id": "reports"}
+        assert is_invalid_client(post(f"{path}?{query}", parameters), path)
 
-    def test_client_that_is_shut_out_is_invalid_client(self, wanted, path, settings):
+    def test_disabled_client_is_invalid_client(self, parameters, path, settings):
         settings.TOKENAUTH = {"CLIENTS": {**listed(), "reports": None}}
         for secret in ({}, {"client_secret": ""}, {"client_secret": SECRET}):
-            answer = post(path, {**wanted, "client_id": "reports", **secret})
-            assert is_invalid_client(answer, path)
-        assert is_invalid_client(post(path, wanted, Authorization=basic("reports")), path)
+            response = post(path, {**parameters, "client_id": "reports", **secret})
+            assert is_invalid_client(response, path)
+        assert is_invalid_client(post(path, parameters, Authorization=basic("reports")), path)
 
     @pytest.mark.promise(18)
     @pytest.mark.parametrize(
@@ -209,36 +209,38 @@ class TestNotAuthenticated:
             *(SECRET, f"{encode_secret(SECRET)}0"),
         ],
     )
-    def test_wrong_value_in_clients_answers_503(self, alice, path, settings, caplog, value):
+    def test_invalid_value_in_clients_returns_503_and_is_logged(
+        self, alice, path, settings, caplog, value
+    ):
         settings.TOKENAUTH = {"CLIENTS": {**listed(), "reports": value}}
-        wanted = {"username": "x", "password": "x", "token": "x", "refresh_token": "x"}
+        parameters = {"username": "x", "password": "x", "token": "x", "refresh_token": "x"}
         for client_id in SECRETS:
             pair = {"client_id": client_id, "client_secret": SECRETS[client_id]}
-            assert outcome(post(path, {**wanted, **pair})) == (503, UNAVAILABLE)
+            assert outcome(post(path, {**parameters, **pair})) == (503, UNAVAILABLE)
         lines = logged(caplog, "CRITICAL")
         assert [line.partition(": ")[2][:14] for line in lines] == ["tokenauth.E008"] * 2
         assert "tokenauth_client" in lines[0]
         assert SECRET not in caplog.text
 
 
-@EACH
-def test_secret_by_the_command_authenticates(alice, settings, path):
+@ALL_ENDPOINTS
+def test_client_secret_from_the_command_authenticates(alice, settings, path):
     output = StringIO()
     call_command("tokenauth_client", "reports", stdout=output)
     _, secret, _, value = output.getvalue().splitlines()
     settings.TOKENAUTH = {"CLIENTS": ast.literal_eval(f"{{{value}}}")}
     pair = {"client_id": "reports", "client_secret": secret}
     tokens = sign_in(**pair)
-    wanted = {**ALL, "refresh_token": tokens["refresh_token"], "token": tokens["access_token"]}
-    assert post(path, {**wanted, **pair}).status_code == 200
-    assert post(path, wanted, Authorization=basic("reports", secret)).status_code == 200
-    assert is_invalid_client(post(path, {**wanted, **pair, "client_secret": value}), path)
+    parameters = {**ALL, "refresh_token": tokens["refresh_token"], "token": tokens["access_token"]}
+    assert post(path, {**parameters, **pair}).status_code == 200
+    assert post(path, parameters, Authorization=basic("reports", secret)).status_code == 200
+    assert is_invalid_client(post(path, {**parameters, **pair, "client_secret": value}), path)
 
 
 class TestWithoutClients:
     """While no client has a secret, secrets are ignored.
 
-    A proxy may ask for HTTP Basic itself and pass it on, as many do before a test server.
+    A proxy may require HTTP Basic itself and forward the header, as before many test servers.
     """
 
     @pytest.fixture(autouse=True)
@@ -255,13 +257,13 @@ class TestWithoutClients:
             ("", {"client_secret": "secret"}),
         ],
     )
-    def test_secret_is_ignored(self, alice, header, body):
+    def test_client_secret_is_ignored_without_clients(self, alice, header, body):
         headers = {"Authorization": header} if header else {}
         password = {"username": "alice", "password": "correct horse"}
         for _ in range(3):
-            answer = post("token/", {**password, **body}, **headers)
-            assert answer.status_code == 200
-            tokens = answer.json()
+            response = post("token/", {**password, **body}, **headers)
+            assert response.status_code == 200
+            tokens = response.json()
             assert [
                 post("token/refresh/", {**tokens, **body}, **headers).status_code,
                 post("token/revoke/", {"token": tokens["access_token"]}, **headers).status_code,
@@ -277,27 +279,27 @@ class TestSignIn:
 
     @pytest.mark.standard("rfc6749-2.2-1")
     @pytest.mark.parametrize("secret", [{}, {"client_secret": ""}])
-    def test_client_without_a_secret_is_a_label(self, alice, secret):
+    def test_client_id_without_a_secret_is_stored_in_the_session(self, alice, secret):
         assert self.client_of(sign_in(client_id="phone", **secret)) == "phone"
 
     @pytest.mark.parametrize("body", [{}, {"client_id": "phone"}])
-    def test_client_without_a_secret_may_be_in_the_header(self, alice, body):
+    def test_client_id_without_a_secret_may_be_in_the_header(self, alice, body):
         body = {"username": "alice", "password": "correct horse", **body}
-        answer = post("token/", body, Authorization=basic("phone", ""))
-        assert self.client_of(answer.json()) == "phone"
+        response = post("token/", body, Authorization=basic("phone", ""))
+        assert self.client_of(response.json()) == "phone"
 
     @pytest.mark.parametrize("header", ["Basic Og==", "Bearer x", "Token x"])
-    def test_header_without_a_client_id_names_no_client(self, alice, header):
+    def test_header_without_client_id_stores_the_default_client(self, alice, header):
         body = {"username": "alice", "password": "correct horse"}
-        answer = post("token/", body, Authorization=header)
-        assert self.client_of(answer.json()) == "django-tokenauth"
+        response = post("token/", body, Authorization=header)
+        assert self.client_of(response.json()) == "django-tokenauth"
 
     @pytest.mark.standard("rfc6749-10.4-4")
-    def test_session_has_the_id_of_an_authenticated_client(self, alice):
+    def test_client_id_of_authenticated_client_is_in_the_session(self, alice):
         assert self.client_of(sign_in(**BODY)) == "reports"
 
     @pytest.mark.standard("rfc6749-4.3.2-4")
-    def test_client_is_authenticated_before_the_password(self, alice, settings):
+    def test_client_is_authenticated_before_the_password_check(self, alice, settings):
         rounds = counted(settings)
         body = {"username": "alice", "password": "wrong", "client_id": "reports"}
         with received(user_login_failed) as failures:
@@ -313,20 +315,20 @@ class TestSignIn:
 
 
 @pytest.mark.attack(173)
-@EACH
-@pytest.mark.parametrize("where", ["body", "header"])
-def test_report_of_a_server_error_shows_no_client_secret(alice, settings, path, where):
-    """Django mails it to ``ADMINS``, with the variables of all functions."""
-    wanted = {"username": "x", "password": "x", "token": "x", "refresh_token": "x"}
-    # A wrong value in another app's settings, which the throttle meets.
+@ALL_ENDPOINTS
+@pytest.mark.parametrize("location", ["body", "header"])
+def test_report_of_a_server_error_contains_no_client_secret(alice, settings, path, location):
+    """Django mails this report with the variables of all functions to ``ADMINS``."""
+    parameters = {"username": "x", "password": "x", "token": "x", "refresh_token": "x"}
+    # The throttle reads this invalid setting of REST framework.
     settings.REST_FRAMEWORK = {"NUM_PROXIES": "one"}
     headers = {"X-Forwarded-For": "192.0.2.1"}
-    if where == "header":
+    if location == "header":
         headers["Authorization"] = basic("reports", GUESS)
     else:
-        wanted |= {"client_id": "reports", "client_secret": GUESS}
+        parameters |= {"client_id": "reports", "client_secret": GUESS}
     with server_errors() as reports:
-        assert post(path, wanted, **headers).status_code == 500
+        assert post(path, parameters, **headers).status_code == 500
     [report] = reports
     assert "TypeError" in report
     assert "client_authentication.py" in report

@@ -1,4 +1,4 @@
-"""POST token/introspect/ (RFC 7662): who may ask, and what they are told."""
+"""POST token/introspect/ (RFC 7662): permitted callers and responses."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NEEDS_SCOPE = (
 
 
 def policy(user, scope, request):
-    """Bob is a resource server; nobody else may ask."""
+    """Allow the scope ``introspect`` only to bob, who is a resource server."""
     return scope if user.get_username() == "bob" else scope - {"introspect"}
 
 
@@ -60,23 +60,25 @@ def introspect(token, **headers):
     return post("token/introspect/", {"token": token}, **(headers or REPORTS))
 
 
-def by_bearer(bearer, token):
+def introspect_with_bearer(bearer, token):
     return introspect(token, Authorization=f"Bearer {bearer}")
 
 
 @pytest.mark.django_db
-class TestAnswer:
+class TestResponse:
     @pytest.mark.standard("rfc7662-2.1-3", "rfc7662-2.2-1", "rfc7662-4-6", "rfc7662-4-9")
-    def test_it_says_what_the_token_says(self, alice, django_assert_num_queries):
+    def test_introspect_endpoint_returns_claims_of_an_active_token(
+        self, alice, django_assert_num_queries
+    ):
         with time_machine.travel(START, tick=False):
             token = sign_in(client_id="phone")["access_token"]
             with django_assert_num_queries(1):
-                answer = introspect(token)
-        assert answer.status_code == 200
-        assert answer.headers["Content-Type"] == JSON
-        assert answer.headers["Cache-Control"] == "no-store"
-        found = answer.json()
-        assert found == {
+                response = introspect(token)
+        assert response.status_code == 200
+        assert response.headers["Content-Type"] == JSON
+        assert response.headers["Cache-Control"] == "no-store"
+        body = response.json()
+        assert body == {
             "active": True,
             "scope": "notes:read",
             "client_id": "phone",
@@ -87,7 +89,7 @@ class TestAnswer:
             "sub": str(alice.pk),
             "aud": "django-tokenauth",
             "iss": "django-tokenauth",
-            "jti": found["jti"],
+            "jti": body["jti"],
             "sid": str(Session.objects.get().pk),
             "auth_time": 1893499200,
             "amr": ["pwd"],
@@ -96,12 +98,10 @@ class TestAnswer:
     @pytest.mark.standard("rfc7662-2.1-1", "rfc7662-2.1-2")
     @pytest.mark.parametrize("hint", [{}, {"token_type_hint": "refresh_token"}])
     @pytest.mark.parametrize(("content_type", "write"), [(JSON, dict), (FORM, urlencode)])
-    def test_json_and_forms_are_understood_and_the_hint_is_not_needed(
-        self, alice, hint, content_type, write
-    ):
+    def test_introspect_endpoint_accepts_json_and_forms(self, alice, hint, content_type, write):
         body = {"token": sign_in()["access_token"], **hint}
-        answer = post("token/introspect/", write(body), content_type, **REPORTS)
-        assert answer.json()["active"] is True
+        response = post("token/introspect/", write(body), content_type, **REPORTS)
+        assert response.json()["active"] is True
 
     @pytest.mark.promise(16)
     @pytest.mark.standard("rfc7662-2.2-2", "rfc7662-2.2-3", "rfc7662-4-10", "rfc7662-4-11")
@@ -109,7 +109,7 @@ class TestAnswer:
     @pytest.mark.parametrize(
         "token", ["garbage", "a.b.c", " ", "é", "{refresh}", "{access} ", "x" * 9_000]
     )
-    def test_a_bad_token_is_not_active_and_costs_no_statement(
+    def test_introspect_malformed_token_is_inactive_without_query(
         self, alice, token, caplog, django_assert_num_queries
     ):
         tokens = sign_in()
@@ -123,7 +123,7 @@ class TestAnswer:
 
     @pytest.mark.standard("rfc7662-2.2-2", "rfc7662-2.2-3", "rfc7662-4-10", "rfc7662-4-11")
     @pytest.mark.attack(126)
-    def test_one_that_is_not_good_any_more_is_not_active(self, alice):
+    def test_introspect_expired_or_revoked_token_is_inactive(self, alice):
         with time_machine.travel(START, tick=False) as clock:
             signed_out, expired = sign_in(), sign_in()
             post("token/revoke/", {"token": signed_out["refresh_token"]})
@@ -137,7 +137,7 @@ class TestAnswer:
 
     @pytest.mark.standard("rfc7662-2.1-1")
     @pytest.mark.parametrize("body", [{}, {"token": ""}, {"token": None}, {"token": ["x"]}])
-    def test_without_a_token_there_is_no_question(self, body):
+    def test_introspect_without_a_token_returns_400(self, body):
         assert outcome(post("token/introspect/", body, **REPORTS)) == (400, malformed("token"))
 
 
@@ -149,40 +149,42 @@ class TestCaller:
         return sign_in()["access_token"]
 
     @pytest.mark.standard("rfc7662-2.1-3", "rfc7662-4-6")
-    def test_an_access_token_with_the_scope_may_ask(self, token, django_assert_num_queries):
+    def test_bearer_with_introspect_scope_may_introspect(self, token, django_assert_num_queries):
         bearer = sign_in("bob", scope="introspect")["access_token"]
         with django_assert_num_queries(2):
-            answer = by_bearer(bearer, token)
-        assert (answer.json()["active"], answer.json()["username"]) == (True, "alice")
-        assert outcome(by_bearer(bearer, "garbage")) == INACTIVE
+            response = introspect_with_bearer(bearer, token)
+        assert (response.json()["active"], response.json()["username"]) == (True, "alice")
+        assert outcome(introspect_with_bearer(bearer, "garbage")) == INACTIVE
 
     @pytest.mark.standard("rfc7662-4-7")
-    def test_the_token_of_a_user_may_not_even_about_itself(self, token):
-        answer = by_bearer(token, token)
-        assert outcome(answer) == (401, NOT_ENOUGH)
-        assert answer.headers["WWW-Authenticate"] == NEEDS_SCOPE
-        assert answer.headers["Cache-Control"] == "no-store"
+    def test_user_token_may_not_introspect_itself(self, token):
+        response = introspect_with_bearer(token, token)
+        assert outcome(response) == (401, NOT_ENOUGH)
+        assert response.headers["WWW-Authenticate"] == NEEDS_SCOPE
+        assert response.headers["Cache-Control"] == "no-store"
 
     @pytest.mark.standard("rfc7662-2.3-2")
-    def test_nor_may_one_of_the_resource_server_without_the_scope(self, token):
+    def test_bearer_without_introspect_scope_is_rejected(self, token):
         bearer = sign_in("bob", scope="notes:read")["access_token"]
-        assert outcome(by_bearer(bearer, token)) == (401, NOT_ENOUGH)
+        assert outcome(introspect_with_bearer(bearer, token)) == (401, NOT_ENOUGH)
 
     @pytest.mark.standard("rfc7662-2.3-2")
     @pytest.mark.parametrize("bearer", ["", "garbage", "a.b.c", "{refresh}", "{access} ", "é"])
-    def test_one_that_is_not_good_may_not(self, token, bearer, django_assert_num_queries):
+    def test_introspect_with_invalid_bearer_is_401_without_a_query(
+        self, token, bearer, django_assert_num_queries
+    ):
         tokens = sign_in("bob", scope="introspect")
         bearer = bearer.format(access=tokens["access_token"], refresh=tokens["refresh_token"])
         with django_assert_num_queries(0):
-            answer = by_bearer(bearer, token)
-        assert outcome(answer) == (401, NOT_VALID)
-        assert answer.headers["WWW-Authenticate"] == INVALID_TOKEN
+            response = introspect_with_bearer(bearer, token)
+        assert outcome(response) == (401, NOT_VALID)
+        assert response.headers["WWW-Authenticate"] == INVALID_TOKEN
 
-    def test_nor_one_that_was_revoked(self, token, caplog):
+    def test_introspect_with_a_revoked_bearer_is_rejected(self, token, caplog):
         bearer = sign_in("bob", scope="introspect")["access_token"]
         post("token/revoke/", {"token": bearer})
         caplog.set_level(logging.INFO, "django_tokenauth")
-        assert outcome(by_bearer(bearer, token)) == (401, NOT_VALID)
+        assert outcome(introspect_with_bearer(bearer, token)) == (401, NOT_VALID)
         assert logged(caplog)[-1] == "access token rejected: revoked"
 
     @pytest.mark.promise(16)
@@ -199,37 +201,41 @@ class TestCaller:
             ({"client_id": "reports"}, {"Authorization": "Bearer {bearer}"}),
         ],
     )
-    def test_nobody_else_may(self, token, body, headers, django_assert_num_queries):
+    def test_introspect_without_valid_caller_is_invalid_client(
+        self, token, body, headers, django_assert_num_queries
+    ):
         bearer = sign_in("bob", scope="introspect")["access_token"]
         body = {name: text.format(bearer=bearer) for name, text in body.items()}
         headers = {name: text.format(bearer=bearer) for name, text in headers.items()}
         with django_assert_num_queries(0):
-            answer = post("token/introspect/", {"token": token, **body}, **headers)
-        assert outcome(answer) == (401, INVALID_CLIENT)
-        assert answer.headers["WWW-Authenticate"] == f"{BASIC}, {BARE}"
+            response = post("token/introspect/", {"token": token, **body}, **headers)
+        assert outcome(response) == (401, INVALID_CLIENT)
+        assert response.headers["WWW-Authenticate"] == f"{BASIC}, {BARE}"
 
-    def test_two_ways_to_say_who_asks_are_malformed(self, token):
+    def test_introspect_with_bearer_and_client_secret_returns_400(self, token):
         bearer = sign_in("bob", scope="introspect")["access_token"]
         body = {"token": token, "client_id": "reports", "client_secret": SECRETS["reports"]}
-        answer = post("token/introspect/", body, Authorization=f"Bearer {bearer}")
-        assert outcome(answer) == (400, INVALID_REQUEST)
+        response = post("token/introspect/", body, Authorization=f"Bearer {bearer}")
+        assert outcome(response) == (400, INVALID_REQUEST)
 
-    def test_without_clients_only_tokens_may(self, token, settings):
+    def test_introspect_without_clients_accepts_only_bearers(self, token, settings):
         settings.TOKENAUTH = {"SCOPES": ["introspect"], "SCOPE_POLICY": policy}
         assert outcome(introspect(token)) == (401, INVALID_CLIENT)
-        assert by_bearer(sign_in("bob")["access_token"], token).json()["active"] is True
+        assert (
+            introspect_with_bearer(sign_in("bob")["access_token"], token).json()["active"] is True
+        )
 
 
 @pytest.mark.django_db(transaction=True)
-class TestFault:
-    @pytest.mark.parametrize("by", ["client", "bearer"])
-    def test_a_database_that_does_not_answer_is_503(self, alice, bob, by, caplog):
+class TestDatabaseErrors:
+    @pytest.mark.parametrize("caller", ["client", "bearer"])
+    def test_introspect_with_a_database_error_returns_503(self, alice, bob, caller, caplog):
         token = sign_in()["access_token"]
         bearer = sign_in("bob", scope="introspect")["access_token"]
-        headers = REPORTS if by == "client" else {"Authorization": f"Bearer {bearer}"}
+        headers = REPORTS if caller == "client" else {"Authorization": f"Bearer {bearer}"}
         with unreadable(Session):
-            answer = introspect(token, **headers)
-        assert outcome(answer) == (503, UNAVAILABLE)
-        assert answer.headers["Retry-After"] == "1"
+            response = introspect(token, **headers)
+        assert outcome(response) == (503, UNAVAILABLE)
+        assert response.headers["Retry-After"] == "1"
         assert token not in caplog.text
         assert introspect(token, **headers).json()["active"] is True

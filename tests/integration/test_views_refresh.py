@@ -32,26 +32,26 @@ from tests.support.signal_capture import received
 SCOPES = {"SCOPES": ["notes:read", "notes:write"]}
 START = "2030-01-01T12:00:00Z"
 GRANT = {"grant_type": "refresh_token"}
-# The address of its own, and the token endpoint.
-BOTH = pytest.mark.parametrize(
-    ("path", "more"), [("token/refresh/", {}), ("token/", GRANT)], ids=["refresh", "token"]
+# The refresh endpoint and the refresh token grant of the token endpoint.
+BOTH_ENDPOINTS = pytest.mark.parametrize(
+    ("path", "extra"), [("token/refresh/", {}), ("token/", GRANT)], ids=["refresh", "token"]
 )
 
 
-def refresh(token, **more):
-    return post("token/refresh/", {"refresh_token": token, **more})
+def refresh(token, **extra):
+    return post("token/refresh/", {"refresh_token": token, **extra})
 
 
 @pytest.mark.django_db
 class TestRefresh:
-    @BOTH
+    @BOTH_ENDPOINTS
     @pytest.mark.parametrize(
         ("content_type", "write"), [(JSON, dict), (FORM, urlencode)], ids=["json", "form"]
     )
-    def test_it_answers_with_two_new_tokens(self, alice, path, more, content_type, write):
+    def test_refresh_returns_two_new_tokens(self, alice, path, extra, content_type, write):
         old = sign_in()
-        answer = post(path, write({"refresh_token": old["refresh_token"], **more}), content_type)
-        status, new = outcome(answer)
+        response = post(path, write({"refresh_token": old["refresh_token"], **extra}), content_type)
+        status, new = outcome(response)
         assert status == 200
         assert new.keys() == {"access_token", "refresh_token", "token_type", "expires_in"}
         assert (new["token_type"], new["expires_in"]) == ("Bearer", 300)
@@ -59,18 +59,20 @@ class TestRefresh:
         assert get("/who/", new["access_token"]).json()["user"] == "alice"
         assert refresh(new["refresh_token"]).status_code == 200
 
-    @BOTH
-    def test_the_statements(self, alice, path, more, django_assert_num_queries):
+    @BOTH_ENDPOINTS
+    def test_refresh_endpoint_takes_two_queries(
+        self, alice, path, extra, django_assert_num_queries
+    ):
         token = sign_in()["refresh_token"]
         with django_assert_num_queries(2):
-            assert post(path, {"refresh_token": token, **more}).status_code == 200
+            assert post(path, {"refresh_token": token, **extra}).status_code == 200
 
-    def test_the_access_token_of_before_is_still_good(self, alice):
+    def test_access_token_stays_valid_after_a_refresh(self, alice):
         tokens = sign_in()
         refresh(tokens["refresh_token"])
         assert get("/who/", tokens["access_token"]).status_code == 200
 
-    def test_others_hear_of_it(self, alice):
+    def test_refresh_sends_refreshed_with_the_request(self, alice):
         token = sign_in()["refresh_token"]
         with received(refreshed) as calls:
             refresh(token)
@@ -79,7 +81,7 @@ class TestRefresh:
         ]
 
     @pytest.mark.attack(143)
-    def test_the_same_token_comes_again_within_the_grace(self, alice):
+    def test_refresh_within_grace_returns_the_same_refresh_token(self, alice):
         with time_machine.travel(START, tick=False) as clock:
             old = sign_in()["refresh_token"]
             clock.shift(60)
@@ -91,17 +93,17 @@ class TestRefresh:
             assert refresh(second["refresh_token"]).status_code == 200
 
     @pytest.mark.attack(130, 138)
-    def test_after_the_grace_it_is_reuse(self, alice, bob):
+    def test_reuse_after_the_grace_ends_only_that_session(self, alice, bob):
         with time_machine.travel(START, tick=False) as clock:
             other_device, other_user = sign_in(), sign_in("bob")
             old = sign_in()["refresh_token"]
             new = refresh(old).json()
             clock.shift(11)
             with received(refresh_token_reused) as calls:
-                answer = refresh(old)
-            assert outcome(answer) == (400, INVALID_GRANT)
+                response = refresh(old)
+            assert outcome(response) == (400, INVALID_GRANT)
             assert [call["user"] for call in calls] == [alice]
-            # Whoever has the descendants: they end with the session, the other sessions do not.
+            # The newer tokens end with the session, and other sessions continue.
             assert outcome(refresh(new["refresh_token"])) == (400, INVALID_GRANT)
             assert get("/who/", new["access_token"]).status_code == 401
             assert refresh(other_device["refresh_token"]).status_code == 200
@@ -109,7 +111,7 @@ class TestRefresh:
 
     @pytest.mark.attack(132, 133)
     @pytest.mark.parametrize("seconds", [0, 10])
-    def test_the_token_before_the_last_is_reuse_within_the_grace_too(self, alice, seconds):
+    def test_token_before_the_predecessor_is_reuse_within_grace(self, alice, seconds):
         with time_machine.travel(START, tick=False) as clock:
             first = sign_in()["refresh_token"]
             second = refresh(first).json()["refresh_token"]
@@ -118,7 +120,7 @@ class TestRefresh:
             assert outcome(refresh(first)) == (400, INVALID_GRANT)
             assert outcome(refresh(third)) == (400, INVALID_GRANT)
 
-    def test_it_expires_when_it_is_not_used(self, alice):
+    def test_refresh_token_unused_for_14_days_returns_400(self, alice):
         with time_machine.travel(START, tick=False) as clock:
             token = sign_in()["refresh_token"]
             clock.shift(14 * 86_400 - 1)
@@ -127,40 +129,40 @@ class TestRefresh:
             assert outcome(refresh(token)) == (400, INVALID_GRANT)
 
     @pytest.mark.attack(140)
-    def test_the_end_of_the_session_is_never_moved(self, alice):
+    def test_refresh_endpoint_never_extends_absolute_expiry(self, alice):
         with time_machine.travel(START, tick=False) as clock:
             token = sign_in()["refresh_token"]
             for _ in range(8):
                 clock.shift(11 * 86_400)
                 token = refresh(token).json()["refresh_token"]
             clock.shift(2 * 86_400 - 60)
-            answer = refresh(token)
-            assert answer.json()["expires_in"] == 60
+            response = refresh(token)
+            assert response.json()["expires_in"] == 60
             clock.shift(60)
-            assert outcome(refresh(answer.json()["refresh_token"])) == (400, INVALID_GRANT)
+            assert outcome(refresh(response.json()["refresh_token"])) == (400, INVALID_GRANT)
 
 
 @pytest.mark.django_db
-class TestRefused:
-    @BOTH
+class TestRejected:
+    @BOTH_ENDPOINTS
     @pytest.mark.parametrize(
         "token", ["garbage", "a.b.c", " ", "é", "{access}", "{refresh} ", "{refresh}=", "x" * 9_000]
     )
-    def test_a_bad_token_costs_no_statement(
-        self, alice, path, more, token, caplog, django_assert_num_queries
+    def test_malformed_refresh_token_returns_400_without_a_query(
+        self, alice, path, extra, token, caplog, django_assert_num_queries
     ):
         tokens = sign_in()
         token = token.format(access=tokens["access_token"], refresh=tokens["refresh_token"])
         with django_assert_num_queries(0):
-            answer = post(path, {"refresh_token": token, **more})
-        assert outcome(answer) == (400, INVALID_GRANT)
-        assert "WWW-Authenticate" not in answer.headers
+            response = post(path, {"refresh_token": token, **extra})
+        assert outcome(response) == (400, INVALID_GRANT)
+        assert "WWW-Authenticate" not in response.headers
         assert refresh(tokens["refresh_token"]).status_code == 200
 
-    @pytest.mark.parametrize("how", ["signed out", "password", "inactive", "deleted"])
-    def test_an_ended_session_gives_the_same_answer(self, alice, how):
+    @pytest.mark.parametrize("cause", ["signed out", "password", "inactive", "deleted"])
+    def test_refresh_of_an_ended_session_returns_invalid_grant(self, alice, cause):
         tokens = sign_in()
-        match how:
+        match cause:
             case "signed out":
                 post("token/revoke/", {"token": tokens["refresh_token"]})
             case "password":
@@ -173,52 +175,52 @@ class TestRefused:
         assert outcome(refresh(tokens["refresh_token"])) == (400, INVALID_GRANT)
 
     @pytest.mark.standard("rfc6749-10.4-4")
-    def test_the_client_is_that_of_the_sign_in(self, alice):
+    def test_refresh_with_another_client_id_returns_invalid_grant(self, alice):
         token = sign_in(client_id="phone")["refresh_token"]
         assert outcome(refresh(token, client_id="tablet")) == (400, INVALID_GRANT)
         assert refresh(token, client_id="phone").status_code == 200
 
     @pytest.mark.parametrize("client_id", [1, None, ["phone"], "x" * 256])
-    def test_a_client_that_cannot_be_is_named(self, alice, client_id):
-        answer = refresh(sign_in()["refresh_token"], client_id=client_id)
-        assert outcome(answer) == (400, malformed("client_id"))
+    def test_refresh_with_a_malformed_client_id_names_it(self, alice, client_id):
+        response = refresh(sign_in()["refresh_token"], client_id=client_id)
+        assert outcome(response) == (400, malformed("client_id"))
 
     @pytest.mark.standard("rfc6749-3.2-4")
     @pytest.mark.attack(121)
-    def test_what_it_does_not_know_is_ignored(self, alice, bob):
+    def test_refresh_ignores_unknown_parameters(self, alice, bob):
         tokens = sign_in()
-        answer = refresh(
+        response = refresh(
             tokens["refresh_token"], user_id=bob.pk, sub=str(bob.pk), gen=9, exp=9_999_999_999
         )
-        assert answer.json()["expires_in"] == 300
-        assert get("/who/", answer.json()["access_token"]).json()["user"] == "alice"
+        assert response.json()["expires_in"] == 300
+        assert get("/who/", response.json()["access_token"]).json()["user"] == "alice"
 
 
 @pytest.mark.django_db
 class TestScope:
     @pytest.mark.standard("rfc6749-3.2-3")
-    def test_it_may_be_narrowed(self, alice, settings):
+    def test_refresh_may_narrow_the_scope_of_one_token(self, alice, settings):
         settings.TOKENAUTH = SCOPES
         narrow = refresh(sign_in()["refresh_token"], scope="notes:read").json()
         assert narrow["scope"] == "notes:read"
-        # The access token is narrower, the session is not (RFC 6749 section 6).
+        # Only the access token is narrowed, not the session (RFC 6749 section 6).
         wide = refresh(narrow["refresh_token"]).json()
         assert wide["scope"] == "notes:read notes:write"
-        same = refresh(wide["refresh_token"], scope="").json()
-        assert same["scope"] == "notes:read notes:write"
+        unchanged = refresh(wide["refresh_token"], scope="").json()
+        assert unchanged["scope"] == "notes:read notes:write"
 
     @pytest.mark.standard("rfc6749-5.2-2", "rfc6749-6-2")
     @pytest.mark.attack(115)
-    def test_it_may_not_be_widened(self, alice, settings):
+    def test_refresh_may_not_widen_the_scope(self, alice, settings):
         settings.TOKENAUTH = SCOPES
         token = sign_in(scope="notes:read")["refresh_token"]
-        answer = refresh(token, scope="notes:read notes:write")
-        assert outcome(answer) == (400, INVALID_SCOPE)
+        response = refresh(token, scope="notes:read notes:write")
+        assert outcome(response) == (400, INVALID_SCOPE)
         assert refresh(token).json()["scope"] == "notes:read"
 
     @pytest.mark.standard("rfc6749-5.2-2")
     @pytest.mark.parametrize("scope", ["a  b", 1, ["notes:read"], "x" * 1025])
-    def test_what_is_no_scope_is_malformed(self, alice, settings, scope):
+    def test_refresh_with_a_malformed_scope_returns_invalid_scope(self, alice, settings, scope):
         settings.TOKENAUTH = SCOPES
         token = sign_in()["refresh_token"]
         assert outcome(refresh(token, scope=scope)) == (
@@ -230,10 +232,10 @@ class TestScope:
 
 @pytest.mark.django_db(transaction=True)
 class TestTransaction:
-    """A revocation outlives the error that it ends with."""
+    """A revocation is committed although the request returns an error."""
 
     @pytest.mark.attack(130)
-    def test_it_is_committed_with_atomic_requests(self, alice, monkeypatch):
+    def test_reuse_is_committed_with_atomic_requests(self, alice, monkeypatch):
         monkeypatch.setitem(connections["default"].settings_dict, "ATOMIC_REQUESTS", True)
         with time_machine.travel(START, tick=False) as clock:
             old = sign_in()["refresh_token"]
@@ -246,49 +248,49 @@ class TestTransaction:
         assert session.revoked_reason == "reused"
 
     @pytest.mark.parametrize("path", ["token/", "token/refresh/", "token/verify/", "token/revoke/"])
-    def test_no_database_has_a_transaction_around_the_token_endpoints(self, path):
+    def test_token_endpoints_are_non_atomic_for_all_databases(self, path):
         view = resolve(f"/auth/{path}").func
         assert view._non_atomic_requests == set(connections)
 
 
 @pytest.mark.django_db(transaction=True)
-class TestFault:
-    @BOTH
-    @pytest.mark.parametrize("fault", [unreadable, unwritable])
-    def test_a_database_that_does_not_answer_is_503(self, alice, path, more, fault, caplog):
+class TestErrors:
+    @BOTH_ENDPOINTS
+    @pytest.mark.parametrize("failure", [unreadable, unwritable])
+    def test_refresh_with_a_database_error_returns_503(self, alice, path, extra, failure, caplog):
         with time_machine.travel(START, tick=False) as clock:
             token = sign_in()["refresh_token"]
             clock.shift(60)
-            with fault(Session):
-                answer = post(path, {"refresh_token": token, **more})
-            assert outcome(answer) == (503, UNAVAILABLE)
-            assert answer.headers["Retry-After"] == "1"
-            assert answer.headers["Cache-Control"] == "no-store"
+            with failure(Session):
+                response = post(path, {"refresh_token": token, **extra})
+            assert outcome(response) == (503, UNAVAILABLE)
+            assert response.headers["Retry-After"] == "1"
+            assert response.headers["Cache-Control"] == "no-store"
             [line] = logged(caplog, "ERROR")
             assert line.startswith("database error (")
             assert token not in caplog.text
-            # The same token works afterwards, and it is no reuse.
+            # The same token works afterwards and does not count as reuse.
             clock.shift(60)
-            answer = refresh(token)
-            assert answer.status_code == 200
+            response = refresh(token)
+            assert response.status_code == 200
             clock.shift(60)
-            assert refresh(answer.json()["refresh_token"]).status_code == 200
+            assert refresh(response.json()["refresh_token"]).status_code == 200
 
     @pytest.mark.parametrize(
-        "wrong",
+        "values",
         [
             {"ISUER": "x"},
             {"SIGNING_KEY": "a secret of 22 letters"},
-            {"EXTRA_CLAIMS": lambda *given: {"sub": "admin"}},
+            {"EXTRA_CLAIMS": lambda *arguments: {"sub": "admin"}},
             "no dict",
         ],
     )
-    def test_settings_that_cannot_be_used_are_503(self, alice, wrong, settings, caplog):
+    def test_refresh_with_invalid_settings_returns_503(self, alice, values, settings, caplog):
         token = sign_in()["refresh_token"]
-        settings.TOKENAUTH = wrong
-        answer = refresh(token)
-        assert outcome(answer) == (503, UNAVAILABLE)
-        assert answer.headers["Retry-After"] == "1"
+        settings.TOKENAUTH = values
+        response = refresh(token)
+        assert outcome(response) == (503, UNAVAILABLE)
+        assert response.headers["Retry-After"] == "1"
         [line] = logged(caplog, "CRITICAL")
         assert line.startswith("TOKENAUTH cannot be used: ")
         assert "a secret of" not in caplog.text
@@ -296,9 +298,9 @@ class TestFault:
         assert refresh(token).status_code == 200
 
     @pytest.mark.attack(173)
-    def test_the_report_of_a_server_error_shows_no_token(self, alice, settings):
+    def test_report_of_a_failing_hook_contains_no_refresh_token(self, alice, settings):
         token = sign_in()["refresh_token"]
-        settings.TOKENAUTH = {"EXTRA_CLAIMS": lambda *given: 1 / 0}
+        settings.TOKENAUTH = {"EXTRA_CLAIMS": lambda *arguments: 1 / 0}
         with server_errors() as reports:
             assert refresh(token).status_code == 500
         [report] = reports
