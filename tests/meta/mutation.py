@@ -72,8 +72,10 @@ CALLERS = (
     *("test_atomic_requests", "test_authentication", "test_errors", "test_logging"),
     *("test_naive_times", "test_signals", "test_token_user", "test_views"),
 )
-#: Slow test modules in the rooms, which do not run.
-SLOW = ("test_vectors",)
+#: Rooms of which all test modules run, not only those of ``MODULES``.
+ROOMS = ("services", "sessions", "tokens")
+#: Test modules that do not run: they are slow, or need more than the package.
+EXCLUDED = ("test_benchmark", "test_vectors")
 #: What makes a run of one test short: the tables are made once, and without migrations.
 OPTIONS = ("--nomigrations", "--reuse-db", "-p", "no:randomly", "-p", "no:unraisableexception")
 #: As mutmut numbers them; whatever else it says is a fault of the run and not a verdict.
@@ -128,13 +130,15 @@ pytest_add_cli_args_test_selection=
 
 def chosen_tests() -> list[str]:
     """Return the test modules that are fast enough to run a thousand times."""
-    rooms = {PurePosixPath(module).parent.as_posix() for module in MODULES} - {"."}
+    near = tuple(beginning for module in MODULES for beginning in near_tests(module))
     return [
-        path.relative_to(ROOT).as_posix()
+        name
         for kind in KINDS
         for path in sorted((ROOT / "tests" / kind).glob("**/test_*.py"))
-        if (path.parent.name in rooms or path.name.startswith(CALLERS))
-        and not path.name.startswith(SLOW)
+        if (name := path.relative_to(ROOT).as_posix()).startswith(near)
+        or path.parent.name in ROOMS
+        or path.name.startswith(CALLERS)
+        if not path.name.startswith(EXCLUDED)
     ]
 
 
