@@ -43,13 +43,13 @@ SCOPES = {"SCOPES": ["notes:read", "notes:write"]}
 
 class TestSignIn:
     @pytest.mark.standard("rfc6749-3.2-3", "rfc6749-4.3.2-1", "rfc6749-5.1-1", "rfc6749-5.1-2")
-    @pytest.mark.parametrize("given", [{}, {"grant_type": "password"}, {"grant_type": ""}])
+    @pytest.mark.parametrize("changes", [{}, {"grant_type": "password"}, {"grant_type": ""}])
     @pytest.mark.parametrize(
         ("content_type", "write"), [(JSON, dict), (FORM, urlencode)], ids=["json", "form"]
     )
-    def test_it_answers_with_both_tokens(self, alice, given, content_type, write):
-        answer = post("token/", write({**ALICE, **given}), content_type)
-        status, body = outcome(answer)
+    def test_sign_in_returns_both_tokens(self, alice, changes, content_type, write):
+        response = post("token/", write({**ALICE, **changes}), content_type)
+        status, body = outcome(response)
         assert status == 200
         assert COMPACT.match(body.pop("access_token"))
         assert COMPACT.match(body.pop("refresh_token"))
@@ -59,32 +59,32 @@ class TestSignIn:
         "content_type",
         [f"{JSON}; charset=utf-8", f"{FORM}; charset=utf-8", "Application/JSON"],
     )
-    def test_a_content_type_may_have_parameters_and_any_case(self, alice, content_type):
+    def test_content_type_may_have_parameters_and_any_case(self, alice, content_type):
         body = urlencode(ALICE) if "form" in content_type else ALICE
         assert post("token/", body, content_type).status_code == 200
 
-    def test_both_tokens_work(self, alice):
+    def test_tokens_of_a_sign_in_are_accepted(self, alice):
         tokens = sign_in()
         assert outcome(get("/who/", tokens["access_token"])) == (
             200,
             {"user": "alice", "sub": str(alice.pk)},
         )
-        answer = post("token/refresh/", {"refresh_token": tokens["refresh_token"]})
-        assert answer.status_code == 200
+        response = post("token/refresh/", {"refresh_token": tokens["refresh_token"]})
+        assert response.status_code == 200
 
     @pytest.mark.django_db(transaction=True)
-    def test_the_statements(self, alice, django_assert_num_queries):
-        """The user and the last login; the session, the over_limit and the pruning."""
+    def test_sign_in_endpoint_takes_five_queries(self, alice, django_assert_num_queries):
+        """Queries: the user, last_login, the session, the session limit and the pruning."""
         with django_assert_num_queries(5):
             sign_in()
 
-    def test_it_is_noted_as_the_last_login(self, alice):
+    def test_sign_in_updates_last_login(self, alice):
         with time_machine.travel(datetime(2030, 1, 1, tzinfo=UTC), tick=False):
             sign_in()
         alice.refresh_from_db()
         assert alice.last_login == datetime(2030, 1, 1, tzinfo=UTC)
 
-    def test_others_hear_of_it(self, alice):
+    def test_sign_in_sends_both_signals_with_the_request(self, alice):
         with received(user_logged_in) as logins, received(signed_in) as sessions:
             sign_in()
         assert [(call["user"], call["request"].path) for call in logins] == [
@@ -94,26 +94,26 @@ class TestSignIn:
             (alice, "/auth/token/")
         ]
 
-    def test_it_makes_no_session_of_django(self, alice):
+    def test_sign_in_sets_no_cookie(self, alice):
         assert not post("token/", ALICE).cookies
 
     @pytest.mark.parametrize(
-        "odd", ["p\N{GRINNING FACE}ss", " blanks around ", "x" * 4096, "\tline\nbreak", "ﬁ"]
+        "password", ["p\N{GRINNING FACE}ss", " blanks around ", "x" * 4096, "\tline\nbreak", "ﬁ"]
     )
     @pytest.mark.parametrize(("content_type", "write"), [(JSON, dict), (FORM, urlencode)])
-    def test_a_password_is_taken_to_the_letter(self, alice, odd, content_type, write):
-        alice.set_password(odd)
+    def test_password_is_compared_without_normalization(self, alice, password, content_type, write):
+        alice.set_password(password)
         alice.save()
-        body = write({"username": "alice", "password": odd})
+        body = write({"username": "alice", "password": password})
         assert post("token/", body, content_type).status_code == 200
-        body = write({"username": "alice", "password": f"{odd[:-1]}~"})
+        body = write({"username": "alice", "password": f"{password[:-1]}~"})
         assert post("token/", body, content_type).status_code == 400
 
     @pytest.mark.standard("rfc6749-3.2-4", "rfc9068-3-1")
     @pytest.mark.attack(121)
-    def test_what_it_does_not_know_is_ignored(self, alice, bob):
-        """Nobody makes themselves somebody else by adding to the body (OWASP API3)."""
-        more = {
+    def test_sign_in_ignores_unknown_parameters(self, alice, bob):
+        """Extra parameters must not change the user or the session (OWASP API3)."""
+        extra = {
             "is_staff": True,
             "is_superuser": True,
             "user": bob.pk,
@@ -126,43 +126,43 @@ class TestSignIn:
             "ip": "192.0.2.1",
         }
         with time_machine.travel("2030-01-01T12:00:00Z", tick=False):
-            tokens = sign_in(**more)
+            tokens = sign_in(**extra)
             assert tokens["expires_in"] == 300
-            answer = get("/who/", tokens["access_token"])
-            assert answer.json() == {"user": "alice", "sub": str(alice.pk)}
+            response = get("/who/", tokens["access_token"])
+            assert response.json() == {"user": "alice", "sub": str(alice.pk)}
             [session] = get("/auth/sessions/", tokens["access_token"]).json()
         assert session["ip"] == "127.0.0.1"
         alice.refresh_from_db()
         assert (alice.is_staff, alice.is_superuser) == (False, False)
 
-    def test_the_session_is_described(self, alice):
-        answer = post(
+    def test_sign_in_stores_device_client_and_user_agent(self, alice):
+        response = post(
             "token/",
             {**ALICE, "device_name": "Alice's phone", "client_id": "phone"},
             **{"User-Agent": "Mozilla/5.0 \N{SNOWMAN}\x1b[31m" + "x" * 300},
         )
-        [session] = get("/auth/sessions/", answer.json()["access_token"]).json()
+        [session] = get("/auth/sessions/", response.json()["access_token"]).json()
         assert (session["device_name"], session["client_id"]) == ("Alice's phone", "phone")
         agent = "Mozilla/5.0 \N{SNOWMAN}[31m" + "x" * 300
         assert session["user_agent"] == agent[:255]
 
     @pytest.mark.standard("rfc9068-2.2-4")
-    @pytest.mark.parametrize("given", [{}, {"client_id": ""}])
-    def test_without_a_client_the_issuer_stands_for_it(self, alice, given):
-        token = sign_in(**given)["access_token"]
+    @pytest.mark.parametrize("changes", [{}, {"client_id": ""}])
+    def test_sign_in_without_client_id_stores_the_issuer(self, alice, changes):
+        token = sign_in(**changes)["access_token"]
         [session] = get("/auth/sessions/", token).json()
         assert session["client_id"] == "django-tokenauth"
 
 
 class TestScope:
     @pytest.mark.standard("rfc6749-3.3-1", "rfc6749-3.3-2", "rfc9068-2.2.3-1")
-    def test_without_asking_it_is_all_that_the_project_knows(self, alice, settings):
+    def test_sign_in_without_scope_grants_all_scopes(self, alice, settings):
         settings.TOKENAUTH = SCOPES
         assert sign_in()["scope"] == "notes:read notes:write"
         assert sign_in(scope="")["scope"] == "notes:read notes:write"
 
     @pytest.mark.standard("rfc6749-3.3-1", "rfc9068-2.2.3-1")
-    def test_less_may_be_asked_for(self, alice, settings):
+    def test_sign_in_with_narrower_scope_grants_that_scope(self, alice, settings):
         settings.TOKENAUTH = SCOPES
         tokens = sign_in(scope="notes:read")
         assert tokens["scope"] == "notes:read"
@@ -172,12 +172,12 @@ class TestScope:
     @pytest.mark.parametrize(
         "scope", ["notes:delete", "notes:read notes:delete", "notes", "NOTES:READ", "admin"]
     )
-    def test_more_is_refused(self, alice, settings, scope):
+    def test_sign_in_with_an_unknown_scope_returns_invalid_scope(self, alice, settings, scope):
         settings.TOKENAUTH = SCOPES
-        answer = post("token/", {**ALICE, "scope": scope})
-        assert outcome(answer) == (400, INVALID_SCOPE)
+        response = post("token/", {**ALICE, "scope": scope})
+        assert outcome(response) == (400, INVALID_SCOPE)
 
-    def test_a_project_without_scopes_gives_none(self, alice):
+    def test_sign_in_without_configured_scopes_grants_none(self, alice):
         assert "scope" not in sign_in()
         assert outcome(post("token/", {**ALICE, "scope": "admin"})) == (400, INVALID_SCOPE)
 
@@ -185,48 +185,48 @@ class TestScope:
     @pytest.mark.parametrize(
         "scope", ["a  b", "a\tb", 'a"b', "é", 1, True, ["notes:read"], {"a": 1}, "x" * 1025]
     )
-    def test_what_is_no_scope_is_malformed(self, alice, settings, scope):
+    def test_sign_in_with_a_malformed_scope_returns_invalid_scope(self, alice, settings, scope):
         settings.TOKENAUTH = SCOPES
-        answer = post("token/", {**ALICE, "scope": scope})
-        assert outcome(answer) == (400, {**malformed("scope"), "error": "invalid_scope"})
+        response = post("token/", {**ALICE, "scope": scope})
+        assert outcome(response) == (400, {**malformed("scope"), "error": "invalid_scope"})
 
 
 class TestGrantType:
     @pytest.mark.standard("rfc6749-6-1")
-    def test_the_refresh_token_grant_is_here_too(self, alice):
+    def test_token_endpoint_accepts_the_refresh_token_grant(self, alice):
         token = sign_in()["refresh_token"]
         body = {"grant_type": "refresh_token", "refresh_token": token}
-        answer = post("token/", urlencode(body), FORM)
-        assert answer.status_code == 200
-        assert answer.json().keys() == {
+        response = post("token/", urlencode(body), FORM)
+        assert response.status_code == 200
+        assert response.json().keys() == {
             "access_token",
             "refresh_token",
             "token_type",
             "expires_in",
         }
-        assert answer.json()["refresh_token"] != token
+        assert response.json()["refresh_token"] != token
 
     @pytest.mark.standard("rfc6749-5.2-1", "rfc9068-2.2-3")
     @pytest.mark.parametrize(
         "grant_type",
         ["client_credentials", "authorization_code", "Password", " password", "x" * 10_000, "\0"],
     )
-    def test_another_is_not_supported(self, alice, grant_type):
-        answer = post("token/", {**ALICE, "grant_type": grant_type})
-        assert outcome(answer) == (400, UNSUPPORTED_GRANT_TYPE)
+    def test_unknown_grant_type_is_unsupported(self, alice, grant_type):
+        response = post("token/", {**ALICE, "grant_type": grant_type})
+        assert outcome(response) == (400, UNSUPPORTED_GRANT_TYPE)
 
     @pytest.mark.parametrize("grant_type", [None, 1, True, ["password"], {"a": 1}, []])
-    def test_what_is_no_text_is_malformed(self, alice, grant_type):
+    def test_grant_type_that_is_not_a_string_is_malformed(self, alice, grant_type):
         status, body = outcome(post("token/", {**ALICE, "grant_type": grant_type}))
         assert (status, body["error"]) == (400, "invalid_request")
 
     @pytest.mark.standard("rfc6749-6-1")
-    def test_the_credentials_of_another_grant_do_not_do(self, alice):
+    def test_parameters_of_another_grant_are_missing_parameters(self, alice):
         token = sign_in()["refresh_token"]
-        answer = post("token/", {"grant_type": "password", "refresh_token": token})
-        assert outcome(answer) == (400, malformed("password", "username"))
-        answer = post("token/", {**ALICE, "grant_type": "refresh_token"})
-        assert outcome(answer) == (400, malformed("refresh_token"))
+        response = post("token/", {"grant_type": "password", "refresh_token": token})
+        assert outcome(response) == (400, malformed("password", "username"))
+        response = post("token/", {**ALICE, "grant_type": "refresh_token"})
+        assert outcome(response) == (400, malformed("refresh_token"))
 
 
 def pin_grant(request):
@@ -255,7 +255,7 @@ class TestOwnGrant:
         response = PinTokenView.as_view()(request)
         return response.status_code, response.data
 
-    def test_own_grant_issues_tokens(self, alice):
+    def test_grant_of_a_subclass_issues_tokens(self, alice):
         status, pair = self.post(self.PIN)
         assert status == 200
         claims = jwt.decode(pair["access_token"], options={"verify_signature": False})
@@ -270,22 +270,22 @@ class TestOwnGrant:
             ({"grant_type": "urn:example:pan"}, UNSUPPORTED_GRANT_TYPE),
         ],
     )
-    def test_error_of_own_grant_is_an_oauth_error(self, alice, change, expected):
+    def test_error_of_a_subclass_grant_is_an_oauth_error(self, alice, change, expected):
         assert self.post({**self.PIN, **change}) == (400, expected)
 
     @pytest.mark.parametrize("grant_type", [{}, {"grant_type": "password"}])
-    def test_other_grants_still_work(self, alice, grant_type):
+    def test_default_grants_work_in_a_subclass(self, alice, grant_type):
         status, pair = self.post({**ALICE, **grant_type})
         assert status == 200
         body = {"grant_type": "refresh_token", "refresh_token": pair["refresh_token"]}
         assert self.post(body)[0] == 200
 
-    def test_own_grant_is_unknown_to_the_default_view(self, alice):
+    def test_grant_of_a_subclass_is_unsupported_by_the_default_view(self, alice):
         assert outcome(post("token/", self.PIN)) == (400, UNSUPPORTED_GRANT_TYPE)
 
 
 @pytest.mark.standard("rfc9068-2.2-1", "rfc9068-2.2-2", "rfc9068-5-2")
-def test_the_claims_of_the_access_token_are_those_of_rfc_9068(alice, settings):
+def test_access_token_has_the_claims_of_rfc_9068(alice, settings):
     settings.TOKENAUTH = {
         **SCOPES,
         "ISSUER": "https://auth.example.com",

@@ -1,4 +1,4 @@
-"""POST token/ where it refuses or cannot know: one answer and one cost for all credentials."""
+"""POST token/ with errors: all failed sign-ins have the same response and cost."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ ALICE = {"username": "alice", "password": "correct horse"}
 
 
 class CountingHasher(MD5PasswordHasher):
-    """Notes each password that it hashes."""
+    """Record each password that is hashed."""
 
     algorithm = "counting"
-    hashed: list[str] = []
+    hashed_passwords: list[str] = []
 
     def encode(self, password, salt):
-        self.hashed.append(password)
+        self.hashed_passwords.append(password)
         return super().encode(password, salt)
 
 
 @pytest.fixture
-def hashed(settings):
-    """What was hashed, of passwords that are stored so."""
+def hashed_passwords(settings):
+    """Use the counting hasher and return the list of hashed passwords."""
     settings.PASSWORD_HASHERS = [f"{__name__}.CountingHasher"]
-    CountingHasher.hashed.clear()
-    return CountingHasher.hashed
+    CountingHasher.hashed_passwords.clear()
+    return CountingHasher.hashed_passwords
 
 
 @pytest.mark.django_db
-class TestRefused:
+class TestRejected:
     @pytest.mark.standard("rfc6749-5.2-1")
     @pytest.mark.parametrize(
         "credentials",
@@ -63,11 +63,11 @@ class TestRefused:
             {"username": "\N{REPLACEMENT CHARACTER}", "password": "x"},
         ],
     )
-    def test_it_is_an_invalid_grant(self, alice, credentials):
+    def test_invalid_credentials_return_invalid_grant(self, alice, credentials):
         with received(user_login_failed) as failures, received(user_logged_in) as logins:
-            answer = post("token/", credentials)
-        assert outcome(answer) == (400, INVALID_GRANT)
-        assert "WWW-Authenticate" not in answer.headers
+            response = post("token/", credentials)
+        assert outcome(response) == (400, INVALID_GRANT)
+        assert "WWW-Authenticate" not in response.headers
         [failure] = failures
         assert failure["credentials"]["username"] == credentials["username"]
         assert failure["credentials"]["password"] == "*" * 20
@@ -77,25 +77,25 @@ class TestRefused:
     @pytest.mark.standard("rfc6749-5.2-1")
     @pytest.mark.parametrize("field", ["username", "password"])
     @pytest.mark.parametrize("value", ["", None, 1, 1.5, False, ["alice"], {"a": "b"}, "a\0b"])
-    def test_a_parameter_that_cannot_be_is_named(self, alice, field, value):
+    def test_sign_in_with_a_malformed_parameter_names_it(self, alice, field, value):
         with received(user_login_failed) as failures:
-            answer = post("token/", {**ALICE, field: value})
-        assert outcome(answer) == (400, malformed(field))
+            response = post("token/", {**ALICE, field: value})
+        assert outcome(response) == (400, malformed(field))
         assert failures == []
 
     @pytest.mark.attack(146, 148)
     @pytest.mark.parametrize(
-        ("field", "most"),
+        ("field", "limit"),
         [("username", 254), ("password", 4096), ("client_id", 255), ("device_name", 100)],
     )
-    def test_one_that_is_too_long_is_named(self, alice, field, most):
-        answer = post("token/", {**ALICE, field: "x" * (most + 1)})
-        assert outcome(answer) == (400, malformed(field))
-        assert post("token/", {**ALICE, field: "x" * most}).json() != malformed(field)
+    def test_sign_in_with_a_too_long_parameter_names_it(self, alice, field, limit):
+        response = post("token/", {**ALICE, field: "x" * (limit + 1)})
+        assert outcome(response) == (400, malformed(field))
+        assert post("token/", {**ALICE, field: "x" * limit}).json() != malformed(field)
 
     @pytest.mark.standard("rfc6749-4.3.2-1")
     @pytest.mark.parametrize(
-        ("body", "names"),
+        ("body", "missing"),
         [
             ({}, ["password", "username"]),
             ({"username": "alice"}, ["password"]),
@@ -108,52 +108,54 @@ class TestRefused:
         ],
     )
     @pytest.mark.parametrize("grant", [{}, {"grant_type": "password"}])
-    def test_all_that_are_missing_are_named(self, body, names, grant):
-        assert outcome(post("token/", {**body, **grant})) == (400, malformed(*names))
+    def test_sign_in_names_all_missing_parameters(self, body, missing, grant):
+        assert outcome(post("token/", {**body, **grant})) == (400, malformed(*missing))
 
-    def test_a_form_says_the_same(self):
-        answer = post("token/", urlencode({"username": "", "scope": "a  b"}), FORM)
-        assert outcome(answer) == (400, malformed("password", "scope", "username"))
+    def test_sign_in_with_a_form_names_all_missing_parameters(self):
+        response = post("token/", urlencode({"username": "", "scope": "a  b"}), FORM)
+        assert outcome(response) == (400, malformed("password", "scope", "username"))
 
 
-class RefusingBackend(ModelBackend):
-    """Signs in whom Django's own refuses."""
+class PermissiveBackend(ModelBackend):
+    """A backend that accepts inactive users."""
 
     def user_can_authenticate(self, user):
         return True
 
 
 @pytest.mark.django_db
-class TestOneAnswer:
-    """Nobody learns from an answer, nor from its cost, who has an account."""
+class TestUniformResponse:
+    """Neither the response nor its cost reveals whether an account exists."""
 
     @pytest.fixture
-    def people(self, hashed):
-        people = get_user_model().objects
-        people.create_user("alice", password="correct horse")
-        people.create_user("inactive", password="correct horse", is_active=False)
-        people.create_user("unusable")
-        hashed.clear()
+    def users(self, hashed_passwords):
+        users = get_user_model().objects
+        users.create_user("alice", password="correct horse")
+        users.create_user("inactive", password="correct horse", is_active=False)
+        users.create_user("unusable")
+        hashed_passwords.clear()
 
     @pytest.mark.attack(145)
     @pytest.mark.parametrize("password", ["correct horse", "wrong", "x" * 4096])
-    def test_for_all_who_cannot_sign_in(self, people, hashed, password):
+    def test_failed_sign_ins_have_the_same_response_and_hash_count(
+        self, users, hashed_passwords, password
+    ):
         with time_machine.travel("2030-01-01T12:00:00Z", tick=False):
-            answers = [
+            responses = [
                 post("token/", {"username": name, "password": password})
                 for name in ("nobody", "inactive", "unusable")
             ]
-            answers.append(post("token/", {"username": "alice", "password": "wrong!"}))
-        assert len(hashed) == len(answers)
-        assert {answer.status_code for answer in answers} == {400}
-        assert {answer.content for answer in answers} == {answers[0].content}
-        assert {str(answer.headers) for answer in answers} == {str(answers[0].headers)}
+            responses.append(post("token/", {"username": "alice", "password": "wrong!"}))
+        assert len(hashed_passwords) == len(responses)
+        assert {response.status_code for response in responses} == {400}
+        assert {response.content for response in responses} == {responses[0].content}
+        assert {str(response.headers) for response in responses} == {str(responses[0].headers)}
 
     @pytest.mark.attack(145)
-    def test_nor_if_a_backend_lets_the_inactive_pass(self, people, settings):
-        settings.AUTHENTICATION_BACKENDS = [f"{__name__}.RefusingBackend"]
-        answer = post("token/", {"username": "inactive", "password": "correct horse"})
-        assert outcome(answer) == (400, INVALID_GRANT)
+    def test_inactive_user_passed_by_a_backend_is_rejected(self, users, settings):
+        settings.AUTHENTICATION_BACKENDS = [f"{__name__}.PermissiveBackend"]
+        response = post("token/", {"username": "inactive", "password": "correct horse"})
+        assert outcome(response) == (400, INVALID_GRANT)
 
     @pytest.mark.attack(146, 148)
     @pytest.mark.attack(120)
@@ -172,65 +174,65 @@ class TestOneAnswer:
         ],
         ids=lambda body: str(list(map(len, body.values()))),
     )
-    def test_what_is_malformed_costs_no_hash_and_no_statement(
-        self, people, hashed, body, django_assert_num_queries
+    def test_malformed_sign_in_takes_no_hash_and_no_query(
+        self, users, hashed_passwords, body, django_assert_num_queries
     ):
         with django_assert_num_queries(0):
             assert post("token/", body).status_code == 400
-        assert hashed == []
+        assert hashed_passwords == []
 
-    def test_a_scope_that_is_refused_is_refused_to_who_knows_the_password(self, people):
-        answer = post("token/", {"username": "alice", "password": "wrong", "scope": "admin"})
-        assert outcome(answer) == (400, INVALID_GRANT)
-        answer = post("token/", {**ALICE, "scope": "admin"})
-        assert answer.json()["error"] == "invalid_scope"
+    def test_invalid_scope_is_reported_only_with_correct_password(self, users):
+        response = post("token/", {"username": "alice", "password": "wrong", "scope": "admin"})
+        assert outcome(response) == (400, INVALID_GRANT)
+        response = post("token/", {**ALICE, "scope": "admin"})
+        assert response.json()["error"] == "invalid_scope"
 
 
 @pytest.mark.django_db(transaction=True)
-class TestFault:
+class TestErrors:
     @pytest.mark.standard("rfc6749-5.2-1")
     @pytest.mark.parametrize(
-        ("fault", "model"),
+        ("failure", "model"),
         [(unreadable, get_user_model()), (unreadable, Session), (unwritable, Session)],
     )
-    def test_a_database_that_does_not_answer_is_503(self, alice, fault, model, caplog):
-        with fault(model):
-            answer = post("token/", ALICE)
-        assert outcome(answer) == (503, UNAVAILABLE)
-        assert answer.headers["Retry-After"] == "1"
-        assert answer.headers["Cache-Control"] == "no-store"
+    def test_sign_in_with_a_database_error_returns_503(self, alice, failure, model, caplog):
+        with failure(model):
+            response = post("token/", ALICE)
+        assert outcome(response) == (503, UNAVAILABLE)
+        assert response.headers["Retry-After"] == "1"
+        assert response.headers["Cache-Control"] == "no-store"
         [line] = logged(caplog, "ERROR")
         assert line.startswith("database error (")
         assert "correct horse" not in caplog.text
         assert len(get("/auth/sessions/", sign_in()["access_token"]).json()) == 1
 
-    def test_it_is_no_failed_attempt(self, alice, settings):
+    def test_database_error_does_not_count_as_a_failed_sign_in(self, alice, settings):
         settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "2/hour"}
         with unreadable(get_user_model()):
-            answers = [post("token/", ALICE) for _ in range(4)]
-        assert {answer.status_code for answer in answers} == {503}
+            responses = [post("token/", ALICE) for _ in range(4)]
+        assert {response.status_code for response in responses} == {503}
         assert sign_in()
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "values",
     [
         {"ISUER": "x"},
         {"SIGNING_KEY": "a secret of 22 letters"},
         {"ACCESS_TOKEN_LIFETIME": 300},
         {"THROTTLE_CACHE": "nowhere"},
-        {"EXTRA_CLAIMS": lambda *given: {"sub": "admin"}},
+        {"EXTRA_CLAIMS": lambda *arguments: {"sub": "admin"}},
         "no dict",
     ],
 )
 @pytest.mark.django_db
-def test_settings_that_cannot_be_used_are_503(alice, wrong, settings, caplog):
-    """Most of it is said by ``manage.py check``; the client is not to blame and may come back."""
-    settings.TOKENAUTH = wrong
-    answer = post("token/", ALICE)
-    assert outcome(answer) == (503, UNAVAILABLE)
-    assert answer.headers["Retry-After"] == "1"
-    assert answer.headers["Cache-Control"] == "no-store"
+def test_sign_in_with_invalid_settings_returns_503(alice, values, settings, caplog):
+    """``manage.py check`` reports most of these; the client gets 503 and may retry."""
+    settings.TOKENAUTH = values
+    response = post("token/", ALICE)
+    assert outcome(response) == (503, UNAVAILABLE)
+    assert response.headers["Retry-After"] == "1"
+    assert response.headers["Cache-Control"] == "no-store"
     [line] = logged(caplog, "CRITICAL")
     assert line.startswith("TOKENAUTH cannot be used: ")
     assert "a secret of" not in caplog.text
@@ -240,8 +242,8 @@ def test_settings_that_cannot_be_used_are_503(alice, wrong, settings, caplog):
 
 @pytest.mark.attack(173)
 @pytest.mark.django_db
-def test_the_report_of_a_server_error_shows_no_password(alice, settings):
-    """Django sends it to ``ADMINS`` by mail, with the variables of all functions."""
+def test_report_of_a_server_error_contains_no_password(alice, settings):
+    """Django mails this report with the variables of all functions to ``ADMINS``."""
     settings.AUTHENTICATION_BACKENDS = ["tests.support.broken.BrokenBackend"]
     with server_errors() as reports:
         assert post("token/", ALICE).status_code == 500

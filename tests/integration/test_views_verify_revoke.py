@@ -41,7 +41,9 @@ def revoke(token):
 
 @pytest.mark.django_db
 class TestVerify:
-    def test_a_good_token_is_active(self, alice, django_assert_num_queries):
+    def test_verify_of_a_valid_token_returns_remaining_seconds(
+        self, alice, django_assert_num_queries
+    ):
         with time_machine.travel(START, tick=False) as clock:
             token = sign_in()["access_token"]
             clock.shift(100)
@@ -52,7 +54,7 @@ class TestVerify:
             clock.shift(0.5)
             assert verify(token) == INACTIVE
 
-    def test_a_form_is_understood(self, alice):
+    def test_verify_accepts_a_form(self, alice):
         body = urlencode({"token": sign_in()["access_token"]})
         assert post("token/verify/", body, FORM).json()["active"] is True
 
@@ -60,7 +62,7 @@ class TestVerify:
     @pytest.mark.parametrize(
         "token", ["garbage", "a.b.c", " ", "é", "{refresh}", "{access} ", "{access}=", "x" * 9_000]
     )
-    def test_a_bad_token_is_not_and_costs_no_statement(
+    def test_verify_of_malformed_token_is_inactive_without_a_query(
         self, alice, token, caplog, django_assert_num_queries
     ):
         tokens = sign_in()
@@ -73,29 +75,29 @@ class TestVerify:
         assert line in ("access token rejected: malformed", "access token rejected: typ")
 
     @pytest.mark.attack(103, 129)
-    @pytest.mark.parametrize("which", ["access_token", "refresh_token"])
-    def test_a_revocation_is_seen_at_once(self, alice, which):
+    @pytest.mark.parametrize("token_name", ["access_token", "refresh_token"])
+    def test_verify_after_a_revocation_is_inactive(self, alice, token_name):
         tokens = sign_in()
-        revoke(tokens[which])
+        revoke(tokens[token_name])
         assert verify(tokens["access_token"]) == INACTIVE
 
-    def test_an_inactive_user_is_seen_at_once(self, alice):
+    def test_verify_of_an_inactive_user_is_inactive(self, alice):
         token = sign_in()["access_token"]
         get_user_model().objects.filter(pk=alice.pk).update(is_active=False)
         assert verify(token) == INACTIVE
 
-    def test_a_deleted_user_is_seen_at_once(self, alice):
+    def test_verify_of_a_deleted_user_is_inactive(self, alice):
         token = sign_in()["access_token"]
         alice.delete()
         assert verify(token) == INACTIVE
 
-    def test_a_new_password_is_seen_at_once(self, alice):
+    def test_verify_after_a_new_password_is_inactive(self, alice):
         token = sign_in()["access_token"]
         alice.set_password("another")
         alice.save()
         assert verify(token) == INACTIVE
 
-    def test_without_sessions_it_is_good_until_it_expires(self, alice, settings):
+    def test_verify_in_stateless_mode_checks_only_token_and_user(self, alice, settings):
         settings.TOKENAUTH = {"STATELESS_REFRESH": True}
         with time_machine.travel(START, tick=False):
             token = sign_in()["access_token"]
@@ -115,22 +117,24 @@ class TestRevoke:
         "rfc7009-5-3",
     )
     @pytest.mark.attack(129)
-    @pytest.mark.parametrize("which", ["access_token", "refresh_token"])
+    @pytest.mark.parametrize("token_name", ["access_token", "refresh_token"])
     @pytest.mark.parametrize("hint", [{}, {"token_type_hint": "refresh_token"}])
     @pytest.mark.parametrize(
         ("content_type", "write"), [("application/json", dict), (FORM, urlencode)]
     )
-    def test_either_token_ends_the_session(self, alice, which, hint, content_type, write):
+    def test_revoke_with_either_token_ends_only_that_session(
+        self, alice, token_name, hint, content_type, write
+    ):
         tokens, other = sign_in(), sign_in()
-        answer = post("token/revoke/", write({"token": tokens[which], **hint}), content_type)
-        assert outcome(answer) == DONE
-        answer = post("token/refresh/", {"refresh_token": tokens["refresh_token"]})
-        assert outcome(answer) == (400, INVALID_GRANT)
+        response = post("token/revoke/", write({"token": tokens[token_name], **hint}), content_type)
+        assert outcome(response) == DONE
+        response = post("token/refresh/", {"refresh_token": tokens["refresh_token"]})
+        assert outcome(response) == (400, INVALID_GRANT)
         assert get("/who/", tokens["access_token"]).status_code == 401
         assert get("/who/", other["access_token"]).status_code == 200
 
     @pytest.mark.standard("rfc7009-2.1-3")
-    def test_the_stateless_class_learns_of_it(self, alice):
+    def test_revoke_reaches_the_stateless_class_after_the_poll(self, alice):
         with time_machine.travel(START, tick=False) as clock:
             tokens = sign_in()
             assert get("/who/stateless/", tokens["access_token"]).status_code == 200
@@ -139,14 +143,14 @@ class TestRevoke:
             assert get("/who/stateless/", tokens["access_token"]).status_code == 401
 
     @pytest.mark.standard("rfc7009-5-2", "rfc7009-5-3")
-    def test_the_statements(self, alice, django_assert_num_queries):
+    def test_revoke_takes_two_queries_and_repeated_one(self, alice, django_assert_num_queries):
         token = sign_in()["refresh_token"]
         with django_assert_num_queries(2):
             assert revoke(token) == DONE
         with django_assert_num_queries(1):
             assert revoke(token) == DONE
 
-    def test_others_hear_of_it_once(self, alice):
+    def test_revoke_sends_session_revoked_once(self, alice):
         token = sign_in()["refresh_token"]
         with received(session_revoked) as calls:
             revoke(token)
@@ -160,7 +164,9 @@ class TestRevoke:
     @pytest.mark.parametrize(
         "token", ["garbage", "a.b.c", " ", "é", "{refresh} ", "{access}=", "x" * 9_000]
     )
-    def test_a_malformed_token_is_as_good_as_revoked(self, alice, token, django_assert_num_queries):
+    def test_revoke_of_a_malformed_token_returns_200_without_query(
+        self, alice, token, django_assert_num_queries
+    ):
         tokens = sign_in()
         token = token.format(access=tokens["access_token"], refresh=tokens["refresh_token"])
         with django_assert_num_queries(0):
@@ -169,38 +175,38 @@ class TestRevoke:
 
     @pytest.mark.standard("rfc7009-2.2-1")
     @pytest.mark.attack(128)
-    def test_so_is_one_that_is_unknown_here(self, alice, settings):
-        tokens, own = sign_in(), settings.SECRET_KEY
+    def test_revoke_of_a_token_of_another_server_returns_200(self, alice, settings):
+        tokens, secret_key = sign_in(), settings.SECRET_KEY
         settings.SECRET_KEY = "another secret key, of another server, and long enough"
         assert revoke(tokens["refresh_token"]) == revoke(tokens["access_token"]) == DONE
-        settings.SECRET_KEY = own
+        settings.SECRET_KEY = secret_key
         assert get("/who/", tokens["access_token"]).status_code == 200
 
     @pytest.mark.standard("rfc7009-2.2-1")
     @pytest.mark.attack(128)
-    def test_so_is_one_whose_session_was_pruned(self, alice):
+    def test_revoke_of_a_token_of_a_pruned_session_returns_200(self, alice):
         token = sign_in()["refresh_token"]
         Session.objects.all().delete()
         assert revoke(token) == DONE
 
-    def test_an_old_refresh_token_signs_out_too(self, alice):
-        """Its owner means this device, whatever happened to the answer of the last refresh."""
+    def test_revoke_with_a_rotated_refresh_token_ends_the_session(self, alice):
+        """The client may have lost the response to its last refresh."""
         first = sign_in()["refresh_token"]
         tokens = post("token/refresh/", {"refresh_token": first}).json()
         assert revoke(first) == DONE
         assert get("/who/", tokens["access_token"]).status_code == 401
 
-    def test_an_expired_access_token_does_not(self, alice):
+    def test_revoke_with_an_expired_access_token_keeps_the_session(self, alice):
         with time_machine.travel(START, tick=False) as clock:
             tokens = sign_in()
             clock.shift(300)
             assert revoke(tokens["access_token"]) == DONE
-            answer = post("token/refresh/", {"refresh_token": tokens["refresh_token"]})
-            assert answer.status_code == 200
+            response = post("token/refresh/", {"refresh_token": tokens["refresh_token"]})
+            assert response.status_code == 200
 
     @pytest.mark.standard("rfc7009-2-1", "rfc7009-2.2.1-1")
     @pytest.mark.parametrize("token", ["garbage", "{access}", "{refresh}"])
-    def test_without_sessions_nothing_can_be_revoked(self, alice, settings, token):
+    def test_revoke_in_stateless_mode_is_unsupported(self, alice, settings, token):
         settings.TOKENAUTH = {"STATELESS_REFRESH": True}
         tokens = sign_in()
         token = token.format(access=tokens["access_token"], refresh=tokens["refresh_token"])
@@ -208,22 +214,22 @@ class TestRevoke:
 
 
 @pytest.mark.django_db(transaction=True)
-class TestFault:
+class TestErrors:
     @pytest.mark.standard("rfc7009-2.2.1-2")
     @pytest.mark.parametrize(
-        ("path", "fault"),
+        ("path", "failure"),
         [
             ("token/verify/", unreadable),
             ("token/revoke/", unreadable),
             ("token/revoke/", unwritable),
         ],
     )
-    def test_a_database_that_does_not_answer_is_503(self, alice, path, fault, caplog):
+    def test_verify_and_revoke_with_a_database_error_return_503(self, alice, path, failure, caplog):
         token = sign_in()["access_token"]
-        with fault(Session):
-            answer = post(path, {"token": token})
-        assert outcome(answer) == (503, UNAVAILABLE)
-        assert answer.headers["Retry-After"] == "1"
+        with failure(Session):
+            response = post(path, {"token": token})
+        assert outcome(response) == (503, UNAVAILABLE)
+        assert response.headers["Retry-After"] == "1"
         [line] = logged(caplog, "ERROR")
         assert line.startswith("database error (")
         assert token not in caplog.text
@@ -232,25 +238,27 @@ class TestFault:
         assert verify(token) == INACTIVE
 
     @pytest.mark.parametrize("path", ["token/verify/", "token/revoke/"])
-    def test_settings_that_cannot_be_used_are_503(self, alice, path, settings, caplog):
+    def test_verify_and_revoke_with_invalid_settings_return_503(
+        self, alice, path, settings, caplog
+    ):
         token = sign_in()["access_token"]
         settings.TOKENAUTH = {"SIGNING_KEY": "a secret of 22 letters"}
-        answer = post(path, {"token": token})
-        assert outcome(answer) == (503, UNAVAILABLE)
+        response = post(path, {"token": token})
+        assert outcome(response) == (503, UNAVAILABLE)
         [line] = logged(caplog, "CRITICAL")
         assert line.startswith("TOKENAUTH cannot be used: tokenauth.E002")
 
     @pytest.mark.attack(173)
     @pytest.mark.parametrize(
-        ("path", "which"),
+        ("path", "token_name"),
         [
             ("token/verify/", "access_token"),
             ("token/revoke/", "access_token"),
             ("token/revoke/", "refresh_token"),
         ],
     )
-    def test_the_report_of_a_server_error_shows_no_token(self, alice, path, which, settings):
-        token = sign_in()[which]
+    def test_report_of_a_failing_router_contains_no_token(self, alice, path, token_name, settings):
+        token = sign_in()[token_name]
         settings.DATABASE_ROUTERS = [BrokenRouter()]
         with server_errors() as reports:
             assert post(path, {"token": token}).status_code == 500
