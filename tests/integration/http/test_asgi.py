@@ -1,4 +1,4 @@
-"""What Django makes of odd headers under ASGI, where a server hands them over as they came."""
+"""Requests over ASGI, where the server passes headers on unchanged."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from django_tokenauth import services
 from tests.support.asgi import over_asgi
 from tests.support.client import FORM, INVALID_TOKEN, UNAVAILABLE
 
-REFUSED = {"detail": "The access token is not valid."}
-GOOD = b"username=alice&password=correct+horse"
-AS_FORM = [(b"content-type", FORM.encode()), (b"content-length", str(len(GOOD)).encode())]
+REJECTED = {"detail": "The access token is not valid."}
+SIGN_IN = b"username=alice&password=correct+horse"
+AS_FORM = [(b"content-type", FORM.encode()), (b"content-length", str(len(SIGN_IN)).encode())]
 
 
-# The view runs in a thread of its own, which sees what was committed.
+# The view runs in another thread, which sees only committed rows.
 @pytest.mark.django_db(transaction=True)
 class TestHeaders:
-    def test_signing_in_and_a_good_token(self, alice):
-        status, headers, body = over_asgi("POST", "/auth/token/", *AS_FORM, body=GOOD)
+    def test_sign_in_and_authentication_work_over_asgi(self, alice):
+        status, headers, body = over_asgi("POST", "/auth/token/", *AS_FORM, body=SIGN_IN)
         assert (status, headers["cache-control"]) == (200, "no-store")
         bearer = b"Bearer " + json.loads(body)["access_token"].encode()
         assert over_asgi("GET", "/who/", (b"authorization", bearer))[0] == 200
@@ -34,22 +34,22 @@ class TestHeaders:
             [b"Bearer \xff"],
             [b"Bearer %s\x00"],
             [b"Bearer %s %s"],
-            # uvicorn makes one blank of a folded line.
+            # uvicorn replaces a line folding with one space.
             [b"Bearer  %s"],
             [b"Bearer " + b"x" * 1_000_000],
         ],
         ids=lambda values: str(values)[:40],
     )
-    def test_what_is_not_exactly_one_token_is_refused(self, alice, values):
+    def test_malformed_authorization_over_asgi_returns_401(self, alice, values):
         token = services.sign_in(alice).access_token.encode()
         lines = [(b"authorization", value.replace(b"%s", token)) for value in values]
         status, headers, body = over_asgi("GET", "/who/", *lines)
-        assert (status, json.loads(body)) == (401, REFUSED)
+        assert (status, json.loads(body)) == (401, REJECTED)
         assert headers["www-authenticate"] == INVALID_TOKEN
 
     @pytest.mark.attack(83)
-    def test_settings_that_cannot_be_used_are_503(self, alice, settings):
+    def test_sign_in_over_asgi_with_invalid_settings_returns_503(self, alice, settings):
         settings.TOKENAUTH = {"ISUER": "x"}
-        status, headers, body = over_asgi("POST", "/auth/token/", *AS_FORM, body=GOOD)
+        status, headers, body = over_asgi("POST", "/auth/token/", *AS_FORM, body=SIGN_IN)
         assert (status, json.loads(body)) == (503, UNAVAILABLE)
         assert headers["retry-after"] == "1"

@@ -1,4 +1,4 @@
-"""A service verifies an access token with ``/.well-known/jwks.json`` alone."""
+"""Another service verifies access tokens with only ``/.well-known/jwks.json``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PATH = "/.well-known/jwks.json"
 
 class TestKeys:
     @pytest.mark.django_db
-    def test_a_token_can_be_verified_with_nothing_else(self, settings, alice):
+    def test_access_token_can_be_verified_with_the_jwks_only(self, settings, alice):
         settings.TOKENAUTH = {
             "ALGORITHM": "ES256",
             "SIGNING_KEY": private_jwk(private_key("ES256")),

@@ -1,4 +1,4 @@
-"""What a real server makes of odd requests: headers and bodies as bytes on a socket."""
+"""Requests as raw bytes over a socket: unusual headers and bodies."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from django_tokenauth import services
 from tests.support.client import BARE, FORM, INVALID_REQUEST, INVALID_TOKEN, JSON
 from tests.support.http_server import exchange, serving
 
-REFUSED = {"detail": "The access token is not valid."}
-GOOD = b"username=alice&password=correct+horse"
+REJECTED = {"detail": "The access token is not valid."}
+SIGN_IN = b"username=alice&password=correct+horse"
 
 
 @pytest.fixture
 def send():
-    """Sends bytes as they are and reads the answer to its end."""
+    """Return a function that sends raw bytes to a server and reads the whole response."""
     with serving() as address:
         yield partial(exchange, address)
 
@@ -28,14 +28,14 @@ def token(alice):
 
 WHO = b"GET /who/ HTTP/1.1"
 STATELESS = b"GET /who/stateless/ HTTP/1.1"
-BOTH = pytest.mark.parametrize("start", [WHO, STATELESS], ids=["user", "stateless"])
+BOTH_VIEWS = pytest.mark.parametrize("start", [WHO, STATELESS], ids=["user", "stateless"])
 
 
-# The server's threads see what was committed; what is refused needs no database at all.
+# The server's threads see only committed rows. Rejected requests use no database.
 COMMITTED = pytest.mark.django_db(transaction=True)
 
 
-@BOTH
+@BOTH_VIEWS
 class TestAuthorization:
     @pytest.mark.attack(106)
     @COMMITTED
@@ -45,15 +45,15 @@ class TestAuthorization:
             b"Authorization: Bearer %s",
             b"authorization: bearer %s",
             b"AUTHORIZATION:BEARER %s",
-            # RFC 9110 section 5.5: blanks around a value are not part of it.
+            # RFC 9110 section 5.5: whitespace around a value is not part of it.
             b"Authorization:   Bearer %s  ",
             b"Authorization:\tBearer %s\t",
         ],
     )
-    def test_a_good_token(self, send, token, start, line):
-        answer = send(start, line % token)
-        assert answer.status == 200
-        assert answer.challenge is None
+    def test_bearer_scheme_accepts_any_case_and_whitespace_around(self, send, token, start, line):
+        response = send(start, line % token)
+        assert response.status == 200
+        assert response.challenge is None
 
     @pytest.mark.attack(108, 112)
     @pytest.mark.parametrize(
@@ -73,10 +73,10 @@ class TestAuthorization:
         ],
         ids=lambda lines: str(b" / ".join(lines)),
     )
-    def test_what_is_no_bearer_token_is_no_credentials(self, send, token, start, lines):
-        answer = send(start, *[line.replace(b"%s", token) for line in lines])
-        assert answer.status == 401
-        assert answer.challenge == BARE
+    def test_authorization_without_a_bearer_gets_bare_challenge(self, send, token, start, lines):
+        response = send(start, *[line.replace(b"%s", token) for line in lines])
+        assert response.status == 401
+        assert response.challenge == BARE
 
     @pytest.mark.attack(105, 107, 109, 113)
     @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ class TestAuthorization:
             [b"Authorization: Bearer \xc3\xa9"],
             [b"Authorization: Bearer \xff\xfe\x9d"],
             [b"Authorization: Bearer\xa0%s"],
-            # Two headers, whatever the second is: the server joins them with a comma.
+            # The server joins two headers with a comma.
             [b"Authorization: Bearer %s", b"Authorization: Bearer %s"],
             [b"Authorization: Bearer %s", b"authorization: Basic YTpi"],
             [b"Authorization: Bearer %s", b"Authorization:"],
@@ -115,20 +115,20 @@ class TestAuthorization:
             b" / ".join(lines)[:60].decode("latin-1").encode("unicode_escape").decode()
         ),
     )
-    def test_what_is_not_exactly_one_token_is_refused(self, send, token, start, lines):
-        answer = send(start, *[line.replace(b"%s", token) for line in lines])
-        assert (answer.status, answer.json()) == (401, REFUSED)
-        assert answer.challenge == INVALID_TOKEN
-        assert token not in answer.body
-        assert b"script" not in answer.body
+    def test_malformed_bearer_header_returns_401_invalid_token(self, send, token, start, lines):
+        response = send(start, *[line.replace(b"%s", token) for line in lines])
+        assert (response.status, response.json()) == (401, REJECTED)
+        assert response.challenge == INVALID_TOKEN
+        assert token not in response.body
+        assert b"script" not in response.body
 
     @pytest.mark.attack(111)
-    def test_a_megabyte_is_the_servers_business(self, send, token, start):
-        answer = send(start, b"Authorization: Bearer " + b"x" * 100_000)
-        assert answer.status == 431
+    def test_header_of_100_kb_is_rejected_by_the_server(self, send, token, start):
+        response = send(start, b"Authorization: Bearer " + b"x" * 100_000)
+        assert response.status == 431
 
     @COMMITTED
-    def test_the_next_request_is_none_the_worse(self, send, token, start):
+    def test_request_after_a_malformed_header_succeeds(self, send, token, start):
         assert send(start, b"Authorization: Bearer \xff").status == 401
         assert send(start, b"Authorization: Bearer " + token).status == 200
 
@@ -145,33 +145,33 @@ def length(number):
 class TestBody:
     @COMMITTED
     @pytest.mark.usefixtures("alice")
-    def test_a_standard_client_signs_in(self, send):
-        answer = send(POST, AS_FORM, length(len(GOOD)), body=GOOD)
-        assert answer.status == 200
-        assert answer.json()["token_type"] == "Bearer"
-        assert answer.headers["Content-Type"] == JSON
-        assert answer.headers["Cache-Control"] == "no-store"
-        assert answer.headers["Pragma"] == "no-cache"
-        assert answer.headers["Set-Cookie"] is None
+    def test_sign_in_with_a_form_over_a_socket_succeeds(self, send):
+        response = send(POST, AS_FORM, length(len(SIGN_IN)), body=SIGN_IN)
+        assert response.status == 200
+        assert response.json()["token_type"] == "Bearer"
+        assert response.headers["Content-Type"] == JSON
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["Pragma"] == "no-cache"
+        assert response.headers["Set-Cookie"] is None
 
     @pytest.mark.attack(120)
     @pytest.mark.parametrize(
         ("lines", "body"),
         [
-            ([AS_FORM], GOOD),
-            ([AS_FORM, length(0)], GOOD),
-            ([AS_FORM, length("x")], GOOD),
-            ([AS_FORM, length(-5)], GOOD),
-            # Chunks, which wsgiref does not read.
-            ([AS_FORM, b"Transfer-Encoding: chunked"], b"25\r\n" + GOOD + b"\r\n0\r\n\r\n"),
-            # Cut off by the server before the password.
-            ([AS_FORM, length(14)], GOOD),
+            ([AS_FORM], SIGN_IN),
+            ([AS_FORM, length(0)], SIGN_IN),
+            ([AS_FORM, length("x")], SIGN_IN),
+            ([AS_FORM, length(-5)], SIGN_IN),
+            # wsgiref does not read chunks.
+            ([AS_FORM, b"Transfer-Encoding: chunked"], b"25\r\n" + SIGN_IN + b"\r\n0\r\n\r\n"),
+            # The server reads only the username.
+            ([AS_FORM, length(14)], SIGN_IN),
         ],
     )
-    def test_only_a_body_of_a_known_length_is_read(self, send, lines, body):
-        answer = send(POST, *lines, body=body)
-        assert answer.status == 400
-        assert answer.json()["error"] == "invalid_request"
+    def test_body_without_a_valid_length_returns_400(self, send, lines, body):
+        response = send(POST, *lines, body=body)
+        assert response.status == 400
+        assert response.json()["error"] == "invalid_request"
 
     @pytest.mark.attack(120)
     @pytest.mark.parametrize(
@@ -184,11 +184,11 @@ class TestBody:
         ],
         ids=lambda body: str(body[:16]),
     )
-    def test_a_great_one_is_refused(self, send, body):
-        answer = send(POST, AS_JSON, length(len(body)), body=body)
-        assert (answer.status, answer.json()) == (400, INVALID_REQUEST)
+    def test_large_invalid_body_returns_400(self, send, body):
+        response = send(POST, AS_JSON, length(len(body)), body=body)
+        assert (response.status, response.json()) == (400, INVALID_REQUEST)
 
-    def test_a_broken_multipart_is_no_form(self, send):
+    def test_incomplete_multipart_body_returns_415(self, send):
         body = b"--x\r\nContent-Disposition: form-data; name=username\r\n\r\nalice"
         content_type = b"Content-Type: multipart/form-data; boundary=x"
         assert send(POST, content_type, length(len(body)), body=body).status == 415
@@ -196,7 +196,7 @@ class TestBody:
     @COMMITTED
     @pytest.mark.usefixtures("alice")
     @pytest.mark.parametrize(
-        ("agent", "noted"),
+        ("agent", "stored"),
         [
             (b"curl/8.5.0", "curl/8.5.0"),
             (b"\xff\x00\x1b[2J", "\xff[2J"),
@@ -205,9 +205,9 @@ class TestBody:
             (b"", ""),
         ],
     )
-    def test_any_user_agent_can_sign_in(self, send, agent, noted):
-        answer = send(POST, AS_FORM, length(len(GOOD)), b"User-Agent: " + agent, body=GOOD)
-        assert answer.status == 200
-        bearer = f"Authorization: Bearer {answer.json()['access_token']}".encode()
+    def test_user_agent_is_stored_without_control_characters(self, send, agent, stored):
+        response = send(POST, AS_FORM, length(len(SIGN_IN)), b"User-Agent: " + agent, body=SIGN_IN)
+        assert response.status == 200
+        bearer = f"Authorization: Bearer {response.json()['access_token']}".encode()
         [session] = send(b"GET /auth/sessions/ HTTP/1.1", bearer).json()
-        assert session["user_agent"] == noted
+        assert session["user_agent"] == stored

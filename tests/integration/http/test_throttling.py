@@ -1,4 +1,4 @@
-"""Failed sign-ins over HTTP: what the client is told, and what a crowd of guesses gets."""
+"""The throttle of failed sign-ins over HTTP: responses, addresses and parallel guesses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.test import Client
 from tests.support.client import INVALID_GRANT, TOO_MANY_REQUESTS, logged, outcome, post, sign_in
 from tests.support.clock import NOW
 
-START = "2030-01-01T12:00:00Z"
+NOON = "2030-01-01T12:00:00Z"
 ALICE = {"username": "alice", "password": "correct horse"}
 WRONG = {"username": "alice", "password": "wrong"}
 REDIS = pytest.param("redis", marks=pytest.mark.redis)
@@ -35,35 +35,35 @@ def statuses(*bodies, **headers):
 
 @pytest.fixture(params=["default", REDIS])
 def limits(request, settings):
-    """Three failures for a user at an address and five for an address, in either cache."""
+    """Allow three failures per user and address and five per address, in each cache."""
     settings.TOKENAUTH = {
         "SIGN_IN_RATE_USER": "3/hour",
         "SIGN_IN_RATE_IP": "5/min",
         "THROTTLE_CACHE": request.param,
     }
-    with time_machine.travel(START, tick=False) as clock:
+    with time_machine.travel(NOON, tick=False) as clock:
         yield clock
 
 
 @pytest.mark.django_db
-class TestAnswer:
+class TestResponse:
     @pytest.mark.standard("rfc6749-5.2-1")
-    def test_it_says_when_to_come_back(self, alice, limits, caplog):
+    def test_throttled_sign_in_returns_429_with_retry_after(self, alice, limits, caplog):
         assert statuses(*[WRONG] * 3) == [400] * 3
         limits.shift(10.5)
-        answer = post("token/", WRONG)
-        assert outcome(answer) == (429, TOO_MANY_REQUESTS)
-        assert answer.headers["Retry-After"] == "3590"
-        assert answer.headers["Cache-Control"] == "no-store"
-        assert answer.headers["Pragma"] == "no-cache"
+        response = post("token/", WRONG)
+        assert outcome(response) == (429, TOO_MANY_REQUESTS)
+        assert response.headers["Retry-After"] == "3590"
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["Pragma"] == "no-cache"
         assert logged(caplog, "WARNING") == ["sign-in throttled"]
 
-    def test_the_right_password_is_refused_too(self, alice, limits):
-        """Otherwise the answer would tell the guesser that it is right."""
+    def test_correct_password_over_the_limit_returns_429(self, alice, limits):
+        """Another response would reveal that the password is correct."""
         statuses(*[WRONG] * 3)
         assert statuses(ALICE) == [429]
 
-    def test_after_the_wait_it_goes_on(self, alice, limits):
+    def test_sign_in_after_retry_after_succeeds(self, alice, limits):
         statuses(*[WRONG] * 3)
         wait = int(post("token/", ALICE).headers["Retry-After"])
         limits.shift(wait - 1)
@@ -71,51 +71,51 @@ class TestAnswer:
         limits.shift(1)
         assert statuses(ALICE, *[WRONG] * 3, ALICE) == [200, 400, 400, 400, 429]
 
-    def test_who_knows_the_password_is_never_throttled(self, alice, limits):
+    def test_successful_sign_ins_are_never_throttled(self, alice, limits):
         assert statuses(*[ALICE] * 20) == [200] * 20
 
-    def test_another_user_may_try_until_the_limit_of_the_address(self, alice, bob, limits):
+    def test_other_user_at_the_address_has_the_limit_of_the_address(self, alice, bob, limits):
         statuses(*[WRONG] * 4)
-        theirs = {"username": "bob", "password": "wrong"}
-        assert statuses(theirs, theirs, theirs) == [400, 400, 429]
-        assert post("token/", theirs).headers["Retry-After"] == "60"
+        bob_wrong = {"username": "bob", "password": "wrong"}
+        assert statuses(bob_wrong, bob_wrong, bob_wrong) == [400, 400, 429]
+        assert post("token/", bob_wrong).headers["Retry-After"] == "60"
 
     @pytest.mark.attack(151)
-    def test_another_address_is_not_locked_out(self, alice, limits):
+    def test_user_at_another_address_is_not_throttled(self, alice, limits):
         statuses(*[WRONG] * 4)
-        elsewhere = Client(REMOTE_ADDR="198.51.100.9")
-        assert elsewhere.post("/auth/token/", ALICE, content_type="application/json").json()
-        answer = elsewhere.post("/auth/token/", WRONG, content_type="application/json")
-        assert outcome(answer) == (400, INVALID_GRANT)
+        other_client = Client(REMOTE_ADDR="198.51.100.9")
+        assert other_client.post("/auth/token/", ALICE, content_type="application/json").json()
+        response = other_client.post("/auth/token/", WRONG, content_type="application/json")
+        assert outcome(response) == (400, INVALID_GRANT)
 
     @pytest.mark.attack(148, 149)
     @pytest.mark.parametrize("names", [("Alice", "aLICE", "ALICE", "\uff41lice")])
-    def test_another_spelling_of_the_name_is_no_way_around(self, alice, limits, names):
+    def test_spellings_of_a_username_share_one_count(self, alice, limits, names):
         assert statuses(*[{**WRONG, "username": name} for name in names]) == [400, 400, 400, 429]
 
-    def test_nobody_is_somebody(self, alice, limits):
-        """An unknown name is throttled like a known one."""
-        nobody = {"username": "nobody", "password": "x"}
-        assert statuses(*[nobody] * 4) == [400, 400, 400, 429]
+    def test_unknown_username_is_throttled_like_a_known_one(self, alice, limits):
+        """Another response would reveal which usernames exist."""
+        unknown = {"username": "nobody", "password": "x"}
+        assert statuses(*[unknown] * 4) == [400, 400, 400, 429]
 
-    def test_the_grant_of_the_token_endpoint_counts_too(self, alice, limits):
+    def test_password_grant_shares_the_count_of_sign_ins(self, alice, limits):
         body = {**WRONG, "grant_type": "password"}
         assert statuses(body, WRONG, body, WRONG) == [400, 400, 400, 429]
 
     @pytest.mark.attack(151)
-    def test_a_refresh_and_its_companions_are_not_throttled(self, alice, limits):
+    def test_refresh_verify_and_revoke_are_not_throttled(self, alice, limits):
         tokens = sign_in()
         statuses(*[WRONG] * 4)
-        answer = post("token/refresh/", {"refresh_token": tokens["refresh_token"]})
-        assert answer.status_code == 200
+        response = post("token/refresh/", {"refresh_token": tokens["refresh_token"]})
+        assert response.status_code == 200
         for path in ("token/verify/", "token/revoke/"):
             assert post(path, {"token": tokens["access_token"]}).status_code == 200
 
-    def test_what_is_malformed_does_not_count(self, alice, limits):
+    def test_malformed_sign_in_is_not_counted(self, alice, limits):
         assert statuses(*[{"username": "alice"}] * 9) == [400] * 9
         assert statuses(ALICE) == [200]
 
-    def test_a_scope_that_is_refused_is_no_failed_guess(self, alice, limits):
+    def test_sign_in_with_invalid_scope_is_not_counted(self, alice, limits):
         assert statuses(*[{**ALICE, "scope": "admin"}] * 9) == [400] * 9
         assert statuses(ALICE) == [200]
 
@@ -123,21 +123,21 @@ class TestAnswer:
 @pytest.mark.django_db
 class TestForwarded:
     @pytest.mark.attack(149)
-    def test_a_forged_header_is_no_way_around(self, alice, limits):
+    def test_forwarded_for_is_ignored_without_a_proxy(self, alice, limits):
         codes = []
         for number in range(4):
             codes += statuses(WRONG, **{"X-Forwarded-For": f"198.51.100.{number}"})
         assert codes == [400, 400, 400, 429]
 
     @pytest.mark.attack(149)
-    def test_behind_a_proxy_each_client_has_a_count(self, alice, limits, settings):
+    def test_each_client_behind_a_proxy_has_its_own_count(self, alice, limits, settings):
         settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": 1}
         here, there = {"X-Forwarded-For": "x, 198.51.100.1"}, {"X-Forwarded-For": "198.51.100.2"}
         assert statuses(*[WRONG] * 4, **here) == [400, 400, 400, 429]
         assert statuses(ALICE, **there) == [200]
 
     @pytest.mark.attack(149)
-    def test_behind_a_proxy_a_forged_header_is_no_way_around(self, alice, limits, settings):
+    def test_forged_forwarded_for_behind_a_proxy_is_ignored(self, alice, limits, settings):
         settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": 1}
         codes = []
         for number in range(4):
@@ -162,7 +162,7 @@ class TestForwarded:
         ),
     ],
 )
-def test_with_a_cache_that_is_down_people_sign_in(alice, settings, caplog, cache):
+def test_sign_in_with_a_failed_cache_is_not_throttled(alice, settings, caplog, cache):
     settings.CACHES = {**settings.CACHES, "down": cache}
     settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "3/hour", "THROTTLE_CACHE": "down"}
     assert statuses(ALICE, *[WRONG] * 5, ALICE) == [200, *[400] * 5, 200]
@@ -174,9 +174,7 @@ def test_with_a_cache_that_is_down_people_sign_in(alice, settings, caplog, cache
 @pytest.mark.attack(149)
 @pytest.mark.parametrize("cache", ["default", REDIS])
 @pytest.mark.django_db(transaction=True)
-def test_a_crowd_of_guesses_gets_no_further_than_one_after_the_other(
-    django_user_model, settings, cache
-):
+def test_parallel_guesses_do_not_exceed_the_limit(django_user_model, settings, cache):
     settings.PASSWORD_HASHERS = [f"{__name__}.CountingHasher"]
     settings.TOKENAUTH = {
         "SIGN_IN_RATE_USER": "5/day",
@@ -185,8 +183,8 @@ def test_a_crowd_of_guesses_gets_no_further_than_one_after_the_other(
     }
     django_user_model.objects.create_user("alice", password="correct horse")
     CountingHasher.hashed.clear()
-    crowd = 16
-    start = Barrier(crowd)
+    number_of_guesses = 16
+    start = Barrier(number_of_guesses)
 
     def guess(number):
         start.wait()
@@ -196,8 +194,8 @@ def test_a_crowd_of_guesses_gets_no_further_than_one_after_the_other(
         finally:
             connection.close()
 
-    # Not over midnight, when the count starts anew.
-    with time_machine.travel(NOW), ThreadPoolExecutor(crowd) as threads:
-        codes = sorted(threads.map(guess, range(crowd)))
+    # Not across midnight, when the window of the throttle restarts.
+    with time_machine.travel(NOW), ThreadPoolExecutor(number_of_guesses) as threads:
+        codes = sorted(threads.map(guess, range(number_of_guesses)))
     assert codes == [400] * 5 + [429] * 11
     assert len(CountingHasher.hashed) == 5
