@@ -1,4 +1,4 @@
-"""A disk without room, for commands that write files."""
+"""A full disk, for commands that write files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 @contextmanager
 def full_after(writes):
-    """A disk that is full after so many new files: no real one fills up at a moment of choice."""
+    """Simulate a disk that is full after so many new files."""
     real = os.open
 
     def counting(path, flags, *arguments, **options):

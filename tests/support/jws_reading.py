@@ -1,4 +1,4 @@
-"""A compact JWS read as a whole, which the package does in steps."""
+"""Parsing and verification of a compact JWS in one call."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from django_tokenauth.tokens import jws
 
 
 def parsed(token):
-    """The parts of ``token`` (text or bytes) and the members of its header."""
+    """Return the parts of ``token`` (string or bytes) and the members of its header."""
     parts = jws.parse(token.encode() if isinstance(token, str) else token)
     return parts, jws.read_header(parts.header)
 
 
 def verified(token, keys):
-    """The parts of ``token``, verified with the one of ``keys`` that its header names."""
+    """Return the parts of ``token``, verified with the key of ``keys`` that its header names."""
     parts, header = parsed(token)
     jws.verify(parts, jws.find_key(header, keys))
     return parts
 
 
 def verified_with(token, key):
-    """The parts of ``token``, verified with ``key``, whatever the name of the key in its header."""
+    """Return the parts of ``token``, verified with ``key`` under any kid in its header."""
     _, header = parsed(token)
     return verified(token, KeySet(None, MappingProxyType({header.get("kid", ""): key})))

@@ -1,4 +1,4 @@
-"""A folder of key files, as the tests of its readers write it."""
+"""A folder of key files, for the tests of reading it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOW = 1_700_000_000
 
 
 def put(folder, name="a", algorithm="EdDSA", **changes):
-    """A key file with a key of its own; its kid is its name."""
+    """Write a key file with a new key, whose kid is its name, and return the JWK."""
     jwk = {**make_jwk(algorithm, now=NOW, not_before=NOW - 100), "kid": name, **changes}
     write_jwk(folder / f"{name}.jwk", jwk)
     return jwk
@@ -24,7 +24,8 @@ def put_text(folder, text, name="bad.jwk"):
     (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
 
 
-def refused(read, *arguments):
+def key_error(read, *arguments):
+    """Call ``read``, which must raise InvalidKey, and return the error."""
     with pytest.raises(InvalidKey) as caught:
         read(*arguments)
     error = caught.value

@@ -1,4 +1,4 @@
-"""Public keys in each form that might be used as an HMAC secret."""
+"""Public keys in each form that could be used as an HMAC secret."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.sample_keys import (
 
 
 def public_key_as_secrets(algorithm):
-    """Every way to write a public key down that somebody might have used as an HMAC secret."""
+    """Return a public key in each form that could be used as an HMAC secret, by name."""
     key = private_key(algorithm)
     public = key.public_key()
     pem = public_pem(key)

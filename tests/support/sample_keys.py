@@ -94,17 +94,17 @@ def private_jwk(key):
     return {**public_jwk(key), **secret}
 
 
-def refused(material, algorithm):
-    """The error with which a key is refused. It repeats no part of the material."""
+def load_error(material, algorithm):
+    """Return the error of ``load_key``, which must not contain any part of the material."""
     with pytest.raises(InvalidKey) as caught:
         load_key(material, algorithm)
     error = caught.value
     assert error.__suppress_context__ or error.__context__ is None
     text = material if isinstance(material, str) else json.dumps(material, default=str)
-    said = f"{error} {error.hint}"
+    message = f"{error} {error.hint}"
     for start in range(len(text) - 12):
         piece = text[start : start + 12]
-        assert piece not in said or piece in "-----BEGIN "
+        assert piece not in message or piece in "-----BEGIN "
     return error
 
 

@@ -1,4 +1,4 @@
-"""Attempts to sign in, counted by the throttle alone."""
+"""Sign-in attempts, counted by the throttle without a sign-in."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from django_tokenauth.errors import TooManyRequests
 from django_tokenauth.http.throttling import SignInThrottle
 from tests.support.clock import NOW
 
-HERE, THERE = "192.0.2.1", "192.0.2.2"
+CLIENT_IP, OTHER_IP = "192.0.2.1", "192.0.2.2"
 HOUR = int(timedelta(hours=1).total_seconds())
 MINUTE = 60
 START = NOW.timestamp()
 
 
-def attempt(username="alice", address=HERE, *, at=START, good=False):
-    """One attempt: None if it may go on, or the seconds to wait."""
+def attempt(username="alice", address=CLIENT_IP, *, at=START, successful=False):
+    """Count one attempt. Return None if it is within the limits, or the seconds to wait."""
     throttle = SignInThrottle(load(), address=address, username=username, now=at)
     try:
         throttle.acquire()
-    except TooManyRequests as refused:
-        return refused.retry_after
-    if good:
+    except TooManyRequests as error:
+        return error.retry_after
+    if successful:
         throttle.release()
     return None

@@ -1,4 +1,4 @@
-"""Weak keys, made with arithmetic of the tests."""
+"""Weak keys, computed independently of the package."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ IDENTITY = (0, 1)
 
 
 def add(one, other):
-    """The sum of two points of Ed25519 (RFC 8032 section 5.1.4, affine)."""
+    """Return the sum of two points of Ed25519 (RFC 8032 section 5.1.4, affine)."""
     (x1, y1), (x2, y2) = one, other
     twist = D * x1 * x2 * y1 * y2
     x = (x1 * y2 + x2 * y1) * pow(1 + twist, -1, P)
@@ -24,7 +24,7 @@ def times(factor, point):
 
 
 def decompressed(y):
-    """Both points with this y coordinate (RFC 8032 section 5.1.3); none where there is none."""
+    """Return the points with this y coordinate, two or none (RFC 8032 section 5.1.3)."""
     square = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
     x = pow(square, (P + 3) // 8, P)
     if (x * x - square) % P:
@@ -38,18 +38,17 @@ def encoded(point):
 
 
 def points_of_small_order():
-    """All eight. They are a cyclic group, so a point of order 8 gives the others.
+    """Return all eight points of small order, the multiples of one point of order 8.
 
-    Eight times any point times the order of the base point is the identity, so that multiple of a
-    random point has an order that divides 8.
+    The order of the base point times any point has an order that divides 8.
     """
     order = 2**252 + 27742317777372353535851937790883648493
     for y in range(2, 1000):
         for point in decompressed(y):
-            found, total, factor = point, IDENTITY, order
+            doubled, total, factor = point, IDENTITY, order
             while factor:
-                total = add(total, found) if factor & 1 else total
-                found, factor = add(found, found), factor >> 1
+                total = add(total, doubled) if factor & 1 else total
+                doubled, factor = add(doubled, doubled), factor >> 1
             multiples = {times(k, total) for k in range(8)}
             if len(multiples) == 8:
                 return multiples

@@ -1,4 +1,4 @@
-"""Unit tests do not use a database: each attempt fails the test, even one that is caught."""
+"""Unit tests must not use a database: each attempt fails the test, even if it is caught."""
 
 from __future__ import annotations
 

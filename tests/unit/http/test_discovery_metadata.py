@@ -144,8 +144,8 @@ class TestIssuer:
             assert not_found(suffix, ISSUER=issuer)
 
     def test_metadata_of_issuer_with_non_ascii_path_is_served(self, metadata):
-        metadata("/caf%C3%A9", ISSUER="https://example.com/caf%C3%A9")
-        metadata("/caf%C3%A9", ISSUER="https://example.com/café")
+        for issuer in ("https://example.com/caf%C3%A9", "https://example.com/café"):
+            assert metadata("/caf%C3%A9", ISSUER=issuer)["issuer"] == issuer
 
     @pytest.mark.parametrize(
         "suffix",

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django_tokenauth.conf.settings import load
 from django_tokenauth.errors import TooManyRequests
 from django_tokenauth.http.throttling import SignInThrottle, client_address, valid_ip
-from tests.support.sign_in_attempts import HERE, HOUR, MINUTE, START, THERE, attempt
+from tests.support.sign_in_attempts import CLIENT_IP, HOUR, MINUTE, OTHER_IP, START, attempt
 
 
 @pytest.fixture
@@ -26,16 +26,22 @@ class TestSignInThrottleByUser:
         assert [attempt() for _ in range(5)] == [None, None, None, HOUR, HOUR]
 
     def test_successful_sign_ins_do_not_count(self, by_user):
-        assert [attempt(good=True) for _ in range(9)] == [None] * 9
+        assert [attempt(successful=True) for _ in range(9)] == [None] * 9
         assert [attempt() for _ in range(4)] == [None, None, None, HOUR]
 
     def test_successful_sign_in_does_not_reset_failures(self, by_user):
-        results = [attempt(), attempt(), attempt(good=True), attempt(), attempt(good=True)]
+        results = [
+            attempt(),
+            attempt(),
+            attempt(successful=True),
+            attempt(),
+            attempt(successful=True),
+        ]
         assert results == [None, None, None, None, HOUR]
 
     def test_sign_in_attempt_counts_while_it_runs(self, by_user):
         first, *others = [
-            SignInThrottle(load(), address=HERE, username="alice", now=START) for _ in range(4)
+            SignInThrottle(load(), address=CLIENT_IP, username="alice", now=START) for _ in range(4)
         ]
         first.acquire()
         for throttle in others[:2]:
@@ -51,7 +57,7 @@ class TestSignInThrottleByUser:
             attempt()
         assert attempt() == HOUR
         assert attempt("bob") is None
-        assert attempt(address=THERE) is None
+        assert attempt(address=OTHER_IP) is None
 
     @pytest.mark.parametrize("name", ["Alice", "ALICE", "\uff41lice", "a\uff2cice", "alIce"])
     def test_user_throttle_counts_similar_usernames_together(self, by_user, name):
@@ -105,7 +111,7 @@ class TestSignInThrottleByAddress:
     def test_ip_throttle_counts_each_address_separately(self, by_address):
         for _ in range(4):
             attempt()
-        assert attempt(address=THERE) is None
+        assert attempt(address=OTHER_IP) is None
 
     @pytest.mark.attack(149)
     @pytest.mark.parametrize(
@@ -174,7 +180,7 @@ class TestWindow:
         assert [attempt(at=START + 3600) for _ in range(4)] == [None, None, None, HOUR]
 
     def test_attempt_is_released_in_the_window_of_its_start(self, by_user):
-        throttle = SignInThrottle(load(), address=HERE, username="alice", now=START + 3599)
+        throttle = SignInThrottle(load(), address=CLIENT_IP, username="alice", now=START + 3599)
         throttle.acquire()
         assert [attempt(at=START + 3600) for _ in range(3)] == [None, None, None]
         throttle.release()
@@ -182,13 +188,13 @@ class TestWindow:
 
     def test_unexpected_error_during_sign_in_does_not_count(self, by_user):
         for error in (RuntimeError, KeyboardInterrupt):
-            throttle = SignInThrottle(load(), address=HERE, username="alice", now=START)
+            throttle = SignInThrottle(load(), address=CLIENT_IP, username="alice", now=START)
             with pytest.raises(error), throttle.counting(ValueError):
                 raise error
         assert [attempt() for _ in range(4)] == [None, None, None, HOUR]
 
     def test_attempt_is_released_only_once(self, by_user):
-        throttle = SignInThrottle(load(), address=HERE, username="alice", now=START)
+        throttle = SignInThrottle(load(), address=CLIENT_IP, username="alice", now=START)
         throttle.acquire()
         throttle.release()
         throttle.release()
@@ -196,7 +202,7 @@ class TestWindow:
 
 
 class TestClientAddress:
-    def request(self, forwarded=None, address=HERE):
+    def request(self, forwarded=None, address=CLIENT_IP):
         request = HttpRequest()
         if address is not None:
             request.META["REMOTE_ADDR"] = address
@@ -211,7 +217,7 @@ class TestClientAddress:
         self, settings, proxies, forwarded
     ):
         settings.REST_FRAMEWORK = {"NUM_PROXIES": proxies}
-        assert client_address(self.request(forwarded)) == HERE
+        assert client_address(self.request(forwarded)) == CLIENT_IP
 
     @pytest.mark.attack(149)
     @pytest.mark.parametrize(
@@ -227,8 +233,8 @@ class TestClientAddress:
             (1, "2001:db8::1", "2001:db8::1"),
             (1, "[2001:db8::1]:40001", "2001:db8::1"),
             (1, "[2001:db8::1]", "2001:db8::1"),
-            (1, "", HERE),
-            (1, None, HERE),
+            (1, "", CLIENT_IP),
+            (1, None, CLIENT_IP),
         ],
     )
     def test_client_address_is_the_one_seen_by_the_outer_proxy(

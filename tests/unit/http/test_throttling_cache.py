@@ -11,7 +11,7 @@ from django_tokenauth.conf.settings import load
 from django_tokenauth.http.throttling import SignInThrottle
 from tests.support.client import logged
 from tests.support.clock import NOW
-from tests.support.sign_in_attempts import HERE, HOUR, MINUTE, START, attempt
+from tests.support.sign_in_attempts import CLIENT_IP, HOUR, MINUTE, START, attempt
 
 CACHE_ERROR = "cache error (ConnectionError): sign-ins are not throttled"
 
@@ -36,7 +36,7 @@ class TestThrottleCache:
     @pytest.mark.attack(150)
     def test_unavailable_cache_does_not_throttle_and_is_logged(self, settings, caplog):
         settings.CACHES = {"default": {"BACKEND": "tests.support.broken.DownCache"}}
-        assert [attempt(good=True) for _ in range(50)] == [None] * 50
+        assert [attempt(successful=True) for _ in range(50)] == [None] * 50
         lines = set(logged(caplog, "ERROR"))
         assert lines == {CACHE_ERROR}
 
@@ -65,7 +65,7 @@ class TestThrottleCache:
         stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
         assert stored
         assert b"alice" not in stored
-        assert HERE.encode() not in stored
+        assert CLIENT_IP.encode() not in stored
 
     def test_throttle_count_lasts_as_long_as_its_window(self, by_user, settings, tmp_path):
         """In the file and database caches, ``incr`` resets the timeout to the default."""
@@ -92,13 +92,13 @@ class TestUnavailableCache:
 
     @pytest.fixture
     def throttle(self, switched):
-        return SignInThrottle(load(), address=HERE, username="alice", now=START)
+        return SignInThrottle(load(), address=CLIENT_IP, username="alice", now=START)
 
-    @pytest.mark.parametrize("good", [True, False])
-    def test_unavailable_cache_is_called_once_per_attempt(self, settings, caplog, good):
+    @pytest.mark.parametrize("successful", [True, False])
+    def test_unavailable_cache_is_called_once_per_attempt(self, settings, caplog, successful):
         """Each call may block until a timeout."""
         settings.CACHES = {"default": {"BACKEND": "tests.support.broken.DownCache"}}
-        assert attempt(good=good) is None
+        assert attempt(successful=successful) is None
         assert logged(caplog, "ERROR") == [CACHE_ERROR]
 
     def test_unavailable_cache_is_called_once_more_by_release(self, throttle, switched, caplog):

@@ -10,15 +10,15 @@ from django_tokenauth.errors import TooManyRequests
 from django_tokenauth.http.throttling import ClientThrottle
 from tests.support.client import logged
 from tests.support.clock import NOW
-from tests.support.sign_in_attempts import HERE, HOUR, MINUTE, THERE, attempt
+from tests.support.sign_in_attempts import CLIENT_IP, HOUR, MINUTE, OTHER_IP, attempt
 
 
-def failure(address=HERE):
-    """Count one wrong secret; return the seconds to wait, or ``None`` if it is within the limit."""
+def failure(address=CLIENT_IP):
+    """Count one wrong secret. Return None if it is within the limit, or the seconds to wait."""
     try:
         ClientThrottle(load(), address=address).acquire()
-    except TooManyRequests as refused:
-        return refused.retry_after
+    except TooManyRequests as error:
+        return error.retry_after
     return None
 
 
@@ -46,7 +46,7 @@ class TestClientThrottle:
     def test_client_failures_count_separately_for_each_address(self):
         for _ in range(4):
             failure()
-        assert failure(THERE) is None
+        assert failure(OTHER_IP) is None
 
     def test_client_failures_do_not_throttle_sign_ins(self):
         for _ in range(4):

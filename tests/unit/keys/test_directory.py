@@ -11,7 +11,7 @@ from django_tokenauth.keys import files as key_files
 from django_tokenauth.keys.directory import POLL_INTERVAL, KeyDirectory
 from django_tokenauth.keys.files import write_jwk
 from django_tokenauth.keys.loading import load_key
-from tests.support.key_folder import NOW, put, put_text, refused
+from tests.support.key_folder import NOW, key_error, put, put_text
 from tests.support.sample_keys import private_jwk, private_key
 
 
@@ -45,14 +45,14 @@ class TestInit:
         assert (keys.signing.kid, list(keys.verifying)) == ("a", ["a", "z"])
 
     def test_missing_key_directory_is_rejected_with_hint(self, tmp_path):
-        error = refused(KeyDirectory, tmp_path / "missing")
+        error = key_error(KeyDirectory, tmp_path / "missing")
         assert str(error) == (
             f"The key folder {tmp_path}/missing cannot be read (No such file or directory)."
         )
         assert "tokenauth_keys generate" in error.hint
 
     def test_empty_key_directory_is_rejected_with_hint(self, tmp_path):
-        error = refused(KeyDirectory, tmp_path)
+        error = key_error(KeyDirectory, tmp_path)
         assert str(error) == "There is no key file in KEY_DIRECTORY."
         assert "tokenauth_keys generate" in error.hint
 
@@ -60,16 +60,16 @@ class TestInit:
     def test_key_directory_with_one_invalid_file_is_rejected(self, tmp_path):
         put(tmp_path)
         put_text(tmp_path, "{")
-        assert "bad.jwk" in str(refused(KeyDirectory, tmp_path))
+        assert "bad.jwk" in str(key_error(KeyDirectory, tmp_path))
 
     @pytest.mark.standard("rfc7517-4.5-1")
     @pytest.mark.attack(9, 15)
     def test_key_directory_with_duplicate_or_mixed_keys_is_rejected(self, tmp_path):
         put(tmp_path, "a")
         put(tmp_path, "b", kid="a")
-        assert refused(KeyDirectory, tmp_path).check_id == "E003"
+        assert key_error(KeyDirectory, tmp_path).check_id == "E003"
         put(tmp_path, "b", "HS256")
-        assert refused(KeyDirectory, tmp_path).check_id == "E001"
+        assert key_error(KeyDirectory, tmp_path).check_id == "E001"
 
 
 class TestAt:

@@ -10,7 +10,7 @@ from django_tokenauth.keys import directory as key_directory
 from django_tokenauth.keys import files as key_files
 from django_tokenauth.keys.directory import POLL_INTERVAL, STALE_AFTER, KeyDirectory
 from django_tokenauth.keys.files import read_files
-from tests.support.key_folder import NOW, put, refused
+from tests.support.key_folder import NOW, key_error, put
 
 
 class TestReadDuringRotation:
@@ -82,7 +82,7 @@ class TestVanishingFiles:
 
     def test_key_directory_with_only_vanished_files_is_rejected(self, vanishing):
         (vanishing / "a.jwk").unlink()
-        assert "There is no key file" in str(refused(KeyDirectory, vanishing))
+        assert "There is no key file" in str(key_error(KeyDirectory, vanishing))
 
 
 class TestAtInThreads:

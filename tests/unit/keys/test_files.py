@@ -14,7 +14,7 @@ from django_tokenauth.keys.files import (
     read_file,
     write_jwk,
 )
-from tests.support.key_folder import put, put_text, refused
+from tests.support.key_folder import key_error, put, put_text
 from tests.support.sample_keys import private_jwk, private_key, public_jwk
 
 
@@ -123,17 +123,19 @@ class TestReadFile:
     )
     def test_key_file_without_json_object_is_rejected_by_name(self, tmp_path, text):
         put_text(tmp_path, text)
-        assert str(refused(read_file, tmp_path / "bad.jwk")) == "The key file bad.jwk is not a JWK."
+        assert (
+            str(key_error(read_file, tmp_path / "bad.jwk")) == "The key file bad.jwk is not a JWK."
+        )
 
     def test_unreadable_key_file_is_rejected_with_reason(self, tmp_path):
         (tmp_path / "bad.jwk").mkdir()
-        error = refused(read_file, tmp_path / "bad.jwk")
+        error = key_error(read_file, tmp_path / "bad.jwk")
         assert str(error) == "The key file bad.jwk cannot be read (Is a directory)."
         assert "0600" in error.hint
 
     def test_key_file_with_short_secret_is_rejected_by_name(self, tmp_path):
         jwk = put(tmp_path, "short", "HS256", k="c2hvcnQ")
-        error = refused(read_file, tmp_path / "short.jwk")
+        error = key_error(read_file, tmp_path / "short.jwk")
         assert str(error).startswith("The key file short.jwk: The secret for HS256 is too short")
         assert error.check_id == "E002"
         assert "at least 32 random bytes" in error.hint
@@ -141,7 +143,7 @@ class TestReadFile:
 
     def test_key_file_with_invalid_kid_has_check_id_e003(self, tmp_path):
         put_text(tmp_path, json.dumps({**public_jwk(private_key("EdDSA")), "kid": "ä"}))
-        assert refused(read_file, tmp_path / "bad.jwk").check_id == "E003"
+        assert key_error(read_file, tmp_path / "bad.jwk").check_id == "E003"
 
     @pytest.mark.parametrize("algorithm", ["EdDSA", "ES384", "RS256"])
     def test_key_file_algorithm_follows_from_key_pair_type(self, tmp_path, algorithm):

@@ -20,12 +20,12 @@ from tests.support.clock import NOW
 from tests.support.raw_tokens import SIGNING_KEY, base64url
 from tests.support.sample_keys import (
     ALGORITHMS,
+    load_error,
     private_jwk,
     private_key,
     private_pem,
     public_jwk,
     public_pem,
-    refused,
 )
 
 OCT = {"kty": "oct", "k": base64url(SIGNING_KEY)}
@@ -40,7 +40,7 @@ class TestSecret:
     def test_short_hmac_secret_is_rejected_with_command(self, algorithm, length, form):
         short = SIGNING_KEY[: length - 1]
         forms = {"string": short.decode(), "bytes": short, "JWK": {**OCT, "k": base64url(short)}}
-        error = refused(forms[form], algorithm)
+        error = load_error(forms[form], algorithm)
         assert error.check_id == "E002"
         assert str(error) == f"The secret for {algorithm} is too short (RFC 7518 section 3.2)."
         assert f"secrets.token_urlsafe({length})" in error.hint
@@ -48,7 +48,7 @@ class TestSecret:
     @pytest.mark.attack(19)
     @pytest.mark.parametrize("material", ["", b"", " ", {**OCT, "k": ""}])
     def test_empty_hmac_secret_is_rejected(self, material):
-        assert refused(material, "HS256").check_id == "E002"
+        assert load_error(material, "HS256").check_id == "E002"
 
     @pytest.mark.promise(25)
     @pytest.mark.attack(5, 8)
@@ -57,7 +57,7 @@ class TestSecret:
     @pytest.mark.parametrize("pem", [public_pem, private_pem])
     @pytest.mark.parametrize("lead", [b"", b"\n", b" \t\r\n"])
     def test_pem_as_hmac_secret_is_rejected(self, algorithm, of, pem, lead):
-        error = refused(lead + pem(private_key(of)), algorithm)
+        error = load_error(lead + pem(private_key(of)), algorithm)
         assert error.check_id == "E001"
         assert str(error) == f"{algorithm} needs a secret, but the key is a PEM."
         assert "Set ALGORITHM" in error.hint
@@ -72,7 +72,7 @@ class TestSecret:
     )
     @pytest.mark.parametrize("of", ["RS256", "ES256"])
     def test_encoded_public_key_as_hmac_secret_is_rejected(self, encoding, form, of):
-        error = refused(private_key(of).public_key().public_bytes(encoding, form), "HS256")
+        error = load_error(private_key(of).public_key().public_bytes(encoding, form), "HS256")
         assert error.check_id == "E002"
         assert "not a secret" in str(error)
         assert "looks like a public or private key" in error.hint
@@ -81,17 +81,17 @@ class TestSecret:
     @pytest.mark.parametrize("lead", ["\ufeff", "[", "\ufeff["])
     def test_disguised_jwk_as_hmac_secret_is_rejected(self, lead):
         text = lead + json.dumps(public_jwk(private_key("RS256"))) + "]" * lead.count("[")
-        assert refused(text, "HS256").check_id == "E002"
+        assert load_error(text, "HS256").check_id == "E002"
 
     def test_hmac_secret_with_lone_surrogate_is_rejected(self):
         # ``os.environ`` returns surrogates for bytes outside UTF-8.
-        assert refused("\udcff" * 40, "HS256").check_id == "E002"
+        assert load_error("\udcff" * 40, "HS256").check_id == "E002"
 
 
 class TestPem:
     @pytest.mark.parametrize("algorithm", ALGORITHMS)
     def test_string_without_pem_is_rejected_as_key_pair(self, algorithm):
-        error = refused("a secret, where a key pair is wanted", algorithm)
+        error = load_error("a secret, where a key pair is wanted", algorithm)
         assert error.check_id == "E002"
         assert str(error) == f"{algorithm} needs a key as PEM or as a JWK."
         assert "openssl genpkey" in error.hint
@@ -101,7 +101,7 @@ class TestPem:
         pem = private_key(algorithm).private_bytes(
             Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"a password")
         )
-        error = refused(pem, algorithm)
+        error = load_error(pem, algorithm)
         assert error.check_id == "E002"
         assert str(error) == f"The PEM cannot be read as a key for {algorithm}."
         assert "unencrypted" in error.hint
@@ -115,7 +115,7 @@ class TestPem:
             .sign(key, None if algorithm == "EdDSA" else SHA256())
             .public_bytes(Encoding.PEM)
         )
-        assert "not a certificate" in refused(certificate, algorithm).hint
+        assert "not a certificate" in load_error(certificate, algorithm).hint
 
     @pytest.mark.attack(174)
     @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -129,7 +129,7 @@ class TestPem:
         ],
     )
     def test_malformed_pem_is_rejected(self, algorithm, text):
-        assert refused(text, algorithm).check_id == "E002"
+        assert load_error(text, algorithm).check_id == "E002"
 
     @pytest.mark.attack(26)
     @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
@@ -146,8 +146,8 @@ class TestPem:
     )
     def test_pem_of_unsupported_key_type_is_rejected(self, algorithm, make):
         key = make()
-        assert "cannot be read" in str(refused(private_pem(key), algorithm))
-        assert "cannot be read" in str(refused(public_pem(key), algorithm))
+        assert "cannot be read" in str(load_error(private_pem(key), algorithm))
+        assert "cannot be read" in str(load_error(public_pem(key), algorithm))
 
 
 class TestJwk:
@@ -157,7 +157,7 @@ class TestJwk:
         ids=lambda text: repr(text[:20]),
     )
     def test_jwk_with_invalid_json_is_rejected(self, text):
-        assert str(refused(text, "RS256")) == "A key begins like a JWK but is not JSON."
+        assert str(load_error(text, "RS256")) == "A key begins like a JWK but is not JSON."
 
     @pytest.mark.standard("rfc7517-4.1-1")
     @pytest.mark.attack(174)
@@ -179,7 +179,7 @@ class TestJwk:
     )
     @pytest.mark.parametrize("algorithm", ["HS256", "RS256", "ES256", "EdDSA"])
     def test_jwk_without_required_members_is_rejected(self, jwk, algorithm):
-        error = refused(jwk, algorithm)
+        error = load_error(jwk, algorithm)
         assert str(error) == "A JWK cannot be read, or its alg does not fit its kty and crv."
 
     @pytest.mark.parametrize(
@@ -194,7 +194,9 @@ class TestJwk:
         ],
     )
     def test_rsa_jwk_with_malformed_number_is_rejected(self, changes):
-        assert refused({**public_jwk(private_key("RS256")), **changes}, "RS256").check_id == "E002"
+        assert (
+            load_error({**public_jwk(private_key("RS256")), **changes}, "RS256").check_id == "E002"
+        )
 
     @pytest.mark.parametrize(
         "alg",
@@ -205,7 +207,7 @@ class TestJwk:
     )
     @pytest.mark.parametrize("of", ["RS256", "EdDSA"])
     def test_jwk_with_unsupported_alg_is_rejected(self, alg, of):
-        error = refused({**public_jwk(private_key(of)), "alg": alg}, of)
+        error = load_error({**public_jwk(private_key(of)), "alg": alg}, of)
         assert str(error) == "The alg of a JWK is not a supported signature algorithm."
 
     @pytest.mark.attack(26)
@@ -226,11 +228,11 @@ class TestJwk:
     )
     def test_jwk_with_alg_of_another_key_type_is_rejected(self, of, alg):
         for jwk in (public_jwk(private_key(of)), private_jwk(private_key(of))):
-            assert "does not fit" in str(refused({**jwk, "alg": alg}, alg))
+            assert "does not fit" in str(load_error({**jwk, "alg": alg}, alg))
 
     @pytest.mark.parametrize("alg", ALGORITHMS)
     def test_hmac_jwk_with_asymmetric_alg_is_rejected(self, alg):
-        assert "does not fit" in str(refused({**OCT, "alg": alg}, "HS256"))
+        assert "does not fit" in str(load_error({**OCT, "alg": alg}, "HS256"))
 
     @pytest.mark.standard("rfc7517-4.3-3")
     @pytest.mark.attack(13, 14)
@@ -246,7 +248,7 @@ class TestJwk:
     )
     @pytest.mark.parametrize("jwk", [OCT, public_jwk(private_key("ES256"))], ids=["oct", "EC"])
     def test_jwk_not_for_signatures_is_rejected(self, members, jwk):
-        error = refused({**jwk, **members}, "ES256")
+        error = load_error({**jwk, **members}, "ES256")
         assert str(error) == "The use or key_ops of a JWK does not permit signatures."
 
     @pytest.mark.parametrize(
@@ -254,7 +256,7 @@ class TestJwk:
     )
     @pytest.mark.parametrize("jwk", [OCT, public_jwk(private_key("ES256"))], ids=["oct", "EC"])
     def test_jwk_with_malformed_kid_is_rejected(self, kid, jwk):
-        error = refused({**jwk, "kid": kid}, "ES256")
+        error = load_error({**jwk, "kid": kid}, "ES256")
         assert error.check_id == "E003"
         assert "visible ASCII" in str(error)
 
@@ -262,7 +264,7 @@ class TestJwk:
         for algorithm in ("RS256", "ES256", "EdDSA"):
             private = private_jwk(private_key(algorithm))
             other_public = public_jwk(private_key(algorithm, 2))
-            assert refused({**private, **other_public}, algorithm).check_id == "E002"
+            assert load_error({**private, **other_public}, algorithm).check_id == "E002"
 
 
 class TestTimes:
@@ -271,6 +273,6 @@ class TestTimes:
         "time", ["1700000000", 1700000000.5, True, None, -1, 10**12, [], float("nan")]
     )
     def test_jwk_with_non_integer_time_is_rejected(self, name, time):
-        error = refused({**private_jwk(private_key("EdDSA")), name: time}, "EdDSA")
+        error = load_error({**private_jwk(private_key("EdDSA")), name: time}, "EdDSA")
         assert error.check_id == "E002"
         assert "whole seconds since the epoch" in str(error)

@@ -22,13 +22,13 @@ from django_tokenauth.keys.rotating import (
 from django_tokenauth.keys.schedule import KeySchedule
 from tests.support.full_disk import full_after
 from tests.support.key_rotations import (
+    DRAIN_TIME,
+    MIN_DELAY,
     NOW,
-    OUTLIVED,
     SETTINGS,
-    SHORTEST,
+    key_error,
     public,
     put,
-    refused,
     rotated,
     states,
 )
@@ -38,7 +38,7 @@ OLD, NEW = ".0123456789abcdef.jwk", ".00000000000000ff.jwk"
 
 
 def rotated_to(folder, algorithm):
-    return rotate(folder, SETTINGS, algorithm, now=NOW, delay=SHORTEST)
+    return rotate(folder, SETTINGS, algorithm, now=NOW, delay=MIN_DELAY)
 
 
 def replaced_by(folder, algorithm):
@@ -86,7 +86,7 @@ class TestGenerate:
 
     def test_generate_is_rejected_while_a_key_signs(self, tmp_path):
         put(tmp_path, "a")
-        error = refused(generate, tmp_path, SETTINGS, "EdDSA", now=NOW)
+        error = key_error(generate, tmp_path, SETTINGS, "EdDSA", now=NOW)
         assert str(error) == "The key a signs already."
         assert error.hint == (
             "To create the next key, use rotate: it signs when every service has seen it."
@@ -103,7 +103,7 @@ class TestGenerate:
 
     def test_generate_of_incompatible_key_writes_no_file(self, tmp_path):
         put(tmp_path, "a", exp=NOW)
-        assert refused(generate, tmp_path, SETTINGS, "HS256", now=NOW).check_id == "E001"
+        assert key_error(generate, tmp_path, SETTINGS, "HS256", now=NOW).check_id == "E001"
         assert [path.name for path in tmp_path.iterdir()] == ["a.jwk"]
 
 
@@ -111,7 +111,7 @@ class TestRotate:
     def test_rotate_publishes_next_key_before_it_signs(self, tmp_path):
         put(tmp_path, "a")
         generated = rotated(tmp_path, NOW + 0.5).new
-        start = NOW + 1 + SHORTEST
+        start = NOW + 1 + MIN_DELAY
         assert generated.key.not_before == start
         assert states(tmp_path, start - 1) == {"a": "signs", generated.key.kid: "next"}
         assert states(tmp_path, start) == {"a": "verifies", generated.key.kid: "signs"}
@@ -119,7 +119,7 @@ class TestRotate:
     def test_rotate_ends_old_key_after_its_last_token(self, tmp_path):
         put(tmp_path, "a")
         rotation = rotated(tmp_path)
-        end = NOW + SHORTEST + OUTLIVED
+        end = NOW + MIN_DELAY + DRAIN_TIME
         assert [(file.key.kid, file.key.expires_at) for file in rotation.ending] == [("a", end)]
         assert rotation.ending[0].path == tmp_path / "a.jwk"
         assert read_file(tmp_path / "a.jwk").jwk["exp"] == end
@@ -128,7 +128,7 @@ class TestRotate:
 
     def test_rotate_keeps_an_earlier_exp(self, tmp_path):
         put(tmp_path, "a", NOW - 2000, exp=NOW + 5)
-        put(tmp_path, "same", NOW - 2000, exp=NOW + SHORTEST + OUTLIVED)
+        put(tmp_path, "same", NOW - 2000, exp=NOW + MIN_DELAY + DRAIN_TIME)
         put(tmp_path, "b")
         assert [file.key.kid for file in rotated(tmp_path).ending] == ["b"]
         assert read_file(tmp_path / "a.jwk").jwk["exp"] == NOW + 5
@@ -189,7 +189,7 @@ class TestRotate:
         self, tmp_path, before, after, rotation
     ):
         write_jwk(tmp_path / "a.jwk", make_jwk(before, now=NOW, not_before=NOW - 5))
-        error = refused(rotation, tmp_path, after)
+        error = key_error(rotation, tmp_path, after)
         assert error.check_id == "E001"
         assert f"A key for {after} cannot be beside the keys in the folder" in str(error)
         assert "another folder" in error.hint
@@ -205,10 +205,10 @@ class TestRotate:
     @pytest.mark.attack(167)
     def test_rotate_with_delay_below_minimum_is_rejected(self, tmp_path):
         put(tmp_path, "a")
-        error = refused(rotated, tmp_path, delay=SHORTEST - 1)
+        error = key_error(rotated, tmp_path, delay=MIN_DELAY - 1)
         assert str(error) == (
-            f"A delay of {SHORTEST - 1} seconds is too short: services may cache the published "
-            f"keys for JWKS_MAX_AGE. At least {SHORTEST} seconds are needed."
+            f"A delay of {MIN_DELAY - 1} seconds is too short: services may cache the published "
+            f"keys for JWKS_MAX_AGE. At least {MIN_DELAY} seconds are needed."
         )
         assert error.hint == "If a key was stolen, use --now."
         assert states(tmp_path) == {"a": "signs"}
@@ -216,15 +216,15 @@ class TestRotate:
     def test_rotate_is_rejected_while_the_next_key_waits(self, tmp_path):
         put(tmp_path, "a")
         next_kid = rotated(tmp_path).new.key.kid
-        error = refused(rotated, tmp_path, now=NOW + SHORTEST - 1)
+        error = key_error(rotated, tmp_path, now=NOW + MIN_DELAY - 1)
         assert str(error) == f"The key {next_kid} is already the next key and has not signed yet."
         assert error.hint == "To take it back, use retire."
-        rotated(tmp_path, now=NOW + SHORTEST)
+        rotated(tmp_path, now=NOW + MIN_DELAY)
         assert len(states(tmp_path)) == 3
 
     def test_repeated_rotations_leave_no_time_without_signing_key(self, tmp_path):
         generate(tmp_path, SETTINGS, "EdDSA", now=NOW)
-        step = SHORTEST + OUTLIVED + 1
+        step = MIN_DELAY + DRAIN_TIME + 1
         for number in range(5):
             rotated(tmp_path, now=NOW + number * step)
             keys = KeySchedule([file.key for file in read_files(tmp_path)])
@@ -241,19 +241,19 @@ class TestRotate:
     def test_rotate_without_signing_key_is_rejected(self, tmp_path, before):
         if before:
             put(tmp_path, "a", **before)
-        error = refused(rotated, tmp_path)
+        error = key_error(rotated, tmp_path)
         assert str(error) == "No key signs now."
         assert error.hint == "To create one that signs at once, use generate."
         assert len(read_files(tmp_path)) == len(before and [before])
 
     def test_rotate_of_key_that_expires_before_the_next_is_rejected(self, tmp_path):
-        put(tmp_path, "a", exp=NOW + SHORTEST)
-        error = refused(rotated, tmp_path, delay=SHORTEST)
+        put(tmp_path, "a", exp=NOW + MIN_DELAY)
+        error = key_error(rotated, tmp_path, delay=MIN_DELAY)
         assert str(error) == "The key a ends before the next key would sign."
         assert "--now" in error.hint
         assert states(tmp_path) == {"a": "signs"}
-        put(tmp_path, "a", exp=NOW + SHORTEST + 1)
-        rotated(tmp_path, delay=SHORTEST)
+        put(tmp_path, "a", exp=NOW + MIN_DELAY + 1)
+        rotated(tmp_path, delay=MIN_DELAY)
 
     def test_rotate_with_full_disk_leaves_key_without_exp_verifying(self, tmp_path):
         put(tmp_path, "a", NOW - 2000)

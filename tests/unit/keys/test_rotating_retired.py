@@ -11,12 +11,12 @@ from django_tokenauth.keys.rotating import (
 )
 from tests.support.full_disk import full_after
 from tests.support.key_rotations import (
+    DRAIN_TIME,
     NOW,
-    OUTLIVED,
     SETTINGS,
+    key_error,
     public,
     put,
-    refused,
     rotated,
     states,
 )
@@ -56,14 +56,14 @@ class TestRetire:
         put(tmp_path, "b", NOW + 100)
         put(tmp_path, "c", NOW + 200)
         ended = retire(tmp_path, SETTINGS, "a", now=NOW).ended
-        assert ended.key.expires_at == NOW + 100 + OUTLIVED
-        assert read_file(tmp_path / "a.jwk").jwk["exp"] == NOW + 100 + OUTLIVED
+        assert ended.key.expires_at == NOW + 100 + DRAIN_TIME
+        assert read_file(tmp_path / "a.jwk").jwk["exp"] == NOW + 100 + DRAIN_TIME
 
     def test_retired_idle_key_ends_one_token_lifetime_from_now(self, tmp_path):
         put(tmp_path, "a", NOW - 5000)
         put(tmp_path, "b", NOW - 4000)
         ended = retire(tmp_path, SETTINGS, "a", now=NOW + 0.5).ended
-        assert ended.key.expires_at == NOW + 1 + OUTLIVED
+        assert ended.key.expires_at == NOW + 1 + DRAIN_TIME
 
     def test_retired_key_with_at_once_ends_now(self, tmp_path):
         put(tmp_path, "a", NOW - 5000)
@@ -94,7 +94,7 @@ class TestRetire:
 
     def test_retire_of_only_future_key_is_rejected(self, tmp_path):
         put(tmp_path, "next", NOW + 50)
-        error = refused(retire, tmp_path, SETTINGS, "next", now=NOW, at_once=True)
+        error = key_error(retire, tmp_path, SETTINGS, "next", now=NOW, at_once=True)
         assert str(error) == "Without the key next no key signs."
 
     @pytest.mark.parametrize("at_once", [False, True])
@@ -109,7 +109,7 @@ class TestRetire:
     @pytest.mark.parametrize("at_once", [False, True])
     def test_retire_of_only_signing_key_is_rejected(self, tmp_path, at_once):
         put(tmp_path, "a")
-        error = refused(retire, tmp_path, SETTINGS, "a", now=NOW, at_once=at_once)
+        error = key_error(retire, tmp_path, SETTINGS, "a", now=NOW, at_once=at_once)
         assert str(error) == "Without the key a no key signs."
         assert error.hint == "Create the next key with rotate, or at once with rotate --now."
         assert "exp" not in read_file(tmp_path / "a.jwk").jwk
@@ -117,7 +117,7 @@ class TestRetire:
     def test_retire_of_signing_key_before_next_starts_is_rejected(self, tmp_path):
         put(tmp_path, "a")
         put(tmp_path, "b", NOW + 50)
-        error = refused(retire, tmp_path, SETTINGS, "a", now=NOW, at_once=True)
+        error = key_error(retire, tmp_path, SETTINGS, "a", now=NOW, at_once=True)
         assert str(error) == "Without the key a no key signs."
 
     def test_retire_finds_key_by_unique_kid_prefix(self, tmp_path):
@@ -135,7 +135,7 @@ class TestRetire:
     def test_retire_with_ambiguous_or_unknown_kid_is_rejected(self, tmp_path, kid, message):
         put(tmp_path, "abc", NOW - 5000)
         put(tmp_path, "abd")
-        error = refused(retire, tmp_path, SETTINGS, kid, now=NOW)
+        error = key_error(retire, tmp_path, SETTINGS, kid, now=NOW)
         assert str(error) == message
         assert error.hint == "To show all keys, use list."
 
@@ -147,5 +147,5 @@ class TestRetire:
     def test_retire_does_not_count_public_key_as_successor(self, tmp_path):
         put(tmp_path, "a")
         write_jwk(tmp_path / "public.jwk", {**public(), "kid": "public", "nbf": NOW + 5})
-        error = refused(retire, tmp_path, SETTINGS, "a", now=NOW)
+        error = key_error(retire, tmp_path, SETTINGS, "a", now=NOW)
         assert str(error) == "Without the key a no key signs."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django_tokenauth.keys.files import read_files, write_jwk
 from django_tokenauth.keys.rotating import State
-from tests.support.key_rotations import NOW, public, put, refused, states
+from tests.support.key_rotations import NOW, key_error, public, put, states
 
 
 class TestReadFiles:
@@ -20,13 +20,13 @@ class TestReadFiles:
 
     def test_read_files_of_unreadable_folder_is_rejected(self, tmp_path):
         (tmp_path / "file").write_text("")
-        error = refused(read_files, tmp_path / "file")
+        error = key_error(read_files, tmp_path / "file")
         assert str(error) == f"The key folder {tmp_path}/file cannot be read (Not a directory)."
 
     def test_read_files_with_duplicate_kids_is_rejected(self, tmp_path):
         put(tmp_path, "a")
         put(tmp_path, "b", kid="a")
-        assert refused(read_files, tmp_path).check_id == "E003"
+        assert key_error(read_files, tmp_path).check_id == "E003"
 
 
 class TestStateOf:

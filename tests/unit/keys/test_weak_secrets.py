@@ -48,7 +48,7 @@ def test_common_or_patterned_secret_is_guessable(secret):
         b"secret" + SECRET[:32].encode(),
         b"2026-11-23T09:00Z2026-11-24T10:01Z",
         bytes(range(0, 256, 8)) + bytes(value * value % 256 for value in range(40)),
-        # Seven repetitions of a pattern, then a different byte.
+        # Only the start repeats a pattern.
         b"ab" * 4 + SECRET.encode(),
     ],
 )
