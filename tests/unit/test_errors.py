@@ -115,7 +115,7 @@ class TestInvalidKey:
         error = InvalidKey("The key is invalid.")
         assert (str(error), error.hint, error.check_id) == ("The key is invalid.", "", "E002")
 
-    def test_invalid_key_has_the_given_hint_and_check_id(self):
+    def test_invalid_key_has_its_hint_and_check_id(self):
         error = InvalidKey("The key is invalid.", "Replace it.", check_id="E001")
         assert (error.hint, error.check_id) == ("Replace it.", "E001")
 

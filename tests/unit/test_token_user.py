@@ -47,7 +47,7 @@ def test_token_user_has_no_django_permission(obj):
 
 
 @pytest.mark.parametrize("permissions", [[], (), iter(())])
-def test_token_user_has_all_of_no_permissions(permissions):
+def test_token_user_has_perms_is_true_for_an_empty_list(permissions):
     """REST framework checks an empty list for GET."""
     assert USER.has_perms(permissions) is True
 

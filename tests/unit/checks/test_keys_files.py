@@ -64,7 +64,7 @@ class TestPermissions:
         assert f"permissions for {path}." in message_of("W011")
         assert f"chmod -R go= {folder}" in message_of("W011")
 
-    def test_deploy_check_warns_of_key_folder_writable_by_others(self, folder):
+    def test_deploy_check_warns_of_key_folder_writable_by_all(self, folder):
         put(folder)
         folder.chmod(0o777)
         assert deploy_check_ids() == ["W011"]

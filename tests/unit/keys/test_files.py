@@ -121,19 +121,19 @@ class TestReadFile:
             json.dumps({"a": "x" * 70000}),
         ],
     )
-    def test_key_file_without_json_object_is_rejected_by_name(self, tmp_path, text):
+    def test_error_names_the_key_file_without_json_object(self, tmp_path, text):
         put_text(tmp_path, text)
         assert (
             str(key_error(read_file, tmp_path / "bad.jwk")) == "The key file bad.jwk is not a JWK."
         )
 
-    def test_unreadable_key_file_is_rejected_with_reason(self, tmp_path):
+    def test_error_gives_the_reason_for_an_unreadable_key_file(self, tmp_path):
         (tmp_path / "bad.jwk").mkdir()
         error = key_error(read_file, tmp_path / "bad.jwk")
         assert str(error) == "The key file bad.jwk cannot be read (Is a directory)."
         assert "0600" in error.hint
 
-    def test_key_file_with_short_secret_is_rejected_by_name(self, tmp_path):
+    def test_error_names_the_key_file_with_short_secret(self, tmp_path):
         jwk = put(tmp_path, "short", "HS256", k="c2hvcnQ")
         error = key_error(read_file, tmp_path / "short.jwk")
         assert str(error).startswith("The key file short.jwk: The secret for HS256 is too short")

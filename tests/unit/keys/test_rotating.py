@@ -94,7 +94,7 @@ class TestGenerate:
         assert states(tmp_path) == {"a": "signs"}
 
     @pytest.mark.parametrize(
-        "changes", [{"exp": NOW}, {"not_before": NOW + 500}], ids=["ended", "later"]
+        "changes", [{"exp": NOW}, {"not_before": NOW + 500}], ids=["ended", "future"]
     )
     def test_generate_is_accepted_while_no_key_signs(self, tmp_path, changes):
         put(tmp_path, "a", **changes)

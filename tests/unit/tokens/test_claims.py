@@ -106,7 +106,7 @@ class TestClaims:
         )
 
     @pytest.mark.parametrize("name", ["iss", "sub", "client_id", "jti"])
-    def test_claims_with_list_for_string_are_rejected(self, name):
+    def test_claims_with_list_instead_of_string_are_rejected(self, name):
         assert (
             error_code(Claims.from_payload, access_members(**{name: ["a"]}))
             is TokenErrorCode.CLAIMS
