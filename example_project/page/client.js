@@ -1,16 +1,16 @@
-// The client's half of a sign-in: which token is kept where, and who refreshes when. This is the
-// part to take for a page of your own; it knows nothing of what page.js shows.
+// The client side of a sign-in: it stores the tokens and refreshes them. Copy this module for a page
+// of your own; it does not depend on page.js.
 //
-// Events: "change" when somebody signed in or out, has a new access token or could not get one
-// (detail.ended is true when the server ended the session); "exchange" after each request, with all
-// that was sent and answered.
+// Events: "change" after a sign-in, a sign-out, a new access token or a failed refresh (detail.ended
+// is true if the server ended the session); "exchange" after each request, with the request and the
+// response.
 
 import { readToken } from "./token.js";
 
 const STORED = "tokenauth.refresh_token";
 
 export class TokenClient extends EventTarget {
-  // In memory only: it is in no storage, and gone with the tab.
+  // In memory only: closing the tab deletes it.
   #access = null;
 
   constructor(api) {
@@ -20,21 +20,21 @@ export class TokenClient extends EventTarget {
     addEventListener("storage", (event) => this.#followOtherTabs(event));
   }
 
-  // { token, lifetime, expiresAt } in milliseconds of this machine's clock, or null. Counted from
-  // the moment of the answer, for this clock and the server's may differ.
+  // { token, lifetime, expiresAt } or null. Times are in milliseconds of the local clock, counted
+  // from the response, because the clock of the server may differ.
   get access() {
     return this.#access;
   }
 
-  // True also when the server could not be reached to get an access token.
+  // Also true if a refresh token is stored but the server cannot be reached.
   get isSignedIn() {
     return localStorage.getItem(STORED) !== null;
   }
 
   async signIn(credentials) {
-    const answer = await this.#send("POST", "/auth/token/", credentials);
-    if (answer.status === 200) this.#keep(answer.body);
-    return answer;
+    const response = await this.#send("POST", "/auth/token/", credentials);
+    if (response.status === 200) this.#keep(response.body);
+    return response;
   }
 
   async signOut() {
@@ -46,40 +46,40 @@ export class TokenClient extends EventTarget {
     });
   }
 
-  // Get new tokens, unless another call did it while this one waited: `stale` is the access token
-  // that the caller wants to be rid of.
+  // Get new tokens, unless another call did so while this one waited. `stale` is the access token to
+  // replace.
   async refresh(stale = this.#access?.token) {
     return onlyOneTab(async () => {
       if (this.#access && this.#access.token !== stale) return null;
       const token = localStorage.getItem(STORED);
       if (!token) return null;
-      const answer = await this.#send("POST", "/auth/token/refresh/", { refresh_token: token });
-      if (answer.status === 200) {
-        this.#keep(answer.body);
-      } else if (answer.status === 400 && answer.body?.error === "invalid_grant") {
-        // Only this answer means that the session is over. After any other one (no network, 503,
-        // 429) the refresh token is as good as before.
+      const response = await this.#send("POST", "/auth/token/refresh/", { refresh_token: token });
+      if (response.status === 200) {
+        this.#keep(response.body);
+      } else if (response.status === 400 && response.body?.error === "invalid_grant") {
+        // Only this response means that the session has ended. After any other (no network, 503,
+        // 429) the refresh token is still valid.
         if (localStorage.getItem(STORED) === token) localStorage.removeItem(STORED);
         this.#drop({ ended: true });
       } else {
         this.#changed();
       }
-      return answer;
+      return response;
     });
   }
 
-  // A request to the API. An access token that the server refuses is replaced, once.
+  // Send a request to the API. If the server rejects the access token, refresh it and retry once.
   async request(method, path, body) {
     if (!this.#access) await this.refresh();
     const used = this.#access?.token;
-    const answer = await this.#send(method, path, body, used);
-    if (!isInvalidToken(answer)) return answer;
+    const response = await this.#send(method, path, body, used);
+    if (!isInvalidToken(response)) return response;
     await this.refresh(used);
-    if (!this.#access || this.#access.token === used) return answer;
+    if (!this.#access || this.#access.token === used) return response;
     return this.#send(method, path, body, this.#access.token);
   }
 
-  // A request with just this token, whatever comes of it.
+  // Send a request with this token, without a refresh.
   async requestWith(token, method, path) {
     return this.#send(method, path, undefined, token);
   }
@@ -100,14 +100,14 @@ export class TokenClient extends EventTarget {
     this.dispatchEvent(new CustomEvent("change", { detail }));
   }
 
-  // The browser tells this tab what the others do to the stored token, never what it does itself.
+  // The browser sends storage events for changes by other tabs only.
   #followOtherTabs({ key }) {
     if (key !== STORED && key !== null) return;
     const stored = localStorage.getItem(STORED);
     if (!stored) {
       this.#drop();
     } else if (!this.#access || sessionOf(stored) !== sessionOf(this.#access.token)) {
-      // Another tab signed in. With a mere refresh there, the token here goes on being good.
+      // Another tab signed in. After a refresh in another tab, the token here stays valid.
       this.#access = null;
       this.refresh();
     }
@@ -118,34 +118,33 @@ export class TokenClient extends EventTarget {
     if (body) headers["Content-Type"] = "application/json";
     if (token) headers.Authorization = `Bearer ${token}`;
     const url = this.api + path;
-    let answer;
+    let response;
     try {
-      const response = await fetch(url, {
+      const fetched = await fetch(url, {
         method,
         headers,
         body: body && JSON.stringify(body),
         credentials: "omit",
         cache: "no-store",
       });
-      const text = await response.text();
-      answer = {
-        status: response.status,
-        headers: Object.fromEntries(response.headers),
+      const text = await fetched.text();
+      response = {
+        status: fetched.status,
+        headers: Object.fromEntries(fetched.headers),
         body: readJson(text),
       };
     } catch {
-      // No network, no server, or an answer that CORS keeps from this origin.
-      answer = { status: 0, headers: {}, body: null };
+      // No network, no server, or a response that CORS does not allow this origin to read.
+      response = { status: 0, headers: {}, body: null };
     }
     const request = { method, url, path, headers, body };
-    this.dispatchEvent(new CustomEvent("exchange", { detail: { request, answer } }));
-    return answer;
+    this.dispatchEvent(new CustomEvent("exchange", { detail: { request, response } }));
+    return response;
   }
 }
 
-// Tabs share one refresh token, and each refresh replaces it: they take turns. Where the browser
-// has no locks (a page over http that is not on this machine), the server's grace for a repeated
-// refresh has to do.
+// Tabs share one refresh token, and each refresh replaces it, so only one tab may refresh at a time.
+// Without Web Locks (on http, except localhost), the server's grace covers a repeated refresh.
 function onlyOneTab(work) {
   return navigator.locks ? navigator.locks.request(STORED, work) : work();
 }

@@ -1,31 +1,31 @@
-// What anybody can do with a token who has the public keys: tell whether the server made it. The
-// browser does the cryptography (Ed25519, RFC 8037).
+// Verify the signature of a token with the public keys of the server. The browser does the
+// cryptography (Ed25519, RFC 8037).
 
 import { bytes, readHeader } from "./token.js";
 
 export const JWKS = "/.well-known/jwks.json";
 
-// { kid, alg, key, verdict }: the key is one of `keys`, a JWK Set. The verdict is "good", "bad",
-// "missing" (there is no such key), or "unable" where the browser cannot do it.
+// Return { kid, alg, key, verdict }. The key is one of `keys`, a JWK Set. The verdict is "valid",
+// "invalid", "missing" (no key has this kid) or "unsupported" (by this browser).
 export async function verify(token, { keys }) {
   const { kid, alg } = readHeader(token);
   const key = keys.find((one) => one.kid === kid);
   if (!key) return { kid, alg, verdict: "missing" };
-  return { kid, alg, key, verdict: await judge(token, key) };
+  return { kid, alg, key, verdict: await checkSignature(token, key) };
 }
 
-async function judge(token, { kty, crv, x }) {
-  // Browsers have it on https and on this machine only.
-  if (!globalThis.crypto?.subtle) return "unable";
+async function checkSignature(token, { kty, crv, x }) {
+  // Browsers provide it only on https and on localhost.
+  if (!globalThis.crypto?.subtle) return "unsupported";
   let key;
   try {
     key = await crypto.subtle.importKey("jwk", { kty, crv, x }, "Ed25519", false, ["verify"]);
   } catch {
     // An older browser, or a key of another type.
-    return "unable";
+    return "unsupported";
   }
   const end = token.lastIndexOf(".");
   const signed = new TextEncoder().encode(token.slice(0, end));
   const signature = bytes(token.slice(end + 1));
-  return (await crypto.subtle.verify("Ed25519", key, signature, signed)) ? "good" : "bad";
+  return (await crypto.subtle.verify("Ed25519", key, signature, signed)) ? "valid" : "invalid";
 }

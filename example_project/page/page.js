@@ -1,13 +1,13 @@
-// What the page shows. Data becomes text nodes only, never markup; the tokens are client.js's affair.
+// The page. Data becomes text nodes, never markup. client.js handles the tokens.
 
 import { TokenClient } from "./client.js";
 import { JWKS, verify } from "./keys.js";
-import { STRINGS, date, speak, text } from "./strings.js";
+import { STRINGS, date, setLanguage, text } from "./strings.js";
 import { readHeader, readToken, shorten, tamper } from "./token.js";
 
 const LANGUAGE_STORED = "tokenauth.language";
 const LOG_LENGTH = 100;
-// The first two and no others are readable by a script of another origin, unless the API says so.
+// A script of another origin can read the first two, and the others only if the API exposes them.
 const SHOWN_HEADERS = ["Content-Type", "Cache-Control", "WWW-Authenticate", "Retry-After"];
 const TIMES = ["iat", "exp", "auth_time"];
 
@@ -18,9 +18,9 @@ const writeForm = byId("write");
 let notes = [];
 let sessions = [];
 let shownSession = null;
-let published = { keys: [] }; // the API's public keys, a JWK Set
-let checked = null; // what came of the access token's check with one of them
-const messages = new Map(); // place -> function that makes its content in the language of the day
+let published = { keys: [] }; // the public keys of the API, a JWK Set
+let checked = null; // the result of verify() for the access token
+const messages = new Map(); // place -> function that returns its content in the current language
 
 // The elements ---------------------------------------------------------------------------------
 
@@ -46,7 +46,7 @@ function say(place, content) {
   line.replaceChildren(...(content ? [content()].flat() : []));
 }
 
-// Why a request failed: in the server's words where it has some, with its challenge.
+// Show why a request failed: the description of the server, if there is one, and its challenge.
 function explain(place, { status, headers, body }) {
   const challenge = headers["www-authenticate"];
   const words = body?.error_description ?? body?.detail ?? body?.text?.join(" ");
@@ -58,7 +58,7 @@ function explain(place, { status, headers, body }) {
   });
 }
 
-// What is shown --------------------------------------------------------------------------------
+// Rendering ------------------------------------------------------------------------------------
 
 function render() {
   const signedIn = client.access !== null;
@@ -165,23 +165,23 @@ function renderWords() {
 }
 
 function chooseLanguage(language) {
-  speak(language);
+  setLanguage(language);
   client.language = language;
   document.documentElement.lang = language;
   for (const button of document.querySelectorAll(".languages button")) {
     button.ariaPressed = String(button.value === language);
   }
-  signInForm.elements.device_name.defaultValue = text("deviceDefault"); // what was typed stays
+  signInForm.elements.device_name.defaultValue = text("deviceDefault"); // keeps what the user typed
   renderWords();
   render();
 }
 
 // The log --------------------------------------------------------------------------------------
 
-function logExchange({ request, answer }) {
-  const status = answer.status || text("noAnswer");
-  const kind = answer.status >= 200 && answer.status < 300 ? "good" : "bad";
-  const what = answer.body?.error ?? challengeError(answer);
+function logExchange({ request, response }) {
+  const status = response.status || text("noResponse");
+  const kind = response.status >= 200 && response.status < 300 ? "success" : "failure";
+  const what = response.body?.error ?? challengeError(response);
   const time = date(Date.now(), { timeStyle: "medium", hourCycle: "h23" });
   const entry = element(
     "details",
@@ -195,7 +195,7 @@ function logExchange({ request, answer }) {
       element("span", { className: `status ${kind}` }, [status, what].filter(Boolean).join(" ")),
     ),
     element("pre", {}, `${request.method} ${request.url}\n${describe(sentHeaders(request), request)}`),
-    element("pre", {}, `${status}\n${describe(shownHeaders(answer), answer)}`),
+    element("pre", {}, `${status}\n${describe(shownHeaders(response), response)}`),
   );
   const log = byId("log");
   log.prepend(element("li", {}, entry));
@@ -206,7 +206,7 @@ function challengeError({ headers }) {
   return headers["www-authenticate"]?.match(/error="(\w+)"/)?.[1];
 }
 
-// The browser adds Origin by itself, and a script does not see it; the API's CORS answer rests on it.
+// The browser adds Origin, which scripts cannot read. The CORS headers of the API depend on it.
 function sentHeaders({ headers }) {
   const shown = { Origin: location.origin, ...headers };
   const token = headers.Authorization?.split(" ")[1];
@@ -229,13 +229,13 @@ function withoutSecrets(name, value) {
   return ["access_token", "refresh_token", "token"].includes(name) ? shorten(value) : value;
 }
 
-// The page's own look at a token -----------------------------------------------------------------
+// Verification ---------------------------------------------------------------------------------
 
 async function check(token) {
-  // A key that is not known is new: the keys were rotated.
+  // After a rotation the key is not known yet.
   if (!published.keys.some(({ kid }) => kid === readHeader(token).kid)) {
-    const answer = await client.requestWith(null, "GET", JWKS);
-    if (answer.status === 200) published = answer.body;
+    const response = await client.requestWith(null, "GET", JWKS);
+    if (response.status === 200) published = response.body;
   }
   return verify(token, published);
 }
@@ -246,28 +246,28 @@ async function checkToken() {
   if (client.access) renderKey();
 }
 
-// What the user does ---------------------------------------------------------------------------
+// Actions --------------------------------------------------------------------------------------
 
 async function listNotes() {
-  const answer = await client.request("GET", "/notes/");
-  if (answer.status !== 200) return explain("notes", answer);
-  notes = answer.body;
+  const response = await client.request("GET", "/notes/");
+  if (response.status !== 200) return explain("notes", response);
+  notes = response.body;
   renderNotes();
 }
 
 async function listSessions() {
-  const answer = await client.request("GET", "/auth/sessions/");
-  if (answer.status !== 200) return explain("sessions", answer);
+  const response = await client.request("GET", "/auth/sessions/");
+  if (response.status !== 200) return explain("sessions", response);
   say("sessions", null);
-  sessions = answer.body;
+  sessions = response.body;
   renderSessions();
 }
 
 const ACTIONS = {
   async refresh() {
-    const answer = await client.refresh();
-    if (answer?.status === 200) say("token", () => text("refreshed"));
-    else if (answer) explain(client.access ? "token" : "waiting", answer);
+    const response = await client.refresh();
+    if (response?.status === 200) say("token", () => text("refreshed"));
+    else if (response) explain(client.access ? "token" : "waiting", response);
   },
 
   async tamper() {
@@ -283,8 +283,8 @@ const ACTIONS = {
   },
 
   async "delete-note"({ dataset }) {
-    const answer = await client.request("DELETE", `/notes/${dataset.id}/`);
-    if (answer.status !== 204 && answer.status !== 404) return explain("notes", answer);
+    const response = await client.request("DELETE", `/notes/${dataset.id}/`);
+    if (response.status !== 204 && response.status !== 404) return explain("notes", response);
     say("notes", null);
     writeForm.elements.text.focus();
     await listNotes();
@@ -294,14 +294,14 @@ const ACTIONS = {
 
   async "sign-out-session"({ dataset }) {
     if (sessions.find(({ id }) => id === dataset.id).current) return ACTIONS["sign-out"]();
-    const answer = await client.request("DELETE", `/auth/sessions/${dataset.id}/`);
-    if (answer.status !== 204 && answer.status !== 404) return explain("sessions", answer);
+    const response = await client.request("DELETE", `/auth/sessions/${dataset.id}/`);
+    if (response.status !== 204 && response.status !== 404) return explain("sessions", response);
     await listSessions();
   },
 
   async "sign-out-others"() {
-    const answer = await client.request("DELETE", "/auth/sessions/?keep=current");
-    if (answer.status !== 204) return explain("sessions", answer);
+    const response = await client.request("DELETE", "/auth/sessions/?keep=current");
+    if (response.status !== 204) return explain("sessions", response);
     await listSessions();
   },
 
@@ -315,7 +315,7 @@ const ACTIONS = {
   },
 };
 
-// A second click while the first is under way does nothing.
+// Ignore a second click while the first one is in progress.
 async function once(control, work) {
   if (control.ariaBusy === "true") return;
   control.ariaBusy = "true";
@@ -336,13 +336,13 @@ signInForm.addEventListener("submit", (event) => {
   const { username, password, device_name, readOnly } = signInForm.elements;
   once(signInForm, async () => {
     say("sign-in", null);
-    const answer = await client.signIn({
+    const response = await client.signIn({
       username: username.value,
       password: password.value,
       device_name: device_name.value,
       ...(readOnly.checked ? { scope: "notes:read" } : {}),
     });
-    if (answer.status !== 200) return explain("sign-in", answer);
+    if (response.status !== 200) return explain("sign-in", response);
     password.value = "";
     byId("who").focus();
   });
@@ -352,8 +352,8 @@ writeForm.addEventListener("submit", (event) => {
   event.preventDefault();
   const { text: input } = writeForm.elements;
   once(writeForm, async () => {
-    const answer = await client.request("POST", "/notes/", { text: input.value });
-    if (answer.status !== 201) return explain("notes", answer);
+    const response = await client.request("POST", "/notes/", { text: input.value });
+    if (response.status !== 201) return explain("notes", response);
     say("notes", null);
     input.value = "";
     await listNotes();
@@ -389,6 +389,6 @@ const wanted = localStorage.getItem(LANGUAGE_STORED) ?? navigator.language.split
 chooseLanguage(wanted in STRINGS ? wanted : "en");
 setInterval(countDown, 1000);
 if (client.isSignedIn) {
-  const answer = await client.refresh();
-  if (answer && byId("signed-in").hidden) explain("waiting", answer);
+  const response = await client.refresh();
+  if (response && byId("signed-in").hidden) explain("waiting", response);
 }

@@ -1,4 +1,4 @@
-// What anybody can do with a token who has no key: read it, and spoil it.
+// Read and change a token without a key.
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -7,7 +7,7 @@ export function readToken(token) {
   return { header, claims };
 }
 
-// The header alone: also of a token whose claims are spoilt.
+// Read only the header, also of a token whose claims are not valid JSON.
 export function readHeader(token) {
   return readPart(token.split(".", 1)[0]);
 }
@@ -16,14 +16,13 @@ function readPart(part) {
   return JSON.parse(new TextDecoder().decode(bytes(part)));
 }
 
-// What base64url stands for.
+// Decode base64url.
 export function bytes(part) {
   const text = atob(part.replaceAll("-", "+").replaceAll("_", "/"));
   return Uint8Array.from(text, (c) => c.charCodeAt(0));
 }
 
-// One character of the claims becomes another one, anywhere but at the end: there some bits of a
-// character may mean nothing.
+// Change one character of the claims, but not the last one: decoders may ignore some of its bits.
 export function tamper(token) {
   const [header, claims, signature] = token.split(".");
   const at = Math.floor(Math.random() * (claims.length - 1));

@@ -111,7 +111,7 @@ class TestSigningIn:
             "console"
         ):  # The browser's own word on it, which is no error of ours.
             tab.reload()
-        expect(tab.locator("#waiting")).to_contain_text("The server did not answer.")
+        expect(tab.locator("#waiting")).to_contain_text("The server does not respond.")
         context.unroute("**/auth/token/refresh/")
         press(tab, "refresh")
         expect(tab.locator("#who")).to_be_visible()
@@ -128,21 +128,21 @@ class TestTheToken:
 
     def test_its_time_runs_down(self, tab):
         remaining = tab.locator("#remaining")
-        expect(remaining).to_have_text(re.compile(r"^Good for [45]:\d\d$"))
+        expect(remaining).to_have_text(re.compile(r"^Expires in [45]:\d\d$"))
         before = remaining.inner_text()
         expect(remaining).not_to_have_text(before)
 
     def test_a_refresh_replaces_it(self, tab):
         before = access_token(tab)
         press(tab, "refresh")
-        expect(message(tab, "token")).to_contain_text("A new access token")
+        expect(message(tab, "token")).to_contain_text("Received a new access token")
         assert access_token(tab) != before
 
     def test_with_one_character_changed_it_is_refused(self, tab):
         press(tab, "tamper")
         expect(message(tab, "token")).to_contain_text('401\nWWW-Authenticate: Bearer realm="api"')
         expect(message(tab, "token")).to_contain_text('error="invalid_token"')
-        expect(message(tab, "token")).to_contain_text("This page says: not verified.")
+        expect(message(tab, "token")).to_contain_text("the signature does not match the public key")
         write(tab, "The real one is as good as before")
         expect(note(tab, "The real one").first).to_be_visible()
 
@@ -162,7 +162,7 @@ class TestTheToken:
 
 class TestTheKey:
     def test_the_page_verifies_the_token_and_shows_the_key(self, tab, demo, published):
-        expect(tab.locator("#verdict")).to_contain_text("This page has verified it")
+        expect(tab.locator("#verdict")).to_contain_text("This page verified the signature")
         [key] = published
         shown = tab.locator("#token-key dd")
         for place, name in enumerate(("kid", "alg", "x")):
@@ -174,13 +174,13 @@ class TestTheKey:
         other = {**published[0], "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
         answer_with(context, {"keys": [other]})
         tab.reload()
-        expect(tab.locator("#verdict")).to_contain_text("not verified")
+        expect(tab.locator("#verdict")).to_contain_text("does not match the public key")
         expect(tab.locator("#token-key")).to_contain_text(other["x"])
 
     def test_a_key_that_is_not_published_is_missed(self, context, tab):
         answer_with(context, {"keys": []})
         tab.reload()
-        expect(tab.locator("#verdict")).to_contain_text("no such key")
+        expect(tab.locator("#verdict")).to_contain_text("does not publish this key")
 
     @pytest.mark.parametrize(
         "without",
@@ -192,7 +192,7 @@ class TestTheKey:
     def test_a_browser_without_ed25519_says_so(self, context, sign_in, without):
         context.add_init_script(without)
         tab = sign_in(context)
-        expect(tab.locator("#verdict")).to_contain_text("This browser cannot do Ed25519")
+        expect(tab.locator("#verdict")).to_contain_text("the browser does not support Ed25519")
         expect(tab.locator("#token-key dd")).to_have_count(3)
 
     def test_after_a_rotation_it_is_the_next_one(self, tab, demo, published):
@@ -202,11 +202,11 @@ class TestTheKey:
         # The processes look at the files every few seconds.
         for _ in range(60):
             press(tab, "refresh")
-            expect(message(tab, "token")).to_contain_text("A new access token")
+            expect(message(tab, "token")).to_contain_text("Received a new access token")
             if published[0]["kid"] not in next_key.inner_text():
                 break
             tab.wait_for_timeout(500)
-        expect(tab.locator("#verdict")).to_contain_text("This page has verified it")
+        expect(tab.locator("#verdict")).to_contain_text("This page verified the signature")
         expect(next_key).not_to_contain_text(published[0]["kid"])
 
 
@@ -236,11 +236,11 @@ class TestTwoTabs:
 
     def test_after_a_refresh_in_one_both_go_on(self, tab, second_tab):
         press(tab, "refresh")
-        expect(message(tab, "token")).to_contain_text("A new access token")
+        expect(message(tab, "token")).to_contain_text("Received a new access token")
         write(second_tab, "From the second tab")
         expect(note(second_tab, "From the second tab").first).to_be_visible()
         press(second_tab, "refresh")
-        expect(message(second_tab, "token")).to_contain_text("A new access token")
+        expect(message(second_tab, "token")).to_contain_text("Received a new access token")
 
     def test_refreshing_both_at_once_keeps_the_session(self, tab, second_tab):
         before = {access_token(tab), access_token(second_tab)}
@@ -249,7 +249,7 @@ class TestTwoTabs:
             tab.evaluate(click)
             second_tab.evaluate(click)
         for each in (tab, second_tab):
-            expect(message(each, "token")).to_contain_text("A new access token")
+            expect(message(each, "token")).to_contain_text("Received a new access token")
             each.reload()
             expect(each.locator("#who")).to_be_visible()
             assert access_token(each) not in before
@@ -290,7 +290,7 @@ class TestSessions:
 class TestTheLog:
     def test_it_shows_no_password_and_no_whole_token(self, tab, demo):
         press(tab, "refresh")
-        expect(message(tab, "token")).to_contain_text("A new access token")
+        expect(message(tab, "token")).to_contain_text("Received a new access token")
         log = tab.locator("#log").text_content()
         assert "Authorization: Bearer eyJ" in log
         assert "••••" in log
