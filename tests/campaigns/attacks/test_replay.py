@@ -20,7 +20,7 @@ from django_tokenauth import services, signals
 from django_tokenauth.conf.settings import load
 from django_tokenauth.models import RevokedReason, Session
 from tests.campaigns.races import calls
-from tests.campaigns.races.worker_pool import crowd
+from tests.campaigns.races.worker_pool import worker_pool
 from tests.support.client import INVALID_GRANT, get, outcome, post
 from tests.support.clock import NOW
 from tests.support.signal_capture import received
@@ -160,12 +160,12 @@ def test_reuse_in_new_process_revokes_session(alice):
     interval = timedelta(minutes=1)
     stolen = StolenSession(alice, interval, now=timezone.now() - GENERATIONS * interval)
     other = services.sign_in(alice)
-    with crowd(1, 1, TOKENAUTH={}) as new_process:
+    with worker_pool(1, 1, TOKENAUTH={}) as new_process:
         for age in AGES:
             replay = calls.refreshing(stolen.refresh_tokens[-1 - age])
-            [(status, heard)] = new_process([("heard", {"call": replay})])
-            assert (status, heard["body"]) == (400, INVALID_GRANT)
-            assert heard["reused"] == heard["revoked"] == [str(stolen.id)]
+            [(status, result)] = new_process([("with signals", {"call": replay})])
+            assert (status, result["body"]) == (400, INVALID_GRANT)
+            assert result["reused"] == result["revoked"] == [str(stolen.id)]
             stolen.assert_revoked(Session.objects.get(pk=stolen.id).revoked_at)
             descendants = [
                 calls.refreshing(stolen.refresh_tokens[-1]),

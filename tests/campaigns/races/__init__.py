@@ -1,1 +1,1 @@
-"""Many requests at the same moment, for real: in processes, and on SQLite in threads."""
+"""Concurrent requests, in processes, and on SQLite in threads."""

@@ -1,4 +1,4 @@
-"""What the clients of a race do, by name: a call is told to another process in plain values."""
+"""The calls of the clients in a race, by name. Their arguments can be sent to a process."""
 
 from __future__ import annotations
 
@@ -20,35 +20,36 @@ from django_tokenauth.models import RevokedReason, Session
 from tests.support.signal_capture import received
 
 Call = tuple[str, dict[str, Any]]
-Answer = tuple[int, dict[str, Any]]
+Response = tuple[int, dict[str, Any]]
 
 UNAVAILABLE = 503
 
 
-def make(call: Call) -> Answer:
+def make(call: Call) -> Response:
+    """Make the call and return the status and the JSON of its response."""
     name, arguments = call
     return _CALLS[name](**arguments)
 
 
 def refreshing(token: str) -> Call:
-    """The call that refreshes with ``token``."""
+    """Return the call that refreshes with ``token``."""
     return "post", {"path": "token/refresh/", "body": {"refresh_token": token}}
 
 
-def _post(path: str, body: dict[str, Any]) -> Answer:
+def _post(path: str, body: dict[str, Any]) -> Response:
     return _request("POST", f"/auth/{path}", body)
 
 
-def _get(path: str, token: str) -> Answer:
+def _get(path: str, token: str) -> Response:
     return _request("GET", path, None, token)
 
 
-def _delete(path: str, token: str) -> Answer:
+def _delete(path: str, token: str) -> Response:
     return _request("DELETE", path, None, token)
 
 
-def _request(method: str, path: str, body: object, token: str | None = None) -> Answer:
-    """A request as the server gets it, without the middleware. Errors are answers: 500."""
+def _request(method: str, path: str, body: object, token: str | None = None) -> Response:
+    """Send a request without the middleware. An error becomes a response with 500."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     request = RequestFactory().generic(
         method, path, json.dumps(body), "application/json", headers=headers
@@ -64,47 +65,47 @@ def _view(request: HttpRequest) -> HttpResponseBase:
     return response.render()
 
 
-def _change_password(username: str, password: str, *, in_transaction: bool = False) -> Answer:
+def _change_password(username: str, password: str, *, in_transaction: bool = False) -> Response:
     def change() -> None:
         user = get_user_model().objects.get_by_natural_key(username)
         user.set_password(password)
         user.save()
 
     if not in_transaction:
-        return _of_the_database(change)
-    return _of_the_database(transaction.atomic(change))
+        return _database_change(change)
+    return _database_change(transaction.atomic(change))
 
 
-def _deactivate(username: str) -> Answer:
+def _deactivate(username: str) -> Response:
     def change() -> None:
         user = get_user_model().objects.get_by_natural_key(username)
         user.is_active = False
         user.save()
 
-    return _of_the_database(change)
+    return _database_change(change)
 
 
-def _deactivate_unheard(username: str) -> Answer:
-    """By a bare ``UPDATE``, which sends no signal."""
+def _deactivate_by_update(username: str) -> Response:
+    """Deactivate the user by a bare ``UPDATE``, which sends no signal."""
     users = get_user_model().objects.filter(username=username)
-    return _of_the_database(lambda: users.update(is_active=False))
+    return _database_change(lambda: users.update(is_active=False))
 
 
-def _delete_user(username: str) -> Answer:
-    return _of_the_database(get_user_model().objects.filter(username=username).delete)
+def _delete_user(username: str) -> Response:
+    return _database_change(get_user_model().objects.filter(username=username).delete)
 
 
-def _end_by_admin(session: str) -> Answer:
-    chosen = Session.objects.filter(pk=session)
+def _revoke_by_admin(session: str) -> Response:
+    queryset = Session.objects.filter(pk=session)
     try:
-        services.revoke_sessions(chosen, RevokedReason.ADMIN)
+        services.revoke_sessions(queryset, RevokedReason.ADMIN)
     except ServiceUnavailable:
         return UNAVAILABLE, {}
     return 200, {}
 
 
-def _of_the_database(change: Callable[[], object]) -> Answer:
-    """What a view of the project does, which says that the database did not take it."""
+def _database_change(change: Callable[[], object]) -> Response:
+    """Make the change, as a view of the project does. Return 503 after a database error."""
     try:
         change()
     except DatabaseError:
@@ -112,24 +113,24 @@ def _of_the_database(change: Callable[[], object]) -> Answer:
     return 200, {}
 
 
-def _observed(call: Call, pauses: Iterable[float]) -> Answer:
-    """Make ``call`` with a pause before it and before each of its statements (seconds).
+def _observed(call: Call, delays: Iterable[float]) -> Response:
+    """Make ``call`` with a delay in seconds before it and before each of its statements.
 
-    The answer tells of it: ``body``, when it ``began`` and ``ended``, by a clock that all processes
-    of a machine share, and its ``statements``: what each is, how many rows it met, and its end.
+    The response contains its ``body``, when it ``began`` and ``ended``, and its ``statements``.
+    Each statement has its verb, its row count and its end. All processes share the clock.
     """
-    pausing = iter(pauses)
+    remaining_delays = iter(delays)
     statements = []
 
     def execute(run: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        time.sleep(next(pausing, 0))
+        time.sleep(next(remaining_delays, 0))
         try:
             return run(sql, params, many, context)
         finally:
             verb, rows = sql.split(None, 1)[0], context["cursor"].rowcount
             statements.append((verb, rows, time.monotonic()))
 
-    time.sleep(next(pausing, 0))
+    time.sleep(next(remaining_delays, 0))
     began = time.monotonic()
     with connection.execute_wrapper(execute):
         status, body = make(call)
@@ -137,34 +138,35 @@ def _observed(call: Call, pauses: Iterable[float]) -> Answer:
     return status, {"body": body, "began": began, "ended": ended, "statements": statements}
 
 
-def _refresh_on(token: str, pauses: list[list[float]]) -> Answer:
-    """As many refreshes as there are ``pauses``, each with the newest token, until one is refused.
+def _refresh_repeatedly(token: str, delays: list[list[float]]) -> Response:
+    """Refresh once per item of ``delays``, with the newest token, until one is rejected.
 
-    What is told of each is that of :func:`_observed`.
+    The response contains the result of :func:`_observed` for each refresh.
     """
-    told = []
-    for each in pauses:
+    refreshes = []
+    for each in delays:
         status, observed = _observed(refreshing(token), each)
-        told.append({"status": status, **observed})
+        refreshes.append({"status": status, **observed})
         if status not in (200, UNAVAILABLE):
             break
         token = observed["body"].get("refresh_token", token)
-    return 200, {"refreshes": told}
+    return 200, {"refreshes": refreshes}
 
 
-def _end_and_then(call: Call, pauses: list[float], then: list[Call]) -> Answer:
-    """Make ``call`` until the service answers, and at once the calls that come ``then``."""
-    refused = 0
+def _end_and_probe(call: Call, delays: list[float], probes: list[Call]) -> Response:
+    """Make ``call`` until it does not return 503, then make the ``probes`` at once."""
+    unavailable = 0
     while True:
-        status, observed = _observed(call, pauses)
+        status, observed = _observed(call, delays)
         if status != UNAVAILABLE:
             break
-        refused += 1
-    return status, {**observed, "unavailable": refused, "then": [make(each) for each in then]}
+        unavailable += 1
+    results = [make(each) for each in probes]
+    return status, {**observed, "unavailable": unavailable, "probes": results}
 
 
-def _heard(call: Call) -> Answer:
-    """Make ``call`` and tell the ids of the sessions whose reuse or end was told of."""
+def _with_signals(call: Call) -> Response:
+    """Make ``call`` and return the session ids of the signals for reuse and revocation."""
     with (
         received(signals.refresh_token_reused) as reused,
         received(signals.session_revoked) as revoked,
@@ -172,34 +174,34 @@ def _heard(call: Call) -> Answer:
         status, body = make(call)
     return status, {
         "body": body,
-        "reused": [str(told["session"].pk) for told in reused],
-        "revoked": [str(told["session"].pk) for told in revoked],
+        "reused": [str(each["session"].pk) for each in reused],
+        "revoked": [str(each["session"].pk) for each in revoked],
     }
 
 
-def _connect() -> Answer:
+def _connect() -> Response:
     connection.ensure_connection()
     return 200, {}
 
 
-def _disconnect() -> Answer:
+def _disconnect() -> Response:
     connection.close()
     return 200, {}
 
 
-_CALLS: dict[str, Callable[..., Answer]] = {
+_CALLS: dict[str, Callable[..., Response]] = {
     "post": _post,
     "get": _get,
     "delete": _delete,
     "change password": _change_password,
     "deactivate": _deactivate,
-    "deactivate unheard": _deactivate_unheard,
+    "deactivate by update": _deactivate_by_update,
     "delete user": _delete_user,
-    "end by admin": _end_by_admin,
+    "revoke by admin": _revoke_by_admin,
     "observed": _observed,
-    "refresh on": _refresh_on,
-    "end and then": _end_and_then,
-    "heard": _heard,
+    "refresh repeatedly": _refresh_repeatedly,
+    "end and probe": _end_and_probe,
+    "with signals": _with_signals,
     "connect": _connect,
     "disconnect": _disconnect,
 }

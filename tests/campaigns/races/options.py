@@ -1,4 +1,4 @@
-"""Options of the races; ``TOKENAUTH_TEST_ROUNDS`` in the environment makes them longer."""
+"""Settings of the races. ``TOKENAUTH_TEST_ROUNDS`` in the environment makes them longer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from datetime import timedelta
 
 ROUNDS = int(os.environ.get("TOKENAUTH_TEST_ROUNDS", "20"))
-# A machine that stands still for a while ends no session by that.
+# A slow machine must not exceed the grace.
 TOKENAUTH = {
     "REFRESH_GRACE": timedelta(seconds=60),
     "MAX_SESSIONS_PER_USER": 10,

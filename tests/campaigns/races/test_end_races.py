@@ -1,32 +1,48 @@
-"""A refresh against everything that ends its session, in processes, round after round.
+"""Refreshes against every way to end their session, in processes and with random delays.
 
-After the call that ends a session has returned nothing of the session works: no token that a
-refresh returned or was asked with, and no refresh that begins. ``TOKENAUTH_TEST_ROUNDS`` makes it
-longer, ``TOKENAUTH_TEST_SEED`` repeats the pauses of a run; ``pytest -rP`` shows where the ends
-came.
+After the end has returned, no token of the session works and no new refresh succeeds.
+``TOKENAUTH_TEST_ROUNDS`` makes the races longer, and ``TOKENAUTH_TEST_SEED`` repeats the delays of
+a run. ``pytest -rP`` shows where the ends fell.
 """
 
 from __future__ import annotations
 
 import pytest
 
-from tests.campaigns.races.ends import ENDINGS
+from tests.campaigns.races.calls import make
+from tests.campaigns.races.endings import ENDINGS
 from tests.campaigns.races.options import ROUNDS, TOKENAUTH
-from tests.campaigns.races.rounds import rounds, summary
-from tests.campaigns.races.worker_pool import crowd
+from tests.campaigns.races.rounds import (
+    MAXIMUM_FACTOR,
+    assert_ends_inside,
+    play_rounds,
+    summary,
+)
+from tests.campaigns.races.worker_pool import worker_pool
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(scope="module")
 def two_clients(django_db_setup, django_db_blocker):
-    with django_db_blocker.unblock(), crowd(2, 1, TOKENAUTH=TOKENAUTH) as make:
-        yield make
+    with django_db_blocker.unblock(), worker_pool(2, 1, TOKENAUTH=TOKENAUTH) as pool:
+        yield pool
 
 
 @pytest.mark.promise(6)
 @pytest.mark.attack(136, 137)
 @pytest.mark.parametrize("name", ENDINGS)
-def test_after_its_end_nothing_of_a_session_works(two_clients, settings, name):
+def test_ended_session_is_unusable_during_refreshes(two_clients, settings, name):
     settings.TOKENAUTH = TOKENAUTH
-    print(summary(name, rounds(two_clients, name, ROUNDS)))  # noqa: T201
+    outcomes = play_rounds(two_clients, name, ROUNDS)
+    print(summary(name, outcomes))  # noqa: T201
+    assert_ends_inside(outcomes, ROUNDS)
+
+
+def test_race_without_ends_inside_refreshes_fails(settings):
+    """Sequential clients end each session after its refreshes."""
+    settings.TOKENAUTH = TOKENAUTH
+    outcomes = play_rounds(lambda requests: list(map(make, requests)), "sign-out", 1)
+    assert outcomes.total() == MAXIMUM_FACTOR
+    with pytest.raises(AssertionError, match="0 of 30 ends fell inside a refresh, expected 1"):
+        assert_ends_inside(outcomes, 1)

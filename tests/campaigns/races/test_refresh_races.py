@@ -1,7 +1,7 @@
-"""Refreshes of one token at the same moment, alone and against what ends the session.
+"""Concurrent refreshes of one token, alone and with calls that end the session.
 
-On PostgreSQL and MariaDB the clients are processes, on SQLite threads. ``TOKENAUTH_TEST_ROUNDS``
-and ``TOKENAUTH_TEST_CLIENTS`` make it longer.
+The clients are processes on PostgreSQL and MariaDB, and threads on SQLite.
+``TOKENAUTH_TEST_ROUNDS`` and ``TOKENAUTH_TEST_CLIENTS`` make the tests longer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.tokens.refresh import refresh_tokens
 from tests.campaigns.races.calls import refreshing
 from tests.campaigns.races.options import ROUNDS, TOKENAUTH
-from tests.campaigns.races.worker_pool import crowd
+from tests.campaigns.races.worker_pool import worker_pool
 from tests.support.session_rows import made
 
 CLIENTS = int(os.environ.get("TOKENAUTH_TEST_CLIENTS", "64"))
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def clients(django_db_setup, django_db_blocker):
     with (
         django_db_blocker.unblock(),
-        crowd(PROCESSES, CLIENTS // (PROCESSES or 1), TOKENAUTH=TOKENAUTH) as make,
+        worker_pool(PROCESSES, CLIENTS // (PROCESSES or 1), TOKENAUTH=TOKENAUTH) as make,
     ):
         yield make
 
@@ -44,8 +44,8 @@ def token(alice):
     return services.sign_in(alice).refresh_token
 
 
-def refusal(token):
-    """What a refresh with the token is answered when all is over."""
+def refresh_error(token):
+    """Return the error of a refresh with the token."""
     with pytest.raises(InvalidGrant) as error:
         services.refresh(token)
     return str(error.value)
@@ -53,19 +53,19 @@ def refusal(token):
 
 @pytest.mark.promise(8)
 @pytest.mark.attack(131, 143)
-def test_one_rotates_and_all_get_the_same_token(clients, token):
+def test_concurrent_refreshes_rotate_once(clients, token):
     for generation in range(2, ROUNDS + 2):
-        wanted = "observed", {"call": refreshing(token), "pauses": []}
-        answers = clients([wanted] * CLIENTS)
-        assert [status for status, _ in answers] == [200] * CLIENTS
-        written = [
+        call = "observed", {"call": refreshing(token), "delays": []}
+        responses = clients([call] * CLIENTS)
+        assert [status for status, _ in responses] == [200] * CLIENTS
+        row_counts = [
             rows
-            for _, observed in answers
+            for _, observed in responses
             for verb, rows, _ in observed["statements"]
             if verb == "UPDATE"
         ]
-        assert sum(written) == 1
-        bodies = [observed["body"] for _, observed in answers]
+        assert sum(row_counts) == 1
+        bodies = [observed["body"] for _, observed in responses]
         [token] = {body["refresh_token"] for body in bodies}
         assert len({body["access_token"] for body in bodies}) == CLIENTS
         claims = refresh_tokens(load()).decode(token, now=timezone.now().timestamp())
@@ -76,11 +76,11 @@ def test_one_rotates_and_all_get_the_same_token(clients, token):
 
 
 @pytest.mark.attack(130)
-def test_a_token_that_was_stolen_is_found_by_all_and_written_down_once(clients, token):
+def test_concurrent_reuse_revokes_session_once(clients, token):
     services.refresh(services.refresh(token).refresh_token)
-    answers = clients([refreshing(token)] * CLIENTS)
-    assert {status for status, _ in answers} == {400}
-    assert {body["error"] for _, body in answers} == {"invalid_grant"}
+    responses = clients([refreshing(token)] * CLIENTS)
+    assert {status for status, _ in responses} == {400}
+    assert {body["error"] for _, body in responses} == {"invalid_grant"}
     session = Session.objects.get()
     assert (session.generation, session.revoked_reason) == (3, RevokedReason.REUSED)
 
@@ -98,29 +98,29 @@ def test_a_token_that_was_stolen_is_found_by_all_and_written_down_once(clients, 
             RevokedReason.USER_CHANGED,
         ),
     ],
-    ids=["a sign-out", "a new password"],
+    ids=["sign-out", "new-password"],
 )
-def test_after_its_end_no_token_of_a_session_is_good(clients, alice, ending, reason):
+def test_session_ended_among_refreshes_is_unusable(clients, alice, ending, reason):
     for number in range(ROUNDS // 2):
         alice.refresh_from_db()
         token = services.sign_in(alice).refresh_token
-        wanted = [refreshing(token)] * CLIENTS
-        # Among the first, among the last, and in between.
-        wanted[number * CLIENTS // ROUNDS * 2 % CLIENTS] = ending(token)
-        answers = clients(wanted)
-        assert {status for status, _ in answers} <= {200, 400}
+        requests = [refreshing(token)] * CLIENTS
+        # The position of the end moves from the first to the last requests.
+        requests[number * CLIENTS // ROUNDS * 2 % CLIENTS] = ending(token)
+        responses = clients(requests)
+        assert {status for status, _ in responses} <= {200, 400}
         session = Session.objects.latest("created_at")
         assert session.revoked_reason == reason
-        given = {body.get("refresh_token", token) for _, body in answers}
-        assert {refusal(each) for each in given} == {"invalid_grant"}
+        tokens = {body.get("refresh_token", token) for _, body in responses}
+        assert {refresh_error(each) for each in tokens} == {"invalid_grant"}
 
 
-def test_sign_ins_at_the_same_moment_do_not_hurt_each_other(clients, alice):
+def test_concurrent_sign_ins_all_succeed(clients, alice):
     last_year = timezone.now() - timedelta(days=365)
     for _ in range(CLIENTS):
         made(alice, created_at=last_year, idle_expires_at=last_year)
     body = {"username": "alice", "password": "correct horse"}
-    answers = clients([("post", {"path": "token/", "body": body})] * CLIENTS)
-    assert [status for status, _ in answers] == [200] * CLIENTS
+    responses = clients([("post", {"path": "token/", "body": body})] * CLIENTS)
+    assert [status for status, _ in responses] == [200] * CLIENTS
     services.sign_in(alice)
     assert services.list_sessions(alice).count() == 10

@@ -1,4 +1,4 @@
-"""``REFRESH_RETRY``: a client that lost the answer, and others at the same moment."""
+"""Concurrent retries with ``REFRESH_RETRY``, after a client lost the response."""
 
 from __future__ import annotations
 
@@ -8,41 +8,42 @@ import pytest
 
 from django_tokenauth.models import RevokedReason, Session
 from tests.campaigns.races.calls import refreshing
-from tests.campaigns.races.ends import GENERATION, targets
+from tests.campaigns.races.endings import GENERATION, create_targets
 from tests.campaigns.races.options import ROUNDS
-from tests.campaigns.races.options import TOKENAUTH as USUAL
-from tests.campaigns.races.rounds import nothing_works
-from tests.campaigns.races.worker_pool import crowd
+from tests.campaigns.races.options import TOKENAUTH as DEFAULTS
+from tests.campaigns.races.rounds import assert_session_unusable
+from tests.campaigns.races.worker_pool import worker_pool
 
 CLIENTS = 8
-TOKENAUTH = {**USUAL, "REFRESH_RETRY": True}
-AN_HOUR = timedelta(hours=1)
+TOKENAUTH = {**DEFAULTS, "REFRESH_RETRY": True}
+ONE_HOUR = timedelta(hours=1)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(scope="module")
 def clients(django_db_setup, django_db_blocker):
-    with django_db_blocker.unblock(), crowd(2, CLIENTS // 2, TOKENAUTH=TOKENAUTH) as make:
+    with django_db_blocker.unblock(), worker_pool(2, CLIENTS // 2, TOKENAUTH=TOKENAUTH) as make:
         yield make
 
 
-def test_one_retry_of_many_rotates_and_all_get_the_same_token(clients):
-    for target in targets(ROUNDS // 4, ago=AN_HOUR):
-        answers = clients([refreshing(target.predecessor)] * CLIENTS)
-        assert [status for status, _ in answers] == [200] * CLIENTS
-        [token] = {body["refresh_token"] for _, body in answers}
+def test_concurrent_retries_rotate_once(clients):
+    for target in create_targets(ROUNDS // 4, ago=ONE_HOUR):
+        responses = clients([refreshing(target.predecessor)] * CLIENTS)
+        assert [status for status, _ in responses] == [200] * CLIENTS
+        [token] = {body["refresh_token"] for _, body in responses}
         session = Session.objects.get(pk=target.session)
         assert (session.generation, session.revoked_at) == (GENERATION + 1, None)
         assert clients([refreshing(token)])[0][0] == 200
 
 
 @pytest.mark.promise(10)
-def test_who_retries_and_who_has_the_successor_do_not_both_go_on(clients, settings):
+def test_concurrent_retry_and_successor_revoke_session(clients, settings):
     settings.TOKENAUTH = TOKENAUTH
-    for target in targets(ROUNDS // 2, ago=AN_HOUR):
-        wanted = [refreshing(target.predecessor), refreshing(target.current)]
-        answers = clients(wanted)
-        assert {status for status, _ in answers} <= {200, 400}
+    for target in create_targets(ROUNDS // 2, ago=ONE_HOUR):
+        responses = clients([refreshing(target.predecessor), refreshing(target.current)])
+        assert {status for status, _ in responses} <= {200, 400}
         assert Session.objects.get(pk=target.session).revoked_reason == RevokedReason.REUSED
-        nothing_works(target, [{"status": status, "body": body} for status, body in answers])
+        assert_session_unusable(
+            target, [{"status": status, "body": body} for status, body in responses]
+        )

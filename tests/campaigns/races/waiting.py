@@ -1,4 +1,4 @@
-"""Whether another connection waits for this one, as the database itself sees it."""
+"""Wait until the database reports a connection that this one blocks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 import pytest
 from django.db import connection
 
-_WAITING = {
+_BLOCKED_COUNT = {
     "postgresql": """
         SELECT count(*) FROM pg_stat_activity
         WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))""",
@@ -15,19 +15,19 @@ _WAITING = {
         SELECT count(*) FROM information_schema.innodb_lock_waits
         JOIN information_schema.innodb_trx ON trx_id = blocking_trx_id
         WHERE trx_mysql_thread_id = connection_id()""",
-    # There nobody can tell, and nothing depends on it.
+    # SQLite cannot report it, and the tests do not need it there.
     "sqlite": "SELECT 1",
 }
-_TRIES = 150
+_MAXIMUM_QUERIES = 150
 
 
-def until_somebody_waits() -> None:
-    """Return when another connection waits for what this transaction holds."""
+def wait_for_blocked_connection() -> None:
+    """Return when another connection waits for a lock of this transaction."""
     with connection.cursor() as cursor:
-        for _ in range(_TRIES):
-            cursor.execute(_WAITING[connection.vendor])
+        for _ in range(_MAXIMUM_QUERIES):
+            cursor.execute(_BLOCKED_COUNT[connection.vendor])
             if cursor.fetchone() == (1,):
                 return
-            # MariaDB shows the same again to those who ask more often than every 0.1 s.
+            # MariaDB caches the table for 0.1 s.
             time.sleep(0.2)
-    pytest.fail("Nobody waits.")
+    pytest.fail("No connection waits for this transaction.")

@@ -1,4 +1,4 @@
-"""Where a process of a crowd begins: the project is set up before anything of it is imported."""
+"""The entry point of a worker process, which sets Django up before it imports models."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ import django
 
 
 def start(*arguments: Any) -> None:
-    """:func:`tests.campaigns.races.worker_pool.serve`, which knows the models."""
+    """Call :func:`tests.campaigns.races.worker_pool.serve` after ``django.setup()``."""
     django.setup()
     import_module("tests.campaigns.races.worker_pool").serve(*arguments)

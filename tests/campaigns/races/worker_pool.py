@@ -1,4 +1,4 @@
-"""Clients that call at the same moment: threads in processes of their own, or threads here."""
+"""Clients that make concurrent calls: threads in worker processes, or in this process."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ from django.db import connection, connections
 from django.test.utils import override_settings
 
 from tests.campaigns.races import calls, worker
-from tests.campaigns.races.calls import Answer, Call
+from tests.campaigns.races.calls import Call, Response
 
-#: Makes a list of calls at the same moment and returns their answers, in the same order.
-Crowd = Callable[[list[Call]], list[Answer]]
+#: Make concurrent calls and return their responses in the same order.
+WorkerPool = Callable[[list[Call]], list[Response]]
 
 
 @contextmanager
-def crowd(
+def worker_pool(
     processes: int, threads: int, *, options: dict[str, Any] | None = None, **settings: Any
-) -> Iterator[Crowd]:
-    """So many processes with so many threads each, which have their own connections, and
-    ``settings``. Without processes the threads are here. The connections of processes may have
-    ``options`` of their own."""
-    number = (processes or 1) * threads
+) -> Iterator[WorkerPool]:
+    """Run ``threads`` in each of ``processes``, or in this process if that is 0.
+
+    Every thread has its own database connection. ``options`` are those of the connections of the
+    processes.
+    """
+    size = (processes or 1) * threads
     database = {"NAME": connection.settings_dict["NAME"]}
     if options is not None:
         database["OPTIONS"] = {**connection.settings_dict["OPTIONS"], **options}
@@ -36,53 +38,56 @@ def crowd(
         override_settings(**settings),
         _in_processes(processes, threads, database, settings)
         if processes
-        else _here(threads) as make,
+        else _in_threads(threads) as make,
     ):
-        # Who has nothing to do is there all the same: all start together.
-        idle = [("connect", {})] * number
+        # Idle clients also pass the barrier, so all calls start together.
+        idle = [("connect", {})] * size
         make(idle)
-        yield lambda wanted: make([*wanted, *idle][:number])[: len(wanted)]
-        make([("disconnect", {})] * number)
+        yield lambda requests: make([*requests, *idle][:size])[: len(requests)]
+        make([("disconnect", {})] * size)
 
 
 @contextmanager
-def _here(threads: int, before: Callable[[], object] | None = None) -> Iterator[Crowd]:
-    # It opens when all are there, and keeps each thread to one call.
+def _in_threads(threads: int, before: Callable[[], object] | None = None) -> Iterator[WorkerPool]:
+    # The barrier opens when all threads wait, so each thread makes one call.
     start = threading.Barrier(threads, action=before)
 
-    def one(call: Call) -> Answer:
+    def make_one(call: Call) -> Response:
         start.wait()
         return calls.make(call)
 
     with ThreadPoolExecutor(threads) as pool:
-        yield lambda wanted: list(pool.map(one, wanted))
+        yield lambda requests: list(pool.map(make_one, requests))
 
 
 @contextmanager
 def _in_processes(
     processes: int, threads: int, database: dict[str, Any], settings: dict[str, Any]
-) -> Iterator[Crowd]:
-    # Spawned, not forked: a connection to a database cannot be shared.
+) -> Iterator[WorkerPool]:
+    # Spawn instead of fork: processes cannot share a database connection.
     context = multiprocessing.get_context("spawn")
     start = context.Barrier(processes)
     pipes, workers = [], []
     try:
         for _ in range(processes):
-            ours, theirs = context.Pipe()
+            parent_end, child_end = context.Pipe()
             process = context.Process(
-                target=worker.start, args=(theirs, start, threads, database, settings), daemon=True
+                target=worker.start,
+                args=(child_end, start, threads, database, settings),
+                daemon=True,
             )
             process.start()
-            theirs.close()
-            pipes.append(ours)
+            child_end.close()
+            pipes.append(parent_end)
             workers.append(process)
 
-        def make(wanted: list[Call]) -> list[Answer]:
+        def make(requests: list[Call]) -> list[Response]:
             for number, pipe in enumerate(pipes):
-                pipe.send(wanted[number::processes])
-            answers = [pipe.recv() for pipe in pipes]
+                pipe.send(requests[number::processes])
+            responses = [pipe.recv() for pipe in pipes]
             return [
-                answers[number % processes][number // processes] for number in range(len(wanted))
+                responses[number % processes][number // processes]
+                for number in range(len(requests))
             ]
 
         yield make
@@ -101,12 +106,12 @@ def serve(
     database: dict[str, Any],
     settings: dict[str, Any],
 ) -> None:
-    """A process of a crowd, until its pipe is closed."""
+    """Make the calls that arrive on the pipe, until it is closed."""
     connections.databases["default"].update(database)
-    with override_settings(**settings), _here(threads, before=start.wait) as make:
+    with override_settings(**settings), _in_threads(threads, before=start.wait) as make:
         while True:
             try:
-                wanted = pipe.recv()
+                requests = pipe.recv()
             except EOFError:
                 return
-            pipe.send(make(wanted))
+            pipe.send(make(requests))

@@ -1,4 +1,4 @@
-"""Sessions to be ended, made in bulk, and all the ways to end one."""
+"""Sessions for the races, created in bulk, and every way to end a session."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from django_tokenauth.sessions.store import SessionState
 from django_tokenauth.sessions.users import auth_hash
 from tests.campaigns.races.calls import Call, refreshing
 
-#: As old as a token that was stolen before its owner refreshed twice.
+#: The generation of each session: two refreshes after the sign-in.
 GENERATION = 3
 
 
 @dataclass(frozen=True)
 class Target:
-    """A session that was refreshed twice, with all the tokens that its clients got."""
+    """A session that was refreshed twice, with all its tokens."""
 
     username: str
     session: str
@@ -37,7 +37,7 @@ class Target:
 
     @property
     def predecessor(self) -> str:
-        """Good for as long as the grace lasts, or once more with ``REFRESH_RETRY``."""
+        """Return the previous token: valid within the grace, or once with ``REFRESH_RETRY``."""
         return self.refresh_tokens[-2]
 
     @property
@@ -45,17 +45,19 @@ class Target:
         return self.refresh_tokens[-1]
 
 
-def targets(number: int, prefix: str = "user", *, ago: timedelta = timedelta(0)) -> list[Target]:
-    """So many sessions, refreshed so long ago, each of a user of its own. Six statements or so."""
+def create_targets(
+    number: int, prefix: str = "user", *, ago: timedelta = timedelta(0)
+) -> list[Target]:
+    """Create sessions of different users, refreshed ``ago``, with about six statements."""
     now = timezone.now() - ago
     users: Any = get_user_model().objects
     password = make_password("correct horse")
     users.bulk_create(
         users.model(username=f"{prefix} {count}", password=password) for count in range(number)
     )
-    made = [_session(user, now) for user in users.filter(username__startswith=f"{prefix} ")]
-    Session.objects.bulk_create(made)
-    return [_target(session, now) for session in made]
+    sessions = [_session(user, now) for user in users.filter(username__startswith=f"{prefix} ")]
+    Session.objects.bulk_create(sessions)
+    return [_target(session, now) for session in sessions]
 
 
 def _session(user: Any, now: datetime) -> Session:
@@ -88,11 +90,11 @@ def _target(session: Session, now: datetime) -> Target:
 
 @dataclass(frozen=True)
 class Ending:
-    """A way to end a session: the call, what it answers, and the reason that is written down."""
+    """A way to end a session: the call, its status, and the stored reason."""
 
     call: Callable[[Target], Call]
     status: int
-    #: ``None`` where nothing is written to the session.
+    #: ``None`` if the session row does not change.
     reason: RevokedReason | None
 
 
@@ -101,47 +103,51 @@ def _revoked(token: str) -> Call:
 
 
 ENDINGS = {
-    "a sign-out": Ending(lambda it: _revoked(it.current), 200, RevokedReason.SIGNED_OUT),
-    "a sign-out by an access token": Ending(
-        lambda it: _revoked(it.access_tokens[0]), 200, RevokedReason.SIGNED_OUT
+    "sign-out": Ending(lambda target: _revoked(target.current), 200, RevokedReason.SIGNED_OUT),
+    "sign-out-by-access-token": Ending(
+        lambda target: _revoked(target.access_tokens[0]), 200, RevokedReason.SIGNED_OUT
     ),
-    "a sign-out of one session": Ending(
-        lambda it: (
+    "sign-out-of-one-session": Ending(
+        lambda target: (
             "delete",
-            {"path": f"/auth/sessions/{it.session}/", "token": it.access_tokens[-1]},
+            {"path": f"/auth/sessions/{target.session}/", "token": target.access_tokens[-1]},
         ),
         204,
         RevokedReason.SIGNED_OUT,
     ),
-    "a sign-out everywhere": Ending(
-        lambda it: ("delete", {"path": "/auth/sessions/", "token": it.access_tokens[-1]}),
+    "sign-out-everywhere": Ending(
+        lambda target: ("delete", {"path": "/auth/sessions/", "token": target.access_tokens[-1]}),
         204,
         RevokedReason.SIGNED_OUT,
     ),
-    "an administrator": Ending(
-        lambda it: ("end by admin", {"session": it.session}), 200, RevokedReason.ADMIN
+    "revocation-by-admin": Ending(
+        lambda target: ("revoke by admin", {"session": target.session}), 200, RevokedReason.ADMIN
     ),
-    "a new password": Ending(
-        lambda it: ("change password", {"username": it.username, "password": "another"}),
+    "new-password": Ending(
+        lambda target: ("change password", {"username": target.username, "password": "another"}),
         200,
         RevokedReason.USER_CHANGED,
     ),
-    "a new password in a transaction": Ending(
-        lambda it: (
+    "new-password-in-transaction": Ending(
+        lambda target: (
             "change password",
-            {"username": it.username, "password": "another", "in_transaction": True},
+            {"username": target.username, "password": "another", "in_transaction": True},
         ),
         200,
         RevokedReason.USER_CHANGED,
     ),
-    "a deactivation": Ending(
-        lambda it: ("deactivate", {"username": it.username}), 200, RevokedReason.USER_CHANGED
+    "deactivation": Ending(
+        lambda target: ("deactivate", {"username": target.username}),
+        200,
+        RevokedReason.USER_CHANGED,
     ),
-    "a deactivation that nobody is told of": Ending(
-        lambda it: ("deactivate unheard", {"username": it.username}), 200, None
+    "deactivation-by-update": Ending(
+        lambda target: ("deactivate by update", {"username": target.username}), 200, None
     ),
-    "a deletion": Ending(
-        lambda it: ("delete user", {"username": it.username}), 200, RevokedReason.USER_DELETED
+    "user-deletion": Ending(
+        lambda target: ("delete user", {"username": target.username}),
+        200,
+        RevokedReason.USER_DELETED,
     ),
-    "a reuse": Ending(lambda it: refreshing(it.stolen), 400, RevokedReason.REUSED),
+    "reuse": Ending(lambda target: refreshing(target.stolen), 400, RevokedReason.REUSED),
 }
