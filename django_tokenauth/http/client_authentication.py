@@ -113,5 +113,5 @@ def _count_failure(request: Request) -> None:
 
 
 def _refuse() -> NoReturn:
-    logger.info("client refused")
+    logger.info("client rejected")
     raise InvalidClient from None

@@ -46,7 +46,7 @@ def encode_secret(secret: str) -> str:
 
 @sensitive_variables()
 def has_valid_secret(settings: Settings, credentials: Credentials) -> bool:
-    """Return whether the secret is that of the client. A client that is shut out has none."""
+    """Return whether the secret is that of the client. A disabled client has none."""
     encoded = settings.clients.get(credentials.client_id)
     return encoded is not None and hmac.compare_digest(encoded, encode_secret(credentials.secret))
 
@@ -61,5 +61,5 @@ def check_owner(settings: Settings, owner: str, client_id: str) -> None:
     """
     if owner == client_id or not {owner, client_id} & settings.clients.keys():
         return
-    logger.info("token refused: it is not that of the client")
+    logger.info("token rejected: it belongs to another client")
     raise InvalidGrant if client_id in settings.clients else InvalidClient

@@ -238,5 +238,5 @@ def _refresh_stateless(refresh_request: _RefreshRequest) -> TokenPair:
 
 
 def _reject(code: TokenErrorCode) -> NoReturn:
-    logger.info("refresh refused: %s", code)
+    logger.info("refresh rejected: %s", code)
     raise InvalidGrant from None

@@ -54,7 +54,7 @@ def check_password(request: HttpRequest | None, username: str, password: str) ->
                 raise
             user = None
     if user is None or not user.is_active:
-        logger.info("sign-in refused")
+        logger.info("sign-in rejected")
         raise InvalidGrant
     return user
 

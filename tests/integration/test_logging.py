@@ -52,9 +52,9 @@ def test_each_event_is_logged_once(alice, caplog):
         if record.name == "django_tokenauth"
     ]
     assert lines == [
-        ("INFO", "sign-in refused"),
+        ("INFO", "sign-in rejected"),
         ("INFO", f"user {alice.pk} signed in, session {first}"),
-        ("INFO", "refresh refused: typ"),
+        ("INFO", "refresh rejected: typ"),
         (
             "WARNING",
             f"refresh token of session {first} of user {alice.pk} reused: session revoked",
@@ -71,7 +71,7 @@ def test_each_event_is_logged_once(alice, caplog):
 def test_log_contains_no_token_and_no_password(caplog):
     pairs = run_all_events()
     logged = "\n".join([caplog.text, *(repr(vars(record)) for record in caplog.records)])
-    assert "sign-in refused" in logged
+    assert "sign-in rejected" in logged
     for pair in pairs:
         for token in (pair.access_token, pair.refresh_token):
             assert not [part for part in token.split(".")[1:] if part in logged]

@@ -311,7 +311,7 @@ class TestSignIn:
     def test_rejected_client_is_logged_without_its_id(self, alice, caplog):
         caplog.set_level("INFO", "django_tokenauth")
         post("token/", {"username": "alice", "password": "x", "client_id": "reports"})
-        assert logged(caplog) == ["client refused"]
+        assert logged(caplog) == ["client rejected"]
 
 
 @pytest.mark.attack(173)

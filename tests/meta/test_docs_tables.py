@@ -74,10 +74,10 @@ class TestLog:
         ("page", "line"),
         [
             ("errors", "access token rejected: "),
-            ("errors", "refresh refused: "),
-            ("errors", "client refused"),
+            ("errors", "refresh rejected: "),
+            ("errors", "client rejected"),
             ("errors", "client throttled"),
-            ("errors", "token refused: it is not that of the client"),
+            ("errors", "token rejected: it belongs to another client"),
             ("keys", "The current keys stay in use"),
         ],
     )

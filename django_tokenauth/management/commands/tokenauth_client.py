@@ -20,7 +20,7 @@ To add a client, or to replace its secret:
 
        TOKENAUTH = {"CLIENTS": {"reports": "sha256$..."}}
 
-To shut a client out, give None instead of the sha256$ value: {"reports": None}
+To disable a client, give None instead of the sha256$ value: {"reports": None}
 """
 
 

@@ -105,7 +105,7 @@ class TestClientSecrets:
                 )
         collected.add_stored()
         assert collected.leaks() == set()
-        for line in ("client refused", "client throttled"):
+        for line in ("client rejected", "client throttled"):
             assert line in collected.text_of("log")
 
     def test_server_errors_leak_no_client_secret(self, collected, settings):

@@ -35,8 +35,8 @@ from tests.support.raw_tokens import SESSION, unbase64url
 _BEARER = re.compile(r"(?i:bearer)(?:\s|\Z)")
 _LOGGED = re.compile(
     r"django_tokenauth: ("
-    r"access token rejected: [a-z_]+|refresh refused: [a-z_]+|sign-in refused|client refused"
-    r"|token refused: it is not that of the client"
+    r"access token rejected: [a-z_]+|refresh rejected: [a-z_]+|sign-in rejected|client rejected"
+    r"|token rejected: it belongs to another client"
     r"|user 1 signed in, session [0-9a-f-]{36}"
     rf"|session {SESSION} of user 1 revoked: signed_out"
     rf"|refresh token of session {SESSION} of user 1 reused: session revoked)\Z"

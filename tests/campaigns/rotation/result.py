@@ -12,7 +12,7 @@ from tests.campaigns.rotation.watching import OK, UNAUTHORIZED, Watch
 
 NEW_SHOWN = "new key shown"
 OLD_GONE = "old key gone"
-REFUSED = "token refused"
+REFUSED = "token rejected"
 
 
 def faults(run: Run) -> list[str]:

@@ -35,7 +35,7 @@ def rejection_reason(caplog):
         with pytest.raises(InvalidGrant):
             refresh(token, **arguments)
         [record] = caplog.records
-        return record.message.removeprefix("refresh refused: ")
+        return record.message.removeprefix("refresh rejected: ")
 
     return rejection_reason
 

@@ -122,7 +122,7 @@ class TestRefresh:
         assert read(new, after(days=1)).expires_at == after(days=2).timestamp()
         with pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, now=after(days=2))
-        assert caplog.records[-1].message == "refresh refused: expired"
+        assert caplog.records[-1].message == "refresh rejected: expired"
 
     def test_stateless_narrow_refresh_narrows_one_access_token(self, pair):
         narrow = refresh(pair.refresh_token, scope=[READ], now=after(days=1))
@@ -157,7 +157,7 @@ class TestRefresh:
             alice.save()
         with pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, now=after(days=1))
-        assert caplog.records[-1].message == "refresh refused: user"
+        assert caplog.records[-1].message == "refresh rejected: user"
 
 
 @pytest.mark.django_db
@@ -169,11 +169,11 @@ class TestOtherMode:
         settings.TOKENAUTH = STATELESS
         with pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, now=after(days=1))
-        assert caplog.records[-1].message == "refresh refused: claims"
+        assert caplog.records[-1].message == "refresh rejected: claims"
 
     def test_stateless_refresh_token_in_session_mode_is_rejected(self, pair, settings, caplog):
         caplog.set_level("INFO", logger="django_tokenauth")
         settings.TOKENAUTH = {}
         with pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, now=after(days=1))
-        assert caplog.records[-1].message == "refresh refused: revoked"
+        assert caplog.records[-1].message == "refresh rejected: revoked"

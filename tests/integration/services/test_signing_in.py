@@ -40,7 +40,7 @@ class TestCheckPassword:
         with pytest.raises(InvalidGrant) as error:
             services.check_password(None, username, password)
         assert str(error.value) == "invalid_grant"
-        assert caplog.messages[-1] == "sign-in refused"
+        assert caplog.messages[-1] == "sign-in rejected"
 
     @pytest.mark.attack(94)
     @pytest.mark.parametrize("backend", ["ModelBackend", "AllowAllUsersModelBackend"])

@@ -72,7 +72,7 @@ class TestBasicCredentials:
         caplog.set_level("INFO", "django_tokenauth")
         with pytest.raises(InvalidClient):
             basic_credentials(header)
-        assert logged(caplog) == ["client refused"]
+        assert logged(caplog) == ["client rejected"]
 
     @pytest.mark.parametrize(("client_id", "secret"), [("r" * 255, "x"), ("reports", "s" * 4096)])
     def test_basic_pair_of_maximum_length_is_accepted(self, client_id, secret):

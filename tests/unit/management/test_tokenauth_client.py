@@ -53,5 +53,5 @@ def test_client_command_help_explains_add_replace_and_block(capsys):
     with pytest.raises(SystemExit):
         call_command("tokenauth_client", "--help")
     help_text = capsys.readouterr().out
-    for phrase in ("add a client", "replace its secret", "shut a client out", "CLIENTS", "sha256$"):
+    for phrase in ("add a client", "replace its secret", "disable a client", "CLIENTS", "sha256$"):
         assert phrase in help_text

@@ -119,4 +119,4 @@ class TestCheckOwner:
         caplog.set_level("INFO", "django_tokenauth")
         with pytest.raises(InvalidGrant):
             check_owner(configured, owner, "billing")
-        assert logged(caplog) == ["token refused: it is not that of the client"]
+        assert logged(caplog) == ["token rejected: it belongs to another client"]
