@@ -7,8 +7,8 @@ from binascii import a2b_base64, b2a_base64
 #: The characters of base64url (RFC 4648 section 5).
 ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-# binascii reads and writes the alphabet of RFC 4648 section 4 only. The characters that differ and
-# the padding are translated to one that it rejects.
+# binascii reads and writes the alphabet of RFC 4648 section 4 only. Characters outside the alphabet
+# above are translated to "*", which binascii rejects.
 _TO_STANDARD = bytes.maketrans(b"-_+/=", b"+/***")
 _TO_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _PADDING = (b"", b"", b"==", b"=")
@@ -23,7 +23,7 @@ def encode(data: bytes) -> bytes:
 
 
 def decode(segment: bytes) -> bytes:
-    """Return the bytes that *segment* stands for.
+    """Return the bytes that *segment* encodes.
 
     Raises ``ValueError`` unless *segment* is what :func:`encode` returns for these bytes.
     """

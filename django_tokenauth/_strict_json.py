@@ -21,9 +21,8 @@ class Malformed(ValueError):
 def loads(data: bytes) -> Any:
     """Return the value of the JSON text *data*.
 
-    Raises :class:`Malformed` for everything but UTF-8, for duplicate names in an object, for
-    numbers that are not finite, for unpaired surrogates, and for nesting deeper than
-    :data:`MAX_DEPTH`.
+    Raises :class:`Malformed`, also for encodings other than UTF-8, duplicate names in an object,
+    infinite numbers, unpaired surrogates, and nesting deeper than :data:`MAX_DEPTH`.
     """
     value = _read(data)
     # Raised here and not in the handler: there, the library's error would become the context of
@@ -38,8 +37,8 @@ def loads(data: bytes) -> Any:
 def _read(data: bytes) -> Any:
     try:
         text = data.decode("utf-8").strip(_WHITESPACE)
-        # JSONDecoder.decode() does the same, but searches for whitespace by regular expressions,
-        # which costs as much as the rest of the strictness.
+        # JSONDecoder.decode() does the same, but finds whitespace with regular expressions, which
+        # takes as long as the other checks here together.
         value, end = _DECODER.raw_decode(text)
         if end != len(text):
             return _INVALID

@@ -29,7 +29,7 @@ def check_settings(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMessag
 
 
 def check_installation(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMessage]:
-    """Report a user model or a configuration of REST framework that does not fit."""
+    """Report a user model or REST framework settings that do not work with this app."""
     settings, _ = _load()
     return [*settings_checks.installation_messages(settings)]
 

@@ -137,7 +137,7 @@ def read(raw: object, secret_keys: tuple[bytes, ...]) -> tuple[Settings | None, 
 
 
 def _invalid(name: str, value: object, error: values.InvalidSetting, *, secret: bool) -> Problem:
-    # Only values that cannot be a key are shown. A key may stand in the wrong setting.
+    # Show no value that can be a key: the project may have put one into the wrong setting.
     shown = value is None or isinstance(value, (bool, int, float, timedelta))
     got = repr(value) if shown and not secret else f"a value of type {type(value).__name__}"
     return Problem(

@@ -24,7 +24,7 @@ from .schedule import KeySchedule, KeySet
 #: How often a process lists the folder, in seconds. A new or deleted key is noticed within twice
 #: that time.
 POLL_INTERVAL = 2.0
-#: The age of a key set, in seconds, at which other threads wait for the one that polls. An idle
+#: The age of a key set, in seconds, at which other threads wait for the polling thread. An idle
 #: process reaches it. It is less than the margin of a rotation.
 STALE_AFTER = 30.0
 # How long they wait, in seconds. If the disk hangs, they continue with the keys that they have.

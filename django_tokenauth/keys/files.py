@@ -177,9 +177,9 @@ def _without_times(jwk: Mapping[str, Any]) -> dict[str, Any]:
 def write_jwk(path: Path, jwk: Mapping[str, Any], *, like: Path | None = None) -> None:
     """Write *jwk* to the file *path*, atomically and durably.
 
-    The mode is 0600. Owner, group and the group's permission to read are those of the replaced
-    file, otherwise those of the key file *like*, by default any in the folder. The first file gets
-    the owner of the folder. Raises ``OSError`` with the name of the file.
+    The mode is 0600. Owner, group and the group's permission to read are copied from the replaced
+    file. A new file copies them from the key file *like*, by default any in the folder. The first
+    file gets the owner of the folder. Raises ``OSError`` with the name of the file.
     """
     temporary = path.with_name(f".{secrets.token_hex(8)}{SUFFIX}")
     text = json.dumps(jwk, indent=1).encode() + b"\n"

@@ -25,8 +25,8 @@ MAX_LENGTH = 8192
 
 _KID = re.compile(r"[\x20-\x7e]{1,128}\Z")
 
-# crit and b64 change what is signed, zip and enc what is read, cty what it is (RFC 7515 section
-# 4.1.11, RFC 7797, RFC 7516, RFC 7519 section 5.2). This package never writes them.
+# crit and b64 change what is signed (RFC 7515 section 4.1.11, RFC 7797). zip and enc change what is
+# read (RFC 7516), and cty changes what it is (RFC 7519 section 5.2). This package writes none.
 _REJECTED = frozenset({"crit", "b64", "zip", "enc", "cty"})
 
 
