@@ -1,4 +1,4 @@
-"""Mutated tokens, headers and bodies against the code that reads them.
+"""A fuzzer that sends mutated tokens, headers and bodies to the code that reads them.
 
-``python -m tests.campaigns.fuzz`` runs as many as asked.
+``python -m tests.campaigns.fuzz --iterations N`` runs it.
 """

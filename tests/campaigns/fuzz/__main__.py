@@ -1,4 +1,4 @@
-"""``python -m tests.campaigns.fuzz``: a project is set up, and the command runs in it."""
+"""``python -m tests.campaigns.fuzz``: set Django up and run the command."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ if __name__ == "__main__":
     os.environ["DATABASE"] = "sqlite"
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     django.setup()
-    # By its name, and not before: its models need the project.
+    # Its models need ``django.setup()``, so it is imported by name.
     sys.exit(import_module("tests.campaigns.fuzz.command").main(sys.argv[1:]))

@@ -1,8 +1,8 @@
-"""Many inputs: rounds of hypothesis, in one process or several, and what came of them.
+"""Rounds of hypothesis in one or several processes, and their results.
 
-A round is one run of hypothesis on one target with a seed of its own. Its examples are batches of
-inputs, because an example costs more than an input. When an input fails, hypothesis shrinks the
-batch; the one input that still fails then is what is reported.
+A round is one run of hypothesis on one target with its seed. Its examples are batches of inputs,
+because an example is slower than an input. After a failure, hypothesis shrinks the batch. The input
+that still fails is reported.
 """
 
 from __future__ import annotations
@@ -17,132 +17,133 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.campaigns.fuzz.inputs import Input
-from tests.campaigns.fuzz.targets import Broken, Log, everything_logged
+from tests.campaigns.fuzz.targets import LogCapture, RuleViolation, capture_logs
 
 Size = tuple[int, int]
-#: How many inputs are in a batch, at least and at most.
+#: The minimum and maximum number of inputs in a batch.
 BATCH = (100, 300)
-#: How many batches are a round. From the 11th on hypothesis would copy much of earlier ones.
+#: The batches of a round. Hypothesis would copy parts of earlier ones from the 11th batch on.
 BATCHES = 10
-#: How long hypothesis may look for a smaller input that fails too.
+#: The maximum duration of the search for a smaller failing input.
 SECONDS_TO_SHRINK = 20
 PHASES = (Phase.generate, Phase.shrink)
 
 
 class Target(Protocol):
-    """What inputs are given to. ``check`` says in a word what came of one, or raises."""
+    """A target of inputs. ``check`` returns the outcome of an input, or raises."""
 
     inputs: st.SearchStrategy[Any]
 
-    def check(self, given: Any, log: Log) -> str: ...
+    def check(self, case: Any, log: LogCapture) -> str: ...
 
 
 @dataclass
 class Failure:
-    """What did not hold, and the smallest input that hypothesis found for it."""
+    """The violated rule, and the smallest input that hypothesis found for it."""
 
     target: str
-    what: str
-    given: Input
+    message: str
+    case: Input
 
 
 @dataclass
 class Tally:
-    """What came of the inputs of a target: ``tried`` are all, ``different`` their digests."""
+    """The results of a target. ``distinct`` contains the digests of its inputs."""
 
-    tried: int = 0
+    inputs: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
-    different: set[bytes] = field(default_factory=set)
+    distinct: set[bytes] = field(default_factory=set)
     seconds: float = 0.0
     failures: list[Failure] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
-        self.tried += other.tried
+        self.inputs += other.inputs
         self.outcomes += other.outcomes
-        self.different |= other.different
+        self.distinct |= other.distinct
         self.seconds += other.seconds
         self.failures += other.failures
 
 
-class _Enough(BaseException):
-    """The failure is small enough, or hypothesis makes it no smaller."""
+class _StopShrinking(BaseException):
+    """The time to shrink the failing input is over."""
 
 
 class Batch(list[Input]):
-    """What hypothesis writes about a failure is about the batch, and of no use."""
+    """A batch of inputs. Its ``repr`` is short, because hypothesis prints it on failure."""
 
     def __repr__(self) -> str:
         return f"<{len(self)} inputs>"
 
 
 class _Round:
-    """The inputs of one round, one after the other, until one fails."""
+    """Check the inputs of one round in order, until one fails."""
 
-    def __init__(self, name: str, target: Target, size: Size, shrinking: float) -> None:
+    def __init__(self, name: str, target: Target, size: Size, seconds_to_shrink: float) -> None:
         self.tally = Tally()
-        self._name, self._target, self._size, self._shrinking = name, target, size, shrinking
+        self._name, self._target, self._size = name, target, size
+        self._seconds_to_shrink = seconds_to_shrink
         self._passed: set[bytes] = set()
         self._failed: Failure | None = None
-        self._until = 0.0
+        self._shrink_until = 0.0
 
-    def run(self, batches: int, number: int | None) -> Tally:
-        started, (least, most) = perf_counter(), self._size
-        with everything_logged() as log:
+    def run(self, batches: int, round_seed: int | None) -> Tally:
+        started, (minimum, maximum) = perf_counter(), self._size
+        with capture_logs() as log:
 
             @settings(
                 max_examples=batches,
                 phases=PHASES,
                 database=None,
                 deadline=None,
-                derandomize=number is None,
+                derandomize=round_seed is None,
                 print_blob=False,
                 report_multiple_bugs=False,
                 suppress_health_check=list(HealthCheck),
             )
-            @given(st.lists(self._target.inputs, min_size=least, max_size=most).map(Batch))
-            def try_batch(batch: Batch) -> None:
+            @given(st.lists(self._target.inputs, min_size=minimum, max_size=maximum).map(Batch))
+            def check_batch(batch: Batch) -> None:
                 for item in batch:
-                    self._try(item, log)
+                    self._check(item, log)
 
             try:
-                (try_batch if number is None else seed(number)(try_batch))()
-            except (Exception, _Enough):
+                (check_batch if round_seed is None else seed(round_seed)(check_batch))()
+            except (Exception, _StopShrinking):
                 if self._failed is None:
                     raise
                 self.tally.failures.append(self._failed)
         self.tally.seconds = perf_counter() - started
         return self.tally
 
-    def _try(self, item: Input, log: Log) -> None:
+    def _check(self, item: Input, log: LogCapture) -> None:
         digest = _digest(item)
         if digest in self._passed:
             return
         searching = self._failed is None
-        if not searching and perf_counter() > self._until:
-            raise _Enough
+        if not searching and perf_counter() > self._shrink_until:
+            raise _StopShrinking
         try:
             outcome = self._target.check(item, log)
         except Exception as error:
-            # While hypothesis shrinks, the last failure is the smallest so far.
+            # While hypothesis shrinks, the last failure is the smallest.
             if searching:
-                self._until = perf_counter() + self._shrinking
-            self._failed = Failure(self._name, told(error), item)
-            log.taken()
+                self._shrink_until = perf_counter() + self._seconds_to_shrink
+            self._failed = Failure(self._name, describe_error(error), item)
+            log.drain()
             raise
         finally:
             if searching:
-                self.tally.tried += 1
-                self.tally.different.add(digest)
+                self.tally.inputs += 1
+                self.tally.distinct.add(digest)
         self._passed.add(digest)
         if searching:
             self.tally.outcomes[outcome] += 1
 
 
-def told(error: Exception) -> str:
-    """What failed, in a line."""
-    if isinstance(error, Broken):
+def describe_error(error: Exception) -> str:
+    """Return a line about the failure."""
+    if isinstance(error, RuleViolation):
         return str(error)
-    return f"{type(error).__name__} left it: {str(error)[:200]}"
+    return f"{type(error).__name__} was raised: {str(error)[:200]}"
 
 
 def _digest(item: Input) -> bytes:
@@ -152,18 +153,17 @@ def _digest(item: Input) -> bytes:
 def run_round(
     name: str,
     target: Target,
-    number: int | None,
+    round_seed: int | None,
     *,
     batches: int = BATCHES,
     size: Size = BATCH,
-    shrinking: float = SECONDS_TO_SHRINK,
+    seconds_to_shrink: float = SECONDS_TO_SHRINK,
 ) -> Tally:
-    """Run one round. ``number`` is its seed; ``None`` is the same inputs always. ``size`` is that
-    of a batch, ``shrinking`` is in seconds."""
-    return _Round(name, target, size, shrinking).run(batches, number)
+    """Run one round with batches of ``size``. Without a seed, its inputs are always the same."""
+    return _Round(name, target, size, seconds_to_shrink).run(batches, round_seed)
 
 
-def number_of(seed: int, name: str, turn: int) -> int:
-    """The seed of one round, so that none is run twice and each can be run again."""
-    digest = hashlib.sha256(f"{seed} {name} {turn}".encode()).digest()
+def seed_of_round(seed: int, name: str, number: int) -> int:
+    """Return the seed of one round: different for each round, and equal in each run."""
+    digest = hashlib.sha256(f"{seed} {name} {number}".encode()).digest()
     return int.from_bytes(digest[:8])

@@ -1,8 +1,7 @@
-"""Tokens that somebody forges who knows the format, and often one of the keys.
+"""Forged tokens by an attacker who knows the format, and often one of the keys.
 
-A draft begins as a good token and goes through a few changes: of its members, its JSON, its base64,
-its signature and its text. Most are signed by the real key all the same, so that what is behind the
-signature gets to see them.
+A draft starts as a valid token. Changes follow: of members, JSON, base64, signature and characters.
+The server's key signs most drafts, so that the checks after the signature are reached.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hypothesis import strategies as st
 
 from tests.campaigns.fuzz.servers import Sign
-from tests.campaigns.fuzz.values import ANY, CLAIM_NAMES, ENDLESS, HEADER_NAMES, VALUES_OF, Pairs
+from tests.campaigns.fuzz.values import ANY, CLAIM_NAMES, HEADER_NAMES, UNBOUNDED, VALUES_OF, Pairs
 from tests.support.raw_tokens import base64url, unbase64url
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -26,21 +25,23 @@ ES256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 @dataclass
 class Draft:
-    """The parts of a token that is not written yet. Lists of two are header and payload."""
+    """The parts of a token before encoding. Lists of two contain header and payload."""
 
     server: Any
     members: list[Pairs]
-    spell: list[Callable[[bytes], bytes]] = field(default_factory=lambda: [bytes, bytes])
+    encode_json: list[Callable[[bytes], bytes]] = field(default_factory=lambda: [bytes, bytes])
     encode: list[Callable[[bytes], str]] = field(default_factory=lambda: [base64url, base64url])
     sign: Sign | None = None
     forge: Callable[[bytes], bytes] = bytes
     rewrite: list[Callable[[str], str]] = field(default_factory=list)
 
-    def written(self) -> tuple[str, str]:
-        """The token, and what of it the real key signed (nothing, if a stranger's key did)."""
+    def build(self) -> tuple[str, str]:
+        """Return the token and its signing input, empty if another key signed it."""
         signing_input = ".".join(
-            encode(spell(as_object(pairs)))
-            for encode, spell, pairs in zip(self.encode, self.spell, self.members, strict=True)
+            encode(encode_json(as_object(pairs)))
+            for encode, encode_json, pairs in zip(
+                self.encode, self.encode_json, self.members, strict=True
+            )
         )
         sign = self.sign or self.server.sign
         signature = self.forge(sign(signing_input.encode("utf-8", "surrogatepass")))
@@ -59,28 +60,28 @@ def as_pairs(members: dict[str, Any]) -> Pairs:
     return [(json.dumps(name), json.dumps(value)) for name, value in members.items()]
 
 
-# Changes of members. "Where" of a member that is not there is the end.
-_EDITS = st.sampled_from(["set"] * 6 + ["remove", "twice", "rename", "escape"])
+# Changes of members. A new member is added at the end.
+_EDITS = st.sampled_from(["set"] * 6 + ["remove", "duplicate", "rename", "escape"])
 _HEADER_NAMES = st.sampled_from(HEADER_NAMES)
 _CLAIM_NAMES = st.sampled_from(CLAIM_NAMES)
 
 
 def _edit(draw: Draw, pairs: Pairs, name: str) -> None:
     edit, key = draw(_EDITS), json.dumps(name)
-    place = next((at for at, pair in enumerate(pairs) if pair[0] == key), len(pairs))
+    index = next((i for i, pair in enumerate(pairs) if pair[0] == key), len(pairs))
     if edit == "remove":
-        del pairs[place : place + 1]
+        del pairs[index : index + 1]
         return
     value = draw(VALUES_OF[name])
-    value = draw(ENDLESS) if value == ANY else value
-    if edit == "twice":
+    value = draw(UNBOUNDED) if value == ANY else value
+    if edit == "duplicate":
         pairs.append((key, value))
     elif edit == "rename":
-        pairs[place : place + 1] = [(json.dumps(name + " "), value)]
+        pairs[index : index + 1] = [(json.dumps(name + " "), value)]
     elif edit == "escape" and name:
-        pairs[place : place + 1] = [(f'"\\u{ord(name[0]) & 0xFFFF:04x}{name[1:]}"', value)]
+        pairs[index : index + 1] = [(f'"\\u{ord(name[0]) & 0xFFFF:04x}{name[1:]}"', value)]
     else:
-        pairs[place : place + 1] = [(key, value)]
+        pairs[index : index + 1] = [(key, value)]
 
 
 def edit_header(draw: Draw, draft: Draft) -> None:
@@ -92,7 +93,7 @@ def edit_claims(draw: Draw, draft: Draft) -> None:
 
 
 # Changes of the JSON.
-SPELLINGS: list[Callable[[bytes], bytes]] = [
+JSON_VARIANTS: list[Callable[[bytes], bytes]] = [
     bytes,
     lambda text: text.decode("utf-8", "replace").encode("utf-16"),
     lambda text: text.decode("utf-8", "replace").encode("utf-16-le"),
@@ -131,24 +132,24 @@ SPELLINGS: list[Callable[[bytes], bytes]] = [
     lambda text: b"1",
     lambda text: b'""',
 ]
-_SPELLINGS = st.sampled_from(SPELLINGS)
+_JSON_VARIANTS = st.sampled_from(JSON_VARIANTS)
 _FIRST_TWO = st.sampled_from([1, 0])
 
 
-def respell(draw: Draw, draft: Draft) -> None:
-    draft.spell[draw(_FIRST_TWO)] = draw(_SPELLINGS)
+def reencode_json(draw: Draw, draft: Draft) -> None:
+    draft.encode_json[draw(_FIRST_TWO)] = draw(_JSON_VARIANTS)
 
 
-# One more claim, which makes the token about as long as one may be (8 KiB), or far longer.
+# One more claim, which makes the token about as long as the limit (8 KiB), or far longer.
 _LENGTHS = st.sampled_from([*range(8186, 8199), 1000, 30_000])
 
 
-def stretch(draw: Draw, draft: Draft) -> None:
-    missing = draw(_LENGTHS) - len(draft.written()[0])
+def lengthen(draw: Draw, draft: Draft) -> None:
+    missing = draw(_LENGTHS) - len(draft.build()[0])
     draft.members[1].append(('"a"', '"' + "x" * (missing * 3 // 4 - 7) + '"'))
 
 
-# Changes of the base64, of a segment that is (or is not) signed like that.
+# Changes of the base64 encoding, before or after the signature.
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
@@ -158,7 +159,7 @@ def _with_other_last_bits(segment: str) -> str:
     return segment[:-1] + _ALPHABET[last - last % spare + (last + 1) % spare] if segment else "A"
 
 
-BASE64: list[Callable[[str], str]] = [
+BASE64_VARIANTS: list[Callable[[str], str]] = [
     lambda segment: segment + "=" * (-len(segment) % 4),
     lambda segment: segment + "=",
     lambda segment: segment + "==",
@@ -176,14 +177,14 @@ BASE64: list[Callable[[str], str]] = [
     lambda segment: base64url(segment.encode("utf-8", "surrogatepass")),
     lambda segment: segment.encode("utf-8", "surrogatepass").hex(),
     lambda segment: "",
-    lambda segment: "".join(chr(ord(letter) + 0xFEE0) for letter in segment if letter.isalnum()),
+    lambda segment: "".join(chr(ord(each) + 0xFEE0) for each in segment if each.isalnum()),
 ]
-_BASE64 = st.sampled_from(BASE64)
+_BASE64_VARIANTS = st.sampled_from(BASE64_VARIANTS)
 
 
 def reencode_signed(draw: Draw, draft: Draft) -> None:
-    respelt = draw(_BASE64)
-    draft.encode[draw(_FIRST_TWO)] = lambda data: respelt(base64url(data))
+    reencode = draw(_BASE64_VARIANTS)
+    draft.encode[draw(_FIRST_TWO)] = lambda data: reencode(base64url(data))
 
 
 # Changes of the signature.
@@ -201,7 +202,7 @@ FORGERIES: list[Callable[[bytes], bytes]] = [
     lambda signature: signature[:-1] + bytes([signature[-1] ^ 128]),
     lambda signature: signature.hex().encode(),
     base64.b64encode,
-    # ECDSA: the other spelling, and the twin that verifies too.
+    # ECDSA: the DER encoding, and the second signature that verifies too.
     lambda signature: encode_dss_signature(
         int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
     ),
@@ -211,35 +212,35 @@ FORGERIES: list[Callable[[bytes], bytes]] = [
     lambda signature: (ES256_ORDER % 2**256).to_bytes(32) + signature[32:],
 ]
 _FORGERIES = st.sampled_from(FORGERIES)
-_STRANGERS = st.integers(0, 3)
+_OTHER_SIGNERS = st.integers(0, 3)
 
 
-def forge(draw: Draw, draft: Draft) -> None:
+def forge_signature(draw: Draw, draft: Draft) -> None:
     draft.forge = draw(_FORGERIES)
 
 
-def sign_as_a_stranger(draw: Draw, draft: Draft) -> None:
-    draft.sign = list(draft.server.strangers.values())[draw(_STRANGERS)]
+def sign_with_other_key(draw: Draw, draft: Draft) -> None:
+    draft.sign = list(draft.server.other_signers.values())[draw(_OTHER_SIGNERS)]
 
 
-# Changes of the text, which nobody signs.
+# Changes of characters after the signature.
 _CHARACTERS = st.sampled_from(
     [*_ALPHABET, *".=+/ \t\r\n\x00\x1c\x7f\x85\xa0,;:\"'%é\u2024\uff0e\u3002\ud800🔑"]
 )
-_PLACES = st.integers(0, 400)
+_POSITIONS = st.integers(0, 400)
 
 
-def type_wrong(draw: Draw, draft: Draft) -> None:
-    place, character, taken = draw(_PLACES), draw(_CHARACTERS), draw(_FIRST_TWO)
+def change_character(draw: Draw, draft: Draft) -> None:
+    position, character, removed = draw(_POSITIONS), draw(_CHARACTERS), draw(_FIRST_TWO)
 
-    def typed(token: str) -> str:
-        at = place % (len(token) + 1)
-        return token[:at] + character + token[at + taken :]
+    def rewrite(token: str) -> str:
+        index = position % (len(token) + 1)
+        return token[:index] + character + token[index + removed :]
 
-    draft.rewrite.append(typed)
+    draft.rewrite.append(rewrite)
 
 
-SURGERIES: list[Callable[[list[str]], str]] = [
+SEGMENT_CHANGES: list[Callable[[list[str]], str]] = [
     lambda parts: ".".join(parts[:-1]),
     lambda parts: ".".join(parts[:-1]) + ".",
     lambda parts: ".".join(parts[1:]),
@@ -269,39 +270,39 @@ SURGERIES: list[Callable[[list[str]], str]] = [
     ),
     lambda parts: json.dumps(dict(zip(("protected", "payload", "signature"), parts, strict=False))),
 ]
-_SURGERIES = st.sampled_from(SURGERIES)
+_SEGMENT_CHANGES = st.sampled_from(SEGMENT_CHANGES)
 _SEGMENTS = st.sampled_from([2, 1, 0])
 
 
-def operate(draw: Draw, draft: Draft) -> None:
-    surgery = draw(_SURGERIES)
-    draft.rewrite.append(lambda token: surgery(token.split(".")))
+def rearrange_segments(draw: Draw, draft: Draft) -> None:
+    change = draw(_SEGMENT_CHANGES)
+    draft.rewrite.append(lambda token: change(token.split(".")))
 
 
 def reencode_unsigned(draw: Draw, draft: Draft) -> None:
-    respelt, number = draw(_BASE64), draw(_SEGMENTS)
+    reencode, number = draw(_BASE64_VARIANTS), draw(_SEGMENTS)
 
     def rewrite(token: str) -> str:
         parts = token.split(".")
-        at = number % len(parts)
-        return ".".join([*parts[:at], respelt(parts[at]), *parts[at + 1 :]])
+        index = number % len(parts)
+        return ".".join([*parts[:index], reencode(parts[index]), *parts[index + 1 :]])
 
     draft.rewrite.append(rewrite)
 
 
-def flip(draw: Draw, draft: Draft) -> None:
-    """One bit of what a segment says, in proper base64."""
-    number, place, bit = draw(_SEGMENTS), draw(_PLACES), 1 << draw(_PLACES) % 8
+def flip_bit(draw: Draw, draft: Draft) -> None:
+    """Flip one bit of the bytes of a segment."""
+    number, position, bit = draw(_SEGMENTS), draw(_POSITIONS), 1 << draw(_POSITIONS) % 8
 
     def rewrite(token: str) -> str:
         parts = token.split(".")
-        at = number % len(parts)
+        index = number % len(parts)
         try:
-            data = bytearray(unbase64url(parts[at]))
-        except ValueError:  # another change came first
+            data = bytearray(unbase64url(parts[index]))
+        except ValueError:  # an earlier change broke the base64
             return token
         if data:
-            data[place % len(data)] ^= bit
-        return ".".join([*parts[:at], base64url(bytes(data)), *parts[at + 1 :]])
+            data[position % len(data)] ^= bit
+        return ".".join([*parts[:index], base64url(bytes(data)), *parts[index + 1 :]])
 
     draft.rewrite.append(rewrite)

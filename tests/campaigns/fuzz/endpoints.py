@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from tests.campaigns.fuzz import reference
 from tests.campaigns.fuzz.inputs import Body, Header
-from tests.campaigns.fuzz.project import GENERATION, Answer, ask
+from tests.campaigns.fuzz.project import GENERATION, Response, send_request
 from tests.campaigns.fuzz.requests import bodies, headers
 from tests.campaigns.fuzz.servers import server
-from tests.campaigns.fuzz.targets import Log, hold
+from tests.campaigns.fuzz.targets import LogCapture, require
 from tests.support.client import (
     BARE,
     BASIC,
@@ -31,7 +31,7 @@ from tests.support.client import (
 from tests.support.confidential_clients import SECRETS
 from tests.support.raw_tokens import SESSION, unbase64url
 
-# RFC 9110 section 11.1: the scheme in any case. What is no blank belongs to a longer name.
+# RFC 9110 section 11.1: the scheme is case-insensitive and ends at whitespace.
 _BEARER = re.compile(r"(?i:bearer)(?:\s|\Z)")
 _LOGGED = re.compile(
     r"django_tokenauth: ("
@@ -44,7 +44,8 @@ _LOGGED = re.compile(
 _MALFORMED = re.compile(r"These parameters are missing or malformed: [a-z_, ]+\.\Z")
 
 
-def members_of(token: str) -> dict[str, Any]:
+def claims_of(token: str) -> dict[str, Any]:
+    """Return the unverified claims of a token."""
     return reference.strict(unbase64url(token.split(".")[1]))
 
 
@@ -56,31 +57,34 @@ class Authorization:
         self.inputs: st.SearchStrategy[Header] = headers()
         self._server = server("access")
 
-    def check(self, given: Header, log: Log) -> str:
-        """Ask with one header. Returns ``accepted``, ``refused`` or ``not ours``."""
-        answer = ask(self.path, REQUEST_METHOD="GET", HTTP_AUTHORIZATION=given.header)
-        check_answer(answer, log, given.header)
-        if not _BEARER.match(given.header):
-            hold(answer.status == 401, "without a bearer token somebody gets in")
-            hold(answer.headers["WWW-Authenticate"] == BARE, "the challenge is not the bare one")
-            hold(not answer.statements, "the database is asked without a token")
-            return "not ours"
-        token = given.header[7:] if given.header[6:7] == " " else ""
-        faults = reference.faults(token, self._server)
-        if faults:
-            hold(not answer.statements, "the database is asked about a token that is no good")
+    def check(self, case: Header, log: LogCapture) -> str:
+        """Send one header. Return ``accepted``, ``rejected`` or ``no bearer token``."""
+        response = send_request(self.path, REQUEST_METHOD="GET", HTTP_AUTHORIZATION=case.header)
+        check_response(response, log, case.header)
+        if not _BEARER.match(case.header):
+            require(response.status == 401, "a request without a bearer token is authenticated")
+            require(response.headers["WWW-Authenticate"] == BARE, "the challenge contains an error")
+            require(not response.statements, "a request without a token causes a query")
+            return "no bearer token"
+        token = case.header[7:] if case.header[6:7] == " " else ""
+        errors = reference.find_errors(token, self._server)
+        if errors:
+            require(not response.statements, "an invalid token causes a query")
         elif self.path == "/who/":
-            of = members_of(token)
-            if (of["sub"], of.get("sid")) != ("1", SESSION):
-                faults = ["the session of nobody, or of somebody else"]
-        if answer.status == 401:
-            hold(faults, "a good token was refused")
-            hold(answer.headers["WWW-Authenticate"] == INVALID_TOKEN, "not the one challenge")
-            return "refused"
-        hold(answer.status == 200, f"the answer is {answer.status}")
-        hold(not faults, f"somebody gets in in spite of: {', '.join(faults)}")
-        hold(token.rpartition(".")[0] == given.signed, "nobody signed what was accepted")
-        hold(json.loads(answer.body)["sub"] == members_of(token)["sub"], "it is somebody else")
+            claims = claims_of(token)
+            if (claims["sub"], claims.get("sid")) != ("1", SESSION):
+                errors = ["the session is unknown or belongs to another user"]
+        if response.status == 401:
+            require(errors, "a valid token was rejected")
+            require(response.headers["WWW-Authenticate"] == INVALID_TOKEN, "unexpected challenge")
+            return "rejected"
+        require(response.status == 200, f"unexpected status {response.status}")
+        require(not errors, f"an invalid token is authenticated: {', '.join(errors)}")
+        require(token.rpartition(".")[0] == case.signed, "an unsigned token was accepted")
+        require(
+            json.loads(response.body)["sub"] == claims_of(token)["sub"],
+            "another user is authenticated",
+        )
         return "accepted"
 
 
@@ -91,91 +95,92 @@ class Endpoint:
         self.path = path
         self.inputs: st.SearchStrategy[Body] = bodies(path)
 
-    def check(self, given: Body, log: Log) -> str:
-        """Ask with one body. Returns the error of the answer, or ``accepted``."""
-        environ = {"CONTENT_TYPE": given.content_type, **given.environ}
-        answer = ask(f"/auth/{self.path}", given.body, **environ)
-        check_answer(answer, log, given.token)
-        hold(answer.headers["Cache-Control"] == "no-store", "a cache may keep the answer")
-        if answer.status in (405, 415):
-            hold(not answer.statements, "the database is asked about a request that cannot be")
-            return str(answer.status)
-        if answer.status == 200 and given.environ.get("REQUEST_METHOD") == "OPTIONS":
+    def check(self, case: Body, log: LogCapture) -> str:
+        """Send one body. Return the error of the response, or ``accepted``."""
+        environ = {"CONTENT_TYPE": case.content_type, **case.environ}
+        response = send_request(f"/auth/{self.path}", case.body, **environ)
+        check_response(response, log, case.token)
+        require(response.headers["Cache-Control"] == "no-store", "the response may be cached")
+        if response.status in (405, 415):
+            require(not response.statements, "an unsupported request causes a query")
+            return str(response.status)
+        if response.status == 200 and case.environ.get("REQUEST_METHOD") == "OPTIONS":
             return "options"
-        good = [
+        valid_kinds = [
             kind
             for kind in ("access", "refresh")
-            if given.token and not reference.faults(given.token, server(kind))
+            if case.token and not reference.find_errors(case.token, server(kind))
         ]
-        if given.token and not good:
-            hold(not answer.statements, "the database is asked about a token that is no good")
-        body = json.loads(answer.body)
-        if answer.status == 401:
-            challenge = answer.headers["WWW-Authenticate"]
+        if case.token and not valid_kinds:
+            require(not response.statements, "an invalid token causes a query")
+        body = json.loads(response.body)
+        if response.status == 401:
+            challenge = response.headers["WWW-Authenticate"]
             if body == INVALID_CLIENT:
-                hold(challenge.startswith(BASIC), "the challenge is another one")
+                require(challenge.startswith(BASIC), "unexpected challenge")
             else:
-                hold(self.path == "token/introspect/", "a bearer token is asked for")
-                hold(challenge == INVALID_TOKEN, "the challenge is another one")
-            hold(not answer.statements, "the database is asked for who is nobody")
+                require(self.path == "token/introspect/", "the endpoint demands a bearer token")
+                require(challenge == INVALID_TOKEN, "unexpected challenge")
+            require(not response.statements, "an unauthenticated client causes a query")
             return str(body["error"])
-        if answer.status == 400:
-            hold(is_documented(body), "the error is none that is documented")
+        if response.status == 400:
+            require(is_documented(body), "the error is not documented")
             return str(body["error"])
-        hold(answer.status == 200, f"the answer is {answer.status}")
+        require(response.status == 200, f"unexpected status {response.status}")
         if self.path == "token/introspect/":
-            hold(is_client(given), "somebody else may ask")
+            require(is_client(case), "an unauthenticated client may introspect")
         if self.path == "token/revoke/":
-            hold(body == {}, "the answer is not empty")
-            return "accepted" if answer.statements else "nothing to revoke"
+            require(body == {}, "the response is not empty")
+            return "accepted" if response.statements else "nothing to revoke"
         if body == {"active": False}:
-            return "not active"
-        self._check_accepted(given, good)
+            return "inactive"
+        self._check_accepted(case, valid_kinds)
         return "accepted"
 
-    def _check_accepted(self, given: Body, good: list[str]) -> None:
-        if not given.token:
-            read = parameters(given)
-            hold(as_databases_compare(read["username"]) == "alice", "somebody else signed in")
-            hold(read["password"] == "correct horse", "a wrong password signed in")
+    def _check_accepted(self, case: Body, valid_kinds: list[str]) -> None:
+        if not case.token:
+            sent = parameters(case)
+            require(loose_form(sent["username"]) == "alice", "another user signed in")
+            require(sent["password"] == "correct horse", "a wrong password was accepted")
             return
-        readers = ("token/verify/", "token/introspect/")
-        wanted = "access" if self.path in readers else "refresh"
-        hold(wanted in good, "a token is accepted that is no good")
-        hold(given.token.rpartition(".")[0] == given.signed, "nobody signed what was accepted")
-        of = members_of(given.token)
-        hold((of["sub"], of["sid"]) == ("1", SESSION), "a session of somebody else")
-        if wanted == "refresh":
-            hold(of["gen"] >= GENERATION - 1, "a used token is accepted")
+        access_paths = ("token/verify/", "token/introspect/")
+        kind = "access" if self.path in access_paths else "refresh"
+        require(kind in valid_kinds, "an invalid token is accepted")
+        require(case.token.rpartition(".")[0] == case.signed, "an unsigned token was accepted")
+        claims = claims_of(case.token)
+        session = (claims["sub"], claims["sid"])
+        require(session == ("1", SESSION), "the session belongs to another user")
+        if kind == "refresh":
+            require(claims["gen"] >= GENERATION - 1, "a used token is accepted")
 
 
-def as_databases_compare(name: str) -> str:
-    """``name`` without what a collation may overlook: compatible forms, accents, case, blanks."""
-    letters = unicodedata.normalize("NFKD", name)
-    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+def loose_form(name: str) -> str:
+    """Return ``name`` as a loose collation compares it: without accents, case and spaces."""
+    decomposed = unicodedata.normalize("NFKD", name)
+    plain = "".join(each for each in decomposed if not unicodedata.combining(each))
     return plain.casefold().strip()
 
 
-def parameters(given: Body) -> dict[str, str]:
-    """The parameters of a body that was accepted."""
-    if given.content_type.startswith(FORM):
-        found = parse_qs(given.body.decode("latin-1"))
-        return {name: values[0] for name, values in found.items()}
-    return reference.strict(given.body)
+def parameters(case: Body) -> dict[str, str]:
+    """Return the parameters of an accepted body."""
+    if case.content_type.startswith(FORM):
+        values_by_name = parse_qs(case.body.decode("latin-1"))
+        return {name: values[0] for name, values in values_by_name.items()}
+    return reference.strict(case.body)
 
 
-def is_client(given: Body) -> bool:
-    """Whether the one client that there is has shown its secret."""
-    header, read = given.environ.get("HTTP_AUTHORIZATION", ""), parameters(given)
+def is_client(case: Body) -> bool:
+    """Return whether the request has the secret of the only client."""
+    header, sent = case.environ.get("HTTP_AUTHORIZATION", ""), parameters(case)
     secret = SECRETS["reports"]
     if header.startswith("Basic ") and header != "Basic Og==":
-        shown = b64decode(header[6:]).decode()
-        return unquote_plus(shown) == f"reports:{secret}"
-    return (read.get("client_id", "").strip(), read.get("client_secret")) == ("reports", secret)
+        credentials = b64decode(header[6:]).decode()
+        return unquote_plus(credentials) == f"reports:{secret}"
+    return (sent.get("client_id", "").strip(), sent.get("client_secret")) == ("reports", secret)
 
 
 def is_documented(body: dict[str, str]) -> bool:
-    """Whether it is one of the fixed answers of the token endpoints."""
+    """Return whether the body is a documented error of the token endpoints."""
     fixed = (INVALID_GRANT, INVALID_SCOPE, INVALID_REQUEST, UNSUPPORTED_GRANT_TYPE)
     return body in fixed or (
         body.keys() == {"error", "error_description"}
@@ -185,24 +190,26 @@ def is_documented(body: dict[str, str]) -> bool:
 
 
 def kind_of_malformed(description: str) -> str:
-    """A scope alone has an error of its own."""
+    """Return the error code of a malformed parameter: ``scope`` alone has its own."""
     return "invalid_scope" if description.endswith("malformed: scope.") else "invalid_request"
 
 
-def check_answer(answer: Answer, log: Log, secret: str) -> None:
-    """What holds for every answer."""
-    if answer.error is not None:
-        raise answer.error
-    hold(answer.status < 500, f"the answer is {answer.status}")
-    lines = log.taken()
-    hold(all(map(_LOGGED.match, lines)), f"the log says something else: {lines}")
-    said = "\n".join(
-        [*lines, str(answer.headers), answer.body.decode() if answer.status > 200 else ""]
+def check_response(response: Response, log: LogCapture, secret: str) -> None:
+    """Check the rules for every response."""
+    if response.error is not None:
+        raise response.error
+    require(response.status < 500, f"unexpected status {response.status}")
+    lines = log.drain()
+    require(all(map(_LOGGED.match, lines)), f"unexpected log lines: {lines}")
+    output = "\n".join(
+        [*lines, str(response.headers), response.body.decode() if response.status > 200 else ""]
     )
-    hold(not any(part in said for part in pieces(secret)), "the answer or the log has the token")
+    require(
+        not any(part in output for part in pieces(secret)),
+        "the response or the log contains the token",
+    )
 
 
 def pieces(secret: str) -> list[str]:
-    """The parts of a token, or of what stands in its place, that may stand nowhere else. Shorter
-    ones stand in other texts by chance, such as the name of the logger."""
+    """Return the parts of a token that may not appear elsewhere. Short parts occur by chance."""
     return [part for part in re.split(r"[.\s]", secret) if len(part) >= 32]

@@ -1,4 +1,4 @@
-"""The inputs: what is given to a target, as a value that can be printed and typed in again."""
+"""The inputs of the targets, as values that can be printed and replayed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.raw_tokens import NOW
 
 @dataclass(frozen=True)
 class Token:
-    """``token`` is mostly a text. ``signed`` is what the real key signed for the forger."""
+    """A token, and the signing input that the server's key signed, if any."""
 
     token: Any
     signed: str = ""
@@ -27,7 +27,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Header:
-    """The value of ``Authorization``, and the token that went into it."""
+    """The value of ``Authorization``, and the signing input of its token."""
 
     header: str
     signed: str = ""
@@ -50,29 +50,29 @@ _KINDS = {"Token": Token, "Header": Header, "Body": Body}
 
 
 def to_text(value: Input) -> str:
-    """``value`` as a text of letters that every shell leaves alone."""
+    """Return ``value`` as a string without characters that a shell interprets."""
 
-    def plain(item: object) -> dict[str, str]:
+    def encode_bytes(item: object) -> dict[str, str]:
         assert isinstance(item, bytes)
         return {"base64": base64.b64encode(item).decode()}
 
-    data = json.dumps([type(value).__name__, asdict(value)], default=plain)
+    data = json.dumps([type(value).__name__, asdict(value)], default=encode_bytes)
     return base64.urlsafe_b64encode(data.encode()).decode()
 
 
 def from_text(text: str) -> Input:
-    """The reverse. Raises ``ValueError`` for what is none of ours."""
+    """Return the input of :func:`to_text`. Raises ``ValueError`` for other strings."""
 
-    def bytes_of(item: dict[str, Any]) -> Any:
+    def decode_bytes(item: dict[str, Any]) -> Any:
         return base64.b64decode(item["base64"]) if item.keys() == {"base64"} else item
 
-    kind, members = json.loads(base64.urlsafe_b64decode(text), object_hook=bytes_of)
+    kind, members = json.loads(base64.urlsafe_b64decode(text), object_hook=decode_bytes)
     if kind not in _KINDS or members.keys() != {item.name for item in fields(_KINDS[kind])}:
         raise ValueError("not an input of the fuzzer")
     return _KINDS[kind](**members)
 
 
-# Changes that leave a token good, so that enough of them are.
+# Changes that keep a token valid, so that enough tokens are accepted.
 _HARMLESS: list[Pairs] = [
     [("iat", str(NOW - 200)), ("exp", str(NOW + 60))],
     [("iat", str(NOW - 300)), ("exp", str(NOW))],
@@ -90,8 +90,8 @@ _HARMLESS: list[Pairs] = [
 ]
 
 
-# Changes of two members that have to go together to do any harm.
-_IN_STEP: list[Pairs] = [
+# Combined changes of two members.
+_COMBINED: list[Pairs] = [
     *(
         [("iss", issuer), ("aud", issuer)]
         for issuer in (
@@ -107,45 +107,45 @@ _IN_STEP: list[Pairs] = [
 ]
 
 
-def _change_in_step(draw: Draw, draft: Draft) -> None:
-    changes = {f'"{name}"': value for name, value in draw(_CHANGES_IN_STEP)}
+def _combine(draw: Draw, draft: Draft) -> None:
+    changes = {f'"{name}"': value for name, value in draw(_COMBINED_CHANGES)}
     draft.members[1] = list({**dict(draft.members[1]), **changes}.items())
 
 
-def _stay_harmless(draw: Draw, draft: Draft) -> None:
+def _change_harmlessly(draw: Draw, draft: Draft) -> None:
     changes = {f'"{name}"': value for name, value in draw(_HARMLESS_CHANGES)}
     draft.members[1] = list({**dict(draft.members[1]), **changes}.items())
 
 
-_CHANGES_IN_STEP = st.sampled_from(_IN_STEP)
+_COMBINED_CHANGES = st.sampled_from(_COMBINED)
 _HARMLESS_CHANGES = st.sampled_from(_HARMLESS)
 _CHANGES = {
-    "harmless": _stay_harmless,
-    "in step": _change_in_step,
+    "harmless": _change_harmlessly,
+    "combined": _combine,
     "header": drafts.edit_header,
     "claims": drafts.edit_claims,
-    "json": drafts.respell,
-    "length": drafts.stretch,
+    "json": drafts.reencode_json,
+    "length": drafts.lengthen,
     "signed base64": drafts.reencode_signed,
-    "signature": drafts.forge,
-    "stranger": drafts.sign_as_a_stranger,
+    "signature": drafts.forge_signature,
+    "other key": drafts.sign_with_other_key,
     "base64": drafts.reencode_unsigned,
-    "letter": drafts.type_wrong,
-    "surgery": drafts.operate,
-    "bit": drafts.flip,
+    "character": drafts.change_character,
+    "segments": drafts.rearrange_segments,
+    "bit": drafts.flip_bit,
 }
-#: How often what is done to a token, one change after the other.
+#: Sequences of changes, repeated by their weight.
 _PLANS = [
     (),
     *[("harmless",)] * 4,
     *[("harmless", "harmless")] * 4,
     *[("claims",)] * 22,
     *[("harmless", "claims")] * 6,
-    *[("in step", "claims")] * 2,
+    *[("combined", "claims")] * 2,
     *[("claims", "claims")] * 6,
     *[("header",)] * 14,
     *[("header", "header")] * 4,
-    *[("header", "stranger")] * 6,
+    *[("header", "other key")] * 6,
     *[("header", "signature")] * 2,
     *[("harmless", "header")] * 3,
     *[("header", "claims")] * 3,
@@ -160,25 +160,25 @@ _PLANS = [
     ("signature",),
     *[("signature", "claims")] * 3,
     *[("signature", "harmless")] * 2,
-    ("stranger",),
-    *[("stranger", "claims")] * 4,
+    ("other key",),
+    *[("other key", "claims")] * 4,
     ("base64",),
     *[("base64", "harmless")] * 3,
     *[("base64", "claims")] * 3,
-    *[("letter",)] * 2,
-    *[("harmless", "letter")] * 4,
-    *[("harmless", "surgery")] * 3,
-    *[("claims", "surgery")] * 3,
+    *[("character",)] * 2,
+    *[("harmless", "character")] * 4,
+    *[("harmless", "segments")] * 3,
+    *[("claims", "segments")] * 3,
     *[("harmless", "bit")] * 6,
     *[("claims", "bit")] * 3,
     *[("bit", "bit")] * 2,
-    *[("base64", "surgery")] * 2,
-    *[("surgery", "letter")] * 2,
+    *[("base64", "segments")] * 2,
+    *[("segments", "character")] * 2,
     *[None] * 3,
 ]
 _DRAWN_PLANS = st.sampled_from(_PLANS)
-#: What was never a token. JSON can bring any of it, and so can a project that calls the functions.
-_STRANGE = (
+#: Values that are not tokens. JSON and callers of the functions can contain each of them.
+_NOT_TOKENS = (
     st.text(max_size=60)
     | st.text("eyJ0.-_=", max_size=60)
     | st.lists(st.text("eyJhbGciOi-_01", max_size=16), max_size=5).map(".".join)
@@ -193,18 +193,18 @@ _STRANGE = (
 
 
 @cache
-def _parts_of_a_good_token(name: str) -> tuple[Pairs, Pairs]:
-    of = server(name)
-    return as_pairs(of.header()), as_pairs(of.members())
+def _valid_pairs(name: str) -> tuple[Pairs, Pairs]:
+    valid = server(name)
+    return as_pairs(valid.header()), as_pairs(valid.members())
 
 
 @st.composite
 def tokens(draw: Draw, name: str) -> Token:
-    """Tokens for the server of this name, from good ones to hopeless ones."""
-    of, plan = server(name), draw(_DRAWN_PLANS)
+    """Generate tokens for the server ``name``, from valid to random ones."""
+    target, plan = server(name), draw(_DRAWN_PLANS)
     if plan is None:
-        return draw(_STRANGE)
-    draft = Draft(of, [list(pairs) for pairs in _parts_of_a_good_token(name)])
+        return draw(_NOT_TOKENS)
+    draft = Draft(target, [list(pairs) for pairs in _valid_pairs(name)])
     for change in plan:
         _CHANGES[change](draw, draft)
-    return Token(*draft.written())
+    return Token(*draft.build())

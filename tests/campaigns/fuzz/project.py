@@ -1,4 +1,4 @@
-"""The project that requests are sent to: alice, her session, and a clock that stands still."""
+"""The project under test: alice, her session, and a fixed clock."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ SETTINGS = {
     "SIGNING_KEY": SIGNING_KEY,
     "LEEWAY": LEEWAY,
     "SCOPES": ["notes:read", "notes:write"],
-    # So many that the throttle is asked and never full.
+    # The throttle counts, but its limit is never reached.
     "SIGN_IN_RATE_USER": "1000000000/day",
     "SIGN_IN_RATE_IP": "1000000000/day",
 }
-#: Of the session. The tokens of the forger begin with the one before the last.
+#: The generation of the session. Forged refresh tokens start at the previous generation.
 GENERATION = 3
 
 
 @contextmanager
-def standing_still() -> Iterator[None]:
-    """The settings and the clock of the fuzzer."""
+def fixed_project() -> Iterator[None]:
+    """Apply the settings and the fixed clock of the fuzzer."""
     with (
         time_machine.travel(NOW, tick=False),
         override_settings(
@@ -49,7 +49,7 @@ def standing_still() -> Iterator[None]:
 
 
 def populate() -> None:
-    """Alice and her session, in an empty database."""
+    """Create alice and her session in an empty database."""
     now = datetime.fromtimestamp(NOW, UTC)
     alice = get_user_model()(pk=1, username="alice")
     alice.set_password("correct horse")
@@ -68,8 +68,8 @@ def populate() -> None:
     )
 
 
-class Statements:
-    """Counts what is asked of the database."""
+class StatementCounter:
+    """Count the statements of a request."""
 
     def __init__(self) -> None:
         self.number = 0
@@ -79,8 +79,8 @@ class Statements:
         return execute(*arguments)
 
 
-class Answer:
-    """What came back of a request, and what it cost."""
+class Response:
+    """A response, the number of statements, and the error of the request."""
 
     def __init__(self, response: Any, statements: int, error: BaseException | None) -> None:
         self.status: int = response.status_code
@@ -90,8 +90,8 @@ class Answer:
         self.error = error
 
 
-def ask(path: str, body: bytes = b"", **environ: str) -> Answer:
-    """A request as the server gets it. Whatever it changes in the database is undone."""
+def send_request(path: str, body: bytes = b"", **environ: str) -> Response:
+    """Send a request without the middleware, and roll its changes back."""
     request = WSGIRequest(
         {
             "REQUEST_METHOD": "POST",
@@ -108,7 +108,7 @@ def ask(path: str, body: bytes = b"", **environ: str) -> Answer:
         }
     )
     errors: list[BaseException] = []
-    statements = Statements()
+    statements = StatementCounter()
 
     def receive(*, request: Any = None, **keywords: Any) -> None:
         errors.append(sys.exc_info()[1])
@@ -120,10 +120,10 @@ def ask(path: str, body: bytes = b"", **environ: str) -> Answer:
             transaction.set_rollback(True)
     finally:
         got_request_exception.disconnect(receive)
-    return Answer(response, statements.number, errors[0] if errors else None)
+    return Response(response, statements.number, errors[0] if errors else None)
 
 
 def _view(request: WSGIRequest) -> Any:
-    found = resolve(request.path_info)
-    response: Any = found.func(request, *found.args, **found.kwargs)
+    match = resolve(request.path_info)
+    response: Any = match.func(request, *match.args, **match.kwargs)
     return response.render()

@@ -1,7 +1,7 @@
-"""A second reading of the rules for tokens: slow, plain, and without a line of the package.
+"""A second implementation of token verification: slow, simple, and independent of the package.
 
-``faults`` says what is wrong with a token; a token is good if that is nothing. Its rules are those
-of "How an access token is verified" in the documentation. PyJWT is asked as a third.
+``find_errors`` returns the errors of a token; a valid token has none. The rules are those of "How
+an access token is verified" in the documentation. PyJWT is the third implementation.
 """
 
 from __future__ import annotations
@@ -25,64 +25,66 @@ from tests.campaigns.fuzz.servers import LEEWAY
 from tests.support.raw_tokens import NOW, base64url, unbase64url
 
 ISSUER = "django-tokenauth"
-LONGEST = 300
-DEEPEST = 16
+MAXIMUM_LIFETIME = 300
+MAXIMUM_DEPTH = 16
 LAST_SECOND = 253402300799
-HALF_A_PAIR = re.compile("[\ud800-\udfff]")
+SURROGATE = re.compile("[\ud800-\udfff]")
 SCOPE_CHARACTERS = set(string.ascii_letters + string.digits + string.punctuation) - set('"\\')
 
 
 class NotStrict(Exception):
-    """Not JSON, or JSON that two could read differently."""
+    """Not JSON, or ambiguous JSON."""
 
 
 def strict(data: bytes) -> dict[str, Any]:
-    """An object, read as strictly as a token has to be."""
+    """Parse a JSON object by the strict rules for tokens."""
 
-    def no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len({name for name, _ in pairs}) < len(pairs):
             raise NotStrict
         return dict(pairs)
 
-    def refuse(name: str) -> None:
+    def reject_constant(name: str) -> None:
         raise NotStrict
 
     try:
         value = json.loads(
-            data.decode("utf-8", "strict"), object_pairs_hook=no_name_twice, parse_constant=refuse
+            data.decode("utf-8", "strict"),
+            object_pairs_hook=reject_duplicates,
+            parse_constant=reject_constant,
         )
     except (ValueError, RecursionError):
         raise NotStrict from None
     if not isinstance(value, dict):
         raise NotStrict
-    for depth, item in _all_in(value):
-        if depth > DEEPEST and isinstance(item, (dict, list)):
+    for depth, item in _items_with_depth(value):
+        if depth > MAXIMUM_DEPTH and isinstance(item, (dict, list)):
             raise NotStrict
         if isinstance(item, float) and not math.isfinite(item):
             raise NotStrict
-        if isinstance(item, str) and HALF_A_PAIR.search(item):
+        if isinstance(item, str) and SURROGATE.search(item):
             raise NotStrict
     return value
 
 
-def _all_in(value: Any) -> Iterator[tuple[int, Any]]:
-    left = [(1, value)]
-    while left:
-        depth, item = left.pop()
+def _items_with_depth(value: Any) -> Iterator[tuple[int, Any]]:
+    remaining = [(1, value)]
+    while remaining:
+        depth, item = remaining.pop()
         yield depth, item
         if isinstance(item, dict):
-            left += [(depth, name) for name in item]
+            remaining += [(depth, name) for name in item]
         if isinstance(item, (dict, list)):
             inner = item.values() if isinstance(item, dict) else item
-            left += [(depth + 1, child) for child in inner]
+            remaining += [(depth + 1, child) for child in inner]
 
 
-def is_text(value: Any) -> bool:
+def is_name(value: Any) -> bool:
     return isinstance(value, str) and 1 <= len(value) <= 255 and value.isprintable()
 
 
-def are_texts(value: Any) -> bool:
-    return isinstance(value, list) and len(value) > 0 and all(map(is_text, value))
+def are_names(value: Any) -> bool:
+    return isinstance(value, list) and len(value) > 0 and all(map(is_name, value))
 
 
 def is_time(value: Any) -> bool:
@@ -105,8 +107,8 @@ def is_scope(value: Any) -> bool:
     )
 
 
-def is_for_us(value: Any) -> bool:
-    return value == ISSUER or (are_texts(value) and ISSUER in value)
+def is_audience(value: Any) -> bool:
+    return value == ISSUER or (are_names(value) and ISSUER in value)
 
 
 def is_issuer(value: Any) -> bool:
@@ -117,94 +119,94 @@ Rules = dict[str, Callable[[Any], bool]]
 REQUIRED: dict[str, Rules] = {
     "access": {
         "iss": is_issuer,
-        "aud": is_for_us,
-        "sub": is_text,
-        "client_id": is_text,
+        "aud": is_audience,
+        "sub": is_name,
+        "client_id": is_name,
         "iat": is_time,
         "exp": is_time,
-        "jti": is_text,
+        "jti": is_name,
     },
     "refresh": {
         "iss": is_issuer,
         "aud": is_issuer,
-        "sub": is_text,
+        "sub": is_name,
         "sid": is_session,
         "gen": is_generation,
         "iat": is_time,
         "exp": is_time,
     },
 }
-OPTIONAL: Rules = {"auth_time": is_time, "scope": is_scope, "amr": are_texts}
+OPTIONAL: Rules = {"auth_time": is_time, "scope": is_scope, "amr": are_names}
 OPTIONAL_OF: dict[str, Rules] = {
     "access": {**OPTIONAL, "sid": is_session, "nbf": is_time},
     "refresh": {},
 }
 
 
-def faults(token: Any, server: Any) -> list[str]:
-    """What is wrong with ``token`` for ``server`` at ``NOW``; the first thing that is found."""
+def find_errors(token: Any, server: Any) -> list[str]:
+    """Return the errors of ``token`` for ``server`` at ``NOW``, of the first failing check."""
     if not isinstance(token, str) or not token.isascii() or len(token) > 8192:
-        return ["not a text that is looked at"]
+        return ["not a string of the permitted length"]
     segments = token.split(".")
     try:
         raw = [unbase64url(segment) for segment in segments]
     except ValueError:
         return ["base64"]
-    if len(raw) != 3 or any(map(_is_respelt, segments, raw)):
-        return ["not three segments in their one spelling"]
+    if len(raw) != 3 or any(map(_is_noncanonical, segments, raw)):
+        return ["not three canonical segments"]
     try:
         header, members = strict(raw[0]), None
-        if fault := _fault_of_header(header, server):
-            return [fault]
-        if not signature_holds(server, ".".join(segments[:2]).encode(), raw[2]):
+        if error := _header_error(header, server):
+            return [error]
+        if not is_signature_valid(server, ".".join(segments[:2]).encode(), raw[2]):
             return ["signature"]
         members = strict(raw[1])
     except NotStrict:
         return ["JSON"]
-    return _faults_of_claims(members, server.kind)
+    return _claim_errors(members, server.kind)
 
 
-def _is_respelt(segment: str, data: bytes) -> bool:
+def _is_noncanonical(segment: str, data: bytes) -> bool:
     return base64url(data) != segment
 
 
-def _fault_of_header(header: dict[str, Any], server: Any) -> str:
+def _header_error(header: dict[str, Any], server: Any) -> str:
     typ = header.get("typ")
     if not isinstance(typ, str) or typ.lower() not in (server.typ, f"application/{server.typ}"):
         return "typ"
     if any(name in header for name in ("crit", "b64", "zip", "enc", "cty")):
-        return "a member that changes the meaning"
+        return "rejected header member"
     if header.get("alg") != server.algorithm or header.get("kid") != server.kid:
         return "key"
     return ""
 
 
-def _faults_of_claims(members: dict[str, Any], kind: str) -> list[str]:
+def _claim_errors(members: dict[str, Any], kind: str) -> list[str]:
     optional = OPTIONAL_OF[kind]
     required = REQUIRED[kind]
     if kind == "refresh" and "auth_time" in members:
-        required, optional = {**required, "client_id": is_text}, OPTIONAL
-    found = [name for name, rule in required.items() if not rule(members.get(name))]
-    found += [
+        required, optional = {**required, "client_id": is_name}, OPTIONAL
+    errors = [name for name, rule in required.items() if not rule(members.get(name))]
+    errors += [
         name for name, rule in optional.items() if name in members and not rule(members[name])
     ]
-    return found or _faults_of_times(members, kind)
+    return errors or _time_errors(members, kind)
 
 
-def _faults_of_times(members: dict[str, Any], kind: str) -> list[str]:
+def _time_errors(members: dict[str, Any], kind: str) -> list[str]:
     leeway = LEEWAY.total_seconds()
     start, end = members["iat"], members["exp"]
-    found = ["expired"] if end + leeway <= NOW else []
-    # Of the times of a refresh token only the end counts.
+    errors = ["expired"] if end + leeway <= NOW else []
+    # ``exp`` is the only time that is read from a refresh token.
     if kind == "access":
-        found += ["lifetime"] if not 1 <= end - start <= LONGEST else []
-        found += ["from the future"] if max(start, members.get("nbf", 0)) > NOW + leeway else []
-        found += ["never valid"] if members.get("nbf", 0) >= end else []
-    return found
+        errors += ["lifetime"] if not 1 <= end - start <= MAXIMUM_LIFETIME else []
+        errors += ["from the future"] if max(start, members.get("nbf", 0)) > NOW + leeway else []
+        errors += ["never valid"] if members.get("nbf", 0) >= end else []
+    return errors
 
 
-def signature_holds(server: Any, signing_input: bytes, signature: bytes) -> bool:
-    """By the library of the algorithm itself."""
+def is_signature_valid(server: Any, signing_input: bytes, signature: bytes) -> bool:
+    """Verify the signature with cryptography or ``hmac``."""
     if server.algorithm == "HS256":
         return hmac.digest(server.verifying_key, signing_input, "sha256") == signature
     key: Any = load_pem_public_key(server.verifying_key)
@@ -221,8 +223,8 @@ def signature_holds(server: Any, signing_input: bytes, signature: bytes) -> bool
     return True
 
 
-def as_pyjwt_reads(token: str, server: Any) -> dict[str, Any]:
-    """The claims as PyJWT has them. Raises its errors. The clock has to stand at ``NOW``."""
+def pyjwt_claims(token: str, server: Any) -> dict[str, Any]:
+    """Return the claims that PyJWT decodes at ``NOW``. Raises its errors."""
     payload: dict[str, Any] = jwt.decode(
         token,
         server.verifying_key,
@@ -232,41 +234,41 @@ def as_pyjwt_reads(token: str, server: Any) -> dict[str, Any]:
         leeway=LEEWAY,
         options={
             "require": ["exp", "iat", "iss", "aud", "sub"],
-            # These do not count in a refresh token: of its times only the end does.
+            # A refresh token has only ``exp`` checked.
             **dict.fromkeys(["verify_iat", "verify_nbf", "verify_jti"], server.kind == "access"),
         },
     )
-    return in_one_spelling(payload, server.kind)
+    return normalized(payload, server.kind)
 
 
-def in_one_spelling(payload: dict[str, Any], kind: str) -> dict[str, Any]:
-    """A payload as we would write it: what has two spellings in one of them."""
-    read = dict(payload)
+def normalized(payload: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Return the claims in the form that the package writes."""
+    claims = dict(payload)
     if kind == "refresh":
         names = {*REQUIRED["refresh"]}
-        if "auth_time" in read:
+        if "auth_time" in claims:
             names |= {"auth_time", "client_id", "scope", "amr"}
-        read = {name: value for name, value in read.items() if name in names}
+        claims = {name: value for name, value in claims.items() if name in names}
     else:
-        read.pop("gen", None)
-        read["aud"] = [read["aud"]] if isinstance(read["aud"], str) else read["aud"]
-    if "scope" in read:
-        read["scope"] = " ".join(sorted(set(read["scope"].split())))
-    return read
+        claims.pop("gen", None)
+        claims["aud"] = [claims["aud"]] if isinstance(claims["aud"], str) else claims["aud"]
+    if "scope" in claims:
+        claims["scope"] = " ".join(sorted(set(claims["scope"].split())))
+    return claims
 
 
-def thawed(value: Any) -> Any:
-    """``value`` with lists and dicts for the tuples and mappings of frozen claims."""
+def unfrozen(value: Any) -> Any:
+    """Return ``value`` with lists and dicts instead of tuples and frozen mappings."""
     if isinstance(value, tuple):
-        return [thawed(item) for item in value]
+        return [unfrozen(item) for item in value]
     if hasattr(value, "items"):
-        return {name: thawed(item) for name, item in value.items()}
+        return {name: unfrozen(item) for name, item in value.items()}
     return value
 
 
-def as_we_read(claims: Any) -> dict[str, Any]:
-    """The same of the claims that the package returned."""
+def package_claims(claims: Any) -> dict[str, Any]:
+    """Return the claims of the package in the same form."""
     members: dict[str, Any] = claims.to_payload()
     if hasattr(claims, "extra"):
-        members |= {**thawed(claims.extra), "aud": list(claims.audience)}
+        members |= {**unfrozen(claims.extra), "aud": list(claims.audience)}
     return members

@@ -1,4 +1,4 @@
-"""All targets by name, and how many of the inputs each gets."""
+"""All targets by name, with their shares of the inputs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.campaigns.fuzz.targets import Decoder
 
 @dataclass(frozen=True)
 class Entry:
-    """``share`` is in parts of 100; ``about`` is for the help of the command."""
+    """A target, its description for the help, and its share of the inputs in percent."""
 
-    about: str
+    description: str
     share: int
-    make: Callable[[], Target]
+    create: Callable[[], Target]
 
 
 TARGETS = {
@@ -39,4 +39,4 @@ TARGETS = {
 
 @cache
 def target(name: str) -> Target:
-    return TARGETS[name].make()
+    return TARGETS[name].create()

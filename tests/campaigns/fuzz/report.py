@@ -1,4 +1,4 @@
-"""What the command prints: the summary as a table, and a failure so that it can be tried again."""
+"""The output of the command: a summary table, and failures with a command to replay them."""
 
 from __future__ import annotations
 
@@ -10,59 +10,58 @@ from tests.campaigns.fuzz.campaign import Failure, Tally
 from tests.campaigns.fuzz.inputs import Body, Header, Token, to_text
 from tests.support.raw_tokens import unbase64url
 
-LONGEST = 600
+MAXIMUM_LENGTH = 600
 EXPLANATION = """
-tried      inputs given to the code, which is what --iterations counts; within a round (about
-           2,000 of them) no input comes twice
-different  of these, each counted once in the whole run
-accepted   good ones, which PyJWT and a second reading of the rules found good too
-seconds    of the processes together, with drawing the inputs and checking the answers
+inputs     inputs sent to the code, counted by --iterations; distinct within a round
+distinct   inputs that differ from all others of the run
+accepted   inputs that the code, PyJWT and the second implementation accepted
+seconds    time of all processes, including the generation and the checks
 """
 
 
 def table(tallies: Mapping[str, Tally]) -> str:
-    """A line for each target, one for all, and under them why inputs were refused."""
-    columns = ("tried", "different", "accepted", "refused", "seconds", "per second", "failures")
+    """Return a line per target, a total, and the outcomes of each target."""
+    columns = ("inputs", "distinct", "accepted", "rejected", "seconds", "per second", "failures")
     lines = [f"{'target':<17}" + "".join(f"{column:>12}" for column in columns)]
     total = Tally()
     for name, tally in tallies.items():
         lines.append(_line(name, tally))
         total.add(tally)
     lines += [_line("all", total), "", "Outcomes:"]
-    for name, tally in tallies.items():
-        found = ", ".join(f"{what} {count:,}" for what, count in tally.outcomes.most_common())
-        lines.append(f"{name:<17}  {found}")
+    for target, tally in tallies.items():
+        outcomes = ", ".join(f"{name} {count:,}" for name, count in tally.outcomes.most_common())
+        lines.append(f"{target:<17}  {outcomes}")
     return "\n".join([*lines, EXPLANATION])
 
 
 def _line(name: str, tally: Tally) -> str:
     accepted = tally.outcomes["accepted"]
-    refused = tally.outcomes.total() - accepted
-    speed = tally.tried / tally.seconds if tally.seconds else 0.0
-    numbers = (f"{number:,}" for number in (tally.tried, len(tally.different), accepted, refused))
+    rejected = tally.outcomes.total() - accepted
+    speed = tally.inputs / tally.seconds if tally.seconds else 0.0
+    numbers = (f"{number:,}" for number in (tally.inputs, len(tally.distinct), accepted, rejected))
     rest = (f"{tally.seconds:,.1f}", f"{speed:,.0f}", str(len(tally.failures)))
     return f"{name:<17}" + "".join(f"{text:>12}" for text in (*numbers, *rest))
 
 
-def failure(found: Failure) -> str:
-    """What failed, the input, and the line that tries it again."""
-    lines = [f"FAILED {found.target}: {found.what}", *_described(found.given)]
-    again = f"python -m tests.campaigns.fuzz --target {found.target} --again {to_text(found.given)}"
-    return "\n  ".join([*lines, "Try it again with:", again])
+def describe(failure: Failure) -> str:
+    """Return the failure, its input, and the command that replays it."""
+    lines = [f"FAILED {failure.target}: {failure.message}", *_described(failure.case)]
+    options = f"--target {failure.target} --replay {to_text(failure.case)}"
+    return "\n  ".join([*lines, "Replay it with:", f"python -m tests.campaigns.fuzz {options}"])
 
 
-def _described(given: Any) -> Iterator[str]:
-    if isinstance(given, Token):
-        yield f"token: {_cut(given.token)}"
-        yield from _segments(given.token)
-        yield f"signed by the real key: {'yes' if given.signed else 'no'}"
-    elif isinstance(given, Header):
-        yield f"Authorization: {_cut(given.header)}"
-        yield from _segments(given.header.partition(" ")[2])
-    elif isinstance(given, Body):
-        yield f"POST {given.path} {given.content_type!r} {json.dumps(given.environ)}"
-        yield f"body: {_cut(given.body)}"
-        yield from _segments(given.token)
+def _described(case: Any) -> Iterator[str]:
+    if isinstance(case, Token):
+        yield f"token: {_cut(case.token)}"
+        yield from _segments(case.token)
+        yield f"signed by the server's key: {'yes' if case.signed else 'no'}"
+    elif isinstance(case, Header):
+        yield f"Authorization: {_cut(case.header)}"
+        yield from _segments(case.header.partition(" ")[2])
+    elif isinstance(case, Body):
+        yield f"POST {case.path} {case.content_type!r} {json.dumps(case.environ)}"
+        yield f"body: {_cut(case.body)}"
+        yield from _segments(case.token)
 
 
 def _segments(token: object) -> Iterator[str]:
@@ -77,4 +76,8 @@ def _segments(token: object) -> Iterator[str]:
 
 def _cut(value: object) -> str:
     text = ascii(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}... ({len(text):,} characters)"
+    return (
+        text
+        if len(text) <= MAXIMUM_LENGTH
+        else f"{text[:MAXIMUM_LENGTH]}... ({len(text):,} characters)"
+    )

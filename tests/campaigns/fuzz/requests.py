@@ -1,4 +1,4 @@
-"""Requests that carry forged tokens: the header ``Authorization``, and bodies."""
+"""Generated requests with forged tokens: ``Authorization`` headers and bodies."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from urllib.parse import quote, quote_plus
 
 from hypothesis import strategies as st
 
-from tests.campaigns.fuzz.drafts import SPELLINGS, Draw, as_object
+from tests.campaigns.fuzz.drafts import JSON_VARIANTS, Draw, as_object
 from tests.campaigns.fuzz.inputs import Body, Header, tokens
-from tests.campaigns.fuzz.values import ANY, ENDLESS, VALUES, Pairs, nested
+from tests.campaigns.fuzz.values import ANY, UNBOUNDED, VALUES, Pairs, nested
 from tests.support.client import FORM, JSON
 from tests.support.confidential_clients import SECRETS, basic
 
-# The authorization header: what stands before the token and what behind it.
+# The strings before and after the token in the Authorization header.
 _SCHEMES = st.sampled_from(
     [
         *["Bearer "] * 40,
@@ -67,7 +67,7 @@ _ANYTHING = st.text(max_size=40) | st.binary(max_size=40).map(lambda data: data.
 
 @st.composite
 def headers(draw: Draw) -> Header:
-    """Any text that a server can hand over, most with a token that may be good."""
+    """Generate header values, most of them with a possibly valid token."""
     if draw(_RARELY):
         return Header(draw(_SCHEMES) + draw(_ANYTHING))
     token = draw(_ACCESS_TOKENS)
@@ -77,20 +77,20 @@ def headers(draw: Draw) -> Header:
 
 _ACCESS_TOKENS, _REFRESH_TOKENS = tokens("access"), tokens("refresh")
 
-# The bodies: parameters as pairs of JSON texts, from which a form is made too.
+# Bodies: parameters as pairs of JSON strings, which can also be encoded as a form.
 ENDPOINTS = ("token/", "token/refresh/", "token/verify/", "token/revoke/")
-_TOKEN_OF = {"token/": "refresh_token", "token/refresh/": "refresh_token"}
-_KIND_OF = {
+_TOKEN_PARAMETERS = {"token/": "refresh_token", "token/refresh/": "refresh_token"}
+_TOKENS_OF_ENDPOINT = {
     "token/": _REFRESH_TOKENS,
     "token/refresh/": _REFRESH_TOKENS,
     "token/verify/": _ACCESS_TOKENS,
     "token/revoke/": _ACCESS_TOKENS | _REFRESH_TOKENS,
     "token/introspect/": _ACCESS_TOKENS | _REFRESH_TOKENS,
 }
-#: Who asks: the client with its secret, somebody who says to be one, or nobody.
-_CALLERS = [
+#: Credentials: those of the client, forged ones, and malformed ones.
+_CREDENTIALS = [
     *[basic("reports")] * 12,
-    *(basic("reports", "wrong"), basic("nobody", "secret"), basic("phone", "")),
+    *(basic("reports", "wrong"), basic("unknown", "secret"), basic("phone", "")),
     *(basic("", "secret"), basic("reports", ""), basic("re\0ports", "\n"), basic("r" * 300, "x")),
     *(basic("reports", quote_plus(SECRETS["reports"])), basic("%", "%e9%"), basic("re%70orts")),
     *("Basic", "Basic Og==", "Basic \xe9", "basic  eDp5", "Basic eDp5 eDp5", "Basic " + "=" * 9),
@@ -141,14 +141,14 @@ _LIKELY = {
 _VALUES = {
     name: st.sampled_from([*_LIKELY.get(name, []) * 40, *VALUES]) for name in {*_LIKELY, "other"}
 }
-_EDITS = st.sampled_from(["set"] * 5 + ["remove", "twice"])
+_EDITS = st.sampled_from(["set"] * 5 + ["remove", "duplicate"])
 _BODY_PLANS = st.sampled_from(
     [
         *[()] * 4,
         *[("edit",)] * 8,
         *[("edit", "edit")] * 3,
-        *[("spell",)] * 4,
-        *[("edit", "spell")] * 2,
+        *[("encode",)] * 4,
+        *[("edit", "encode")] * 2,
         *[("size",)] * 2,
         *[("environ",)] * 2,
         *[("edit", "environ")] * 2,
@@ -156,8 +156,8 @@ _BODY_PLANS = st.sampled_from(
 )
 _IS_FORM = st.sampled_from([False, False, False, True, True])
 _SIGNS_IN = st.sampled_from([True, False])
-_SPELLINGS = st.sampled_from(SPELLINGS)
-_FORM_SPELLINGS = st.sampled_from(
+_JSON_VARIANTS = st.sampled_from(JSON_VARIANTS)
+_FORM_VARIANTS = st.sampled_from(
     [
         bytes,
         lambda body: body.replace(b"&", b";"),
@@ -177,8 +177,8 @@ _FORM_SPELLINGS = st.sampled_from(
         lambda body: b"",
     ]
 )
-# To just below and beyond the longest body that is read, and deeper than a parser can go.
-_GREAT = st.sampled_from(
+# Values around the size limit of a body, and deeper than a parser accepts.
+_LARGE_VALUES = st.sampled_from(
     [
         *(json.dumps("x" * length) for length in (30_000, 32_000, 32_700, 33_000, 100_000)),
         *(nested(depth) for depth in (1_100, 12_000, 15_000, 40_000)),
@@ -190,7 +190,7 @@ _TYPES = {
     False: [JSON, f"{JSON}; charset=utf-8"],
     True: [FORM, f"{FORM}; charset=utf-8"],
 }
-_ODD_TYPES = [
+_UNUSUAL_TYPES = [
     *(
         JSON,
         FORM,
@@ -221,7 +221,7 @@ _ODD_TYPES = [
     *("application/vnd.api+json", "application/jwt", f'{JSON}; charset="utf-7', f"{JSON};" * 200),
 ]
 _CONTENT_TYPES = {
-    is_form: st.sampled_from([*_TYPES[is_form] * 60, *_ODD_TYPES]) for is_form in (False, True)
+    is_form: st.sampled_from([*_TYPES[is_form] * 60, *_UNUSUAL_TYPES]) for is_form in (False, True)
 }
 _ENVIRONS = st.sampled_from(
     [
@@ -235,7 +235,7 @@ _ENVIRONS = st.sampled_from(
         ),
         *(
             {"HTTP_AUTHORIZATION": text}
-            for text in ("Bearer a.b.c", "Bearer", "\xe9", *_CALLERS[11:])
+            for text in ("Bearer a.b.c", "Bearer", "\xe9", *_CREDENTIALS[11:])
         ),
         *({"HTTP_USER_AGENT": text} for text in ("\x1b[31m\r\n", "\xff" * 400, "")),
         *({"REMOTE_ADDR": text} for text in ("", "unknown", "::1%eth0", "\xe9", "fe80::1")),
@@ -252,45 +252,45 @@ _ENVIRONS = st.sampled_from(
 
 @st.composite
 def bodies(draw: Draw, path: str) -> Body:
-    """Requests to one endpoint: JSON and forms, with a token or a password that may be good."""
+    """Generate requests to one endpoint, with a possibly valid token or password."""
     plan, is_form = draw(_BODY_PLANS), draw(_IS_FORM)
     token, signed, pairs, environ = "", "", [*_SIGN_IN], {}
     if path == "token/introspect/":
-        environ = {"HTTP_AUTHORIZATION": draw(st.sampled_from(_CALLERS))}
+        environ = {"HTTP_AUTHORIZATION": draw(st.sampled_from(_CREDENTIALS))}
     if path != "token/" or not draw(_SIGNS_IN):
-        given = draw(_KIND_OF[path])
-        pairs = [(json.dumps(_TOKEN_OF.get(path, "token")), _json(given.token))]
+        case = draw(_TOKENS_OF_ENDPOINT[path])
+        pairs = [(json.dumps(_TOKEN_PARAMETERS.get(path, "token")), _json(case.token))]
         if path == "token/":
             pairs.append(('"grant_type"', '"refresh_token"'))
-        if isinstance(given.token, str):
-            token, signed = given.token, given.signed
-    spell = bytes
+        if isinstance(case.token, str):
+            token, signed = case.token, case.signed
+    encode = bytes
     for change in plan:
         if change == "edit":
             _edit(draw, pairs)
-        elif change == "spell":
-            spell = draw(_FORM_SPELLINGS if is_form else _SPELLINGS)
+        elif change == "encode":
+            encode = draw(_FORM_VARIANTS if is_form else _JSON_VARIANTS)
         elif change == "size":
-            pairs.append(('"padding"', draw(_GREAT)))
+            pairs.append(('"padding"', draw(_LARGE_VALUES)))
         else:
             environ |= draw(_ENVIRONS)
-    body = spell(_as_form(pairs) if is_form else as_object(pairs))
+    body = encode(_as_form(pairs) if is_form else as_object(pairs))
     return Body(path, body, draw(_CONTENT_TYPES[is_form]), token, signed, environ)
 
 
 def _edit(draw: Draw, pairs: Pairs) -> None:
     name = draw(_NAMES)
     edit, key = draw(_EDITS), json.dumps(name)
-    place = next((at for at, pair in enumerate(pairs) if pair[0] == key), len(pairs))
+    index = next((i for i, pair in enumerate(pairs) if pair[0] == key), len(pairs))
     if edit == "remove":
-        del pairs[place : place + 1]
+        del pairs[index : index + 1]
         return
     value = draw(_VALUES.get(name, _VALUES["other"]))
-    value = draw(ENDLESS) if value == ANY else value
-    if edit == "twice":
+    value = draw(UNBOUNDED) if value == ANY else value
+    if edit == "duplicate":
         pairs.append((key, value))
     else:
-        pairs[place : place + 1] = [(key, value)]
+        pairs[index : index + 1] = [(key, value)]
 
 
 def _json(value: object) -> str:
@@ -298,12 +298,12 @@ def _json(value: object) -> str:
 
 
 def _as_form(pairs: Pairs) -> bytes:
-    """Texts as they are, and everything else as its JSON."""
-    both = ((_text(name), _text(value)) for name, value in pairs)
+    """Encode strings unchanged and other values as JSON."""
+    both = ((_form_value(name), _form_value(value)) for name, value in pairs)
     return "&".join(f"{quote(name)}={quote_plus(value)}" for name, value in both).encode()
 
 
-def _text(text: str) -> bytes:
+def _form_value(text: str) -> bytes:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

@@ -1,5 +1,4 @@
-"""The servers under attack. Their keys and their clock stand still, so that an input means the same
-in every process: what one of them found, another one can try again."""
+"""The servers under test. Their keys and clock are fixed, so any process can replay an input."""
 
 from __future__ import annotations
 
@@ -39,16 +38,16 @@ def key_pair(algorithm: str, name: str) -> Any:
     return ec.derive_private_key(int.from_bytes(_seed(name)), ec.SECP256R1())
 
 
-class Secrets(Access):
-    """Access tokens with HMAC."""
+class SecretServer(Access):
+    """A server with access tokens signed with HMAC."""
 
     kind, algorithm = "access", "HS256"
     verifying_key: Any = SIGNING_KEY
-    strangers: dict[str, Sign]
+    other_signers: dict[str, Sign]
 
     def __init__(self) -> None:
         super().__init__(LEEWAY=LEEWAY)
-        self.strangers = {
+        self.other_signers = {
             "another secret": hmac_with(_seed("other")),
             "the secret of refresh tokens": hmac_with(derived_secret(SECRET_KEY, "refresh token")),
             "SECRET_KEY": hmac_with(SECRET_KEY),
@@ -56,15 +55,15 @@ class Secrets(Access):
         }
 
 
-class RefreshSecrets(Refresh):
-    """Refresh tokens."""
+class RefreshServer(Refresh):
+    """A server with refresh tokens."""
 
     kind, algorithm = "refresh", "HS256"
     verifying_key = derived_secret(SECRET_KEY, "refresh token")
 
     def __init__(self) -> None:
         super().__init__(LEEWAY=LEEWAY)
-        self.strangers = {
+        self.other_signers = {
             "another secret": hmac_with(_seed("other")),
             "the secret of access tokens": hmac_with(derived_secret(SECRET_KEY, "access token")),
             "SIGNING_KEY": hmac_with(SIGNING_KEY),
@@ -72,13 +71,13 @@ class RefreshSecrets(Refresh):
         }
 
 
-class Pair(Access):
-    """Access tokens with a key pair, whose public half the forger knows."""
+class KeyPairServer(Access):
+    """A server with access tokens signed with a key pair. The forger knows the public key."""
 
     kind = "access"
 
     def __init__(self, algorithm: str) -> None:
-        key = key_pair(algorithm, "ours")
+        key = key_pair(algorithm, "server")
         self.algorithm = algorithm
         self.settings = read_settings(
             ALGORITHM=algorithm, SIGNING_KEY=private_pem(key), LEEWAY=LEEWAY
@@ -88,16 +87,16 @@ class Pair(Access):
         self.tokens = AccessTokens(self.settings, source)
         self.kid = keys.signing.kid
         self.verifying_key = public_pem(key)
-        # Not all algorithms sign alike twice: the same input is to be the same token.
+        # ECDSA signatures are random; the cache makes equal inputs equal tokens.
         self.sign = lru_cache(4096)(keys.signing.sign)
         der = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         other = read_settings(
-            ALGORITHM=algorithm, SIGNING_KEY=private_pem(key_pair(algorithm, "another's"))
+            ALGORITHM=algorithm, SIGNING_KEY=private_pem(key_pair(algorithm, "other"))
         )
-        self.strangers = {
+        self.other_signers = {
             "another key pair": build_access_keys(other).at(0).signing.sign,
-            "our public key as a secret": hmac_with(public_pem(key)),
-            "our public key in DER as a secret": hmac_with(der),
+            "public key as a secret": hmac_with(public_pem(key)),
+            "public key in DER as a secret": hmac_with(der),
             "SECRET_KEY": hmac_with(SECRET_KEY),
         }
 
@@ -107,10 +106,10 @@ class Pair(Access):
 
 @cache
 def server(name: str) -> Any:
-    """The server of a target. One per process: a server remembers tokens, as it does outside."""
+    """Return the server of a target: one per process, because servers cache tokens."""
     return {
-        "access": Secrets,
-        "access-eddsa": lambda: Pair("EdDSA"),
-        "access-es256": lambda: Pair("ES256"),
-        "refresh": RefreshSecrets,
+        "access": SecretServer,
+        "access-eddsa": lambda: KeyPairServer("EdDSA"),
+        "access-es256": lambda: KeyPairServer("ES256"),
+        "refresh": RefreshServer,
     }[name]()

@@ -1,7 +1,7 @@
-"""What an input is given to, and what has to hold then: here, the functions that read tokens.
+"""The targets that decode tokens, and the rules for their results.
 
-A target says in a word what came of an input (``accepted``, or why not). A rule that does not hold
-is a :class:`Broken` with a sentence; any other exception that leaves is a failure too.
+A target returns the outcome of an input: ``accepted``, or the reason of the rejection. A violated
+rule raises :class:`RuleViolation`. Any other exception is a failure too.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from tests.support.raw_tokens import NOW
 DECODERS = ("access", "access-eddsa", "access-es256", "refresh")
 
 
-class Broken(AssertionError):
-    """A rule that has to hold and does not."""
+class RuleViolation(AssertionError):
+    """A violated rule."""
 
 
-def hold(fact: object, sentence: str) -> None:
-    if not fact:
-        raise Broken(sentence)
+def require(condition: object, message: str) -> None:
+    if not condition:
+        raise RuleViolation(message)
 
 
-class Log(logging.Handler):
-    """All that is logged by anybody while it is open."""
+class LogCapture(logging.Handler):
+    """Collect all log lines."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -42,14 +42,14 @@ class Log(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(f"{record.name}: {self.format(record)}")
 
-    def taken(self) -> list[str]:
+    def drain(self) -> list[str]:
         lines, self.lines = self.lines, []
         return lines
 
 
 @contextmanager
-def everything_logged() -> Iterator[Log]:
-    root, log = logging.getLogger(), Log()
+def capture_logs() -> Iterator[LogCapture]:
+    root, log = logging.getLogger(), LogCapture()
     level = root.level
     root.addHandler(log)
     root.setLevel(logging.DEBUG)
@@ -61,7 +61,7 @@ def everything_logged() -> Iterator[Log]:
 
 
 class Decoder:
-    """``AccessTokens.decode``, ``RefreshTokens.decode``, or what should be as strict."""
+    """``AccessTokens.decode``, ``RefreshTokens.decode``, or a function with equal rules."""
 
     def __init__(self, name: str, decode: Callable[..., Any] | None = None) -> None:
         self.server = server(name)
@@ -69,53 +69,54 @@ class Decoder:
         self._decode = decode or self.server.tokens.decode
         self._others = [server(other) for other in DECODERS if other != name]
 
-    def check(self, given: Token, log: Log) -> str:
-        """Try one token. Returns ``accepted`` or the code of the refusal."""
-        faults = reference.faults(given.token, self.server)
+    def check(self, case: Token, log: LogCapture) -> str:
+        """Decode one token. Return ``accepted`` or the code of the error."""
+        errors = reference.find_errors(case.token, self.server)
         try:
-            claims = self._decode(given.token, now=NOW)
+            claims = self._decode(case.token, now=NOW)
         except InvalidToken as error:
-            hold(says_only_its_code(error), "the exception says more than its code")
-            hold(not log.taken(), "the decoder wrote to the log")
-            hold(faults, "a good token was refused")
+            require(reveals_only_code(error), "the exception contains more than its code")
+            require(not log.drain(), "the decoder wrote to the log")
+            require(errors, "a valid token was rejected")
             return error.code.value
-        hold(not faults, f"a token was accepted in spite of: {', '.join(faults)}")
-        hold(given.token.rpartition(".")[0] == given.signed, "nobody signed what was accepted")
-        self._check_accepted(given.token, claims)
-        hold(not log.taken(), "the decoder wrote to the log")
+        require(not errors, f"an invalid token was accepted: {', '.join(errors)}")
+        require(case.token.rpartition(".")[0] == case.signed, "an unsigned token was accepted")
+        self._check_accepted(case.token, claims)
+        require(not log.drain(), "the decoder wrote to the log")
         return "accepted"
 
     def _check_accepted(self, token: str, claims: Any) -> None:
         try:
-            theirs = reference.as_pyjwt_reads(token, self.server)
+            expected = reference.pyjwt_claims(token, self.server)
         except jwt.PyJWTError as error:
-            raise Broken(f"PyJWT refuses what was accepted: {type(error).__name__}") from None
-        hold(reference.as_we_read(claims) == theirs, "PyJWT reads other claims")
-        hold(self._decode(token, now=NOW) == claims, "the second time it has other claims")
+            raise RuleViolation(
+                f"PyJWT rejects an accepted token: {type(error).__name__}"
+            ) from None
+        require(reference.package_claims(claims) == expected, "PyJWT decodes other claims")
+        require(self._decode(token, now=NOW) == claims, "a second decode returns other claims")
         try:
             self._decode(token, now=claims.expires_at + LEEWAY.total_seconds())
         except InvalidToken as error:
-            hold(
+            require(
                 error.code is TokenErrorCode.EXPIRED,
-                "at its end a token is refused for another reason",
+                "an expired token is rejected for another reason",
             )
         else:
-            raise Broken("a token is good at its end")
+            raise RuleViolation("an expired token is accepted")
         for other in self._others:
             try:
                 other.tokens.decode(token, now=NOW)
             except InvalidToken:
                 continue
-            raise Broken("one kind of token is good as another")
+            raise RuleViolation("a token is accepted as another type")
 
 
-def says_only_its_code(error: InvalidToken) -> bool:
-    """Neither its text, nor what a traceback shows beside it, nor what a debugger finds behind that
-    has more than the code."""
-    hidden: BaseException | None = error.__context__
-    while hidden is not None:
-        if str(hidden) not in ("", *TokenErrorCode) or vars(hidden).keys() - {"code"}:
+def reveals_only_code(error: InvalidToken) -> bool:
+    """Return whether the exception and its contexts contain nothing but the code."""
+    context: BaseException | None = error.__context__
+    while context is not None:
+        if str(context) not in ("", *TokenErrorCode) or vars(context).keys() - {"code"}:
             return False
-        hidden = hidden.__context__
-    said = str(error) == error.code.value and vars(error) == {"code": error.code}
-    return said and error.__cause__ is None
+        context = context.__context__
+    has_only_code = str(error) == error.code.value and vars(error) == {"code": error.code}
+    return has_only_code and error.__cause__ is None

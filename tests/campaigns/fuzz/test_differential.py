@@ -1,6 +1,6 @@
-"""Whatever we accept, PyJWT accepts and reads the same in it; and only InvalidToken ever leaves.
+"""A comparison with PyJWT: it accepts every accepted token and reads equal claims.
 
-The tokens are good ones with a few changes that somebody who knows the format would try.
+The tokens are valid ones with a few changes by an attacker who knows the format.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from django_tokenauth.errors import InvalidToken
 from django_tokenauth.tokens.claims import REGISTERED
-from tests.campaigns.fuzz.reference import as_we_read, in_one_spelling
+from tests.campaigns.fuzz.reference import normalized, package_claims
 from tests.support.raw_tokens import (
     MISSING,
     NOW,
@@ -33,7 +33,7 @@ from tests.support.raw_tokens import (
 from tests.support.sample_keys import Asymmetric, public_pem
 
 LEEWAY = timedelta(seconds=30)
-STEADY = settings(
+REPEATABLE = settings(
     derandomize=True,
     deadline=None,
     database=None,
@@ -45,7 +45,7 @@ EDDSA = Asymmetric("EdDSA", LEEWAY=LEEWAY)
 REFRESH_SECRET = derived_secret(SECRET_KEY, "refresh token")
 SERVERS = {
     "access": (Access(LEEWAY=LEEWAY), SIGNING_KEY, "HS256"),
-    "access with EdDSA": (EDDSA, public_pem(EDDSA.key), "EdDSA"),
+    "access-eddsa": (EDDSA, public_pem(EDDSA.key), "EdDSA"),
     "refresh": (Refresh(LEEWAY=LEEWAY), REFRESH_SECRET, "HS256"),
 }
 
@@ -86,7 +86,7 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
     max_leaves=6,
 ) | st.just(MISSING)
-#: What may stand in a good token, so that enough of them stay good.
+#: Changes that keep a token valid, so that enough tokens are accepted.
 HARMLESS = st.fixed_dictionaries(
     {},
     optional={
@@ -110,7 +110,7 @@ HARMLESS = st.fixed_dictionaries(
         ),
     },
 )
-SPELLINGS = st.sampled_from(
+JSON_VARIANTS = st.sampled_from(
     [
         *(lambda value: json.dumps(value).encode(),) * 12,
         lambda value: json.dumps(value, indent=1).encode(),
@@ -129,18 +129,18 @@ CHARACTERS = st.sampled_from(string.ascii_letters + string.digits + "-_.=+/ \n\x
 
 
 @st.composite
-def cut_up(draw, token):
-    """``token`` with one change of its text, which has no structure any more."""
-    place = draw(st.integers(0, len(token) - 1))
+def damaged(draw, token):
+    """Generate ``token`` with one change of its characters or segments."""
+    index = draw(st.integers(0, len(token) - 1))
     character = draw(CHARACTERS)
     segments = token.split(".")
     return draw(
         st.sampled_from(
             [
-                token[:place] + character + token[place + 1 :],
-                token[:place] + character + token[place:],
-                token[:place] + token[place + 1 :],
-                token[:place],
+                token[:index] + character + token[index + 1 :],
+                token[:index] + character + token[index:],
+                token[:index] + token[index + 1 :],
+                token[:index],
                 f"{token}=",
                 f"{token}.{character}",
                 ".".join(segments[:2]),
@@ -154,42 +154,44 @@ def cut_up(draw, token):
 
 @st.composite
 def tokens(draw, server):
-    odd = draw(
-        st.sampled_from(["nothing", "nothing", "claims", "header", "spelling", "text", "key"])
+    change = draw(
+        st.sampled_from(["none", "none", "claims", "header", "encoding", "string", "key"])
     )
     header, members = server.header(), server.members(**draw(HARMLESS))
-    if odd == "claims":
+    if change == "claims":
         members = changed(
             members, draw(st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=3))
         )
-    elif odd == "header":
+    elif change == "header":
         header = changed(
             header, draw(st.dictionaries(st.sampled_from(MEMBERS), VALUES, max_size=2))
         )
-    spell = [as_usual, as_usual] if odd != "spelling" else [draw(SPELLINGS), draw(SPELLINGS)]
-    sign = server.sign if odd != "key" else lambda message: server.sign(message + b".")
-    token = compact(spell[0](header), spell[1](members), sign)
-    return draw(cut_up(token)) if odd == "text" else token
+    encode = (
+        [to_json, to_json] if change != "encoding" else [draw(JSON_VARIANTS), draw(JSON_VARIANTS)]
+    )
+    sign = server.sign if change != "key" else lambda message: server.sign(message + b".")
+    token = compact(encode[0](header), encode[1](members), sign)
+    return draw(damaged(token)) if change == "string" else token
 
 
-def as_usual(value):
+def to_json(value):
     return json.dumps(value).encode()
 
 
 @pytest.mark.parametrize("kind", SERVERS)
-def test_what_we_accept_pyjwt_accepts_with_the_same_claims(kind):
+def test_pyjwt_reads_equal_claims_from_accepted_tokens(kind):
     server, key, algorithm = SERVERS[kind]
     accepted = []
 
-    @STEADY
+    @REPEATABLE
     @given(tokens(server), st.integers(-40, 340) | st.floats(-40, 340))
-    def compare(token, later):
+    def compare(token, offset):
         try:
-            claims = server.decode(token, now=NOW + later)
+            claims = server.decode(token, now=NOW + offset)
         except InvalidToken:
             return
         accepted.append(token)
-        with time_machine.travel(NOW + later, tick=False):
+        with time_machine.travel(NOW + offset, tick=False):
             payload = jwt.decode(
                 token,
                 key,
@@ -199,25 +201,25 @@ def test_what_we_accept_pyjwt_accepts_with_the_same_claims(kind):
                 leeway=LEEWAY,
                 options={
                     "require": ["exp", "iat", "iss", "aud", "sub"],
-                    # These do not count in a refresh token: of its times only the end does.
+                    # A refresh token has only ``exp`` checked.
                     "verify_iat": kind != "refresh",
                     "verify_nbf": kind != "refresh",
                     "verify_jti": kind != "refresh",
                 },
             )
-        assert as_we_read(claims) == in_one_spelling(payload, kind.partition(" ")[0])
+        assert package_claims(claims) == normalized(payload, kind.partition("-")[0])
 
     compare()
-    # It would be easy to agree about nothing.
+    # Without accepted tokens, the comparison proves nothing.
     assert len(set(accepted)) > 50
 
 
 @pytest.mark.parametrize("kind", SERVERS)
-def test_nothing_but_invalid_token_leaves(kind):
+def test_arbitrary_input_raises_only_invalid_token(kind):
     server, _, _ = SERVERS[kind]
     segments = st.text(string.ascii_letters + string.digits + "-_", max_size=12)
 
-    @STEADY
+    @REPEATABLE
     @given(
         st.text(max_size=40)
         | st.text("eyJ0.-_=", max_size=40)
@@ -225,8 +227,8 @@ def test_nothing_but_invalid_token_leaves(kind):
         | st.binary(max_size=20)
         | PLAIN
     )
-    def refuse(token):
+    def check(token):
         with pytest.raises(InvalidToken):
             server.decode(token)
 
-    refuse()
+    check()

@@ -1,6 +1,6 @@
-"""A slice of the fuzzer, the same inputs always, and what it finds where something is careless.
+"""A short, repeatable run of the fuzzer, and defective decoders that it must find.
 
-``python -m tests.campaigns.fuzz`` gives as many inputs as one likes.
+``python -m tests.campaigns.fuzz --iterations N`` runs more inputs.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from django_tokenauth.tokens.claims import Claims
 from tests.campaigns.fuzz import reference, report
 from tests.campaigns.fuzz.campaign import Failure, run_round
 from tests.campaigns.fuzz.inputs import Body, Header, Token, from_text, to_text
-from tests.campaigns.fuzz.project import populate, standing_still
+from tests.campaigns.fuzz.project import fixed_project, populate
 from tests.campaigns.fuzz.registry import TARGETS, target
 from tests.campaigns.fuzz.servers import LEEWAY, server
-from tests.campaigns.fuzz.targets import DECODERS, Decoder, everything_logged
+from tests.campaigns.fuzz.targets import DECODERS, Decoder, capture_logs
 from tests.support.raw_tokens import NOW
 
 ROOT = Path(__file__).resolve().parents[3]
 ACCESS = server("access")
-GOOD = ACCESS.token()
+VALID = ACCESS.token()
 
 
 @pytest.fixture(autouse=True)
-def _still():
-    with standing_still():
+def _fixed_project():
+    with fixed_project():
         yield
 
 
@@ -43,17 +43,18 @@ def _project(db):
     populate()
 
 
-def slice_of(name, number=None):
-    tally = run_round(name, target(name), number, batches=4 if name in DECODERS else 2)
-    assert [report.failure(found) for found in tally.failures] == []
+def short_round(name, seed=None):
+    """Run a round without failures and return its results."""
+    tally = run_round(name, target(name), seed, batches=4 if name in DECODERS else 2)
+    assert [report.describe(failure) for failure in tally.failures] == []
     return tally
 
 
 @pytest.mark.promise(4)
 @pytest.mark.parametrize("name", DECODERS)
-def test_a_decoder_takes_what_is_good_and_raises_nothing_but_invalid_token(name):
-    tally = slice_of(name)
-    # It would be easy to agree about nothing.
+def test_decoder_accepts_exactly_the_valid_tokens(name):
+    tally = short_round(name)
+    # Without accepted tokens, the comparison proves nothing.
     assert tally.outcomes["accepted"] > 50
     assert {"malformed", "header", "typ", "key", "signature", "claims"} < set(tally.outcomes)
 
@@ -61,22 +62,22 @@ def test_a_decoder_takes_what_is_good_and_raises_nothing_but_invalid_token(name)
 @pytest.mark.promise(4)
 @pytest.mark.usefixtures("_project")
 @pytest.mark.parametrize("name", [name for name in TARGETS if name not in DECODERS])
-def test_an_endpoint_gives_only_the_answers_that_are_documented(name):
-    # Of some endpoints few inputs are good, and which ones changes with the source: so many slices
-    # as it takes, of which there are never so many.
+def test_endpoint_returns_only_documented_responses(name):
+    # Some endpoints accept few inputs, and the inputs depend on the source of the tests. Rounds are
+    # repeated until enough inputs were accepted.
     accepted = 0
-    for number in (None, *range(20)):
-        accepted += slice_of(name, number).outcomes["accepted"]
+    for seed in (None, *range(20)):
+        accepted += short_round(name, seed).outcomes["accepted"]
         if accepted > 5:
             return
-    pytest.fail(f"only {accepted} inputs were accepted")
+    pytest.fail(f"Only {accepted} inputs were accepted.")
 
 
-def takes_padding(token, *, now):
+def accepts_padding(token, *, now):
     return ACCESS.decode(token.replace("=", "") if isinstance(token, str) else token, now)
 
 
-def lets_errors_out(token, *, now):
+def leaks_value_error(token, *, now):
     try:
         return ACCESS.decode(token, now)
     except InvalidToken as error:
@@ -85,19 +86,19 @@ def lets_errors_out(token, *, now):
         raise
 
 
-def believes_the_type(token, *, now):
-    """Any type of token will do."""
+def ignores_type(token, *, now):
+    """Accept any ``typ``."""
     try:
         return ACCESS.decode(token, now)
     except InvalidToken as error:
-        if error.code is not TokenErrorCode.TYP or not reference.signature_holds(
+        if error.code is not TokenErrorCode.TYP or not reference.is_signature_valid(
             ACCESS, token.rpartition(".")[0].encode(), reference.unbase64url(token.split(".")[2])
         ):
             raise
         return Claims.from_payload(reference.strict(reference.unbase64url(token.split(".")[1])))
 
 
-def asks_pyjwt_only(token, *, now):
+def uses_pyjwt_only(token, *, now):
     with time_machine.travel(now, tick=False):
         try:
             payload = jwt.decode(
@@ -110,7 +111,7 @@ def asks_pyjwt_only(token, *, now):
     return Claims.from_payload(payload)
 
 
-def asks_no_signature(token, *, now):
+def ignores_signature(token, *, now):
     try:
         return ACCESS.decode(token, now)
     except InvalidToken as error:
@@ -121,73 +122,71 @@ def asks_no_signature(token, *, now):
     raise InvalidToken(TokenErrorCode.MALFORMED)
 
 
-def keeps_them_for_ever(token, *, now):
+def ignores_expiry(token, *, now):
     return ACCESS.decode(token, min(now, NOW))
 
 
-def refuses_lists(token, *, now):
+def rejects_audience_lists(token, *, now):
     claims = ACCESS.decode(token, now)
     if len(claims.audience) > 1:
         raise InvalidToken(TokenErrorCode.AUDIENCE)
     return claims
 
 
-def tells_the_token(token, *, now):
+def leaks_token_in_cause(token, *, now):
     try:
         return ACCESS.decode(token, now)
     except InvalidToken as error:
         raise error from ValueError(token)
 
 
-def logs_the_token(token, *, now):
+def logs_token(token, *, now):
     logging.getLogger("elsewhere").debug("token %r", token)
     return ACCESS.decode(token, now)
 
 
-def first_failure(careless, **options):
-    """Of as many rounds as it takes, but at most 20."""
-    rounds = (
-        run_round("access", Decoder("access", careless), turn, **options) for turn in range(20)
-    )
+def first_failure(decode, **options):
+    """Return the first failure of at most 20 rounds."""
+    rounds = (run_round("access", Decoder("access", decode), seed, **options) for seed in range(20))
     return next(failure for tally in rounds for failure in tally.failures)
 
 
 @pytest.mark.parametrize(
-    ("careless", "found"),
+    ("decode", "message"),
     [
-        (takes_padding, "a token was accepted in spite of: not three segments"),
-        (lets_errors_out, "ValueError left it"),
-        (believes_the_type, "a token was accepted in spite of: typ"),
-        (asks_pyjwt_only, "a token was accepted in spite of: "),
-        (asks_no_signature, "a token was accepted in spite of: signature"),
-        (keeps_them_for_ever, "a token is good at its end"),
-        (refuses_lists, "a good token was refused"),
-        (tells_the_token, "the exception says more than its code"),
-        (logs_the_token, "the decoder wrote to the log"),
+        (accepts_padding, "an invalid token was accepted: not three canonical segments"),
+        (leaks_value_error, "ValueError was raised"),
+        (ignores_type, "an invalid token was accepted: typ"),
+        (uses_pyjwt_only, "an invalid token was accepted: "),
+        (ignores_signature, "an invalid token was accepted: signature"),
+        (ignores_expiry, "an expired token is accepted"),
+        (rejects_audience_lists, "a valid token was rejected"),
+        (leaks_token_in_cause, "the exception contains more than its code"),
+        (logs_token, "the decoder wrote to the log"),
     ],
 )
-def test_a_careless_decoder_is_found(careless, found):
-    assert first_failure(careless, shrinking=0).what.startswith(found)
+def test_fuzzer_finds_defective_decoder(decode, message):
+    assert first_failure(decode, seconds_to_shrink=0).message.startswith(message)
 
 
-def test_of_what_fails_the_smallest_is_told_and_can_be_tried_again():
-    failure = first_failure(refuses_lists, size=(5, 20), shrinking=math.inf)
-    members = reference.strict(reference.unbase64url(failure.given.token.split(".")[1]))
-    # But for the list it is the token that everything begins with.
+def test_fuzzer_reports_smallest_failure_for_replay():
+    failure = first_failure(rejects_audience_lists, size=(5, 20), seconds_to_shrink=math.inf)
+    members = reference.strict(reference.unbase64url(failure.case.token.split(".")[1]))
+    # The list is the only difference from the valid token.
     assert len(members.pop("aud")) > 1
     assert members.items() < ACCESS.members().items()
-    text = report.failure(failure)
-    assert "FAILED access: a good token was refused" in text
-    command, _, given = text.rpartition(" ")
-    assert command.endswith("python -m tests.campaigns.fuzz --target access --again")
-    with everything_logged() as log:
-        assert target("access").check(from_text(given), log) == "accepted"
+    text = report.describe(failure)
+    assert "FAILED access: a valid token was rejected" in text
+    command, _, argument = text.rpartition(" ")
+    assert command.endswith("python -m tests.campaigns.fuzz --target access --replay")
+    with capture_logs() as log:
+        assert target("access").check(from_text(argument), log) == "accepted"
 
 
 @pytest.mark.parametrize(
-    "given",
+    "case",
     [
-        Token(GOOD, GOOD.rpartition(".")[0]),
+        Token(VALID, VALID.rpartition(".")[0]),
         Token("\ud800é🔑\x00"),
         Token(b"\xff\x00"),
         Token(None),
@@ -195,28 +194,28 @@ def test_of_what_fails_the_smallest_is_told_and_can_be_tried_again():
         Header("Bearer \xff"),
         Body("token/", b"\xff", "text/plain", environ={"HTTP_ACCEPT": "\xe9"}),
     ],
-    ids=repr,
+    ids=["token", "surrogate", "bytes", "none", "list", "header", "body"],
 )
-def test_an_input_can_be_written_down(given):
-    text = to_text(given)
+def test_fuzzer_input_survives_text_round_trip(case):
+    text = to_text(case)
     assert text.isascii()
-    assert from_text(text) == given
-    assert report.failure(Failure("access", "it fails", given)).startswith(
+    assert from_text(text) == case
+    assert report.describe(Failure("access", "it fails", case)).startswith(
         "FAILED access: it fails\n"
     )
 
 
-def test_the_command_prints_a_table_and_says_whether_all_held():
+def test_fuzzer_command_prints_table_and_exit_code():
     options = ["--iterations", "9", "--target", "header"]
-    ended = subprocess.run(  # noqa: S603
+    completed = subprocess.run(  # noqa: S603
         [sys.executable, "-W", "error", "-m", "tests.campaigns.fuzz", *options],
         check=False,
         cwd=ROOT,
         capture_output=True,
         encoding="utf-8",
     )
-    assert (ended.returncode, ended.stderr) == (0, "")
-    head, *lines = ended.stdout.partition("target  ")[2].splitlines()[:3]
-    assert head.split()[0] == "tried"
+    assert (completed.returncode, completed.stderr) == (0, "")
+    head, *lines = completed.stdout.partition("target  ")[2].splitlines()[:3]
+    assert head.split()[0] == "inputs"
     assert [line.split()[0] for line in lines] == ["header", "all"]
     assert [line.split()[-1] for line in lines] == ["0", "0"]

@@ -1,6 +1,6 @@
-"""What a forger writes into a JSON object: names and values, each as JSON text or almost JSON text.
+"""Names and values of forged JSON objects, as valid or almost valid JSON.
 
-Tables, because they are quick to draw from; what has no end (numbers, texts) hypothesis draws.
+Most values are in tables, which are fast to sample. Hypothesis generates the unbounded ones.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from django_tokenauth.tokens.claims import REGISTERED
 from tests.support.raw_tokens import NOW, SESSION
 
-#: The members of an object: names and values as JSON text, so that nothing is beyond writing.
+#: The members of an object: names and values as raw JSON, which may be invalid.
 Pairs = list[tuple[str, str]]
 
 ISSUER = "django-tokenauth"
-#: Stands in a table for one of ``ENDLESS``.
+#: A placeholder in the tables for a value from ``UNBOUNDED``.
 ANY = "any"
-ENDLESS = (
+UNBOUNDED = (
     st.integers().map(str)
     | st.text(max_size=8).map(json.dumps)
     | st.floats().map(json.dumps)
@@ -54,7 +54,7 @@ _NUMBERS = [
     *(str(2**31), str(2**53 + 1), str(2**63 - 1), str(2**63), str(2**64), "1" + "0" * 20),
     *("9" * 400, "9" * 4300, "9" * 4301, "-" + "9" * 4301, "1." + "0" * 500),
 ]
-_TEXTS = [
+_STRINGS = [
     *('""', '" "', '"a"', '"1"', '" 1"', '"1 "', '"01"', '"1.0"', '"true"', '"null"', '"none"'),
     *('"a b"', '"a  b"', '" a"', '"a\\tb"', '"a\\u0000"', '"\\u0000"', '"a\\r\\nb"', '"a\\"b"'),
     *(
@@ -90,7 +90,7 @@ _TEXTS = [
     *('"pwd"', '"notes:read"', '"notes:read notes:write"', '"notes:read  notes:write"', '"a\\\\b"'),
     *('"at+jwt"', '"rt+jwt"', '"JWT"', '"HS256"', '"HS384"', '"EdDSA"', '"ES256"', '"RS256"'),
 ]
-_OTHERS = [
+_OTHER_VALUES = [
     *("null", "true", "false", "", "[]", "{}", "[null]", "[1]", '[""]', '["a"]', '["a",1]', "[[]]"),
     *('{"a":1}', '{"a":1,"a":1}', '[{"a":1,"a":2}]', '{"":1}', "[NaN]", "[1e400]", '["\\ud800"]'),
     *(
@@ -117,12 +117,12 @@ _OTHERS = [
     *('{"__proto__":{"admin":true}}', '{"$ne":null}', '{"constructor":1}'),
     *(nested(depth) for depth in (14, 15, 16, 17, 100, 900, 2000)),
     *(nested(depth, '{"a":', "}") for depth in (14, 15, 16, 17, 100, 900)),
-    # Many brackets and no depth.
+    # Many brackets without depth.
     *("[" + ",".join(["[]"] * 40) + "]", json.dumps("[" * 40)),
 ]
-VALUES = [*_NUMBERS, *_TEXTS, *_OTHERS, *[ANY] * 20]
+VALUES = [*_NUMBERS, *_STRINGS, *_OTHER_VALUES, *[ANY] * 20]
 
-_MOMENTS = [
+_TIMES = [
     str(NOW + seconds)
     for seconds in (*range(-302, 302, 43), -31, -30, -29, -1, 0, 1, 29, 30, 31, 299, 300, 301, 330)
 ] + [str(253402300799), str(253402300800), f"{NOW}.0", f'"{NOW + 60}"', f"{NOW / 1e9}e9"]
@@ -163,9 +163,9 @@ _ALGORITHMS = [
     ),
 ]
 _SESSIONS = [f'"{SESSION}"', f'"{SESSION[:-1]}f"', f'"{SESSION}\\n"', f'"urn:uuid:{SESSION}"']
-#: What a member is likelier to be given than anything.
+#: Values that are sampled more often for a member.
 LIKELY = {
-    **dict.fromkeys(("iat", "exp", "nbf", "auth_time"), _MOMENTS),
+    **dict.fromkeys(("iat", "exp", "nbf", "auth_time"), _TIMES),
     "typ": _TYPES,
     "alg": _ALGORITHMS,
     "sid": _SESSIONS,
