@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import time_machine
 
-from django_tokenauth.keys.sources import load_key
+from django_tokenauth.keys.loading import load_key
 from tests.support.client import PASSWORDS
 from tests.support.http_server import exchange
 from tests.support.raw_tokens import MISSING, base64url, changed, compact, hmac_with, unbase64url
