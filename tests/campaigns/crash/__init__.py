@@ -1,5 +1,5 @@
-"""What a user keeps when a process is killed, the database is stopped, or a statement fails.
+"""Crash tests: sessions after a killed process, a stopped database, or a failed statement.
 
-``python -m tests.campaigns.crash`` is the long version and ends with a table. The tests of this
-folder are the short version.
+``python -m tests.campaigns.crash`` runs the long form and prints a table. The tests of this folder
+are the short form.
 """

@@ -1,7 +1,7 @@
-"""The application as a deployment runs it: a master, and one worker process that answers.
+"""The application as in a deployment: a main process, and one worker process.
 
-The master has the project loaded and the listening socket at hand, so that a new worker answers a
-few milliseconds after the former one was killed.
+The main process has loaded the project and holds the socket. A new worker therefore answers a few
+milliseconds after the previous one was killed.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 class _Handler(WSGIRequestHandler):
-    # Without it the answer waits for the client to have acknowledged the headers.
+    # Otherwise the body waits until the client has acknowledged the headers.
     disable_nagle_algorithm = True
     wbufsize = -1
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
-        """Say nothing: the log is read for what went wrong."""
+        """Log nothing: the output contains only errors."""
 
 
 class Server(ThreadedWSGIServer):
-    """Serves the project at a socket that listens already, with a thread for each connection."""
+    """Serve the project on a listening socket, with a thread for each connection."""
 
     def __init__(self, listening: socket.socket) -> None:
         super().__init__(listening.getsockname(), _Handler, bind_and_activate=False)
@@ -49,66 +49,75 @@ class Server(ThreadedWSGIServer):
 
 @contextlib.contextmanager
 def application(database: dict[str, Any]) -> Iterator[Application]:
-    """A master on the database of the suite with these settings of its own, and its worker."""
+    """Run a main process with these database settings."""
     with (
         socket.create_server(("127.0.0.1", 0), backlog=64) as listening,
         tempfile.TemporaryFile("w+", encoding="utf-8") as log,
     ):
-        number = listening.fileno()
+        descriptor = listening.fileno()
         with subprocess.Popen(  # noqa: S603
-            [sys.executable, "-W", "error", "-m", "tests.campaigns.crash.application", str(number)],
+            [
+                sys.executable,
+                "-W",
+                "error",
+                "-m",
+                "tests.campaigns.crash.application",
+                str(descriptor),
+            ],
             cwd=ROOT,
             env=_environment(database),
-            pass_fds=[number],
+            pass_fds=[descriptor],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
             encoding="utf-8",
-        ) as master:
-            app = Application(master, listening.getsockname(), log)
+        ) as main_process:
+            app = Application(main_process, listening.getsockname(), log)
             try:
                 yield app
             except Exception as error:
-                error.add_note(app.last_words())
+                error.add_note(app.error_output())
                 raise
             finally:
-                # It ends with its standard input.
-                master.stdin.close()  # type: ignore[union-attr]
+                # The main process ends at the end of its standard input.
+                main_process.stdin.close()  # type: ignore[union-attr]
 
 
 class Application:
-    """The master as the test sees it."""
+    """A handle of the main process."""
 
-    def __init__(self, master: subprocess.Popen[str], address: tuple[str, int], log: Any) -> None:
+    def __init__(
+        self, main_process: subprocess.Popen[str], address: tuple[str, int], log: Any
+    ) -> None:
         self.address = address
-        self._master = master
+        self._main_process = main_process
         self._log = log
 
     def start(self) -> None:
-        """Start a worker, which soon answers at :attr:`address`."""
-        self._tell("start")
+        """Start a worker, which will serve :attr:`address`."""
+        self._send("start")
 
     def kill(self) -> None:
-        """End the worker by ``SIGKILL``; it is gone when this returns."""
-        self._tell("kill")
+        """Kill the worker with ``SIGKILL`` and wait for its end."""
+        self._send("kill")
 
-    def last_words(self) -> str:
-        """The end of what the processes wrote to their standard error."""
+    def error_output(self) -> str:
+        """Return the end of the standard error of the processes."""
         self._log.seek(0)
         return str(self._log.read())[-4000:]
 
-    def _tell(self, word: str) -> None:
-        assert self._master.stdin is not None
-        assert self._master.stdout is not None
-        self._master.stdin.write(f"{word}\n")
-        self._master.stdin.flush()
-        if self._master.stdout.readline() != f"{word}\n":
-            raise AssertionError(self.last_words())
+    def _send(self, command: str) -> None:
+        assert self._main_process.stdin is not None
+        assert self._main_process.stdout is not None
+        self._main_process.stdin.write(f"{command}\n")
+        self._main_process.stdin.flush()
+        if self._main_process.stdout.readline() != f"{command}\n":
+            raise AssertionError(self.error_output())
 
 
 def _environment(database: dict[str, Any]) -> dict[str, str]:
-    # Whatever measures and checks this suite stays with the suite: this process is killed.
+    # Coverage and the development mode are not for a process that is killed.
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -121,9 +130,9 @@ def _environment(database: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _master(listening: socket.socket) -> None:
+def _run_main_process(listening: socket.socket) -> None:
     django.setup()
-    # Loads the views, so that a worker need not.
+    # Load the views before workers are forked.
     get_resolver().reverse_dict  # noqa: B018
     worker = 0
     for line in sys.stdin:
@@ -132,18 +141,18 @@ def _master(listening: socket.socket) -> None:
             if not worker:
                 Server(listening).serve_forever()
         else:
-            _end(worker)
+            _kill_worker(worker)
             worker = 0
         sys.stdout.write(line)
         sys.stdout.flush()
     if worker:
-        _end(worker)
+        _kill_worker(worker)
 
 
-def _end(worker: int) -> None:
+def _kill_worker(worker: int) -> None:
     os.kill(worker, signal.SIGKILL)
     os.waitpid(worker, 0)
 
 
 if __name__ == "__main__":
-    _master(socket.socket(fileno=int(sys.argv[1])))
+    _run_main_process(socket.socket(fileno=int(sys.argv[1])))

@@ -1,4 +1,4 @@
-"""Devices that are signed in, over real HTTP: each goes on with the last token it holds."""
+"""Devices with sessions, over real HTTP. Each one continues with its last token."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 
 from tests.support.client import PASSWORDS
 
-SECONDS_TO_ANSWER = 60
-# What a client of a test waits after a 503, instead of the second that it is asked to.
-PAUSE = 0.01
+TIMEOUT = 60
+# The delay after a 503, instead of the second in Retry-After.
+RETRY_DELAY = 0.01
 
 
-class Answer(NamedTuple):
-    """The status is 0 where the connection broke before the answer was there."""
+class Response(NamedTuple):
+    """A response. Its status is 0 if the connection broke before it arrived."""
 
     status: int
     body: Any = None
@@ -32,14 +32,14 @@ class Answer(NamedTuple):
 
 
 class Gate:
-    """Where clients wait while it is closed."""
+    """A gate at which clients wait while it is closed."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._open = True
         self._waiting = 0
 
-    def walk_through(self) -> None:
+    def pass_through(self) -> None:
         with self._changed:
             self._waiting += 1
             self._changed.notify_all()
@@ -51,10 +51,10 @@ class Gate:
             self._open = False
 
     def wait_for(self, number: int) -> None:
-        """Until so many wait at the gate."""
+        """Wait until ``number`` clients wait at the gate."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._waiting == number, SECONDS_TO_ANSWER):
-                raise AssertionError(f"{self._waiting} of {number} clients came to rest.")
+            if not self._changed.wait_for(lambda: self._waiting == number, TIMEOUT):
+                raise AssertionError(f"{self._waiting} of {number} clients wait at the gate.")
 
     def open(self) -> None:
         with self._changed:
@@ -62,31 +62,31 @@ class Gate:
             self._changed.notify_all()
 
 
-class Line:
-    """A connection to the application that is kept as long as it holds.
+class KeptConnection:
+    """A persistent connection to the application.
 
-    Each request goes through the ``gate``: where it is closed, nothing is under way after a while.
+    Each request passes the ``gate``, so no request is pending soon after the gate is closed.
     """
 
     def __init__(self, address: tuple[str, int], gate: Gate) -> None:
-        self._connection = HTTPConnection(*address, timeout=SECONDS_TO_ANSWER)
+        self._connection = HTTPConnection(*address, timeout=TIMEOUT)
         self.gate = gate
-        #: Whether an answer is awaited.
+        #: Whether a request is pending.
         self.busy = False
 
-    def post(self, path: str, **body: str) -> Answer:
-        return self.ask("POST", f"/auth/{path}", json.dumps(body))
+    def post(self, path: str, **body: str) -> Response:
+        return self.send("POST", f"/auth/{path}", json.dumps(body))
 
-    def call(self, method: str, path: str, token: str) -> Answer:
-        return self.ask(method, path, None, Authorization=f"Bearer {token}")
+    def call(self, method: str, path: str, token: str) -> Response:
+        return self.send(method, path, None, Authorization=f"Bearer {token}")
 
     def close(self) -> None:
         self._connection.close()
 
-    def ask(self, method: str, path: str, body: str | None, **headers: str) -> Answer:
+    def send(self, method: str, path: str, body: str | None, **headers: str) -> Response:
         if body is not None:
             headers["Content-Type"] = "application/json"
-        self.gate.walk_through()
+        self.gate.pass_through()
         self.busy = True
         try:
             self._connection.request(method, path, body, headers)
@@ -94,45 +94,47 @@ class Line:
             text = response.read()
         except (OSError, HTTPException):
             self._connection.close()
-            return Answer(0)
+            return Response(0)
         finally:
             self.busy = False
         is_json = response.headers.get("Content-Type") == "application/json"
-        return Answer(
+        return Response(
             response.status,
             json.loads(text) if is_json else text.decode(),
             response.headers.get("Retry-After"),
         )
 
 
-def sign_in(line: Line, username: str) -> Answer:
-    return line.post("token/", username=username, password=PASSWORDS[username])
+def sign_in(connection: KeptConnection, username: str) -> Response:
+    return connection.post("token/", username=username, password=PASSWORDS[username])
 
 
 def claims(token: str) -> dict[str, Any]:
-    """What a token of ours says. A client could not verify it either."""
+    """Return the unverified claims of a token."""
     payload = token.split(".")[1]
     members: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=="))
     return members
 
 
 class Device:
-    """One session: it refreshes, and calls the API, and notes whatever it was not to be told."""
+    """A device with one session. It refreshes, calls the API, and records unexpected responses."""
 
-    def __init__(self, line: Line, username: str, seed: str, *, strict: bool) -> None:
-        answer = sign_in(line, username)
-        assert answer.status == 200, answer
-        tokens = answer.body
-        self.line = line
-        self.wrong: list[str] = []
+    def __init__(
+        self, connection: KeptConnection, username: str, seed: str, *, strict: bool
+    ) -> None:
+        response = sign_in(connection, username)
+        assert response.status == 200, response
+        tokens = response.body
+        self.connection = connection
+        self.errors: list[str] = []
         self.tally: Counter[str] = Counter()
-        #: The last refresh token it holds and, for a client that asks again, the one before.
-        self.token, self.former = tokens["refresh_token"], ""
+        #: The last refresh token, and the previous one for repeated refreshes.
+        self.token, self.previous = tokens["refresh_token"], ""
         self._access = tokens["access_token"]
         self._random = random.Random(seed)  # noqa: S311
-        # A database that may lose rotations cannot give the same token twice.
+        # A database that may lose rotations cannot repeat the same token.
         self._strict = strict
-        self._lost = False
+        self._lost_response = False
 
     @property
     def session(self) -> str:
@@ -142,66 +144,68 @@ class Device:
     def generation(self) -> int:
         return int(claims(self.token)["gen"])
 
-    def live(self, over: threading.Event) -> None:
-        """Work until it is ``over``."""
-        while not over.is_set():
+    def run(self, finished: threading.Event) -> None:
+        """Send requests until ``finished`` is set."""
+        while not finished.is_set():
             self.refresh()
             if self._random.random() < 0.2:
                 self.call_api()
 
     def refresh(self) -> None:
-        answer = self.line.post("token/refresh/", refresh_token=self.token)
-        if not self._is_good("refresh", answer):
-            self._lost = self._lost or answer.status == 0
+        response = self.connection.post("token/refresh/", refresh_token=self.token)
+        if not self._is_ok("refresh", response):
+            self._lost_response = self._lost_response or response.status == 0
             return
         generation = self.generation
-        self.former, self.token = self.token, answer.body["refresh_token"]
-        self._access = answer.body["access_token"]
+        self.previous, self.token = self.token, response.body["refresh_token"]
+        self._access = response.body["access_token"]
         if self.generation != generation + 1:
-            self.wrong.append(f"generation {self.generation} follows {generation}")
-        # What a client does that has sent its token twice, as after an answer that it lost.
-        if self._lost or self._random.random() < 0.1:
-            self._lost = False
-            self._ask_again()
+            self.errors.append(f"generation {self.generation} follows {generation}")
+        # A client that lost the response sends its token again.
+        if self._lost_response or self._random.random() < 0.1:
+            self._lost_response = False
+            self._repeat_refresh()
 
-    def _ask_again(self) -> None:
-        answer = self.line.post("token/refresh/", refresh_token=self.former)
-        if not self._is_good("predecessor", answer):
-            self._lost = self._lost or answer.status == 0
+    def _repeat_refresh(self) -> None:
+        response = self.connection.post("token/refresh/", refresh_token=self.previous)
+        if not self._is_ok("previous token", response):
+            self._lost_response = self._lost_response or response.status == 0
         elif self._strict:
-            if answer.body["refresh_token"] != self.token:
-                self.wrong.append("the predecessor gets another token than its successor")
-        elif claims(answer.body["refresh_token"])["gen"] != self.generation:
-            self.wrong.append("the predecessor gets another generation than its successor")
+            if response.body["refresh_token"] != self.token:
+                self.errors.append("the previous token returns another successor")
+        elif claims(response.body["refresh_token"])["gen"] != self.generation:
+            self.errors.append("the previous token returns another generation")
 
     def call_api(self) -> None:
-        self._is_good("JWTAuthentication", self.line.call("GET", "/who/", self._access))
-        answer = self.line.call("GET", "/who/stateless/", self._access)
-        if self._is_good("StatelessJWTAuthentication", answer) is None:
-            self.wrong.append("the stateless class answers 503")
+        self._is_ok("JWTAuthentication", self.connection.call("GET", "/who/", self._access))
+        response = self.connection.call("GET", "/who/stateless/", self._access)
+        if self._is_ok("StatelessJWTAuthentication", response) is None:
+            self.errors.append("stateless authentication returned 503")
 
-    def _is_good(self, what: str, answer: Answer) -> bool | None:
-        """``None`` for a 503 as it has to be, False if there is no answer."""
-        self.tally[f"{what}: {answer.status}"] += 1
-        if answer.status == 200:
+    def _is_ok(self, title: str, response: Response) -> bool | None:
+        """Return ``None`` for a correct 503, and ``False`` without a response."""
+        self.tally[f"{title}: {response.status}"] += 1
+        if response.status == 200:
             return True
-        if answer.status == 503 and answer.retry_after == "1":
-            time.sleep(PAUSE)
+        if response.status == 503 and response.retry_after == "1":
+            time.sleep(RETRY_DELAY)
             return None
-        if answer.status:
-            self.wrong.append(f"{what}: {answer}")
-            time.sleep(PAUSE)
+        if response.status:
+            self.errors.append(f"{title}: {response}")
+            time.sleep(RETRY_DELAY)
         return False
 
 
-def wait_for_each(devices: list[Device], what: str) -> None:
-    """Until each device was answered like this once more than at the time of the call."""
-    before = [device.tally[what] for device in devices]
-    end = time.monotonic() + SECONDS_TO_ANSWER
+def wait_for_outcome(devices: list[Device], outcome: str) -> None:
+    """Wait until each device has had the outcome once more."""
+    before = [device.tally[outcome] for device in devices]
+    end = time.monotonic() + TIMEOUT
     for device, count in zip(devices, before, strict=True):
-        while device.tally[what] == count:
-            if device.wrong or time.monotonic() > end:
-                raise AssertionError(f"Waited in vain for {what}. {device.wrong}")
+        while device.tally[outcome] == count:
+            if device.errors or time.monotonic() > end:
+                raise AssertionError(
+                    f"{outcome!r} did not occur within {TIMEOUT} s. {device.errors}"
+                )
             time.sleep(0.002)
 
 
@@ -210,29 +214,31 @@ def make_devices(
 ) -> list[Device]:
     names = list(PASSWORDS)
     return [
-        Device(Line(address, gate), names[i % len(names)], f"{seed}-{i}", strict=strict)
+        Device(KeptConnection(address, gate), names[i % len(names)], f"{seed}-{i}", strict=strict)
         for i in range(number)
     ]
 
 
 @contextmanager
-def living(devices: list[Device], wrong: list[str]) -> Iterator[None]:
-    """The devices work meanwhile. At the end all gates are open and all of them have come home.
+def running(devices: list[Device], errors: list[str]) -> Iterator[None]:
+    """Run the devices in threads. At the end, open all gates and stop the devices.
 
-    What was waited for in vain is added to what is ``wrong``, and is the end.
+    A timeout in the block is added to ``errors`` and ends the block.
     """
-    over = threading.Event()
-    threads = [threading.Thread(target=device.live, args=[over], daemon=True) for device in devices]
+    finished = threading.Event()
+    threads = [
+        threading.Thread(target=device.run, args=[finished], daemon=True) for device in devices
+    ]
     for thread in threads:
         thread.start()
     try:
         yield
     except AssertionError as error:
-        wrong.append(str(error))
+        errors.append(str(error))
     finally:
-        over.set()
+        finished.set()
         for device in devices:
-            device.line.gate.open()
+            device.connection.gate.open()
         for device, thread in zip(devices, threads, strict=True):
-            thread.join(SECONDS_TO_ANSWER)
-            device.line.close()
+            thread.join(TIMEOUT)
+            device.connection.close()

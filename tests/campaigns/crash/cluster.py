@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the test's own, in a temporary folder and on a free port."""
+"""A temporary PostgreSQL server on a free port."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-# PostgreSQL refuses to run as root; one of these is on every machine.
+# PostgreSQL refuses to run as root. Every machine has one of these users.
 _USERS = ("postgres", "nobody")
 
 
-def programs() -> Path | None:
-    """The folder of ``initdb`` and ``pg_ctl``, or ``None`` where PostgreSQL is not installed."""
+def find_binaries() -> Path | None:
+    """Return the folder of ``initdb`` and ``pg_ctl``, or ``None`` without PostgreSQL."""
     candidates = []
-    if found := shutil.which("initdb"):
-        candidates.append(Path(found).parent)
+    if initdb := shutil.which("initdb"):
+        candidates.append(Path(initdb).parent)
     if pg_config := shutil.which("pg_config"):
-        told = subprocess.run(  # noqa: S603
+        completed = subprocess.run(  # noqa: S603
             [pg_config, "--bindir"], check=True, capture_output=True, text=True
         )
-        candidates.append(Path(told.stdout.strip()))
+        candidates.append(Path(completed.stdout.strip()))
     versions = Path("/usr/lib/postgresql").glob("*/bin")
     candidates += sorted(versions, key=lambda folder: float(folder.parent.name), reverse=True)
     for folder in candidates:
@@ -38,9 +38,9 @@ def programs() -> Path | None:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A server that can be stopped as if its machine had died, and started again."""
+    """A server that can be stopped as by a power failure, and started again."""
 
-    programs: Path
+    binaries: Path
     folder: Path
     port: int
     user: str | None
@@ -50,20 +50,21 @@ class Cluster:
         return f"postgresql://postgres@127.0.0.1:{self.port}/crash"
 
     def start(self) -> None:
-        """Returns when it answers, which is after the recovery from a crash."""
+        """Start the server and wait for the recovery from a crash."""
         log = str(self.folder / "log")
         self._run("pg_ctl", "start", "--wait", "--timeout=120", "--silent", f"--log={log}")
 
     def start_if_stopped(self) -> None:
-        """After a test that gave up."""
+        """Start the server if a failed test has left it stopped."""
         if not (self._data / "postmaster.pid").exists():
             self.start()
 
     def stop(self) -> None:
-        """Without a farewell: each connection is cut, and nothing is written any more."""
+        """Stop the server at once: it breaks all connections and writes nothing more."""
         self._run("pg_ctl", "stop", "--mode=immediate", "--wait", "--silent")
 
-    def make(self) -> None:
+    def create(self) -> None:
+        """Create the data folder and its settings."""
         self._run(
             *("initdb", "--username=postgres", "--auth=trust", "--no-sync"),
             *("--encoding=UTF8", "--locale=C"),
@@ -75,9 +76,9 @@ class Cluster:
                 f"unix_socket_directories = '{self.folder}'\n"
                 f"max_connections = 50\n"
                 f"shared_buffers = 32MB\n"
-                # What is stopped is the server and not the machine, which keeps what was written.
+                # Only the server stops. The machine keeps the written data without fsync.
                 f"fsync = off\n"
-                # As long as it can be: what a commit did not wait for is lost.
+                # The maximum: an asynchronous commit within this time is lost.
                 f"wal_writer_delay = 10s\n"
             )
 
@@ -86,50 +87,50 @@ class Cluster:
         return self.folder / "data"
 
     def _run(self, program: str, *arguments: str) -> None:
-        # Not to a pipe, which the server would inherit and keep open.
-        with (self.folder / "said").open("w+", encoding="utf-8") as said:
-            ended = subprocess.run(  # noqa: S603
-                [str(self.programs / program), f"--pgdata={self._data}", *arguments],
+        # The server would inherit a pipe and keep it open.
+        with (self.folder / "output").open("w+", encoding="utf-8") as output:
+            completed = subprocess.run(  # noqa: S603
+                [str(self.binaries / program), f"--pgdata={self._data}", *arguments],
                 check=False,
                 cwd=self.folder,
                 user=self.user,
                 group=None if self.user is None else pwd.getpwnam(self.user).pw_gid,
                 extra_groups=None if self.user is None else [],
-                stdout=said,
+                stdout=output,
                 stderr=subprocess.STDOUT,
             )
-            said.seek(0)
-            assert ended.returncode == 0, said.read()
+            output.seek(0)
+            assert completed.returncode == 0, output.read()
 
 
 class Plan(NamedTuple):
-    """How often it is stopped, and what the connections of the application are like."""
+    """The number of stops, and the connection settings of the application."""
 
-    times: int
-    #: With ``synchronous_commit = off`` the database loses what it has said to be stored.
+    stops: int
+    #: With ``synchronous_commit = off``, the database can lose committed transactions.
     may_lose: bool
     health_checks: bool
 
 
 @contextmanager
-def cluster(folder_of_programs: Path) -> Iterator[Cluster]:
-    """A cluster that runs, and is gone afterwards."""
+def cluster(binaries: Path) -> Iterator[Cluster]:
+    """Run a temporary server."""
     user = None
     if os.geteuid() == 0:
-        known = {entry.pw_name for entry in pwd.getpwall()}
-        user = next(name for name in _USERS if name in known)
+        users = {entry.pw_name for entry in pwd.getpwall()}
+        user = next(name for name in _USERS if name in users)
     with tempfile.TemporaryDirectory(prefix="tokenauth-cluster-") as name:
         if user is not None:
             shutil.chown(name, user)
-        ours = Cluster(folder_of_programs, Path(name), _free_port(), user)
-        ours.make()
-        ours.start()
+        server = Cluster(binaries, Path(name), _free_port(), user)
+        server.create()
+        server.start()
         try:
-            yield ours
+            yield server
         finally:
-            ours.stop()
+            server.stop()
 
 
 def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

@@ -1,4 +1,4 @@
-"""What can go wrong with one statement. Nearly all of it is done to the real database."""
+"""The faults to inject into a statement. Most of them happen in the real database."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from typing import Any
 from django.db import connection
 
 from django_tokenauth.models import Session
-from tests.campaigns.crash.opponent import Statement, elsewhere, number, obstacle, opponent, run
+from tests.campaigns.crash.blocker import (
+    Statement,
+    blocker,
+    blocking_statements,
+    connection_id,
+    run,
+    run_elsewhere,
+)
 from tests.campaigns.crash.proxy import Proxy
 from tests.support.locks import unreadable
 
@@ -18,21 +25,21 @@ Execute = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Fault:
-    """``strike`` is given the statement, and what executes it."""
+    """A fault. ``inject`` gets the statement and the function that executes it."""
 
     name: str
-    strike: Callable[[Statement, Execute], Any]
+    inject: Callable[[Statement, Execute], Any]
     applies: Callable[[Statement], bool] = lambda statement: True
-    #: It takes a while, or only sometimes succeeds.
+    #: Whether the fault is slow, or only sometimes succeeds.
     is_slow: bool = False
 
 
-def faults(wire: Proxy | None) -> list[Fault]:
-    """Those of the database in use, which the application reaches by ``wire`` if it is a server."""
-    known = [Fault("lock time-out", _locked), *_FAULTS[connection.vendor]]
-    if wire is not None:
-        known += _on(wire)
-    return [*known, *map(_raised, _ERRORS[connection.vendor])]
+def faults(proxy: Proxy | None) -> list[Fault]:
+    """Return the faults of the database. ``proxy`` is in front of a database server."""
+    all_faults = [Fault("lock timeout", _locked), *_FAULTS[connection.vendor]]
+    if proxy is not None:
+        all_faults += _connection_faults(proxy)
+    return [*all_faults, *map(_raised, _ERRORS[connection.vendor])]
 
 
 def _locked(statement: Statement, execute: Execute) -> Any:
@@ -40,76 +47,76 @@ def _locked(statement: Statement, execute: Execute) -> Any:
         return execute()
 
 
-def _on(wire: Proxy) -> Iterator[Fault]:
+def _connection_faults(proxy: Proxy) -> Iterator[Fault]:
     def cut_before(statement: Statement, execute: Execute) -> Any:
-        wire.cut()
+        proxy.cut()
         return execute()
 
     def cut_after(statement: Statement, execute: Execute) -> Any:
-        wire.lose_the_next_answer()
+        proxy.drop_next_response()
         return execute()
 
-    def refused(statement: Statement, execute: Execute) -> Any:
-        wire.refuse()
+    def block(statement: Statement, execute: Execute) -> Any:
+        proxy.block()
         return execute()
 
     yield Fault("connection cut before the statement", cut_before)
-    yield Fault("connection cut after it, before the answer", cut_after)
-    yield Fault("connection cut, and no other one accepted", refused)
+    yield Fault("connection cut after the statement, before its result", cut_after)
+    yield Fault("connection cut, and new connections rejected", block)
 
 
 def _killed(sql: str) -> Callable[[Statement, Execute], Any]:
-    def strike(statement: Statement, execute: Execute) -> Any:
-        elsewhere(sql.format(number=number()))
+    def inject(statement: Statement, execute: Execute) -> Any:
+        run_elsewhere(sql.format(id=connection_id()))
         return execute()
 
-    return strike
+    return inject
 
 
 def _killed_waiting(sql: str) -> Callable[[Statement, Execute], Any]:
-    def strike(statement: Statement, execute: Execute) -> Any:
-        with opponent(obstacle(statement), [sql]):
+    def inject(statement: Statement, execute: Execute) -> Any:
+        with blocker(blocking_statements(statement), [sql]):
             return execute()
 
-    return strike
+    return inject
 
 
 def _timed_out(begin: str, end: str) -> Callable[[Statement, Execute], Any]:
-    def strike(statement: Statement, execute: Execute) -> Any:
-        take = obstacle(statement)
+    def inject(statement: Statement, execute: Execute) -> Any:
+        statements = blocking_statements(statement)
         if connection.vendor == "postgresql" and statement.verb == "INSERT":
-            # A commit has no time-out.
-            take = [f"LOCK TABLE {statement.table} IN SHARE MODE"]
-        with opponent(take, []):
+            # statement_timeout does not apply to COMMIT.
+            statements = [f"LOCK TABLE {statement.table} IN SHARE MODE"]
+        with blocker(statements, []):
             run(begin)
             try:
                 return execute()
             finally:
                 run(end)
 
-    return strike
+    return inject
 
 
 def _read_only(begin: str, end: str) -> Fault:
-    """As after a failover to a server that only reads."""
+    """Return the fault of a failover to a read-only server."""
 
-    def strike(statement: Statement, execute: Execute) -> Any:
+    def inject(statement: Statement, execute: Execute) -> Any:
         run(begin)
         try:
             return execute()
         finally:
             run(end)
 
-    return Fault("read-only server", strike, lambda statement: statement.writes)
+    return Fault("read-only server", inject, lambda statement: statement.writes)
 
 
 def _deadlock_on_postgresql(statement: Statement, execute: Execute) -> Any:
-    # The statement waits for the opponent, and this for it. Who looks first is the victim.
-    then = [
+    # The statement and the blocker wait for each other. The first to detect it is the victim.
+    on_wait = [
         "SET deadlock_timeout = '20s'",
         f"LOCK TABLE {statement.table} IN ACCESS EXCLUSIVE MODE",
     ]
-    with opponent(obstacle(statement), then):
+    with blocker(blocking_statements(statement), on_wait):
         run("SET deadlock_timeout = '200ms'")
         try:
             return execute()
@@ -118,24 +125,24 @@ def _deadlock_on_postgresql(statement: Statement, execute: Execute) -> Any:
 
 
 def _deadlock_on_mariadb(statement: Statement, execute: Execute) -> Any:
-    # The victim is who has done less.
+    # The victim is the transaction with fewer changes.
     bob = " WHERE username = 'bob'" if statement.verb == "UPDATE" else ""
     work = [f"UPDATE auth_user SET first_name = CONCAT(first_name, 'x'){bob}"] * 20  # noqa: S608
     sessions = Session._meta.db_table
     if statement.verb == "UPDATE":
-        # The index without the row: the statement has the row, and waits for its index entry.
+        # Lock the index entry. The statement holds the row and waits for the entry.
         work.append(
             f"SELECT idle_expires_at FROM {sessions} FORCE INDEX (tokenauth_session_expires)"  # noqa: S608
             " WHERE idle_expires_at > '2000-01-01' LOCK IN SHARE MODE"
         )
-    with opponent(work, [f"SELECT * FROM {sessions} FOR UPDATE"]):  # noqa: S608
+    with blocker(work, [f"SELECT * FROM {sessions} FOR UPDATE"]):  # noqa: S608
         return execute()
 
 
-def _changed_by_others(statement: Statement, execute: Execute) -> Any:
-    """A stricter isolation than Django's, under which the slower of two writers is refused."""
-    same = f"UPDATE {statement.table} SET id = id"  # noqa: S608
-    with opponent([same], ["COMMIT"]):
+def _serialization_failure(statement: Statement, execute: Execute) -> Any:
+    """Use a stricter isolation level, at which the slower of two writers fails."""
+    no_change = f"UPDATE {statement.table} SET id = id"  # noqa: S608
+    with blocker([no_change], ["COMMIT"]):
         run("SET default_transaction_isolation = 'repeatable read'")
         try:
             return execute()
@@ -152,21 +159,21 @@ def _interrupted(statement: Statement, execute: Execute) -> Any:
         raw.set_progress_handler(None, 1)
 
 
-_TERMINATE = "SELECT pg_terminate_backend({number})"
-_CANCEL = "SELECT pg_cancel_backend({number})"
+_TERMINATE = "SELECT pg_terminate_backend({id})"
+_CANCEL = "SELECT pg_cancel_backend({id})"
 _FAULTS: dict[str, list[Fault]] = {
     "postgresql": [
         Fault(
-            "statement time-out",
+            "statement timeout",
             _timed_out("SET statement_timeout = '20ms'", "SET statement_timeout = 0"),
         ),
         Fault("backend terminated before the statement", _killed(_TERMINATE)),
-        Fault("backend terminated in the midst of it", _killed_waiting(_TERMINATE)),
+        Fault("backend terminated during the statement", _killed_waiting(_TERMINATE)),
         Fault("statement cancelled", _killed_waiting(_CANCEL)),
         Fault("deadlock", _deadlock_on_postgresql, is_slow=True),
         Fault(
             "serialization failure",
-            _changed_by_others,
+            _serialization_failure,
             lambda statement: statement.verb in ("UPDATE", "DELETE"),
         ),
         _read_only(
@@ -175,12 +182,12 @@ _FAULTS: dict[str, list[Fault]] = {
     ],
     "mysql": [
         Fault(
-            "statement time-out",
+            "statement timeout",
             _timed_out("SET max_statement_time = 0.02", "SET max_statement_time = 0"),
         ),
-        Fault("connection killed before the statement", _killed("KILL {number}")),
-        Fault("connection killed in the midst of it", _killed_waiting("KILL {number}")),
-        Fault("statement killed", _killed_waiting("KILL QUERY {number}"), is_slow=True),
+        Fault("connection killed before the statement", _killed("KILL {id}")),
+        Fault("connection killed during the statement", _killed_waiting("KILL {id}")),
+        Fault("statement killed", _killed_waiting("KILL QUERY {id}"), is_slow=True),
         Fault(
             "deadlock",
             _deadlock_on_mariadb,
@@ -194,7 +201,7 @@ _FAULTS: dict[str, list[Fault]] = {
     ],
 }
 
-# What no test can ask of a server, in the words of its driver: class, and arguments.
+# Errors that no test can provoke, as the driver raises them: class and arguments.
 _ERRORS: dict[str, list[tuple[str, tuple[Any, ...]]]] = {
     "postgresql": [
         ("errors.DeadlockDetected", ("deadlock detected",)),
@@ -226,12 +233,12 @@ _ERRORS: dict[str, list[tuple[str, tuple[Any, ...]]]] = {
 def _raised(error: tuple[str, tuple[Any, ...]]) -> Fault:
     name, arguments = error
 
-    def strike(statement: Statement, execute: Execute) -> Any:
+    def inject(statement: Statement, execute: Execute) -> Any:
         database: Any = connection
-        kind = database.Database
+        error_class = database.Database
         for part in name.split("."):
-            kind = getattr(kind, part)
+            error_class = getattr(error_class, part)
         with connection.wrap_database_errors:
-            raise kind(*arguments)
+            raise error_class(*arguments)
 
-    return Fault(f"{name.removeprefix('errors.')}{arguments}", strike)
+    return Fault(f"{name.removeprefix('errors.')}{arguments}", inject)

@@ -1,4 +1,4 @@
-"""``kill -9`` of the application process in the midst of refreshes."""
+"""``kill -9`` of the application process during refreshes."""
 
 from __future__ import annotations
 
@@ -9,74 +9,74 @@ from typing import Any
 from django.db import connection
 
 from tests.campaigns.crash.application import Application, application
-from tests.campaigns.crash.clients import Device, Gate, living, make_devices, wait_for_each
+from tests.campaigns.crash.clients import Device, Gate, make_devices, running, wait_for_outcome
 from tests.campaigns.crash.report import Progress, Row, total
-from tests.campaigns.crash.rows import Rows
+from tests.campaigns.crash.rows import SessionRows
 
 
-def own_database() -> dict[str, Any]:
-    """How another process reaches the database that this one uses."""
+def database_settings() -> dict[str, Any]:
+    """Return the settings with which another process reaches this database."""
     names = ("NAME", "HOST", "PORT", "USER", "PASSWORD")
     return {name: connection.settings_dict[name] for name in names}
 
 
-def kill_often(times: int, seed: int, *, devices: int = 8, silent: bool = False) -> Row:
-    """Kill the process ``times`` times while ``devices`` refresh; alice and bob exist.
+def kill_often(kills: int, seed: int, *, devices: int = 8, silent: bool = False) -> Row:
+    """Kill the process ``kills`` times while ``devices`` refresh.
 
-    The database is the one that this process uses.
+    The processes share the database of this process, in which alice and bob exist.
     """
     row = Row("kill -9 of the process", connection.display_name)
-    progress = Progress(row, times, silent=silent)
-    chance = random.Random(seed)  # noqa: S311
+    progress = Progress(row, kills, silent=silent)
+    generator = random.Random(seed)  # noqa: S311
     gate = Gate()
-    with application(own_database()) as app:
+    with application(database_settings()) as app:
         app.start()
         clients = make_devices(app.address, devices, seed, gate)
-        rows = Rows(clients)
-        under_way = 0
-        with living(clients, row.wrong):
-            for _ in range(times):
-                # At times nobody has had an answer yet: it can be lost twice in a row.
-                if chance.random() < 0.75:
-                    wait_for_each(clients, "refresh: 200")
-                time.sleep(chance.uniform(0, 0.03))
-                under_way += _kill(app, clients, gate)
-                # Who was not let in yet is served by the next one, and then waits at the gate.
+        rows = SessionRows(clients)
+        pending = 0
+        with running(clients, row.errors):
+            for _ in range(kills):
+                # Sometimes a response can be lost twice in a row.
+                if generator.random() < 0.75:
+                    wait_for_outcome(clients, "refresh: 200")
+                time.sleep(generator.uniform(0, 0.03))
+                pending += _kill(app, clients, gate)
+                # The next worker serves the queued connections; their clients wait at the gate.
                 app.start()
                 gate.wait_for(devices)
-                rows.look()
+                rows.check()
                 gate.open()
-                progress.step(_wrong(clients, rows))
-            wait_for_each(clients, "refresh: 200")
+                progress.step(_errors(clients, rows))
+            wait_for_outcome(clients, "refresh: 200")
             gate.close()
             gate.wait_for(devices)
-            rows.look()
-        row.wrong += _wrong(clients, rows)
-        if row.wrong:
-            row.wrong.append(app.last_words())
+            rows.check()
+        row.errors += _errors(clients, rows)
+        if row.errors:
+            row.errors.append(app.error_output())
     row.figures = {
         **total(client.tally for client in clients),
-        "requests under way when killed": under_way,
-        "rotated, and the answer lost": rows.answers_lost,
+        "pending requests at the kill": pending,
+        "rotations with a lost response": rows.lost_responses,
     }
     return row
 
 
-def rows(times: int, seed: int) -> list[Row]:
-    """For the command."""
-    return [kill_often(times, seed)]
+def rows(kills: int, seed: int) -> list[Row]:
+    """Return the row of the command."""
+    return [kill_often(kills, seed)]
 
 
 def _kill(app: Application, clients: list[Device], gate: Gate) -> int:
-    """How many requests were under way; never none."""
+    """Kill the process while requests are pending, and return their number."""
     while True:
-        # Who has lost the answer does not ask again before the rows were looked at.
+        # No client repeats its request before the rows are checked.
         gate.close()
-        if under_way := sum(client.line.busy for client in clients):
+        if pending := sum(client.connection.busy for client in clients):
             app.kill()
-            return under_way
+            return pending
         gate.open()
 
 
-def _wrong(clients: list[Device], rows: Rows) -> list[str]:
-    return [*rows.wrong, *(wrong for client in clients for wrong in client.wrong)]
+def _errors(clients: list[Device], rows: SessionRows) -> list[str]:
+    return [*rows.errors, *(error for client in clients for error in client.errors)]

@@ -1,4 +1,4 @@
-"""The requests whose statements fail, one after the other, and what has to be true afterwards."""
+"""The requests for fault injection, and the conditions that must hold afterwards."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from django.utils import timezone
 from django_tokenauth import services
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.services.issuing import TokenPair
-from tests.campaigns.crash.clients import Answer, Line, claims, sign_in
+from tests.campaigns.crash.clients import KeptConnection, Response, claims, sign_in
 
-AGES_AGO = timedelta(days=365)
+ONE_YEAR = timedelta(days=365)
 
 
 @dataclass(frozen=True)
 class Case:
-    """One request that is ready to be sent, and sent again."""
+    """A prepared request, which can be sent repeatedly."""
 
-    send: Callable[[], Answer]
-    #: Whether the answer to the request that was sent again is right, and the rows are.
-    is_done: Callable[[Answer], bool]
-    #: Whether the rows are as they may be after a fault: as before, or as if it had gone well.
-    is_whole: Callable[[], bool] = lambda: True
+    send: Callable[[], Response]
+    #: Return whether the response to the repeated request, and the rows, are correct.
+    is_done: Callable[[Response], bool]
+    #: Return whether the rows after a fault are unchanged, or as after a success.
+    is_consistent: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True)
 class Operation:
-    """A kind of request."""
+    """A type of request."""
 
     name: str
-    begin: Callable[[Line], Case]
+    prepare: Callable[[KeptConnection], Case]
     settings: dict[str, Any] = field(default_factory=dict)
-    #: Words of statements without which it goes well, too.
-    spares: tuple[str, ...] = ()
-    #: It goes well without any of them.
-    spares_all: bool = False
+    #: The verbs of statements whose failure it ignores.
+    ignored_verbs: tuple[str, ...] = ()
+    #: It ignores the failure of any statement.
+    ignores_all: bool = False
 
 
 def _alice() -> Any:
@@ -56,141 +56,145 @@ def _state() -> tuple[int, str]:
     return row.generation, row.revoked_reason
 
 
-def _refresh(line: Line, token: str) -> Answer:
-    return line.post("token/refresh/", refresh_token=token)
+def _refresh(client: KeptConnection, token: str) -> Response:
+    return client.post("token/refresh/", refresh_token=token)
 
 
-def _refreshing(line: Line) -> Case:
+def _refreshing(client: KeptConnection) -> Case:
     token = _pair().refresh_token
 
-    def is_done(answer: Answer) -> bool:
-        successor = answer.body["refresh_token"]
+    def is_done(response: Response) -> bool:
+        successor = response.body["refresh_token"]
         return (
             claims(successor)["gen"] == 2
             and _state() == (2, "")
-            # A client that lost the answer asks with the former token, and goes on with the new.
-            and _refresh(line, token).body["refresh_token"] == successor
-            and claims(_refresh(line, successor).body["refresh_token"])["gen"] == 3
+            # A client that lost the response repeats the old token, then uses the new one.
+            and _refresh(client, token).body["refresh_token"] == successor
+            and claims(_refresh(client, successor).body["refresh_token"])["gen"] == 3
             and _state() == (3, "")
         )
 
-    return Case(lambda: _refresh(line, token), is_done, lambda: _state() in [(1, ""), (2, "")])
+    return Case(lambda: _refresh(client, token), is_done, lambda: _state() in [(1, ""), (2, "")])
 
 
-def _predecessor(line: Line) -> Case:
+def _previous_token(client: KeptConnection) -> Case:
     token = _pair().refresh_token
     successor = services.refresh(token).refresh_token
     return Case(
-        lambda: _refresh(line, token),
-        lambda answer: answer.body["refresh_token"] == successor and _state() == (2, ""),
+        lambda: _refresh(client, token),
+        lambda response: response.body["refresh_token"] == successor and _state() == (2, ""),
         lambda: _state() == (2, ""),
     )
 
 
-def _reuse(line: Line) -> Case:
+def _reuse(client: KeptConnection) -> Case:
     token = _pair().refresh_token
     services.refresh(services.refresh(token).refresh_token)
     ended = (3, RevokedReason.REUSED.value)
     return Case(
-        lambda: _refresh(line, token),
-        lambda answer: answer.status == 400 and _state() == ended,
+        lambda: _refresh(client, token),
+        lambda response: response.status == 400 and _state() == ended,
         lambda: _state() in [(3, ""), ended],
     )
 
 
-def _stateless_refresh(line: Line) -> Case:
+def _stateless_refresh(client: KeptConnection) -> Case:
     token = services.sign_in(_alice()).refresh_token
     return Case(
-        lambda: _refresh(line, token),
-        lambda answer: claims(answer.body["refresh_token"])["gen"] == 2,
+        lambda: _refresh(client, token),
+        lambda response: claims(response.body["refresh_token"])["gen"] == 2,
     )
 
 
-def _signing_in(line: Line) -> Case:
-    # With something to be pruned.
+def _signing_in(client: KeptConnection) -> Case:
+    # An expired session is pruned by the sign-in.
     _pair()
-    Session.objects.update(idle_expires_at=timezone.now() - AGES_AGO)
-    alive = Session.objects.filter(idle_expires_at__gt=timezone.now())
+    Session.objects.update(idle_expires_at=timezone.now() - ONE_YEAR)
+    active = Session.objects.filter(idle_expires_at__gt=timezone.now())
 
-    def is_done(answer: Answer) -> bool:
-        # One more than the client knows of, if it lost the answer.
+    def is_done(response: Response) -> bool:
+        # There is a second session if the first response was lost.
         return (
-            alive.count() in (1, 2)
-            and alive.filter(pk=claims(answer.body["refresh_token"])["sid"]).exists()
+            active.count() in (1, 2)
+            and active.filter(pk=claims(response.body["refresh_token"])["sid"]).exists()
             and not Session.objects.exclude(revoked_reason="").exists()
         )
 
-    return Case(lambda: sign_in(line, "alice"), is_done, lambda: alive.count() in (0, 1))
+    return Case(lambda: sign_in(client, "alice"), is_done, lambda: active.count() in (0, 1))
 
 
-def _evicting(line: Line) -> Case:
+def _evicting(client: KeptConnection) -> Case:
     _pair()
 
-    def is_done(answer: Answer) -> bool:
-        [alive] = Session.objects.filter(revoked_at=None)
-        reasons = set(Session.objects.exclude(pk=alive.pk).values_list("revoked_reason", flat=True))
-        return str(alive.pk) == claims(answer.body["refresh_token"])["sid"] and reasons == {
+    def is_done(response: Response) -> bool:
+        [active] = Session.objects.filter(revoked_at=None)
+        reasons = set(
+            Session.objects.exclude(pk=active.pk).values_list("revoked_reason", flat=True)
+        )
+        return str(active.pk) == claims(response.body["refresh_token"])["sid"] and reasons == {
             RevokedReason.EVICTED.value
         }
 
-    return Case(lambda: sign_in(line, "alice"), is_done)
+    return Case(lambda: sign_in(client, "alice"), is_done)
 
 
-def _revoking(kind: str) -> Callable[[Line], Case]:
-    def begin(line: Line) -> Case:
+def _revoking(kind: str) -> Callable[[KeptConnection], Case]:
+    def prepare(client: KeptConnection) -> Case:
         token = getattr(_pair(), kind)
         ended = (1, RevokedReason.SIGNED_OUT.value)
         return Case(
-            lambda: line.post("token/revoke/", token=token),
-            lambda answer: answer.status == 200 and _state() == ended,
+            lambda: client.post("token/revoke/", token=token),
+            lambda response: response.status == 200 and _state() == ended,
             lambda: _state() in [(1, ""), ended],
         )
 
-    return begin
+    return prepare
 
 
-def _verifying(line: Line) -> Case:
+def _verifying(client: KeptConnection) -> Case:
     token = _pair().access_token
     return Case(
-        lambda: line.post("token/verify/", token=token),
-        lambda answer: answer.body["active"] is True,
+        lambda: client.post("token/verify/", token=token),
+        lambda response: response.body["active"] is True,
     )
 
 
-def _calling(method: str, path: str, status: int) -> Callable[[Line], Case]:
-    """A request to the API with a token of alice; ``{other}`` is another session of hers."""
+def _calling(method: str, path: str, status: int) -> Callable[[KeptConnection], Case]:
+    """Return an API request by alice. ``{other}`` in the path is another session of alice."""
 
-    def begin(line: Line) -> Case:
+    def prepare(client: KeptConnection) -> Case:
         pair = _pair()
         other = services.sign_in(_alice()).session
         assert other is not None
-        address = path.format(other=other.pk)
+        url = path.format(other=other.pk)
         ends = method == "DELETE"
 
-        def is_done(answer: Answer) -> bool:
+        def is_done(response: Response) -> bool:
             other.refresh_from_db()
-            # Told again to end what has ended already, it says that it does not know it.
-            repeated = ends and "{other}" in path and answer.status == 404
-            return (answer.status == status or repeated) and (other.revoked_at is not None) == ends
+            # A repeated DELETE of an ended session returns 404.
+            repeated = ends and "{other}" in path and response.status == 404
+            return (response.status == status or repeated) and (
+                other.revoked_at is not None
+            ) == ends
 
-        return Case(lambda: line.call(method, address, pair.access_token), is_done)
+        return Case(lambda: client.call(method, url, pair.access_token), is_done)
 
-    return begin
+    return prepare
 
 
 OPERATIONS = [
     Operation("refresh", _refreshing),
-    Operation("refresh, predecessor", _predecessor),
+    Operation("refresh, previous token", _previous_token),
     Operation("refresh, reuse", _reuse),
     Operation("refresh, stateless", _stateless_refresh, {"STATELESS_REFRESH": True}),
-    Operation("sign-in", _signing_in, spares=("DELETE",)),
+    Operation("sign-in", _signing_in, ignored_verbs=("DELETE",)),
     Operation("sign-in, evicting", _evicting, {"MAX_SESSIONS_PER_USER": 1}),
     Operation("revoke, refresh token", _revoking("refresh_token")),
     Operation("revoke, access token", _revoking("access_token")),
     Operation("verify", _verifying),
     Operation("JWTAuthentication", _calling("GET", "/who/", 200)),
     Operation(
-        "StatelessJWTAuthentication", _calling("GET", "/who/stateless/", 200), spares_all=True
+        "StatelessJWTAuthentication", _calling("GET", "/who/stateless/", 200), ignores_all=True
     ),
     Operation("sessions, list", _calling("GET", "/auth/sessions/", 200)),
     Operation("sessions, end one", _calling("DELETE", "/auth/sessions/{other}/", 204)),

@@ -1,4 +1,4 @@
-"""Between the application and its database: a wire that can be cut at a chosen moment."""
+"""A TCP proxy between the application and its database, which can break connections."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from collections.abc import Iterator
 
 
 class Proxy:
-    """Passes on what it gets, until it is told to lose it."""
+    """Forward all data until :meth:`cut`, :meth:`block` or :meth:`drop_next_response`."""
 
     def __init__(self, target: tuple[str, int]) -> None:
         self._target = target
         self._lock = threading.Lock()
-        self._wires: set[socket.socket] = set()
-        self._loses_answer = False
+        self._sockets: set[socket.socket] = set()
+        self._drops_response = False
         self._listening = self._listen(0)
         self.port = int(self._listening.getsockname()[1])
 
     def cut(self) -> None:
-        """Break all connections now."""
+        """Break all connections."""
         with self._lock:
-            wires, self._wires = self._wires, set()
-        for wire in wires:
-            # A thread may be reading from it: closing alone does not wake that.
+            sockets, self._sockets = self._sockets, set()
+        for each in sockets:
+            # Only shutdown() wakes a thread that reads from the socket.
             with contextlib.suppress(OSError):
-                wire.shutdown(socket.SHUT_RDWR)
+                each.shutdown(socket.SHUT_RDWR)
 
-    def lose_the_next_answer(self) -> None:
-        """Break all connections when the database says the next word, which nobody hears."""
-        self._loses_answer = True
+    def drop_next_response(self) -> None:
+        """Break all connections when the database sends its next response."""
+        self._drops_response = True
 
-    def refuse(self) -> None:
-        """Let nobody in any more, and cut off who is."""
+    def block(self) -> None:
+        """Break all connections and accept no new ones."""
         with contextlib.suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
         self.cut()
 
-    def accept(self) -> None:
-        """As at the start."""
-        self._loses_answer = False
+    def unblock(self) -> None:
+        """Accept and forward connections again."""
+        self._drops_response = False
         if self._listening.fileno() < 0:
             self._listening = self._listen(self.port)
 
@@ -61,42 +61,44 @@ class Proxy:
             except OSError:
                 client.close()
                 continue
-            for wire in (client, server):
-                wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for each in (client, server):
+                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:
-                self._wires |= {client, server}
+                self._sockets |= {client, server}
             pair = [(client, server, False), (server, client, True)]
-            pumps = [threading.Thread(target=self._pump, args=way, daemon=True) for way in pair]
+            pumps = [threading.Thread(target=self._pump, args=each, daemon=True) for each in pair]
             for pump in pumps:
                 pump.start()
-            threading.Thread(target=self._bury, args=[pumps, client, server], daemon=True).start()
+            threading.Thread(
+                target=self._close_when_done, args=[pumps, client, server], daemon=True
+            ).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket, is_answer: bool) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, is_response: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                if is_answer and self._loses_answer:
-                    self._loses_answer = False
+                if is_response and self._drops_response:
+                    self._drops_response = False
                     self.cut()
                     return
                 sink.sendall(data)
-        for wire in (source, sink):
+        for each in (source, sink):
             with contextlib.suppress(OSError):
-                wire.shutdown(socket.SHUT_RDWR)
+                each.shutdown(socket.SHUT_RDWR)
 
-    def _bury(self, pumps: list[threading.Thread], *wires: socket.socket) -> None:
+    def _close_when_done(self, pumps: list[threading.Thread], *sockets: socket.socket) -> None:
         for pump in pumps:
             pump.join()
-        for wire in wires:
-            wire.close()
+        for each in sockets:
+            each.close()
         with self._lock:
-            self._wires -= set(wires)
+            self._sockets -= set(sockets)
 
 
 @contextlib.contextmanager
 def proxy(target: tuple[str, int]) -> Iterator[Proxy]:
-    """A proxy to ``target`` on a free port."""
-    ours = Proxy(target)
+    """Run a proxy to ``target`` on a free port."""
+    instance = Proxy(target)
     try:
-        yield ours
+        yield instance
     finally:
-        ours.refuse()
+        instance.block()

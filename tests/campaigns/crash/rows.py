@@ -1,4 +1,4 @@
-"""What the table has to say after a crash about the devices and the tokens that they hold."""
+"""A comparison of the session rows with the tokens of the devices after a crash."""
 
 from __future__ import annotations
 
@@ -6,40 +6,46 @@ from django_tokenauth.models import Session
 from tests.campaigns.crash.clients import Device
 
 
-class Rows:
-    """The rows of the devices, and how far each had come when they were last looked at."""
+class SessionRows:
+    """The rows of the devices, and their generations at the last check."""
 
     def __init__(self, devices: list[Device]) -> None:
         self._devices = devices
-        self._others = Session.objects.count() - len(devices)
-        self._seen: dict[str, int] = {}
-        self.wrong: list[str] = []
-        #: Rotations that were committed and whose answer was lost, and those that were not.
-        self.answers_lost = 0
-        self.rotations_lost = 0
+        self._other_rows = Session.objects.count() - len(devices)
+        self._generations: dict[str, int] = {}
+        self.errors: list[str] = []
+        #: Rotations whose response was lost, and rotations that the database lost.
+        self.lost_responses = 0
+        self.lost_rotations = 0
 
-    def look(self, *, may_lose: bool = False) -> None:
-        """Hold the rows against the devices, none of which awaits an answer now.
+    def check(self, *, may_lose: bool = False) -> None:
+        """Compare the rows with the devices, which have no pending request.
 
-        A row is where its device is, or one ahead if the answer was lost. Where the database
-        ``may_lose`` what it has said to be stored, it can also be behind.
+        A row has the generation of its device, or one more if the response was lost. It can be
+        behind if the database ``may_lose`` committed rotations.
         """
         rows = {str(row.pk): row for row in Session.objects.all()}
-        if len(rows) != len(self._devices) + self._others:
-            self.wrong.append(f"{len(rows)} rows instead of {len(self._devices) + self._others}")
+        if len(rows) != len(self._devices) + self._other_rows:
+            self.errors.append(
+                f"{len(rows)} rows instead of {len(self._devices) + self._other_rows}"
+            )
         for device in self._devices:
             row = rows.get(device.session)
             if row is None:
-                self.wrong.append("a session is gone")
+                self.errors.append("a session row is missing")
                 continue
             ahead = row.generation - device.generation
-            self.answers_lost += ahead == 1 and row.generation != self._seen.get(device.session)
+            self.lost_responses += ahead == 1 and row.generation != self._generations.get(
+                device.session
+            )
             if may_lose and ahead < 0:
-                self.rotations_lost -= ahead
+                self.lost_rotations -= ahead
             elif ahead not in (0, 1):
-                self.wrong.append(f"a row is at {row.generation}, its token at {device.generation}")
+                self.errors.append(
+                    f"generation {row.generation} in a row, {device.generation} in its token"
+                )
             if row.revoked_at is not None or row.revoked_reason:
-                self.wrong.append(f"a session was revoked: {row.revoked_reason}")
-            if not may_lose and row.generation < self._seen.get(device.session, 1):
-                self.wrong.append(f"a generation fell to {row.generation}")
-            self._seen[device.session] = row.generation
+                self.errors.append(f"a session was revoked: {row.revoked_reason}")
+            if not may_lose and row.generation < self._generations.get(device.session, 1):
+                self.errors.append(f"a generation decreased to {row.generation}")
+            self._generations[device.session] = row.generation

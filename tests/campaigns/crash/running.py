@@ -1,4 +1,4 @@
-"""A part of the crash test in a process of its own, whose database is made for it and dropped."""
+"""Run a part of the crash test in a new process with a temporary database."""
 
 from __future__ import annotations
 
@@ -17,31 +17,35 @@ from tests.campaigns.crash.report import Row
 from tests.support.client import PASSWORDS
 
 
-def alone(module: str, function: str, environment: dict[str, str], *arguments: Any) -> list[Row]:
-    """The rows of ``function`` of ``module``, which is called with ``arguments`` where alice and
-    bob exist and nobody has signed in."""
+def run_in_process(
+    module: str, function: str, environment: dict[str, str], *arguments: Any
+) -> list[Row]:
+    """Call ``function`` of ``module`` with ``arguments`` and return its rows.
+
+    The database has the users alice and bob, and no session.
+    """
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        return pool.submit(_work, module, function, environment, arguments).result()
+        return pool.submit(_run, module, function, environment, arguments).result()
 
 
-def _work(
+def _run(
     module: str, function: str, environment: dict[str, str], arguments: tuple[Any, ...]
 ) -> list[Row]:
     os.environ.update(environment, DJANGO_SETTINGS_MODULE="tests.campaigns.crash.settings")
     django.setup()
-    # What it says of each fault would hide what the crash test says.
+    # The log lines of the faults would hide the output of the crash test.
     logging.getLogger("django_tokenauth").addHandler(logging.NullHandler())
-    # Its tests may be running.
+    # The suite may use its test database at the same time.
     settings.DATABASES["default"]["NAME"] += "_crash"
-    former = connection.settings_dict["NAME"]
+    original_name = connection.settings_dict["NAME"]
     connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
     try:
-        # By their names, and not before: their models need the project.
+        # Their models need ``django.setup()``, so they are imported by name.
         users: Any = import_module("django.contrib.auth.models").User.objects
         for name, password in PASSWORDS.items():
             users.create_user(name, password=password)
         rows: list[Row] = getattr(import_module(module), function)(*arguments)
         return rows
     finally:
-        connection.creation.destroy_test_db(former, verbosity=0)
+        connection.creation.destroy_test_db(original_name, verbosity=0)

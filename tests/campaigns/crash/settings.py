@@ -1,7 +1,6 @@
-"""The project whose process is killed and whose database is stopped: the app, and little else.
+"""The project under test: the app, and little else.
 
-``TOKENAUTH_CRASH`` says how the database is reached, as JSON that goes over the settings of the
-suite.
+``TOKENAUTH_CRASH`` is JSON that overrides the database settings of the suite.
 """
 
 from __future__ import annotations
@@ -37,9 +36,9 @@ INSTALLED_APPS = [
     "rest_framework",
     "django_tokenauth",
 ]
-# It tells the length of each answer, without which no connection of a client is kept.
+# It sets Content-Length, which persistent connections need.
 MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
-# A machine that stands still for a while ends no session by that.
+# A slow machine must not exceed the grace.
 TOKENAUTH = {
     "REFRESH_GRACE": timedelta(seconds=60),
     "MAX_SESSIONS_PER_USER": None,

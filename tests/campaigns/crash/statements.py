@@ -1,4 +1,4 @@
-"""A fault at each statement of each request, over HTTP, and the same request once more."""
+"""Fault injection: each fault at each statement of each request, and a repeated request."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.db import Error as DatabaseFault
+from django.db import Error as DatabaseError
 from django.db import connection, connections
 from django.db.backends.signals import connection_created
 from django.test.utils import override_settings
@@ -16,134 +16,141 @@ from django.test.utils import override_settings
 from django_tokenauth.conf.settings import load
 from tests.campaigns.crash import settings as crash_settings
 from tests.campaigns.crash.application import Server
-from tests.campaigns.crash.clients import Answer, Gate, Line
+from tests.campaigns.crash.blocker import Statement
+from tests.campaigns.crash.clients import Gate, KeptConnection, Response
 from tests.campaigns.crash.faults import Fault, faults
 from tests.campaigns.crash.operations import OPERATIONS, Case, Operation
-from tests.campaigns.crash.opponent import Statement
 from tests.campaigns.crash.proxy import Proxy, proxy
-from tests.campaigns.crash.report import Progress, Row, say
+from tests.campaigns.crash.report import Progress, Row, print_line
 
-# How often a case is begun whose fault only sometimes succeeds.
+# The attempts at a fault that only sometimes succeeds.
 ATTEMPTS = 5
 _VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
-class Trap:
-    """Sees the statements of a request, and lets a fault happen at one of them."""
+class FaultInjector:
+    """Record the statements of a request, and inject a fault into one of them."""
 
     def __init__(self) -> None:
         self.set(None, 0)
 
     def set(self, fault: Fault | None, at: int) -> None:
-        """Let ``fault`` strike the statement number ``at``, from 1, once."""
+        """Inject ``fault`` once into statement number ``at``, counted from 1."""
         self.fault, self.at = fault, at
-        self.seen: list[Statement] = []
-        self.has_struck = False
+        self.statements: list[Statement] = []
+        self.has_failed = False
 
     def __call__(
         self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
     ) -> Any:
         statement = Statement(sql.split(None, 1)[0], sql)
-        # Not what a driver asks of its connection.
+        # Skip the statements of the driver itself.
         if statement.verb not in _VERBS or statement.model is None:
             return execute(sql, params, many, context)
-        self.seen.append(statement)
-        if self.fault is None or len(self.seen) != self.at:
+        self.statements.append(statement)
+        if self.fault is None or len(self.statements) != self.at:
             return execute(sql, params, many, context)
         fault, self.fault = self.fault, None
         try:
-            return fault.strike(statement, lambda: execute(sql, params, many, context))
-        except DatabaseFault:
-            self.has_struck = True
+            return fault.inject(statement, lambda: execute(sql, params, many, context))
+        except DatabaseError:
+            self.has_failed = True
             raise
 
 
-class Bench:
-    """A server in a thread of this process, whose statements can be made to fail."""
+class FaultServer:
+    """A server in a thread of this process, with injected faults."""
 
-    def __init__(self, line: Line, trap: Trap, wire: Proxy | None) -> None:
-        self.faults = faults(wire)
-        self._line = line
-        self._trap = trap
-        self._wire = wire
-        #: Whether the database is a server, which can be out of reach.
-        self.has_wire = wire is not None
+    def __init__(
+        self, client: KeptConnection, injector: FaultInjector, proxy: Proxy | None
+    ) -> None:
+        self.faults = faults(proxy)
+        self._client = client
+        self._injector = injector
+        self._proxy = proxy
+        #: Whether the database is a server, which can be unreachable.
+        self.is_remote = proxy is not None
 
     def statements(self, operation: Operation) -> list[Statement]:
-        """What ``operation`` asks the database when nothing fails."""
-        with self._begun(operation) as case:
-            self._trap.set(None, 0)
-            answer = case.send()
-            seen = [*self._trap.seen]
-            assert case.is_done(answer), answer
-            return seen
+        """Return the statements of ``operation`` without a fault."""
+        with self._prepared(operation) as case:
+            self._injector.set(None, 0)
+            response = case.send()
+            statements = [*self._injector.statements]
+            assert case.is_done(response), response
+            return statements
 
-    def unreachable(self, operation: Operation) -> list[str]:
-        """What is wrong with ``operation`` where the database lets nobody in."""
-        assert self._wire is not None
-        with self._begun(operation) as case:
-            self._wire.refuse()
-            answer = case.send()
-            self._wire.accept()
-            return self._judge(operation, case, answer, spared=operation.spares_all)
+    def errors_when_unreachable(self, operation: Operation) -> list[str]:
+        """Return the errors of ``operation`` while the database accepts no connection."""
+        assert self._proxy is not None
+        with self._prepared(operation) as case:
+            self._proxy.block()
+            response = case.send()
+            self._proxy.unblock()
+            return self._check(operation, case, response, may_succeed=operation.ignores_all)
 
-    def fail(self, operation: Operation, at: int, fault: Fault) -> list[str] | None:
-        """What is wrong after ``fault`` at this statement; ``None`` if it could not be made."""
+    def errors_after(self, operation: Operation, at: int, fault: Fault) -> list[str] | None:
+        """Return the errors after ``fault`` at a statement, or ``None`` if it did not happen."""
         for _ in range(ATTEMPTS):
-            with self._begun(operation) as case:
-                self._trap.set(fault, at)
-                answer = case.send()
-                if self._wire is not None:
-                    self._wire.accept()
-                if not self._trap.has_struck:
+            with self._prepared(operation) as case:
+                self._injector.set(fault, at)
+                response = case.send()
+                if self._proxy is not None:
+                    self._proxy.unblock()
+                if not self._injector.has_failed:
                     continue
-                verb = self._trap.seen[at - 1].verb
-                spared = operation.spares_all or verb in operation.spares
-                return self._judge(operation, case, answer, spared=spared)
+                verb = self._injector.statements[at - 1].verb
+                may_succeed = operation.ignores_all or verb in operation.ignored_verbs
+                return self._check(operation, case, response, may_succeed=may_succeed)
         return None
 
-    def _judge(
-        self, operation: Operation, case: Case, answer: Answer, *, spared: bool
+    def _check(
+        self, operation: Operation, case: Case, response: Response, *, may_succeed: bool
     ) -> list[str]:
-        wrong = []
-        is_503 = answer.status == 503 and answer.retry_after == "1"
-        if not (is_503 and not operation.spares_all) and not (spared and answer.status == 200):
-            wrong.append(f"the answer is {answer}, Retry-After {answer.retry_after}")
-        if not case.is_whole():
-            wrong.append("the rows are not as they may be")
-        self._trap.set(None, 0)
-        again = case.send()
-        if again.status == 503:
-            wrong.append("503 also the next time")
-        elif not self._is_done(case, again):
-            wrong.append(f"sent again, it is answered {again}")
-        return wrong
+        errors = []
+        is_503 = response.status == 503 and response.retry_after == "1"
+        if not (is_503 and not operation.ignores_all) and not (
+            may_succeed and response.status == 200
+        ):
+            errors.append(f"the response is {response}, Retry-After {response.retry_after}")
+        if not case.is_consistent():
+            errors.append("the rows are inconsistent")
+        self._injector.set(None, 0)
+        repeated = case.send()
+        if repeated.status == 503:
+            errors.append("the repeated request also returned 503")
+        elif not self._is_done(case, repeated):
+            errors.append(f"the repeated request returned {repeated}")
+        return errors
 
-    def _is_done(self, case: Case, answer: Answer) -> bool:
+    def _is_done(self, case: Case, response: Response) -> bool:
         try:
-            return case.is_done(answer)
+            return case.is_done(response)
         except (KeyError, TypeError):
-            # No answer of the kind that was expected.
+            # The body has another form.
             return False
 
     @contextlib.contextmanager
-    def _begun(self, operation: Operation) -> Iterator[Case]:
+    def _prepared(self, operation: Operation) -> Iterator[Case]:
         with override_settings(TOKENAUTH={**crash_settings.TOKENAUTH, **operation.settings}):
-            # With them go the verified tokens and the snapshot of revoked sessions.
+            # This also clears the verified tokens and the list of revoked sessions.
             load.cache_clear()
-            yield operation.begin(self._line)
+            yield operation.prepare(self._client)
 
 
 @contextlib.contextmanager
-def bench() -> Iterator[Bench]:
-    """On the database of this process, where alice and bob exist; its connections are kept."""
-    trap = Trap()
+def fault_server() -> Iterator[FaultServer]:
+    """Run a fault server with persistent connections to the database of this process.
+
+    Alice and bob must exist.
+    """
+    injector = FaultInjector()
     main = connection
     main.ensure_connection()
 
-    def watch(*, connection: Any, **keywords: Any) -> None:
-        if connection is connections["default"] and trap not in connection.execute_wrappers:
-            connection.execute_wrappers.append(trap)
+    def install(*, connection: Any, **keywords: Any) -> None:
+        if connection is connections["default"] and injector not in connection.execute_wrappers:
+            connection.execute_wrappers.append(injector)
 
     with contextlib.ExitStack() as stack:
         stack.enter_context(
@@ -151,45 +158,45 @@ def bench() -> Iterator[Bench]:
                 ROOT_URLCONF=crash_settings.ROOT_URLCONF, MIDDLEWARE=crash_settings.MIDDLEWARE
             )
         )
-        wire = stack.enter_context(_wired(main.settings_dict))
-        connection_created.connect(watch)
-        stack.callback(connection_created.disconnect, watch)
+        database_proxy = stack.enter_context(_proxied(main.settings_dict))
+        connection_created.connect(install)
+        stack.callback(connection_created.disconnect, install)
         listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         server = Server(listening)
         thread = threading.Thread(target=server.serve_forever, args=[0.01])
         thread.start()
         stack.callback(thread.join)
         stack.callback(server.shutdown)
-        line = Line(listening.getsockname(), Gate())
-        stack.callback(line.close)
-        yield Bench(line, trap, wire)
+        client = KeptConnection(listening.getsockname(), Gate())
+        stack.callback(client.close)
+        yield FaultServer(client, injector, database_proxy)
 
 
 @contextlib.contextmanager
-def _wired(database: dict[str, Any]) -> Iterator[Proxy | None]:
-    """New connections go by a wire that can be cut; that of this thread stays as it is."""
-    former = {name: database[name] for name in ("HOST", "PORT", "CONN_MAX_AGE")}
-    usual = {"postgresql": 5432, "mysql": 3306}
+def _proxied(database: dict[str, Any]) -> Iterator[Proxy | None]:
+    """Route new connections through a proxy; the connection of this thread stays direct."""
+    original = {name: database[name] for name in ("HOST", "PORT", "CONN_MAX_AGE")}
+    default_ports = {"postgresql": 5432, "mysql": 3306}
     with contextlib.ExitStack() as stack:
-        wire = None
-        if (port := usual.get(connection.vendor)) is not None:
-            target = (former["HOST"] or "127.0.0.1", int(former["PORT"] or port))
-            wire = stack.enter_context(proxy(target))
-            database.update(HOST="127.0.0.1", PORT=wire.port)
+        instance = None
+        if (port := default_ports.get(connection.vendor)) is not None:
+            target = (original["HOST"] or "127.0.0.1", int(original["PORT"] or port))
+            instance = stack.enter_context(proxy(target))
+            database.update(HOST="127.0.0.1", PORT=instance.port)
         database["CONN_MAX_AGE"] = None
-        stack.callback(database.update, former)
-        yield wire
+        stack.callback(database.update, original)
+        yield instance
 
 
 def rows() -> list[Row]:
-    """For the command: every fault at every statement. A row for each operation."""
-    with bench() as server:
+    """Inject every fault into every statement. Return a row for each operation."""
+    with fault_server() as server:
         names = "; ".join(fault.name for fault in server.faults)
-        say(f"Faults on {connection.display_name}: {names}")
+        print_line(f"Faults on {connection.display_name}: {names}")
         return [_row(server, operation) for operation in OPERATIONS]
 
 
-def _row(server: Bench, operation: Operation) -> Row:
+def _row(server: FaultServer, operation: Operation) -> Row:
     row = Row(f"faults: {operation.name}", connection.display_name)
     statements = server.statements(operation)
     cases = [
@@ -198,16 +205,18 @@ def _row(server: Bench, operation: Operation) -> Row:
         for fault in server.faults
         if fault.applies(statement)
     ]
-    progress = Progress(row, len(cases) + server.has_wire)
-    if server.has_wire:
-        row.wrong += [f"not reachable: {wrong}" for wrong in server.unreachable(operation)]
-        progress.step(row.wrong)
+    progress = Progress(row, len(cases) + server.is_remote)
+    if server.is_remote:
+        row.errors += [
+            f"unreachable: {error}" for error in server.errors_when_unreachable(operation)
+        ]
+        progress.step(row.errors)
     for at, fault in cases:
-        found = server.fail(operation, at, fault)
-        if found is None:
-            found = ["it could not be made to happen"]
-        row.wrong += [f"{fault.name}, statement {at}: {wrong}" for wrong in found]
-        progress.step(row.wrong)
+        errors = server.errors_after(operation, at, fault)
+        if errors is None:
+            errors = ["the fault did not happen"]
+        row.errors += [f"{fault.name}, statement {at}: {error}" for error in errors]
+        progress.step(row.errors)
     verbs = ", ".join(statement.verb for statement in statements)
     row.figures = {f"statements ({verbs})": len(statements)}
     return row

@@ -1,4 +1,4 @@
-"""Immediate stops of PostgreSQL under load: the short version, with a cluster of its own."""
+"""Immediate stops of a temporary PostgreSQL server under load: the short form."""
 
 from __future__ import annotations
 
@@ -6,48 +6,48 @@ import pytest
 from django.db import connection
 
 from tests.campaigns.crash import cluster
-from tests.campaigns.crash.running import alone
+from tests.campaigns.crash.running import run_in_process
 from tests.support import skips
 
 STOPS = 1
 ATTEMPTS = 5
 
 pytestmark = pytest.mark.skipif(
-    connection.vendor != "postgresql", reason="stops PostgreSQL: see the run on that"
+    connection.vendor != "postgresql", reason="This test stops PostgreSQL."
 )
 
 
 @pytest.fixture
-def programs():
-    found = cluster.programs()
-    if found is None:
+def binaries():
+    folder = cluster.find_binaries()
+    if folder is None:
         if skips.in_ci():
             pytest.fail("initdb and pg_ctl of PostgreSQL are missing")
-        skips.note(what := "the stops of PostgreSQL, for want of initdb and pg_ctl")
-        pytest.skip(what)
-    return found
+        skips.note(reason := "the stops of PostgreSQL: initdb and pg_ctl are missing")
+        pytest.skip(reason)
+    return folder
 
 
 @pytest.mark.promise(9)
 @pytest.mark.attack(135)
-def test_a_database_that_stops_costs_nobody_the_session(programs):
+def test_database_stop_loses_no_session(binaries):
     plans = [
         cluster.Plan(STOPS, may_lose=False, health_checks=False),
         cluster.Plan(STOPS, may_lose=True, health_checks=True),
     ]
-    # A stop in a moment in which all was written has nothing to lose: then once more.
+    # A stop after all rotations were written loses none, so it is repeated.
     for seed in range(1, ATTEMPTS + 1):
-        with cluster.cluster(programs) as ours:
-            environment = {"DATABASE": "postgresql", "TOKENAUTH_TEST_POSTGRESQL": ours.url}
-            rows = alone(
-                "tests.campaigns.crash.stops", "stop_often", environment, ours, plans, seed, True
+        with cluster.cluster(binaries) as server:
+            environment = {"DATABASE": "postgresql", "TOKENAUTH_TEST_POSTGRESQL": server.url}
+            rows = run_in_process(
+                "tests.campaigns.crash.stops", "stop_often", environment, server, plans, seed, True
             )
         stored, lost = rows
-        assert (stored.wrong, lost.wrong) == ([], [])
-        assert (stored.times, lost.times) == (STOPS, STOPS)
-        # Each device that slept has found its connection dead, or a live one.
-        assert stored.figures["503 at first after sleep"] == 4 * STOPS
-        assert lost.figures["503 at first after sleep"] == 0
-        if lost.figures["rotations lost, and gone on with"]:
+        assert (stored.errors, lost.errors) == ([], [])
+        assert (stored.runs, lost.runs) == (STOPS, STOPS)
+        # Without health checks, each idle device finds its connection dead.
+        assert stored.figures["503 after an idle time"] == 4 * STOPS
+        assert lost.figures["503 after an idle time"] == 0
+        if lost.figures["lost rotations"]:
             return
-    pytest.fail("No stop lost a rotation: that they go on was not shown.")
+    pytest.fail("No stop lost a rotation, so the recovery was not tested.")

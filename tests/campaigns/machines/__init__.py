@@ -1,5 +1,5 @@
-"""Several application processes behind a proxy, which are killed and started under load.
+"""Application processes behind a proxy, which are killed and restarted under load.
 
-``python -m tests.campaigns.machines`` is the long version and ends with a table. The tests of this
-folder are the short version.
+``python -m tests.campaigns.machines`` runs the long form and prints a table. The tests of this
+folder are the short form.
 """

@@ -1,4 +1,4 @@
-"""``python -m tests.campaigns.machines``: as many outages and sign-outs as asked."""
+"""``python -m tests.campaigns.machines``: the long form of the outages and sign-outs."""
 
 from __future__ import annotations
 
@@ -8,54 +8,53 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.campaigns.crash.report import say
-from tests.campaigns.machines.deployment import BREAKS, is_missing
-from tests.campaigns.machines.result import faults, table
+from tests.campaigns.crash.report import print_line
+from tests.campaigns.machines.deployment import DEFECTS, missing_services
+from tests.campaigns.machines.result import find_errors, table
 from tests.campaigns.machines.running import Plan, run
 
 DESCRIPTION = """\
-Three application processes with the settings of the example in production, behind nginx with the
-configuration of docs/nginx.conf, on one database (PostgreSQL), one cache (Redis) and one folder of
-keys. Processes are killed (SIGKILL, also two at once, or after they were frozen by SIGSTOP) and
-stopped (SIGTERM) in turn and started again, while devices sign in, refresh, call protected views
-and sign out, the keys are rotated, and sessions end in each way there is.
+Run three application processes with the production settings of the example, behind nginx with the
+configuration of docs/nginx.conf. They share PostgreSQL, Redis and a key folder. Processes are
+killed (SIGKILL, also two at once, or after SIGSTOP) or stopped (SIGTERM) in turn and restarted.
+Meanwhile devices sign in, refresh, call protected views and sign out, the keys are rotated, and
+sessions end in each way.
 
-  * no request fails that a client repeats as it should: up to 5 times after no answer, 502, 503
-    or 504
+  * no request fails after up to 5 retries, which follow no response, 502, 503 or 504
   * no session is lost
-  * after a sign-out no process takes the token with JWTAuthentication, from the first request on,
-    and none with the stateless class after REVOCATION_POLL_INTERVAL, except while a process
-    reads the list of revoked sessions
-  * wrong passwords are counted over all processes together
+  * after a sign-out, JWTAuthentication rejects the token from the first request on in every
+    process. Stateless authentication rejects it after REVOCATION_POLL_INTERVAL, except while the
+    process reads the list of revoked sessions
+  * all processes count wrong passwords together
 """
 EPILOG = """\
-The services are those of the suite: TOKENAUTH_TEST_POSTGRESQL and TOKENAUTH_TEST_REDIS say where
-they are. The database is one of its own, which is dropped afterwards, as are the keys in Redis.
-Exit code: 0 if nothing was wrong, 1 if anything was or if something is missing.
+The services are those of the suite, at TOKENAUTH_TEST_POSTGRESQL and TOKENAUTH_TEST_REDIS. The
+command creates a database and drops it at the end, and deletes its keys in Redis. The exit code is
+0 without errors, and 1 with errors or without a service.
 """
 
 
 def main(arguments: list[str]) -> int:
-    asked = _parser().parse_args(arguments)
-    if missing := list(is_missing()):
-        say(f"Missing: {', '.join(missing)}.")
+    options = _parser().parse_args(arguments)
+    if missing := list(missing_services()):
+        print_line(f"Missing: {', '.join(missing)}.")
         return 1
-    say(f"Seed {asked.seed}: the same one waits as long before each outage.")
+    print_line(f"Seed {options.seed}: it determines the delays before the outages.")
     plan = Plan(
-        outages=asked.outages,
-        sign_outs=asked.sign_outs,
-        rate=asked.rate,
-        seed=asked.seed,
-        poll=asked.poll,
-        broken=tuple(asked.broken),
-        patience=asked.poll + (10 if asked.broken else 60),
+        outages=options.outages,
+        sign_outs=options.sign_outs,
+        rate=options.rate,
+        seed=options.seed,
+        poll=options.poll,
+        defects=tuple(options.defect),
+        timeout=options.poll + (10 if options.defect else 60),
     )
     with tempfile.TemporaryDirectory() as folder:
-        done = run(plan, Path(folder))
-    say(f"\n{table(done)}\n")
-    wrong = faults(done)
-    say(f"{len(wrong)} wrong. Seed {asked.seed}.")
-    return int(bool(wrong))
+        result = run(plan, Path(folder))
+    print_line(f"\n{table(result)}\n")
+    errors = find_errors(result)
+    print_line(f"{len(errors)} errors. Seed {options.seed}.")
+    return int(bool(errors))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,20 +68,19 @@ def _parser() -> argparse.ArgumentParser:
         "--outages",
         type=int,
         default=100,
-        help="how many at least; with none the keys are not rotated either (default: %(default)s)",
+        help="minimum number of outages; 0 also skips the key rotation (default: %(default)s)",
     )
     parser.add_argument(
         "--sign-outs",
         type=int,
         default=10,
-        help="how often each of two clients ends its session in each of the four ways "
-        "(default: %(default)s)",
+        help="sign-outs of each of two clients in each of the four ways (default: %(default)s)",
     )
     parser.add_argument(
         "--rate",
         type=float,
         default=150,
-        help="how often in a second a device does something (default: %(default)s)",
+        help="actions of the devices per second (default: %(default)s)",
     )
     parser.add_argument(
         "--poll",
@@ -91,16 +89,18 @@ def _parser() -> argparse.ArgumentParser:
         help="REVOCATION_POLL_INTERVAL in seconds (default: %(default)s)",
     )
     parser.add_argument(
-        "--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of an earlier run"
+        "--seed",
+        type=int,
+        default=random.SystemRandom().randrange(10**6),
+        help="seed of an earlier run",
     )
     parser.add_argument(
-        "--broken",
+        "--defect",
         action="append",
         default=[],
-        choices=BREAKS,
-        help="see that it is found: a refresh is not answered again, each machine has keys of its "
-        "own, reads no list of revoked sessions, counts wrong passwords by itself, or takes "
-        "whoever asks for who they were; may be given again",
+        choices=DEFECTS,
+        help="defect to inject: no grace, separate keys, no list of revoked sessions, separate "
+        "counters of wrong passwords, or no check of the user; can be repeated",
     )
     return parser
 

@@ -1,4 +1,4 @@
-"""What the machines have in common: a database, a Redis, a folder of keys, and people."""
+"""The shared resources of the machines: a database, Redis, a key folder and users."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ import redis
 
 from tests.campaigns.crash.application import ROOT
 from tests.campaigns.machines.machine import Machine, free_addresses
-from tests.campaigns.machines.proxy import Proxy, program, proxy
+from tests.campaigns.machines.proxy import Proxy, find_nginx, proxy
 from tests.support import databases, servers
 
 MACHINES = 3
-#: What can be wrong on purpose, to see that it does not stay unseen.
-BREAKS = ("grace", "keys", "list", "throttle", "user")
+#: Defects to inject, which the run must report.
+DEFECTS = ("grace", "keys", "list", "throttle", "user")
 _GENERATION = "SELECT generation FROM django_tokenauth_session WHERE id = %s"
 
 
-def is_missing() -> Iterator[str]:
-    """What this test needs and does not find."""
-    if program() is None:
+def missing_services() -> Iterator[str]:
+    """Yield the names of the missing services."""
+    if find_nginx() is None:
         yield "nginx"
     if find_spec("gunicorn") is None:
         yield "gunicorn"
@@ -42,27 +42,27 @@ def is_missing() -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Deployment:
-    """``broken`` are some of :data:`BREAKS`; ``poll`` is in seconds."""
+    """A deployment with ``defects`` out of :data:`DEFECTS`; ``poll`` is in seconds."""
 
     folder: Path
     poll: float
-    broken: tuple[str, ...] = ()
-    #: Others use the same servers, also for this test.
+    defects: tuple[str, ...] = ()
+    #: A unique name, because other runs may use the same services.
     name: str = field(default_factory=lambda: f"tokenauth_machines_{secrets.token_hex(4)}")
 
     @contextmanager
     def running(self, names: list[str]) -> Iterator[tuple[list[Machine], Proxy]]:
-        """The machines and the proxy in front of them, for people with these ``names``."""
+        """Run the machines and the proxy. Create users with these ``names``."""
         with ExitStack() as stack:
             stack.enter_context(self._database())
             stack.callback(self._empty_redis)
             self.run("-m", "tests.campaigns.machines.fixtures", *names)
-            for number in range(2, MACHINES + 1) if "keys" in self.broken else ():
+            for number in range(2, MACHINES + 1) if "keys" in self.defects else ():
                 self.run("-m", "django", "tokenauth_keys", "generate", number=number)
-            front, *places = free_addresses(1 + MACHINES)
+            front, *addresses = free_addresses(1 + MACHINES)
             machines = [
-                Machine(f"machine {number}", place, self._environment(number), self._log(number))
-                for number, place in enumerate(places, start=1)
+                Machine(f"machine {number}", address, self._environment(number), self._log(number))
+                for number, address in enumerate(addresses, start=1)
             ]
             for machine in machines:
                 stack.callback(machine.kill)
@@ -71,16 +71,16 @@ class Deployment:
                 machine.wait()
             folder = self.folder / "proxy"
             folder.mkdir()
-            yield machines, stack.enter_context(proxy(front, places, folder))
+            yield machines, stack.enter_context(proxy(front, addresses, folder))
 
-    def manage(self, *words: str) -> str:
-        """Run a management command in a process of its own, and return what it prints."""
-        return self.run("-m", "django", *words)
+    def manage(self, *arguments: str) -> str:
+        """Run a management command in a new process and return its output."""
+        return self.run("-m", "django", *arguments)
 
-    def run(self, *words: str, number: int = 1) -> str:
+    def run(self, *arguments: str, number: int = 1) -> str:
         """Run Python in a process with the settings of one of the machines."""
-        ended = subprocess.run(  # noqa: S603
-            [sys.executable, "-W", "error", *words],
+        completed = subprocess.run(  # noqa: S603
+            [sys.executable, "-W", "error", *arguments],
             check=False,
             cwd=ROOT,
             env=self._environment(number),
@@ -89,12 +89,12 @@ class Deployment:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        if ended.returncode:
-            raise AssertionError(ended.stdout)
-        return ended.stdout
+        if completed.returncode:
+            raise AssertionError(completed.stdout)
+        return completed.stdout
 
     def generation(self, session: str) -> int:
-        """How far the session is, as the database says."""
+        """Return the generation of the session row."""
         with self._connected(self.name) as connection:
             [row] = connection.execute(_GENERATION, [session]).fetchall()
             return int(row[0])
@@ -121,7 +121,7 @@ class Deployment:
         )
 
     def _redis(self) -> str:
-        # Not the database of the suite, which clears it whenever it likes.
+        # The suite clears its own Redis database at any time.
         url = servers.redis()
         number = (int(url.path.strip("/") or 0) - 1) % 16
         return url._replace(path=f"/{number}").geturl()
@@ -135,22 +135,22 @@ class Deployment:
         return self.folder / f"machine-{number}.log"
 
     def _keys(self, number: int) -> Path:
-        return self.folder / (f"keys-{number}" if "keys" in self.broken else "keys")
+        return self.folder / (f"keys-{number}" if "keys" in self.defects else "keys")
 
     def _environment(self, number: int) -> dict[str, str]:
-        # Whatever measures and checks this suite stays with the suite: it makes them slow.
+        # Coverage and the development mode would make the processes slow.
         inherited = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("COVERAGE_", "PYTHONDEVMODE"))
         }
-        told = {"poll": self.poll, "prefix": self.name, "broken": self.broken}
+        values = {"poll": self.poll, "prefix": self.name, "defects": self.defects}
         database = servers.postgresql()._replace(path=f"/{self.name}").geturl()
         return {
             **inherited,
             "DJANGO_SETTINGS_MODULE": "tests.campaigns.machines.settings",
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "example_project")]),
-            "TOKENAUTH_MACHINES": json.dumps(told),
+            "TOKENAUTH_MACHINES": json.dumps(values),
             "EXAMPLE_DATABASE_URL": database,
             "EXAMPLE_HOSTS": "127.0.0.1",
             "EXAMPLE_ISSUER": "https://auth.example.com",
@@ -158,5 +158,5 @@ class Deployment:
             "EXAMPLE_PAGE_ORIGIN": "https://www.example.com",
             "EXAMPLE_PROXIES": "1",
             "EXAMPLE_REDIS_URL": self._redis(),
-            "EXAMPLE_SECRET_KEY": "the secret key of the machines, which all of them have: " * 2,
+            "EXAMPLE_SECRET_KEY": "the secret key of all machines: " * 2,
         }

@@ -1,4 +1,4 @@
-"""``python -m tests.campaigns.machines.fixtures NAME ...``: the tables, a key, and users."""
+"""``python -m tests.campaigns.machines.fixtures NAME ...``: create tables, a key and users."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.support.client import PASSWORDS
 
 
 def prepare(names: list[str]) -> None:
-    """Make everything that a new deployment lacks. All people have the password of alice."""
+    """Set up a new deployment. All users have the password of alice."""
     django.setup()
     call_command("migrate", verbosity=0)
     call_command("tokenauth_keys", "generate")
-    # By their name, and not before: the models need the project.
+    # The models need ``django.setup()``, so they are imported by name.
     users: Any = import_module("django.contrib.auth.models").User.objects
     for name in names:
         users.create_user(name, password=PASSWORDS["alice"])

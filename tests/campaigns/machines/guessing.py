@@ -1,4 +1,4 @@
-"""Wrong passwords at all machines: they are counted together, in Redis."""
+"""Wrong passwords at all machines, which count them together in Redis."""
 
 from __future__ import annotations
 
@@ -8,43 +8,43 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from tests.campaigns.machines.load import Client
-from tests.campaigns.machines.machine import Direct, Machine
+from tests.campaigns.machines.machine import DirectConnection, Machine
 from tests.support.client import PASSWORDS
 
-#: What the settings of the example leave as it is: 20 for one name and address in an hour.
+#: The default limit per user and IP in an hour.
 RATE = 20
 _HOUR = 3600
-NAME = "bob-forgot"
+USERNAME = "bob-forgot"
 
 
 def guess(client: Client, machines: Sequence[Machine]) -> None:
-    """As many as are free by the proxy, and one at each machine, which is one too many.
+    """Use up the limit through the proxy, then check that each machine rejects one more guess.
 
-    Whatever is not as it should be goes into the notes of the client.
+    Errors are added to the results of the client.
     """
     while True:
         window = time.time() // _HOUR
-        wrong = list(_guess(client, machines))
-        # The count begins anew each hour, also in the midst of this.
+        errors = list(_guess(client, machines))
+        # The counter may have restarted at a full hour.
         if time.time() // _HOUR == window:
-            client.notes.wrong += wrong
+            client.results.errors += errors
             return
 
 
 def _guess(client: Client, machines: Sequence[Machine]) -> list[str]:
-    body = {"username": NAME, "password": "wrong"}
-    wrong = []
+    body = {"username": USERNAME, "password": "wrong"}
+    errors = []
     for number in range(1, RATE + 1):
-        answer = client.ask(
+        response = client.send(
             "wrong password", "POST", "/auth/token/", body=body, expected=(400, 429)
         )
-        if answer.status != 400:
-            wrong.append(f"wrong password number {number}: {answer}")
+        if response.status != 400:
+            errors.append(f"wrong password number {number}: {response}")
     for machine in machines:
-        # The right one too: whoever guesses must not be told.
-        right = {**body, "password": PASSWORDS["alice"]}
-        with closing(Direct(machine.address)) as line:
-            answer = line.post("/auth/token/", json.dumps(right))
-        if answer.status != 429 or not answer.retry_after:
-            wrong.append(f"{machine.name} after {RATE} wrong passwords: {answer.status}")
-    return wrong
+        # The correct password is rejected too, so the response does not confirm it.
+        correct = {**body, "password": PASSWORDS["alice"]}
+        with closing(DirectConnection(machine.address)) as connection:
+            response = connection.post("/auth/token/", json.dumps(correct))
+        if response.status != 429 or not response.retry_after:
+            errors.append(f"{machine.name} after {RATE} wrong passwords: {response.status}")
+    return errors

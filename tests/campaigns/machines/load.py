@@ -1,4 +1,4 @@
-"""Clients of the proxy: they ask again as a client should, and note what came of it."""
+"""Clients of the proxy, which retry failed requests and record the results."""
 
 from __future__ import annotations
 
@@ -10,121 +10,128 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any, NamedTuple
 
-from tests.campaigns.crash.clients import Answer, Gate, Line, claims
+from tests.campaigns.crash.clients import Gate, KeptConnection, Response, claims
 from tests.campaigns.machines.deployment import Deployment
-from tests.campaigns.rotation.load import SECONDS_TO_REST, VIEWS, Pace, kid_of
+from tests.campaigns.rotation.load import PROTECTED_PATHS, TIMEOUT, RateLimiter, kid_of
 from tests.support.client import PASSWORDS
 
-WITH_USER, STATELESS = VIEWS
+WITH_USER, STATELESS = PROTECTED_PATHS
 
-#: What a client asks again after: no answer, and the proxy's word that there is none.
+#: The statuses after which a client retries. 0 is a missing response.
 RETRIED = frozenset({0, 502, 503, 504})
-#: How long it waits before each further attempt, in seconds.
-PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
-NAMES = ("alice", "bob")
+#: The delays in seconds before the retries.
+RETRY_DELAYS = (0.05, 0.1, 0.2, 0.4, 0.8)
+USERNAMES = ("alice", "bob")
 
 
-class Asked(NamedTuple):
-    """A request with its attempts: the last status, and those before it (0 is no answer)."""
+class RequestRecord(NamedTuple):
+    """A request with its final status, and the statuses of its failed attempts."""
 
-    what: str
+    title: str
     status: int
-    before: tuple[int, ...]
+    failed: tuple[int, ...]
     seconds: float
 
 
 class Span(NamedTuple):
-    """From when until when somebody waited for an answer of the stateless class."""
+    """The duration of a request to stateless authentication."""
 
-    began: float
+    started: float
     ended: float
-    who: object
+    sender: object
 
 
-class Notes:
-    """What came of all requests. Lists only grow, and at their end, so threads share them."""
+class Results:
+    """The results of all requests. Threads share the lists, because they only append."""
 
     def __init__(self) -> None:
-        self.asked: list[Asked] = []
-        self.wrong: list[str] = []
-        #: The sessions that were rotated by a request whose answer was lost.
-        self.lost: list[str] = []
+        self.requests: list[RequestRecord] = []
+        self.errors: list[str] = []
+        #: The sessions whose rotation succeeded, but whose response was lost.
+        self.lost_responses: list[str] = []
         self.stateless: list[Span] = []
 
 
 class Client:
-    """One that asks at the proxy, over a connection of its own."""
+    """A client with its connection to the proxy."""
 
-    def __init__(self, address: tuple[str, int], notes: Notes) -> None:
-        self._line = Line(address, Gate())
-        self.notes = notes
+    def __init__(self, address: tuple[str, int], results: Results) -> None:
+        self._connection = KeptConnection(address, Gate())
+        self.results = results
 
     def close(self) -> None:
-        self._line.close()
+        self._connection.close()
 
-    def ask(
+    def send(
         self,
-        what: str,
+        title: str,
         method: str,
         path: str,
         *,
         token: str = "",
         body: dict[str, str] | None = None,
         expected: tuple[int, ...] = (200,),
-        failed: Callable[[], object] | None = None,
-    ) -> Answer:
-        """Ask until there is an answer, but not for ever; ``failed`` is called after an attempt
-        without one. Any other than the ``expected`` is noted as wrong."""
+        on_failure: Callable[[], object] | None = None,
+    ) -> Response:
+        """Send a request with retries, and call ``on_failure`` after each failed attempt.
+
+        A final status that is not ``expected`` is an error.
+        """
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         text = None if body is None else json.dumps(body)
-        before: list[int] = []
-        began = time.monotonic()
-        answer = self._attempt(method, path, text, headers)
-        for pause in PAUSES:
-            if answer.status not in RETRIED:
+        failed: list[int] = []
+        started = time.monotonic()
+        response = self._attempt(method, path, text, headers)
+        for delay in RETRY_DELAYS:
+            if response.status not in RETRIED:
                 break
-            before.append(answer.status)
-            if failed is not None:
-                failed()
-            time.sleep(pause)
-            answer = self._attempt(method, path, text, headers)
-        seconds = time.monotonic() - began
-        self.notes.asked.append(Asked(what, answer.status, tuple(before), seconds))
-        if answer.status not in expected:
-            self.notes.wrong.append(f"{what}: {answer}, after {before}")
-        return answer
+            failed.append(response.status)
+            if on_failure is not None:
+                on_failure()
+            time.sleep(delay)
+            response = self._attempt(method, path, text, headers)
+        seconds = time.monotonic() - started
+        record = RequestRecord(title, response.status, tuple(failed), seconds)
+        self.results.requests.append(record)
+        if response.status not in expected:
+            self.results.errors.append(f"{title}: {response}, after {failed}")
+        return response
 
-    def _attempt(self, method: str, path: str, text: str | None, headers: dict[str, str]) -> Answer:
-        began = time.monotonic()
-        answer = self._line.ask(method, path, text, **headers)
+    def _attempt(
+        self, method: str, path: str, text: str | None, headers: dict[str, str]
+    ) -> Response:
+        started = time.monotonic()
+        response = self._connection.send(method, path, text, **headers)
         if path == STATELESS:
-            self.notes.stateless.append(Span(began, time.monotonic(), self))
-        return answer
+            self.results.stateless.append(Span(started, time.monotonic(), self))
+        return response
 
     def sign_in(self, username: str, password: str = PASSWORDS["alice"]) -> dict[str, Any]:
-        """The tokens, or nothing if that fails."""
+        """Return the tokens, or an empty dict after a failure."""
         body = {"username": username, "password": password}
-        answer = self.ask("sign-in", "POST", "/auth/token/", body=body)
-        return dict(answer.body) if answer.status == 200 else {}
+        response = self.send("sign-in", "POST", "/auth/token/", body=body)
+        return dict(response.body) if response.status == 200 else {}
 
     def refresh(
-        self, token: str, what: str = "refresh", failed: Callable[[], object] | None = None
+        self, token: str, title: str = "refresh", on_failure: Callable[[], object] | None = None
     ) -> dict[str, Any]:
-        """The tokens, or nothing if that fails."""
+        """Return the tokens, or an empty dict after a failure."""
         body = {"refresh_token": token}
-        answer = self.ask(what, "POST", "/auth/token/refresh/", body=body, failed=failed)
-        return dict(answer.body) if answer.status == 200 else {}
+        response = self.send(
+            title, "POST", "/auth/token/refresh/", body=body, on_failure=on_failure
+        )
+        return dict(response.body) if response.status == 200 else {}
 
 
 class Device:
-    """One session: it must go on for as long as it is not signed out."""
+    """A device with one session, which must work until its sign-out."""
 
     def __init__(self, client: Client, username: str, deployment: Deployment) -> None:
         self.client = client
         self._username = username
         self._deployment = deployment
         self._tokens: dict[str, Any] = {}
-        #: Whether the answer to a refresh is awaited.
+        #: Whether a refresh is pending.
         self.is_refreshing = False
 
     @property
@@ -136,45 +143,45 @@ class Device:
         return kid_of(self.access_token)
 
     def sign_in(self) -> None:
-        """Raises ``AssertionError`` if that fails."""
+        """Sign in. Raises ``AssertionError`` if that fails."""
         self._tokens = self.client.sign_in(self._username)
-        assert self._tokens, "nobody can sign in"
+        assert self._tokens, "the sign-in failed"
 
     def call(self, path: str) -> None:
-        self.client.ask(path, "GET", path, token=self.access_token)
+        self.client.send(path, "GET", path, token=self.access_token)
 
     def refresh(self) -> None:
-        """Rotate the session, whatever answers get lost."""
-        former = str(self._tokens["refresh_token"])
-        session, generation = claims(former)["sid"], claims(former)["gen"]
+        """Refresh, and record a rotation whose response was lost."""
+        token = str(self._tokens["refresh_token"])
+        session, generation = claims(token)["sid"], claims(token)["gen"]
 
-        def failed() -> None:
+        def on_failure() -> None:
             if self._deployment.generation(session) > generation:
-                self.client.notes.lost.append(session)
+                self.client.results.lost_responses.append(session)
 
         self.is_refreshing = True
-        tokens = self.client.refresh(former, failed=failed)
+        tokens = self.client.refresh(token, on_failure=on_failure)
         self.is_refreshing = False
         if not tokens:
             return
-        found = claims(tokens["refresh_token"])
-        if (found["sid"], found["gen"]) != (session, generation + 1):
-            self.client.notes.wrong.append(f"generation {found['gen']} follows {generation}")
+        new = claims(tokens["refresh_token"])
+        if (new["sid"], new["gen"]) != (session, generation + 1):
+            self.client.results.errors.append(f"generation {new['gen']} follows {generation}")
         self._tokens = tokens
 
     def refresh_twice(self) -> None:
-        """As two tabs of a browser do: both hold the same token afterwards."""
-        former = str(self._tokens["refresh_token"])
+        """Refresh twice with one token, as two browser tabs do, and expect one successor."""
+        token = str(self._tokens["refresh_token"])
         self.refresh()
-        again = self.client.refresh(former, "the same refresh again")
-        if again and again["refresh_token"] != self._tokens["refresh_token"]:
-            self.client.notes.wrong.append("the same refresh again gave another token")
+        repeated = self.client.refresh(token, "repeated refresh")
+        if repeated and repeated["refresh_token"] != self._tokens["refresh_token"]:
+            self.client.results.errors.append("a repeated refresh returned another token")
 
     def sign_out(self) -> None:
         token = str(self._tokens["refresh_token"])
-        self.client.ask("sign-out", "POST", "/auth/token/revoke/", body={"token": token})
-        self.client.ask(
-            "refresh after the sign-out",
+        self.client.send("sign-out", "POST", "/auth/token/revoke/", body={"token": token})
+        self.client.send(
+            "refresh after sign-out",
             *("POST", "/auth/token/refresh/"),
             body={"refresh_token": token},
             expected=(400,),
@@ -183,29 +190,29 @@ class Device:
 
 
 class Load:
-    """Devices that work at a given rate, all together."""
+    """Devices that send requests at a total rate."""
 
     def __init__(
         self, deployment: Deployment, address: tuple[str, int], rate: float, devices: int
     ) -> None:
-        self.notes = Notes()
-        self._pace = Pace(rate)
+        self.results = Results()
+        self._limiter = RateLimiter(rate)
         self.devices = [
-            Device(Client(address, self.notes), NAMES[number % len(NAMES)], deployment)
+            Device(Client(address, self.results), USERNAMES[number % len(USERNAMES)], deployment)
             for number in range(devices)
         ]
-        #: Signs in before all others and refreshes at the end.
-        self.sleeper = Device(Client(address, self.notes), "alice", deployment)
+        #: A device that signs in first and refreshes at the end.
+        self.idle = Device(Client(address, self.results), "alice", deployment)
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """The devices work meanwhile, in a thread each. Afterwards nobody has lost the session."""
+        """Run the devices, each in its thread. At the end, each session must work."""
         with ExitStack() as stack:
-            for device in (self.sleeper, *self.devices):
+            for device in (self.idle, *self.devices):
                 stack.enter_context(closing(device.client))
                 device.sign_in()
             threads = [
-                threading.Thread(target=self._live, args=(device, number), daemon=True)
+                threading.Thread(target=self._run, args=(device, number), daemon=True)
                 for number, device in enumerate(self.devices)
             ]
             for thread in threads:
@@ -213,26 +220,26 @@ class Load:
             try:
                 yield
             finally:
-                self._pace.over.set()
+                self._limiter.finished.set()
                 for thread in threads:
-                    thread.join(SECONDS_TO_REST)
+                    thread.join(TIMEOUT)
                 if any(thread.is_alive() for thread in threads):
-                    self.notes.wrong.append("a client did not come to rest")
-            for device in (self.sleeper, *self.devices):
+                    self.results.errors.append("a client did not stop")
+            for device in (self.idle, *self.devices):
                 device.refresh()
-                for path in VIEWS:
+                for path in PROTECTED_PATHS:
                     device.call(path)
 
-    def _live(self, device: Device, number: int) -> None:
-        chance = random.Random(number)  # noqa: S311
+    def _run(self, device: Device, number: int) -> None:
+        generator = random.Random(number)  # noqa: S311
         try:
-            while self._pace.wait():
-                device.call(chance.choice(VIEWS))
-                if chance.random() < 0.4:
+            while self._limiter.wait():
+                device.call(generator.choice(PROTECTED_PATHS))
+                if generator.random() < 0.4:
                     device.refresh()
-                elif chance.random() < 0.1:
+                elif generator.random() < 0.1:
                     device.refresh_twice()
-                elif chance.random() < 0.04:
+                elif generator.random() < 0.04:
                     device.sign_out()
-        except Exception as error:  # noqa: BLE001 - a thread that dies in silence fails nothing
-            self.notes.wrong.append(repr(error))
+        except Exception as error:  # noqa: BLE001 - a test does not see exceptions of threads
+            self.results.errors.append(repr(error))

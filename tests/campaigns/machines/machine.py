@@ -1,4 +1,4 @@
-"""A machine: gunicorn at an address of its own, which is killed or stopped as a whole."""
+"""A machine: a gunicorn process group, which is killed or stopped as a whole."""
 
 from __future__ import annotations
 
@@ -14,55 +14,56 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from tests.campaigns.crash.application import ROOT
-from tests.campaigns.crash.clients import Answer, Gate, Line
+from tests.campaigns.crash.clients import Gate, KeptConnection, Response
 
 THREADS = 4
-SECONDS_TO_START = 60
-SECONDS_TO_END = 60
-# Below those that a system gives to connections which go out: while a machine is down, nobody
-# takes its place.
+START_TIMEOUT = 60
+STOP_TIMEOUT = 60
+# Below the ephemeral ports, so that no other socket takes the port of a stopped machine.
 _PORTS = range(20_000, 32_000)
 
 
 def free_addresses(number: int) -> list[tuple[str, int]]:
-    """So many different addresses at which nobody listens."""
-    found = []
+    """Return ``number`` addresses with free ports."""
+    addresses = []
     for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            found.append(("127.0.0.1", port))
-        if len(found) == number:
-            return found
+            addresses.append(("127.0.0.1", port))
+        if len(addresses) == number:
+            return addresses
     raise AssertionError("no port is free")
 
 
-class Direct:
-    """A connection to one machine, past the proxy; it says what the proxy would say."""
+class DirectConnection:
+    """A connection to one machine without the proxy, with the headers of the proxy."""
 
     def __init__(self, address: tuple[str, int]) -> None:
-        self._line = Line(address, Gate())
+        self._connection = KeptConnection(address, Gate())
 
-    def get(self, path: str, token: str) -> Answer:
-        return self._ask("GET", path, None, Authorization=f"Bearer {token}")
+    def get(self, path: str, token: str) -> Response:
+        return self._send("GET", path, None, Authorization=f"Bearer {token}")
 
-    def post(self, path: str, body: str) -> Answer:
-        return self._ask("POST", path, body)
+    def post(self, path: str, body: str) -> Response:
+        return self._send("POST", path, body)
 
     def close(self) -> None:
-        self._line.close()
+        self._connection.close()
 
-    def _ask(self, method: str, path: str, body: str | None, **headers: str) -> Answer:
-        return self._line.ask(method, path, body, **headers, **{"X-Forwarded-Proto": "https"})
+    def _send(self, method: str, path: str, body: str | None, **headers: str) -> Response:
+        return self._connection.send(
+            method, path, body, **headers, **{"X-Forwarded-Proto": "https"}
+        )
 
 
 class Machine:
-    """One of several. :meth:`start` may be called again once it is down."""
+    """An application server, which can be restarted after :meth:`kill` or :meth:`stop`."""
 
     def __init__(
         self, name: str, address: tuple[str, int], environment: Mapping[str, str], log: Path
     ) -> None:
         self.name = name
         self.address = address
-        #: How often it was started: another number is another process.
+        #: The number of starts, which identifies the process.
         self.starts = 0
         self._environment = environment
         self._log = log
@@ -83,49 +84,50 @@ class Machine:
                 env=self._environment,
                 stdout=log,
                 stderr=log,
-                # With its workers: a machine that loses its power loses all of them.
+                # A kill of the process group includes the workers, as a power failure does.
                 start_new_session=True,
             )
 
     def wait(self) -> None:
-        """Until it answers. Raises ``AssertionError`` with its last words."""
-        end = time.monotonic() + SECONDS_TO_START
-        with closing(Direct(self.address)) as line:
-            while line.get("/who/", "x").status != 401:
+        """Wait until it answers. Raises ``AssertionError`` with the end of its log."""
+        end = time.monotonic() + START_TIMEOUT
+        with closing(DirectConnection(self.address)) as connection:
+            while connection.get("/who/", "x").status != 401:
                 running = self._process is not None and self._process.poll() is None
                 if not running or time.monotonic() > end:
-                    raise AssertionError(f"{self.name} does not answer.\n{self.last_words()}")
+                    raise AssertionError(f"{self.name} does not response.\n{self.log_end()}")
                 time.sleep(0.05)
 
     def kill(self) -> None:
-        """``SIGKILL`` for all of its processes; they are gone when this returns."""
+        """Send ``SIGKILL`` to all its processes and wait for their end."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """``SIGTERM``, as for a new release: it answers what is under way, and is gone."""
+        """Send ``SIGTERM``, as for a new release: it finishes pending requests and ends."""
         self._end(signal.SIGTERM)
 
     def freeze(self) -> None:
-        """``SIGSTOP``: it takes connections and answers nothing. What follows is :meth:`kill`."""
+        """Send ``SIGSTOP``: it accepts connections without responses. Then call :meth:`kill`."""
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGSTOP)
 
-    def last_words(self) -> str:
+    def log_end(self) -> str:
+        """Return the end of the log."""
         return self._log.read_text(encoding="utf-8", errors="replace")[-4000:]
 
-    def _end(self, how: signal.Signals) -> None:
+    def _end(self, number: signal.Signals) -> None:
         process = self._process
         if process is None:
             return
-        if how == signal.SIGKILL:
+        if number == signal.SIGKILL:
             with suppress(ProcessLookupError):
-                os.killpg(process.pid, how)
+                os.killpg(process.pid, number)
         else:
-            process.send_signal(how)
+            process.send_signal(number)
         try:
-            process.wait(SECONDS_TO_END)
+            process.wait(STOP_TIMEOUT)
         finally:
-            # Nothing of it outlives the test, whatever it made of the signal.
+            # Kill the processes that ignored the signal.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()

@@ -1,4 +1,4 @@
-"""What the machines have shown: the faults, and a table."""
+"""The result of a run on several machines: its errors, and a table."""
 
 from __future__ import annotations
 
@@ -8,109 +8,108 @@ from statistics import median, quantiles
 
 from tests.campaigns.machines.load import RETRIED
 from tests.campaigns.machines.running import Run
-from tests.campaigns.machines.sign_outs import Watched
+from tests.campaigns.machines.sign_outs import SignOutCheck
 
-ROTATIONS = ("refresh", "the same refresh again")
-
-
-def faults(run: Run) -> list[str]:
-    """Everything that was not as it should be, each once and how often."""
-    found = Counter([*run.wrong, *_watched(run), *_nothing_shown(run)])
-    return [text if times == 1 else f"{text} (x {times})" for text, times in found.items()]
+REFRESHES = ("refresh", "repeated refresh")
 
 
-def _watched(run: Run) -> Iterator[str]:
-    for seen in run.watched:
-        after = f"{seen.machine} after: {seen.how}"
-        if seen.taken or not seen.refused:
-            yield f"JWTAuthentication of {after}: {seen.taken} taken, {seen.refused} refused"
-        if seen.stateless_refused is None:
-            yield f"the stateless class of {after}: never refused"
-        elif not _is_in_time(run, seen):
-            yield f"the stateless class of {after}: taken {seen.after():.3f} s later"
-        if seen.came_back:
-            yield f"the stateless class of {after}: taken again after it was refused"
+def find_errors(run: Run) -> list[str]:
+    """Return all different errors of the run, with their numbers."""
+    errors = Counter([*run.errors, *_sign_out_errors(run), *_missing_observations(run)])
+    return [text if times == 1 else f"{text} (x {times})" for text, times in errors.items()]
 
 
-def _is_in_time(run: Run, seen: Watched) -> bool:
-    """Return whether each request that began ``REVOCATION_POLL_INTERVAL`` after the sign-out was
-    refused, except those that used the previous list while another request read the new one.
+def _sign_out_errors(run: Run) -> Iterator[str]:
+    for check in run.checks:
+        place = f"{check.machine} after {check.ending}"
+        if check.accepted or not check.rejected:
+            counts = f"{check.accepted} accepted, {check.rejected} rejected"
+            yield f"JWTAuthentication of {place}: {counts}"
+        if check.stateless_rejected is None:
+            yield f"stateless authentication of {place}: never rejected"
+        elif not _is_in_time(run, check):
+            yield f"stateless authentication of {place}: accepted {check.delay():.3f} s later"
+        if check.accepted_again:
+            yield f"stateless authentication of {place}: accepted after a rejection"
 
-    The one that reads has begun before the first of those has its answer, for that one would have
-    read the list itself; and it has not ended when the last of them begins. No length of time
-    decides: who reads slowly is waited for.
+
+def _is_in_time(run: Run, check: SignOutCheck) -> bool:
+    """Return whether each request after ``REVOCATION_POLL_INTERVAL`` was rejected.
+
+    Late requests may use the old list while another request reads the new one. That reader starts
+    before the first late request has its response, and ends after the last one has started.
     """
-    late = seen.late(run.plan.poll)
+    late = check.late(run.plan.poll)
     return not late or any(
-        span.who is not seen and span.began < late[0].ended and span.ended > late[-1].began
-        for span in run.load.notes.stateless
+        span.sender is not check and span.started < late[0].ended and span.ended > late[-1].started
+        for span in run.load.results.stateless
     )
 
 
-def _nothing_shown(run: Run) -> Iterator[str]:
-    """What must have happened for the rest to say anything."""
-    if run.plan.outages and not any(len(passed.asked) > 1 for passed in run.passed):
-        yield "the proxy has passed nothing on"
-    ways = {(seen.how, seen.machine) for seen in run.watched}
-    if len(ways) < len(run.plan.ways) * len(run.places):
-        yield f"only these were watched: {sorted(ways)}"
-    for place, name in run.places.items():
-        if not any(passed.asked[-1] == place for passed in run.passed):
-            yield f"{name} has answered nothing"
-    if not any(asked.what == ROTATIONS[1] for asked in run.load.notes.asked):
-        yield "nobody asked for the same refresh again"
+def _missing_observations(run: Run) -> Iterator[str]:
+    """Yield the events without which the run proves nothing."""
+    if run.plan.outages and not any(len(request.upstreams) > 1 for request in run.proxied):
+        yield "the proxy has retried no request"
+    checked = {(check.ending, check.machine) for check in run.checks}
+    if len(checked) < len(run.plan.endings) * len(run.machines):
+        yield f"only these sign-outs were checked: {sorted(checked)}"
+    for address, name in run.machines.items():
+        if not any(request.upstreams[-1] == address for request in run.proxied):
+            yield f"{name} has answered no request"
+    if not any(record.title == REFRESHES[1] for record in run.load.results.requests):
+        yield "no refresh was repeated"
 
 
 def table(run: Run) -> str:
-    """The result as text."""
-    notes = run.load.notes
-    again = Counter(status for asked in notes.asked for status in asked.before)
-    asked_again = sum(bool(asked.before) for asked in notes.asked)
-    failed = sum(asked.status in RETRIED for asked in notes.asked)
-    refreshes = [asked for asked in notes.asked if asked.what in ROTATIONS]
-    twice = sum(asked.what == ROTATIONS[1] for asked in refreshes)
-    slow = max((asked.seconds for asked in refreshes if asked.before), default=0.0)
-    passed_on = [passed for passed in run.passed if len(passed.asked) > 1]
-    last = Counter(run.places.get(passed.asked[-1], "none") for passed in run.passed)
-    late = sum(len(seen.late(run.plan.poll)) for seen in run.watched)
-    taken = sum(len(seen.stateless_taken) for seen in run.watched)
-    outages = ", ".join(f"{how} x {times}" for how, times in sorted(run.outages.items()))
+    """Return the figures of the run."""
+    results = run.load.results
+    failures = Counter(status for record in results.requests for status in record.failed)
+    retried = sum(bool(record.failed) for record in results.requests)
+    failed = sum(record.status in RETRIED for record in results.requests)
+    refreshes = [record for record in results.requests if record.title in REFRESHES]
+    repeated = sum(record.title == REFRESHES[1] for record in refreshes)
+    slowest = max((record.seconds for record in refreshes if record.failed), default=0.0)
+    proxy_retries = [request for request in run.proxied if len(request.upstreams) > 1]
+    machines = Counter(run.machines.get(each.upstreams[-1], "none") for each in run.proxied)
+    late = sum(len(check.late(run.plan.poll)) for check in run.checks)
+    accepted = sum(len(check.stateless_accepted) for check in run.checks)
+    outages = ", ".join(f"{outage} x {times}" for outage, times in sorted(run.outages.items()))
     lines = [
         f"{run.seconds:.0f} s, outages: {outages}",
-        f"{len(notes.asked)} requests by the proxy; answered by "
-        + ", ".join(f"{name}: {times}" for name, times in sorted(last.items())),
-        f"    passed on by the proxy to another machine: {len(passed_on)}",
-        f"    asked again by the client: {asked_again} (after {_told(again)})",
-        f"    failed in spite of that: {failed}",
-        f"{len(refreshes)} refreshes, of which with the token before: {twice}",
-        f"    rotated, and the answer lost: {len(notes.lost)}",
-        f"    longest one that was asked again: {slow:.2f} s",
-        f"seconds to the answer: {_quantiles([asked.seconds for asked in notes.asked])}",
+        f"{len(results.requests)} requests through the proxy; answered by "
+        + ", ".join(f"{name}: {times}" for name, times in sorted(machines.items())),
+        f"    retried by the proxy on another machine: {len(proxy_retries)}",
+        f"    retried by the client: {retried} (after {_statuses(failures)})",
+        f"    failed after all retries: {failed}",
+        f"{len(refreshes)} refreshes, of which with the previous token: {repeated}",
+        f"    rotations with a lost response: {len(results.lost_responses)}",
+        f"    slowest refresh with retries: {slowest:.2f} s",
+        f"response time in seconds: {_quantiles([each.seconds for each in results.requests])}",
         "",
         f"Sign-outs (REVOCATION_POLL_INTERVAL: {run.plan.poll:g} s)",
-        *(f"    {line}" for line in _sign_outs(run.watched)),
-        f"    taken later than that, while another request was reading: {late} of {taken}",
+        *(f"    {line}" for line in _sign_outs(run.checks)),
+        f"    accepted later, while another request read the list: {late} of {accepted}",
     ]
-    return "\n".join([*lines, *(f"WRONG: {text}" for text in faults(run)[:20])])
+    return "\n".join([*lines, *(f"ERROR: {text}" for text in find_errors(run)[:20])])
 
 
-def _sign_outs(watched: list[Watched]) -> Iterator[str]:
-    for how in dict.fromkeys(seen.how for seen in watched):
-        of_it = [seen for seen in watched if seen.how == how]
-        stood = [seen.after() for seen in of_it if seen.same]
-        longest = f"half {median(stood):.3f} s, longest {max(stood):.3f} s" if stood else "-"
+def _sign_outs(checks: list[SignOutCheck]) -> Iterator[str]:
+    for ending in dict.fromkeys(check.ending for check in checks):
+        selected = [check for check in checks if check.ending == ending]
+        delays = [check.delay() for check in selected if check.same_process]
+        summary = f"median {median(delays):.3f} s, maximum {max(delays):.3f} s" if delays else "-"
         yield (
-            f"{how}: {len(of_it)} times at a machine, JWTAuthentication took "
-            f"{sum(seen.taken for seen in of_it)} and refused "
-            f"{sum(seen.refused for seen in of_it)}; the stateless class took the last after "
-            f"{longest} ({len(stood)} times by one process)"
+            f"{ending}: {len(selected)} checks, JWTAuthentication accepted "
+            f"{sum(check.accepted for check in selected)} and rejected "
+            f"{sum(check.rejected for check in selected)}; stateless authentication accepted the "
+            f"last after {summary} ({len(delays)} without a restart)"
         )
 
 
-def _told(counts: Counter[int]) -> str:
-    words = {0: "no answer"}
+def _statuses(counts: Counter[int]) -> str:
+    names = {0: "no response"}
     return ", ".join(
-        f"{words.get(status, status)} x {times}" for status, times in sorted(counts.items())
+        f"{names.get(status, status)} x {times}" for status, times in sorted(counts.items())
     )
 
 
@@ -118,4 +117,4 @@ def _quantiles(seconds: list[float]) -> str:
     if len(seconds) < 2:
         return "-"
     cuts = quantiles(seconds, n=100)
-    return f"half in {cuts[49]:.3f}, 99 of 100 in {cuts[98]:.3f}, longest {max(seconds):.3f}"
+    return f"median {cuts[49]:.3f}, 99th percentile {cuts[98]:.3f}, maximum {max(seconds):.3f}"

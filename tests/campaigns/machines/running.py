@@ -1,4 +1,4 @@
-"""The whole: machines that come and go under load, sign-outs meanwhile, and a new key."""
+"""A complete run: outages of machines under load, sign-outs, and a key rotation."""
 
 from __future__ import annotations
 
@@ -10,163 +10,168 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.campaigns.crash.report import say
+from tests.campaigns.crash.report import print_line
 from tests.campaigns.machines.deployment import Deployment
-from tests.campaigns.machines.guessing import NAME, guess
-from tests.campaigns.machines.load import NAMES, Client, Load
+from tests.campaigns.machines.guessing import USERNAME, guess
+from tests.campaigns.machines.load import USERNAMES, Client, Load
 from tests.campaigns.machines.machine import Machine
-from tests.campaigns.machines.proxy import Passed, Proxy
-from tests.campaigns.machines.sign_outs import WAYS, Leaver, Watched, name_of
+from tests.campaigns.machines.proxy import ProxiedRequest, Proxy
+from tests.campaigns.machines.sign_outs import ENDINGS, SignOutCheck, SignOutClient, username_of
 from tests.campaigns.rotation.load import kid_of
 
-EVERY = 10.0
-# One after the other. Three machines and five ways: each machine goes in each of them.
+PROGRESS_INTERVAL = 10.0
+# In turn: with three machines and five outages, each machine has each outage.
 OUTAGES = ("SIGKILL", "SIGTERM", "SIGKILL", "SIGKILL of two", "SIGSTOP and SIGKILL")
-# Longer than the proxy waits for an answer.
+# Longer than the timeout of the proxy.
 SECONDS_FROZEN = 6
-# So many refreshes are under way when a machine goes, if that comes to pass.
-AT_ONCE = 3
-# Long enough for each process to have seen the new key, also on a slow machine.
+# The number of pending refreshes before an outage, if it occurs.
+PENDING_REFRESHES = 3
+# Long enough for each process to read the new key, also on a slow machine.
 SECONDS_TO_NEW_KEY = 12
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do; ``poll`` (``REVOCATION_POLL_INTERVAL``) and all times are in seconds."""
+    """The parameters of a run. ``poll`` is ``REVOCATION_POLL_INTERVAL``, in seconds."""
 
-    #: How often machines go and come back at least. With none the keys are not rotated either.
+    #: The minimum number of outages. 0 also skips the key rotation.
     outages: int
-    #: How often each way to sign out is measured, by each of the leavers.
+    #: The number of sign-outs in each way by each client.
     sign_outs: int
     rate: float
     seed: int
     poll: float = 1.0
     devices: int = 8
-    leavers: int = 2
-    ways: tuple[str, ...] = WAYS
-    broken: tuple[str, ...] = ()
-    #: How long a machine may take a token after the sign-out, until it is no longer asked.
-    patience: float = 60.0
+    sign_out_clients: int = 2
+    endings: tuple[str, ...] = ENDINGS
+    defects: tuple[str, ...] = ()
+    #: The maximum time for which a token is sent after a sign-out.
+    timeout: float = 60.0
     silent: bool = False
 
 
 @dataclass
 class Run:
-    """What happened. Nothing that is ``wrong`` is as it should be."""
+    """The results and the errors of a run."""
 
     plan: Plan
     load: Load
-    watched: list[Watched] = field(default_factory=list)
-    passed: list[Passed] = field(default_factory=list)
-    #: How often machines were killed and stopped.
+    checks: list[SignOutCheck] = field(default_factory=list)
+    proxied: list[ProxiedRequest] = field(default_factory=list)
+    #: The number of outages by type.
     outages: Counter[str] = field(default_factory=Counter)
-    #: What the proxy calls each machine.
-    places: dict[str, str] = field(default_factory=dict)
+    #: The names of the machines by address.
+    machines: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
-    wrong: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
-    def say(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         if not self.plan.silent:
-            say(text)
+            print_line(text)
 
 
 def run(plan: Plan, folder: Path) -> Run:
-    """Do it, in ``folder``, which is empty. What is not as it should is ``wrong``."""
-    deployment = Deployment(folder, plan.poll, plan.broken)
-    leaving = [name_of(how, number) for number in range(plan.leavers) for how in plan.ways]
-    with deployment.running([*NAMES, NAME, *leaving]) as (machines, proxy):
+    """Run the plan, with files in the empty ``folder``."""
+    deployment = Deployment(folder, plan.poll, plan.defects)
+    usernames = [
+        username_of(ending, number)
+        for number in range(plan.sign_out_clients)
+        for ending in plan.endings
+    ]
+    with deployment.running([*USERNAMES, USERNAME, *usernames]) as (machines, proxy):
         load = Load(deployment, proxy.address, plan.rate, plan.devices)
-        done = Run(plan, load)
-        done.places = {"{}:{}".format(*machine.address): machine.name for machine in machines}
-        began = time.monotonic()
+        result = Run(plan, load)
+        result.machines = {"{}:{}".format(*machine.address): machine.name for machine in machines}
+        started = time.monotonic()
         try:
-            _work(done, deployment, machines, proxy)
-            with closing(Client(proxy.address, load.notes)) as client:
+            _execute(result, deployment, machines, proxy)
+            with closing(Client(proxy.address, load.results)) as client:
                 guess(client, machines)
         except AssertionError as error:
-            done.wrong.append(str(error))
-        done.seconds = time.monotonic() - began
-        done.passed = proxy.passed()
-        done.wrong += load.notes.wrong
-        if done.wrong:
-            done.say("\n".join([proxy.last_words(), *(it.last_words() for it in machines)]))
-    return done
+            result.errors.append(str(error))
+        result.seconds = time.monotonic() - started
+        result.proxied = proxy.requests()
+        result.errors += load.results.errors
+        if result.errors:
+            logs = [proxy.log_end(), *(machine.log_end() for machine in machines)]
+            result.print_line("\n".join(logs))
+    return result
 
 
-def _work(done: Run, deployment: Deployment, machines: list[Machine], proxy: Proxy) -> None:
-    plan, load = done.plan, done.load
-    leavers = [
-        Leaver(Client(proxy.address, load.notes), machines, number, plan.patience)
-        for number in range(plan.leavers)
+def _execute(result: Run, deployment: Deployment, machines: list[Machine], proxy: Proxy) -> None:
+    plan, load = result.plan, result.load
+    clients = [
+        SignOutClient(Client(proxy.address, load.results), machines, number, plan.timeout)
+        for number in range(plan.sign_out_clients)
     ]
     threads = [
-        threading.Thread(target=leaver.leave, args=[plan.ways, plan.sign_outs], daemon=True)
-        for leaver in leavers
+        threading.Thread(target=client.run, args=[plan.endings, plan.sign_outs], daemon=True)
+        for client in clients
     ]
     with load.running():
-        before = load.sleeper.kid
-        signs_at = _rotate(done, deployment) if plan.outages else 0.0
+        old_kid = load.idle.kid
+        signs_at = _rotate(result, deployment) if plan.outages else 0.0
         for thread in threads:
             thread.start()
-        _disturb(done, machines, threads, signs_at)
-    done.watched = [seen for leaver in leavers for seen in leaver.watched]
+        _cause_outages(result, machines, threads, signs_at)
+    result.checks = [check for client in clients for check in client.checks]
     if plan.outages:
-        with closing(Client(proxy.address, load.notes)) as client:
-            kids = {kid_of(client.sign_in("alice")["access_token"]) for _ in 2 * machines}
-        if len(kids) != 1 or before in kids:
-            done.wrong.append(f"after the rotation of {before} these sign: {kids}")
+        with closing(Client(proxy.address, load.results)) as last:
+            kids = {kid_of(last.sign_in("alice")["access_token"]) for _ in 2 * machines}
+        if len(kids) != 1 or old_kid in kids:
+            result.errors.append(f"after the rotation of {old_kid}, these keys sign: {kids}")
 
 
-def _rotate(done: Run, deployment: Deployment) -> float:
-    """Make the next key; when it begins to sign."""
-    said = deployment.manage("tokenauth_keys", "rotate", "--delay", str(SECONDS_TO_NEW_KEY))
-    done.say(said.strip())
+def _rotate(result: Run, deployment: Deployment) -> float:
+    """Generate the next key and return the time of its first signature."""
+    output = deployment.manage("tokenauth_keys", "rotate", "--delay", str(SECONDS_TO_NEW_KEY))
+    result.print_line(output.strip())
     return time.time() + SECONDS_TO_NEW_KEY
 
 
-def _disturb(
-    done: Run, machines: list[Machine], others: list[threading.Thread], until: float
+def _cause_outages(
+    result: Run, machines: list[Machine], threads: list[threading.Thread], until: float
 ) -> None:
-    """Let one machine after the other go and come back, until the others are done too."""
-    chance = random.Random(done.plan.seed)  # noqa: S311
-    say_next = time.monotonic() + EVERY
-    turn = 0
+    """Stop and restart the machines in turn, until the ``threads`` have ended."""
+    generator = random.Random(result.plan.seed)  # noqa: S311
+    next_line = time.monotonic() + PROGRESS_INTERVAL
+    number = 0
     while (
-        sum(done.outages.values()) < done.plan.outages
+        sum(result.outages.values()) < result.plan.outages
         or time.time() < until
-        or any(other.is_alive() for other in others)
+        or any(thread.is_alive() for thread in threads)
     ):
-        time.sleep(chance.uniform(0.2, 0.8))
-        if not done.plan.outages:
+        time.sleep(generator.uniform(0.2, 0.8))
+        if not result.plan.outages:
             continue
-        first, second = (machines[(turn + ahead) % len(machines)] for ahead in (0, 1))
-        how = OUTAGES[turn % len(OUTAGES)]
-        gone = [first, second] if how == "SIGKILL of two" else [first]
-        _await_refreshes(done.load)
-        if how == "SIGSTOP and SIGKILL":
+        first, second = (machines[(number + offset) % len(machines)] for offset in (0, 1))
+        outage = OUTAGES[number % len(OUTAGES)]
+        stopped = [first, second] if outage == "SIGKILL of two" else [first]
+        _wait_for_refreshes(result.load)
+        if outage == "SIGSTOP and SIGKILL":
             first.freeze()
             time.sleep(SECONDS_FROZEN)
-        for machine in gone:
-            machine.stop() if how == "SIGTERM" else machine.kill()
-        time.sleep(chance.uniform(0, 0.3))
-        for machine in gone:
+        for machine in stopped:
+            machine.stop() if outage == "SIGTERM" else machine.kill()
+        time.sleep(generator.uniform(0, 0.3))
+        for machine in stopped:
             machine.start()
-        for machine in gone:
+        for machine in stopped:
             machine.wait()
-        done.outages[how] += 1
-        turn += 1
-        if time.monotonic() > say_next:
-            say_next += EVERY
-            done.say(
-                f"  {len(done.load.notes.asked)} requests, {turn} outages, "
-                f"{len(done.load.notes.wrong)} wrong"
+        result.outages[outage] += 1
+        number += 1
+        if time.monotonic() > next_line:
+            next_line += PROGRESS_INTERVAL
+            result.print_line(
+                f"  {len(result.load.results.requests)} requests, {number} outages, "
+                f"{len(result.load.results.errors)} errors"
             )
 
 
-def _await_refreshes(load: Load) -> None:
-    """Until several are under way, or for a while: theirs are the answers that hurt to lose."""
+def _wait_for_refreshes(load: Load) -> None:
+    """Wait up to a second until several refreshes are pending, so that responses get lost."""
     end = time.monotonic() + 1
-    while sum(device.is_refreshing for device in load.devices) < AT_ONCE:
+    while sum(device.is_refreshing for device in load.devices) < PENDING_REFRESHES:
         if time.monotonic() > end:
             return
         time.sleep(0.0005)

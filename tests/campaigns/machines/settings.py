@@ -1,7 +1,7 @@
-"""The settings of a machine: those of the example in production, with what a test needs besides.
+"""The settings of a machine: the production settings of the example, adapted to the tests.
 
-``TOKENAUTH_MACHINES`` says the rest as JSON: the ``poll`` in seconds, the ``prefix`` of all keys in
-Redis, and what is ``broken`` on purpose.
+``TOKENAUTH_MACHINES`` contains the other values as JSON: the ``poll`` in seconds, the ``prefix`` of
+all keys in Redis, and the injected ``defects``.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from example.production import CACHES, TOKENAUTH
 
 from tests.settings import PASSWORD_HASHERS as FAST_PASSWORD_HASHERS
 
-_told = json.loads(os.environ["TOKENAUTH_MACHINES"])
+_values = json.loads(os.environ["TOKENAUTH_MACHINES"])
 
 ROOT_URLCONF = "tests.campaigns.machines.urls"
-# The hash of a password is not what is tested.
+# Slow password hashes are not part of the test.
 PASSWORD_HASHERS = FAST_PASSWORD_HASHERS
-CACHES["default"]["KEY_PREFIX"] = _told["prefix"]
+CACHES["default"]["KEY_PREFIX"] = _values["prefix"]
 TOKENAUTH.update(
     {
         "ALGORITHM": "EdDSA",
-        # Nobody else keeps the keys, so the next one need not wait for anybody.
+        # No other service caches the keys, so a new key may sign soon.
         "JWKS_MAX_AGE": timedelta(seconds=2),
-        "REVOCATION_POLL_INTERVAL": timedelta(seconds=_told["poll"]),
-        # A machine that stands still for a while ends no session by that.
+        "REVOCATION_POLL_INTERVAL": timedelta(seconds=_values["poll"]),
+        # A slow machine must not exceed the grace.
         "REFRESH_GRACE": timedelta(seconds=60),
         "MAX_SESSIONS_PER_USER": None,
     }
 )
 
-_broken = _told["broken"]
-if "grace" in _broken:
+_defects = _values["defects"]
+if "grace" in _defects:
     TOKENAUTH["REFRESH_GRACE"] = timedelta(0)
-if "list" in _broken:
+if "list" in _defects:
     TOKENAUTH["REVOCATION_POLL_INTERVAL"] = None
-if "throttle" in _broken:
+if "throttle" in _defects:
     CACHES["default"] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-if "user" in _broken:
+if "user" in _defects:
     ROOT_URLCONF = "tests.campaigns.machines.stale_urls"

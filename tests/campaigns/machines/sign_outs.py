@@ -1,4 +1,4 @@
-"""Sessions that end in each way there is, and how long which machine takes their token."""
+"""Sessions that end in each way, and the time until each machine rejects their tokens."""
 
 from __future__ import annotations
 
@@ -12,109 +12,112 @@ from itertools import count
 from typing import Any
 
 from tests.campaigns.machines.load import STATELESS, WITH_USER, Client, Span
-from tests.campaigns.machines.machine import SECONDS_TO_START, Direct, Machine
-from tests.campaigns.rotation.load import VIEWS
+from tests.campaigns.machines.machine import START_TIMEOUT, DirectConnection, Machine
+from tests.campaigns.rotation.load import PROTECTED_PATHS
 from tests.support.client import PASSWORDS
 
-PAUSE = 0.03
+POLL_INTERVAL = 0.03
 OK, UNAUTHORIZED = 200, 401
-WAYS = ("sign-out", "sign-out everywhere", "new password", "reuse")
-# As often as one is asked again that has refused, to see that it does not change its mind.
-TIMES_AGAIN = 3
+ENDINGS = ("sign-out", "sign-out everywhere", "new password", "reuse")
+# The requests after the first rejection, which must be rejected too.
+FURTHER_REQUESTS = 3
 
 
 @dataclass
-class Watched:
-    """What one machine answered after one sign-out."""
+class SignOutCheck:
+    """The responses of one machine after one sign-out."""
 
-    how: str
+    ending: str
     machine: str
-    #: When the sign-out was answered, by the clock of the spans.
-    answered: float
-    #: Whether the same process answered all the time.
-    same: bool = True
-    #: How many requests ``JWTAuthentication`` took, and how many it refused.
-    taken: int = 0
-    refused: int = 0
-    #: The requests that the stateless class took, and the first that it refused.
-    stateless_taken: list[Span] = field(default_factory=list)
-    stateless_refused: Span | None = None
-    came_back: bool = False
+    #: The time of the response to the sign-out, by the clock of the spans.
+    ended: float
+    #: Whether the machine was not restarted.
+    same_process: bool = True
+    #: The numbers of requests that ``JWTAuthentication`` accepted and rejected.
+    accepted: int = 0
+    rejected: int = 0
+    #: The requests that stateless authentication accepted, and the first that it rejected.
+    stateless_accepted: list[Span] = field(default_factory=list)
+    stateless_rejected: Span | None = None
+    accepted_again: bool = False
 
-    def after(self) -> float:
-        """How long after the sign-out the last request began that the stateless class took."""
-        return self.stateless_taken[-1].began - self.answered if self.stateless_taken else 0.0
+    def delay(self) -> float:
+        """Return the time from the sign-out to the last accepted stateless request."""
+        return self.stateless_accepted[-1].started - self.ended if self.stateless_accepted else 0.0
 
     def late(self, poll: float) -> list[Span]:
-        """The requests that it took and that began more than ``poll`` seconds after."""
-        return [span for span in self.stateless_taken if span.began > self.answered + poll]
+        """Return the accepted requests that started more than ``poll`` seconds later."""
+        return [span for span in self.stateless_accepted if span.started > self.ended + poll]
 
 
-def name_of(how: str, number: int) -> str:
-    """The user whom a leaver signs out in this way."""
-    return f"alice-{how.replace(' ', '-')}-{number}"
+def username_of(ending: str, number: int) -> str:
+    """Return the user whose sessions a client ends in this way."""
+    return f"alice-{ending.replace(' ', '-')}-{number}"
 
 
-class Leaver:
-    """Signs in and out again, in one way after the other, each with a user of its own."""
+class SignOutClient:
+    """Sign in and end the session in each way, with a different user for each."""
 
     def __init__(
-        self, client: Client, machines: Sequence[Machine], number: int, patience: float
+        self, client: Client, machines: Sequence[Machine], number: int, timeout: float
     ) -> None:
         self._client = client
         self._machines = machines
-        self._passwords = (f"{PASSWORDS['bob']} {turn}" for turn in count())
+        self._passwords = (f"{PASSWORDS['bob']} {number}" for number in count())
         self._password = PASSWORDS["alice"]
         self._number = number
-        self._patience = patience
-        done = (self._sign_out, self._everywhere, self._new_password, self._reuse)
-        self._ways = dict(zip(WAYS, done, strict=True))
-        self.watched: list[Watched] = []
+        self._timeout = timeout
+        functions = (self._sign_out, self._everywhere, self._new_password, self._reuse)
+        self._functions = dict(zip(ENDINGS, functions, strict=True))
+        self.checks: list[SignOutCheck] = []
 
-    def leave(self, ways: Sequence[str], times: int) -> None:
-        """Each of the ways so many times."""
+    def run(self, endings: Sequence[str], times: int) -> None:
+        """End sessions in each way, ``times`` times."""
         try:
             for _ in range(times):
-                for how in ways:
-                    self._measure(how)
-        except Exception as error:  # noqa: BLE001 - a thread that dies in silence fails nothing
-            self._client.notes.wrong.append(repr(error))
+                for ending in endings:
+                    self._check(ending)
+        except Exception as error:  # noqa: BLE001 - a test does not see exceptions of threads
+            self._client.results.errors.append(repr(error))
         finally:
             self._client.close()
 
-    def _measure(self, how: str) -> None:
-        is_password = how == "new password"
+    def _check(self, ending: str) -> None:
+        is_password = ending == "new password"
         password = self._password if is_password else PASSWORDS["alice"]
-        tokens = self._client.sign_in(name_of(how, self._number), password)
+        tokens = self._client.sign_in(username_of(ending, self._number), password)
         token = tokens["access_token"]
         with ExitStack() as stack:
-            lines = [stack.enter_context(closing(Direct(it.address))) for it in self._machines]
-            for line in lines:
-                # From now on each knows the token, and has a list of those revoked before.
-                self._until_taken(line, token)
-            starts = [machine.starts for machine in self._machines]
-            self._ways[how](tokens)
-            answered = time.monotonic()
-            watched = [Watched(how, machine.name, answered) for machine in self._machines]
-            over = threading.Barrier(len(lines))
-            pool = stack.enter_context(ThreadPoolExecutor(len(lines)))
-            watches = [
-                pool.submit(self._watch, line, token, seen, over)
-                for line, seen in zip(lines, watched, strict=True)
+            connections = [
+                stack.enter_context(closing(DirectConnection(machine.address)))
+                for machine in self._machines
             ]
-            for watch in watches:
-                watch.result()
-        for machine, start, seen in zip(self._machines, starts, watched, strict=True):
-            seen.same = machine.starts == start
-        self.watched += watched
+            for connection in connections:
+                # Each process then has the token and the list of revoked sessions in its caches.
+                self._wait_until_accepted(connection, token)
+            starts = [machine.starts for machine in self._machines]
+            self._functions[ending](tokens)
+            ended = time.monotonic()
+            checks = [SignOutCheck(ending, machine.name, ended) for machine in self._machines]
+            barrier = threading.Barrier(len(connections))
+            pool = stack.enter_context(ThreadPoolExecutor(len(connections)))
+            futures = [
+                pool.submit(self._observe, connection, token, check, barrier)
+                for connection, check in zip(connections, checks, strict=True)
+            ]
+            for future in futures:
+                future.result()
+        for machine, start, check in zip(self._machines, starts, checks, strict=True):
+            check.same_process = machine.starts == start
+        self.checks += checks
 
     def _sign_out(self, tokens: dict[str, Any]) -> None:
         body = {"token": tokens["refresh_token"]}
-        self._client.ask("sign-out", "POST", "/auth/token/revoke/", body=body)
+        self._client.send("sign-out", "POST", "/auth/token/revoke/", body=body)
 
     def _everywhere(self, tokens: dict[str, Any]) -> None:
-        # 401 if the answer was lost: the proxy, or the client, asked once more.
-        self._client.ask(
+        # A retry after a lost response returns 401.
+        self._client.send(
             "sign-out everywhere",
             *("DELETE", "/auth/sessions/"),
             token=tokens["access_token"],
@@ -123,7 +126,7 @@ class Leaver:
 
     def _new_password(self, tokens: dict[str, Any]) -> None:
         self._password = next(self._passwords)
-        self._client.ask(
+        self._client.send(
             "new password",
             *("PUT", "/password/"),
             token=tokens["access_token"],
@@ -134,43 +137,49 @@ class Leaver:
     def _reuse(self, tokens: dict[str, Any]) -> None:
         newer = self._client.refresh(tokens["refresh_token"])
         self._client.refresh(newer["refresh_token"])
-        self._client.ask(
+        self._client.send(
             "reuse",
             *("POST", "/auth/token/refresh/"),
             body={"refresh_token": tokens["refresh_token"]},
             expected=(400,),
         )
 
-    def _until_taken(self, line: Direct, token: str) -> None:
-        end = time.monotonic() + SECONDS_TO_START
-        for path in VIEWS:
-            while (answer := line.get(path, token)).status != OK:
-                # It may be down.
-                assert answer.status == 0, f"a good token: {answer}"
-                assert time.monotonic() < end, "a machine does not answer"
-                time.sleep(PAUSE)
+    def _wait_until_accepted(self, connection: DirectConnection, token: str) -> None:
+        end = time.monotonic() + START_TIMEOUT
+        for path in PROTECTED_PATHS:
+            while (response := connection.get(path, token)).status != OK:
+                # The machine may be stopped.
+                assert response.status == 0, f"a valid token was rejected: {response}"
+                assert time.monotonic() < end, "a machine did not response"
+                time.sleep(POLL_INTERVAL)
 
-    def _watch(self, line: Direct, token: str, seen: Watched, over: threading.Barrier) -> None:
-        """Ask until the stateless class has refused it, and a few times more."""
-        end = time.monotonic() + self._patience
-        while seen.stateless_refused is None and time.monotonic() < end:
-            self._ask(line, token, seen)
-            time.sleep(PAUSE)
-        # Now the others have heard of it too.
-        over.wait(self._patience + SECONDS_TO_START)
-        for _ in range(TIMES_AGAIN):
-            self._ask(line, token, seen)
+    def _observe(
+        self,
+        connection: DirectConnection,
+        token: str,
+        check: SignOutCheck,
+        barrier: threading.Barrier,
+    ) -> None:
+        """Send the token until stateless authentication rejects it, and a few times more."""
+        end = time.monotonic() + self._timeout
+        while check.stateless_rejected is None and time.monotonic() < end:
+            self._send(connection, token, check)
+            time.sleep(POLL_INTERVAL)
+        # Wait until all machines have rejected the token.
+        barrier.wait(self._timeout + START_TIMEOUT)
+        for _ in range(FURTHER_REQUESTS):
+            self._send(connection, token, check)
 
-    def _ask(self, line: Direct, token: str, seen: Watched) -> None:
-        status = line.get(WITH_USER, token).status
-        seen.taken += status == OK
-        seen.refused += status == UNAUTHORIZED
-        began = time.monotonic()
-        status = line.get(STATELESS, token).status
-        span = Span(began, time.monotonic(), seen)
-        self._client.notes.stateless.append(span)
+    def _send(self, connection: DirectConnection, token: str, check: SignOutCheck) -> None:
+        status = connection.get(WITH_USER, token).status
+        check.accepted += status == OK
+        check.rejected += status == UNAUTHORIZED
+        started = time.monotonic()
+        status = connection.get(STATELESS, token).status
+        span = Span(started, time.monotonic(), check)
+        self._client.results.stateless.append(span)
         if status == OK:
-            seen.stateless_taken.append(span)
-            seen.came_back = seen.came_back or seen.stateless_refused is not None
-        elif status == UNAUTHORIZED and seen.stateless_refused is None:
-            seen.stateless_refused = span
+            check.stateless_accepted.append(span)
+            check.accepted_again = check.accepted_again or check.stateless_rejected is not None
+        elif status == UNAUTHORIZED and check.stateless_rejected is None:
+            check.stateless_rejected = span

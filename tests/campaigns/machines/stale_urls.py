@@ -1,4 +1,4 @@
-"""The routes of a machine that is broken on purpose: whoever asks is taken for who they were."""
+"""The URLs of a machine with an injected defect: it does not check the user in the database."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from django_tokenauth.authentication import StatelessJWTAuthentication
 from tests.campaigns.machines import urls
 
 
-class StaleWho(APIView):
-    """Goes by the list of revoked sessions where the database should be asked."""
+class StaleUserView(APIView):
+    """Use the list of revoked sessions instead of the database."""
 
     authentication_classes = (StatelessJWTAuthentication,)
 
@@ -20,4 +20,4 @@ class StaleWho(APIView):
         return Response({"user": str(request.user)})
 
 
-urlpatterns = [path("who/", StaleWho.as_view()), *urls.urlpatterns]
+urlpatterns = [path("who/", StaleUserView.as_view()), *urls.urlpatterns]

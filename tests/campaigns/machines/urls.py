@@ -1,4 +1,4 @@
-"""The routes of a machine: the tokens, two protected views, and a change of the password."""
+"""The URLs of a machine: tokens, two protected views and a password change."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 
-class Password(APIView):
-    """``PUT password/``: changes the password of who asks, which ends their sessions."""
+class PasswordView(APIView):
+    """``PUT password/``: change the password of the user, which ends all sessions."""
 
     def put(self, request: Request) -> Response:
         body: Any = request.data
         request.user.set_password(body["password"])
-        # The password and the end of the sessions together: a process can die in between.
+        # The transaction ends the sessions even if the process is killed in between.
         with transaction.atomic():
             request.user.save()
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -26,5 +26,5 @@ class Password(APIView):
 
 urlpatterns = [
     path("", include("tests.support.scenarios.urls")),
-    path("password/", Password.as_view()),
+    path("password/", PasswordView.as_view()),
 ]

@@ -1,5 +1,5 @@
-"""Keys that are rotated by the command while real server processes are under load.
+"""Key rotation by the command while server processes are under load.
 
-``python -m tests.campaigns.rotation`` is the long version and ends with a table. The test of this
-folder is the short version.
+``python -m tests.campaigns.rotation`` runs the long form and prints a table. The test of this
+folder is the short form.
 """

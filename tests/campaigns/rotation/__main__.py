@@ -1,4 +1,4 @@
-"""``python -m tests.campaigns.rotation``: a rotation under load, for as long as asked."""
+"""``python -m tests.campaigns.rotation``: the long form of the rotation under load."""
 
 from __future__ import annotations
 
@@ -7,48 +7,48 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.campaigns.crash.report import say
-from tests.campaigns.rotation.result import faults, table
+from tests.campaigns.crash.report import print_line
+from tests.campaigns.rotation.result import find_errors, table
 from tests.campaigns.rotation.rotating import ENDS, Plan, rotate
 
 DESCRIPTION = """\
-Rotate the keys by "manage.py tokenauth_keys" while clients sign in, refresh and call protected
-views at several server processes, which share a folder of keys and a database in a file; and while
-services that keep the public keys as long as they were told verify each token. One further process
-has the keys in its settings.
+Rotate the keys with "manage.py tokenauth_keys" while clients sign in, refresh and call protected
+views. Several server processes share a key folder and a SQLite database, and one further process
+has the keys in its settings. Other services cache the public keys for their max-age and verify each
+token.
 
-How the key before goes:
+The end of the old key:
 
-  retire  by "tokenauth_keys retire --now", when no client uses a token of it any more. A token of
-          it that could live longer is shown to each process all the time and has to be refused
-  remove  the same, and its file is removed by hand
-  wait    not hurried at all: the next key waits as long as the command says (JWKS_MAX_AGE and a
-          minute), and the key before ends when the command said. It takes about 160 seconds
+  retire  by "tokenauth_keys retire --now" after its last use by a client. One of its tokens is sent
+          to each process all the time, and must be rejected
+  remove  the same, but its file is deleted
+  wait    by the times of the command: the new key signs after JWKS_MAX_AGE and a minute, and the
+          old key ends on its own. This takes about 160 seconds
 """
-EPILOG = "Exit code: 0 if no request failed and nothing else was wrong, 1 if anything was."
+EPILOG = "The exit code is 0 without errors and 1 with errors."
 
 
 def main(arguments: list[str]) -> int:
-    asked = _parser().parse_args(arguments)
-    is_patient = asked.end == "wait"
+    options = _parser().parse_args(arguments)
+    waits = options.end == "wait"
     plan = Plan(
-        seconds=asked.seconds,
-        rate=asked.rate,
-        workers=asked.workers,
-        end=asked.end,
-        delay=None if is_patient else asked.max_age + 15,
-        max_age=asked.max_age,
-        lifetime=20 if is_patient else 120,
-        keep=12 if is_patient else 4,
+        seconds=options.seconds,
+        rate=options.rate,
+        workers=options.workers,
+        end=options.end,
+        delay=None if waits else options.max_age + 15,
+        max_age=options.max_age,
+        lifetime=20 if waits else 120,
+        use_time=12 if waits else 4,
     )
     with tempfile.TemporaryDirectory() as folder:
         run = rotate(plan, Path(folder))
-        say(f"\n{table(run)}\n")
-        wrong = faults(run)
-        if wrong:
-            say(run.deployment.log.read_text(encoding="utf-8")[-4000:])
-    say(f"{len(wrong)} wrong.")
-    return int(bool(wrong))
+        print_line(f"\n{table(run)}\n")
+        errors = find_errors(run)
+        if errors:
+            print_line(run.deployment.log.read_text(encoding="utf-8")[-4000:])
+    print_line(f"{len(errors)} errors.")
+    return int(bool(errors))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,10 +62,10 @@ def _parser() -> argparse.ArgumentParser:
         "--seconds",
         type=float,
         default=60,
-        help="how long the load lasts, or as long as the rotation takes (default: %(default)s)",
+        help="minimum duration of the load (default: %(default)s)",
     )
     parser.add_argument(
-        "--rate", type=float, default=50, help="requests in a second (default: %(default)s)"
+        "--rate", type=float, default=50, help="requests per second (default: %(default)s)"
     )
     parser.add_argument(
         "--workers", type=int, default=3, help="server processes (default: %(default)s)"
@@ -74,10 +74,13 @@ def _parser() -> argparse.ArgumentParser:
         "--max-age",
         type=int,
         default=5,
-        help="seconds that the public keys may be kept, JWKS_MAX_AGE (default: %(default)s)",
+        help="JWKS_MAX_AGE, the cache time of public keys in seconds (default: %(default)s)",
     )
     parser.add_argument(
-        "--end", choices=ENDS, default="retire", help="see above (default: %(default)s)"
+        "--end",
+        choices=ENDS,
+        default="retire",
+        help="end of the old key, see above (default: %(default)s)",
     )
     return parser
 

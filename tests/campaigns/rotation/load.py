@@ -1,4 +1,4 @@
-"""Clients that sign in, refresh and call protected views at a given rate, at any of the servers."""
+"""Clients that sign in, refresh and call protected views at a fixed rate on all servers."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any, NamedTuple
 
-from tests.campaigns.crash.clients import Answer, Gate, Line, claims
+from tests.campaigns.crash.clients import Gate, KeptConnection, Response, claims
 from tests.campaigns.rotation.consumer import Consumer
 from tests.campaigns.rotation.processes import ServerProcess
 from tests.support.client import PASSWORDS
 
 DEVICES = 16
-SECONDS_TO_REST = 60
-VIEWS = ("/who/", "/who/stateless/")
+TIMEOUT = 60
+PROTECTED_PATHS = ("/who/", "/who/stateless/")
 _ALICE = {"username": "alice", "password": PASSWORDS["alice"]}
 
 
-class Asked(NamedTuple):
-    """A request and its answer: the status is 0 where none came."""
+class RequestRecord(NamedTuple):
+    """A request and the status of its response, 0 without a response."""
 
-    what: str
+    title: str
     server: str
     kid: str
     status: int
     seconds: float
 
 
-class Signed(NamedTuple):
-    """An access token as it came: by which server and key, and when, as the token says."""
+class TokenRecord(NamedTuple):
+    """An issued access token: its server, its key and its ``iat``."""
 
     server: str
     kid: str
@@ -42,168 +42,170 @@ class Signed(NamedTuple):
 
 
 def kid_of(token: str) -> str:
+    """Return the ``kid`` of a token."""
     header = json.loads(urlsafe_b64decode(token.partition(".")[0] + "=="))
     return str(header["kid"])
 
 
-class Pace:
-    """Lets so many through in a second, however many wait. Who is late goes at once."""
+class RateLimiter:
+    """Let ``rate`` callers per second continue. A late caller continues at once."""
 
     def __init__(self, rate: float) -> None:
-        self._seconds = 1 / rate
-        self._began = time.monotonic()
+        self._interval = 1 / rate
+        self._started = time.monotonic()
         self._numbers = count()
-        self.over = threading.Event()
+        self.finished = threading.Event()
 
     def wait(self) -> bool:
-        """Wait for a turn; False when it is over."""
-        turn = self._began + next(self._numbers) * self._seconds
-        return not self.over.wait(max(0.0, turn - time.monotonic()))
+        """Wait for the next slot. Return ``False`` at the end of the load."""
+        slot = self._started + next(self._numbers) * self._interval
+        return not self.finished.wait(max(0.0, slot - time.monotonic()))
 
 
 class Load:
-    """Everything that the clients have in common, and what came of their requests."""
+    """The shared state of the clients, and the records of their requests."""
 
     def __init__(
-        self, servers: list[ServerProcess], consumers: list[Consumer], rate: float, keep: float
+        self, servers: list[ServerProcess], consumers: list[Consumer], rate: float, use_time: float
     ) -> None:
-        #: More may come while it runs.
+        #: The list can grow during the load.
         self.servers = servers
         self.consumers = consumers
-        self.pace = Pace(rate)
-        #: How many seconds a client uses a token at most.
-        self.keep = keep
-        # Lists only grow, and at their end, so the threads share them.
-        self.asked: list[Asked] = []
-        self.signed: list[Signed] = []
-        self.wrong: list[str] = []
+        self.limiter = RateLimiter(rate)
+        #: The maximum time in seconds for which a client uses a token.
+        self.use_time = use_time
+        # Threads share these lists, because they only append.
+        self.requests: list[RequestRecord] = []
+        self.tokens: list[TokenRecord] = []
+        self.errors: list[str] = []
         self.devices = [Device(self, number) for number in range(DEVICES)]
 
     def failed(self) -> int:
-        return sum(asked.status != 200 for asked in self.asked)
+        """Return the number of failed requests."""
+        return sum(record.status != 200 for record in self.requests)
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """The devices work meanwhile, in a thread each."""
-        threads = [threading.Thread(target=device.live, daemon=True) for device in self.devices]
+        """Run the devices, each in its thread."""
+        threads = [threading.Thread(target=device.run, daemon=True) for device in self.devices]
         for thread in threads:
             thread.start()
         try:
             yield
         finally:
-            self.pace.over.set()
+            self.limiter.finished.set()
             for thread in threads:
-                thread.join(SECONDS_TO_REST)
+                thread.join(TIMEOUT)
             if any(thread.is_alive() for thread in threads):
-                self.wrong.append("a client did not come to rest")
+                self.errors.append("a client did not stop")
 
 
 class Device:
-    """One client with one session, that asks another server each time."""
+    """A client with one session, which sends each request to a random server."""
 
     def __init__(self, load: Load, number: int) -> None:
         self._load = load
         self._random = random.Random(number)  # noqa: S311
-        self._lines: dict[str, Line] = {}
+        self._connections: dict[str, KeptConnection] = {}
         self._refresh_token = ""
         self._access_token = ""
-        self._use_until = 0.0
+        self._use_ends = 0.0
         self._session = ""
 
     @property
     def kid(self) -> str:
-        """The key of the token that it uses; nothing before it has signed in."""
+        """Return the ``kid`` of its access token, empty before the sign-in."""
         token = self._access_token
         return kid_of(token) if token else ""
 
-    def live(self) -> None:
-        """Work until it is over. Sign in at the beginning, and now and then a further device."""
+    def run(self) -> None:
+        """Send requests until the end of the load. Sometimes sign another device in."""
         try:
-            while self._load.pace.wait():
+            while self._load.limiter.wait():
                 if not self._session:
                     self.sign_in()
-                elif time.monotonic() >= self._use_until:
+                elif time.monotonic() >= self._use_ends:
                     self.refresh()
                 elif self._random.random() < 0.05:
-                    self._take(self._post("sign-in", "token/", **_ALICE))
+                    self._record_tokens(self._post("sign-in", "token/", **_ALICE))
                 else:
                     self._call()
-        except Exception as error:  # noqa: BLE001 - a thread that dies in silence fails nothing
-            self._load.wrong.append(repr(error))
+        except Exception as error:  # noqa: BLE001 - a test does not see exceptions of threads
+            self._load.errors.append(repr(error))
         finally:
             self.close()
 
     def close(self) -> None:
-        for line in self._lines.values():
-            line.close()
+        for connection in self._connections.values():
+            connection.close()
 
     def sign_in(self) -> None:
-        body = self._take(self._post("sign-in", "token/", **_ALICE))
+        body = self._record_tokens(self._post("sign-in", "token/", **_ALICE))
         if body:
-            self._keep(body)
+            self._use(body)
             self._session = claims(self._refresh_token)["sid"]
 
     def access_token(self) -> str:
-        """Sign in, and do nothing else. Raises ``AssertionError`` if that fails."""
+        """Sign in and return the token. Raises ``AssertionError`` if that fails."""
         self.sign_in()
         self.close()
-        assert self._access_token, "nobody can sign in"
+        assert self._access_token, "the sign-in failed"
         return self._access_token
 
     def refresh(self) -> None:
-        """Refresh at any server: the session goes on."""
-        answer = self._post("refresh", "token/refresh/", refresh_token=self._refresh_token)
-        body = self._take(answer)
+        """Refresh at a random server."""
+        response = self._post("refresh", "token/refresh/", refresh_token=self._refresh_token)
+        body = self._record_tokens(response)
         if body:
-            self._keep(body)
+            self._use(body)
             if claims(self._refresh_token)["sid"] != self._session:
-                self._load.wrong.append("a refresh gave a token of another session")
+                self._load.errors.append("a refresh returned a token of another session")
 
     def _call(self) -> None:
-        """Show the token to one of our servers and to all others that take it."""
-        path = self._random.choice(VIEWS)
+        """Send the token to one server and to all services with cached keys."""
+        path = self._random.choice(PROTECTED_PATHS)
         server = self._random.choice(self._load.servers)
-        began = time.monotonic()
-        answer = self._line(server).call("GET", path, self._access_token)
-        self._note(path, server, kid_of(self._access_token), answer, began)
+        started = time.monotonic()
+        response = self._connection(server).call("GET", path, self._access_token)
+        self._record(path, server, kid_of(self._access_token), response, started)
         for consumer in self._load.consumers:
-            if fault := consumer.fault(self._access_token):
-                self._load.wrong.append(fault)
+            if error := consumer.find_error(self._access_token):
+                self._load.errors.append(error)
 
-    def _post(self, what: str, path: str, **body: str) -> tuple[ServerProcess, Answer]:
+    def _post(self, title: str, path: str, **body: str) -> tuple[ServerProcess, Response]:
         server = self._random.choice(self._load.servers)
-        began = time.monotonic()
-        answer = self._line(server).post(path, **body)
-        self._note(what, server, "", answer, began)
-        return server, answer
+        started = time.monotonic()
+        response = self._connection(server).post(path, **body)
+        self._record(title, server, "", response, started)
+        return server, response
 
-    def _note(
-        self, what: str, server: ServerProcess, kid: str, answer: Answer, began: float
+    def _record(
+        self, title: str, server: ServerProcess, kid: str, response: Response, started: float
     ) -> None:
-        seconds = time.monotonic() - began
-        self._load.asked.append(Asked(what, server.name, kid, answer.status, seconds))
-        if answer.status != 200:
-            by = f" with a token of {kid}" if kid else ""
-            self._load.wrong.append(f"{what} at {server.name}{by}: {answer}")
+        seconds = time.monotonic() - started
+        self._load.requests.append(RequestRecord(title, server.name, kid, response.status, seconds))
+        if response.status != 200:
+            suffix = f" with a token of {kid}" if kid else ""
+            self._load.errors.append(f"{title} at {server.name}{suffix}: {response}")
 
-    def _take(self, given: tuple[ServerProcess, Answer]) -> dict[str, Any]:
-        """The tokens of an answer, noted and shown to those that verify them by themselves."""
-        server, answer = given
-        if answer.status != 200:
+    def _record_tokens(self, result: tuple[ServerProcess, Response]) -> dict[str, Any]:
+        """Return the tokens of a response, after the services with cached keys verified them."""
+        server, response = result
+        if response.status != 200:
             return {}
-        token = answer.body["access_token"]
-        self._load.signed.append(Signed(server.name, kid_of(token), claims(token)["iat"]))
+        token = response.body["access_token"]
+        self._load.tokens.append(TokenRecord(server.name, kid_of(token), claims(token)["iat"]))
         for consumer in self._load.consumers:
-            if fault := consumer.fault(token):
-                self._load.wrong.append(fault)
-        return dict(answer.body)
+            if error := consumer.find_error(token):
+                self._load.errors.append(error)
+        return dict(response.body)
 
-    def _keep(self, body: dict[str, Any]) -> None:
+    def _use(self, body: dict[str, Any]) -> None:
         self._refresh_token = body["refresh_token"]
         self._access_token = body["access_token"]
-        self._use_until = time.monotonic() + self._random.uniform(0, self._load.keep)
+        self._use_ends = time.monotonic() + self._random.uniform(0, self._load.use_time)
 
-    def _line(self, server: ServerProcess) -> Line:
-        if server.name not in self._lines:
-            self._lines[server.name] = Line(server.address, Gate())
-        return self._lines[server.name]
+    def _connection(self, server: ServerProcess) -> KeptConnection:
+        if server.name not in self._connections:
+            self._connections[server.name] = KeptConnection(server.address, Gate())
+        return self._connections[server.name]

@@ -1,7 +1,7 @@
-"""Server processes that share a folder of keys and a database, and commands that are run beside.
+"""Server processes that share a key folder and a database, and management commands.
 
-``python -m tests.campaigns.rotation.processes NUMBER`` serves the project at the listening socket
-with this number, until its standard input ends.
+``python -m tests.campaigns.rotation.processes DESCRIPTOR`` serves the project on the listening
+socket with this file descriptor, until its standard input ends.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from typing import IO, Any
 from tests.campaigns.crash.application import ROOT, Server
 from tests.support.client import PASSWORDS
 
-SECONDS_TO_END = 60
+TIMEOUT = 60
 
 
 class ServerProcess:
-    """A process that serves the project, by itself: nothing reaches it but requests and files."""
+    """A process that serves the project. Only requests and files reach it."""
 
     def __init__(self, name: str, environment: Mapping[str, str], log: IO[bytes]) -> None:
         self.name = name
         with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
             self.address: tuple[str, int] = listening.getsockname()
-            number = listening.fileno()
-            # A client that comes too early waits at the socket.
+            descriptor = listening.fileno()
+            # An early client waits in the backlog of the socket.
             self._process = subprocess.Popen(  # noqa: S603
                 [
                     sys.executable,
@@ -39,30 +39,30 @@ class ServerProcess:
                     "error",
                     "-m",
                     "tests.campaigns.rotation.processes",
-                    str(number),
+                    str(descriptor),
                 ],
                 cwd=ROOT,
                 env=environment,
-                pass_fds=[number],
+                pass_fds=[descriptor],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
             )
 
     def end(self) -> None:
-        """End it as its master would, after what is under way."""
+        """Stop the process gracefully."""
         with self._process as process:
             assert process.stdin is not None
             process.stdin.close()
             try:
-                process.wait(SECONDS_TO_END)
+                process.wait(TIMEOUT)
             finally:
                 process.kill()
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """What the processes have in common; times are in seconds."""
+    """The shared files and settings of the processes. Times are in seconds."""
 
     folder: Path
     lifetime: float
@@ -70,7 +70,7 @@ class Deployment:
 
     @property
     def directory(self) -> Path:
-        """The folder of keys."""
+        """Return the key folder."""
         return self.folder / "keys"
 
     @property
@@ -78,34 +78,34 @@ class Deployment:
         return self.folder / "log"
 
     def prepare(self) -> None:
-        """Make the first key, the tables, and alice."""
+        """Create the first key, the tables and the user alice."""
         self.manage("tokenauth_keys", "generate")
         self.manage("migrate", "--verbosity", "0")
-        who = ("--username", "alice", "--email", "alice@example.com")
-        self.manage("createsuperuser", "--noinput", *who)
+        user = ("--username", "alice", "--email", "alice@example.com")
+        self.manage("createsuperuser", "--noinput", *user)
 
     def serve(self, name: str) -> ServerProcess:
-        """Start a process that follows the folder of keys."""
+        """Start a process that reads the key folder."""
         with self.log.open("ab") as log:
             return ServerProcess(name, self._environment(directory=str(self.directory)), log)
 
     def serve_settings(self, name: str) -> ServerProcess:
-        """Start a process that has the keys of the folder, as they are now, in its settings."""
+        """Start a process with the current keys of the folder in its settings."""
         with self.log.open("ab") as log:
             return ServerProcess(name, self._environment(keys=self.jwks()), log)
 
     def file(self, kid: str) -> Path:
-        """Where the key is, or was."""
+        """Return the path of the key."""
         return self.directory / f"{kid}.jwk"
 
     def jwks(self) -> list[dict[str, Any]]:
-        """The keys in the folder."""
+        """Return the keys in the folder."""
         return [json.loads(path.read_bytes()) for path in self.directory.glob("[!.]*.jwk")]
 
-    def manage(self, *words: str) -> str:
-        """Run a management command in a process of its own, and return what it prints."""
-        ended = subprocess.run(  # noqa: S603
-            [sys.executable, "-W", "error", "-m", "django", *words],
+    def manage(self, *arguments: str) -> str:
+        """Run a management command in a new process and return its output."""
+        completed = subprocess.run(  # noqa: S603
+            [sys.executable, "-W", "error", "-m", "django", *arguments],
             check=False,
             cwd=ROOT,
             env={
@@ -117,18 +117,18 @@ class Deployment:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        if ended.returncode:
-            raise AssertionError(ended.stdout)
-        return ended.stdout
+        if completed.returncode:
+            raise AssertionError(completed.stdout)
+        return completed.stdout
 
     def _environment(self, **keys: Any) -> dict[str, str]:
-        # Whatever measures and checks this suite stays with the suite: it makes them slow.
+        # Coverage and the development mode would make the processes slow.
         inherited = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("COVERAGE_", "PYTHONDEVMODE"))
         }
-        told = {
+        values = {
             "database": str(self.folder / "db.sqlite3"),
             "lifetime": self.lifetime,
             "max_age": self.max_age,
@@ -137,7 +137,7 @@ class Deployment:
         return {
             **inherited,
             "DJANGO_SETTINGS_MODULE": "tests.campaigns.rotation.settings",
-            "TOKENAUTH_ROTATION": json.dumps(told),
+            "TOKENAUTH_ROTATION": json.dumps(values),
         }
 
 

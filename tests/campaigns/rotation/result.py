@@ -1,4 +1,4 @@
-"""What a rotation under load has shown: the faults, and a table."""
+"""The result of a rotation under load: its errors, and a table."""
 
 from __future__ import annotations
 
@@ -6,80 +6,87 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from statistics import quantiles
 
-from tests.campaigns.rotation.load import Asked
+from tests.campaigns.rotation.key_monitor import OK, UNAUTHORIZED, KeyMonitor
+from tests.campaigns.rotation.load import RequestRecord
 from tests.campaigns.rotation.rotating import IN_SETTINGS, Run
-from tests.campaigns.rotation.watching import OK, UNAUTHORIZED, Watch
 
-NEW_SHOWN = "new key shown"
-OLD_GONE = "old key gone"
-REFUSED = "token rejected"
-
-
-def faults(run: Run) -> list[str]:
-    """Everything that was not as it should be, each once and how often."""
-    found = Counter([*run.load.wrong, *run.wrong, *_watched(run), *_signed(run), *_noticed(run)])
-    return [text if times == 1 else f"{text} (x {times})" for text, times in found.items()]
+NEW_KEY = "new key published"
+OLD_KEY = "old key removed"
+REJECTED = "token rejected"
 
 
-def _watched(run: Run) -> Iterator[str]:
-    for watch in run.watches:
-        name = watch.server.name
-        yield from watch.wrong
-        if watch.came_back():
-            yield f"{name} took a token again that it had refused"
-        # Else it would not be one that was verified a moment ago.
-        if watch.token and not any(OK in seen.statuses for seen in watch.seen):
-            yield f"{name} never took the token of the old key"
-        answered = {status for seen in watch.seen for status in seen.statuses}
-        for status in answered - {OK, UNAUTHORIZED}:
-            yield f"{name} answered {status} to the token of the old key"
-        # There the old key has not ended, so the token is as good as before: what the others refuse
-        # is its key.
-        if name == IN_SETTINGS and run.plan.end != "wait" and not watch.accepts():
-            yield f"{name}: the token of the old key has ended by itself"
+def find_errors(run: Run) -> list[str]:
+    """Return all different errors of the run, with their numbers."""
+    errors = Counter(
+        [
+            *run.load.errors,
+            *run.errors,
+            *_monitor_errors(run),
+            *_signing_errors(run),
+            *_delay_errors(run),
+        ]
+    )
+    return [text if times == 1 else f"{text} (x {times})" for text, times in errors.items()]
 
 
-def _signed(run: Run) -> Iterator[str]:
-    """Each process has to sign with the new key from its second on, and not a second earlier."""
+def _monitor_errors(run: Run) -> Iterator[str]:
+    for monitor in run.monitors:
+        name = monitor.server.name
+        yield from monitor.errors
+        if monitor.is_accepted_again():
+            yield f"{name} accepted a token that it had rejected before"
+        # The token must have been accepted before its rejection.
+        if monitor.token and not any(OK in sample.statuses for sample in monitor.samples):
+            yield f"{name} never accepted the token of the old key"
+        statuses = {status for sample in monitor.samples for status in sample.statuses}
+        for status in statuses - {OK, UNAUTHORIZED}:
+            yield f"{name} returned {status} for the token of the old key"
+        # The settings still contain the old key, so the other processes reject the key itself.
+        if name == IN_SETTINGS and run.plan.end != "wait" and not monitor.is_accepted():
+            yield f"{name}: the token of the old key has expired"
+
+
+def _signing_errors(run: Run) -> Iterator[str]:
+    """Yield the tokens that were not signed with the key of their second."""
     keys = run.keys
-    for signed in run.load.signed:
-        expected = keys.new if keys.new and signed.issued_at >= keys.start else keys.old
-        if signed.kid != expected:
-            off = signed.issued_at - keys.start
-            yield f"{signed.server} signed with {signed.kid} {off} s after the switch"
-    if not run.signed(keys.old, run.followers) or not run.signed(keys.new, run.watches):
-        yield "not each process has signed before the switch and after it"
+    for token in run.load.tokens:
+        expected = keys.new if keys.new and token.issued_at >= keys.start else keys.old
+        if token.kid != expected:
+            offset = token.issued_at - keys.start
+            yield f"{token.server} signed with {token.kid} {offset} s after the switch"
+    if not run.signed(keys.old, run.followers) or not run.signed(keys.new, run.monitors):
+        yield "a process has not signed before and after the switch"
 
 
-def _noticed(run: Run) -> Iterator[str]:
-    for watch in run.watches:
-        for what, seconds in _times(run, watch).items():
-            is_due = what == NEW_SHOWN or run.keys.ended
-            if is_due and (seconds is None or seconds > run.plan.notice):
-                yield f"{watch.server.name}: {what}: {_told(seconds)}"
+def _delay_errors(run: Run) -> Iterator[str]:
+    for monitor in run.monitors:
+        for event, seconds in _delays(run, monitor).items():
+            is_due = event == NEW_KEY or run.keys.ended
+            if is_due and (seconds is None or seconds > run.plan.maximum_delay):
+                yield f"{monitor.server.name}: {event}: {_seconds(seconds)}"
 
 
-def _times(run: Run, watch: Watch) -> dict[str, float | None]:
-    """After how many seconds the server noticed that a key came, and that one went."""
+def _delays(run: Run, monitor: KeyMonitor) -> dict[str, float | None]:
+    """Return the delays in seconds until the server noticed the new key and the end of the old."""
     keys = run.keys
-    shown = _after(keys.published, watch.shown_from(keys.new))
-    gone = _after(keys.ended, watch.gone_from(keys.old))
+    published = _after(keys.published, monitor.published_at(keys.new))
+    removed = _after(keys.ended, monitor.removed_at(keys.old))
     if run.plan.end == "wait":
-        # That comes by the time which stands in the key, wherever it stands.
-        return {OLD_GONE: gone} | ({NEW_SHOWN: shown} if watch in run.followers else {})
-    if watch not in run.followers:
+        # The key contains its end, so processes with keys in their settings follow it too.
+        return {OLD_KEY: removed} | ({NEW_KEY: published} if monitor in run.followers else {})
+    if monitor not in run.followers:
         return {}
-    refused = _after(keys.ended, watch.refused_from())
-    return {NEW_SHOWN: shown, OLD_GONE: gone, REFUSED: refused}
+    rejected = _after(keys.ended, monitor.rejected_at())
+    return {NEW_KEY: published, OLD_KEY: removed, REJECTED: rejected}
 
 
-def _after(moment: float, seen: float | None) -> float | None:
-    return seen - moment if moment and seen is not None else None
+def _after(start: float, noticed: float | None) -> float | None:
+    return noticed - start if start and noticed is not None else None
 
 
 def table(run: Run) -> str:
-    """The result as text: a line for each process, and the requests."""
-    rows = [_row(run, watch) for watch in run.watches]
+    """Return a line for each process, and the figures of the requests."""
+    rows = [_row(run, monitor) for monitor in run.monitors]
     head = tuple(rows[0])
     cells = [head, *(tuple(row.values()) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -88,53 +95,55 @@ def table(run: Run) -> str:
         for line in [cells[0], tuple("-" * width for width in widths), *cells[1:]]
     ]
     load, keys = run.load, run.keys
-    shown = Counter(asked.kid for asked in load.asked if asked.kid)
-    verified = sum(consumer.verified for consumer in load.consumers)
-    fetched = sum(consumer.fetched for consumer in load.consumers)
+    by_kid = Counter(record.kid for record in load.requests if record.kid)
+    verified = sum(consumer.verified_count for consumer in load.consumers)
+    fetched = sum(consumer.fetch_count for consumer in load.consumers)
     lines += [
         "",
-        f"{len(load.asked)} requests, {load.failed()} failed",
-        *(f"    {what}: {counts}" for what, counts in _answers(load.asked)),
-        f"    with a token of the old key: {shown[keys.old]}, of the new one: {shown[keys.new]}",
-        f"    seconds to the answer: {_quantiles(load.asked)}",
-        f"{len(load.consumers)} caches of the keys: {fetched} times fetched, {verified} verified",
+        f"{len(load.requests)} requests, {load.failed()} failed",
+        *(f"    {title}: {counts}" for title, counts in _statuses(load.requests)),
+        f"    with a token of the old key: {by_kid[keys.old]}, of the new key: {by_kid[keys.new]}",
+        f"    response time in seconds: {_quantiles(load.requests)}",
+        f"{len(load.consumers)} caches of the keys: {fetched} fetches, {verified} verified tokens",
     ]
-    return "\n".join([*lines, *(f"WRONG: {text}" for text in faults(run)[:20])])
+    return "\n".join([*lines, *(f"ERROR: {text}" for text in find_errors(run)[:20])])
 
 
-def _row(run: Run, watch: Watch) -> dict[str, str]:
-    keys, name = run.keys, watch.server.name
+def _row(run: Run, monitor: KeyMonitor) -> dict[str, str]:
+    keys, name = run.keys, monitor.server.name
     old, new = (
-        [s.issued_at - keys.start for s in run.load.signed if (s.server, s.kid) == (name, kid)]
+        [t.issued_at - keys.start for t in run.load.tokens if (t.server, t.kid) == (name, kid)]
         for kid in (keys.old, keys.new)
     )
-    times = _times(run, watch)
+    delays = _delays(run, monitor)
     noticed = {
-        what: _told(times[what]) if what in times else "-"
-        for what in (NEW_SHOWN, OLD_GONE, REFUSED)
+        event: _seconds(delays[event]) if event in delays else "-"
+        for event in (NEW_KEY, OLD_KEY, REJECTED)
     }
     return {
         "process": name,
-        "requests": str(sum(asked.server == name for asked in run.load.asked)),
+        "requests": str(sum(record.server == name for record in run.load.requests)),
         "last by old key": f"{max(old):+} s" if old and keys.new else "-",
         "first by new key": f"{min(new):+} s" if new else "-",
         **noticed,
     }
 
 
-def _told(seconds: float | None) -> str:
+def _seconds(seconds: float | None) -> str:
     return "never" if seconds is None else f"{seconds:.1f} s"
 
 
-def _answers(asked: Iterable[Asked]) -> Iterator[tuple[str, str]]:
-    counts = Counter((it.what, it.status) for it in asked)
-    for what in sorted({what for what, _ in counts}):
-        of_it = sorted((status, times) for (name, status), times in counts.items() if name == what)
-        yield what, ", ".join(f"{status} x {times}" for status, times in of_it)
+def _statuses(records: Iterable[RequestRecord]) -> Iterator[tuple[str, str]]:
+    counts = Counter((record.title, record.status) for record in records)
+    for title in sorted({title for title, _ in counts}):
+        statuses = sorted(
+            (status, times) for (name, status), times in counts.items() if name == title
+        )
+        yield title, ", ".join(f"{status} x {times}" for status, times in statuses)
 
 
-def _quantiles(asked: list[Asked]) -> str:
-    if len(asked) < 2:
+def _quantiles(records: list[RequestRecord]) -> str:
+    if len(records) < 2:
         return "-"
-    cuts = quantiles((it.seconds for it in asked), n=100)
-    return f"half in {cuts[49]:.3f}, 99 of 100 in {cuts[98]:.3f}"
+    cuts = quantiles((record.seconds for record in records), n=100)
+    return f"median {cuts[49]:.3f}, 99th percentile {cuts[98]:.3f}"

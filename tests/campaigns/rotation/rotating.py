@@ -1,4 +1,4 @@
-"""A whole rotation by the command, while clients are at work: publish, sign, retire."""
+"""A complete rotation by the command under load: publish, sign, retire."""
 
 from __future__ import annotations
 
@@ -10,44 +10,43 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from tests.campaigns.crash.report import say
+from tests.campaigns.crash.report import print_line
 from tests.campaigns.rotation.consumer import Consumer
+from tests.campaigns.rotation.key_monitor import KeyMonitor
 from tests.campaigns.rotation.load import Device, Load, kid_of
 from tests.campaigns.rotation.processes import Deployment, ServerProcess
-from tests.campaigns.rotation.watching import Watch
 
-#: How the key before the new one goes: by the command, or its file is removed, or it is left to
-#: the end that the command gave it.
+#: The end of the old key: by the command, by deletion of its file, or by its own end.
 ENDS = ("retire", "remove", "wait")
 IN_SETTINGS = "KEYS in settings"
-EVERY = 5.0
+PROGRESS_INTERVAL = 5.0
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do; times are in seconds."""
+    """The parameters of a run. Times are in seconds."""
 
-    #: How long the load lasts, if the rotation is not longer.
+    #: The minimum duration of the load.
     seconds: float
     rate: float
     workers: int
     end: str
-    #: From the publication to the first signature, or what the command takes for itself.
+    #: From publication to the first signature; ``None`` is the default of the command.
     delay: int | None
     max_age: int
     lifetime: int
-    #: How long a client uses a token at most.
-    keep: float
-    #: Within which a key that comes or goes has to be noticed.
-    notice: float = 10
-    #: What is waited for has to come in this time, beyond what it has to wait for itself.
-    patience: float = 60
+    #: The maximum time for which a client uses a token.
+    use_time: float
+    #: The maximum delay until a process notices a new key or the end of a key.
+    maximum_delay: float = 10
+    #: The timeout of each step, in addition to its minimum duration.
+    timeout: float = 60
     silent: bool = False
 
 
 @dataclass
 class Keys:
-    """The key before and the new one, with the moments that count (seconds since the epoch)."""
+    """The old and the new key, with their times (seconds since the epoch)."""
 
     old: str
     new: str = ""
@@ -58,130 +57,134 @@ class Keys:
 
 @dataclass
 class Run:
-    """What happened. Nothing that is ``wrong`` is as it should be."""
+    """The state and the errors of a run."""
 
     plan: Plan
     deployment: Deployment
     load: Load
-    watches: list[Watch]
+    monitors: list[KeyMonitor]
     keys: Keys
-    began: float = field(default_factory=time.monotonic)
-    wrong: list[str] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
+    errors: list[str] = field(default_factory=list)
 
     @property
-    def followers(self) -> list[Watch]:
-        """Those of the servers that follow the folder."""
-        return [watch for watch in self.watches if watch.server.name != IN_SETTINGS]
+    def followers(self) -> list[KeyMonitor]:
+        """Return the monitors of the servers that read the key folder."""
+        return [each for each in self.monitors if each.server.name != IN_SETTINGS]
 
-    def say(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         if not self.plan.silent:
-            say(f"{time.monotonic() - self.began:6.1f} s  {text}")
+            print_line(f"{time.monotonic() - self.started:6.1f} s  {text}")
 
-    def until(self, what: str, condition: Callable[[], bool], at_least: float = 0) -> None:
-        """Wait until ``condition``. Raises ``AssertionError`` if that does not come, or if
-        anything is wrong meanwhile."""
-        end = time.monotonic() + at_least + self.plan.patience
-        say_next = time.monotonic() + EVERY
+    def wait_until(self, title: str, condition: Callable[[], bool], minimum: float = 0) -> None:
+        """Wait until ``condition`` is true. Raises ``AssertionError`` on an error or timeout."""
+        end = time.monotonic() + minimum + self.plan.timeout
+        next_line = time.monotonic() + PROGRESS_INTERVAL
         while not condition():
-            broken = self.load.wrong or list(chain(*(watch.wrong for watch in self.watches)))
-            assert not broken, f"stopped while waiting until {what}"
-            assert time.monotonic() < end, f"waited in vain until {what}"
-            if time.monotonic() > say_next:
-                say_next += EVERY
-                self.say(
-                    f"  {len(self.load.asked)} requests, {self.load.failed()} failed; "
-                    f"waiting until {what}"
+            errors = self.load.errors or list(chain(*(each.errors for each in self.monitors)))
+            assert not errors, f"stopped while waiting until {title}"
+            assert time.monotonic() < end, f"timeout while waiting until {title}"
+            if time.monotonic() > next_line:
+                next_line += PROGRESS_INTERVAL
+                self.print_line(
+                    f"  {len(self.load.requests)} requests, {self.load.failed()} failed; "
+                    f"waiting until {title}"
                 )
             time.sleep(0.02)
 
-    def signed(self, kid: str, watches: list[Watch]) -> bool:
-        """Whether each of the servers has signed with the key."""
-        by = {signed.server for signed in self.load.signed if signed.kid == kid}
-        return by >= {watch.server.name for watch in watches}
+    def signed(self, kid: str, monitors: list[KeyMonitor]) -> bool:
+        """Return whether each of the servers has signed with the key."""
+        signers = {token.server for token in self.load.tokens if token.kid == kid}
+        return signers >= {monitor.server.name for monitor in monitors}
 
 
 def rotate(plan: Plan, folder: Path) -> Run:
-    """Rotate under load, in ``folder``, which is empty. What is not as it should is ``wrong``."""
+    """Rotate under load, with files in the empty ``folder``."""
     deployment = Deployment(folder, plan.lifetime, plan.max_age)
     deployment.prepare()
-    [only] = deployment.jwks()
+    [old_key] = deployment.jwks()
     servers: list[ServerProcess] = []
-    run = Run(plan, deployment, Load(servers, [], plan.rate, plan.keep), [], Keys(only["kid"]))
-    with _ending(run):
+    run = Run(
+        plan, deployment, Load(servers, [], plan.rate, plan.use_time), [], Keys(old_key["kid"])
+    )
+    with _stopping(run):
         for number in range(plan.workers):
             _add(run, deployment.serve(f"worker {number + 1}"))
-        sleeper = Device(run.load, -1)
-        sleeper.sign_in()
+        idle = Device(run.load, -1)
+        idle.sign_in()
         try:
             with run.load.running():
                 _publish(run)
                 _sign(run)
                 _retire(run)
-                run.until("the time is over", lambda: _elapsed(run) > plan.seconds, plan.seconds)
+                run.wait_until("the load ends", lambda: _elapsed(run) > plan.seconds, plan.seconds)
         except AssertionError as error:
-            run.wrong.append(str(error))
-        # Nobody was signed out, neither who worked nor who slept meanwhile.
-        for device in (sleeper, *run.load.devices):
+            run.errors.append(str(error))
+        # The active and the idle sessions still work.
+        for device in (idle, *run.load.devices):
             device.refresh()
             device.close()
     return run
 
 
 @contextmanager
-def _ending(run: Run) -> Iterator[None]:
-    """The watches and the servers end with it, in this order."""
+def _stopping(run: Run) -> Iterator[None]:
+    """Stop the monitors, then the servers, at the end."""
     try:
         yield
     finally:
-        for watch in run.watches:
-            watch.stop()
-        for watch in run.watches:
-            watch.server.end()
+        for monitor in run.monitors:
+            monitor.stop()
+        for monitor in run.monitors:
+            monitor.server.end()
 
 
-def _add(run: Run, server: ServerProcess) -> Watch:
-    watch = Watch(server)
-    run.watches.append(watch)
-    watch.start()
-    # One that caches the keys for each of the servers: they come at different times.
+def _add(run: Run, server: ServerProcess) -> KeyMonitor:
+    monitor = KeyMonitor(server)
+    run.monitors.append(monitor)
+    monitor.start()
+    # Each server has its consumer, so the caches expire at different times.
     run.load.consumers.append(Consumer(server.address))
     run.load.servers.append(server)
-    return watch
+    return monitor
 
 
 def _publish(run: Run) -> None:
     keys, plan = run.keys, run.plan
-    run.until("each worker signs", lambda: run.signed(keys.old, run.followers))
+    run.wait_until("each worker signs", lambda: run.signed(keys.old, run.followers))
     delay = () if plan.delay is None else ("--delay", str(plan.delay))
-    run.say(run.deployment.manage("tokenauth_keys", "rotate", *delay).strip())
+    run.print_line(run.deployment.manage("tokenauth_keys", "rotate", *delay).strip())
     [new] = [key for key in run.deployment.jwks() if key["kid"] != keys.old]
     keys.new, keys.start = new["kid"], new["nbf"]
     keys.published = run.deployment.file(keys.new).stat().st_mtime
-    # The last token of the old key that anybody shows.
+    # The last token of the old key, which the monitors send.
     token = Device(run.load, -2).access_token()
-    assert kid_of(token) == keys.old, "the new key signs at once"
+    assert kid_of(token) == keys.old, "the new key signs before its time"
     if plan.end != "wait":
-        for watch in run.watches:
-            watch.token = token
-    run.until("each worker shows the new key", lambda: all(w.shows(keys.new) for w in run.watches))
-    watch = _add(run, run.deployment.serve_settings(IN_SETTINGS))
-    watch.token = run.watches[0].token
-    run.until("the process with KEYS answers", lambda: watch.shows(keys.new))
-    run.say("all show the new key, also one that has it in its settings")
+        for monitor in run.monitors:
+            monitor.token = token
+    run.wait_until(
+        "each worker publishes the new key",
+        lambda: all(m.publishes(keys.new) for m in run.monitors),
+    )
+    monitor = _add(run, run.deployment.serve_settings(IN_SETTINGS))
+    monitor.token = run.monitors[0].token
+    run.wait_until("the process with KEYS answers", lambda: monitor.publishes(keys.new))
+    run.print_line("all processes publish the new key, including the one with KEYS")
 
 
 def _sign(run: Run) -> None:
     keys = run.keys
-    run.until(
+    run.wait_until(
         "each process signs with the new key",
-        lambda: run.signed(keys.new, run.watches),
+        lambda: run.signed(keys.new, run.monitors),
         max(0, keys.start - time.time()),
     )
-    run.say("all sign with the new key")
-    run.until(
-        "nobody uses a token of the old key",
+    run.print_line("all processes sign with the new key")
+    run.wait_until(
+        "no client uses a token of the old key",
         lambda: all(device.kid == keys.new for device in run.load.devices),
-        run.plan.keep,
+        run.plan.use_time,
     )
 
 
@@ -192,30 +195,30 @@ def _retire(run: Run) -> None:
         file.unlink()
         keys.ended = time.time()
     elif end == "retire":
-        run.say(run.deployment.manage("tokenauth_keys", "retire", keys.old, "--now").strip())
+        run.print_line(run.deployment.manage("tokenauth_keys", "retire", keys.old, "--now").strip())
         keys.ended = file.stat().st_mtime
     else:
         keys.ended = json.loads(file.read_bytes())["exp"]
-    run.until(
-        "no worker knows the old key",
-        lambda: all(_is_gone(run, watch) for watch in run.watches),
+    run.wait_until(
+        "no worker has the old key",
+        lambda: all(_is_removed(run, monitor) for monitor in run.monitors),
         max(0, keys.ended - time.time()),
     )
-    run.say("no worker knows the old key any more")
+    run.print_line("no worker has the old key")
     if end != "remove":
-        # Removes the files of keys that have ended. The key that it makes does not come to sign.
-        said = run.deployment.manage("tokenauth_keys", "rotate", "--delay", "86400")
-        run.say(said.strip())
-        assert not file.exists(), "the file of the old key is still there"
+        # This deletes the files of ended keys. Its new key never signs.
+        output = run.deployment.manage("tokenauth_keys", "rotate", "--delay", "86400")
+        run.print_line(output.strip())
+        assert not file.exists(), "the file of the old key still exists"
 
 
-def _is_gone(run: Run, watch: Watch) -> bool:
-    gone = watch.gone_from(run.keys.old) is not None
+def _is_removed(run: Run, monitor: KeyMonitor) -> bool:
+    removed = monitor.removed_at(run.keys.old) is not None
     if run.plan.end == "wait":
-        return gone
-    # Nobody told those that have the keys in their settings.
-    return watch not in run.followers or (gone and watch.refused_from() is not None)
+        return removed
+    # A process with keys in its settings does not notice the end.
+    return monitor not in run.followers or (removed and monitor.rejected_at() is not None)
 
 
 def _elapsed(run: Run) -> float:
-    return time.monotonic() - run.began
+    return time.monotonic() - run.started

@@ -1,8 +1,8 @@
-"""The project of the processes under load: the app, its keys, and a database in a file.
+"""The project of the processes under load: the app, its keys, and a SQLite database.
 
-``TOKENAUTH_ROTATION`` says the rest as JSON: where the ``database`` is, the ``lifetime`` of an
-access token and the ``max_age`` of the keys in seconds, and the keys: their ``directory``, or the
-``keys`` themselves.
+``TOKENAUTH_ROTATION`` contains the other values as JSON. ``database`` is a path. ``lifetime``, that
+of access tokens, and ``max_age``, that of public keys, are in seconds. The keys come from
+``directory`` or ``keys``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
     "USE_TZ",
 ]
 
-_told = json.loads(os.environ["TOKENAUTH_ROTATION"])
+_values = json.loads(os.environ["TOKENAUTH_ROTATION"])
 
 ROOT_URLCONF = "tests.campaigns.rotation.urls"
 INSTALLED_APPS = [
@@ -39,14 +39,14 @@ INSTALLED_APPS = [
     "rest_framework",
     "django_tokenauth",
 ]
-# It tells the length of each answer, without which no connection of a client is kept.
+# It sets Content-Length, which persistent connections need.
 MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": _told["database"],
+        "NAME": _values["database"],
         "OPTIONS": {
-            # Who is slow to write is not what is tested.
+            # A slow write must not fail a request.
             "timeout": 60,
             "transaction_mode": "IMMEDIATE",
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
@@ -57,16 +57,16 @@ TOKENAUTH: dict[str, Any] = {
     "ISSUER": "https://auth.example.com",
     "AUDIENCE": "https://api.example.com",
     "ALGORITHM": "EdDSA",
-    "ACCESS_TOKEN_LIFETIME": timedelta(seconds=_told["lifetime"]),
-    "JWKS_MAX_AGE": timedelta(seconds=_told["max_age"]),
-    # A machine that stands still for a while ends no session by that.
+    "ACCESS_TOKEN_LIFETIME": timedelta(seconds=_values["lifetime"]),
+    "JWKS_MAX_AGE": timedelta(seconds=_values["max_age"]),
+    # A slow machine must not exceed the grace.
     "REFRESH_GRACE": timedelta(seconds=60),
     "MAX_SESSIONS_PER_USER": None,
     "SIGN_IN_RATE_USER": None,
     "SIGN_IN_RATE_IP": None,
     "REVOCATION_POLL_INTERVAL": timedelta(seconds=1),
 }
-if "keys" in _told:
-    TOKENAUTH["KEYS"] = _told["keys"]
+if "keys" in _values:
+    TOKENAUTH["KEYS"] = _values["keys"]
 else:
-    TOKENAUTH["KEY_DIRECTORY"] = _told["directory"]
+    TOKENAUTH["KEY_DIRECTORY"] = _values["directory"]

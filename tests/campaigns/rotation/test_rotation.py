@@ -1,15 +1,15 @@
-"""A rotation under load: the short version."""
+"""A rotation under load: the short form."""
 
 from __future__ import annotations
 
 import pytest
 from django.db import connection
 
-from tests.campaigns.rotation.result import faults, table
+from tests.campaigns.rotation.result import find_errors, table
 from tests.campaigns.rotation.rotating import Plan, rotate
 
 WORKERS = 3
-# The next key is published so much earlier than others need that a slow machine does not decide.
+# The new key is published early enough for the caches of a slow machine.
 PLAN = Plan(
     seconds=0,
     rate=50,
@@ -18,18 +18,18 @@ PLAN = Plan(
     delay=10,
     max_age=2,
     lifetime=300,
-    keep=2,
-    notice=60,
+    use_time=2,
+    maximum_delay=60,
     silent=True,
 )
 
 
 @pytest.mark.promise(22)
 @pytest.mark.attack(167)
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="has its own database, and takes a while")
-def test_a_rotation_under_load_fails_no_request_and_each_process_takes_part(tmp_path):
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="The test has its own database.")
+def test_key_rotation_under_load_fails_no_request(tmp_path):
     run = rotate(PLAN, tmp_path)
     print(table(run))  # noqa: T201
-    assert faults(run) == []
-    assert len(run.watches) == WORKERS + 1
-    assert all(consumer.verified for consumer in run.load.consumers)
+    assert find_errors(run) == []
+    assert len(run.monitors) == WORKERS + 1
+    assert all(consumer.verified_count for consumer in run.load.consumers)

@@ -1,4 +1,4 @@
-"""The routes of the processes under load: the tokens, two protected views, and the public keys."""
+"""The URLs of the processes under load: tokens, two protected views and the public keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Another connection to the database, which gets into the way of a statement."""
+"""A second connection to the database, which blocks a statement."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from django.db import DatabaseError, connection
 
 from django_tokenauth.models import Session
 
-SECONDS_TO_WAIT = 30
+TIMEOUT = 30
 
 
 class Statement(NamedTuple):
-    """A statement that is about to be executed, by the thread that answers a request."""
+    """A statement before its execution, in the thread of a request."""
 
     verb: str
     sql: str
 
     @property
     def model(self) -> Any:
-        """Whose table it is about, or the first of two."""
-        known = (Session, get_user_model())
-        return next((model for model in known if model._meta.db_table in self.sql), None)
+        """Return the model of its first table."""
+        models = (Session, get_user_model())
+        return next((model for model in models if model._meta.db_table in self.sql), None)
 
     @property
     def table(self) -> str:
@@ -37,15 +37,15 @@ class Statement(NamedTuple):
 
 
 def run(*statements: str) -> None:
-    """On the connection of the request itself."""
+    """Execute the statements on the connection of the request."""
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
 
 
-def elsewhere(*statements: str) -> None:
-    """On a connection of its own."""
-    other: Any = connection.copy("elsewhere")
+def run_elsewhere(*statements: str) -> None:
+    """Execute the statements on a new connection."""
+    other: Any = connection.copy("other")
     try:
         with other.cursor() as cursor:
             for statement in statements:
@@ -54,71 +54,70 @@ def elsewhere(*statements: str) -> None:
         other.close()
 
 
-def number() -> int:
-    """By which the database knows the connection of the request."""
+def connection_id() -> int:
+    """Return the id of the connection of the request in the database."""
     raw: Any = connection.connection
     return int(raw.info.backend_pid if connection.vendor == "postgresql" else raw.thread_id())
 
 
-_WAITS = {
+_WAITING_QUERIES = {
     "postgresql": "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'",
     "mysql": "SELECT 1 FROM information_schema.processlist LEFT JOIN information_schema.innodb_trx"
     " ON trx_mysql_thread_id = id WHERE id = %s AND (trx_state = 'LOCK WAIT' OR state LIKE"
     " 'Waiting for %% lock')",
 }
-# MariaDB looks again only if nobody has asked for a tenth of a second.
-_PAUSE = {"postgresql": 0.003, "mysql": 0.11}
+# MariaDB caches its table for 0.1 seconds.
+_POLL_INTERVAL = {"postgresql": 0.003, "mysql": 0.11}
 
 
 @contextmanager
-def opponent(take: Sequence[str], then: Sequence[str]) -> Iterator[None]:
-    """Another connection, which does ``take`` first, and ``then`` when the request waits for it.
+def blocker(statements: Sequence[str], on_wait: Sequence[str]) -> Iterator[None]:
+    """Execute ``statements`` on a second connection, and ``on_wait`` when the request waits for it.
 
-    ``{number}`` is that of the connection of the request.
+    ``{id}`` is the id of the connection of the request.
     """
-    waiting = number()
-    ready, over = threading.Event(), threading.Event()
+    request_id = connection_id()
+    ready, finished = threading.Event(), threading.Event()
 
-    def act() -> None:
-        other: Any = connection.copy("opponent")
+    def block() -> None:
+        other: Any = connection.copy("blocker")
         watcher: Any = connection.copy("watcher")
         try:
             other.set_autocommit(False)
-            with other.cursor() as cursor, watcher.cursor() as looks:
-                for statement in take:
+            with other.cursor() as cursor, watcher.cursor() as poll:
+                for statement in statements:
                     cursor.execute(statement)
                 ready.set()
-                while not over.wait(_PAUSE[connection.vendor]):
-                    looks.execute(_WAITS[connection.vendor], [waiting])
-                    if looks.fetchone():
-                        for statement in then:
-                            cursor.execute(statement.format(number=waiting))
-                        over.wait(SECONDS_TO_WAIT)
+                while not finished.wait(_POLL_INTERVAL[connection.vendor]):
+                    poll.execute(_WAITING_QUERIES[connection.vendor], [request_id])
+                    if poll.fetchone():
+                        for statement in on_wait:
+                            cursor.execute(statement.format(id=request_id))
+                        finished.wait(TIMEOUT)
         except DatabaseError:
-            # The one of two that a deadlock ends: the case is tried again.
+            # A deadlock can end the blocker instead; the caller repeats the case.
             pass
         finally:
             ready.set()
             other.close()
             watcher.close()
 
-    thread = threading.Thread(target=act)
+    thread = threading.Thread(target=block)
     thread.start()
-    ready.wait(SECONDS_TO_WAIT)
+    ready.wait(TIMEOUT)
     try:
         yield
     finally:
-        over.set()
+        finished.set()
         thread.join()
 
 
-def obstacle(statement: Statement) -> list[str]:
-    """What an opponent takes to make a statement wait in the midst of its work, when it holds a
-    lock itself."""
+def blocking_statements(statement: Statement) -> list[str]:
+    """Return the statements that make ``statement`` wait while it holds a lock itself."""
     user = connection.ops.quote_name(get_user_model()._meta.db_table)
     session = connection.ops.quote_name(Session._meta.db_table)
     if statement.verb == "INSERT":
-        # It looks whether its user is there; on PostgreSQL at the commit.
+        # The foreign key check reads the user; on PostgreSQL at the commit.
         return [f"SELECT 1 FROM {user} FOR UPDATE"]  # noqa: S608
     if statement.writes:
         return [f"SELECT 1 FROM {statement.table} FOR UPDATE"]  # noqa: S608
