@@ -38,7 +38,7 @@ BLOCKS = {
 EXAMPLES = {
     "admin-and-prune": ["sign_out_network"],
     "clients": ["TOKENAUTH", "sign_out_client", "introspect"],
-    "hooks": ["scope_policy", "LinkView"],
+    "hooks": ["scope_policy", "LinkView", "ProjectTokenView"],
     "http": ["NamedDeviceView"],
     "sessions": ["deactivate"],
     "signals": ["end_all_sessions"],
@@ -138,6 +138,21 @@ class TestExamples:
         alice.save()
         response = view(REQUESTS.post("/", {"link": link}, format="json"))
         assert (response.status_code, response.data["error"]) == (400, "invalid_grant")
+
+    def test_own_grant_signs_in_with_a_valid_code_only(self, alice):
+        view = example("hooks", "ProjectTokenView")["ProjectTokenView"].as_view()
+        code = signing.dumps(alice.pk, salt="sign-in code")
+        body = {"grant_type": "urn:example:code", "code": code}
+        response = view(REQUESTS.post("/", body, format="json"))
+        assert (response.status_code, response["Cache-Control"]) == (200, "no-store")
+        for change, error in (
+            ({"code": f"{code}x"}, "invalid_grant"),
+            ({"code": signing.dumps(0, salt="sign-in code")}, "invalid_grant"),
+            ({"code": ""}, "invalid_request"),
+            ({"grant_type": "urn:example:other"}, "unsupported_grant_type"),
+        ):
+            response = view(REQUESTS.post("/", {**body, **change}, format="json"))
+            assert (response.status_code, response.data["error"]) == (400, error)
 
     def test_subclassed_view_requires_a_device_name(self, alice):
         names = example("http", "NamedDeviceView")
