@@ -105,7 +105,7 @@ class Verify {
             try {
                 result = Map.of("claims", verify(tokens.nextLine()));
             } catch (Exception error) {
-                result = Map.of("refused", String.valueOf(error.getMessage()));
+                result = Map.of("error", String.valueOf(error.getMessage()));
             }
             System.out.println(JSON.writeValueAsString(result));
         }

@@ -104,7 +104,7 @@ static class Verifier
         {
             string result;
             try { result = "{\"claims\":" + Verify(token) + "}"; }
-            catch (Exception error) { result = "{\"refused\":\"" + error.GetType().Name + "\"}"; }
+            catch (Exception error) { result = "{\"error\":\"" + error.GetType().Name + "\"}"; }
             Console.WriteLine(result);
         }
     }

@@ -28,7 +28,7 @@ for await (const token of createInterface({ input: process.stdin })) {
   try {
     result = { claims: await verify(token) };
   } catch (error) {
-    result = { refused: `${error}` };
+    result = { error: `${error}` };
   }
   console.log(JSON.stringify(result));
 }

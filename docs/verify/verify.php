@@ -88,7 +88,7 @@ while (($token = fgets(STDIN)) !== false) {
     try {
         $result = ['claims' => verify(trim($token))];
     } catch (Throwable $error) {
-        $result = ['refused' => $error->getMessage()];
+        $result = ['error' => $error->getMessage()];
     }
     echo json_encode($result), "\n";
 }

@@ -59,5 +59,5 @@ for line in sys.stdin:
     try:
         result: dict[str, object] = {"claims": verify(line.strip())}
     except (JoseError, ValueError) as error:
-        result = {"refused": str(error)}
+        result = {"error": str(error)}
     print(json.dumps(result))

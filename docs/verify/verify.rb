@@ -46,7 +46,7 @@ $stdin.each_line(chomp: true) do |token|
   result = begin
     { claims: verify(token) }
   rescue StandardError => e
-    { refused: "#{e.class}: #{e.message}" }
+    { error: "#{e.class}: #{e.message}" }
   end
   puts JSON.generate(result)
 end

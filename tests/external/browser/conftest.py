@@ -1,14 +1,13 @@
-"""What the browser tests need: a browser, and the demo of the example project to look at.
+"""Fixtures of the browser tests: Chromium, and the demo of the example project.
 
-Without a browser they are skipped and say so. Where nothing may be left out (CI=true) that is an
-error, for there nobody would notice.
+Without a browser, the tests are skipped with a note. With ``CI`` it is an error.
 """
 
 from __future__ import annotations
 
 import pytest
 
-from tests.external.browser.requirements import find_chromium, what_is_missing
+from tests.external.browser.requirements import find_chromium, missing_requirement
 from tests.support import skips
 from tests.support.running_demo import running_demo
 
@@ -24,24 +23,24 @@ ARGUMENTS = [
 
 
 def pytest_configure():
-    if missing := what_is_missing():
+    if missing := missing_requirement():
         if skips.in_ci():
-            raise pytest.UsageError(f"Nothing may be left out in CI, but {missing}.")
+            raise pytest.UsageError(f"CI must not skip tests. Missing: {missing}.")
         skips.note(missing)
 
 
 @pytest.fixture(scope="session")
 def chromium():
-    if missing := what_is_missing():
+    if missing := missing_requirement():
         pytest.skip(missing)
     return find_chromium()
 
 
-# Not for the whole session: while playwright runs, Django takes this thread for an async one and
-# refuses it the database.
+# The scope is the module: while Playwright runs, Django treats the thread as asynchronous and
+# rejects database access.
 @pytest.fixture(scope="module")
 def browser(chromium):
-    sync_api = pytest.importorskip("playwright.sync_api", reason=what_is_missing())
+    sync_api = pytest.importorskip("playwright.sync_api", reason=missing_requirement())
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield browser
@@ -50,27 +49,27 @@ def browser(chromium):
 
 @pytest.fixture
 def open_browser(browser, demo):
-    """Opens a browser with a storage of its own, and looks for errors when the test is over."""
+    """Open browsers with separate storage, and check for console errors at the end."""
     contexts, errors = [], []
 
-    def listen(message):
-        # What the Content-Security-Policy stops is said here too. That the API refused a request
-        # is said as well, but it is what the tests are about.
-        refused = message.text.startswith("Failed to load resource")
-        if refused and message.location["url"].startswith(demo.api):
+    def record_error(message):
+        # Chromium reports rejected API requests here, which the tests expect. Violations of the
+        # Content-Security-Policy are errors.
+        rejected = message.text.startswith("Failed to load resource")
+        if rejected and message.location["url"].startswith(demo.api):
             return
         if message.type in ("error", "warning"):
             errors.append(message.text)
 
-    def open_one(**options):
+    def open_context(**options):
         context = browser.new_context(**{"locale": "en-GB", **options})
         context.set_default_timeout(20_000)
-        context.on("console", listen)
+        context.on("console", record_error)
         context.on("weberror", lambda event: errors.append(str(event.error)))
         contexts.append(context)
         return context
 
-    yield open_one
+    yield open_context
     for context in contexts:
         context.close()
     assert errors == []

@@ -1,4 +1,4 @@
-"""The programs and packages that the browser tests need."""
+"""The requirements of the browser tests: Playwright and Chromium."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from importlib.util import find_spec
 
 
 def find_chromium():
+    """Return the path of Chromium, or ``None``."""
     names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
     return next(filter(None, (shutil.which(name) for name in names if name)), None)
 
 
-def what_is_missing():
+def missing_requirement():
+    """Return the missing requirement, or ``None``."""
     if find_spec("playwright") is None:
         return "the browser tests: the package playwright is not installed"
     if find_chromium() is None:

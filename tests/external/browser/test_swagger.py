@@ -1,12 +1,12 @@
-"""Swagger UI over the example: "Authorize" signs in, and what is tried out then is answered."""
+"""Swagger UI of the example: "Authorize" signs in, and "Try it out" sends requests."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.external.browser.requirements import what_is_missing
+from tests.external.browser.requirements import missing_requirement
 
-sync_api = pytest.importorskip("playwright.sync_api", reason=what_is_missing())
+sync_api = pytest.importorskip("playwright.sync_api", reason=missing_requirement())
 expect = sync_api.expect
 
 
@@ -19,7 +19,7 @@ def docs(context, demo):
 
 @pytest.fixture
 def authorize(docs):
-    """Fills in the dialog and returns it as it is afterwards."""
+    """Fill in the dialog and return it."""
 
     def authorize(name, password, *scopes):
         docs.locator(".scheme-container").get_by_role("button", name="Authorize").click()
@@ -35,7 +35,7 @@ def authorize(docs):
 
 
 def status_of(docs, operation):
-    """Tries the operation out and returns the status of the answer."""
+    """Try the operation out and return the status of the response."""
     block = docs.locator(f"[id$={operation}]")
     block.locator(".opblock-summary-control").click()
     block.get_by_role("button", name="Try it out").click()
@@ -43,27 +43,27 @@ def status_of(docs, operation):
     return block.locator(".live-responses-table .response-col_status").last
 
 
-def test_without_a_token_the_answer_is_401(docs):
+def test_swagger_request_without_token_returns_401(docs):
     expect(status_of(docs, "notes_list")).to_contain_text("401")
 
 
-def test_with_the_password_it_is_200(docs, demo, authorize):
+def test_swagger_request_after_sign_in_returns_200(docs, demo, authorize):
     dialog = authorize("alice", demo.passwords["alice"])
     expect(dialog).to_contain_text("Authorized")
     dialog.get_by_role("button", name="Close").click()
     expect(status_of(docs, "notes_list")).to_contain_text("200")
 
 
-def test_with_another_one_the_dialog_says_what_is_wrong(docs, authorize):
+def test_swagger_sign_in_with_wrong_password_shows_error(docs, authorize):
     dialog = authorize("alice", "a guess")
     expect(dialog.locator(".errors")).to_contain_text("The credentials or the token are not valid.")
     expect(dialog.get_by_role("button", name="Logout")).to_have_count(0)
 
 
-def test_the_scopes_that_are_ticked_are_all_it_gets(docs, demo, authorize):
+def test_swagger_token_has_only_selected_scopes(docs, demo, authorize):
     dialog = authorize("bob", demo.passwords["bob"], "notes:read")
     expect(dialog).to_contain_text("Authorized")
     dialog.get_by_role("button", name="Close").click()
     expect(status_of(docs, "notes_list")).to_contain_text("200")
-    # That lists the devices of the user, for which the token must have all rights.
+    # The list of sessions requires a token with the full scope.
     expect(status_of(docs, "auth_sessions_list")).to_contain_text("403")

@@ -1,4 +1,4 @@
-"""A running example, and programs that know the address of its metadata and no more of it."""
+"""The running example, and client programs that know only the URL of its metadata."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def demo(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def metadata(demo):
-    answer = requests.get(f"{demo.api}{WELL_KNOWN}", timeout=30)
-    answer.raise_for_status()
-    return answer.json()
+    response = requests.get(f"{demo.api}{WELL_KNOWN}", timeout=30)
+    response.raise_for_status()
+    return response.json()
 
 
 @pytest.fixture(autouse=True)
-def _no_tls_on_this_machine(monkeypatch):
+def _allow_plain_http(monkeypatch):
     monkeypatch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")
     monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -38,21 +38,21 @@ def library(request):
 
 @pytest.fixture(params=[BASIC, POST])
 def method(request):
-    """How a client with a secret proves itself."""
+    """The authentication method of a confidential client."""
     return request.param
 
 
 @pytest.fixture
 def service(library, method, metadata, demo):
-    """A program of a client with a secret."""
+    """Return a program with a client secret."""
     return library(metadata, method, "reports", demo.passwords["reports"])
 
 
 @pytest.fixture(params=[NONE, BASIC, POST])
 def program(request, library, metadata, demo):
-    """A program of a client without a secret, or with one in either place."""
+    """Return a program without a client secret, and with one in the header or the body."""
     if request.param == NONE:
-        return library(metadata, NONE, "a notebook", None)
+        return library(metadata, NONE, "notebook", None)
     return library(metadata, request.param, "reports", demo.passwords["reports"])
 
 
@@ -63,5 +63,5 @@ def alice(demo):
 
 @pytest.fixture
 def notes(demo):
-    """What a token is for."""
+    """Return the URL of the protected API."""
     return f"{demo.api}/notes/"

@@ -1,4 +1,4 @@
-"""A program with each of the libraries: it knows the metadata, and who it is itself."""
+"""Client programs with two OAuth libraries, from the metadata and the client credentials."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from oauthlib.oauth2 import LegacyApplicationClient, OAuth2Error
 from requests.auth import HTTPBasicAuth
 from requests_oauthlib import OAuth2Session
 
-#: How a client proves itself, as RFC 8414 names it.
+#: The methods of client authentication, as RFC 8414 names them.
 NONE, BASIC, POST = "none", "client_secret_basic", "client_secret_post"
 
 
 class Authlib:
-    """authlib. It refreshes by itself when a token has expired."""
+    """A client with Authlib, which refreshes expired tokens automatically."""
 
-    Refused = OAuthError
+    Error = OAuthError
 
     def __init__(self, metadata, method, client_id, secret):
         self.metadata = metadata
@@ -30,9 +30,9 @@ class Authlib:
     def get(self, url):
         return self.session.get(url)
 
-    def sign_in(self, username, password, **more):
+    def sign_in(self, username, password, **parameters):
         url = self.metadata["token_endpoint"]
-        return self.session.fetch_token(url, username=username, password=password, **more)
+        return self.session.fetch_token(url, username=username, password=password, **parameters)
 
     def refresh(self, refresh_token=None):
         return self.session.refresh_token(
@@ -49,9 +49,9 @@ class Authlib:
 
 
 class RequestsOAuthlib:
-    """requests-oauthlib, which is oauthlib's client over requests."""
+    """A client with requests-oauthlib."""
 
-    Refused = OAuth2Error
+    Error = OAuth2Error
 
     def __init__(self, metadata, method, client_id, secret):
         self.metadata = metadata
@@ -59,13 +59,15 @@ class RequestsOAuthlib:
         if secret is not None:
             in_body["client_secret"] = secret
         basic = {"auth": HTTPBasicAuth(client_id, secret)}
-        # As the library's own page has it, for each of its calls.
-        self.of_sign_in = {"client_secret": secret, "include_client_id": method != BASIC}
-        self.of_refresh = basic if method == BASIC else in_body
-        # What it proves itself with, should it have to refresh first.
-        self.of_get = {"client_id": client_id, "client_secret": secret} if method == BASIC else {}
-        self.of_others = basic if method == BASIC else {}
-        self.in_others = {} if method == BASIC else in_body
+        # The arguments of each call follow the documentation of the library.
+        self.sign_in_arguments = {"client_secret": secret, "include_client_id": method != BASIC}
+        self.refresh_arguments = basic if method == BASIC else in_body
+        # The credentials of a refresh before the request.
+        self.get_arguments = (
+            {"client_id": client_id, "client_secret": secret} if method == BASIC else {}
+        )
+        self.revoke_arguments = basic if method == BASIC else {}
+        self.revoke_body = {} if method == BASIC else in_body
         self.session = OAuth2Session(
             client=LegacyApplicationClient(client_id),
             auto_refresh_url=metadata["token_endpoint"],
@@ -74,26 +76,26 @@ class RequestsOAuthlib:
         )
 
     def get(self, url):
-        return self.session.get(url, **self.of_get)
+        return self.session.get(url, **self.get_arguments)
 
-    def sign_in(self, username, password, **more):
+    def sign_in(self, username, password, **parameters):
         return self.session.fetch_token(
             self.metadata["token_endpoint"],
             username=username,
             password=password,
-            **self.of_sign_in,
-            **more,
+            **self.sign_in_arguments,
+            **parameters,
         )
 
     def refresh(self, refresh_token=None):
         return self.session.refresh_token(
-            self.metadata["token_endpoint"], refresh_token=refresh_token, **self.of_refresh
+            self.metadata["token_endpoint"], refresh_token=refresh_token, **self.refresh_arguments
         )
 
     def revoke(self, token, hint):
         url, headers, body = self.session._client.prepare_token_revocation_request(
-            self.metadata["revocation_endpoint"], token, hint, **self.in_others
+            self.metadata["revocation_endpoint"], token, hint, **self.revoke_body
         )
         return self.session.post(
-            url, data=body, headers=headers, withhold_token=True, **self.of_others
+            url, data=body, headers=headers, withhold_token=True, **self.revoke_arguments
         )

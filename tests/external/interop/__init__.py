@@ -1,5 +1,5 @@
-"""Libraries that we did not write verify our tokens, and we verify theirs.
+"""Interoperability: independent libraries verify tokens of the server, and sign tokens for it.
 
-Each runs in a program of its own: for a library of the page "Verify our tokens in your language"
-the very file of that page, for another one a file in ``programs/``.
+Each library runs in a separate program: one of ``docs/verify/``, which the documentation shows, or
+one of ``programs/``.
 """

@@ -1,4 +1,4 @@
-"""The clock of another program, set by libfaketime while the program runs."""
+"""The clock of another program, which libfaketime sets while the program runs."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from pathlib import Path
 
 
 def find_clock() -> Path | None:
-    """The library that sets the clock, where Debian and others put it."""
+    """Return the path of libfaketime, or ``None``."""
     name = "faketime/libfaketime.so.1"
-    found = (path for place in ("lib*", "lib*/*") for path in Path("/usr").glob(f"{place}/{name}"))
-    return next(found, None)
+    folders = ("lib*", "lib*/*")
+    paths = (path for folder in folders for path in Path("/usr").glob(f"{folder}/{name}"))
+    return next(paths, None)
 
 
 class Clock:
+    """Control the clock of a program through its environment."""
+
     def __init__(self, library: Path, file: Path) -> None:
         self._file = file
-        #: For the environment of the program.
+        #: The environment variables of the program.
         self.environment = {
             "LD_PRELOAD": str(library),
             "FAKETIME_NO_CACHE": "1",
@@ -24,5 +27,5 @@ class Clock:
         self.set(ahead=0)
 
     def set(self, *, ahead: int) -> None:
-        """Let the program be ``ahead`` of us, in seconds."""
+        """Set the clock of the program ``ahead`` seconds forward."""
         self._file.write_text(f"+{ahead}\n", encoding="ascii")

@@ -1,7 +1,6 @@
-"""What these tests need: the libraries, and a server of ours to fetch keys and tokens from.
+"""Fixtures of the interoperability tests: the libraries, and a server with keys and tokens.
 
-A library that this machine lacks is left out, and that is said. Where nothing may be left out
-(CI=true) it is an error, for there nobody would notice.
+The tests of a missing library are skipped with a note. With ``CI`` it is an error.
 """
 
 from __future__ import annotations
@@ -27,12 +26,12 @@ def pytest_configure(config):
     workbench = Workbench(Path(folder.name))
     versions, missing = workbench.prepare()
     if find_clock() is None:
-        missing["rotation"] = "no libfaketime, which sets the clock of another program"
+        missing["rotation"] = "libfaketime is not installed"
     config.stash[READY] = (workbench, versions, missing)
-    for name, why in missing.items():
+    for name, reason in missing.items():
         if skips.in_ci():
-            raise pytest.UsageError(f"Nothing may be left out in CI, but {name} is: {why}")
-        skips.note(f"the interoperability: {name}: {why}")
+            raise pytest.UsageError(f"CI must not skip tests, but {name} is missing: {reason}")
+        skips.note(f"the interoperability: {name}: {reason}")
 
 
 def pytest_report_header(config):
@@ -47,7 +46,7 @@ def workbench(pytestconfig):
 
 @pytest.fixture
 def clock(pytestconfig, tmp_path):
-    """A clock for another program, which can be set."""
+    """Return a settable clock for another program."""
     _, _, missing = pytestconfig.stash[READY]
     if "rotation" in missing:
         pytest.skip(missing["rotation"])
@@ -56,7 +55,7 @@ def clock(pytestconfig, tmp_path):
 
 @pytest.fixture
 def library(request, pytestconfig):
-    """The library of the parameter, if there is one."""
+    """Return the library of the parameter, or skip the test if it is missing."""
     _, _, missing = pytestconfig.stash[READY]
     if request.param.name in missing:
         pytest.skip(missing[request.param.name])
@@ -65,14 +64,14 @@ def library(request, pytestconfig):
 
 @pytest.fixture
 def issuer(algorithm, settings, transactional_db, alice):
-    """A server that signs with ``algorithm``, at a real address."""
+    """Run a server that signs with ``algorithm``."""
     paths = []
     handler = WSGIHandler()
 
     def application(environ, start_response):
-        answer = handler(environ, start_response)
+        response = handler(environ, start_response)
         paths.append(environ["PATH_INFO"])
-        return answer
+        return response
 
     with serving(application) as address:
         yield Issuer(algorithm, settings, address, paths)

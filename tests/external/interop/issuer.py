@@ -1,6 +1,6 @@
-"""A server of ours as others meet it: it signs in, shows its public keys and has protected views.
+"""A server for other programs, with sign-in, public keys and protected views.
 
-Every token is one that it really issued, or is made by hand with a key that it has.
+Its tokens are issued over HTTP, or forged with one of its keys.
 """
 
 from __future__ import annotations
@@ -19,21 +19,23 @@ from tests.support.sample_keys import private_jwk, private_key, private_pem, pub
 
 ISSUER = "https://auth.example.com"
 AUDIENCE = "https://api.example.com"
-SECRET = "a secret of at least 32 bytes, which HS256 asks for"
+SECRET = "a secret of at least 32 bytes, which HS256 requires"
 LIFETIME = timedelta(hours=1)
 FORM = b"Content-Type: application/x-www-form-urlencoded"
 
 
 def claims_of(token):
+    """Return the unverified claims of a token."""
     return json.loads(unbase64url(token.split(".")[1]))
 
 
 def header_of(token):
+    """Return the unverified header of a token."""
     return json.loads(unbase64url(token.split(".")[0]))
 
 
 def flipped(token, part, bit):
-    """``token`` with one bit of the bytes behind one of its three parts changed."""
+    """Return ``token`` with one bit of a decoded part flipped."""
     parts = token.split(".")
     data = bytearray(unbase64url(parts[part]))
     data[bit // 8] ^= 1 << bit % 8
@@ -41,18 +43,21 @@ def flipped(token, part, bit):
     return ".".join(parts)
 
 
-def bits(token, part):
+def bit_length(token, part):
+    """Return the number of bits of a decoded part."""
     return 8 * len(unbase64url(token.split(".")[part]))
 
 
 class Issuer:
+    """A server that signs with ``algorithm``, and forges tokens."""
+
     def __init__(self, algorithm, settings, address, paths):
         self.algorithm = algorithm
-        #: What it was asked for, in this order.
+        #: The paths of all requests, in order.
         self.paths = paths
         self._settings = settings
         self._address = address
-        self._materials = [SECRET, f"{SECRET}, and another"]
+        self._materials = [SECRET, f"{SECRET}, the second one"]
         if algorithm != "HS256":
             self._private = [private_key(algorithm, number) for number in range(2)]
             self._materials = [private_pem(key).decode() for key in self._private]
@@ -60,7 +65,7 @@ class Issuer:
         self.configure()
 
     def configure(self, signing=0, **changes):
-        """Sign with one of the two keys, and verify with the other one as well."""
+        """Sign with one of the two keys, and verify with both."""
         self._settings.TOKENAUTH = {
             "ISSUER": ISSUER,
             "AUDIENCE": AUDIENCE,
@@ -72,8 +77,8 @@ class Issuer:
         }
 
     @property
-    def verifying(self):
-        """The environment of a program that verifies: where the public keys are, or the secret."""
+    def verifier_environment(self):
+        """Return the environment of a verifying program, with the URL of the keys or the secret."""
         host, port = self._address
         keys = {"JWKS_URL": f"http://{host}:{port}/.well-known/jwks.json"}
         if self.algorithm == "HS256":
@@ -86,8 +91,8 @@ class Issuer:
         }
 
     @property
-    def signing(self):
-        """The environment of a program that signs as this server does."""
+    def signer_environment(self):
+        """Return the environment of a signing program, with the key of this server."""
         if self.algorithm == "HS256":
             return {"ALGORITHM": self.algorithm, "SECRET": SECRET}
         return {
@@ -97,87 +102,89 @@ class Issuer:
         }
 
     def sign_in(self, *, ago=0, **configuration):
-        """The answer to a sign-in of alice, ``ago`` seconds earlier, with other settings."""
+        """Sign alice in ``ago`` seconds earlier, with other settings. Return the response."""
         self.configure(**configuration)
         body = f"username=alice&password={PASSWORDS['alice'].replace(' ', '+')}".encode()
         length = b"Content-Length: %d" % len(body)
         with time_machine.travel(time.time() - ago):
-            answer = exchange(self._address, b"POST /auth/token/ HTTP/1.1", FORM, length, body=body)
+            response = exchange(
+                self._address, b"POST /auth/token/ HTTP/1.1", FORM, length, body=body
+            )
         self.configure()
-        assert answer.status == 200, answer.body
-        return answer.json()
+        assert response.status == 200, response.body
+        return response.json()
 
-    def ask(self, path, token):
-        """The answer of a protected view to ``token``."""
+    def get(self, path, token):
+        """Return the response of a protected view to ``token``."""
         start = f"GET {path} HTTP/1.1".encode()
         return exchange(self._address, start, f"Authorization: Bearer {token}".encode())
 
-    def good(self):
-        """Good tokens, by what each is."""
-        tokens = {"as issued": self.sign_in()["access_token"]}
+    def valid_tokens(self):
+        """Return valid tokens by description."""
+        tokens = {"issued": self.sign_in()["access_token"]}
         if self.algorithm != "HS256":
-            tokens["by another key of the set"] = self.sign_in(signing=1)["access_token"]
+            tokens["second key"] = self.sign_in(signing=1)["access_token"]
         return tokens
 
-    def hostile(self, token):
-        """Tokens to refuse, by what is wrong with each; ``token`` is a good one."""
+    def invalid_tokens(self, token):
+        """Return invalid tokens by description, made from the valid ``token``."""
         return {
             "expired": self.sign_in(ago=2 * LIFETIME.total_seconds())["access_token"],
-            "of another issuer": self.sign_in(ISSUER=f"{ISSUER}/other")["access_token"],
-            "for another audience": self.sign_in(AUDIENCE=f"{AUDIENCE}/other")["access_token"],
-            "a refresh token": self.sign_in()["refresh_token"],
-            **self._made_by_hand(header_of(token), claims_of(token)),
+            "other issuer": self.sign_in(ISSUER=f"{ISSUER}/other")["access_token"],
+            "other audience": self.sign_in(AUDIENCE=f"{AUDIENCE}/other")["access_token"],
+            "refresh token": self.sign_in()["refresh_token"],
+            **self._forged(header_of(token), claims_of(token)),
             **{
                 f"bit {bit} of the {name}": flipped(token, part, bit)
                 for part, name in enumerate(("header", "claims", "signature"))
-                for bit in range(bits(token, part))
+                for bit in range(bit_length(token, part))
             },
         }
 
-    def _made_by_hand(self, header, claims):
-        good, other = (key.sign for key in self.keys)
+    def _forged(self, header, claims):
+        signer, other_signer = (key.sign for key in self.keys)
         tokens = {
             **{
-                f"typ is {typ}": compact(changed(header, {"typ": typ}), claims, good)
+                f"typ is {typ}": compact(changed(header, {"typ": typ}), claims, signer)
                 for typ in ("rt+jwt", "JWT", MISSING)
             },
-            "never expires": compact(header, changed(claims, {"exp": MISSING}), good),
-            "an unknown extension that is critical": compact(
-                {**header, "crit": ["x"], "x": 1}, claims, good
+            "no exp": compact(header, changed(claims, {"exp": MISSING}), signer),
+            "unknown critical extension": compact(
+                {**header, "crit": ["x"], "x": 1}, claims, signer
             ),
-            "by a key that is not there": compact(
-                changed(header, {"kid": "unknown"}), claims, self._stranger
+            "unknown key": compact(
+                changed(header, {"kid": "unknown"}), claims, self._sign_with_unknown_key
             ),
-            "by another key than it says": compact(header, claims, other),
-            "no signature": compact(header, claims, lambda text: b""),
+            "key of another kid": compact(header, claims, other_signer),
+            "no signature": compact(header, claims, lambda message: b""),
         }
         for alg in ("none", "None", MISSING):
             unsigned = changed(header, {"alg": alg})
-            tokens[f"alg is {alg}"] = compact(unsigned, claims, lambda text: b"")
-            tokens[f"alg is {alg}, signed"] = compact(unsigned, claims, good)
+            tokens[f"alg is {alg}"] = compact(unsigned, claims, lambda message: b"")
+            tokens[f"alg is {alg}, signed"] = compact(unsigned, claims, signer)
         if self.algorithm == "HS256":
             longer = changed(header, {"alg": "HS512"})
             tokens["HS512"] = compact(longer, claims, hmac_with(SECRET.encode(), "sha512"))
         else:
-            for what, secret in self._no_secrets().items():
+            for name, secret in self._public_keys_as_secrets().items():
                 switched = changed(header, {"alg": "HS256"})
-                tokens[f"HS256 with {what}"] = compact(switched, claims, hmac_with(secret))
+                tokens[f"HS256 with {name}"] = compact(switched, claims, hmac_with(secret))
         return tokens
 
-    def _stranger(self, text):
+    def _sign_with_unknown_key(self, message):
         if self.algorithm == "HS256":
-            return hmac_with(b"no secret of this server, but a long one")(text)
-        return load_key(private_pem(private_key(self.algorithm, 2)), self.algorithm).sign(text)
+            return hmac_with(b"a long secret that this server does not have")(message)
+        return load_key(private_pem(private_key(self.algorithm, 2)), self.algorithm).sign(message)
 
-    def _no_secrets(self):
-        """What a verifier that is led by the header might take for a secret."""
+    def _public_keys_as_secrets(self):
+        """Return the public key in forms that a verifier may use as an HMAC secret."""
         key = self._private[0]
         pem = public_pem(key)
         jwk = public_jwk(key)
         return {
             "the public PEM": pem,
-            "the public PEM without its last line end": pem.rstrip(),
+            "the public PEM without its final newline": pem.rstrip(),
             "the public JWK": json.dumps(jwk).encode(),
-            "the public number": unbase64url(jwk.get("x") or jwk["n"]),
-            "nothing": b"",
+            "the raw public key": unbase64url(jwk.get("x") or jwk["n"]),
+            "an empty secret": b"",
         }

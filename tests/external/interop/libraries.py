@@ -1,4 +1,4 @@
-"""The libraries: how each is found, verifies and signs."""
+"""The libraries, with the commands that find them, verify and sign."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parents[2] / "docs" / "verify"
 PROGRAMS = HERE / "programs"
-SECONDS_TO_RUN = 300
+TIMEOUT = 300
 
 ALL = ("HS256", "RS256", "ES256", "EdDSA")
 JACKSON = [f"/usr/share/java/jackson-{part}.jar" for part in ("databind", "core", "annotations")]
@@ -27,15 +27,15 @@ ASSEMBLIES = "System.Runtime.Serialization,System.Xml,System.Xml.Linq"
 
 @dataclass(frozen=True)
 class Library:
-    """One library, and its programs; the commands run in the folder of :class:`Workbench`."""
+    """A library and its programs. The commands run in the folder of :class:`Workbench`."""
 
     name: str
     algorithms: tuple[str, ...]
-    #: Prints which version there is, and fails where the library is missing.
+    #: Prints the version, and fails without the library.
     version: tuple[str, ...]
     verifier: tuple[str, ...]
     signer: tuple[str, ...]
-    #: Each is run once, before the first use.
+    #: Commands that run once before the first use.
     preparations: tuple[tuple[str, ...], ...] = ()
 
     def __str__(self) -> str:
@@ -43,15 +43,15 @@ class Library:
 
 
 def _node(package: str) -> tuple[str, ...]:
-    read = f"require('./node_modules/{package}/package.json').version"
-    return ("node", "-p", f"`${{{read}}} with Node.js ${{process.version}}`")
+    version = f"require('./node_modules/{package}/package.json').version"
+    return ("node", "-p", f"`${{{version}}} with Node.js ${{process.version}}`")
 
 
 def _python(package: str) -> tuple[str, ...]:
-    read = f"importlib.metadata.version('{package}'), 'with Python', platform.python_version()"
-    # Without a traceback, what is missing is said in one line.
-    text = f"import importlib.metadata, platform, sys; sys.tracebacklimit = 0; print({read})"
-    return (sys.executable, "-c", text)
+    version = f"importlib.metadata.version('{package}'), 'with Python', platform.python_version()"
+    # Without a traceback, the error is one line.
+    code = f"import importlib.metadata, platform, sys; sys.tracebacklimit = 0; print({version})"
+    return (sys.executable, "-c", code)
 
 
 def _mono(name: str) -> tuple[str, ...]:
@@ -124,20 +124,20 @@ LIBRARIES = (
     ),
 )
 
-#: Each library with each algorithm that it has.
+#: Each library with each of its algorithms.
 PAIRS = [(library, algorithm) for library in LIBRARIES for algorithm in library.algorithms]
-#: Those whose program is on the page.
-ON_THE_PAGE = [
+#: The libraries whose program is in the documentation.
+DOCUMENTED = [
     library for library in LIBRARIES if not PROGRAMS.joinpath(library.verifier[-1]).is_file()
 ]
 
 
-class Unusable(Exception):
-    """A program is missing, or failed; the text says what it printed."""
+class ProgramError(Exception):
+    """A missing program, or a failed one with its output."""
 
 
 class Workbench:
-    """A folder with all the programs, and what they need beside them."""
+    """A folder with all programs and their dependencies."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -146,23 +146,21 @@ class Workbench:
                 shutil.copy(file, folder)
 
     def prepare(self) -> tuple[dict[str, str], dict[str, str]]:
-        """Make all libraries ready. Gives the versions of those that are there, and why the others
-        are not, by their names."""
+        """Prepare all libraries. Return the versions, and the errors of the missing ones."""
+        npm_error = ""
         try:
             self.run(("npm", "install", "--silent", "--no-audit", "--no-fund"))
-        except Unusable as error:
-            npm = str(error)
-        else:
-            npm = ""
+        except ProgramError as error:
+            npm_error = str(error)
         versions, missing = {}, {}
         for library in LIBRARIES:
             try:
                 for command in library.preparations:
                     self.run(command)
                 versions[library.name] = " ".join(self.run(library.version).split())
-            except Unusable as error:
-                why = (library.version[0] == "node" and npm) or str(error)
-                missing[library.name] = shorten(why, 300)
+            except ProgramError as error:
+                reason = (library.version[0] == "node" and npm_error) or str(error)
+                missing[library.name] = shorten(reason, 300)
         return versions, missing
 
     def run(
@@ -171,9 +169,9 @@ class Workbench:
         lines: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> str:
-        """What ``command`` prints when it is given ``lines``. Raises :class:`Unusable`."""
+        """Return the output of ``command`` for ``lines``. Raises :class:`ProgramError`."""
         try:
-            done = subprocess.run(  # noqa: S603
+            completed = subprocess.run(  # noqa: S603
                 command,
                 input="".join(f"{line}\n" for line in lines),
                 capture_output=True,
@@ -181,27 +179,27 @@ class Workbench:
                 encoding="utf-8",
                 cwd=self._folder,
                 env={**os.environ, **(environment or {})},
-                timeout=SECONDS_TO_RUN,
+                timeout=TIMEOUT,
                 check=False,
             )
         except OSError as error:
-            raise Unusable(f"{command[0]}: {error.strerror}") from None
-        if done.returncode:
-            raise Unusable(f"{command[0]}: {done.stderr.strip()}")
-        return done.stdout
+            raise ProgramError(f"{command[0]}: {error.strerror}") from None
+        if completed.returncode:
+            raise ProgramError(f"{command[0]}: {completed.stderr.strip()}")
+        return completed.stdout
 
     def verify(
         self, library: Library, tokens: Sequence[str], environment: Mapping[str, str]
     ) -> list[dict[str, Any]]:
-        """What the library says of each token: ``{"claims": ...}`` or ``{"refused": ...}``."""
-        printed = self.run(library.verifier, tokens, environment)
-        return [json.loads(line) for line in printed.splitlines()]
+        """Return the result for each token: ``{"claims": ...}`` or ``{"error": ...}``."""
+        output = self.run(library.verifier, tokens, environment)
+        return [json.loads(line) for line in output.splitlines()]
 
     @contextmanager
-    def conversation(
+    def verifier(
         self, library: Library, environment: Mapping[str, str]
     ) -> Iterator[Callable[[str], dict[str, Any]]]:
-        """Start the program that verifies; what is given asks it about one token at a time."""
+        """Run the verifying program. Yield a function that verifies one token."""
         with subprocess.Popen(  # noqa: S603
             library.verifier,
             stdin=subprocess.PIPE,
@@ -212,22 +210,22 @@ class Workbench:
         ) as process:
             assert process.stdin is not None
             assert process.stdout is not None
-            asking, answering = process.stdin, process.stdout
+            requests, results = process.stdin, process.stdout
 
-            def ask(token: str) -> dict[str, Any]:
-                asking.write(f"{token}\n")
-                asking.flush()
-                answer: dict[str, Any] = json.loads(answering.readline())
-                return answer
+            def verify(token: str) -> dict[str, Any]:
+                requests.write(f"{token}\n")
+                requests.flush()
+                result: dict[str, Any] = json.loads(results.readline())
+                return result
 
-            # A program that hangs is stopped, and then its answer is no JSON.
-            limit = Timer(SECONDS_TO_RUN, process.kill)
-            limit.start()
+            # A program without output is killed; then its result is not JSON.
+            timer = Timer(TIMEOUT, process.kill)
+            timer.start()
             try:
-                yield ask
+                yield verify
             finally:
-                limit.cancel()
-                asking.close()
+                timer.cancel()
+                requests.close()
 
     def sign(
         self,
@@ -235,6 +233,6 @@ class Workbench:
         parts: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]],
         environment: Mapping[str, str],
     ) -> list[str]:
-        """The tokens that the library makes of headers and claims."""
+        """Return the tokens that the library signs from headers and claims."""
         lines = [f"{json.dumps(header)}\t{json.dumps(claims)}" for header, claims in parts]
         return self.run(library.signer, lines, environment).split()

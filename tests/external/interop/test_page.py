@@ -1,4 +1,4 @@
-"""The page about other services names the libraries and programs that are tested."""
+"""The page about other services names the tested libraries and programs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.documents import DOCS, literal, section
 VERIFY = DOCS / "verify.rst"
 
 
-def test_the_table_has_each_library_with_its_algorithms():
+def test_page_lists_libraries_and_algorithms():
     [[head, *rows]] = section(VERIFY, "Tested libraries").tables
     assert [literal(cell) for cell in head[2:]] == list(ALL)
     assert {row[0]: [bool(cell) for cell in row[2:]] for row in rows} == {
@@ -19,15 +19,15 @@ def test_the_table_has_each_library_with_its_algorithms():
     }
 
 
-def test_the_programs_of_the_page_are_those_that_run():
+def test_page_includes_tested_programs():
     text = VERIFY.read_text(encoding="utf-8")
-    shown = re.findall(r"^\.\. literalinclude:: verify/(.+)$", text, re.MULTILINE)
-    assert sorted(shown) == sorted(path.name for path in PAGE.iterdir())
-    run = {word for library in LIBRARIES for word in library.verifier}
-    assert {name.replace(".cs", ".exe") for name in shown} <= run
+    included = re.findall(r"^\.\. literalinclude:: verify/(.+)$", text, re.MULTILINE)
+    assert sorted(included) == sorted(path.name for path in PAGE.iterdir())
+    tested = {word for library in LIBRARIES for word in library.verifier}
+    assert {name.replace(".cs", ".exe") for name in included} <= tested
 
 
-def test_each_example_of_a_library_is_said_to_be_the_one_that_runs():
+def test_page_names_tested_program_of_each_library():
     [[_, *rows]] = section(VERIFY, "Tested libraries").tables
     commands = {library.name: library.verifier for library in LIBRARIES}
     for name, program, *_ in rows:

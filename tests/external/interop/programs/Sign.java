@@ -1,4 +1,4 @@
-// Signs with the JDK: a line of the header, a tab and the claims gives a line of the token.
+// Sign with the JDK: read lines of header, tab and claims, and print the tokens.
 import java.nio.charset.StandardCharsets;
 import java.security.KeyFactory;
 import java.security.Signature;

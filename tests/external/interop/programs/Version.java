@@ -1,4 +1,4 @@
-// Says which Jackson and which JDK the program for Java runs with.
+// Print the versions of the JDK and of Jackson.
 class Version {
     public static void main(String[] arguments) {
         System.out.println(Runtime.version() + " with Jackson "

@@ -1,4 +1,4 @@
-// Signs with Mono: a line of the header, a tab and the claims gives a line of the token.
+// Sign with Mono: read lines of header, tab and claims, and print the tokens.
 using System;
 using System.Runtime.Serialization.Json;
 using System.Security.Cryptography;

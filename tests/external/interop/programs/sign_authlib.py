@@ -1,4 +1,4 @@
-"""Signs with Authlib: a line of the header, a tab and the claims gives a line of the token."""
+"""Sign with Authlib: read lines of header, tab and claims, and print the tokens."""
 
 from __future__ import annotations
 

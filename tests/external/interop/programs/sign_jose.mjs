@@ -1,4 +1,4 @@
-// Signs with jose: a line of the header, a tab and the claims gives a line of the token.
+// Sign with jose: read lines of header, tab and claims, and print the tokens.
 import { createInterface } from "node:readline";
 import { SignJWT, importPKCS8 } from "jose";
 

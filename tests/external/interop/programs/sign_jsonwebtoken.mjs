@@ -1,4 +1,4 @@
-// Signs with jsonwebtoken: a line of the header, a tab and the claims gives a line of the token.
+// Sign with jsonwebtoken: read lines of header, tab and claims, and print the tokens.
 import { createInterface } from "node:readline";
 import jsonwebtoken from "jsonwebtoken";
 

@@ -1,5 +1,5 @@
 <?php
-// Signs with PHP: a line of the header, a tab and the claims gives a line of the token.
+// Sign with PHP: read lines of header, tab and claims, and print the tokens.
 
 function encode(string $bytes): string
 {
@@ -20,7 +20,7 @@ function sign(string $text): string
     if (getenv('ALGORITHM') === 'RS256') {
         return $signature;
     }
-    // Of DER's SEQUENCE of two INTEGERs: the two numbers, each in 32 bytes (RFC 7518 section 3.4).
+    // Convert DER (a SEQUENCE of two INTEGERs) to two numbers of 32 bytes (RFC 7518 section 3.4).
     $numbers = '';
     for ($at = 2; $at < strlen($signature); $at += 2 + $length) {
         $length = ord($signature[$at + 1]);

@@ -1,4 +1,4 @@
-# Signs with ruby-jwt: a line of the header, a tab and the claims gives a line of the token.
+# Sign with ruby-jwt: read lines of header, tab and claims, and print the tokens.
 require 'json'
 require 'jwt'
 require 'openssl'

@@ -1,4 +1,4 @@
-"""docs/verify/verify.py once more, with Authlib."""
+"""Verify tokens like docs/verify/verify.py, with Authlib."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ CLAIMS = {
 if ALGORITHM == "HS256":
     keys = JsonWebKey.import_key(os.environ["SECRET"], {"kty": "oct"})
 else:
-    with urlopen(os.environ["JWKS_URL"]) as answer:
-        keys = JsonWebKey.import_key_set(json.load(answer))
+    with urlopen(os.environ["JWKS_URL"]) as response:
+        keys = JsonWebKey.import_key_set(json.load(response))
 
 
 def verify(token: str) -> dict[str, object]:
@@ -33,7 +33,7 @@ def verify(token: str) -> dict[str, object]:
 
 for line in sys.stdin:
     try:
-        answer = {"claims": verify(line.strip())}
+        result = {"claims": verify(line.strip())}
     except (JoseError, ValueError) as error:
-        answer = {"refused": str(error)}
-    print(json.dumps(answer))
+        result = {"error": str(error)}
+    print(json.dumps(result))

@@ -1,4 +1,4 @@
-// docs/verify/verify.mjs once more, with jsonwebtoken, which reads no key sets and knows no EdDSA.
+// Verify tokens like docs/verify/verify.mjs, with jsonwebtoken, which has no JWKS and no EdDSA.
 import { createPublicKey } from "node:crypto";
 import { createInterface } from "node:readline";
 import jsonwebtoken from "jsonwebtoken";
@@ -19,7 +19,7 @@ function verify(token) {
     audience: AUDIENCE,
     complete: true,
   });
-  // It looks at none of these by itself.
+  // jsonwebtoken checks none of these.
   if (header.typ !== "at+jwt" || "crit" in header || payload.exp === undefined) {
     throw new Error("not an access token");
   }
@@ -27,11 +27,11 @@ function verify(token) {
 }
 
 for await (const token of createInterface({ input: process.stdin })) {
-  let answer;
+  let result;
   try {
-    answer = { claims: verify(token) };
-  } catch (why) {
-    answer = { refused: `${why}` };
+    result = { claims: verify(token) };
+  } catch (error) {
+    result = { error: `${error}` };
   }
-  console.log(JSON.stringify(answer));
+  console.log(JSON.stringify(result));
 }
