@@ -143,7 +143,7 @@ class TestRevoke:
             assert get("/who/stateless/", tokens["access_token"]).status_code == 401
 
     @pytest.mark.standard("rfc7009-5-2", "rfc7009-5-3")
-    def test_revoke_takes_two_queries_and_repeated_one(self, alice, django_assert_num_queries):
+    def test_revoke_takes_two_queries_and_one_when_repeated(self, alice, django_assert_num_queries):
         token = sign_in()["refresh_token"]
         with django_assert_num_queries(2):
             assert revoke(token) == DONE

@@ -6,11 +6,11 @@ from asgiref.sync import async_to_sync
 from asgiref.testing import ApplicationCommunicator
 from django.core.handlers.asgi import ASGIHandler
 
-SECONDS_TO_ANSWER = 60
+TIMEOUT = 60
 
 
 def over_asgi(method, path, *headers, body=b""):
-    """The answer of Django's ASGI application."""
+    """Return status, headers and body of the response of Django's ASGI application."""
     scope = {
         "type": "http",
         "method": method,
@@ -19,15 +19,15 @@ def over_asgi(method, path, *headers, body=b""):
         "headers": [(b"host", b"localhost"), *headers],
     }
 
-    async def ask():
+    async def send():
         communicator = ApplicationCommunicator(ASGIHandler(), scope)
         await communicator.send_input({"type": "http.request", "body": body})
-        start = await communicator.receive_output(SECONDS_TO_ANSWER)
-        message = await communicator.receive_output(SECONDS_TO_ANSWER)
-        # The connection to the database is closed after the answer.
-        await communicator.wait(SECONDS_TO_ANSWER)
+        start = await communicator.receive_output(TIMEOUT)
+        message = await communicator.receive_output(TIMEOUT)
+        # Django closes the database connection after the response.
+        await communicator.wait(TIMEOUT)
         return start, message["body"]
 
-    start, body = async_to_sync(ask)()
+    start, body = async_to_sync(send)()
     answered = {name.decode().lower(): value.decode() for name, value in start["headers"]}
     return start["status"], answered, body

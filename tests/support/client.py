@@ -1,4 +1,4 @@
-"""The app over HTTP, as a client calls it, and what it answers when it refuses."""
+"""Requests to the routes of the app, and the bodies and challenges of its error responses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 PASSWORDS = {"alice": "correct horse", "bob": "battery staple"}
 
-#: The token endpoints and what each of them wants ...
+#: The token endpoints and the required parameters of each.
 NAMES = {
     "token/": ["password", "username"],
     "token/refresh/": ["refresh_token"],
@@ -21,7 +21,7 @@ NAMES = {
     "token/revoke/": ["token"],
     "token/introspect/": ["token"],
 }
-#: ... and everything that any of them wants.
+#: All of these parameters.
 ALL = {
     "username": "alice",
     "password": PASSWORDS["alice"],
@@ -29,13 +29,13 @@ ALL = {
     "token": "a.b.c",
 }
 
-# The challenges (RFC 6750 section 3, RFC 7617 section 2) ...
+# Challenges (RFC 6750 section 3, RFC 7617 section 2).
 BARE = 'Bearer realm="api"'
 BASIC = 'Basic realm="api"'
 INVALID_TOKEN = (
     'Bearer realm="api", error="invalid_token", error_description="The access token is not valid."'
 )
-# ... and what the token endpoints say (RFC 6749 section 5.2).
+# Error responses of the token endpoints (RFC 6749 section 5.2).
 INVALID_CLIENT = {
     "error": "invalid_client",
     "error_description": "The client is unknown, or its credentials are not valid.",
@@ -67,12 +67,12 @@ TOO_MANY_REQUESTS = {
 TRY_AGAIN = "The service is temporarily unavailable. Try again."
 UNAVAILABLE = {"error": "temporarily_unavailable", "error_description": TRY_AGAIN}
 
-#: What Django's test client returns, with the methods that it adds.
+#: A response of Django's test client, which adds methods such as ``json()``.
 Answer = Any
 
 
 def malformed(*names: str) -> dict[str, str]:
-    """The answer that names these parameters."""
+    """Return the error response that names these parameters."""
     listed = ", ".join(sorted(names))
     return {
         "error": "invalid_request",
@@ -80,13 +80,13 @@ def malformed(*names: str) -> dict[str, str]:
     }
 
 
-def outcome(answer: Answer) -> tuple[int, Any]:
-    """The status and the JSON of the body."""
-    return answer.status_code, answer.json()
+def outcome(response: Answer) -> tuple[int, Any]:
+    """Return the status and the JSON body."""
+    return response.status_code, response.json()
 
 
 def post(path: str, body: object, content_type: str = JSON, **headers: str) -> Answer:
-    """POST to a route of the app; a ``body`` that is neither text nor bytes is sent as JSON."""
+    """POST to a route of the app. A *body* other than a string or bytes is sent as JSON."""
     if not isinstance(body, (str, bytes)):
         body = json.dumps(body)
     client = Client(raise_request_exception=False)
@@ -94,7 +94,7 @@ def post(path: str, body: object, content_type: str = JSON, **headers: str) -> A
 
 
 def call(method: str, path: str, token: str | None = None, **headers: str) -> Answer:
-    """Any request, with an access token and without a body."""
+    """Send a request without a body, with *token* as the access token."""
     client = Client(raise_request_exception=False)
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
@@ -106,15 +106,15 @@ def get(path: str, token: str | None = None, **headers: str) -> Answer:
 
 
 def sign_in(username: str = "alice", **parameters: object) -> dict[str, Any]:
-    """The tokens of a sign-in of alice or bob that works."""
+    """Sign alice or bob in and return the token response."""
     who = {"username": username, "password": PASSWORDS[username]}
-    answer = post("token/", {**who, **parameters})
-    assert answer.status_code == HTTPStatus.OK, answer.content
-    return dict(answer.json())
+    response = post("token/", {**who, **parameters})
+    assert response.status_code == HTTPStatus.OK, response.content
+    return dict(response.json())
 
 
 def logged(caplog: pytest.LogCaptureFixture, level: str = "") -> list[str]:
-    """What the package said to its logger, of all levels or of one."""
+    """Return the messages of the package's logger, of all levels or of one."""
     return [
         record.getMessage()
         for record in caplog.records

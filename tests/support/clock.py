@@ -1,4 +1,4 @@
-"""A moment, and others seen from it."""
+"""A fixed time, and times after it."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 def after(**duration: float) -> datetime:
-    """That long after ``NOW``: ``after(seconds=10)``."""
+    """Return the time this long after ``NOW``, as in ``after(seconds=10)``."""
     return NOW + timedelta(**duration)

@@ -1,4 +1,4 @@
-"""Compilers as a future version of Django may have them, to compile statements with."""
+"""SQL compilers with the changes that a future version of Django may have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients that have a secret: reports and billing."""
+"""Clients with a secret: reports and billing."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The suite on the database servers that answer.
+"""Run the suite on each reachable database server.
 
-Run it with ``python -m tests.support.databases [pytest options]``.
+Usage: ``python -m tests.support.databases [pytest options]``.
 
-A server that does not answer is left out and named; with ``CI`` set that is a failure. Where the
-servers are looked for is told in ``tests.support.servers``.
+Unreachable servers are reported and skipped, or a failure if ``CI`` is set. The module
+``tests.support.servers`` has their addresses.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ def redis_version() -> str:
         return str(client.info("server")["redis_version"])
 
 
-def answers(name: str, url: SplitResult, version: Callable[[], str]) -> bool:
-    place = f"{url.hostname}:{url.port}" if url.port else url.hostname
+def is_reachable(name: str, url: SplitResult, version: Callable[[], str]) -> bool:
+    address = f"{url.hostname}:{url.port}" if url.port else url.hostname
     try:
-        print(f"{name} {version()} answers at {place}.", flush=True)
+        print(f"{name} {version()} is reachable at {address}.", flush=True)
     except (psycopg.OperationalError, pymysql.OperationalError, redis.RedisError) as error:
         reason = str(error).strip().splitlines()[0]
-        skips.note(f"the tests on {name}, which cannot be used at {place} ({reason})")
+        skips.note(f"the tests on {name}, which is unreachable at {address} ({reason})")
         return False
     return True
 
@@ -74,31 +74,33 @@ def answers(name: str, url: SplitResult, version: Callable[[], str]) -> bool:
 def run_suite(database: str, options: list[str], environment: dict[str, str]) -> bool:
     print(f"The suite on {database}, {'with' if environment else 'without'} Redis:", flush=True)
     command = [sys.executable, "-m", "pytest", *options]
-    ended = subprocess.run(
+    process = subprocess.run(
         command, env={**os.environ, "DATABASE": database, **environment}, check=False
     )
-    return ended.returncode == 0
+    return process.returncode == 0
 
 
 def main(options: list[str]) -> int:
     skips.forget()
-    wanted = {
+    database_servers = {
         "postgresql": ("PostgreSQL", servers.postgresql(), postgresql_version),
         "mariadb": ("MariaDB", servers.mariadb(), mariadb_version),
     }
-    found = [database for database, service in wanted.items() if answers(*service)]
+    reachable = [
+        database for database, service in database_servers.items() if is_reachable(*service)
+    ]
     environment: dict[str, str] = {}
     marker = "database and not redis"
-    if answers("Redis", servers.redis(), redis_version):
+    if is_reachable("Redis", servers.redis(), redis_version):
         environment["REDIS_URL"] = servers.redis().geturl()
         marker = "database or redis"
-        if not found:
-            found, marker = ["sqlite"], "redis"
-    good = [run_suite(database, ["-m", marker, *options], environment) for database in found]
-    complete = len(found) == len(wanted) and bool(environment)
+        if not reachable:
+            reachable, marker = ["sqlite"], "redis"
+    passed = [run_suite(database, ["-m", marker, *options], environment) for database in reachable]
+    complete = len(reachable) == len(database_servers) and bool(environment)
     if skips.in_ci() and not complete:
-        print("A service is missing, and CI is set: that is a failure.", file=sys.stderr)
-    return int(not all(good) or (skips.in_ci() and not complete))
+        print("A database server is unreachable, and CI is set.", file=sys.stderr)
+    return int(not all(passed) or (skips.in_ci() and not complete))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What stands in the documents: code blocks, tables and literals, as their reader sees them."""
+"""Code blocks, tables and literals of the documentation, parsed from its source."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Block:
 
     @property
     def file(self) -> str:
-        """The file it belongs to, which its first line names: ``# mysite/settings.py``."""
+        """The file named by the first line of the block, as in ``# mysite/settings.py``."""
         match = re.match(r"# ([\w/]+\.py)\n", self.text)
         return match[1] if match else ""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A title with all that follows it up to the next one, whatever its level."""
+    """A title and the text up to the next title of any level."""
 
     title: str
     text: str
@@ -48,7 +48,7 @@ class Section:
 
     @property
     def tables(self) -> list[list[list[str]]]:
-        """The rows of each ``list-table``, its head first; a cell is its text in one line."""
+        """The rows of each ``list-table``, including the header. Each cell is one line of text."""
         return [
             list(_rows(match["body"]))
             for match in re.finditer(
@@ -60,13 +60,13 @@ class Section:
 
     @property
     def literals(self) -> set[str]:
-        """What stands in double backquotes, outside of the code blocks."""
+        """The literals in double backquotes outside code blocks."""
         text = re.sub(r"^ {4}.*\n", "", self.text, flags=re.MULTILINE)
         return {" ".join(literal.split()) for literal in re.findall(r"``(.+?)``", text, re.DOTALL)}
 
 
 def sections(path: Path) -> list[Section]:
-    """The sections of a document, in their order."""
+    """Return the sections of a document in their order."""
     lines = path.read_text(encoding="utf-8").splitlines()
     starts = [
         number - 1
@@ -85,12 +85,12 @@ def section(path: Path, title: str) -> Section:
 
 
 def included(page: Path) -> list[str]:
-    """The files of which a page is put together, in their order."""
+    """Return the files that a page includes, in their order."""
     return re.findall(r"^\.\. include:: (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def included_tables(page: Path) -> list[list[list[str]]]:
-    """The tables of all the files that a page includes."""
+    """Return the tables of all files that a page includes."""
     return [
         table
         for file in included(page)
@@ -100,14 +100,14 @@ def included_tables(page: Path) -> list[list[list[str]]]:
 
 
 def exchanges(block: Block) -> Iterator[tuple[str, str]]:
-    """The commands of a console block, each with what it prints."""
+    """Yield the commands of a console block, each with its output."""
     for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
         command, _, output = part.partition("\n")
         yield command, output.strip()
 
 
 def literal(cell: str) -> str:
-    """The text of a cell that is one literal, or empty."""
+    """Return the text of a cell that contains one literal or nothing."""
     return cell.removeprefix("``").removesuffix("``")
 
 

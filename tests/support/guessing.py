@@ -1,4 +1,4 @@
-"""Guesses of passwords, and a password hasher that notes its work."""
+"""Password guesses, and a password hasher that records its work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.client import JSON, Answer, post
 
 
 class CountingHasher(PBKDF2PasswordHasher):
-    """Django's default, quick enough for a test. Notes how many rounds each call takes."""
+    """PBKDF2 with few rounds, which records the number of rounds of each call."""
 
     iterations = 100
     rounds: list[int] = []
@@ -22,7 +22,7 @@ class CountingHasher(PBKDF2PasswordHasher):
 
 
 def counted(settings: Any) -> list[int]:
-    """The rounds of all hashing from now on, of passwords that are stored so."""
+    """Use the counting hasher and return the list to which each call adds its rounds."""
     settings.PASSWORD_HASHERS = [f"{__name__}.CountingHasher"]
     CountingHasher.rounds.clear()
     return CountingHasher.rounds
@@ -33,6 +33,6 @@ def guess(username: str, password: str = "a guess", **headers: str) -> Answer:
 
 
 def guess_from(address: str, username: str, password: str = "a guess") -> Answer:
-    """The server sees the guess come from ``address``."""
+    """Guess a password from *address*."""
     body = {"username": username, "password": password}
     return Client(REMOTE_ADDR=address).post("/auth/token/", body, content_type=JSON)

@@ -1,4 +1,4 @@
-"""Django behind a real socket: requests as bytes, answers as they come over the wire."""
+"""Django behind a real socket, with requests and responses as raw bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.core.servers.basehttp import ThreadedWSGIServer
 from django.test.testcases import QuietWSGIRequestHandler
 
-SECONDS_TO_ANSWER = 60
+TIMEOUT = 60
 Address = Any
 
 
@@ -36,8 +36,10 @@ class Answer:
 
 @contextmanager
 def serving(application: Callable[..., Any] | None = None) -> Iterator[Address]:
-    """Serve Django, or another WSGI application, as ``runserver`` does: a thread for each
-    connection. Gives the address."""
+    """Serve Django or another WSGI application, one thread per connection like ``runserver``.
+
+    Yield the address.
+    """
     with ThreadedWSGIServer(("127.0.0.1", 0), QuietWSGIRequestHandler) as server:
         server.set_app(application or WSGIHandler())
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -50,12 +52,14 @@ def serving(application: Callable[..., Any] | None = None) -> Iterator[Address]:
 
 
 def exchange(address: Address, start: bytes, *lines: bytes, body: bytes = b"") -> Answer:
-    """Send bytes as they are, ``start`` and ``lines`` without their ends, and read the answer to
-    its end."""
+    """Send a request and return the whole response.
+
+    *start* and *lines* are sent unchanged, with CRLF between them.
+    """
     head = b"\r\n".join([start, b"Host: localhost", b"Connection: close", *lines])
     received = bytearray()
-    with socket.create_connection(address, timeout=SECONDS_TO_ANSWER) as connection:
-        # The server may answer and close before it has read everything.
+    with socket.create_connection(address, timeout=TIMEOUT) as connection:
+        # The server may respond and close before it has read the whole request.
         with suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(head + b"\r\n\r\n" + body)
         with suppress(ConnectionResetError):

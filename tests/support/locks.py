@@ -1,6 +1,6 @@
-"""Tables that another connection holds, so that the database answers with a fault at once.
+"""Lock tables from another connection, so that statements fail at once.
 
-Only outside of transactions: with ``@pytest.mark.django_db(transaction=True)``.
+Use them only outside transactions: with ``@pytest.mark.django_db(transaction=True)``.
 """
 
 from __future__ import annotations
@@ -13,32 +13,32 @@ from django.db import connection
 from django.db.models import Model
 
 
-class _Words(NamedTuple):
-    """How a database says it; ``{}`` stands for the table."""
+class _Statements(NamedTuple):
+    """SQL statements of one database system. ``{}`` stands for the table."""
 
     writes: str
-    everything: str
+    reads_and_writes: str
     release: str
-    impatient: str
-    patient: str
+    fail_at_once: str
+    wait: str
 
 
-_WORDS = {
-    "sqlite": _Words(
+_STATEMENTS = {
+    "sqlite": _Statements(
         "BEGIN IMMEDIATE",
         "BEGIN EXCLUSIVE",
         "ROLLBACK",
         "PRAGMA busy_timeout = 0",
         "PRAGMA busy_timeout = 20000",
     ),
-    "postgresql": _Words(
+    "postgresql": _Statements(
         "BEGIN; LOCK TABLE {} IN EXCLUSIVE MODE",
         "BEGIN; LOCK TABLE {} IN ACCESS EXCLUSIVE MODE",
         "ROLLBACK",
         "SET lock_timeout = '1ms'",
         "SET lock_timeout = 0",
     ),
-    "mysql": _Words(
+    "mysql": _Statements(
         "LOCK TABLES {} READ",
         "LOCK TABLES {} WRITE",
         "UNLOCK TABLES",
@@ -50,56 +50,56 @@ _WORDS = {
 
 @contextmanager
 def busy(row: Model) -> Iterator[None]:
-    """Another transaction is about to change this one row. Not on SQLite, which locks no rows."""
-    words = _WORDS[connection.vendor]
+    """Lock one row, as a transaction that changes it does. SQLite has no row locks."""
+    statements = _STATEMENTS[connection.vendor]
     holder: Any = connection.copy("holder")
     try:
         holder.set_autocommit(False)
         pk = row._meta.pk
         table, key = map(connection.ops.quote_name, (row._meta.db_table, str(pk.column)))
-        with holder.cursor() as cursor, connection.cursor() as ours:
-            cursor.execute(
+        with holder.cursor() as lock_cursor, connection.cursor() as cursor:
+            lock_cursor.execute(
                 f"SELECT 1 FROM {table} WHERE {key} = %s FOR UPDATE",  # noqa: S608
                 [pk.get_db_prep_value(row.pk, connection)],
             )
-            assert cursor.fetchone()
-            ours.execute(words.impatient)
+            assert lock_cursor.fetchone()
+            cursor.execute(statements.fail_at_once)
         try:
             yield
         finally:
-            with connection.cursor() as ours:
-                ours.execute(words.patient)
+            with connection.cursor() as cursor:
+                cursor.execute(statements.wait)
     finally:
         holder.close()
 
 
 @contextmanager
 def unwritable(model: type[Model]) -> Iterator[None]:
-    """Reads answer, writes fail. On SQLite of all tables."""
-    with _held(model, _WORDS[connection.vendor].writes):
+    """Make writes to the table fail. SQLite locks all tables."""
+    with _held(model, _STATEMENTS[connection.vendor].writes):
         yield
 
 
 @contextmanager
 def unreadable(model: type[Model]) -> Iterator[None]:
-    """Neither reads nor writes answer. On SQLite of all tables."""
-    with _held(model, _WORDS[connection.vendor].everything):
+    """Make reads and writes of the table fail. SQLite locks all tables."""
+    with _held(model, _STATEMENTS[connection.vendor].reads_and_writes):
         yield
 
 
 @contextmanager
 def _held(model: type[Model], lock: str) -> Iterator[None]:
-    words = _WORDS[connection.vendor]
+    statements = _STATEMENTS[connection.vendor]
     holder: Any = connection.copy()
     try:
-        with holder.cursor() as cursor, connection.cursor() as ours:
-            cursor.execute(lock.format(connection.ops.quote_name(model._meta.db_table)))
-            ours.execute(words.impatient)
+        with holder.cursor() as lock_cursor, connection.cursor() as cursor:
+            lock_cursor.execute(lock.format(connection.ops.quote_name(model._meta.db_table)))
+            cursor.execute(statements.fail_at_once)
         try:
             yield
         finally:
-            with holder.cursor() as cursor, connection.cursor() as ours:
-                cursor.execute(words.release)
-                ours.execute(words.patient)
+            with holder.cursor() as lock_cursor, connection.cursor() as cursor:
+                lock_cursor.execute(statements.release)
+                cursor.execute(statements.wait)
     finally:
         holder.close()

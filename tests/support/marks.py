@@ -1,7 +1,7 @@
-"""The tests that carry the marks ``attack``, ``standard`` and ``promise``, read from their source.
+"""The tests with the marks ``attack``, ``standard`` and ``promise``, read from their source.
 
-The documentation makes its columns of tests from these marks, so tests can move freely. Nothing of
-Django is imported here, because ``docs/conf.py`` uses this module too.
+The documentation generates its columns of tests from these marks, so tests can move freely. This
+module imports nothing of Django, because ``docs/conf.py`` uses it too.
 """
 
 from __future__ import annotations

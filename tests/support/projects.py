@@ -1,4 +1,4 @@
-"""A Django project in a folder of its own, served for real, and the ``curl`` lines sent to it."""
+"""A Django project in its own folder, its development server, and ``curl`` commands to it."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct-horse"
-SECONDS_TO_ANSWER = 60
+TIMEOUT = 60
 
-#: Where the documents say that the server is.
+#: The origin of the server in the documentation.
 DOCUMENTED_ORIGIN = "http://127.0.0.1:8000"
 _SERVES_AT = re.compile(r"development server at (http://127\.0\.0\.1:\d+)/")
 
 
 @dataclass(frozen=True)
 class Project:
-    """What ``django-admin startproject`` makes, to be gone on with."""
+    """A project made by ``django-admin startproject``."""
 
     folder: Path
 
     @classmethod
     def start(cls, name: str, folder: Path) -> Project:
-        """Make the project ``name`` in ``folder``, which exists."""
+        """Create the project *name* in the existing *folder*."""
         project = cls(folder)
         project._run("-m", "django", "startproject", name, str(folder))
         return project
 
     def copy(self, folder: Path) -> Project:
-        """The same project with the same database in ``folder``, which does not exist."""
+        """Copy the project and its database to the new *folder*."""
         return Project(shutil.copytree(self.folder, folder))
 
     def add(self, file: str, text: str) -> None:
-        """Write ``text`` at the end of ``file``."""
+        """Append *text* to *file*."""
         with (self.folder / file).open("a", encoding="utf-8") as stream:
             stream.write(f"\n{text}")
 
     def shell(self, command: str) -> str:
-        """Run a line with ``python manage.py`` and return what it prints."""
+        """Run a command that starts with ``python manage.py`` and return its output."""
         words = shlex.split(command)
         if words[:2] != ["python", "manage.py"]:
             raise ValueError(command)
@@ -58,7 +58,7 @@ class Project:
 
     @contextmanager
     def served(self) -> Iterator[str]:
-        """Serve the project on a free port, and tell the origin."""
+        """Serve the project on a free port and yield its origin."""
         command = [sys.executable, str(self.folder / "manage.py"), "runserver", "--noreload"]
         with subprocess.Popen(  # noqa: S603
             [*command, "127.0.0.1:0"],
@@ -91,8 +91,8 @@ class Project:
 
     @property
     def _environment(self) -> dict[str, str]:
-        # The project has its own settings. And it is run as its reader runs it: whatever measures
-        # and checks this suite stays with the suite, where the package is tested.
+        # The project has its own settings, and runs without the coverage and development mode of
+        # this suite, as a reader runs it.
         inherited = {
             name: value
             for name, value in os.environ.items()
@@ -118,7 +118,7 @@ def _origin_of(process: subprocess.Popen[str]) -> str:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server answered."""
+    """A response to a ``curl`` command."""
 
     status: int
     reason: str
@@ -127,7 +127,10 @@ class Answer:
 
 
 def curl(command: str, origin: str, variables: Mapping[str, str]) -> Answer:
-    """Do what a ``curl`` line of the documents does, with ``variables`` as those of the shell."""
+    """Send the request of a ``curl`` command of the documentation.
+
+    *variables* are the variables of the shell.
+    """
     words = iter(shlex.split(Template(command).substitute(variables)))
     if next(words) != "curl":
         raise ValueError(command)
@@ -149,7 +152,7 @@ def curl(command: str, origin: str, variables: Mapping[str, str]) -> Answer:
                 raise ValueError(f"{word!r} in {command!r}")
     if data:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
-    connection = HTTPConnection(urlsplit(origin).netloc, timeout=SECONDS_TO_ANSWER)
+    connection = HTTPConnection(urlsplit(origin).netloc, timeout=TIMEOUT)
     try:
         connection.request(
             method or ("POST" if data else "GET"), address, "&".join(data) or None, headers

@@ -1,6 +1,6 @@
-"""Tokens as anybody could make them: any bytes in any part, under any signature.
+"""Forged tokens: any bytes in any part, with any signature.
 
-Nothing of the package takes part in making them, so a fault of it cannot hide itself.
+The encoder is independent of the package, so a defect of the package cannot hide itself.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Missing(Enum):
     MISSING = "missing"
 
 
-#: The value of a member that is left out.
+#: The value of an omitted member.
 MISSING = Missing.MISSING
 
 
@@ -49,7 +49,7 @@ def unbase64url(text):
 
 
 def as_json(value):
-    """``value`` as JSON, without blanks, as we write it too; bytes are taken as they are."""
+    """Return *value* as JSON without spaces, like the package. Bytes are returned unchanged."""
     return value if isinstance(value, bytes) else json.dumps(value, separators=(",", ":")).encode()
 
 
@@ -58,18 +58,18 @@ def hmac_with(secret, digest="sha256"):
 
 
 def compact(header, payload, sign):
-    """A compact JWS of ``header`` and ``payload`` (values, or bytes); ``sign`` signs its input."""
+    """Return a compact JWS of *header* and *payload* (values or bytes), signed with *sign*."""
     signing_input = f"{base64url(as_json(header))}.{base64url(as_json(payload))}"
     return f"{signing_input}.{base64url(sign(signing_input.encode()))}"
 
 
 def changed(members, changes):
-    both = {**members, **changes}
-    return {name: value for name, value in both.items() if value is not MISSING}
+    merged = {**members, **changes}
+    return {name: value for name, value in merged.items() if value is not MISSING}
 
 
 def access_members(**changes):
-    """The payload of an access token that is good at ``NOW``."""
+    """Return the payload of an access token that is valid at ``NOW``."""
     usual = {
         "iss": "django-tokenauth",
         "aud": "django-tokenauth",
@@ -87,7 +87,7 @@ def access_members(**changes):
 
 
 def refresh_members(**changes):
-    """The payload of a refresh token that is good at ``NOW``."""
+    """Return the payload of a refresh token that is valid at ``NOW``."""
     usual = {
         "iss": "django-tokenauth",
         "aud": "django-tokenauth",
@@ -101,7 +101,7 @@ def refresh_members(**changes):
 
 
 class Access:
-    """A server whose access tokens are signed with a secret that the forger knows too."""
+    """A server whose access tokens are signed with a secret that the tests know."""
 
     typ = "at+jwt"
 
@@ -118,7 +118,7 @@ class Access:
         return access_members(**changes)
 
     def token(self, header=None, payload=None):
-        """A token that is good but for what is said otherwise."""
+        """Return a token that is valid except for the given *header* or *payload*."""
         return compact(
             self.header() if header is None else header,
             self.members() if payload is None else payload,
@@ -135,7 +135,7 @@ class Access:
         return self.tokens.decode(token, now=now)
 
     def code(self, token, now=NOW):
-        """Why ``token`` is refused. The error says that and not a word more."""
+        """Return the code of the error that rejects *token*. Its message is only the code."""
         with pytest.raises(InvalidToken) as caught:
             self.decode(token, now=now)
         assert str(caught.value) == caught.value.code.value
@@ -143,7 +143,7 @@ class Access:
 
 
 class Refresh(Access):
-    """The same server's refresh tokens: their secret is derived from ``SECRET_KEY``."""
+    """A server whose refresh tokens are signed with a key derived from ``SECRET_KEY``."""
 
     typ = "rt+jwt"
 
@@ -158,6 +158,9 @@ class Refresh(Access):
 
 
 def derived_secret(secret_key, purpose, algorithm="HS256"):
-    """What the server makes of ``SECRET_KEY``. Any other way would sign everybody out."""
+    """Return the key that the server derives from ``SECRET_KEY``.
+
+    Any change of the derivation would end all sessions.
+    """
     digest = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}[algorithm]
     return hmac.digest(secret_key, f"django_tokenauth {purpose} {algorithm}".encode(), digest)

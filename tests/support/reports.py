@@ -1,4 +1,4 @@
-"""What Django tells the ``ADMINS`` about a server error."""
+"""The reports of server errors that Django mails to ``ADMINS``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django_tokenauth.models import Session
 
 
 class BrokenRouter:
-    """A part of the project that has a fault of its own, deep below a request."""
+    """A database router with a defect, which raises an error deep inside a request."""
 
     def db_for_read(self, model: type[Model], **hints: object) -> None:
         if model is Session:
@@ -26,9 +26,9 @@ class BrokenRouter:
 
 @contextmanager
 def server_errors() -> Iterator[list[str]]:
-    """The report of each error that happens meanwhile, as its mail has it in text and HTML.
+    """Collect the report of each server error, as text and HTML of its mail.
 
-    The HTML shows the variables of all functions that were at work.
+    The HTML contains the variables of all functions in the traceback.
     """
     reports: list[str] = []
 

@@ -1,4 +1,4 @@
-"""The demo of the example project, in a process of its own: for those who look at it over HTTP."""
+"""The demo of the example project, running in a separate process, for tests over HTTP."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MANAGE = Path(__file__).resolve().parents[2] / "example_project" / "manage.py"
 
 @dataclass
 class Demo:
-    """What `manage.py demo` printed."""
+    """The values that ``manage.py demo`` prints."""
 
     page: str
     api: str
@@ -24,19 +24,19 @@ class Demo:
     keys: str
 
     def manage(self, *words):
-        """Runs a command of the project in another process."""
+        """Run a command of the project in another process."""
         command = [sys.executable, MANAGE, *words]
         subprocess.run(command, check=True, env=without_settings(), stdout=subprocess.PIPE)  # noqa: S603
 
 
 def without_settings():
-    """The project has settings of its own, whatever those of this suite are."""
+    """Return the environment without the settings of this suite; the project has its own."""
     return {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
 
 
 @contextmanager
 def running_demo(folder):
-    """Runs it on free ports, with a database and keys of its own in the folder, until Ctrl-C."""
+    """Run the demo on free ports with its database and keys in *folder*, and end it by Ctrl-C."""
     command = [sys.executable, MANAGE, "demo", "--api-port", "0", "--page-port", "0"]
     with subprocess.Popen(  # noqa: S603
         [*command, "--database", folder / "demo.sqlite3"],
@@ -44,16 +44,16 @@ def running_demo(folder):
         text=True,
         env=without_settings(),
     ) as process:
-        printed = ""
+        output = ""
         for line in process.stdout:
-            printed += line
+            output += line
             if line.startswith("Ctrl-C"):
                 break
         yield Demo(
-            page=re.search(r"^The page +(\S+)/$", printed, re.MULTILINE)[1],
-            api=re.search(r"^The API +(\S+)/ ", printed, re.MULTILINE)[1],
-            passwords=dict(re.findall(r"(\w+)  with  (.+)$", printed, re.MULTILINE)),
-            keys=re.search(r"^Keys in +(.+)$", printed, re.MULTILINE)[1],
+            page=re.search(r"^The page +(\S+)/$", output, re.MULTILINE)[1],
+            api=re.search(r"^The API +(\S+)/ ", output, re.MULTILINE)[1],
+            passwords=dict(re.findall(r"(\w+)  with  (.+)$", output, re.MULTILINE)),
+            keys=re.search(r"^Keys in +(.+)$", output, re.MULTILINE)[1],
         )
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=30)

@@ -1,4 +1,4 @@
-"""Where the servers stand that the suite can use: a URL in the environment, or the usual place."""
+"""Addresses of the servers that the suite uses: a URL in the environment, or the default."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def mariadb() -> SplitResult:
 
 
 def redis() -> SplitResult:
-    # Clearing a cache empties the whole database: not number 0, which may hold something of yours.
+    # Clearing a cache empties the whole database, so do not use number 0, which may hold data.
     return _url("TOKENAUTH_TEST_REDIS", "redis://127.0.0.1:6379/15")
 
 
 def as_database(url: SplitResult, engine: str) -> dict[str, Any]:
-    """``url`` as an entry of ``DATABASES``.
+    """Return *url* as an entry of ``DATABASES``.
 
-    The tests make and drop ``test_tokenauth`` there, or ``test_`` and the name in the URL, so that
-    two runs can use one server at the same time.
+    The tests create and drop the database ``test_tokenauth``, or ``test_`` and the name in the URL.
+    Two runs with different names can use one server at the same time.
     """
     return {
         "ENGINE": f"django.db.backends.{engine}",
@@ -36,5 +36,5 @@ def as_database(url: SplitResult, engine: str) -> dict[str, Any]:
     }
 
 
-def _url(variable: str, usual: str) -> SplitResult:
-    return urlsplit(os.environ.get(variable) or usual)
+def _url(variable: str, default: str) -> SplitResult:
+    return urlsplit(os.environ.get(variable) or default)

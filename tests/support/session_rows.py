@@ -1,4 +1,4 @@
-"""Rows of sessions, stored without a sign-in."""
+"""Session rows, stored without a sign-in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.support.clock import NOW, after
 
 
 def made(user, **fields):
-    """A session that was just stored."""
+    """Store and return a session with these fields."""
     session = Session(
         **{
             "user": user,

@@ -1,4 +1,4 @@
-"""Receivers of the signals of the app: one that records, and one that fails."""
+"""Receivers of the app's signals: one records the calls, and one raises an error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ALL = (
 
 @contextmanager
 def received(signal: Signal) -> Iterator[list[dict[str, Any]]]:
-    """The keywords of each time that ``signal`` is sent meanwhile, ``sender`` among them."""
+    """Collect the keyword arguments, including ``sender``, of each call of *signal*."""
     calls: list[dict[str, Any]] = []
 
     def receive(*, signal: Signal, **keywords: Any) -> None:

@@ -1,7 +1,7 @@
-"""What a run of tox left out on this machine; ``python -m tests.support.skips`` prints it.
+"""Notes of the tests that a run of tox skips; ``python -m tests.support.skips`` prints them.
 
-Each tox environment that leaves something out notes it; the last one prints all notes, so that
-they are not lost in the middle of the output. With ``CI`` set nothing may be left out.
+Each tox environment notes what it skips, and the last one prints all notes, so that they are
+visible at the end of the output. With ``CI`` set, no test may be skipped.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ def in_ci() -> bool:
 
 
 def forget() -> None:
-    """Forget what an earlier run of this tox environment noted."""
+    """Delete the notes of an earlier run of this tox environment."""
     if (notes := _notes()) is not None:
         notes.unlink(missing_ok=True)
 
 
-def note(what: str) -> None:
-    print(f"LEFT OUT: {what}", file=sys.stderr)
+def note(description: str) -> None:
+    print(f"SKIPPED: {description}", file=sys.stderr)
     if (notes := _notes()) is not None:
         notes.parent.mkdir(parents=True, exist_ok=True)
         with notes.open("a", encoding="utf-8") as file:
-            file.write(f"{what}\n")
+            file.write(f"{description}\n")
 
 
 def tell() -> None:
     folder = _folder()
     for notes in sorted(folder.iterdir()) if folder is not None and folder.is_dir() else ():
-        for what in dict.fromkeys(notes.read_text(encoding="utf-8").splitlines()):
-            print(f"LEFT OUT by {notes.name}: {what}")
+        for description in dict.fromkeys(notes.read_text(encoding="utf-8").splitlines()):
+            print(f"SKIPPED by {notes.name}: {description}")
         notes.unlink()
 
 

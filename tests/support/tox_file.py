@@ -16,7 +16,7 @@ def read():
 
 
 def expanded(name):
-    """Return the names that a factor expression stands for: py{312, 313}-django52 for two."""
+    """Expand a factor expression: ``py{312, 313}-django52`` gives two names."""
     parts = re.split(r"{(.*?)}", name.replace(" ", ""))
     return ["".join(choice) for choice in product(*(part.split(",") for part in parts))]
 

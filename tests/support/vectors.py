@@ -21,12 +21,12 @@ VECTORS = Path(
 
 
 def need():
-    """Leave the test out if there are no vectors."""
+    """Skip the test if there are no vectors."""
     if not VECTORS.is_dir():
         if skips.in_ci():
             pytest.fail(f"The test vectors are not in {VECTORS}, and CI is set.")
-        skips.note(what := f"the test vectors, which are not in {VECTORS}")
-        pytest.skip(what)
+        skips.note(note := f"the test vectors, which are not in {VECTORS}")
+        pytest.skip(note)
 
 
 def read(*path):
@@ -34,7 +34,7 @@ def read(*path):
 
 
 def as_text(token):
-    """``token``, which is an object where the vector is of the JSON serialization."""
+    """Return *token* as a string. Vectors of the JSON serialization have an object."""
     return token if isinstance(token, str) else json.dumps(token)
 
 
