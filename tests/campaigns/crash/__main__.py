@@ -105,7 +105,7 @@ def _is_available(database: str) -> bool:
         "postgresql": ("PostgreSQL", servers.postgresql(), databases.postgresql_version),
         "mariadb": ("MariaDB", servers.mariadb(), databases.mariadb_version),
     }
-    return database not in checks or databases.answers(*checks[database])
+    return database not in checks or databases.is_reachable(*checks[database])
 
 
 def _stops(binaries: Path, stops: int, seed: int) -> list[Row]:

@@ -34,9 +34,9 @@ def missing_services() -> Iterator[str]:
         yield "nginx"
     if find_spec("gunicorn") is None:
         yield "gunicorn"
-    if not databases.answers("PostgreSQL", servers.postgresql(), databases.postgresql_version):
+    if not databases.is_reachable("PostgreSQL", servers.postgresql(), databases.postgresql_version):
         yield "PostgreSQL"
-    if not databases.answers("Redis", servers.redis(), databases.redis_version):
+    if not databases.is_reachable("Redis", servers.redis(), databases.redis_version):
         yield "Redis"
 
 
