@@ -237,7 +237,7 @@ def test_nested_token_is_rejected(alice, server):
         for cty in ("JWT", "jwt", "at+jwt", "", None):
             for payload in (forger.claims(), forger.token().encode()):
                 forger.assert_rejected(forger.token(forger.header(cty=cty), payload))
-        # Without ``cty``, the payload is simply not a JSON object.
+        # Without ``cty``, the payload is not a JSON object.
         forger.assert_rejected(forger.token(payload=forger.token().encode()))
 
 

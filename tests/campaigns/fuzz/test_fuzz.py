@@ -151,19 +151,24 @@ def first_failure(decode, **options):
     return next(failure for tally in rounds for failure in tally.failures)
 
 
+# The expected message of each defective decoder.
+DEFECTS = {
+    accepts_padding: "an invalid token was accepted: not three canonical segments",
+    leaks_value_error: "ValueError was raised",
+    ignores_type: "an invalid token was accepted: typ",
+    uses_pyjwt_only: "an invalid token was accepted: ",
+    ignores_signature: "an invalid token was accepted: signature",
+    ignores_expiry: "an expired token is accepted",
+    rejects_audience_lists: "a valid token was rejected",
+    leaks_token_in_cause: "the exception contains more than its code",
+    logs_token: "the decoder wrote to the log",
+}
+
+
 @pytest.mark.parametrize(
     ("decode", "message"),
-    [
-        (accepts_padding, "an invalid token was accepted: not three canonical segments"),
-        (leaks_value_error, "ValueError was raised"),
-        (ignores_type, "an invalid token was accepted: typ"),
-        (uses_pyjwt_only, "an invalid token was accepted: "),
-        (ignores_signature, "an invalid token was accepted: signature"),
-        (ignores_expiry, "an expired token is accepted"),
-        (rejects_audience_lists, "a valid token was rejected"),
-        (leaks_token_in_cause, "the exception contains more than its code"),
-        (logs_token, "the decoder wrote to the log"),
-    ],
+    DEFECTS.items(),
+    ids=[decode.__name__ for decode in DEFECTS],
 )
 def test_fuzzer_finds_defective_decoder(decode, message):
     assert first_failure(decode, seconds_to_shrink=0).message.startswith(message)

@@ -1,4 +1,4 @@
-"""Skip these tests without nginx, gunicorn, PostgreSQL or Redis. With ``CI`` it is an error."""
+"""Skip the tests without nginx, gunicorn, PostgreSQL or Redis; with ``CI``, raise an error."""
 
 from __future__ import annotations
 

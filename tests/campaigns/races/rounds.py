@@ -27,7 +27,7 @@ END_DELAYS = (0.010, 0.001, 0.001, 0.001, 0.001)
 
 # Sessions are created in batches. The last of a batch is refreshed before its grace ends.
 BATCH = 50
-# More rounds follow until one in ten has an end inside a refresh. The limit keeps them finite.
+# More rounds follow until one in ten has an end inside a refresh. MAXIMUM_FACTOR limits them.
 MAXIMUM_FACTOR = 30
 INSIDE = "the end fell inside"
 SEED = int(os.environ.get("TOKENAUTH_TEST_SEED") or time.time_ns() % 1_000_000)

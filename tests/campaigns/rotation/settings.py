@@ -1,7 +1,7 @@
 """The project of the processes under load: the app, its keys, and a SQLite database.
 
-``TOKENAUTH_ROTATION`` contains the other values as JSON. ``database`` is a path. ``lifetime``, that
-of access tokens, and ``max_age``, that of public keys, are in seconds. The keys come from
+``TOKENAUTH_ROTATION`` contains the other values as JSON. ``database`` is a path. ``lifetime``
+(of access tokens) and ``max_age`` (of public keys) are in seconds. The keys come from
 ``directory`` or ``keys``.
 """
 

@@ -1,6 +1,6 @@
 """Fixtures of the browser tests: Chromium, and the demo of the example project.
 
-Without a browser, the tests are skipped with a note. With ``CI`` it is an error.
+Without a browser, the tests are skipped with a note. If ``CI`` is set, this is an error.
 """
 
 from __future__ import annotations

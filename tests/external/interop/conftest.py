@@ -1,6 +1,6 @@
 """Fixtures of the interoperability tests: the libraries, and a server with keys and tokens.
 
-The tests of a missing library are skipped with a note. With ``CI`` it is an error.
+The tests of a missing library are skipped with a note. If ``CI`` is set, this is an error.
 """
 
 from __future__ import annotations
