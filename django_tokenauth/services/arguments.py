@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 import uuid
-from datetime import datetime
 
 from django.http import HttpRequest
 
@@ -20,8 +18,3 @@ def as_uuid(session_id: uuid.UUID | str | None) -> uuid.UUID | None:
         return uuid.UUID(str(session_id))
     except ValueError:
         return None
-
-
-def as_timestamp(now: datetime | None) -> float:
-    """Return *now*, by default the current time, in seconds since the epoch."""
-    return time.time() if now is None else now.timestamp()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
 
 import pytest
 from django.test import RequestFactory
 from rest_framework.request import Request
 
-from django_tokenauth.services.arguments import as_timestamp, as_uuid, django_request
-from tests.support.clock import NOW
+from django_tokenauth.services.arguments import as_uuid, django_request
 
 ID = uuid.UUID("0198f3b2-6c80-7f5e-9a5e-0123456789ab")
 
@@ -36,12 +34,3 @@ class TestAsUuid:
     @pytest.mark.parametrize("value", [None, "", "1", "nonsense", "\x00", f"{ID}0"], ids=repr)
     def test_malformed_id_becomes_none(self, value):
         assert as_uuid(value) is None
-
-
-class TestAsTimestamp:
-    def test_datetime_becomes_seconds_since_the_epoch(self):
-        assert as_timestamp(datetime(1970, 1, 1, 0, 1, tzinfo=UTC)) == 60
-
-    def test_missing_time_becomes_the_current_time(self, time_machine):
-        time_machine.move_to(NOW, tick=False)
-        assert as_timestamp(None) == NOW.timestamp()
