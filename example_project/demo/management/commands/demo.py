@@ -29,10 +29,10 @@ curl commands for another terminal:
   field() {{ python3 -c "import json, sys; print(json.load(sys.stdin)['$1'])"; }}
 
   # sign in
-  answer=$(curl -s {api}/auth/token/ -d username={alice.name} \\
+  response=$(curl -s {api}/auth/token/ -d username={alice.name} \\
     --data-urlencode 'password={alice.password}' -d device_name=curl)
-  access=$(echo "$answer" | field access_token)
-  refresh=$(echo "$answer" | field refresh_token)
+  access=$(echo "$response" | field access_token)
+  refresh=$(echo "$response" | field refresh_token)
 
   # add a note, list the notes
   curl -i {api}/notes/ -H "Authorization: Bearer $access" -d text=Hello
@@ -45,9 +45,9 @@ curl commands for another terminal:
   curl -s {api}/.well-known/jwks.json
 
   # refresh the tokens
-  answer=$(curl -s {api}/auth/token/refresh/ -d refresh_token="$refresh")
-  access=$(echo "$answer" | field access_token)
-  refresh=$(echo "$answer" | field refresh_token)
+  response=$(curl -s {api}/auth/token/refresh/ -d refresh_token="$refresh")
+  access=$(echo "$response" | field access_token)
+  refresh=$(echo "$response" | field refresh_token)
 
   # sign out: the access token is rejected from now on
   curl -i {api}/auth/token/revoke/ -d token="$refresh"
