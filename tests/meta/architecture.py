@@ -1,4 +1,4 @@
-"""The rooms of the package, the imports that each may have, and the rules for one file."""
+"""The rooms of the package, their permitted imports, and the rules of a file."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ PACKAGE = "django_tokenauth"
 SETTINGS = f"{PACKAGE}.conf.settings"
 MAX_LINES = 400
 BANNED_NAMES = {"utils", "util", "helpers", "compat", "mixins", "misc", "common"}
-#: The room that may try to import an optional package, at the top of a file.
+#: The only room whose files may try to import an optional package.
 MAY_TRY = "keys"
-#: The one function that may import: Django calls it when the models are loaded.
+#: The only function that may import. Django calls it after loading the models.
 READY = ("apps.py", "ready")
-#: The one setting of Django that class bodies read.
+#: The only Django setting that class bodies may read.
 MAY_BE_READ = "AUTH_USER_MODEL"
 
 DRF = ("rest_framework",)
@@ -26,10 +26,10 @@ CLOCK = ("time", "django.utils.timezone")
 
 @dataclass(frozen=True)
 class Layer:
-    """Rooms of one height. A room is a folder of the package, or a file at its top.
+    """Rooms of the same height. A room is a folder of the package, or a file at its top.
 
     A module imports from its own room and from lower layers. ``independent_of`` names lower rooms
-    that it must not import, ``banned`` names packages outside of this one.
+    that it must not import. ``banned`` names other packages that it must not import.
     """
 
     rooms: tuple[str, ...]
@@ -37,7 +37,7 @@ class Layer:
     independent_of: tuple[str, ...] = ()
 
 
-#: Stands for every private file at the top of the package: ``_strict_json.py`` and others.
+#: The room of all private files at the top of the package, such as ``_strict_json.py``.
 PRIVATE = "_private"
 
 #: From the lowest to the highest.
@@ -46,7 +46,7 @@ LAYERS = (
     Layer((PRIVATE, "errors", "signals"), (*DRF, *ORM, *CRYPTOGRAPHY, *CLOCK)),
     Layer(("models",), (*DRF, *CRYPTOGRAPHY)),
     Layer(("conf",), (*DRF, *ORM, *CRYPTOGRAPHY, *CLOCK), ("models",)),
-    # Pure: no row, no request, and the clock is an argument.
+    # Pure: no database, no request, and the time is an argument.
     Layer(("keys",), (*DRF, *ORM, *CLOCK, "django.http"), ("models",)),
     Layer(("tokens",), (*DRF, *ORM, *CLOCK, *CRYPTOGRAPHY, "django.http"), ("models",)),
     Layer(("sessions",), (*DRF, *CRYPTOGRAPHY), ("keys", "tokens")),
@@ -56,7 +56,7 @@ LAYERS = (
     Layer(("http",), CRYPTOGRAPHY),
     Layer(("views",), CRYPTOGRAPHY),
     Layer(("urls", "well_known"), CRYPTOGRAPHY),
-    # Django and the project import these; only apps.py does so inside the package.
+    # Django and projects import these. Inside the package only apps.py does.
     Layer(("migrations", "checks", "admin", "management", "integrations", "test")),
     Layer(("apps",)),
 )
@@ -66,7 +66,7 @@ LAYER_OF = {room: layer for layer in LAYERS for room in layer.rooms}
 
 @dataclass(frozen=True)
 class Import:
-    """One imported name, in full: ``from .conf import load`` is ``django_tokenauth.conf.load``."""
+    """An imported name with its full path, such as ``django_tokenauth.conf.load``."""
 
     target: str
     line: int
@@ -74,7 +74,7 @@ class Import:
 
 
 def violations(file: str, source: str) -> list[str]:
-    """The rules that ``file``, a path inside the package, breaks if ``source`` is its text."""
+    """Return the rules that ``source`` breaks as the text of ``file`` in the package."""
     room = room_of(file)
     found = list(_naming(file))
     if room not in HEIGHT:
@@ -101,19 +101,19 @@ def room_of(file: str) -> str:
 def _naming(file: str) -> Iterator[str]:
     for part in PurePosixPath(file).with_suffix("").parts:
         if part in BANNED_NAMES:
-            yield f"the name {part!r} says nothing about the content"
+            yield f"the name {part!r} does not describe the content"
 
 
 def _length(source: str) -> Iterator[str]:
     if (lines := source.count("\n")) > MAX_LINES:
-        yield f"{lines} lines, more than {MAX_LINES}"
+        yield f"the file has {lines} lines, the limit is {MAX_LINES}"
 
 
 def _direction(room: str, item: Import) -> Iterator[str]:
     package, _, rest = item.target.partition(".")
     if package != PACKAGE:
         return
-    # A name of the package itself, such as __version__, is in no file of its own.
+    # Names of the package itself, such as __version__, belong to __init__.
     imported = room_of(rest.split(".")[0] or "__init__")
     if imported not in HEIGHT:
         imported = "__init__"
@@ -125,14 +125,14 @@ def _direction(room: str, item: Import) -> Iterator[str]:
 
 
 def _banned(room: str, item: Import) -> Iterator[str]:
-    # An import by string shows no arrow here.
+    # importlib would hide an import from this test.
     for banned in (*LAYER_OF[room].banned, "importlib"):
         if item.target == banned or item.target.startswith(f"{banned}."):
             yield f"line {item.line}: {room} must not import {item.target}"
 
 
 def imports(tree: ast.Module, file: str) -> Iterator[Import]:
-    """Every imported name, and whether something stands around the import that may hide it."""
+    """Yield each imported name. An import inside another statement is hidden."""
     visible = {id(statement) for statement in _visible(tree.body, file)}
     for node in ast.walk(tree):
         hidden = id(node) not in visible
@@ -173,10 +173,10 @@ def _module(node: ast.ImportFrom, file: str) -> str:
 
 
 class ReadsAtImport(ast.NodeVisitor):
-    """The lines that read a setting while the module is imported.
+    """Collects the lines that read a setting while the module is imported.
 
-    These run at import: the module, the bodies of classes, decorators, and the defaults of
-    arguments. The bodies of functions do not.
+    Module code, class bodies, decorators and argument defaults run at import. Function bodies run
+    later.
     """
 
     def __init__(self, tree: ast.Module, file: str) -> None:
@@ -219,17 +219,17 @@ class ReadsAtImport(ast.NodeVisitor):
     def visit_Attribute(self, node: ast.Attribute) -> None:
         if node.attr == MAY_BE_READ and ast.unparse(node.value) in self._django:
             return
-        self._look_at(node)
+        self._check_name(node)
 
     def visit_Name(self, node: ast.Name) -> None:
-        self._look_at(node)
+        self._check_name(node)
 
     def visit_Call(self, node: ast.Call) -> None:
         if ast.unparse(node.func) in self._ours:
             self.lines.append(node.lineno)
         self.generic_visit(node)
 
-    def _look_at(self, node: ast.Attribute | ast.Name) -> None:
+    def _check_name(self, node: ast.Attribute | ast.Name) -> None:
         if ast.unparse(node) in self._django:
             self.lines.append(node.lineno)
         else:

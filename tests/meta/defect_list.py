@@ -1,4 +1,4 @@
-"""Forty defects, at least one for each room, that a change could introduce."""
+"""Forty defects that a change could introduce, at least one for each room."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHECKS = "tests/unit/checks"
 
 @dataclass(frozen=True)
 class Defect:
-    """``old``, which occurs once in ``file`` below the package, is replaced by ``new``."""
+    """A replacement of ``old``, which occurs once in ``file`` of the package, by ``new``."""
 
     file: str
     what: str

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "django_tokenauth"
 COPIED = ("django_tokenauth", "tests", "example_project", "benchmarks", "docs")
 FILES = ("setup.cfg", "pyproject.toml", "tox.ini")
-#: Seconds after which a run counts as caught: the defect made a test hang.
+#: Seconds after which a run counts as caught, because a test hangs.
 TIMEOUT = 900
 
 
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     ]
     results: list[Result] = []
     with copied_project() as copy:
-        # A test that fails anyway would catch every defect.
+        # A test that fails without a defect would catch every defect.
         tests = sorted({test for _, defect in chosen for test in defect.tests})
         if (failed := first_failure(copy, tests)) is not None:
             print(f"Without any defect, this test fails: {failed}")
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
 
 @contextmanager
 def copied_project() -> Iterator[Path]:
-    """Copy the project to a temporary folder, so that no defect reaches the checkout."""
+    """Copy the project to a temporary folder. The checkout stays unchanged."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
         for name in COPIED:
@@ -77,14 +77,14 @@ def copied_project() -> Iterator[Path]:
 
 
 def apply(source: str, defect: Defect) -> str:
-    """Return ``source`` with the defect. Raises ``ValueError`` if it does not fit exactly once."""
+    """Return ``source`` with the defect. Raise ``ValueError`` unless ``old`` occurs once."""
     if source.count(defect.old) != 1:
         raise ValueError(f"{defect.file}: {defect.old!r} occurs {source.count(defect.old)} times.")
     return source.replace(defect.old, defect.new)
 
 
 def run(copy: Path, defect: Defect) -> Result:
-    """Run the tests of one defect, which is removed again whatever happens."""
+    """Run the tests of a defect, and restore the file."""
     path = copy / "django_tokenauth" / defect.file
     source = path.read_text(encoding="utf-8")
     start = time.monotonic()
@@ -97,7 +97,7 @@ def run(copy: Path, defect: Defect) -> Result:
 
 
 def first_failure(copy: Path, tests: Sequence[str]) -> str | None:
-    """Run the tests and return the first that fails. Raises ``RuntimeError`` if none runs."""
+    """Run the tests and return the first failure. Raise ``RuntimeError`` if no test runs."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(copy)}
     try:
@@ -111,7 +111,7 @@ def first_failure(copy: Path, tests: Sequence[str]) -> str | None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"no end after {TIMEOUT} s"
+        return f"timeout after {TIMEOUT} s"
     if ended.returncode == 0:
         return None
     failed = re.search(r"^(?:FAILED|ERROR) (\S+)", ended.stdout, re.MULTILINE)
@@ -121,7 +121,7 @@ def first_failure(copy: Path, tests: Sequence[str]) -> str | None:
 
 
 def line(number: int, result: Result) -> str:
-    """Return a row of the table, readable as it is printed."""
+    """Return the two lines of a result."""
     caught = result.test or "MISSED"
     head = f"{number:>2}  {result.defect.file:<28} {result.defect.what}"
     return f"{head}\n    {result.seconds:5.1f} s  {caught}"

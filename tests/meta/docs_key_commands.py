@@ -1,27 +1,27 @@
-"""What the documents show of ``tokenauth_keys``, held against what it prints."""
+"""The documented output of ``tokenauth_keys``, compared with the printed output."""
 
 from __future__ import annotations
 
 import re
 
 _MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
-# A name that is cut, or a time.
+# A shortened name, or a time.
 _VARIES = re.compile(rf"(\w*\.{{3}}|{_MOMENT})")
 
 
 class ShownKeys:
-    """The names of keys, which the page cuts: what stands there and what the keys have here."""
+    """The key names that a page shortens, with the full names of this run."""
 
     def __init__(self, *, at_any_time=False):
         self.known = {}
         self._at_any_time = at_any_time
 
     def beginning(self, word):
-        """What is typed for ``word`` of a command: of a name as much as the page has, and more."""
+        """Return ``word``, or the first eight characters of the key name that it shortens."""
         return self.known[word][:8] if word in self.known else word
 
     def learn(self, shown, printed):
-        """Whether ``printed`` is what is shown, where ``...`` stands for the rest of a name."""
+        """Return whether ``printed`` matches ``shown``. ``...`` stands for the rest of a name."""
         new = set()
         pattern = "".join(self._pattern(part, new) for part in _VARIES.split(shown))
         match = re.fullmatch(pattern, printed)
@@ -34,7 +34,7 @@ class ShownKeys:
             return _MOMENT
         name = part.removesuffix("...")
         if name == part:
-            # Columns are as wide as the names in them.
+            # The width of a column depends on its names.
             return r"\s+".join(map(re.escape, re.split(r"\s+", part)))
         if not name:
             return r"[\w-]+"

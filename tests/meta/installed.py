@@ -1,4 +1,4 @@
-"""A script for ``tests.meta.package``, which runs it where only the wheel is installed."""
+"""Script of ``tests.meta.package`` for an environment with only the wheel."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ get_user_model().objects.create_user("alice", password="a good password")
 alice = {"username": "alice", "password": "a good password"}
 client = Client()
 
-answer = client.post("/token/", alice, content_type="application/json")
-assert answer.status_code == HTTPStatus.OK, answer.content
-bearer = {"Authorization": f"Bearer {answer.json()['access_token']}"}
-answer = client.get("/sessions/", headers=bearer)
-assert answer.status_code == HTTPStatus.OK, answer.content
+response = client.post("/token/", alice, content_type="application/json")
+assert response.status_code == HTTPStatus.OK, response.content
+bearer = {"Authorization": f"Bearer {response.json()['access_token']}"}
+response = client.get("/sessions/", headers=bearer)
+assert response.status_code == HTTPStatus.OK, response.content
 
 with translation.override("ko"):
     alice["password"] = "another"
-    answer = client.post("/token/", alice, content_type="application/json")
-assert answer.status_code == HTTPStatus.BAD_REQUEST, answer.content
-assert not answer.json()["error_description"].isascii(), "the Korean messages are not installed"
+    response = client.post("/token/", alice, content_type="application/json")
+assert response.status_code == HTTPStatus.BAD_REQUEST, response.content
+assert not response.json()["error_description"].isascii(), "the Korean messages are not installed"

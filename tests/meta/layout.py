@@ -20,7 +20,7 @@ TEST_MODULE = re.compile(r"tests(\.\w+)*\.(test_\w+|conftest)\b")
 
 
 def violations(file: str, source: str, rooms: set[str]) -> list[str]:
-    """Return what is wrong with the module ``file``, a path below ``tests/``."""
+    """Return the rules that the module ``file``, a path below ``tests/``, breaks."""
     tree = ast.parse(source)
     parts = PurePosixPath(file).parts
     found = list(_place(parts, rooms))

@@ -3,20 +3,20 @@
 mutmut changes one operator, constant or argument at a time and runs the tests that reach it. It
 works on a copy, ``.mutation/``, for three reasons:
 
-* mutmut passes over decorated functions. In the copy ``@decorator def f`` reads ``def f`` and
+* mutmut skips decorated functions. The copy replaces ``@decorator def f`` by ``def f`` and
   ``f = decorator(f)``.
-* mutmut passes over what is outside of functions: constants, patterns, class attributes, and those
-  decorators. Such mutants are made here with mutmut's own operators, each for a process of its own.
-* mutmut asks for tests by their parameters, of which pytest writes some in another way when the
-  same process collects them again. Here each test runs with all of its parameters. The tests of the
-  module come first, and all others that reach the function if those notice nothing.
+* mutmut skips code outside of functions: constants, patterns, class attributes and decorators. This
+  script creates such mutants with mutmut's operators, and tests each in its own process.
+* mutmut selects tests by parameter ids, which can differ when a process collects tests again. Here
+  each test runs with all parameters. The tests of the module run first. The other tests that reach
+  the function run if those pass.
 
-What nobody mutates: the decorators of classes, annotations, the arguments of ``len()`` and
-``isinstance()``, and the defaults of parameters that are more than a name or a constant.
+Not mutated: class decorators, annotations, arguments of ``len()`` and ``isinstance()``, and
+parameter defaults other than names and constants.
 
-With ``TOKENAUTH_TEST_POSTGRESQL`` and ``TOKENAUTH_TEST_MARIADB`` (see ``tests.support.servers``)
-what no test notices on SQLite is tried there too. In ``.mutation/``, ``mutmut browse`` shows the
-survivors in their place.
+Mutants that survive on SQLite are tested on the servers of ``TOKENAUTH_TEST_POSTGRESQL`` and
+``TOKENAUTH_TEST_MARIADB`` (see ``tests.support.servers``). In ``.mutation/``, ``mutmut browse``
+shows the survivors.
 """
 
 from __future__ import annotations
@@ -63,11 +63,11 @@ MODULES = (
     "tokens/jws",
     "tokens/refresh",
 )
-#: Percent of the mutants that have to be killed.
+#: Required percentage of killed mutants.
 ENOUGH = 95
-#: The folders of the tests that run. Each mirrors the rooms of the package.
+#: Folders of the tests that run. Each mirrors the rooms of the package.
 KINDS = ("unit", "integration")
-#: Test modules outside the rooms that run too: they are fast and call several rooms.
+#: Fast test modules outside the rooms. They call several rooms.
 CALLERS = (
     *("test_atomic_requests", "test_authentication", "test_errors", "test_logging"),
     *("test_naive_times", "test_signals", "test_token_user", "test_views"),
@@ -76,20 +76,20 @@ CALLERS = (
 ROOMS = ("services", "sessions", "tokens")
 #: Test modules that do not run: they are slow, or need more than the package.
 EXCLUDED = ("test_benchmark", "test_vectors")
-#: What makes a run of one test short: the tables are made once, and without migrations.
+#: Options for short runs: the tables are created once, without migrations.
 OPTIONS = ("--nomigrations", "--reuse-db", "-p", "no:randomly", "-p", "no:unraisableexception")
-#: As mutmut numbers them; whatever else it says is a fault of the run and not a verdict.
+#: Exit codes of mutmut. Any other code is an error of the run.
 VERDICTS = {0: "survived", 1: "killed", 3: "killed", 33: "no tests", 36: "timeout"}
 VERDICTS |= dict.fromkeys((-24, 24, 152), "timeout")
 SECONDS = 300
-#: The databases, beside SQLite, on which what nobody noticed is tried again.
+#: Other databases, on which mutants that survive on SQLite are tested.
 DATABASES = [
     name for name in ("postgresql", "mariadb") if f"TOKENAUTH_TEST_{name.upper()}" in os.environ
 ]
-#: The rooms whose tests they run besides those of the module.
+#: Rooms whose tests run there, in addition to those of the module.
 STATEMENTS = ("services", "sessions")
 
-#: They start processes, so mutmut cannot see what they reach: they run where nothing else failed.
+#: These start processes, so mutmut cannot trace them. They run if all other tests pass.
 OTHER_PROCESSES = (
     "tests/integration/test_two_databases.py",
     "tests/integration/test_user_models.py",
@@ -129,7 +129,7 @@ pytest_add_cli_args_test_selection=
 
 
 def chosen_tests() -> list[str]:
-    """Return the test modules that are fast enough to run a thousand times."""
+    """Return the test modules that are fast enough for a thousand runs."""
     near = tuple(beginning for module in MODULES for beginning in near_tests(module))
     return [
         name
@@ -143,7 +143,7 @@ def chosen_tests() -> list[str]:
 
 
 def near_tests(module: str) -> tuple[str, ...]:
-    """Return how the paths of the tests of the module begin."""
+    """Return the path prefixes of the tests of the module."""
     path = PurePosixPath(module)
     return tuple(
         (PurePosixPath("tests", kind) / path.with_name(f"test_{path.name}")).as_posix()
@@ -152,7 +152,7 @@ def near_tests(module: str) -> tuple[str, ...]:
 
 
 def prepare(modules: Iterable[str], tests: Iterable[str]) -> None:
-    """Make the copy, with the decorators of ``modules`` written below their functions."""
+    """Create the copy, with the decorators of ``modules`` moved below their functions."""
     shutil.rmtree(COPY, ignore_errors=True)
     left_out = shutil.ignore_patterns("__pycache__", "external")
     for name in (PACKAGE, "tests"):
@@ -175,7 +175,7 @@ def source_of(module: str) -> Path:
 
 
 def undecorated(source: str) -> str:
-    """``source`` with ``f = decorator(f)`` in place of the decorators of functions."""
+    """Return ``source`` with ``f = decorator(f)`` in place of function decorators."""
     lines = source.splitlines(keepends=True)
     tree = ast.parse(source)
     scopes = [tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef))]
@@ -199,7 +199,7 @@ def undecorated(source: str) -> str:
 
 
 def mutate_functions() -> dict[str, str]:
-    """Run mutmut. The verdicts by the names of the mutants."""
+    """Run mutmut and return the verdicts by mutant."""
     command = [sys.executable, "-m", "mutmut", "run", "--max-children", "1"]
     subprocess.run(command, check=True, cwd=COPY, env={**os.environ, "NEAREST": "1"})
     if missed := [name for name, verdict in verdicts().items() if verdict == "survived"]:
@@ -212,7 +212,7 @@ def verdicts() -> dict[str, str]:
     for path in sorted((COPY / "mutants" / PACKAGE).rglob("*.meta")):
         for name, code in json.loads(path.read_text())["exit_code_by_key"].items():
             if code not in VERDICTS:
-                sys.exit(f"{name} has no verdict, but {code}.")
+                sys.exit(f"{name} has the unknown exit code {code}.")
             found[name] = VERDICTS[code]
     return found
 
@@ -220,7 +220,7 @@ def verdicts() -> dict[str, str]:
 def mutate_outside_of_functions(
     modules: Iterable[str], tests: list[str]
 ) -> Iterator[tuple[str, str, str]]:
-    """The name, the verdict and the difference of each mutant of a line outside of functions."""
+    """Yield the name, verdict and diff of each mutant outside of functions."""
     for module in modules:
         path = source_of(module)
         source = path.read_text()
@@ -249,7 +249,7 @@ def mutate_outside_of_functions(
 
 
 def elsewhere(module: str, tests: list[str], **environment: str) -> str:
-    """The verdict on what SQLite let pass, by the databases that the environment names."""
+    """Return the verdict of the other databases on a mutant that survived on SQLite."""
     near = tuple(f"tests/integration/{room}/" for room in STATEMENTS)
     chosen = [name for name in tests if name.startswith((*near, *near_tests(module)))]
     for database in DATABASES:
@@ -264,7 +264,7 @@ def run(tests: list[str], **environment: str) -> str:
         ended = subprocess.run(
             command,
             check=False,
-            # Mutants of functions stand beside what they were made from.
+            # mutmut keeps the mutants of functions in this folder.
             cwd=COPY / "mutants" if "MUTANT_UNDER_TEST" in environment else COPY,
             env={**os.environ, **environment},
             timeout=SECONDS,
@@ -289,7 +289,7 @@ def module_of(mutant: str) -> str:
 
 
 def table(found: dict[str, str]) -> float:
-    """Print the figures of each module; the percentage of the worst one."""
+    """Print the figures of each module. Return the lowest percentage."""
     columns = ("killed", "elsewhere", "timeout", "survived", "no tests")
     print("module".ljust(26), "mutants", *columns, "score", sep="  ")
     worst = 100.0
@@ -312,11 +312,11 @@ def main() -> None:
     modules = parser.parse_args().modules or list(MODULES)
     tests = chosen_tests()
     prepare(modules, tests)
-    # mutmut reads its settings from where it runs; the databases go where the next run begins anew.
+    # mutmut reads its settings from the current folder. prepare() deletes the databases there.
     os.chdir(COPY)
     os.environ["TMPDIR"] = str(COPY)
     if {run([*tests, *OTHER_PROCESSES]), elsewhere("sessions/store", tests)} != {"survived"}:
-        sys.exit("The tests fail where nothing was changed.")
+        sys.exit("The tests fail without a mutant.")
     found = mutate_functions()
     for name in [name for name, verdict in found.items() if verdict == "survived"]:
         found[name] = elsewhere(module_of(name), tests, MUTANT_UNDER_TEST=name)
@@ -331,7 +331,7 @@ def main() -> None:
         print(f"\n{name}\n{difference}")
     print()
     if table(found) < ENOUGH:
-        sys.exit(f"Of some module fewer than {ENOUGH} % of the mutants were killed.")
+        sys.exit(f"A module has fewer than {ENOUGH} % killed mutants.")
 
 
 if __name__ == "__main__":

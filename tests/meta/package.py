@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "django_tokenauth"
 DISTRIBUTION = "drf_tokenauth"
-#: Required by name, in case the source itself lacks them.
+#: Required even if the source lacks them.
 NEEDED = {
     f"{PACKAGE}/py.typed",
     f"{PACKAGE}/migrations/0001_initial.py",
@@ -60,7 +60,7 @@ def build(folder: Path) -> tuple[Path, Path]:
         command, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     if ended.returncode or "DeprecationWarning" in ended.stdout:
-        sys.exit(f"{ended.stdout}\nThe build failed or used something deprecated.")
+        sys.exit(f"{ended.stdout}\nThe build failed or raised a deprecation warning.")
     [sdist], [wheel] = folder.glob("*.tar.gz"), folder.glob("*.whl")
     return sdist, wheel
 
@@ -78,7 +78,7 @@ def check_sdist(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         members = [PurePosixPath(member.name) for member in archive if member.isfile()]
     names = {PurePosixPath(*member.parts[1:]).as_posix() for member in members}
-    # setuptools adds these; setup.cfg is a file of the repository.
+    # setuptools adds these files.
     added = {name for name in names if name.startswith(f"{DISTRIBUTION}.egg-info/")} | {"PKG-INFO"}
     git = shutil.which("git") or sys.exit("git is required to list the files of the repository.")
     listed = subprocess.run(
@@ -100,7 +100,7 @@ def check_wheel(wheel: Path) -> None:
 
 
 def use_wheel(wheel: Path, folder: Path) -> None:
-    """Install the wheel into an empty environment, away from the source, and sign in."""
+    """Install the wheel into an empty environment outside of the source, and sign in."""
     python = new_environment(folder / "wheel", str(wheel))
     script = str(ROOT / "tests" / "meta" / "installed.py")
     if subprocess.run([python, "-I", "-W", "error", script], check=False, cwd=folder).returncode:
@@ -121,7 +121,7 @@ def check_types(wheel: Path, folder: Path) -> None:
 
 
 def type_checkers() -> list[str]:
-    """Return mypy and its plugins, in the versions that tox.ini checks the source with."""
+    """Return mypy and its plugins, in the versions pinned by tox.ini."""
     tox = ConfigParser(interpolation=None)
     tox.read(ROOT / "tox.ini", encoding="utf-8")
     names = ("django-stubs==", "djangorestframework-stubs==", "mypy==")
@@ -137,7 +137,7 @@ def run_sdist_tests(sdist: Path, folder: Path) -> None:
         archive.extractall(folder, filter="data")
     unpacked = folder / sdist.name.removesuffix(".tar.gz")
     python = new_environment(folder / "sdist", f"{sdist}[test]")
-    # The options of the outer run, such as a coverage file, are about the repository.
+    # Variables of the outer run, such as a coverage file, refer to the repository.
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *SDIST_TESTS]
     if subprocess.run(command, check=False, cwd=unpacked, env=environment).returncode:

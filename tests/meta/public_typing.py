@@ -1,7 +1,7 @@
 """Code of a project that uses every public name. mypy checks it; nothing runs it.
 
 ``tox -e types`` checks it against the source, and ``tox -e package`` against the installed wheel.
-Each ``ignore`` is a mistake that mypy must report: strict mode rejects an ignore without an error.
+Each ``ignore`` marks an error that mypy must report. Strict mode rejects an unneeded ignore.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The package keeps the rules of its rooms, and every rule can be broken."""
+"""The package follows the rules of its rooms, and each violation is reported."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
 
 class TestPackage:
     @pytest.mark.parametrize("file", FILES)
-    def test_the_file_keeps_the_rules(self, file):
+    def test_package_file_breaks_no_rule(self, file):
         assert violations(file, (ROOT / file).read_text(encoding="utf-8")) == []
 
-    def test_every_room_has_a_layer(self):
+    def test_room_of_each_file_has_a_layer(self):
         assert {room_of(file) for file in FILES} <= set(HEIGHT)
 
-    def test_every_layer_of_folders_exists(self):
+    def test_layers_name_existing_or_planned_rooms(self):
         planned = {"test"}
         assert set(HEIGHT) - {room_of(file) for file in FILES} == planned
 
 
-class TestDirection:
+class TestDirectionOfImports:
     @pytest.mark.parametrize(
         ("file", "source", "what"),
         [
@@ -56,7 +56,7 @@ class TestDirection:
             ),
         ],
     )
-    def test_an_upward_arrow_is_found(self, file, source, what):
+    def test_upward_import_is_reported(self, file, source, what):
         assert violations(file, source) == [f"{file}: line {source.count(chr(10)) + 1}: {what}"]
 
     @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ class TestDirection:
             ("management/commands/prune.py", "from . import other"),
         ],
     )
-    def test_a_downward_arrow_is_not(self, file, source):
+    def test_downward_import_is_accepted(self, file, source):
         assert violations(file, source) == []
 
     @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ class TestDirection:
             ("apps.py", "from importlib import import_module"),
         ],
     )
-    def test_a_library_of_another_layer_is_found(self, file, source):
+    def test_import_of_a_banned_library_is_reported(self, file, source):
         [found] = violations(file, source)
         assert f"{room_of(file)} must not import" in found
 
@@ -107,38 +107,38 @@ class TestDirection:
             ("views.py", "from rest_framework.views import APIView"),
         ],
     )
-    def test_a_library_of_its_own_layer_is_not(self, file, source):
+    def test_import_of_a_permitted_library_is_accepted(self, file, source):
         assert violations(file, source) == []
 
 
-class TestTable:
-    def test_a_room_without_a_place_is_found(self):
+class TestFiles:
+    def test_room_outside_the_layers_is_reported(self):
         assert violations("cookies.py", "") == [
             "cookies.py: 'cookies' is neither a room nor a public file"
         ]
 
-    def test_a_new_file_in_a_room_needs_no_entry(self):
+    def test_new_file_in_a_room_needs_no_entry(self):
         assert violations("http/cookies.py", "from ..services import refresh") == []
 
-    def test_a_new_private_file_needs_no_entry(self):
+    def test_new_private_file_needs_no_entry(self):
         assert violations("_base64url.py", "import base64") == []
 
-    def test_no_room_stands_in_two_layers(self):
+    def test_room_belongs_to_one_layer_only(self):
         assert len(HEIGHT) == sum(len(layer.rooms) for layer in LAYERS)
 
     @pytest.mark.parametrize("file", ["utils.py", "helpers.py", "compat.py", "mixins/x.py"])
-    def test_a_name_that_says_nothing_is_found(self, file):
-        assert "says nothing" in violations(file, "")[0]
+    def test_file_with_a_banned_name_is_reported(self, file):
+        assert "does not describe" in violations(file, "")[0]
 
-    def test_such_a_name_is_found_inside_a_room_too(self):
-        assert "says nothing" in violations("management/utils.py", "")[0]
+    def test_banned_name_inside_a_room_is_reported(self):
+        assert "does not describe" in violations("management/utils.py", "")[0]
 
-    def test_a_file_that_is_too_long_is_found(self):
+    def test_file_over_the_line_limit_is_reported(self):
         assert violations("views.py", "\n" * MAX_LINES) == []
         [found] = violations("views.py", "\n" * (MAX_LINES + 1))
-        assert "more than" in found
+        assert "the limit is" in found
 
-    def test_a_migration_may_be_long(self):
+    def test_long_migration_is_accepted(self):
         assert violations("migrations/0001_initial.py", "\n" * 1000) == []
 
 
@@ -158,20 +158,20 @@ class TestHiddenImports:
             "for x in y:\n    import json",
         ],
     )
-    def test_an_import_that_is_not_at_the_top_is_found(self, source):
+    def test_import_below_the_top_level_is_reported(self, source):
         [found] = violations("views.py", source)
         assert found.endswith("is not at the top")
 
-    def test_an_import_for_the_type_checker_is_not(self):
+    def test_import_under_type_checking_is_accepted(self):
         assert violations("views.py", "if TYPE_CHECKING:\n    import json") == []
 
-    def test_only_ready_of_the_app_configuration_imports_inside_a_function(self):
+    def test_import_in_a_function_is_accepted_in_app_ready_only(self):
         method = "class C(AppConfig):\n    def {}(self):\n        from .checks.keys import x"
         assert violations("apps.py", method.format("ready")) == []
         assert len(violations("apps.py", method.format("other"))) == 1
         assert len(violations("management/ready.py", method.format("ready"))) == 1
 
-    def test_the_keys_may_try_one_import_and_only_for_its_absence(self):
+    def test_keys_may_try_one_import_with_import_error_only(self):
         attempt = "try:\n    import cryptography\nexcept {}:\n    pass\n"
         assert violations("keys/loading.py", attempt.format("ImportError")) == []
         assert len(violations("keys/loading.py", attempt.format("ImportError") * 2)) == 1
@@ -200,11 +200,11 @@ class TestReadsAtImport:
             "from .conf.settings import load\n@limit(load().rate)\ndef f(): ...",
         ],
     )
-    def test_a_setting_that_is_read_at_import_is_found(self, source):
+    def test_setting_read_at_import_is_reported(self, source):
         [found] = violations("views.py", source)
         assert found.endswith("a setting is read at import")
 
-    def test_the_settings_module_may_not_load_itself_either(self):
+    def test_settings_module_that_loads_at_import_is_reported(self):
         assert len(violations("conf/settings.py", "def load(): ...\nX = load()")) == 1
 
     @pytest.mark.parametrize(
@@ -218,5 +218,5 @@ class TestReadsAtImport:
             "from json import load\nX = load()",
         ],
     )
-    def test_a_setting_that_is_read_later_is_not(self, source):
+    def test_setting_read_after_import_is_accepted(self, source):
         assert violations("views.py", source) == []

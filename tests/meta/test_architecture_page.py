@@ -1,4 +1,4 @@
-"""docs/architecture.rst names the rooms, the order of imports and the bans that are enforced."""
+"""docs/architecture.rst shows the rooms, the order of imports and the enforced bans."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FLOWS = ("A sign-in", "A refresh", "A request", "A key rotation")
 
 
 def diagram():
-    """Return the lines of the diagram: the names before two spaces and a remark."""
+    """Return the names in each line of the diagram, without the remark behind them."""
     lines = re.findall(
         r"^ {4}(\S.*)$", section(PAGE, "The direction of imports").text, re.MULTILINE
     )
@@ -47,18 +47,18 @@ def folders():
     return {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
 
 
-def test_table_lists_each_folder_of_the_package():
+def test_room_table_lists_each_folder_of_the_package():
     assert set(table()) == folders()
 
 
-def test_diagram_lists_each_room_once():
+def test_room_diagram_lists_each_room_once():
     shown = [name for line in diagram() for name in line]
     files = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
     assert len(shown) == len(set(shown))
     assert set(shown) == files | folders()
 
 
-def test_diagram_has_the_order_of_the_layers():
+def test_room_diagram_has_the_order_of_the_layers():
     exist = {name for line in diagram() for name in line}
     private = {name for name in exist if name.startswith("_")}
     expected = [
@@ -68,7 +68,7 @@ def test_diagram_has_the_order_of_the_layers():
     assert [set(line) for line in diagram()] == [layer for layer in expected if layer]
 
 
-def test_table_has_the_bans_of_the_layers():
+def test_room_table_lists_the_bans_of_each_layer():
     for room, cell in table().items():
         banned = set()
         for name in cell.split(", ") if cell else ():
@@ -77,12 +77,12 @@ def test_table_has_the_bans_of_the_layers():
         assert banned == {*layer.banned, *layer.independent_of}, room
 
 
-def test_flow_fits_on_one_screen():
+def test_architecture_section_fits_on_one_screen():
     for title in ("The rooms", "The direction of imports", *FLOWS):
         assert len(section(PAGE, title).text.splitlines()) <= 45, title
 
 
-def test_named_modules_exist():
+def test_architecture_page_names_existing_modules():
     text = PAGE.read_text(encoding="utf-8")
     paths = set(re.findall(r"``(\w+/\w+\.py)``", text))
     assert len(paths) > 10

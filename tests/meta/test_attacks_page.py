@@ -1,4 +1,4 @@
-"""The page of attacks: each line has tests that carry its number."""
+"""docs/attacks.rst: each attack has tests with its mark."""
 
 from __future__ import annotations
 
@@ -28,32 +28,32 @@ def rows():
     return [row for table in tables() for row in table[1:]]
 
 
-def test_each_attack_stands_on_the_page_once_and_in_order():
+def test_attack_numbers_are_complete_and_in_order():
     assert [int(row[0]) for row in rows()] == list(range(FIRST, LAST + 1))
 
 
-def test_no_cell_is_empty():
+def test_attack_tables_have_no_empty_cell():
     assert [row for row in rows() if not all(row)] == []
 
 
-def test_no_cell_is_a_numbered_list():
-    """A cell "401." is one in reStructuredText. Write "401", or "401: the reason"."""
+def test_attack_cell_is_no_numbered_list():
+    """reStructuredText renders "401." as a list. Write "401", or "401: the reason"."""
     assert [row for row in rows() if any(re.match(r"[0-9]+\.(\s|$)", cell) for cell in row)] == []
 
 
-def test_the_page_has_all_the_tables_that_there_are():
+def test_attacks_page_includes_each_table_file_once():
     files = {f"attacks/{path.name}" for path in (DOCS / "attacks").glob("*")}
     assert set(included(PAGE)) == files
     assert max(Counter(included(PAGE)).values()) == 1
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: f"attack {row[0]}")
-def test_attack_has_tests_unless_it_is_not_built(row):
+def test_attack_has_tests_unless_it_is_planned(row):
     tests = marked_tests().get(("attack", int(row[0])), [])
     expected = f":tests:`attack {row[0]}`" if tests else NOT_BUILT
     assert row[-1] == expected
 
 
-def test_each_marked_attack_is_on_the_page():
+def test_marked_attack_is_on_the_page():
     marked = {number for mark, number in marked_tests() if mark == "attack"}
     assert marked <= set(range(FIRST, LAST + 1))

@@ -1,4 +1,4 @@
-"""``python -m benchmarks`` as a user runs it; competitors and databases may be absent."""
+"""``python -m benchmarks`` without database servers and competitors."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def quick(tmp_path_factory):
 
 
 class TestQuickRun:
-    def test_table_is_printed_and_written(self, quick):
+    def test_quick_run_prints_and_writes_the_table(self, quick):
         done, report = quick
         [table] = report.tables["refresh"]
         assert table.heading == "Refresh (SQLite)"
         for line in table.lines():
             assert line in done.stdout
 
-    def test_statements_stay_within_their_limit(self, quick):
+    def test_quick_run_checks_the_limit_of_statements(self, quick):
         _, report = quick
         [table] = report.tables["refresh"]
         assert table.assertions == [Assertion("statements of a refresh", 2, 2)]
@@ -68,7 +68,7 @@ class TestQuickRun:
             assert any(what.startswith(f"{name} (") for what in report.skipped)
             assert f"SKIPPED: {name} (" in done.stdout
 
-    def test_progress_is_shown_apart_from_the_results(self, quick):
+    def test_progress_goes_to_standard_error_only(self, quick):
         done, _ = quick
         assert "[1/1] refresh on SQLite ..." in done.stderr
         assert "[1/1]" not in done.stdout
@@ -90,13 +90,13 @@ class TestArguments:
             (["--publish", "--only", "tokens"], "--publish needs a full run"),
         ],
     )
-    def test_senseless_arguments_are_rejected(self, capsys, arguments, message):
+    def test_invalid_benchmark_arguments_are_rejected(self, capsys, arguments, message):
         with pytest.raises(SystemExit) as ended:
             main(arguments)
         assert ended.value.code == 2
         assert message in capsys.readouterr().err
 
-    def test_publication_without_a_database_measures_nothing(self, monkeypatch, capsys):
+    def test_publication_without_a_database_stops_early(self, monkeypatch, capsys):
         monkeypatch.setattr("benchmarks.__main__.COMPETITORS", {})
         with pytest.raises(SystemExit, match="--publish needs all databases"):
             main(["--publish"])
@@ -114,7 +114,7 @@ class TestStatus:
         Report(quick=True, rounds=1, **values).write(file)
         return main(["--from", str(file)])
 
-    def test_complete_run_succeeds(self, tmp_path):
+    def test_complete_benchmark_run_succeeds(self, tmp_path):
         assert self.status(tmp_path) == 0
 
     def test_failed_benchmark_fails_the_run(self, tmp_path):
@@ -130,7 +130,7 @@ class TestStatus:
         monkeypatch.setenv("CI", ci)
         assert self.status(tmp_path, skipped=["MariaDB (no response)"]) == status
 
-    def test_benchmark_that_crashes_is_named(self, monkeypatch, capfd):
+    def test_crashed_benchmark_is_named(self, monkeypatch, capfd):
         monkeypatch.setitem(BENCHMARKS, "crash", catalog.Benchmark("A missing module"))
         monkeypatch.setattr("benchmarks.__main__.COMPETITORS", {})
         assert main(["--quick", "--only", "crash"]) == 1
@@ -139,8 +139,8 @@ class TestStatus:
         assert "No module named 'benchmarks.crash'" in shown.err
 
 
-class TestWorks:
-    def test_output_of_the_program_is_returned(self):
+class TestAvailability:
+    def test_program_output_is_returned(self):
         report = Report(quick=True, rounds=1)
         version = works("SQLite", Run(""), "project.print_version()", report)
         assert version

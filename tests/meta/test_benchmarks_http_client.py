@@ -72,7 +72,7 @@ class TestConnection:
     @pytest.mark.parametrize(
         ("path", "message"), [("/missing/", "404 Not Found"), ("/torn/", "inside a response")]
     )
-    def test_response_other_than_a_whole_200_raises(self, server, path, message):
+    def test_incomplete_or_failed_response_raises_an_error(self, server, path, message):
         with (
             closing(Connection(server.server_port, path, "")) as connection,
             pytest.raises(OSError, match=message),
@@ -81,13 +81,13 @@ class TestConnection:
 
 
 class TestThroughput:
-    def test_rate_is_that_of_the_requests_served(self, server):
+    def test_throughput_is_served_requests_per_second(self, server):
         rate = throughput(server.server_port, "/short/", "", connections=2, seconds=0.5)
         # The first request of each connection is not timed.
         assert rate == pytest.approx((server.requests - 2) / 0.5)
         assert server.connections == 2
 
     @pytest.mark.parametrize("path", ["/missing/", "/torn/"])
-    def test_failed_request_ends_the_measurement(self, server, path):
+    def test_failed_request_stops_the_measurement(self, server, path):
         with pytest.raises(OSError, match="response"):
             throughput(server.server_port, path, "", connections=2, seconds=60)

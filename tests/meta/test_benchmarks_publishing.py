@@ -1,4 +1,4 @@
-"""Publication of the figures, and the figures that the project publishes."""
+"""Publication of the benchmark figures, and the published figures."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class TestPublish:
         ],
         ids=lambda change: next(iter(change)),
     )
-    def test_unfit_figures_are_not_written(self, report, root, change):
+    def test_incomplete_figures_are_not_published(self, report, root, change):
         before = files(root)
         with pytest.raises(Unpublishable):
             publish(replace(report, **change), root)
@@ -91,7 +91,7 @@ class TestPublish:
 
 
 class TestComparison:
-    def test_table_has_our_figures_and_those_of_competitors(self, report):
+    def test_comparison_has_the_figures_of_all_packages(self, report):
         for path in ("README.rst", "docs/ko/README.rst"):
             [block] = [text for page, text in blocks(report).items() if str(page) == path]
             lines = block.splitlines()
@@ -150,24 +150,24 @@ class TestPlots:
         widths = self.widths([shared, *bars])
         assert widths == pytest.approx([BARS, BARS * 10 / 48, BARS / 2, BARS / 48], abs=0.1)
 
-    def test_names_are_escaped(self, bars):
+    def test_plot_escapes_names(self, bars):
         assert "&lt;theirs&gt;" in draw([Table("Greet", bars)])
 
 
 class TestPublishedFigures:
-    def test_pages_agree_with_the_figures(self, report):
+    def test_published_pages_agree_with_the_figures(self, report):
         for path, block in blocks(report).items():
             text = (ROOT / path).read_text(encoding="utf-8")
             assert f"{BEGIN}\n\n{block}\n\n{END}\n" in text
 
-    def test_plots_agree_with_the_figures(self, report):
+    def test_published_plots_agree_with_the_figures(self, report):
         shown = {
             path.stem: path.read_text(encoding="utf-8") for path in PUBLISHED.parent.glob("*.svg")
         }
         assert shown == plots(report)
         assert len(shown) == 3
 
-    def test_limits_were_kept(self, report):
+    def test_published_counts_keep_their_limits(self, report):
         assert report.broken_assertions() == []
         assert sum(len(t.assertions) for found in report.tables.values() for t in found) > 10
 

@@ -1,4 +1,4 @@
-"""Sampling, with a clock that the subjects advance."""
+"""Sampling with a clock advanced by the subjects."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class TestCallsPerSample:
 
 
 class TestCompare:
-    def test_result_is_microseconds_per_call_and_round(self, clock):
+    def test_comparison_returns_microseconds_per_call(self, clock):
         subjects = [clock.subject("a", 0.01), clock.subject("b", 0.02)]
         times = compare(subjects, rounds=3, seconds=0.1, clock=clock)
         assert times == [pytest.approx([10_000] * 3), pytest.approx([20_000] * 3)]
@@ -83,7 +83,7 @@ class TestCompare:
 
 @pytest.mark.django_db
 class TestMeasure:
-    def test_rows_have_time_and_statements(self, django_user_model):
+    def test_measured_rows_have_time_and_statements(self, django_user_model):
         subjects = [
             Subject("query", RowKind.OURS, django_user_model.objects.count, group="g"),
             Subject("nothing", RowKind.REFERENCE, lambda: None),

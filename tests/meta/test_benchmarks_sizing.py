@@ -31,7 +31,7 @@ from benchmarks.tables import MissingFigure
 from tests.support.documents import ROOT
 
 MICROSECONDS = {SIGN_IN: 900e-6, REFRESH: 400e-6, REQUEST: 100e-6, SIGN_OUT: 300e-6}
-#: An operation takes as long on the application as on the database.
+#: An operation takes the same time on the application and the database.
 COSTS = Costs(
     wait=MICROSECONDS,
     application=MICROSECONDS,
@@ -45,7 +45,7 @@ USERS = 1e6
 
 
 def needed(what, users=USERS, given=AVERAGE, costs=COSTS):
-    """Return the values of the one requirement whose name starts so."""
+    """Return the values of the requirement whose name starts with ``what``."""
     found = requirements(users, given, costs)
     [name] = [name for name in found if name.startswith(what)]
     return found[name]
@@ -71,12 +71,12 @@ class TestCosts:
         assert 200 < costs.row < 2000
 
     @pytest.mark.parametrize("place", range(4))
-    def test_missing_table_is_named(self, report, place):
+    def test_missing_cost_table_is_named(self, report, place):
         title = report.tables["load"].pop(place).title
         with pytest.raises(MissingFigure, match=title):
             Costs.of(report)
 
-    def test_missing_row_is_named(self, report):
+    def test_missing_cost_row_is_named(self, report):
         report.tables["load"][0].rows.pop()
         with pytest.raises(MissingFigure, match="no row 'sign-out'"):
             Costs.of(report)
@@ -110,7 +110,7 @@ class TestRequirements:
             (rate(REQUEST) / 2,)
         )
 
-    def test_log_is_the_bytes_of_all_writes(self):
+    def test_write_ahead_log_is_the_bytes_of_all_writes(self):
         written = sum(rate(name) for name in WRITES) * 20_000
         assert needed("write-ahead log") == pytest.approx((written / 1e6,))
 
@@ -129,10 +129,10 @@ class TestRequirements:
         )
 
     @pytest.mark.parametrize("what", ["rows in", "database: processors for writes", "revoked ids"])
-    def test_needs_are_proportional_to_users(self, what):
+    def test_requirements_are_proportional_to_users(self, what):
         assert needed(what, users=1000 * USERS) == pytest.approx((1000 * needed(what)[0],))
 
-    def test_one_machine_is_enough_until_it_is_busy(self):
+    def test_one_machine_is_enough_below_maximum_utilization(self):
         writes = needed("database: processors for writes")[0]
         busy = writes + needed("database: processors for requests")[0]
         for processors, replicas in ((busy / 0.5 * 1.01, 0), (busy / 0.5 * 0.99, 1)):
@@ -140,13 +140,13 @@ class TestRequirements:
             assert needed("read replicas", given=given) == (replicas,)
             assert needed("database machines", given=given) == (1,)
 
-    def test_writes_beyond_one_machine_share_the_rows(self):
+    def test_writes_beyond_one_machine_need_more_machines(self):
         writes = needed("database: processors for writes")[0]
         given = replace(AVERAGE, database_processors=writes / 2.5 / 0.5)
         assert needed("database machines", given=given) == (3,)
 
     @pytest.mark.parametrize("number", [1000, 2000, 9000, 30_000, 100_000])
-    def test_revoked_ids_need_no_more_memory_than_stated(self, number):
+    def test_revoked_ids_fit_into_the_stated_memory(self, number):
         ids = [uuid.uuid4() for _ in range(number)]
         tracemalloc.start()
         kept = frozenset(map(str, ids))
@@ -170,32 +170,32 @@ class TestRounded:
             (123_456, "120,000"),
         ],
     )
-    def test_value_has_two_digits(self, value, text):
+    def test_rounded_value_has_two_digits(self, value, text):
         assert rounded(value) == text
 
 
 class TestCommand:
-    def test_column_for_each_number_of_users(self, capsys):
+    def test_sizing_prints_a_column_per_number_of_users(self, capsys):
         assert sizing.main(["--users", "1e6", "2e6"]) == 0
         head, *rows = capsys.readouterr().out.splitlines()
         assert head.split() == ["Needed", "1,000,000", "users", "2,000,000", "users"]
         assert len(rows) == len(requirements(USERS, AVERAGE, COSTS))
 
-    def test_options_change_the_assumptions(self, capsys):
+    def test_sizing_options_change_the_assumptions(self, capsys):
         sizing.main(["--users", "1e6", "--peak-factor", "1"])
         lines = capsys.readouterr().out.splitlines()
         [line] = [line for line in lines if line.startswith("requests per second")]
         [average, _, peak] = line.split()[-3:]
         assert average == peak
 
-    def test_help_states_each_default(self, capsys):
+    def test_sizing_help_states_each_default(self, capsys):
         with pytest.raises(SystemExit):
             sizing.main(["--help"])
         shown = " ".join(capsys.readouterr().out.split())
         for item in fields(Assumptions):
             assert f"{item.metadata['help']} (default: {item.default:g})" in shown
 
-    def test_module_runs_as_a_command(self):
+    def test_sizing_module_runs_as_a_command(self):
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.sizing"],
             cwd=ROOT,
@@ -218,7 +218,7 @@ class TestCommand:
             (["--figures", "nothing.json"], "nothing.json"),
         ],
     )
-    def test_senseless_arguments_are_rejected(self, capsys, arguments, message):
+    def test_invalid_sizing_arguments_are_rejected(self, capsys, arguments, message):
         with pytest.raises(SystemExit) as ended:
             sizing.main(arguments)
         assert ended.value.code == 2

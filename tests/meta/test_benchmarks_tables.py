@@ -41,7 +41,7 @@ class TestFigure:
     @pytest.mark.parametrize(
         ("value", "text"), [(0, "0"), (7, "7"), (7.25, "7.2"), (-1.5, "-1.5"), (1234.5, "1,234")]
     )
-    def test_number_has_the_digits_that_a_reader_needs(self, value, text):
+    def test_number_is_shown_with_few_digits(self, value, text):
         assert number(value) == text
 
 
@@ -68,7 +68,7 @@ class TestTable:
     def test_best_competitor_is_the_highest_if_more_is_better(self):
         assert line_of("ours", greeting(more_is_better=True))[-3:] == ["0.40", "2.00", "1"]
 
-    def test_overhead_has_no_ratio(self):
+    def test_overhead_row_has_no_ratio(self):
         assert line_of("the view", greeting()) == ["the", "view", "1"]
 
     def test_ratios_stay_inside_a_group(self):
@@ -112,7 +112,7 @@ class TestTable:
         table = greeting(assertions=[BROKEN], database="MariaDB")
         assert table_from_json(json.loads(json.dumps(asdict(table)))) == table
 
-    def test_missing_row_is_named(self):
+    def test_missing_table_row_is_named(self):
         assert greeting().row("bare").figure == exact(10)
         with pytest.raises(MissingFigure, match="'Greet' has no row 'bare'"):
             greeting().row("bare", "small")
@@ -133,18 +133,18 @@ class TestReport:
         report.write(tmp_path / "figures.json")
         assert Report.read(tmp_path / "figures.json") == report
 
-    def test_lines_end_with_what_is_missing(self, report):
+    def test_report_ends_with_skipped_and_failed_benchmarks(self, report):
         assert list(report.lines())[-2:] == [
             "SKIPPED: knox (not installed)",
             "FAILED: greeting on MariaDB",
         ]
 
-    def test_lines_name_date_versions_and_machine(self, report):
+    def test_report_names_date_versions_and_machine(self, report):
         [line] = [line for line in report.lines() if line.startswith("Measured on ")]
         for part in (report.made_at[:10], "Django ", "PyJWT ", f"{report.processors} processors"):
             assert part in line
 
-    def test_exceeded_limits_are_found(self, report):
+    def test_report_returns_exceeded_limits(self, report):
         assert report.broken_assertions() == [BROKEN]
 
     @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The page of the system checks against the source, and against what is said and when."""
+"""docs/checks.rst agrees with the checks of the source, their levels and their runs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DAY = 86400
 VERIFYING = {"ALGORITHM": "EdDSA", "VERIFYING_KEYS": [PUBLIC], **URL}
 
 
-class ReadsElsewhere:
+class ReplicaRouter:
     def db_for_read(self, model, **hints):
         return "replica"
 
@@ -42,13 +42,13 @@ def small_exponent(folder):
 
 
 def dated(seconds):
-    """A key that was made now and signs from that many seconds later on."""
+    """Return a key created now. It signs from ``seconds`` later."""
     now = int(time.time())
     return make_jwk("EdDSA", now=now, not_before=now + seconds)
 
 
-def readable_key(folder):
-    """A key that signs, in a file that others can read."""
+def world_readable_key(folder):
+    """Return settings with a signing key in a file that every user can read."""
     generate(folder, load(), "EdDSA", now=time.time()).path.chmod(0o644)
     return tokenauth(**URL, KEY_DIRECTORY=folder)
 
@@ -61,8 +61,8 @@ def tokenauth(**values):
     return {"TOKENAUTH": values}
 
 
-#: For each number, what makes it be said in a project about which nothing is said otherwise.
-SAID = {
+#: For each check, a change of settings that triggers it in a project without messages.
+TRIGGERS = {
     "E001": tokenauth(ALGORITHM="EdDSA"),
     "E002": tokenauth(SIGNING_KEY="short"),
     "E003": tokenauth(**SIGNED, **URL, VERIFYING_KEYS=[PUBLIC]),
@@ -78,11 +78,11 @@ SAID = {
     "W008": tokenauth(**SIGNED),
     "W009": tokenauth(SCOPES=["introspect"]),
     "W010": {"PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"]},
-    "W011": readable_key,
+    "W011": world_readable_key,
     "W012": lambda _: tokenauth(**URL, KEYS=[dated(-200 * DAY)]),
     "W013": authenticated_by(f"{DRF}.SessionAuthentication", JWT),
     "W014": {"jwt.__version__": "2.14.0"},
-    "W015": {"DATABASE_ROUTERS": [ReadsElsewhere()]},
+    "W015": {"DATABASE_ROUTERS": [ReplicaRouter()]},
     "W017": {"DEFAULT_EXCEPTION_REPORTER_FILTER": "builtins.object"},
     "W018": lambda _: tokenauth(**URL, KEYS=[dated(-DAY), dated(60)]),
     "W019": tokenauth(**VERIFYING),
@@ -99,48 +99,49 @@ def rows():
     return [[literal(row[0]).removeprefix("tokenauth."), *row[1:]] for row in found]
 
 
-def numbers_in(path):
+def check_ids_in(path):
     return set(re.findall(r"\b[EW]0\d\d\b", path.read_text(encoding="utf-8")))
 
 
-def by_number(**options):
+def messages_by_check_id(**options):
     found = messages(**options)
     return {message.id.removeprefix("tokenauth."): message for message in found}
 
 
 class TestPage:
-    def test_the_checks_are_those_of_the_source(self):
-        source = set().union(*map(numbers_in, PACKAGE.rglob("*.py")))
+    def test_checks_page_lists_each_check_of_the_source(self):
+        source = set().union(*map(check_ids_in, PACKAGE.rglob("*.py")))
         assert source == {row[0] for row in rows()}
 
-    def test_the_checks_are_in_order_and_have_a_remedy(self):
+    def test_documented_checks_are_sorted_and_have_a_remedy(self):
         numbers = [row[0] for row in rows()]
         assert numbers == sorted(set(numbers))
         assert all(len(row) == 4 and all(row) for row in rows())
 
-    def test_those_of_the_database_are_marked_and_are_warnings(self):
+    def test_database_checks_are_documented_as_warnings(self):
         marked = {number: level for number, level, *_ in rows() if "database" in level}
         assert marked == dict.fromkeys(
-            numbers_in(PACKAGE / "checks" / "database.py"), "warning, database"
+            check_ids_in(PACKAGE / "checks" / "database.py"), "warning, database"
         )
 
-    def test_all_others_are_made_to_speak_here(self):
-        assert set(SAID) == {number for number, level, *_ in rows() if "database" not in level}
+    def test_each_check_outside_the_database_has_a_trigger(self):
+        assert set(TRIGGERS) == {number for number, level, *_ in rows() if "database" not in level}
 
 
-@pytest.mark.parametrize("number", SAID)
-def test_it_is_said_at_the_level_and_in_the_run_that_the_page_tells(
-    number, settings, monkeypatch, tmp_path
+@pytest.mark.parametrize("check_id", TRIGGERS)
+def test_triggered_check_has_the_documented_level_and_run(
+    check_id, settings, monkeypatch, tmp_path
 ):
     configure_clean_project(settings)
     assert messages(include_deployment_checks=True) == []
-    what = SAID[number]
-    for name, value in (what(tmp_path) if callable(what) else what).items():
+    trigger = TRIGGERS[check_id]
+    for name, value in (trigger(tmp_path) if callable(trigger) else trigger).items():
         if "." in name:
             monkeypatch.setattr(name, value)
         else:
             setattr(settings, name, value)
-    everywhere, deployed = by_number(), by_number(include_deployment_checks=True)
-    when = "" if number in everywhere else ", deploy"
-    [told] = [level for row, level, *_ in rows() if row == number]
-    assert LEVELS[deployed[number].level] + when == told
+    always = messages_by_check_id()
+    deployed = messages_by_check_id(include_deployment_checks=True)
+    run = "" if check_id in always else ", deploy"
+    [documented] = [level for row, level, *_ in rows() if row == check_id]
+    assert LEVELS[deployed[check_id].level] + run == documented

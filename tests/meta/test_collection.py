@@ -1,4 +1,4 @@
-"""Each process that collects the tests finds the same ids, as pytest-xdist requires."""
+"""Every process collects the same test ids, as pytest-xdist requires."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SEEDS = "1", "2"
 
 
 def collected(*arguments):
-    """Collect the tests once with each hash seed, at the same time; return both lists of ids."""
+    """Collect the tests in two processes with different hash seeds. Return both lists of ids."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:randomly"]
     running = [
         subprocess.Popen(  # noqa: S603
@@ -30,14 +30,14 @@ def collected(*arguments):
     return [[line for line in output.splitlines() if "::" in line] for output in outputs]
 
 
-def test_test_ids_are_equal_in_two_processes():
+def test_ids_of_all_tests_are_equal_in_two_processes():
     first, second = collected("-m", "")
     assert len(first) > 5000
     assert sorted(set(first) ^ set(second)) == []
     assert first == second
 
 
-def test_test_ids_with_addresses_or_hashes_are_found(tmp_path):
+def test_ids_with_addresses_or_hashes_differ_by_process(tmp_path):
     source = """
 import pytest
 

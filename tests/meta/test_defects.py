@@ -1,4 +1,4 @@
-"""The list of defects fits the code of today, and the script reports what it does not catch."""
+"""The list of defects matches the code, and the script reports missed defects."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ COMMENT = Defect(
 )
 
 
-def test_list_has_forty_different_defects():
+def test_defect_list_has_forty_different_entries():
     assert len({(defect.file, defect.old, defect.new) for defect in DEFECTS}) == 40
     assert len({defect.what for defect in DEFECTS}) == 40
 
 
-def test_list_covers_all_rooms():
+def test_defect_list_covers_all_rooms():
     rooms = Counter(defect.file.split("/")[0] for defect in DEFECTS)
     folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert folders - {"migrations"} <= set(rooms)
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: f"{defect.file}: {defect.what}")
-def test_defect_fits_the_code_and_names_tests(defect):
+def test_defect_matches_the_code_and_names_tests(defect):
     source = (PACKAGE / defect.file).read_text(encoding="utf-8")
     compile(apply(source, defect), defect.file, "exec")
     assert defect.tests
@@ -39,12 +39,12 @@ def test_defect_fits_the_code_and_names_tests(defect):
         assert (ROOT / path.partition("::")[0]).exists()
 
 
-def test_defect_that_does_not_fit_is_an_error():
+def test_defect_without_a_match_is_an_error():
     with pytest.raises(ValueError, match="occurs 0 times"):
         apply("", COMMENT)
 
 
-def test_change_that_breaks_nothing_is_reported_as_missed(capsys):
+def test_harmless_change_is_reported_as_missed(capsys):
     with copied_project() as copy:
         before = (copy / "django_tokenauth" / "errors.py").read_text(encoding="utf-8")
         result = run(copy, COMMENT)

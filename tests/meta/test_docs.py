@@ -34,7 +34,7 @@ BLOCKS = {
     name: [block for found in sections(path) for block in found.blocks]
     for name, path in ENGLISH.items()
 }
-# The examples that this module runs, by the name that they define.
+# The examples run by this module, by the name that each defines.
 EXAMPLES = {
     "admin-and-prune": ["sign_out_network"],
     "clients": ["TOKENAUTH", "sign_out_client", "introspect"],
@@ -43,7 +43,7 @@ EXAMPLES = {
     "sessions": ["deactivate"],
     "signals": ["end_all_sessions"],
 }
-# The pages whose examples another module runs.
+# Pages with examples that other modules run.
 RUN_ELSEWHERE = {
     "authentication": ("docs_examples.py", "test_readme.py"),
     "axes": ("../support/scenarios/axes/settings.py",),
@@ -53,7 +53,7 @@ RUN_ELSEWHERE = {
     "scopes": ("docs_examples.py", "test_readme.py"),
     "verify": ("docs_examples.py", "test_docs_verify.py"),
 }
-# The sections of other pages whose examples another module runs.
+# Sections of other pages with examples that other modules run.
 SECTIONS_RUN_ELSEWHERE = [*docs_examples.HOOKS, *docs_examples.PRUNE, *docs_examples.CLIENTS]
 REQUESTS = APIRequestFactory()
 
@@ -93,7 +93,7 @@ class TestPages:
 
 
 class TestExamples:
-    def test_every_example_is_run(self):
+    def test_every_example_of_the_docs_is_run(self):
         run = [block_of(page, name) for page, names in EXAMPLES.items() for name in names]
         run += [block for found in SECTIONS_RUN_ELSEWHERE for block in found.blocks]
         not_run = [
@@ -105,7 +105,7 @@ class TestExamples:
         assert not_run == []
 
     @pytest.mark.parametrize("page", RUN_ELSEWHERE)
-    def test_pages_run_elsewhere_are_read_by_that_module(self, page):
+    def test_page_with_examples_is_read_by_its_test_module(self, page):
         first, *_ = RUN_ELSEWHERE[page]
         assert f'DOCS / "{page}.rst"' in (ROOT / "tests" / "meta" / first).read_text("utf-8")
 

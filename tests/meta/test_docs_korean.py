@@ -1,4 +1,4 @@
-"""The Korean pages have the structure, the examples and the literals of the English ones."""
+"""The Korean pages have the structure, examples and literals of the English pages."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class TestTables:
             str(pattern.pattern).replace("<uuid:session_id>", "<id>") for pattern in urlpatterns
         }
 
-    def test_error_tables_have_all_errors_of_the_wire(self):
+    def test_error_tables_have_all_response_errors(self):
         oauth, api = section(DOCS / "http.rst", "Errors").tables
         kinds = {kind.error for kind in errors.OAuthError.__subclasses__()}
         assert {literal(row[1]) for row in oauth[1:]} == kinds | {"temporarily_unavailable"}
@@ -53,11 +53,11 @@ class TestTables:
             ["503", ""],
         ]
 
-    def test_code_table_has_all_codes_in_order(self):
+    def test_code_table_has_all_token_error_codes_in_order(self):
         [[_, *rows]] = section(DOCS / "errors.rst", "Why a token was rejected").tables
         assert [literal(row[0]) for row in rows] == list(TokenErrorCode)
 
-    def test_reason_table_has_all_reasons_in_order(self):
+    def test_reason_table_has_all_revoked_reasons_in_order(self):
         [[_, *rows]] = section(DOCS / "signals.rst", "Why a session ended").tables
         assert [literal(row[0]) for row in rows] == list(RevokedReason)
 
@@ -95,6 +95,6 @@ class TestChangelog:
 
 
 class TestDocuments:
-    def test_block_has_the_file_of_its_first_line(self):
+    def test_code_block_has_the_file_of_its_first_line(self):
         assert Block("python", "# a/b.py\nx = 1\n").file == "a/b.py"
         assert Block("python", "x = 1\n").file == ""

@@ -1,4 +1,4 @@
-"""A service without a database verifies tokens of a server with a key folder, as documented."""
+"""docs/verify.rst: a service without a database verifies the tokens of a server."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FOLDER = "/srv/mysite/keys"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """The project of the quick start, with the key folder and the public routes."""
+    """Create the quick start project with the key folder and the public routes."""
     project = quick_start_project(tmp_path_factory.mktemp("server"))
     for block in python(KEY_DIRECTORY):
         project.add(block.file, block.text.replace(FOLDER, f"{project.folder}/keys"))
@@ -35,7 +35,7 @@ def server(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def printed(server):
-    """The documented and the actual output of ``generate``, ``rotate`` and ``publish``."""
+    """Return documented and actual output of ``generate``, ``rotate`` and ``publish``."""
     documented = dict(reversed([*consoles(KEY_DIRECTORY), *consoles(SERVICE)]))
     publish = f"{COMMAND} publish --output jwks.json"
     commands = [f"{COMMAND} generate", f"{COMMAND} rotate", publish]
@@ -48,7 +48,7 @@ def printed(server):
     ]
 
 
-def test_key_commands_print_the_documented_lines(server, printed):
+def test_verify_page_key_commands_print_documented_lines(server, printed):
     keys = ShownKeys(at_any_time=True)
     for documented, actual in printed:
         shown = actual.replace(f"{server.folder}/keys", FOLDER).replace(f"{server.folder}/", "")
@@ -56,7 +56,7 @@ def test_key_commands_print_the_documented_lines(server, printed):
     assert len(keys.known) == 2
 
 
-def test_jwks_route_returns_what_publish_writes(server, printed):
+def test_jwks_route_returns_the_published_keys(server, printed):
     address = "curl http://127.0.0.1:8000/.well-known/jwks.json"
     with server.served() as origin:
         published = json.loads(curl(address, origin, {}).body)
@@ -64,7 +64,7 @@ def test_jwks_route_returns_what_publish_writes(server, printed):
     assert len(published["keys"]) == 2
 
 
-def test_service_without_a_database_accepts_tokens_of_the_server(server, printed, tmp_path):
+def test_service_without_a_database_accepts_server_tokens(server, printed, tmp_path):
     (tmp_path / "service").mkdir()
     service = Project.start("service", tmp_path / "service")
     shutil.copy(server.folder / "jwks.json", service.folder)

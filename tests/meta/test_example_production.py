@@ -1,4 +1,4 @@
-"""The production settings of the example project: complete, strict, and as the page tells."""
+"""The production settings of the example project are complete, strict and documented."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ DATABASE = "EXAMPLE_DATABASE_URL"
 
 @pytest.fixture
 def read(monkeypatch):
-    """Reads the settings as a start does, in an environment that has ``GIVEN`` and a change."""
+    """Return a function that reads the settings with ``GIVEN`` and changes as environment."""
     for name in [*os.environ]:
         if name.startswith("EXAMPLE_"):
             monkeypatch.delenv(name)
@@ -53,15 +53,15 @@ def read(monkeypatch):
         return runpy.run_path(str(SETTINGS))
 
     yield read
-    # Each start reads the module that these settings are made from anew.
+    # The next call must import the base settings again.
     for name in ("example", "example.settings"):
         sys.modules.pop(name, None)
 
 
-def refused(read, **changes):
+def error_of(read, **changes):
     with pytest.raises(ImproperlyConfigured) as raised:
         read(**changes)
-    # The error that led to this one would be shown with it.
+    # A traceback would show the cause, which could contain the value.
     assert raised.value.__suppress_context__ or raised.value.__context__ is None
     return str(raised.value)
 
@@ -78,8 +78,8 @@ def refused(read, **changes):
     "rfc7662-4-8",
     "rfc8414-6.1-1",
 )
-def test_the_checks_have_nothing_to_say(tmp_path):
-    """Neither ours nor those of Django, REST framework and django-cors-headers."""
+def test_production_settings_pass_all_checks(tmp_path):
+    """Run the checks of this package, Django, REST framework and django-cors-headers."""
     words = COMMAND.split()
     given = {
         **GIVEN,
@@ -109,14 +109,14 @@ def test_the_checks_have_nothing_to_say(tmp_path):
 class TestEnvironment:
     @pytest.mark.parametrize("name", GIVEN)
     @pytest.mark.parametrize("value", [None, ""])
-    def test_without_a_variable_nothing_starts(self, read, name, value):
-        assert refused(read, **{name: value}) == f"Set these environment variables: {name}."
+    def test_missing_variable_is_an_error(self, read, name, value):
+        assert error_of(read, **{name: value}) == f"Set these environment variables: {name}."
 
-    def test_all_that_is_missing_is_said_at_once(self, read):
-        text = refused(read, **dict.fromkeys(GIVEN))
+    def test_error_names_all_missing_variables(self, read):
+        text = error_of(read, **dict.fromkeys(GIVEN))
         assert text == f"Set these environment variables: {', '.join(GIVEN)}."
 
-    def test_nothing_of_the_demo_is_left(self, read):
+    def test_production_replaces_the_demo_settings(self, read):
         settings = read()
         assert settings["DEBUG"] is False
         assert settings["SECRET_KEY"] == SECRET
@@ -127,7 +127,7 @@ class TestEnvironment:
         assert settings["TOKENAUTH"]["ISSUER"] == "https://auth.example.com"
         assert settings["TOKENAUTH"]["KEY_DIRECTORY"] == "/srv/notes/keys"
 
-    def test_several_values_have_commas_between_them(self, read):
+    def test_list_variables_are_split_at_commas(self, read):
         settings = read(
             EXAMPLE_HOSTS="auth.example.com, api.example.com,",
             EXAMPLE_SECRET_KEY_FALLBACKS=f"{OTHER_SECRET},{SECRET[::-1]}",
@@ -137,36 +137,36 @@ class TestEnvironment:
 
 
 class TestProxies:
-    def test_without_a_proxy_no_header_is_believed(self, read):
+    def test_proxy_headers_are_ignored_without_a_proxy(self, read):
         settings = read(EXAMPLE_PROXIES="0")
         assert settings["SECURE_PROXY_SSL_HEADER"] is None
         assert settings["REST_FRAMEWORK"]["NUM_PROXIES"] == 0
 
-    def test_with_proxies_their_headers_are(self, read):
+    def test_proxy_headers_are_trusted_with_proxies(self, read):
         settings = read(EXAMPLE_PROXIES="2")
         assert settings["SECURE_PROXY_SSL_HEADER"] == ("HTTP_X_FORWARDED_PROTO", "https")
         assert settings["REST_FRAMEWORK"]["NUM_PROXIES"] == 2
         assert "IsAuthenticated" in settings["REST_FRAMEWORK"]["DEFAULT_PERMISSION_CLASSES"][0]
 
     @pytest.mark.parametrize("wrong", ["one", "-1", "1.0", "²", "\u0661"])
-    def test_their_number_is_one(self, read, wrong):
-        assert refused(read, EXAMPLE_PROXIES=wrong) == "EXAMPLE_PROXIES must be a number."
+    def test_invalid_number_of_proxies_is_rejected(self, read, wrong):
+        assert error_of(read, EXAMPLE_PROXIES=wrong) == "EXAMPLE_PROXIES must be a number."
 
 
 class TestDatabase:
-    def test_a_server(self, read):
+    def test_postgresql_url_is_split_into_settings(self, read):
         database = read()["DATABASES"]["default"]
         assert database["ENGINE"] == "django.db.backends.postgresql"
         assert (database["USER"], database["PASSWORD"]) == ("alice", "correct/horse")
         assert (database["HOST"], database["PORT"]) == ("db.example.com", "5433")
         assert database["NAME"] == "notes"
 
-    def test_a_server_with_all_that_is_usual(self, read):
+    def test_mysql_url_without_credentials_is_accepted(self, read):
         database = read(**{DATABASE: "mysql://db.example.com/notes"})["DATABASES"]["default"]
         assert database["ENGINE"] == "django.db.backends.mysql"
         assert (database["USER"], database["PASSWORD"], database["PORT"]) == ("", "", "")
 
-    def test_a_file_is_opened_as_in_the_demo(self, read):
+    def test_sqlite_url_uses_immediate_transactions(self, read):
         url = "sqlite:////srv/notes/db.sqlite3"
         database = read(**{DATABASE: url})["DATABASES"]["default"]
         assert database["NAME"] == "/srv/notes/db.sqlite3"
@@ -185,21 +185,20 @@ class TestDatabase:
             ("postgresql://alice:horse/staple@db.example.com/notes", "must be a number"),
         ],
     )
-    def test_a_url_that_cannot_be_read_is_not_repeated(self, read, url, text):
-        message = refused(read, **{DATABASE: url})
+    def test_error_about_a_database_url_hides_its_password(self, read, url, text):
+        message = error_of(read, **{DATABASE: url})
         assert text in message
         assert "horse" not in message
 
 
 class TestPage:
-    def test_it_names_all_the_variables_and_no_other(self):
+    def test_deploying_page_lists_each_environment_variable(self):
         [[_, *rows]] = section(DOCS / "deploying.rst", "Environment variables").tables
         named = [literal(row[0]) for row in rows]
-        # One stands in the settings of the demo, from which these are made.
         assert named[: len(GIVEN)] == list(GIVEN)
         text = SETTINGS.read_text(encoding="utf-8")
         assert set(named) == set(re.findall(r'"(EXAMPLE_\w+)"', text))
 
-    def test_it_has_the_command(self):
+    def test_deploying_page_shows_the_check_command(self):
         text = (DOCS / "deploying.rst").read_text(encoding="utf-8")
         assert COMMAND in " ".join(text.split())

@@ -1,4 +1,4 @@
-"""The page of keys: its commands are run one after another, and say what is shown."""
+"""docs/keys.rst: the commands print the documented lines, and the settings work."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ from tests.support.documents import DOCS, exchanges, literal, section, sections
 PAGE = DOCS / "keys.rst"
 FOLDER = "/srv/mysite/keys"
 COMMAND = "python manage.py tokenauth_keys "
-# When each command of the page is run: what it prints tells the rest.
-MOMENTS = {
+# The times at which each command of the page runs.
+TIMES = {
     "generate": ["2026-03-02 09:00:00"],
     "list": ["2026-03-02 09:00:00", "2026-06-01 09:00:00", "2026-06-01 09:12:00"],
     "rotate": ["2026-06-01 09:00:00", "2026-12-01 09:00:00"],
@@ -67,7 +67,7 @@ SETTINGS = [
 
 
 def tokenauth(block, folder=None):
-    """The settings of a block whose project is in ``folder``."""
+    """Return the settings of a block for a project in ``folder``."""
     names = {"__name__": "mysite.settings", "BASE_DIR": folder}
     exec(block.text, names)  # noqa: S102
     return names["TOKENAUTH"]
@@ -85,25 +85,23 @@ def run(command, moment, folder, names, capsys):
     return capsys.readouterr().out.replace(str(folder), FOLDER).strip()
 
 
-def test_each_command_says_what_is_shown(folder, capsys):
+def test_keys_page_commands_print_the_documented_lines(folder, capsys):
     settings = tokenauth(SETTINGS[0])
     assert settings["KEY_DIRECTORY"] == FOLDER
-    names, moments = ShownKeys(), {command: iter(times) for command, times in MOMENTS.items()}
+    names, moments = ShownKeys(), {command: iter(times) for command, times in TIMES.items()}
     with override_settings(TOKENAUTH=settings | {"KEY_DIRECTORY": str(folder)}):
         for command, shown in KEY_COMMANDS:
             moment = next(moments[command.removeprefix(COMMAND)])
             printed = run(command, moment, folder, names, capsys)
             assert names.learn(shown, printed), (command, shown, printed)
-    assert [list(left) for left in moments.values()] == [[]] * len(MOMENTS)
+    assert [list(left) for left in moments.values()] == [[]] * len(TIMES)
 
 
-def test_keys_that_are_printed_are_what_the_settings_of_the_page_want(
-    folder, capsys, monkeypatch, settings
-):
+def test_printed_keys_work_in_the_documented_settings(folder, capsys, monkeypatch, settings):
     printed = []
     for command, _ in KEY_COMMANDS:
         if "--print" in command:
-            [moment] = MOMENTS[command.removeprefix(COMMAND)]
+            [moment] = TIMES[command.removeprefix(COMMAND)]
             printed.append(json.loads(run(command, moment, folder, ShownKeys(), capsys)))
     monkeypatch.setenv("MYSITE_KEYS", json.dumps({"keys": printed}))
     settings.TOKENAUTH = tokenauth(SETTINGS[1])
@@ -113,14 +111,14 @@ def test_keys_that_are_printed_are_what_the_settings_of_the_page_want(
     assert keys.at(following["nbf"]).signing.kid == following["kid"]
 
 
-def test_the_route_is_where_the_standards_put_it():
+def test_documented_jwks_route_has_the_well_known_path():
     [block] = (block for block in section(PAGE, "Publish").blocks if block.file == "mysite/urls.py")
     names = {"urlpatterns": []}
     exec(block.text, names)  # noqa: S102
     assert resolve("/.well-known/jwks.json", tuple(names["urlpatterns"])).func is discovery.jwks
 
 
-def test_no_command_is_left_out_here():
+def test_other_commands_of_the_keys_page_are_openssl():
     others = [command for command, _ in COMMANDS if not command.startswith(COMMAND)]
     assert {command.split()[0] for command in others} == {"openssl"}
 
@@ -130,7 +128,7 @@ def seconds(clock):
     return timedelta(hours=hours, minutes=minutes, seconds=rest)
 
 
-def test_the_timeline_is_that_of_the_settings(settings):
+def test_rotation_timeline_follows_from_the_settings(settings):
     [[_, *rows]] = section(PAGE, "Rotate").tables
     *times, _ = [row[0] for row in rows]
     start, known, seen, signs, last, end = map(seconds, times)
@@ -147,7 +145,7 @@ def test_the_timeline_is_that_of_the_settings(settings):
     ("algorithm", "characters"),
     [(literal(row[0]), int(row[1])) for row in section(PAGE, "Choose").tables[0][1:]],
 )
-def test_a_token_is_as_long_as_is_said(algorithm, characters):
+def test_token_has_the_documented_length(algorithm, characters):
     jwk = make_jwk(algorithm, now=0, not_before=0)
     settings, problems = conf.read({"KEYS": [jwk]}, (b"x" * 50,))
     assert problems == []
@@ -167,7 +165,7 @@ def test_a_token_is_as_long_as_is_said(algorithm, characters):
 
 
 def write_keys(folder, private, public):
-    """What the two openssl lines do, for those who have no openssl that knows Ed25519."""
+    """Write the keys of the two openssl commands. Older versions of openssl lack Ed25519."""
     key = Ed25519PrivateKey.generate()
     (folder / private).write_bytes(
         key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -189,16 +187,16 @@ CLAIMS = Claims(
 
 
 def tokens(block, folder):
-    """The access tokens of a settings block whose keys are in ``folder``."""
+    """Return the access tokens of a settings block with keys in ``folder``."""
     settings, problems = conf.read(tokenauth(block, folder), (b"x" * 50,))
     assert problems == []
     return AccessTokens(settings, build_access_keys(settings))
 
 
-class TestByHand:
+class TestKeysInSettings:
     signing, rotated = SETTINGS[2:]
 
-    def test_the_next_key_signs_and_the_old_one_still_verifies(self, tmp_path):
+    def test_new_key_signs_and_old_key_still_verifies(self, tmp_path):
         write_keys(tmp_path, "signing.pem", "verifying.pem")
         write_keys(tmp_path, "signing-2.pem", "verifying-2.pem")
         before, after = (tokens(block, tmp_path) for block in (self.signing, self.rotated))
@@ -207,7 +205,7 @@ class TestByHand:
         with pytest.raises(errors.InvalidToken):
             before.decode(after.encode(CLAIMS), now=1001)
 
-    def test_openssl_makes_keys_that_can_be_used(self, tmp_path):
+    def test_keys_of_openssl_sign_and_verify(self, tmp_path):
         lines = [command.split() for command, _ in COMMANDS if command.startswith("openssl ")]
         assert len(lines) == 2
         try:
@@ -218,7 +216,7 @@ class TestByHand:
         except (OSError, subprocess.CalledProcessError):
             if skips.in_ci():
                 raise
-            skips.note(what := "the openssl lines of the docs, for want of one with Ed25519")
+            skips.note(what := "the openssl commands of the docs (openssl lacks Ed25519)")
             pytest.skip(what)
         pair = tokens(self.signing, tmp_path)
         assert pair.decode(pair.encode(CLAIMS), now=1001) == CLAIMS

@@ -1,4 +1,4 @@
-"""The test modules keep the rules of their folders, and each rule can fail."""
+"""The test modules follow the rules of their folders, and each violation is reported."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def found(file, source=""):
 
 
 class TestTests:
-    def test_each_module_keeps_the_rules(self):
+    def test_each_test_module_keeps_the_layout(self):
         modules = [path for path in TESTS.rglob("*.py") if "programs" not in path.parts]
         assert len(modules) > 300
         assert [
@@ -35,7 +35,7 @@ class TestFolders:
     @pytest.mark.parametrize(
         "file", ["unit/keys/test_x.py", "integration/test_x.py", "meta/x.py", "settings.py"]
     )
-    def test_a_module_in_its_folder_is_accepted(self, file):
+    def test_module_in_its_folder_is_accepted(self, file):
         assert found(file) == []
 
     @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ class TestFolders:
             ("integration/kitchen/test_x.py", "the package has no room 'kitchen'"),
         ],
     )
-    def test_a_module_outside_the_layout_is_found(self, file, what):
+    def test_module_outside_the_layout_is_reported(self, file, what):
         assert found(file) == [what]
 
 
@@ -64,7 +64,7 @@ class TestSharedHelpers:
             "BACKEND = 'tests.unit.keys.test_files.Backend'",
         ],
     )
-    def test_use_of_a_test_module_is_found(self, source):
+    def test_use_of_a_test_module_is_reported(self, source):
         [what] = found("unit/keys/test_directory.py", source)
         assert "is a test module" in what
 
@@ -77,10 +77,10 @@ class TestSharedHelpers:
             "X = 'unit/keys/test_files.py: test_x'",
         ],
     )
-    def test_use_of_a_helper_is_accepted(self, source):
+    def test_use_of_a_support_module_is_accepted(self, source):
         assert found("unit/keys/test_directory.py", source) == []
 
-    def test_support_that_imports_what_it_supports_is_found(self):
+    def test_import_of_another_folder_by_support_is_reported(self):
         [what] = found("support/client.py", "from tests.meta.readme import add")
         assert "support must not import tests.meta.readme.add" in what
         assert found("support/client.py", "from tests import views") == []
@@ -97,7 +97,7 @@ class TestStaticDatabaseRule:
             "@pytest.mark.usefixtures('bob')\ndef test_x(): ...",
         ],
     )
-    def test_database_in_a_unit_test_is_found(self, source):
+    def test_database_in_a_unit_test_is_reported(self, source):
         [what] = found("unit/keys/test_x.py", source)
         assert "uses a database" in what
         assert found("integration/keys/test_x.py", source) == []

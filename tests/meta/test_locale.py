@@ -17,65 +17,65 @@ from tests.meta.translations import PACKAGE, Entry
 from tests.support import skips
 
 KOREAN = PACKAGE / "locale" / "ko" / "LC_MESSAGES"
-PO = translations.written(KOREAN / "django.po")
+PO = translations.read_entries(KOREAN / "django.po")
 MESSAGES = [entry for entry in PO if entry.message]
 HANGUL = re.compile("[가-힣]")
-#: What stays as it is: the value of a parameter, and a name of the RFCs.
+#: English words in translations: a parameter value, an RFC term and an abbreviation.
 ENGLISH = {"current": "current", "grant type": "grant type", "IP": "IP"}
 
 
 class TestFiles:
-    def test_the_languages_are_those_that_are_tested(self):
+    def test_package_has_only_the_korean_translation(self):
         assert [path.name for path in (PACKAGE / "locale").iterdir()] == ["ko"]
 
-    def test_the_head_says_which_language_it_is_and_that_it_has_no_plurals(self):
+    def test_po_header_states_korean_without_plurals(self):
         [head] = [entry for entry in PO if not entry.message]
         assert "\nLanguage: ko\n" in head.translations[0]
         assert "\nPlural-Forms: nplurals=1; plural=0;\n" in head.translations[0]
         assert not head.is_fuzzy
 
     @pytest.mark.parametrize("entry", MESSAGES, ids=lambda entry: entry.message)
-    def test_the_message_is_translated(self, entry):
+    def test_message_has_a_korean_translation(self, entry):
         assert not entry.is_fuzzy
         assert not entry.is_obsolete
         assert len(entry.translations) == 1
         assert HANGUL.search(entry.translations[0])
 
     @pytest.mark.parametrize("entry", MESSAGES, ids=lambda entry: entry.message)
-    def test_the_translation_has_the_same_places_to_fill(self, entry):
-        places = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}")
-        assert places.findall(entry.translations[0]) == places.findall(entry.message)
+    def test_translation_has_the_placeholders_of_its_message(self, entry):
+        placeholders = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}")
+        assert placeholders.findall(entry.translations[0]) == placeholders.findall(entry.message)
 
     @pytest.mark.parametrize("entry", MESSAGES, ids=lambda entry: entry.message)
-    def test_the_translation_ends_as_the_message_does(self, entry):
+    def test_translation_ends_with_a_period_like_its_message(self, entry):
         assert entry.translations[0].endswith(".") == entry.message.endswith(".")
 
-    def test_no_english_word_is_left_over(self):
+    def test_korean_translations_contain_no_english_words(self):
         text = " ".join(re.sub(r"%\(\w+\)[sd]", "", entry.translations[0]) for entry in MESSAGES)
         for known in ENGLISH:
             text = text.replace(known, "")
         assert re.findall("[A-Za-z]+", text) == []
 
-    def test_the_messages_are_those_of_the_source(self):
+    def test_po_file_lists_all_messages_of_the_source(self):
         source = {
             message
             for path in PACKAGE.rglob("*.py")
-            for message in translations.asked_for(path.read_text(encoding="utf-8"))
+            for message in translations.marked_messages(path.read_text(encoding="utf-8"))
         }
         assert {entry.message for entry in MESSAGES} | {
             entry.plural for entry in MESSAGES if entry.plural
         } == source
 
-    def test_the_compiled_file_is_that_of_the_text(self):
-        assert translations.compiled(KOREAN / "django.mo") == translations.catalog(MESSAGES)
+    def test_mo_file_matches_the_po_file(self):
+        assert translations.read_compiled(KOREAN / "django.mo") == translations.catalog(MESSAGES)
 
-    def test_makemessages_finds_nothing_to_change(self, tmp_path):
+    def test_makemessages_changes_nothing(self, tmp_path):
         if missing := {"xgettext", "msgmerge"} - {
             name for name in ("xgettext", "msgmerge") if shutil.which(name)
         }:
             if skips.in_ci():
                 pytest.fail(f"{missing} of gettext is missing")
-            skips.note(what := "makemessages, for want of GNU gettext")
+            skips.note(what := "makemessages (GNU gettext is missing)")
             pytest.skip(what)
         copy = shutil.copytree(PACKAGE, tmp_path / "django_tokenauth")
         subprocess.run(
@@ -85,14 +85,14 @@ class TestFiles:
             env={name: os.environ[name] for name in os.environ.keys() - {"DJANGO_SETTINGS_MODULE"}},
             capture_output=True,
         )
-        made = translations.written(copy / KOREAN.relative_to(PACKAGE) / "django.po")
+        made = translations.read_entries(copy / KOREAN.relative_to(PACKAGE) / "django.po")
         assert [entry for entry in made if entry.message] == MESSAGES
 
 
-class TestTranslations:
-    """The tests above read the files with this; it must be able to fail."""
+class TestTranslationReader:
+    """The reader of translation files, which all tests above use."""
 
-    def test_an_entry_is_read_with_all_that_can_be_wrong_with_it(self):
+    def test_po_reader_finds_fuzzy_plural_and_obsolete_entries(self):
         text = (
             'msgid ""\nmsgstr ""\n"Language: ko\\n"\n\n'
             '#, fuzzy\nmsgid "a"\nmsgstr ""\n\n'
@@ -106,16 +106,16 @@ class TestTranslations:
             Entry("", "", (), is_fuzzy=False, is_obsolete=True),
         ]
 
-    def test_messages_are_found_in_the_source(self):
+    def test_messages_marked_in_the_source_are_found(self):
         source = "_('a' 'b')\nngettext('one', 'many', n)\nprint('c')\nx._('d')\n"
-        assert list(translations.asked_for(source)) == ["ab", "one", "many"]
+        assert list(translations.marked_messages(source)) == ["ab", "one", "many"]
 
-    def test_a_message_that_is_made_at_run_time_is_refused(self):
+    def test_message_built_at_run_time_is_rejected(self):
         with pytest.raises(TypeError, match="line 1"):
-            list(translations.asked_for("_(f'{x}')"))
+            list(translations.marked_messages("_(f'{x}')"))
 
 
 @pytest.mark.parametrize("kind", OAuthError.__subclasses__(), ids=lambda kind: kind.error)
-def test_every_error_of_the_token_endpoint_has_a_korean_description(kind):
+def test_token_endpoint_error_has_a_korean_description(kind):
     with override("ko"):
         assert HANGUL.search(str(kind.description))

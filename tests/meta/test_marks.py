@@ -40,7 +40,7 @@ def test_function_without_a_mark_has_no_entry():
     assert marked_in("def test_f(): ...") == {"test_f": set()}
 
 
-def test_role_text_is_a_mark_and_its_argument():
+def test_role_text_is_parsed_as_mark_and_argument():
     assert parse_entry("attack 130") == ("attack", 130)
     assert parse_entry("standard rfc7009-2-1") == ("standard", "rfc7009-2-1")
 

@@ -39,7 +39,7 @@ def shown_tests():
 
 
 class TestContributing:
-    def test_page_fits_on_one_screen_with_three_set_up_commands(self):
+    def test_contributing_is_one_screen_with_three_commands(self):
         assert len(CONTRIBUTING.read_text(encoding="utf-8").splitlines()) <= 50
         assert len(shell_lines("Set up")) == 3
 
@@ -62,13 +62,13 @@ class TestContributing:
         assert set(shown) <= set(environments())
 
     @pytest.mark.parametrize("path", [CONTRIBUTING, RELEASING], ids=lambda path: path.name)
-    def test_relative_links_lead_to_files(self, path):
+    def test_relative_links_of_pages_lead_to_files(self, path):
         links = re.findall(r"<([^>]+)>`_", path.read_text(encoding="utf-8"))
         assert [link for link in links if not (ROOT / link).is_file()] == []
 
 
 class TestReleasing:
-    def test_versions_are_those_of_the_package_metadata(self):
+    def test_supported_versions_match_the_package_metadata(self):
         metadata, options = setup_cfg()["metadata"], setup_cfg()["options"]
         [[_, *rows]] = section(RELEASING, "Supported versions").tables
         table = {row[0]: row[1] for row in rows}
@@ -86,7 +86,7 @@ class TestReleasing:
         assert f"{required['PyJWT']} or later" == table["PyJWT"]
         assert options["python_requires"] == f">={table['Python'].split(', ')[0]}"
 
-    def test_versions_are_those_of_the_tox_environments(self):
+    def test_supported_versions_match_the_tox_environments(self):
         [[_, *rows]] = section(RELEASING, "Supported versions").tables
         table = {row[0]: row[1].split(", ") for row in rows}
         pairs = [name for name in environments() if re.fullmatch(r"py\d+-django\d+", name)]
@@ -96,10 +96,10 @@ class TestReleasing:
 
 
 class TestChangelog:
-    def test_first_section_is_unreleased(self):
+    def test_changelog_starts_with_unreleased(self):
         assert [found.title for found in sections(CHANGELOG)][:2] == ["Changelog", "Unreleased"]
 
-    def test_entry_is_one_line_and_unique(self):
+    def test_changelog_entry_is_one_line_and_unique(self):
         lines = CHANGELOG.read_text(encoding="utf-8").splitlines()
         entries = [line for line in lines if line.startswith("* ")]
         assert len(entries) == len(set(entries))
@@ -108,7 +108,7 @@ class TestChangelog:
 
 
 class TestReadme:
-    def test_links_work_on_pypi(self):
+    def test_readme_links_work_on_pypi(self):
         text = README.read_text(encoding="utf-8")
         links = re.findall(r"<([^<>\s]+)>`__?", text) + re.findall(
             r"^\.\. _.+?: (.+)$", text, re.MULTILINE

@@ -1,4 +1,4 @@
-"""The public names are pinned: a new or a missing one is a decision, never an accident."""
+"""The public names are pinned, so that every change of them is deliberate."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class TestModules:
     def test_all_has_every_definition_without_an_underscore(self, module):
         assert definitions(module) <= set(PUBLIC[module])
 
-    def test_all_names_exist(self, module):
+    def test_names_of_all_exist(self, module):
         loaded = import_module(f"django_tokenauth.{module}")
         assert [name for name in PUBLIC[module] if not hasattr(loaded, name)] == []
 
@@ -166,7 +166,7 @@ def test_typing_module_uses_every_public_name():
 
 
 def test_example_project_imports_only_public_names():
-    # The demo makes and rotates keys, for which a project has a command.
+    # The demo app is excluded: it creates and rotates keys.
     folders = [ROOT / "example_project" / name for name in ("example", "notes")]
     for path in (path for folder in folders for path in folder.rglob("*.py")):
         assert imports(path) <= PATHS

@@ -23,23 +23,23 @@ from tests.meta.docs_examples import (
 from tests.support.documents import README, ROOT, section, sections
 from tests.support.projects import DOCUMENTED_ORIGIN, curl
 
-# Of version 7, as the ids of sessions are.
+# Version 7, like session ids.
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\Z")
 DEMO = 'pip install -e ".[example]" && .venv/bin/python example_project/manage.py demo'
 SUITE = "pip install tox && .venv/bin/tox -p"
 
 
-def same(documented, actual):
-    """Return whether two JSON values are equal, apart from ids, times and cut tokens."""
+def equal_json(documented, actual):
+    """Return whether two JSON values are equal, except ids, times and shortened tokens."""
     if isinstance(documented, dict):
         return (
             isinstance(actual, dict)
             and list(documented) == list(actual)
-            and all(same(documented[name], actual[name]) for name in documented)
+            and all(equal_json(documented[name], actual[name]) for name in documented)
         )
     if isinstance(documented, list):
-        return len(documented) == len(actual) and all(map(same, documented, actual))
+        return len(documented) == len(actual) and all(map(equal_json, documented, actual))
     if isinstance(documented, str) and documented.endswith("..."):
         return actual.startswith(documented.removesuffix("..."))
     for form in (UUID, MOMENT):
@@ -61,7 +61,7 @@ def walk(lines, origin, variables):
             name, _, value = header.partition(": ")
             assert response.headers[name] == value, command
         actual = json.loads(response.body) if response.body else None
-        assert same(json.loads(body) if body else None, actual), (command, response.body)
+        assert equal_json(json.loads(body) if body else None, actual), (command, response.body)
         if isinstance(actual, dict) and "access_token" in actual:
             variables["ACCESS"] = actual["access_token"]
             variables["REFRESH"] = actual["refresh_token"]
@@ -108,7 +108,7 @@ class TestText:
         assert "\nname = drf-tokenauth\n" in setup
 
 
-class TestSame:
+class TestComparison:
     @pytest.mark.parametrize(
         ("documented", "actual"),
         [
@@ -125,8 +125,8 @@ class TestSame:
             (300, 299),
         ],
     )
-    def test_different_values_are_not_the_same(self, documented, actual):
-        assert not same(documented, actual)
+    def test_different_json_values_are_not_equal(self, documented, actual):
+        assert not equal_json(documented, actual)
 
 
 class TestQuickStart:

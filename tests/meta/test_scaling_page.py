@@ -1,4 +1,4 @@
-"""The page on scaling states the assumptions of the sizing, and what a replica changes."""
+"""docs/scaling.rst states the assumptions of the sizing and the effect of a replica."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_session_missing_on_a_replica_is_rejected(tmp_path):
     assert outcome == [401, 200, 401, 200]
 
 
-def test_page_states_the_assumptions_of_the_sizing():
+def test_scaling_page_states_the_assumptions_of_the_sizing():
     text = " ".join(section(PAGE, "Sizing").text.split())
     given = Assumptions()
     days = f"{given.daily_share * 10:g} days of 10"

@@ -1,4 +1,4 @@
-"""``SECURITY.rst``: each of its promises has tests that carry its number."""
+"""``SECURITY.rst``: each promise has tests with its mark."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def promises():
     return [int(row[0]) for row in rows]
 
 
-def test_promises_are_numbered_in_order():
+def test_security_promises_are_numbered_in_order():
     assert promises() == list(range(1, len(promises()) + 1))
 
 
 @pytest.mark.parametrize("number", promises())
-def test_promise_has_tests(number):
+def test_security_promise_has_tests(number):
     assert marked_tests()["promise", number]
 
 
-def test_each_marked_promise_is_on_the_page():
+def test_marked_promise_is_on_the_security_page():
     assert {number for mark, number in marked_tests() if mark == "promise"} == set(promises())

@@ -1,4 +1,4 @@
-"""The page of standards: each requirement once and in order, with tests that carry its mark."""
+"""docs/standards.rst: requirements are unique, sorted and have tests with their mark."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.marks import marked_tests
 
 PAGE = DOCS / "standards.rst"
 COLUMNS = ["Section", "Word", "Requirement", "What the package does", "Tests"]
-# The words of RFC 2119 sections 1 to 4, and "states" for requirements without one of them.
+# The words of RFC 2119 sections 1 to 4. "states" marks requirements without them.
 WORDS = {
     "states",
     *("MUST", "MUST NOT", "REQUIRED"),
@@ -37,33 +37,33 @@ def named(row):
     return f"{row[0]} {row[2]}"
 
 
-def test_each_file_has_the_one_table_of_its_rfc():
+def test_standards_file_has_one_table_of_its_rfc():
     for file in included(PAGE):
         [section] = sections(PAGE.parent / file)
         assert file == f"standards/rfc{re.search(r'RFC ([0-9]+)', section.title)[1]}.rst"
         assert len(section.tables) == 1
 
 
-def test_the_page_has_all_the_tables_that_there_are_and_in_their_order():
+def test_standards_page_includes_all_files_in_order():
     files = sorted(f"standards/{path.name}" for path in (DOCS / "standards").glob("*"))
     assert included(PAGE) == files
 
 
-def test_no_cell_is_empty():
+def test_standards_tables_have_no_empty_cell():
     assert [row for row in rows() if not all(row)] == []
 
 
-def test_the_words_are_those_that_the_page_explains():
+def test_requirement_word_is_from_rfc_2119_or_states():
     assert {row[1] for row in rows()} <= WORDS
 
 
 @pytest.mark.parametrize("table", tables(), ids=range(len(tables())))
-def test_the_requirements_stand_in_the_order_of_their_sections(table):
+def test_requirements_are_sorted_by_section(table):
     numbers = [tuple(map(int, row[0].split("."))) for row in table[1:]]
     assert numbers == sorted(numbers)
 
 
-def test_no_requirement_stands_there_twice():
+def test_requirements_are_unique():
     seen = [(number, row[0], row[2]) for number, table in enumerate(tables()) for row in table]
     assert len(seen) == len(set(seen))
 
@@ -73,7 +73,7 @@ def entries():
 
 
 @pytest.mark.parametrize("row", rows(), ids=named)
-def test_requirement_has_tests_or_says_why_not(row):
+def test_requirement_has_tests_or_a_reason_without(row):
     if row[-1] == NO_TEST:
         assert row[3].startswith(MAY_HAVE_NO_TEST)
         return
@@ -82,6 +82,6 @@ def test_requirement_has_tests_or_says_why_not(row):
     assert entry.split("-")[1] == row[0]
 
 
-def test_each_marked_requirement_is_on_the_page_once():
+def test_marked_requirement_is_on_the_page_once():
     marked = [requirement for mark, requirement in marked_tests() if mark == "standard"]
     assert sorted(marked) == sorted(entries())

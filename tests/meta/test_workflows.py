@@ -37,7 +37,7 @@ def commands(job):
 
 
 def holds(condition, github):
-    """Evaluate the condition of a step: its operators are those of Python in other spellings."""
+    """Evaluate the condition of a step, with Python's spelling of the operators."""
     python = condition.replace("&&", "and").replace("||", "or")
     return eval(python, {"github": github})  # noqa: S307 - a file of this repository
 
@@ -81,7 +81,7 @@ def test_run_script_runs_all_environments_of_env_list():
     assert not {"-e", "-m", "-f", "--skip-env"} & set(words)
 
 
-def test_full_runs_each_environment_except_mutation():
+def test_full_script_runs_all_environments_except_mutation():
     [line] = (ROOT / ".ci" / "full").read_text(encoding="utf-8").splitlines()[-1:]
     assert line.endswith('/run" -m full "$@"')
     full = Counter(tox_file.environments("full"))

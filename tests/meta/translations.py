@@ -1,4 +1,4 @@
-"""Translations as files have them, and the messages that the source asks for."""
+"""Entries of translation files, and the marked messages of the source."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import django_tokenauth
 
 PACKAGE = Path(django_tokenauth.__file__).parent
 
-_LAZY_AND_NOT = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}
+_MARKERS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One message of a ``.po`` file: its id, that of the plural if any, and its translations."""
+    """A message of a ``.po`` file with its plural and its translations."""
 
     message: str
     plural: str
@@ -28,7 +28,7 @@ class Entry:
 
 
 def entries(text: str) -> Iterator[Entry]:
-    """The entries of a ``.po`` file; the first, with an empty id, is its head."""
+    """Yield the entries of a ``.po`` file. The first has an empty id and is the header."""
     for part in re.split(r"\n{2,}", text.strip()):
         found = re.findall(r'^(msg\w+(?:\[\d\])?) ((?:".*"\s*)+)', part, re.MULTILINE)
         texts = {name: ast.literal_eval(f"({quoted})") for name, quoted in found}
@@ -41,13 +41,13 @@ def entries(text: str) -> Iterator[Entry]:
         )
 
 
-def written(path: Path) -> list[Entry]:
-    """The entries of the file ``path``."""
+def read_entries(path: Path) -> list[Entry]:
+    """Return the entries of the file ``path``."""
     return list(entries(path.read_text(encoding="utf-8")))
 
 
 def catalog(found: list[Entry]) -> dict[object, str]:
-    """What a ``.mo`` file of these entries holds, as :func:`compiled` tells it."""
+    """Return the messages of a ``.mo`` file of these entries, like :func:`read_compiled`."""
     return {
         (entry.message, number) if entry.plural else entry.message: text
         for entry in found
@@ -55,24 +55,24 @@ def catalog(found: list[Entry]) -> dict[object, str]:
     }
 
 
-def compiled(path: Path) -> dict[object, str]:
-    """The contents of a ``.mo`` file, without its head."""
+def read_compiled(path: Path) -> dict[object, str]:
+    """Return the messages of a ``.mo`` file, without the header."""
     with path.open("rb") as file:
         texts = dict(vars(GNUTranslations(file))["_catalog"])
     del texts[""]
     return texts
 
 
-def asked_for(source: str) -> Iterator[str]:
-    """The messages that a Python source marks for translation."""
+def marked_messages(source: str) -> Iterator[str]:
+    """Yield the messages that a Python source marks for translation."""
     for node in ast.walk(ast.parse(source)):
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Name)
-            and node.func.id in _LAZY_AND_NOT
+            and node.func.id in _MARKERS
         ):
             plurals = 2 if node.func.id.startswith("n") else 1
             for argument in node.args[:plurals]:
                 if not isinstance(argument, ast.Constant):
-                    raise TypeError(f"line {node.lineno}: a message is no fixed text")
+                    raise TypeError(f"line {node.lineno}: a message must be a string literal")
                 yield str(argument.value)
