@@ -138,7 +138,7 @@ class RefreshView(TokenEndpoint):
 
 
 class VerifyView(TokenEndpoint):
-    """``POST token/verify/``: whether an access token is valid and its session is not revoked.
+    """``POST token/verify/``: check an access token, its session and its user.
 
     Responds with ``{"active": true, "expires_in": SECONDS}`` or ``{"active": false}``.
     """

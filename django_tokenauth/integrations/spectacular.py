@@ -133,7 +133,7 @@ class TokenPairSerializer(serializers.Serializer[Any]):
 
 
 class VerificationSerializer(serializers.Serializer[Any]):
-    """Whether a token is active. ``expires_in``, in seconds, is present if it is."""
+    """The result of a verification. An active token also has ``expires_in``, in seconds."""
 
     active = serializers.BooleanField()
     expires_in = serializers.IntegerField(required=False)
