@@ -183,8 +183,8 @@ _BASE64_VARIANTS = st.sampled_from(BASE64_VARIANTS)
 
 
 def reencode_signed(draw: Draw, draft: Draft) -> None:
-    reencode = draw(_BASE64_VARIANTS)
-    draft.encode[draw(_FIRST_TWO)] = lambda data: reencode(base64url(data))
+    variant = draw(_BASE64_VARIANTS)
+    draft.encode[draw(_FIRST_TWO)] = lambda data: variant(base64url(data))
 
 
 # Changes of the signature.
@@ -280,12 +280,12 @@ def rearrange_segments(draw: Draw, draft: Draft) -> None:
 
 
 def reencode_unsigned(draw: Draw, draft: Draft) -> None:
-    reencode, number = draw(_BASE64_VARIANTS), draw(_SEGMENTS)
+    variant, number = draw(_BASE64_VARIANTS), draw(_SEGMENTS)
 
     def rewrite(token: str) -> str:
         parts = token.split(".")
         index = number % len(parts)
-        return ".".join([*parts[:index], reencode(parts[index]), *parts[index + 1 :]])
+        return ".".join([*parts[:index], variant(parts[index]), *parts[index + 1 :]])
 
     draft.rewrite.append(rewrite)
 
