@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.client import get, sign_in
-from tests.support.scenarios.running import outcome_of
+from tests.support.scenarios.running import run_scenario
 
 
 class TestSignals:
@@ -25,4 +25,4 @@ class TestSignals:
 
 def test_classes_can_be_defaults_of_rest_framework():
     module = "tests.support.scenarios.default_classes"
-    assert outcome_of(module, module) == [401, True]
+    assert run_scenario(module, module) == [401, True]

@@ -20,7 +20,7 @@ from django_tokenauth.authentication import (
 from django_tokenauth.errors import InvalidToken, ServiceUnavailable, TokenErrorCode
 from django_tokenauth.models import Session
 from django_tokenauth.tokens.claims import Claims
-from tests.support.client import BARE, INVALID_TOKEN, get, outcome, sign_in
+from tests.support.client import BARE, INVALID_TOKEN, get, sign_in, status_and_json
 from tests.support.locks import unreadable
 
 BOTH = pytest.mark.parametrize("path", ["/who/", "/who/stateless/"])
@@ -42,21 +42,21 @@ class TestWithoutCredentials:
     ):
         with django_assert_num_queries(0):
             response = get(path)
-        assert outcome(response) == (401, ABSENT)
+        assert status_and_json(response) == (401, ABSENT)
         assert response.headers["WWW-Authenticate"] == BARE
 
     @BOTH
     @pytest.mark.parametrize("header", ["Basic YTpi", "Token abc", "Digest x", "x"])
     def test_other_scheme_counts_as_no_credentials(self, path, header):
         response = get(path, Authorization=header)
-        assert outcome(response) == (401, ABSENT)
+        assert status_and_json(response) == (401, ABSENT)
         assert response.headers["WWW-Authenticate"] == BARE
 
     @pytest.mark.attack(104)
     def test_token_in_the_query_string_is_ignored(self, alice):
         token = sign_in()["access_token"]
         response = get(f"/who/?access_token={token}")
-        assert outcome(response) == (401, ABSENT)
+        assert status_and_json(response) == (401, ABSENT)
         assert response.headers["WWW-Authenticate"] == BARE
 
     @pytest.mark.attack(104)
@@ -73,7 +73,7 @@ class TestWithoutCredentials:
         assert client.get("/who/").status_code == 401
 
     def test_open_view_without_token_returns_200(self):
-        assert outcome(get("/open/")) == (200, {"user": "AnonymousUser"})
+        assert status_and_json(get("/open/")) == (200, {"user": "AnonymousUser"})
 
 
 @pytest.mark.django_db
@@ -106,7 +106,7 @@ class TestValidToken:
         settings.TOKENAUTH = {"REVOCATION_POLL_INTERVAL": None}
         token = sign_in()["access_token"]
         with django_assert_num_queries(0):
-            assert outcome(get("/who/stateless/", token)) == (
+            assert status_and_json(get("/who/stateless/", token)) == (
                 200,
                 {"user": str(alice.pk), "sub": str(alice.pk)},
             )
@@ -115,7 +115,7 @@ class TestValidToken:
     def test_bearer_scheme_is_case_insensitive(self, alice, scheme):
         token = sign_in()["access_token"]
         response = get("/who/", Authorization=f"{scheme} {token}")
-        assert outcome(response) == (200, {"user": "alice", "sub": str(alice.pk)})
+        assert status_and_json(response) == (200, {"user": "alice", "sub": str(alice.pk)})
 
     def test_token_request_sets_no_cookie(self, alice, settings):
         settings.MIDDLEWARE = []

@@ -10,7 +10,16 @@ import time_machine
 from django.contrib.auth import get_user_model
 
 from django_tokenauth.models import Session
-from tests.support.client import INVALID_TOKEN, TRY_AGAIN, call, get, logged, outcome, post, sign_in
+from tests.support.client import (
+    INVALID_TOKEN,
+    TRY_AGAIN,
+    call,
+    get,
+    log_messages,
+    post,
+    sign_in,
+    status_and_json,
+)
 from tests.support.locks import unreadable
 from tests.support.reports import BrokenRouter, server_errors
 
@@ -61,9 +70,9 @@ class TestRejectedToken:
         caplog.clear()
         with caplog.at_level(logging.INFO, "django_tokenauth"), django_assert_num_queries(0):
             response = get(path, Authorization="Bearer" + credentials.replace("{token}", token))
-        assert outcome(response) == (401, REFUSED)
+        assert status_and_json(response) == (401, REFUSED)
         assert response.headers["WWW-Authenticate"] == INVALID_TOKEN
-        assert logged(caplog) == ["access token rejected: malformed"]
+        assert log_messages(caplog) == ["access token rejected: malformed"]
 
     @pytest.mark.promise(1)
     @pytest.mark.standard("rfc6749-7-1")
@@ -75,8 +84,8 @@ class TestRejectedToken:
         caplog.clear()
         with caplog.at_level(logging.INFO, "django_tokenauth"), django_assert_num_queries(0):
             response = get(path, f"{head}.{'A' * 43}")
-        assert outcome(response) == (401, REFUSED)
-        assert logged(caplog) == ["access token rejected: signature"]
+        assert status_and_json(response) == (401, REFUSED)
+        assert log_messages(caplog) == ["access token rejected: signature"]
         assert head not in str(response.headers)
 
     @pytest.mark.standard("rfc9068-4-10")
@@ -84,12 +93,12 @@ class TestRejectedToken:
     @BOTH
     def test_refresh_token_in_authorization_is_rejected(self, alice, path):
         response = get(path, sign_in()["refresh_token"])
-        assert outcome(response) == (401, REFUSED)
+        assert status_and_json(response) == (401, REFUSED)
         assert response.headers["WWW-Authenticate"] == INVALID_TOKEN
 
     def test_open_view_rejects_an_invalid_token(self):
         response = get("/open/", "garbage")
-        assert outcome(response) == (401, REFUSED)
+        assert status_and_json(response) == (401, REFUSED)
         assert response.headers["WWW-Authenticate"] == INVALID_TOKEN
 
     @pytest.mark.standard("rfc6749-7-1")
@@ -102,7 +111,7 @@ class TestRejectedToken:
             assert get(path, token).status_code == 200
             clock.shift(1)
             response = get(path, token)
-        assert outcome(response) == (401, REFUSED)
+        assert status_and_json(response) == (401, REFUSED)
         assert response.headers["WWW-Authenticate"] == INVALID_TOKEN
 
     @pytest.mark.attack(175)
@@ -120,7 +129,7 @@ class TestRejectedToken:
             tokens = [expired, revoked["access_token"], of_inactive_user["access_token"], "x"]
             responses = [get("/who/", token) for token in tokens]
         assert len({(response.content, str(response.headers)) for response in responses}) == 1
-        assert logged(caplog) == [
+        assert log_messages(caplog) == [
             f"access token rejected: {code}"
             for code in ("expired", "revoked", "revoked", "malformed")
         ]
@@ -134,7 +143,7 @@ class TestEndedSession:
         tokens = sign_in()
         post("token/revoke/", {"token": tokens["refresh_token"]})
         response = get("/who/", tokens["access_token"])
-        assert outcome(response) == (401, REFUSED)
+        assert status_and_json(response) == (401, REFUSED)
         assert response.headers["WWW-Authenticate"] == INVALID_TOKEN
 
     @pytest.mark.promise(5)
@@ -181,7 +190,7 @@ class TestEndedSession:
             assert get("/who/stateless/", token).status_code == 200
             clock.shift(1)
             response = get("/who/stateless/", token)
-        assert outcome(response) == (401, REFUSED)
+        assert status_and_json(response) == (401, REFUSED)
         assert response.headers["WWW-Authenticate"] == INVALID_TOKEN
 
     @pytest.mark.standard("rfc7009-5-1")
@@ -202,7 +211,7 @@ class TestErrors:
         token = sign_in()["access_token"]
         with unreadable(Session):
             response = get("/who/", token)
-        assert outcome(response) == (503, {"detail": TRY_AGAIN})
+        assert status_and_json(response) == (503, {"detail": TRY_AGAIN})
         assert response.headers["Retry-After"] == "1"
         assert "WWW-Authenticate" not in response.headers
         assert "database error" in caplog.text
@@ -234,9 +243,9 @@ class TestErrors:
     def test_invalid_settings_return_503_and_are_logged(self, path, values, settings, caplog):
         settings.TOKENAUTH = values
         response = get(path, "a.b.c")
-        assert outcome(response) == (503, {"detail": TRY_AGAIN})
+        assert status_and_json(response) == (503, {"detail": TRY_AGAIN})
         assert response.headers["Retry-After"] == "1"
-        [line] = logged(caplog, "CRITICAL")
+        [line] = log_messages(caplog, "CRITICAL")
         assert line.startswith("TOKENAUTH cannot be used: tokenauth.E0")
         assert "a secret of" not in line
 

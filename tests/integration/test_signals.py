@@ -12,7 +12,7 @@ from django_tokenauth import services
 from django_tokenauth.errors import InvalidGrant
 from django_tokenauth.models import RevokedReason, Session
 from tests.support.clock import NOW, after
-from tests.support.signal_capture import ALL, failing_receivers
+from tests.support.signal_capture import ALL_SIGNALS, failing_receivers
 
 
 @pytest.mark.django_db
@@ -49,11 +49,11 @@ def test_signals_are_sent_after_the_change_is_committed(alice):
         try:
             with separate.cursor() as cursor:
                 cursor.execute("SELECT generation, revoked_reason FROM django_tokenauth_session")
-                rows.append((ALL.index(signal), *cursor.fetchone()))
+                rows.append((ALL_SIGNALS.index(signal), *cursor.fetchone()))
         finally:
             separate.close()
 
-    for signal in ALL:
+    for signal in ALL_SIGNALS:
         signal.connect(read_row)
     try:
         pair = services.sign_in(alice, now=NOW)
@@ -61,6 +61,6 @@ def test_signals_are_sent_after_the_change_is_committed(alice):
         with pytest.raises(InvalidGrant):
             services.refresh(pair.refresh_token, now=after(hours=1))
     finally:
-        for signal in ALL:
+        for signal in ALL_SIGNALS:
             signal.disconnect(read_row)
     assert rows == [(0, 1, ""), (1, 2, ""), (2, 2, "reused"), (3, 2, "reused")]

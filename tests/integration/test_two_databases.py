@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.support.scenarios.running import outcome_of
+from tests.support.scenarios.running import run_scenario
 
 
 def test_services_that_change_sessions_read_the_primary(tmp_path):
-    outcome = outcome_of(
+    outcome = run_scenario(
         "tests.support.scenarios.two_databases.scenario",
         "tests.support.scenarios.two_databases.settings",
         DATABASE_FOLDER=str(tmp_path),

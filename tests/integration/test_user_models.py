@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from tests.support.scenarios.running import outcome_of
+from tests.support.scenarios.running import run_scenario
 
 SIGNED_OUT = [401, 400, 401]
 
 
 def scenario_result(model, **tokenauth):
-    return outcome_of(
+    return run_scenario(
         "tests.support.scenarios.user_models.scenario",
         "tests.support.scenarios.user_models.settings",
         USER_MODEL=model,

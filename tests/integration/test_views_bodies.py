@@ -10,22 +10,22 @@ from django.http import HttpRequest
 from django.test import Client
 
 from tests.support.client import (
-    ALL,
+    ALL_PARAMETERS,
     FORM,
     INVALID_GRANT,
     INVALID_REQUEST,
     JSON,
-    NAMES,
+    REQUIRED_PARAMETERS,
     call,
     get,
     malformed,
-    outcome,
     post,
     sign_in,
+    status_and_json,
 )
 
-ALL_ENDPOINTS = pytest.mark.parametrize("path", NAMES)
-DUPLICATED = "".join(f'"{name}": "{text}",' for name, text in ALL.items())
+ALL_ENDPOINTS = pytest.mark.parametrize("path", REQUIRED_PARAMETERS)
+DUPLICATED = "".join(f'"{name}": "{text}",' for name, text in ALL_PARAMETERS.items())
 
 pytestmark = pytest.mark.django_db
 
@@ -59,7 +59,7 @@ class TestBody:
             content_type,
             **{"wsgi.input": InterruptedBody(), "CONTENT_LENGTH": "20"},
         )
-        assert outcome(response) == (400, INVALID_REQUEST)
+        assert status_and_json(response) == (400, INVALID_REQUEST)
         assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
     @pytest.mark.standard("rfc6749-10.14-1", "rfc6749-3.2-5", "rfc7009-5-2")
@@ -79,20 +79,20 @@ class TestBody:
             b"username=alice&password=x&token=y&refresh_token=z",
             b"\xff\xfe",
             b'{"username": "\xff", "password": "x", "token": "\xff", "refresh_token": "\xff"}',
-            json.dumps(ALL | {"username": "\ud800"}),
-            json.dumps(ALL | {"\udfff": ""}),
-            json.dumps(ALL | {"extra": float("nan")}),
-            json.dumps(ALL | {"extra": float("inf")}),
-            json.dumps(ALL).encode("utf-16"),
-            json.dumps(ALL).encode("utf-8-sig"),
+            json.dumps(ALL_PARAMETERS | {"username": "\ud800"}),
+            json.dumps(ALL_PARAMETERS | {"\udfff": ""}),
+            json.dumps(ALL_PARAMETERS | {"extra": float("nan")}),
+            json.dumps(ALL_PARAMETERS | {"extra": float("inf")}),
+            json.dumps(ALL_PARAMETERS).encode("utf-16"),
+            json.dumps(ALL_PARAMETERS).encode("utf-8-sig"),
             "{" + DUPLICATED + '"token": "a", "username": "bob", "refresh_token": "x"}',
-            json.dumps(ALL)[:-1] + ', "extra": {"a": 1, "a": 1}}',
-            json.dumps(ALL) + json.dumps(ALL),
+            json.dumps(ALL_PARAMETERS)[:-1] + ', "extra": {"a": 1, "a": 1}}',
+            json.dumps(ALL_PARAMETERS) + json.dumps(ALL_PARAMETERS),
             "[" * 100_000 + "]" * 100_000,
             '{"token":' * 100_000 + "1" + "}" * 100_000,
-            json.dumps(ALL)[:-1] + ', "extra": ' + "[" * 900 + "]" * 900 + "}",
-            json.dumps(ALL)[:-1] + ', "extra": ' + "9" * 5_000 + "}",
-            json.dumps(ALL | {"extra": "x" * 3_000_000}),
+            json.dumps(ALL_PARAMETERS)[:-1] + ', "extra": ' + "[" * 900 + "]" * 900 + "}",
+            json.dumps(ALL_PARAMETERS)[:-1] + ', "extra": ' + "9" * 5_000 + "}",
+            json.dumps(ALL_PARAMETERS | {"extra": "x" * 3_000_000}),
             b"\0" * 3_000_000,
         ],
         ids=lambda body: str(body[:24]),
@@ -100,7 +100,7 @@ class TestBody:
     def test_invalid_json_returns_400_without_a_query(self, path, body, django_assert_num_queries):
         with django_assert_num_queries(0):
             response = post(path, body)
-        assert outcome(response) == (400, INVALID_REQUEST)
+        assert status_and_json(response) == (400, INVALID_REQUEST)
         assert has_no_store(response)
 
     @pytest.mark.standard("rfc6749-3.2-5")
@@ -108,17 +108,17 @@ class TestBody:
     @pytest.mark.parametrize(
         "body",
         [
-            urlencode(ALL) + "&username=bob&token=b&refresh_token=b",
-            urlencode(ALL) + "&extra=1&extra=1",
+            urlencode(ALL_PARAMETERS) + "&username=bob&token=b&refresh_token=b",
+            urlencode(ALL_PARAMETERS) + "&extra=1&extra=1",
             "&".join(f"a{number}=" for number in range(1_001)),
-            urlencode(ALL) + "&extra=" + "x" * 3_000_000,
+            urlencode(ALL_PARAMETERS) + "&extra=" + "x" * 3_000_000,
         ],
         ids=lambda body: body[-24:],
     )
     def test_invalid_form_returns_400_without_a_query(self, path, body, django_assert_num_queries):
         with django_assert_num_queries(0):
             response = post(path, body, FORM)
-        assert outcome(response) == (400, INVALID_REQUEST)
+        assert status_and_json(response) == (400, INVALID_REQUEST)
         assert has_no_store(response)
 
     @pytest.mark.standard("rfc7009-2.1-1")
@@ -135,7 +135,7 @@ class TestBody:
     )
     def test_empty_body_names_all_missing_parameters(self, path, body, content_type):
         response = post(path, body, content_type)
-        assert outcome(response) == (400, malformed(*NAMES[path]))
+        assert status_and_json(response) == (400, malformed(*REQUIRED_PARAMETERS[path]))
         assert has_no_store(response)
 
     @pytest.mark.standard("rfc6749-10.14-1")
@@ -143,8 +143,8 @@ class TestBody:
     @pytest.mark.parametrize("value", [None, 1, True, "", ["a.b.c"], {"a": "b"}, "a\0b"])
     def test_parameters_with_invalid_values_are_named(self, path, value, django_assert_num_queries):
         with django_assert_num_queries(0):
-            response = post(path, dict.fromkeys(ALL, value))
-        assert outcome(response) == (400, malformed(*NAMES[path]))
+            response = post(path, dict.fromkeys(ALL_PARAMETERS, value))
+        assert status_and_json(response) == (400, malformed(*REQUIRED_PARAMETERS[path]))
 
     @pytest.mark.attack(119)
     @pytest.mark.parametrize(
@@ -159,23 +159,25 @@ class TestBody:
         self, path, content_type, django_assert_num_queries
     ):
         with django_assert_num_queries(0):
-            response = post(path, json.dumps(ALL), content_type)
+            response = post(path, json.dumps(ALL_PARAMETERS), content_type)
         assert response.status_code == 415
         assert response.json().keys() == {"detail"}
         assert has_no_store(response)
 
     def test_multipart_body_returns_415(self, path):
-        response = Client().post(f"/auth/{path}", ALL)
+        response = Client().post(f"/auth/{path}", ALL_PARAMETERS)
         assert response.status_code == 415
         assert has_no_store(response)
 
     @pytest.mark.parametrize("attribute", ["POST", "body"])
     def test_middleware_that_reads_the_body_changes_no_response(self, path, settings, attribute):
         settings.MIDDLEWARE = [f"{__name__}.reads_{attribute.lower()}"]
-        assert Client().post(f"/auth/{path}", ALL).status_code == 415
-        response = post(path, urlencode(ALL) + "&username=bob&token=b&refresh_token=b", FORM)
-        assert outcome(response) == (400, INVALID_REQUEST)
-        assert post(path, "", FORM).json() == malformed(*NAMES[path])
+        assert Client().post(f"/auth/{path}", ALL_PARAMETERS).status_code == 415
+        response = post(
+            path, urlencode(ALL_PARAMETERS) + "&username=bob&token=b&refresh_token=b", FORM
+        )
+        assert status_and_json(response) == (400, INVALID_REQUEST)
+        assert post(path, "", FORM).json() == malformed(*REQUIRED_PARAMETERS[path])
         assert post(path, "[]").json() == INVALID_REQUEST
 
 
@@ -217,8 +219,8 @@ class TestMethod:
 
     @pytest.mark.standard("rfc6749-2.3.1-3")
     def test_parameters_in_the_query_string_are_ignored(self, path):
-        response = post(f"{path}?{urlencode(ALL)}", {})
-        assert outcome(response) == (400, malformed(*NAMES[path]))
+        response = post(f"{path}?{urlencode(ALL_PARAMETERS)}", {})
+        assert status_and_json(response) == (400, malformed(*REQUIRED_PARAMETERS[path]))
 
 
 @ALL_ENDPOINTS
@@ -229,11 +231,11 @@ class TestResponse:
     def test_response_is_json_for_every_accept_header(self, path, accept):
         response = post(path, {}, Accept=accept)
         assert response.headers["Content-Type"] == JSON
-        assert outcome(response) == (400, malformed(*NAMES[path]))
+        assert status_and_json(response) == (400, malformed(*REQUIRED_PARAMETERS[path]))
 
     def test_format_in_the_query_string_is_ignored(self, path):
         response = post(f"{path}?format=html", {})
-        assert outcome(response) == (400, malformed(*NAMES[path]))
+        assert status_and_json(response) == (400, malformed(*REQUIRED_PARAMETERS[path]))
 
     def test_token_endpoints_ignore_the_authorization_bearer(self, path, django_assert_num_queries):
         with django_assert_num_queries(0):
@@ -246,7 +248,7 @@ class TestResponse:
             "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.StaticHTMLRenderer"],
             "DEFAULT_PARSER_CLASSES": [],
         }
-        assert outcome(post(path, {})) == (400, malformed(*NAMES[path]))
+        assert status_and_json(post(path, {})) == (400, malformed(*REQUIRED_PARAMETERS[path]))
 
 
 @pytest.mark.standard("rfc6749-5.1-1", "rfc6749-5.1-4")
@@ -255,7 +257,7 @@ def test_successful_token_responses_are_json_with_no_store(alice):
     tokens = sign_in()
     access, refresh = tokens["access_token"], tokens["refresh_token"]
     for path, body in (
-        ("token/", ALL),
+        ("token/", ALL_PARAMETERS),
         ("token/", {"grant_type": "refresh_token", "refresh_token": refresh}),
         ("token/refresh/", {"refresh_token": refresh}),
         ("token/verify/", {"token": access}),
@@ -283,9 +285,9 @@ def test_session_responses_have_no_store(alice):
 @pytest.mark.standard("rfc6749-5.2-4")
 def test_error_description_is_in_the_language_of_the_client(alice, settings):
     settings.MIDDLEWARE = ["django.middleware.locale.LocaleMiddleware"]
-    response = post("token/", ALL | {"password": "wrong"}, **{"Accept-Language": "ko"})
+    response = post("token/", ALL_PARAMETERS | {"password": "wrong"}, **{"Accept-Language": "ko"})
     assert response.status_code == 400
     assert response.json()["error"] == "invalid_grant"
     assert not response.json()["error_description"].isascii()
-    response = post("token/", ALL | {"password": "wrong"}, **{"Accept-Language": "en"})
-    assert outcome(response) == (400, INVALID_GRANT)
+    response = post("token/", ALL_PARAMETERS | {"password": "wrong"}, **{"Accept-Language": "en"})
+    assert status_and_json(response) == (400, INVALID_GRANT)

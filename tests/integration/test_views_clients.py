@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django_tokenauth.models import Session
 from django_tokenauth.services.clients import encode_secret
 from tests.support.client import (
-    ALL,
+    ALL_PARAMETERS,
     BARE,
     BASIC,
     FORM,
@@ -22,14 +22,14 @@ from tests.support.client import (
     JSON,
     UNAVAILABLE,
     get,
-    logged,
+    log_messages,
     malformed,
-    outcome,
     post,
     sign_in,
+    status_and_json,
 )
-from tests.support.confidential_clients import SECRETS, basic, listed
-from tests.support.guessing import counted
+from tests.support.confidential_clients import SECRETS, basic, clients_setting
+from tests.support.guessing import count_hash_rounds
 from tests.support.reports import server_errors
 from tests.support.signal_capture import received
 
@@ -44,7 +44,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _clients(settings):
-    settings.TOKENAUTH = {"CLIENTS": listed()}
+    settings.TOKENAUTH = {"CLIENTS": clients_setting()}
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def parameters(alice):
 def is_invalid_client(response, path):
     challenge = f"{BASIC}, {BARE}" if path == "token/introspect/" else BASIC
     return (
-        outcome(response) == (401, INVALID_CLIENT)
+        status_and_json(response) == (401, INVALID_CLIENT)
         and response.headers["WWW-Authenticate"] == challenge
         and response.headers["Cache-Control"] == "no-store"
     )
@@ -89,7 +89,7 @@ class TestAuthenticated:
     def test_basic_header_may_be_form_encoded(self, alice, settings, path, client_id, encode):
         if encode is str and ":" in client_id:
             client_id = client_id.replace(":", "")
-        settings.TOKENAUTH = {"CLIENTS": listed(**{client_id: "a+b%20c: \xe9"})}
+        settings.TOKENAUTH = {"CLIENTS": clients_setting(**{client_id: "a+b%20c: \xe9"})}
         whole = {"client_id": client_id, "client_secret": "a+b%20c: \xe9"}
         tokens = sign_in(**whole)
         parameters = {
@@ -178,7 +178,10 @@ class TestNotAuthenticated:
     ):
         """RFC 6749 section 2.3: one method in each request."""
         headers = {"Authorization": header} if header else {}
-        assert outcome(post(path, {**parameters, **body}, **headers)) == (400, INVALID_REQUEST)
+        assert status_and_json(post(path, {**parameters, **body}, **headers)) == (
+            400,
+            INVALID_REQUEST,
+        )
 
     @pytest.mark.parametrize("field", ["client_id", "client_secret"])
     @pytest.mark.parametrize(
@@ -186,7 +189,7 @@ class TestNotAuthenticated:
     )
     def test_malformed_client_parameter_is_named(self, parameters, path, field, value):
         response = post(path, {**parameters, **BODY, field: value})
-        assert outcome(response) == (400, malformed(field))
+        assert status_and_json(response) == (400, malformed(field))
 
     @pytest.mark.standard("rfc6749-2.3.1-3")
     def test_client_secret_in_the_query_string_is_ignored(self, parameters, path):
@@ -195,7 +198,7 @@ class TestNotAuthenticated:
         assert is_invalid_client(post(f"{path}?{query}", parameters), path)
 
     def test_disabled_client_is_invalid_client(self, parameters, path, settings):
-        settings.TOKENAUTH = {"CLIENTS": {**listed(), "reports": None}}
+        settings.TOKENAUTH = {"CLIENTS": {**clients_setting(), "reports": None}}
         for secret in ({}, {"client_secret": ""}, {"client_secret": SECRET}):
             response = post(path, {**parameters, "client_id": "reports", **secret})
             assert is_invalid_client(response, path)
@@ -212,12 +215,12 @@ class TestNotAuthenticated:
     def test_invalid_value_in_clients_returns_503_and_is_logged(
         self, alice, path, settings, caplog, value
     ):
-        settings.TOKENAUTH = {"CLIENTS": {**listed(), "reports": value}}
+        settings.TOKENAUTH = {"CLIENTS": {**clients_setting(), "reports": value}}
         parameters = {"username": "x", "password": "x", "token": "x", "refresh_token": "x"}
         for client_id in SECRETS:
             pair = {"client_id": client_id, "client_secret": SECRETS[client_id]}
-            assert outcome(post(path, {**parameters, **pair})) == (503, UNAVAILABLE)
-        lines = logged(caplog, "CRITICAL")
+            assert status_and_json(post(path, {**parameters, **pair})) == (503, UNAVAILABLE)
+        lines = log_messages(caplog, "CRITICAL")
         assert [line.partition(": ")[2][:14] for line in lines] == ["tokenauth.E008"] * 2
         assert "tokenauth_client" in lines[0]
         assert SECRET not in caplog.text
@@ -231,7 +234,11 @@ def test_client_secret_from_the_command_authenticates(alice, settings, path):
     settings.TOKENAUTH = {"CLIENTS": ast.literal_eval(f"{{{value}}}")}
     pair = {"client_id": "reports", "client_secret": secret}
     tokens = sign_in(**pair)
-    parameters = {**ALL, "refresh_token": tokens["refresh_token"], "token": tokens["access_token"]}
+    parameters = {
+        **ALL_PARAMETERS,
+        "refresh_token": tokens["refresh_token"],
+        "token": tokens["access_token"],
+    }
     assert post(path, {**parameters, **pair}).status_code == 200
     assert post(path, parameters, Authorization=basic("reports", secret)).status_code == 200
     assert is_invalid_client(post(path, {**parameters, **pair, "client_secret": value}), path)
@@ -300,7 +307,7 @@ class TestSignIn:
 
     @pytest.mark.standard("rfc6749-4.3.2-4")
     def test_client_is_authenticated_before_the_password_check(self, alice, settings):
-        rounds = counted(settings)
+        rounds = count_hash_rounds(settings)
         body = {"username": "alice", "password": "wrong", "client_id": "reports"}
         with received(user_login_failed) as failures:
             assert is_invalid_client(post("token/", body), "token/")
@@ -311,7 +318,7 @@ class TestSignIn:
     def test_rejected_client_is_logged_without_its_id(self, alice, caplog):
         caplog.set_level("INFO", "django_tokenauth")
         post("token/", {"username": "alice", "password": "x", "client_id": "reports"})
-        assert logged(caplog) == ["client rejected"]
+        assert log_messages(caplog) == ["client rejected"]
 
 
 @pytest.mark.attack(173)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from django_tokenauth.models import Session
-from tests.support.client import INVALID_CLIENT, INVALID_GRANT, get, outcome, post, sign_in
-from tests.support.confidential_clients import SECRETS, basic, listed
+from tests.support.client import INVALID_CLIENT, INVALID_GRANT, get, post, sign_in, status_and_json
+from tests.support.confidential_clients import SECRETS, basic, clients_setting
 
 OK, NO_CLIENT, OTHER_CLIENT = "ok", (401, INVALID_CLIENT), (400, INVALID_GRANT)
 #: The client of a request, by its parameters and headers.
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _clients(settings):
-    settings.TOKENAUTH = {"CLIENTS": listed()}
+    settings.TOKENAUTH = {"CLIENTS": clients_setting()}
 
 
 def session_of(client_id):
@@ -60,13 +60,13 @@ class TestRefresh:
     def test_refresh_is_only_for_the_client_of_the_sign_in(
         self, alice, settings, stateless, grant, owner, requester, expected
     ):
-        settings.TOKENAUTH = {"CLIENTS": listed(), "STATELESS_REFRESH": stateless}
+        settings.TOKENAUTH = {"CLIENTS": clients_setting(), "STATELESS_REFRESH": stateless}
         token = session_of(owner)["refresh_token"]
         response = post_as(grant, requester, grant_type="refresh_token", refresh_token=token)
         if expected is OK:
             assert response.status_code == 200
             return
-        assert outcome(response) == expected
+        assert status_and_json(response) == expected
         assert post_as("token/refresh/", owner, refresh_token=token).status_code == 200
 
     @pytest.mark.promise(15)
@@ -78,24 +78,27 @@ class TestRefresh:
         first = session_of("reports")["refresh_token"]
         second = post_as("token/refresh/", "reports", refresh_token=first).json()["refresh_token"]
         time_machine.shift(60)
-        assert outcome(post_as("token/refresh/", requester, refresh_token=first)) in (
+        assert status_and_json(post_as("token/refresh/", requester, refresh_token=first)) in (
             NO_CLIENT,
             OTHER_CLIENT,
         )
         assert post_as("token/refresh/", "reports", refresh_token=second).status_code == 200
-        assert outcome(post_as("token/refresh/", "reports", refresh_token=first)) == OTHER_CLIENT
+        assert (
+            status_and_json(post_as("token/refresh/", "reports", refresh_token=first))
+            == OTHER_CLIENT
+        )
         assert Session.objects.get().revoked_reason == "reused"
 
     @pytest.mark.standard("rfc6749-2.2-1")
     @pytest.mark.parametrize("stateless", [False, True])
     @pytest.mark.parametrize("requester", CREDENTIALS)
     def test_refresh_of_a_disabled_client_is_rejected(self, alice, settings, stateless, requester):
-        settings.TOKENAUTH = {"CLIENTS": listed(), "STATELESS_REFRESH": stateless}
+        settings.TOKENAUTH = {"CLIENTS": clients_setting(), "STATELESS_REFRESH": stateless}
         token = session_of("reports")["refresh_token"]
-        closed = {**listed(), "reports": None}
+        closed = {**clients_setting(), "reports": None}
         settings.TOKENAUTH = {"CLIENTS": closed, "STATELESS_REFRESH": stateless}
         response = post_as("token/refresh/", requester, refresh_token=token)
-        assert outcome(response) == (OTHER_CLIENT if requester == "billing" else NO_CLIENT)
+        assert status_and_json(response) == (OTHER_CLIENT if requester == "billing" else NO_CLIENT)
 
     def test_refresh_of_a_client_removed_from_clients_succeeds(self, alice, settings):
         token = session_of("reports")["refresh_token"]
@@ -126,7 +129,7 @@ class TestRevoke:
     ):
         tokens = session_of(owner)
         response = post_as("token/revoke/", requester, token=tokens[token_name])
-        assert outcome(response) == ((200, {}) if expected is OK else expected)
+        assert status_and_json(response) == ((200, {}) if expected is OK else expected)
         valid = get("/who/", tokens["access_token"]).status_code == 200
         assert valid is (expected is not OK)
 
@@ -138,4 +141,4 @@ class TestRevoke:
         post_as("token/revoke/", "reports", token=ended["refresh_token"])
         Session.objects.filter(revoked_at=None).delete()
         token = token.format(ended=ended["refresh_token"], pruned=pruned["refresh_token"])
-        assert outcome(post_as("token/revoke/", requester, token=token)) == (200, {})
+        assert status_and_json(post_as("token/revoke/", requester, token=token)) == (200, {})

@@ -9,8 +9,15 @@ import pytest
 import time_machine
 
 from django_tokenauth.conf.settings import load
-from tests.support.client import INVALID_CLIENT, TOO_MANY_REQUESTS, logged, outcome, post, sign_in
-from tests.support.confidential_clients import SECRETS, basic, listed
+from tests.support.client import (
+    INVALID_CLIENT,
+    TOO_MANY_REQUESTS,
+    log_messages,
+    post,
+    sign_in,
+    status_and_json,
+)
+from tests.support.confidential_clients import SECRETS, basic, clients_setting
 
 START = "2030-01-01T12:00:00Z"
 LIMIT = 5
@@ -20,7 +27,7 @@ VALID = SECRETS["reports"]
 @pytest.fixture(autouse=True)
 def clock(settings):
     settings.TOKENAUTH = {
-        "CLIENTS": {**listed(), "closed": None},
+        "CLIENTS": {**clients_setting(), "closed": None},
         "SIGN_IN_RATE_USER": "1/hour",
         "SIGN_IN_RATE_IP": f"{LIMIT}/min",
     }
@@ -46,10 +53,10 @@ class TestClientThrottle:
         assert statuses(*["wrong"] * LIMIT) == [401] * LIMIT
         clock.shift(10.5)
         response = introspect_as(secret="wrong")
-        assert outcome(response) == (429, TOO_MANY_REQUESTS)
+        assert status_and_json(response) == (429, TOO_MANY_REQUESTS)
         assert response.headers["Retry-After"] == "50"
         assert response.headers["Cache-Control"] == "no-store"
-        assert logged(caplog, "WARNING") == ["client throttled"]
+        assert log_messages(caplog, "WARNING") == ["client throttled"]
 
     def test_wrong_client_secret_after_the_window_returns_401(self, clock):
         statuses(*["wrong"] * 9)
@@ -106,14 +113,14 @@ class TestClientThrottle:
 
     def test_client_throttle_with_a_failed_cache_returns_401(self, settings):
         settings.CACHES = {"default": {"BACKEND": "tests.support.broken.DownCache"}}
-        assert [outcome(introspect_as(secret="wrong")) for _ in range(9)] == [
+        assert [status_and_json(introspect_as(secret="wrong")) for _ in range(9)] == [
             (401, INVALID_CLIENT)
         ] * 9
         assert statuses(VALID) == [200]
 
     @pytest.mark.django_db
     def test_client_and_user_of_the_same_name_have_separate_counts(self, alice, settings):
-        settings.TOKENAUTH = {**settings.TOKENAUTH, "CLIENTS": listed(alice="secret")}
+        settings.TOKENAUTH = {**settings.TOKENAUTH, "CLIENTS": clients_setting(alice="secret")}
         assert statuses(*["wrong"] * (LIMIT + 1), client_id="alice")[-1] == 429
         assert sign_in()
 
@@ -121,4 +128,4 @@ class TestClientThrottle:
 def test_valid_client_secret_does_not_use_the_cache(settings, caplog):
     settings.CACHES = {"default": {"BACKEND": "tests.support.broken.DownCache"}}
     assert statuses(VALID, "wrong") == [200, 401]
-    assert len(logged(caplog, "ERROR")) == 1
+    assert len(log_messages(caplog, "ERROR")) == 1

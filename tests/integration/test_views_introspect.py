@@ -19,13 +19,13 @@ from tests.support.client import (
     INVALID_TOKEN,
     JSON,
     UNAVAILABLE,
-    logged,
+    log_messages,
     malformed,
-    outcome,
     post,
     sign_in,
+    status_and_json,
 )
-from tests.support.confidential_clients import SECRETS, basic, listed
+from tests.support.confidential_clients import SECRETS, basic, clients_setting
 from tests.support.locks import unreadable
 
 START = "2030-01-01T12:00:00Z"
@@ -50,7 +50,7 @@ def policy(user, scope, request):
 @pytest.fixture(autouse=True)
 def _project(settings):
     settings.TOKENAUTH = {
-        "CLIENTS": listed(),
+        "CLIENTS": clients_setting(),
         "SCOPES": ["notes:read", "introspect"],
         "SCOPE_POLICY": policy,
     }
@@ -117,8 +117,8 @@ class TestResponse:
         caplog.set_level(logging.INFO, "django_tokenauth")
         caplog.clear()
         with django_assert_num_queries(0):
-            assert outcome(introspect(token)) == INACTIVE
-        [line] = logged(caplog)
+            assert status_and_json(introspect(token)) == INACTIVE
+        [line] = log_messages(caplog)
         assert line in ("access token rejected: malformed", "access token rejected: typ")
 
     @pytest.mark.standard("rfc7662-2.2-2", "rfc7662-2.2-3", "rfc7662-4-10", "rfc7662-4-11")
@@ -127,18 +127,21 @@ class TestResponse:
         with time_machine.travel(START, tick=False) as clock:
             signed_out, expired = sign_in(), sign_in()
             post("token/revoke/", {"token": signed_out["refresh_token"]})
-            assert outcome(introspect(signed_out["access_token"])) == INACTIVE
+            assert status_and_json(introspect(signed_out["access_token"])) == INACTIVE
             assert introspect(expired["access_token"]).json()["active"] is True
             clock.shift(300)
-            assert outcome(introspect(expired["access_token"])) == INACTIVE
+            assert status_and_json(introspect(expired["access_token"])) == INACTIVE
             inactive = sign_in()
             get_user_model().objects.filter(pk=alice.pk).update(is_active=False)
-            assert outcome(introspect(inactive["access_token"])) == INACTIVE
+            assert status_and_json(introspect(inactive["access_token"])) == INACTIVE
 
     @pytest.mark.standard("rfc7662-2.1-1")
     @pytest.mark.parametrize("body", [{}, {"token": ""}, {"token": None}, {"token": ["x"]}])
     def test_introspect_without_a_token_returns_400(self, body):
-        assert outcome(post("token/introspect/", body, **REPORTS)) == (400, malformed("token"))
+        assert status_and_json(post("token/introspect/", body, **REPORTS)) == (
+            400,
+            malformed("token"),
+        )
 
 
 @pytest.mark.django_db
@@ -154,19 +157,19 @@ class TestCaller:
         with django_assert_num_queries(2):
             response = introspect_with_bearer(bearer, token)
         assert (response.json()["active"], response.json()["username"]) == (True, "alice")
-        assert outcome(introspect_with_bearer(bearer, "garbage")) == INACTIVE
+        assert status_and_json(introspect_with_bearer(bearer, "garbage")) == INACTIVE
 
     @pytest.mark.standard("rfc7662-4-7")
     def test_user_token_may_not_introspect_itself(self, token):
         response = introspect_with_bearer(token, token)
-        assert outcome(response) == (401, NOT_ENOUGH)
+        assert status_and_json(response) == (401, NOT_ENOUGH)
         assert response.headers["WWW-Authenticate"] == NEEDS_SCOPE
         assert response.headers["Cache-Control"] == "no-store"
 
     @pytest.mark.standard("rfc7662-2.3-2")
     def test_bearer_without_introspect_scope_is_rejected(self, token):
         bearer = sign_in("bob", scope="notes:read")["access_token"]
-        assert outcome(introspect_with_bearer(bearer, token)) == (401, NOT_ENOUGH)
+        assert status_and_json(introspect_with_bearer(bearer, token)) == (401, NOT_ENOUGH)
 
     @pytest.mark.standard("rfc7662-2.3-2")
     @pytest.mark.parametrize("bearer", ["", "garbage", "a.b.c", "{refresh}", "{access} ", "é"])
@@ -177,15 +180,15 @@ class TestCaller:
         bearer = bearer.format(access=tokens["access_token"], refresh=tokens["refresh_token"])
         with django_assert_num_queries(0):
             response = introspect_with_bearer(bearer, token)
-        assert outcome(response) == (401, NOT_VALID)
+        assert status_and_json(response) == (401, NOT_VALID)
         assert response.headers["WWW-Authenticate"] == INVALID_TOKEN
 
     def test_introspect_with_a_revoked_bearer_is_rejected(self, token, caplog):
         bearer = sign_in("bob", scope="introspect")["access_token"]
         post("token/revoke/", {"token": bearer})
         caplog.set_level(logging.INFO, "django_tokenauth")
-        assert outcome(introspect_with_bearer(bearer, token)) == (401, NOT_VALID)
-        assert logged(caplog)[-1] == "access token rejected: revoked"
+        assert status_and_json(introspect_with_bearer(bearer, token)) == (401, NOT_VALID)
+        assert log_messages(caplog)[-1] == "access token rejected: revoked"
 
     @pytest.mark.promise(16)
     @pytest.mark.standard("rfc7662-2.1-3", "rfc7662-2.3-1", "rfc7662-4-6", "rfc7662-4-7")
@@ -209,18 +212,18 @@ class TestCaller:
         headers = {name: text.format(bearer=bearer) for name, text in headers.items()}
         with django_assert_num_queries(0):
             response = post("token/introspect/", {"token": token, **body}, **headers)
-        assert outcome(response) == (401, INVALID_CLIENT)
+        assert status_and_json(response) == (401, INVALID_CLIENT)
         assert response.headers["WWW-Authenticate"] == f"{BASIC}, {BARE}"
 
     def test_introspect_with_bearer_and_client_secret_returns_400(self, token):
         bearer = sign_in("bob", scope="introspect")["access_token"]
         body = {"token": token, "client_id": "reports", "client_secret": SECRETS["reports"]}
         response = post("token/introspect/", body, Authorization=f"Bearer {bearer}")
-        assert outcome(response) == (400, INVALID_REQUEST)
+        assert status_and_json(response) == (400, INVALID_REQUEST)
 
     def test_introspect_without_clients_accepts_only_bearers(self, token, settings):
         settings.TOKENAUTH = {"SCOPES": ["introspect"], "SCOPE_POLICY": policy}
-        assert outcome(introspect(token)) == (401, INVALID_CLIENT)
+        assert status_and_json(introspect(token)) == (401, INVALID_CLIENT)
         assert (
             introspect_with_bearer(sign_in("bob")["access_token"], token).json()["active"] is True
         )
@@ -235,7 +238,7 @@ class TestDatabaseErrors:
         headers = REPORTS if caller == "client" else {"Authorization": f"Bearer {bearer}"}
         with unreadable(Session):
             response = introspect(token, **headers)
-        assert outcome(response) == (503, UNAVAILABLE)
+        assert status_and_json(response) == (503, UNAVAILABLE)
         assert response.headers["Retry-After"] == "1"
         assert token not in caplog.text
         assert introspect(token, **headers).json()["active"] is True

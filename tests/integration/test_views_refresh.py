@@ -19,11 +19,11 @@ from tests.support.client import (
     JSON,
     UNAVAILABLE,
     get,
-    logged,
+    log_messages,
     malformed,
-    outcome,
     post,
     sign_in,
+    status_and_json,
 )
 from tests.support.locks import unreadable, unwritable
 from tests.support.reports import server_errors
@@ -51,7 +51,7 @@ class TestRefresh:
     def test_refresh_returns_two_new_tokens(self, alice, path, extra, content_type, write):
         old = sign_in()
         response = post(path, write({"refresh_token": old["refresh_token"], **extra}), content_type)
-        status, new = outcome(response)
+        status, new = status_and_json(response)
         assert status == 200
         assert new.keys() == {"access_token", "refresh_token", "token_type", "expires_in"}
         assert (new["token_type"], new["expires_in"]) == ("Bearer", 300)
@@ -101,10 +101,10 @@ class TestRefresh:
             clock.shift(11)
             with received(refresh_token_reused) as calls:
                 response = refresh(old)
-            assert outcome(response) == (400, INVALID_GRANT)
+            assert status_and_json(response) == (400, INVALID_GRANT)
             assert [call["user"] for call in calls] == [alice]
             # The newer tokens end with the session, and other sessions continue.
-            assert outcome(refresh(new["refresh_token"])) == (400, INVALID_GRANT)
+            assert status_and_json(refresh(new["refresh_token"])) == (400, INVALID_GRANT)
             assert get("/who/", new["access_token"]).status_code == 401
             assert refresh(other_device["refresh_token"]).status_code == 200
             assert refresh(other_user["refresh_token"]).status_code == 200
@@ -117,8 +117,8 @@ class TestRefresh:
             second = refresh(first).json()["refresh_token"]
             third = refresh(second).json()["refresh_token"]
             clock.shift(seconds)
-            assert outcome(refresh(first)) == (400, INVALID_GRANT)
-            assert outcome(refresh(third)) == (400, INVALID_GRANT)
+            assert status_and_json(refresh(first)) == (400, INVALID_GRANT)
+            assert status_and_json(refresh(third)) == (400, INVALID_GRANT)
 
     def test_refresh_token_unused_for_14_days_returns_400(self, alice):
         with time_machine.travel(START, tick=False) as clock:
@@ -126,7 +126,7 @@ class TestRefresh:
             clock.shift(14 * 86_400 - 1)
             token = refresh(token).json()["refresh_token"]
             clock.shift(14 * 86_400)
-            assert outcome(refresh(token)) == (400, INVALID_GRANT)
+            assert status_and_json(refresh(token)) == (400, INVALID_GRANT)
 
     @pytest.mark.attack(140)
     def test_refresh_endpoint_never_extends_absolute_expiry(self, alice):
@@ -139,7 +139,10 @@ class TestRefresh:
             response = refresh(token)
             assert response.json()["expires_in"] == 60
             clock.shift(60)
-            assert outcome(refresh(response.json()["refresh_token"])) == (400, INVALID_GRANT)
+            assert status_and_json(refresh(response.json()["refresh_token"])) == (
+                400,
+                INVALID_GRANT,
+            )
 
 
 @pytest.mark.django_db
@@ -155,7 +158,7 @@ class TestRejected:
         token = token.format(access=tokens["access_token"], refresh=tokens["refresh_token"])
         with django_assert_num_queries(0):
             response = post(path, {"refresh_token": token, **extra})
-        assert outcome(response) == (400, INVALID_GRANT)
+        assert status_and_json(response) == (400, INVALID_GRANT)
         assert "WWW-Authenticate" not in response.headers
         assert refresh(tokens["refresh_token"]).status_code == 200
 
@@ -172,18 +175,18 @@ class TestRejected:
                 get_user_model().objects.filter(pk=alice.pk).update(is_active=False)
             case "deleted":
                 alice.delete()
-        assert outcome(refresh(tokens["refresh_token"])) == (400, INVALID_GRANT)
+        assert status_and_json(refresh(tokens["refresh_token"])) == (400, INVALID_GRANT)
 
     @pytest.mark.standard("rfc6749-10.4-4")
     def test_refresh_with_another_client_id_returns_invalid_grant(self, alice):
         token = sign_in(client_id="phone")["refresh_token"]
-        assert outcome(refresh(token, client_id="tablet")) == (400, INVALID_GRANT)
+        assert status_and_json(refresh(token, client_id="tablet")) == (400, INVALID_GRANT)
         assert refresh(token, client_id="phone").status_code == 200
 
     @pytest.mark.parametrize("client_id", [1, None, ["phone"], "x" * 256])
     def test_refresh_with_a_malformed_client_id_names_it(self, alice, client_id):
         response = refresh(sign_in()["refresh_token"], client_id=client_id)
-        assert outcome(response) == (400, malformed("client_id"))
+        assert status_and_json(response) == (400, malformed("client_id"))
 
     @pytest.mark.standard("rfc6749-3.2-4")
     @pytest.mark.attack(121)
@@ -215,7 +218,7 @@ class TestScope:
         settings.TOKENAUTH = SCOPES
         token = sign_in(scope="notes:read")["refresh_token"]
         response = refresh(token, scope="notes:read notes:write")
-        assert outcome(response) == (400, INVALID_SCOPE)
+        assert status_and_json(response) == (400, INVALID_SCOPE)
         assert refresh(token).json()["scope"] == "notes:read"
 
     @pytest.mark.standard("rfc6749-5.2-2")
@@ -223,7 +226,7 @@ class TestScope:
     def test_refresh_with_a_malformed_scope_returns_invalid_scope(self, alice, settings, scope):
         settings.TOKENAUTH = SCOPES
         token = sign_in()["refresh_token"]
-        assert outcome(refresh(token, scope=scope)) == (
+        assert status_and_json(refresh(token, scope=scope)) == (
             400,
             {**malformed("scope"), "error": "invalid_scope"},
         )
@@ -241,9 +244,9 @@ class TestTransaction:
             old = sign_in()["refresh_token"]
             new = refresh(old).json()
             clock.shift(11)
-            assert outcome(refresh(old)) == (400, INVALID_GRANT)
+            assert status_and_json(refresh(old)) == (400, INVALID_GRANT)
             assert get("/who/", new["access_token"]).status_code == 401
-            assert outcome(refresh(new["refresh_token"])) == (400, INVALID_GRANT)
+            assert status_and_json(refresh(new["refresh_token"])) == (400, INVALID_GRANT)
         [session] = Session.objects.all()
         assert session.revoked_reason == "reused"
 
@@ -263,10 +266,10 @@ class TestErrors:
             clock.shift(60)
             with failure(Session):
                 response = post(path, {"refresh_token": token, **extra})
-            assert outcome(response) == (503, UNAVAILABLE)
+            assert status_and_json(response) == (503, UNAVAILABLE)
             assert response.headers["Retry-After"] == "1"
             assert response.headers["Cache-Control"] == "no-store"
-            [line] = logged(caplog, "ERROR")
+            [line] = log_messages(caplog, "ERROR")
             assert line.startswith("database error (")
             assert token not in caplog.text
             # The same token works afterwards and does not count as reuse.
@@ -289,9 +292,9 @@ class TestErrors:
         token = sign_in()["refresh_token"]
         settings.TOKENAUTH = values
         response = refresh(token)
-        assert outcome(response) == (503, UNAVAILABLE)
+        assert status_and_json(response) == (503, UNAVAILABLE)
         assert response.headers["Retry-After"] == "1"
-        [line] = logged(caplog, "CRITICAL")
+        [line] = log_messages(caplog, "CRITICAL")
         assert line.startswith("TOKENAUTH cannot be used: ")
         assert "a secret of" not in caplog.text
         settings.TOKENAUTH = {}

@@ -9,7 +9,7 @@ import pytest
 import time_machine
 
 from django_tokenauth.signals import session_revoked
-from tests.support.client import call, get, outcome, post, sign_in
+from tests.support.client import call, get, post, sign_in, status_and_json
 from tests.support.signal_capture import received
 
 START = "2030-01-01T12:00:00Z"
@@ -88,7 +88,7 @@ class TestList:
 
     def test_session_list_in_stateless_mode_is_empty(self, alice, settings):
         settings.TOKENAUTH = {"STATELESS_REFRESH": True}
-        assert outcome(get(SESSIONS, sign_in()["access_token"])) == (200, [])
+        assert status_and_json(get(SESSIONS, sign_in()["access_token"])) == (200, [])
 
     def test_session_list_ignores_pagination_of_the_project(self, alice, settings):
         settings.REST_FRAMEWORK = {
@@ -152,7 +152,9 @@ class TestSignOutOne:
         path = f"{SESSIONS}{current_id(bob_token)}/"
         response = call("DELETE", path, sign_in()["access_token"])
         unknown = call("DELETE", f"{SESSIONS}{uuid.uuid4()}/", sign_in()["access_token"])
-        assert outcome(response) == outcome(unknown) == (404, {"detail": "Not found."})
+        assert (
+            status_and_json(response) == status_and_json(unknown) == (404, {"detail": "Not found."})
+        )
         assert get("/who/", bob_token).status_code == 200
 
     @pytest.mark.parametrize("name", ["1", "current", "../token", "0" * 32, "%00", "x" * 2000])
@@ -200,7 +202,7 @@ class TestSignOutEverywhere:
         """A misspelled ``keep`` must not end all sessions, including the current one."""
         tokens = [sign_in()["access_token"] for _ in range(2)]
         response = call("DELETE", f"{SESSIONS}?keep={keep}", tokens[0])
-        assert outcome(response) == (400, {"keep": ['Must be "current" or omitted.']})
+        assert status_and_json(response) == (400, {"keep": ['Must be "current" or omitted.']})
         assert len(session_ids(tokens[0])) == 2
 
     @pytest.mark.parametrize("query", ["", "?keep=current"])

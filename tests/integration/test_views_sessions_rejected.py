@@ -11,7 +11,16 @@ from rest_framework.test import APIRequestFactory
 from django_tokenauth.authentication import StatelessJWTAuthentication
 from django_tokenauth.models import Session
 from django_tokenauth.views import SessionListView
-from tests.support.client import BARE, INVALID_TOKEN, TRY_AGAIN, call, get, outcome, post, sign_in
+from tests.support.client import (
+    BARE,
+    INVALID_TOKEN,
+    TRY_AGAIN,
+    call,
+    get,
+    post,
+    sign_in,
+    status_and_json,
+)
 from tests.support.locks import unreadable, unwritable
 
 SESSIONS = "/auth/sessions/"
@@ -68,7 +77,7 @@ class TestRejected:
             body = {"refresh_token": sign_in()["refresh_token"], "scope": scope}
             token = post("token/refresh/", body).json()["access_token"]
         response = call(method, path, token)
-        assert outcome(response) == (
+        assert status_and_json(response) == (
             403,
             {"detail": "The access token does not have the required scope."},
         )
@@ -88,7 +97,7 @@ class TestErrors:
         token = sign_in()["access_token"]
         with unreadable(Session):
             response = call(method, path, token)
-        assert outcome(response) == (503, {"detail": TRY_AGAIN})
+        assert status_and_json(response) == (503, {"detail": TRY_AGAIN})
         assert response.headers["Retry-After"] == "1"
         assert response.headers["Cache-Control"] == "no-store"
         assert len(get(SESSIONS, token).json()) == 1
@@ -105,7 +114,7 @@ class TestErrors:
             ]
         with unwritable(Session):
             response = call("DELETE", path, token)
-        assert outcome(response) == (503, {"detail": TRY_AGAIN})
+        assert status_and_json(response) == (503, {"detail": TRY_AGAIN})
         assert response.headers["Retry-After"] == "1"
         assert get("/who/", other).status_code == 200
         assert call("DELETE", path, token).status_code == 204
@@ -131,6 +140,6 @@ class TestErrors:
         token = sign_in()["access_token"]
         settings.TOKENAUTH = {"ISUER": "x"}
         response = call(method, path, token)
-        assert outcome(response) == (503, {"detail": TRY_AGAIN})
+        assert status_and_json(response) == (503, {"detail": TRY_AGAIN})
         settings.TOKENAUTH = {}
         assert len(get(SESSIONS, token).json()) == 1

@@ -28,9 +28,9 @@ from tests.support.client import (
     call,
     get,
     malformed,
-    outcome,
     post,
     sign_in,
+    status_and_json,
 )
 from tests.support.signal_capture import received
 
@@ -49,7 +49,7 @@ class TestSignIn:
     )
     def test_sign_in_returns_both_tokens(self, alice, changes, content_type, write):
         response = post("token/", write({**ALICE, **changes}), content_type)
-        status, body = outcome(response)
+        status, body = status_and_json(response)
         assert status == 200
         assert COMPACT.match(body.pop("access_token"))
         assert COMPACT.match(body.pop("refresh_token"))
@@ -65,7 +65,7 @@ class TestSignIn:
 
     def test_tokens_of_a_sign_in_are_accepted(self, alice):
         tokens = sign_in()
-        assert outcome(get("/who/", tokens["access_token"])) == (
+        assert status_and_json(get("/who/", tokens["access_token"])) == (
             200,
             {"user": "alice", "sub": str(alice.pk)},
         )
@@ -175,11 +175,11 @@ class TestScope:
     def test_sign_in_with_an_unknown_scope_returns_invalid_scope(self, alice, settings, scope):
         settings.TOKENAUTH = SCOPES
         response = post("token/", {**ALICE, "scope": scope})
-        assert outcome(response) == (400, INVALID_SCOPE)
+        assert status_and_json(response) == (400, INVALID_SCOPE)
 
     def test_sign_in_without_configured_scopes_grants_none(self, alice):
         assert "scope" not in sign_in()
-        assert outcome(post("token/", {**ALICE, "scope": "admin"})) == (400, INVALID_SCOPE)
+        assert status_and_json(post("token/", {**ALICE, "scope": "admin"})) == (400, INVALID_SCOPE)
 
     @pytest.mark.standard("rfc6749-5.2-2")
     @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ class TestScope:
     def test_sign_in_with_a_malformed_scope_returns_invalid_scope(self, alice, settings, scope):
         settings.TOKENAUTH = SCOPES
         response = post("token/", {**ALICE, "scope": scope})
-        assert outcome(response) == (400, {**malformed("scope"), "error": "invalid_scope"})
+        assert status_and_json(response) == (400, {**malformed("scope"), "error": "invalid_scope"})
 
 
 class TestGrantType:
@@ -213,20 +213,20 @@ class TestGrantType:
     )
     def test_unknown_grant_type_is_unsupported(self, alice, grant_type):
         response = post("token/", {**ALICE, "grant_type": grant_type})
-        assert outcome(response) == (400, UNSUPPORTED_GRANT_TYPE)
+        assert status_and_json(response) == (400, UNSUPPORTED_GRANT_TYPE)
 
     @pytest.mark.parametrize("grant_type", [None, 1, True, ["password"], {"a": 1}, []])
     def test_grant_type_that_is_not_a_string_is_malformed(self, alice, grant_type):
-        status, body = outcome(post("token/", {**ALICE, "grant_type": grant_type}))
+        status, body = status_and_json(post("token/", {**ALICE, "grant_type": grant_type}))
         assert (status, body["error"]) == (400, "invalid_request")
 
     @pytest.mark.standard("rfc6749-6-1")
     def test_parameters_of_another_grant_are_missing_parameters(self, alice):
         token = sign_in()["refresh_token"]
         response = post("token/", {"grant_type": "password", "refresh_token": token})
-        assert outcome(response) == (400, malformed("password", "username"))
+        assert status_and_json(response) == (400, malformed("password", "username"))
         response = post("token/", {**ALICE, "grant_type": "refresh_token"})
-        assert outcome(response) == (400, malformed("refresh_token"))
+        assert status_and_json(response) == (400, malformed("refresh_token"))
 
 
 def pin_grant(request):
@@ -281,7 +281,7 @@ class TestOwnGrant:
         assert self.post(body)[0] == 200
 
     def test_grant_of_a_subclass_is_unsupported_by_the_default_view(self, alice):
-        assert outcome(post("token/", self.PIN)) == (400, UNSUPPORTED_GRANT_TYPE)
+        assert status_and_json(post("token/", self.PIN)) == (400, UNSUPPORTED_GRANT_TYPE)
 
 
 @pytest.mark.standard("rfc9068-2.2-1", "rfc9068-2.2-2", "rfc9068-5-2")

@@ -17,11 +17,11 @@ from tests.support.client import (
     INVALID_GRANT,
     UNAVAILABLE,
     get,
-    logged,
+    log_messages,
     malformed,
-    outcome,
     post,
     sign_in,
+    status_and_json,
 )
 from tests.support.locks import unreadable, unwritable
 from tests.support.reports import server_errors
@@ -66,7 +66,7 @@ class TestRejected:
     def test_invalid_credentials_return_invalid_grant(self, alice, credentials):
         with received(user_login_failed) as failures, received(user_logged_in) as logins:
             response = post("token/", credentials)
-        assert outcome(response) == (400, INVALID_GRANT)
+        assert status_and_json(response) == (400, INVALID_GRANT)
         assert "WWW-Authenticate" not in response.headers
         [failure] = failures
         assert failure["credentials"]["username"] == credentials["username"]
@@ -80,7 +80,7 @@ class TestRejected:
     def test_sign_in_with_a_malformed_parameter_names_it(self, alice, field, value):
         with received(user_login_failed) as failures:
             response = post("token/", {**ALICE, field: value})
-        assert outcome(response) == (400, malformed(field))
+        assert status_and_json(response) == (400, malformed(field))
         assert failures == []
 
     @pytest.mark.attack(146, 148)
@@ -90,7 +90,7 @@ class TestRejected:
     )
     def test_sign_in_with_a_too_long_parameter_names_it(self, alice, field, limit):
         response = post("token/", {**ALICE, field: "x" * (limit + 1)})
-        assert outcome(response) == (400, malformed(field))
+        assert status_and_json(response) == (400, malformed(field))
         assert post("token/", {**ALICE, field: "x" * limit}).json() != malformed(field)
 
     @pytest.mark.standard("rfc6749-4.3.2-1")
@@ -109,11 +109,11 @@ class TestRejected:
     )
     @pytest.mark.parametrize("grant", [{}, {"grant_type": "password"}])
     def test_sign_in_names_all_missing_parameters(self, body, missing, grant):
-        assert outcome(post("token/", {**body, **grant})) == (400, malformed(*missing))
+        assert status_and_json(post("token/", {**body, **grant})) == (400, malformed(*missing))
 
     def test_sign_in_with_a_form_names_all_missing_parameters(self):
         response = post("token/", urlencode({"username": "", "scope": "a  b"}), FORM)
-        assert outcome(response) == (400, malformed("password", "scope", "username"))
+        assert status_and_json(response) == (400, malformed("password", "scope", "username"))
 
 
 class PermissiveBackend(ModelBackend):
@@ -155,7 +155,7 @@ class TestUniformResponse:
     def test_inactive_user_passed_by_a_backend_is_rejected(self, users, settings):
         settings.AUTHENTICATION_BACKENDS = [f"{__name__}.PermissiveBackend"]
         response = post("token/", {"username": "inactive", "password": "correct horse"})
-        assert outcome(response) == (400, INVALID_GRANT)
+        assert status_and_json(response) == (400, INVALID_GRANT)
 
     @pytest.mark.attack(146, 148)
     @pytest.mark.attack(120)
@@ -183,7 +183,7 @@ class TestUniformResponse:
 
     def test_invalid_scope_is_reported_only_with_correct_password(self, users):
         response = post("token/", {"username": "alice", "password": "wrong", "scope": "admin"})
-        assert outcome(response) == (400, INVALID_GRANT)
+        assert status_and_json(response) == (400, INVALID_GRANT)
         response = post("token/", {**ALICE, "scope": "admin"})
         assert response.json()["error"] == "invalid_scope"
 
@@ -198,10 +198,10 @@ class TestErrors:
     def test_sign_in_with_a_database_error_returns_503(self, alice, failure, model, caplog):
         with failure(model):
             response = post("token/", ALICE)
-        assert outcome(response) == (503, UNAVAILABLE)
+        assert status_and_json(response) == (503, UNAVAILABLE)
         assert response.headers["Retry-After"] == "1"
         assert response.headers["Cache-Control"] == "no-store"
-        [line] = logged(caplog, "ERROR")
+        [line] = log_messages(caplog, "ERROR")
         assert line.startswith("database error (")
         assert "correct horse" not in caplog.text
         assert len(get("/auth/sessions/", sign_in()["access_token"]).json()) == 1
@@ -230,10 +230,10 @@ def test_sign_in_with_invalid_settings_returns_503(alice, values, settings, capl
     """``manage.py check`` reports most of these; the client gets 503 and may retry."""
     settings.TOKENAUTH = values
     response = post("token/", ALICE)
-    assert outcome(response) == (503, UNAVAILABLE)
+    assert status_and_json(response) == (503, UNAVAILABLE)
     assert response.headers["Retry-After"] == "1"
     assert response.headers["Cache-Control"] == "no-store"
-    [line] = logged(caplog, "CRITICAL")
+    [line] = log_messages(caplog, "CRITICAL")
     assert line.startswith("TOKENAUTH cannot be used: ")
     assert "a secret of" not in caplog.text
     settings.TOKENAUTH = {}

@@ -17,10 +17,10 @@ from tests.support.client import (
     UNAVAILABLE,
     UNSUPPORTED_TOKEN_TYPE,
     get,
-    logged,
-    outcome,
+    log_messages,
     post,
     sign_in,
+    status_and_json,
 )
 from tests.support.locks import unreadable, unwritable
 from tests.support.reports import BrokenRouter, server_errors
@@ -32,11 +32,11 @@ DONE = (200, {})
 
 
 def verify(token):
-    return outcome(post("token/verify/", {"token": token}))
+    return status_and_json(post("token/verify/", {"token": token}))
 
 
 def revoke(token):
-    return outcome(post("token/revoke/", {"token": token}))
+    return status_and_json(post("token/revoke/", {"token": token}))
 
 
 @pytest.mark.django_db
@@ -71,7 +71,7 @@ class TestVerify:
         caplog.clear()
         with django_assert_num_queries(0):
             assert verify(token) == INACTIVE
-        [line] = logged(caplog)
+        [line] = log_messages(caplog)
         assert line in ("access token rejected: malformed", "access token rejected: typ")
 
     @pytest.mark.attack(103, 129)
@@ -127,9 +127,9 @@ class TestRevoke:
     ):
         tokens, other = sign_in(), sign_in()
         response = post("token/revoke/", write({"token": tokens[token_name], **hint}), content_type)
-        assert outcome(response) == DONE
+        assert status_and_json(response) == DONE
         response = post("token/refresh/", {"refresh_token": tokens["refresh_token"]})
-        assert outcome(response) == (400, INVALID_GRANT)
+        assert status_and_json(response) == (400, INVALID_GRANT)
         assert get("/who/", tokens["access_token"]).status_code == 401
         assert get("/who/", other["access_token"]).status_code == 200
 
@@ -228,9 +228,9 @@ class TestErrors:
         token = sign_in()["access_token"]
         with failure(Session):
             response = post(path, {"token": token})
-        assert outcome(response) == (503, UNAVAILABLE)
+        assert status_and_json(response) == (503, UNAVAILABLE)
         assert response.headers["Retry-After"] == "1"
-        [line] = logged(caplog, "ERROR")
+        [line] = log_messages(caplog, "ERROR")
         assert line.startswith("database error (")
         assert token not in caplog.text
         assert verify(token)[1]["active"] is True
@@ -244,8 +244,8 @@ class TestErrors:
         token = sign_in()["access_token"]
         settings.TOKENAUTH = {"SIGNING_KEY": "a secret of 22 letters"}
         response = post(path, {"token": token})
-        assert outcome(response) == (503, UNAVAILABLE)
-        [line] = logged(caplog, "CRITICAL")
+        assert status_and_json(response) == (503, UNAVAILABLE)
+        [line] = log_messages(caplog, "CRITICAL")
         assert line.startswith("TOKENAUTH cannot be used: tokenauth.E002")
 
     @pytest.mark.attack(173)

@@ -27,7 +27,7 @@ def _servers_absent(monkeypatch):
     for name, url in NOWHERE.items():
         monkeypatch.setenv(name, url)
     # These runs skip databases on purpose.
-    monkeypatch.delenv("TOKENAUTH_LEFT_OUT", raising=False)
+    monkeypatch.delenv("TOKENAUTH_SKIP_NOTES", raising=False)
     monkeypatch.delenv("CI", raising=False)
 
 
@@ -35,7 +35,7 @@ def _servers_absent(monkeypatch):
 def quick(tmp_path_factory):
     """Run the benchmark ``refresh`` without database servers, once for all tests."""
     file = tmp_path_factory.mktemp("figures") / "figures.json"
-    variables = {name: os.environ[name] for name in os.environ if name != "TOKENAUTH_LEFT_OUT"}
+    variables = {name: os.environ[name] for name in os.environ if name != "TOKENAUTH_SKIP_NOTES"}
     command = ["-m", "benchmarks", "--quick", "--only", "refresh", "--json", str(file)]
     done = subprocess.run(  # noqa: S603
         [sys.executable, *command],

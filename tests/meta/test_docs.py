@@ -18,9 +18,9 @@ from rest_framework.test import APIClient, APIRequestFactory
 from django_tokenauth import services, signals
 from django_tokenauth.models import Session
 from tests.meta import docs_examples
-from tests.support.confidential_clients import SECRETS, listed
+from tests.support.confidential_clients import SECRETS, clients_setting
 from tests.support.documents import DOCS, ROOT, sections
-from tests.support.http_server import serving
+from tests.support.http_server import serve
 from tests.support.raw_tokens import read_settings
 
 # attacks.rst and standards.rst include the files in these folders.
@@ -73,14 +73,14 @@ def example(page, name):
 
 class TestPages:
     def test_toctrees_list_each_page_once_and_nothing_else(self):
-        listed = [
+        pages_listed = [
             page.parent.joinpath(line.strip()).relative_to(DOCS).as_posix()
             for page in (DOCS / "index.rst", DOCS / "decisions" / "index.rst")
             for tree in page.read_text(encoding="utf-8").split(".. toctree::")[1:]
             for line in tree.splitlines()
             if re.match(r" {3}[\w/-]+$", line)
         ]
-        assert sorted(listed) == sorted(PAGES.keys() - {"index"})
+        assert sorted(pages_listed) == sorted(PAGES.keys() - {"index"})
 
     def test_examples_use_example_servers_only(self):
         servers = {
@@ -185,10 +185,10 @@ class TestExamples:
 
     @pytest.mark.django_db(transaction=True)
     def test_introspect_returns_claims_of_active_tokens_only(self, alice, settings):
-        settings.TOKENAUTH = {"CLIENTS": listed()}
+        settings.TOKENAUTH = {"CLIENTS": clients_setting()}
         token = services.sign_in(alice).access_token
         names = example("clients", "introspect")
-        with serving() as (host, port):
+        with serve() as (host, port):
             names["ISSUER"] = f"http://{host}:{port}"
             introspect = partial(names["introspect"], client_id="reports")
             found = introspect(token, client_secret=SECRETS["reports"])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from benchmarks.sizing import Assumptions
 from tests.support.documents import DOCS, section
-from tests.support.scenarios.running import outcome_of
+from tests.support.scenarios.running import run_scenario
 
 PAGE = DOCS / "scaling.rst"
 
 
 def test_session_missing_on_a_replica_is_rejected(tmp_path):
-    outcome = outcome_of(
+    outcome = run_scenario(
         "tests.support.scenarios.scaling.scenario",
         "tests.support.scenarios.two_databases.settings",
         DATABASE_FOLDER=str(tmp_path),

@@ -9,7 +9,7 @@ from django.core.handlers.asgi import ASGIHandler
 TIMEOUT = 60
 
 
-def over_asgi(method, path, *headers, body=b""):
+def asgi_request(method, path, *headers, body=b""):
     """Return status, headers and body of the response of Django's ASGI application."""
     scope = {
         "type": "http",

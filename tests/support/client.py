@@ -14,7 +14,7 @@ FORM = "application/x-www-form-urlencoded"
 PASSWORDS = {"alice": "correct horse", "bob": "battery staple"}
 
 #: The token endpoints and the required parameters of each.
-NAMES = {
+REQUIRED_PARAMETERS = {
     "token/": ["password", "username"],
     "token/refresh/": ["refresh_token"],
     "token/verify/": ["token"],
@@ -22,7 +22,7 @@ NAMES = {
     "token/introspect/": ["token"],
 }
 #: All of these parameters.
-ALL = {
+ALL_PARAMETERS = {
     "username": "alice",
     "password": PASSWORDS["alice"],
     "refresh_token": "a.b.c",
@@ -68,7 +68,7 @@ TRY_AGAIN = "The service is temporarily unavailable. Try again."
 UNAVAILABLE = {"error": "temporarily_unavailable", "error_description": TRY_AGAIN}
 
 #: A response of Django's test client, which adds methods such as ``json()``.
-Answer = Any
+ClientResponse = Any
 
 
 def malformed(*names: str) -> dict[str, str]:
@@ -80,12 +80,12 @@ def malformed(*names: str) -> dict[str, str]:
     }
 
 
-def outcome(response: Answer) -> tuple[int, Any]:
+def status_and_json(response: ClientResponse) -> tuple[int, Any]:
     """Return the status and the JSON body."""
     return response.status_code, response.json()
 
 
-def post(path: str, body: object, content_type: str = JSON, **headers: str) -> Answer:
+def post(path: str, body: object, content_type: str = JSON, **headers: str) -> ClientResponse:
     """POST to a route of the app. A *body* other than a string or bytes is sent as JSON."""
     if not isinstance(body, (str, bytes)):
         body = json.dumps(body)
@@ -93,7 +93,7 @@ def post(path: str, body: object, content_type: str = JSON, **headers: str) -> A
     return client.post(f"/auth/{path}", body, content_type=content_type, headers=headers)
 
 
-def call(method: str, path: str, token: str | None = None, **headers: str) -> Answer:
+def call(method: str, path: str, token: str | None = None, **headers: str) -> ClientResponse:
     """Send a request without a body, with *token* as the access token."""
     client = Client(raise_request_exception=False)
     if token is not None:
@@ -101,7 +101,7 @@ def call(method: str, path: str, token: str | None = None, **headers: str) -> An
     return client.generic(method, path, headers=headers)
 
 
-def get(path: str, token: str | None = None, **headers: str) -> Answer:
+def get(path: str, token: str | None = None, **headers: str) -> ClientResponse:
     return call("GET", path, token, **headers)
 
 
@@ -113,7 +113,7 @@ def sign_in(username: str = "alice", **parameters: object) -> dict[str, Any]:
     return dict(response.json())
 
 
-def logged(caplog: pytest.LogCaptureFixture, level: str = "") -> list[str]:
+def log_messages(caplog: pytest.LogCaptureFixture, level: str = "") -> list[str]:
     """Return the messages of the package's logger, of all levels or of one."""
     return [
         record.getMessage()

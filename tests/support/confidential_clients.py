@@ -23,7 +23,7 @@ MALFORMED = [
 SECRETS = {"reports": "correct battery", "billing": "horse staple"}
 
 
-def listed(**secrets: str) -> dict[str, str | None]:
+def clients_setting(**secrets: str) -> dict[str, str | None]:
     """Return ``CLIENTS`` with these secrets, by default with :data:`SECRETS`."""
     return {name: encode_secret(secret) for name, secret in (secrets or SECRETS).items()}
 

@@ -81,7 +81,7 @@ def run_suite(database: str, options: list[str], environment: dict[str, str]) ->
 
 
 def main(options: list[str]) -> int:
-    skips.forget()
+    skips.clear_notes()
     database_servers = {
         "postgresql": ("PostgreSQL", servers.postgresql(), postgresql_version),
         "mariadb": ("MariaDB", servers.mariadb(), mariadb_version),

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.test import Client
 
-from tests.support.client import JSON, Answer, post
+from tests.support.client import JSON, ClientResponse, post
 
 
 class CountingHasher(PBKDF2PasswordHasher):
@@ -21,18 +21,18 @@ class CountingHasher(PBKDF2PasswordHasher):
         return super().encode(password, salt, iterations)
 
 
-def counted(settings: Any) -> list[int]:
+def count_hash_rounds(settings: Any) -> list[int]:
     """Use the counting hasher and return the list to which each call adds its rounds."""
     settings.PASSWORD_HASHERS = [f"{__name__}.CountingHasher"]
     CountingHasher.rounds.clear()
     return CountingHasher.rounds
 
 
-def guess(username: str, password: str = "a guess", **headers: str) -> Answer:
+def guess(username: str, password: str = "a guess", **headers: str) -> ClientResponse:
     return post("token/", {"username": username, "password": password}, **headers)
 
 
-def guess_from(address: str, username: str, password: str = "a guess") -> Answer:
+def guess_from(address: str, username: str, password: str = "a guess") -> ClientResponse:
     """Guess a password from *address*."""
     body = {"username": username, "password": password}
     return Client(REMOTE_ADDR=address).post("/auth/token/", body, content_type=JSON)

@@ -21,7 +21,7 @@ Address = Any
 
 
 @dataclass(frozen=True)
-class Answer:
+class RawResponse:
     status: int
     headers: Message
     body: bytes
@@ -35,7 +35,7 @@ class Answer:
 
 
 @contextmanager
-def serving(application: Callable[..., Any] | None = None) -> Iterator[Address]:
+def serve(application: Callable[..., Any] | None = None) -> Iterator[Address]:
     """Serve Django or another WSGI application, one thread per connection like ``runserver``.
 
     Yield the address.
@@ -51,7 +51,7 @@ def serving(application: Callable[..., Any] | None = None) -> Iterator[Address]:
             thread.join()
 
 
-def exchange(address: Address, start: bytes, *lines: bytes, body: bytes = b"") -> Answer:
+def send_request(address: Address, start: bytes, *lines: bytes, body: bytes = b"") -> RawResponse:
     """Send a request and return the whole response.
 
     *start* and *lines* are sent unchanged, with CRLF between them.
@@ -67,4 +67,4 @@ def exchange(address: Address, start: bytes, *lines: bytes, body: bytes = b"") -
                 received += data
     head, _, body = bytes(received).partition(b"\r\n\r\n")
     line, _, fields = head.partition(b"\r\n")
-    return Answer(int(line.split()[1]), BytesParser().parsebytes(fields), body)
+    return RawResponse(int(line.split()[1]), BytesParser().parsebytes(fields), body)

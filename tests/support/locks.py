@@ -49,7 +49,7 @@ _STATEMENTS = {
 
 
 @contextmanager
-def busy(row: Model) -> Iterator[None]:
+def locked_row(row: Model) -> Iterator[None]:
     """Lock one row, as a transaction that changes it does. SQLite has no row locks."""
     statements = _STATEMENTS[connection.vendor]
     holder: Any = connection.copy("holder")

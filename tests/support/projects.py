@@ -117,7 +117,7 @@ def _origin_of(process: subprocess.Popen[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Answer:
+class CurlResponse:
     """A response to a ``curl`` command."""
 
     status: int
@@ -126,7 +126,7 @@ class Answer:
     body: str
 
 
-def curl(command: str, origin: str, variables: Mapping[str, str]) -> Answer:
+def curl(command: str, origin: str, variables: Mapping[str, str]) -> CurlResponse:
     """Send the request of a ``curl`` command of the documentation.
 
     *variables* are the variables of the shell.
@@ -159,6 +159,6 @@ def curl(command: str, origin: str, variables: Mapping[str, str]) -> Answer:
         )
         response = connection.getresponse()
         body = response.read().decode("utf-8")
-        return Answer(response.status, response.reason, response.headers, body)
+        return CurlResponse(response.status, response.reason, response.headers, body)
     finally:
         connection.close()

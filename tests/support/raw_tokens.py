@@ -63,7 +63,7 @@ def compact(header, payload, sign):
     return f"{signing_input}.{base64url(sign(signing_input.encode()))}"
 
 
-def changed(members, changes):
+def apply_changes(members, changes):
     merged = {**members, **changes}
     return {name: value for name, value in merged.items() if value is not MISSING}
 
@@ -83,7 +83,7 @@ def access_members(**changes):
         "auth_time": NOW,
         "amr": ["pwd"],
     }
-    return changed(usual, changes)
+    return apply_changes(usual, changes)
 
 
 def refresh_members(**changes):
@@ -97,7 +97,7 @@ def refresh_members(**changes):
         "iat": NOW,
         "exp": NOW + 14 * 86400,
     }
-    return changed(usual, changes)
+    return apply_changes(usual, changes)
 
 
 class Access:
@@ -112,7 +112,7 @@ class Access:
         self.kid = build_access_keys(self.settings).at(NOW).signing.kid
 
     def header(self, **changes):
-        return changed({"alg": "HS256", "kid": self.kid, "typ": self.typ}, changes)
+        return apply_changes({"alg": "HS256", "kid": self.kid, "typ": self.typ}, changes)
 
     def members(self, **changes):
         return access_members(**changes)

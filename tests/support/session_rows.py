@@ -7,7 +7,7 @@ from django_tokenauth.sessions import store as sessions
 from tests.support.clock import NOW, after
 
 
-def made(user, **fields):
+def create_session(user, **fields):
     """Store and return a session with these fields."""
     session = Session(
         **{

@@ -10,7 +10,7 @@ from django.dispatch import Signal
 
 from django_tokenauth import signals
 
-ALL = (
+ALL_SIGNALS = (
     signals.signed_in,
     signals.refreshed,
     signals.refresh_token_reused,
@@ -40,10 +40,10 @@ def failing_receivers() -> Iterator[None]:
     def fail(**keywords: Any) -> None:
         raise LookupError("a receiver of another app")
 
-    for signal in ALL:
+    for signal in ALL_SIGNALS:
         signal.connect(fail)
     try:
         yield
     finally:
-        for signal in ALL:
+        for signal in ALL_SIGNALS:
             signal.disconnect(fail)

@@ -15,7 +15,7 @@ def in_ci() -> bool:
     return os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
-def forget() -> None:
+def clear_notes() -> None:
     """Delete the notes of an earlier run of this tox environment."""
     if (notes := _notes()) is not None:
         notes.unlink(missing_ok=True)
@@ -29,7 +29,7 @@ def note(description: str) -> None:
             file.write(f"{description}\n")
 
 
-def tell() -> None:
+def print_notes() -> None:
     folder = _folder()
     for notes in sorted(folder.iterdir()) if folder is not None and folder.is_dir() else ():
         for description in dict.fromkeys(notes.read_text(encoding="utf-8").splitlines()):
@@ -38,7 +38,7 @@ def tell() -> None:
 
 
 def _folder() -> Path | None:
-    folder = os.environ.get("TOKENAUTH_LEFT_OUT")
+    folder = os.environ.get("TOKENAUTH_SKIP_NOTES")
     return Path(folder) if folder else None
 
 
@@ -48,4 +48,4 @@ def _notes() -> Path | None:
 
 
 if __name__ == "__main__":
-    tell()
+    print_notes()

@@ -20,7 +20,7 @@ VECTORS = Path(
 )
 
 
-def need():
+def require_vectors():
     """Skip the test if there are no vectors."""
     if not VECTORS.is_dir():
         if skips.in_ci():
@@ -33,7 +33,7 @@ def read(*path):
     return json.loads(VECTORS.joinpath(*path).read_text(encoding="utf-8"))
 
 
-def as_text(token):
+def as_string(token):
     """Return *token* as a string. Vectors of the JSON serialization have an object."""
     return token if isinstance(token, str) else json.dumps(token)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.campaigns.attacks.activity import Activity, ActivityMonitor
 from tests.support.client import INVALID_TOKEN, JSON, PASSWORDS
-from tests.support.http_server import Address, Answer, exchange
+from tests.support.http_server import Address, RawResponse, send_request
 
 #: The response to every rejected access token, for any reason.
 REJECTED = {"detail": "The access token is not valid."}
@@ -25,27 +25,27 @@ class Server:
 
     address: Address
     monitor: ActivityMonitor
-    responses: list[Answer] = field(default_factory=list)
+    responses: list[RawResponse] = field(default_factory=list)
 
     @property
     def activity(self) -> Activity:
         """Return what the server did during the last request."""
         return self.monitor.requests[-1]
 
-    def send(self, start: str | bytes, *lines: str | bytes, body: str | bytes = b"") -> Answer:
+    def send(self, start: str | bytes, *lines: str | bytes, body: str | bytes = b"") -> RawResponse:
         """Send the request line, header lines and body without changes."""
-        response = exchange(self.address, _bytes(start), *map(_bytes, lines), body=_bytes(body))
+        response = send_request(self.address, _bytes(start), *map(_bytes, lines), body=_bytes(body))
         self.responses.append(response)
         return response
 
-    def get(self, path: str, token: str | bytes | None = None, *lines: str | bytes) -> Answer:
+    def get(self, path: str, token: str | bytes | None = None, *lines: str | bytes) -> RawResponse:
         if token is not None:
             lines = (b"Authorization: Bearer " + _bytes(token), *lines)
         return self.send(f"GET {path} HTTP/1.1", *lines)
 
     def post(
         self, path: str, body: object, *lines: str | bytes, content_type: str = JSON
-    ) -> Answer:
+    ) -> RawResponse:
         """POST to a route of the app. Encode ``body`` as JSON unless it is a string or bytes."""
         data = _bytes(body if isinstance(body, (str, bytes)) else json.dumps(body))
         return self.send(

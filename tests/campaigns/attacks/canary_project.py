@@ -10,7 +10,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 
 from tests.campaigns.attacks.canaries import Collected, Secrets
-from tests.support.client import Answer, post
+from tests.support.client import ClientResponse, post
 from tests.support.raw_tokens import derived_secret
 from tests.support.sample_keys import private_jwk, private_key, private_pem
 
@@ -71,7 +71,7 @@ def refresh(collected: Collected, token: str, **parameters: object) -> tuple[str
     return _tokens_of(collected, post("token/refresh/", {"refresh_token": token, **parameters}))
 
 
-def _tokens_of(collected: Collected, response: Answer) -> tuple[str, str]:
+def _tokens_of(collected: Collected, response: ClientResponse) -> tuple[str, str]:
     collected.add_response(response, is_secret=True)
     assert response.status_code == HTTPStatus.OK, response.content
     tokens = response.json()

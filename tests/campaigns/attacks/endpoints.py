@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.client import NAMES
+from tests.support.client import REQUIRED_PARAMETERS
 
-EACH_ENDPOINT = pytest.mark.parametrize("path", NAMES)
+EACH_ENDPOINT = pytest.mark.parametrize("path", REQUIRED_PARAMETERS)

@@ -18,8 +18,8 @@ from jwt.algorithms import get_default_algorithms
 from tests.campaigns.attacks.attacked_server import Server
 from tests.support.client import INVALID_GRANT
 from tests.support.raw_tokens import (
+    apply_changes,
     base64url,
-    changed,
     compact,
     derived_secret,
     hmac_with,
@@ -67,10 +67,10 @@ class Forger:
         return str(self._header["kid"])
 
     def header(self, **changes: object) -> dict[str, Any]:
-        return changed(self._header, changes)
+        return apply_changes(self._header, changes)
 
     def claims(self, **changes: object) -> dict[str, Any]:
-        return changed(self._claims, changes)
+        return apply_changes(self._claims, changes)
 
     def token(self, header: Any = None, payload: Any = None, sign: Sign | None = None) -> str:
         """Return a valid token with the given parts replaced. Bytes are used unchanged."""

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings as django_settings
 
 from tests.campaigns.attacks.forging import asymmetric_forger, forgers, signer
-from tests.support.client import logged
+from tests.support.client import log_messages
 from tests.support.raw_tokens import (
     MISSING,
     as_json,
@@ -79,7 +79,7 @@ def test_kid_with_injection_is_not_executed_or_logged(alice, server, caplog):
         for kid in INJECTIONS:
             forger.assert_rejected(forger.with_header(kid=kid))
             assert server.activity.files_and_commands == []
-        assert {line.rpartition(": ")[2] for line in logged(caplog)} == {"key", "header"}
+        assert {line.rpartition(": ")[2] for line in log_messages(caplog)} == {"key", "header"}
         assert not [kid for kid in INJECTIONS if kid in caplog.text]
 
 

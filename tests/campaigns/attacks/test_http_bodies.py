@@ -10,13 +10,13 @@ import pytest
 from tests.campaigns.attacks.endpoints import EACH_ENDPOINT
 from tests.campaigns.attacks.forging import access_forger
 from tests.support.client import (
-    ALL,
+    ALL_PARAMETERS,
     FORM,
     INVALID_REQUEST,
     INVALID_SCOPE,
     JSON,
-    NAMES,
     PASSWORDS,
+    REQUIRED_PARAMETERS,
     malformed,
 )
 
@@ -30,24 +30,28 @@ def test_other_method_or_content_type_is_rejected(server, path):
         assert (response.status, response.headers["Allow"]) == (405, "POST, OPTIONS")
         assert server.activity.statements == []
     for content_type in ("text/plain", "application/xml", "application/jwt", "text/json", "x", ";"):
-        response = server.post(path, ALL, content_type=content_type)
+        response = server.post(path, ALL_PARAMETERS, content_type=content_type)
         assert response.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE
         assert server.activity.statements == []
 
 
-UNCLOSED = json.dumps(ALL)[:-1]
+UNCLOSED = json.dumps(ALL_PARAMETERS)[:-1]
 #: Bodies that are not a JSON object, or an ambiguous one.
 BODIES = [
     *(b"null", b"17", b"[]", b"true", b'"text"', b"{", b" ", b"\0", b"\xff", b"{}{}", b"{'a': 1}"),
-    *(b'{"username": "\xff"}', json.dumps(ALL).encode("utf-16"), json.dumps(ALL).encode("utf-32")),
-    json.dumps(ALL).encode("utf-8-sig"),
-    json.dumps(ALL | {"x": "\ud800"}),
-    json.dumps(ALL | {"\udfff": 1}),
+    *(
+        b'{"username": "\xff"}',
+        json.dumps(ALL_PARAMETERS).encode("utf-16"),
+        json.dumps(ALL_PARAMETERS).encode("utf-32"),
+    ),
+    json.dumps(ALL_PARAMETERS).encode("utf-8-sig"),
+    json.dumps(ALL_PARAMETERS | {"x": "\ud800"}),
+    json.dumps(ALL_PARAMETERS | {"\udfff": 1}),
     *(f'{UNCLOSED}, "x": {x}}}' for x in ("NaN", "Infinity", "-Infinity", "1e400", "9" * 5000)),
-    *(f'{UNCLOSED}, "{name}": "x"}}' for name in ALL),
+    *(f'{UNCLOSED}, "{name}": "x"}}' for name in ALL_PARAMETERS),
     f'{UNCLOSED}, "x": {{"a": 1, "a": 1}}}}',
     f'{UNCLOSED}, "x": {"[" * 900}{"]" * 900}}}',
-    json.dumps(ALL) + "x",
+    json.dumps(ALL_PARAMETERS) + "x",
     # Deep enough that REST framework's parser fails, but within the size limit ...
     "[" * 32_768,
     "[" * 16_000 + "]" * 16_000,
@@ -61,9 +65,9 @@ BODIES = [
     # Three megabytes of different content.
     b"[" * 3_000_000,
     b"\0" * 3_000_000,
-    json.dumps(ALL | {"x": "x" * 3_000_000}),
-    json.dumps(ALL | {"password": "x" * 3_000_000}),
-    json.dumps(ALL) + " " * 3_000_000,
+    json.dumps(ALL_PARAMETERS | {"x": "x" * 3_000_000}),
+    json.dumps(ALL_PARAMETERS | {"password": "x" * 3_000_000}),
+    json.dumps(ALL_PARAMETERS) + " " * 3_000_000,
 ]
 
 
@@ -110,8 +114,8 @@ def test_multipart_body_is_rejected_without_query(server, path):
 @pytest.mark.attack(120)
 def test_parameters_of_wrong_type_are_named_without_query(server, path):
     for value in (None, 1, 1.5, True, [], ["a.b.c"], {}, {"a": "b"}, "a\0b", ""):
-        response = server.post(path, dict.fromkeys(ALL, value))
-        assert (response.status, response.json()) == (400, malformed(*NAMES[path]))
+        response = server.post(path, dict.fromkeys(ALL_PARAMETERS, value))
+        assert (response.status, response.json()) == (400, malformed(*REQUIRED_PARAMETERS[path]))
         assert server.activity.statements == []
 
 

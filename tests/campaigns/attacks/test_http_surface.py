@@ -9,14 +9,14 @@ import pytest
 from tests.campaigns.attacks.endpoints import EACH_ENDPOINT
 from tests.campaigns.attacks.forging import access_forger
 from tests.support.client import (
-    ALL,
+    ALL_PARAMETERS,
     BARE,
     BASIC,
     FORM,
     INVALID_GRANT,
     INVALID_SCOPE,
     INVALID_TOKEN,
-    NAMES,
+    REQUIRED_PARAMETERS,
     malformed,
 )
 from tests.support.sample_keys import private_jwk, private_key
@@ -53,9 +53,9 @@ def test_token_in_query_form_or_cookie_is_ignored(alice, server):
 @EACH_ENDPOINT
 @pytest.mark.attack(104)
 def test_token_endpoints_ignore_query_parameters(alice, server, path):
-    query = "&".join(f"{name}={value}" for name, value in ALL.items()).replace(" ", "+")
+    query = "&".join(f"{name}={value}" for name, value in ALL_PARAMETERS.items()).replace(" ", "+")
     response = server.post(f"{path}?{query}", {})
-    assert (response.status, response.json()) == (400, malformed(*NAMES[path]))
+    assert (response.status, response.json()) == (400, malformed(*REQUIRED_PARAMETERS[path]))
     assert server.activity.statements == []
 
 
@@ -78,9 +78,9 @@ def test_challenge_repeats_no_request_data(alice, server, settings):
         b"%0d%0aSet-Cookie:a=b",
     ):
         server.assert_rejects(token)
-    for path in NAMES:
+    for path in REQUIRED_PARAMETERS:
         response = server.post(
-            path, {**ALL, 'a", error="none': 1, "username": '"\r\nSet-Cookie: a'}
+            path, {**ALL_PARAMETERS, 'a", error="none': 1, "username": '"\r\nSet-Cookie: a'}
         )
         assert "Set-Cookie" not in response.headers
         assert response.challenge == (f"{BASIC}, {BARE}" if path == "token/introspect/" else None)
@@ -157,8 +157,8 @@ def test_all_responses_forbid_caching(alice, server):
     server.get("/auth/sessions/", access)
     server.get("/auth/sessions/")
     server.get("/auth/sessions/", "garbage")
-    for path in NAMES:
-        server.post(path, ALL | {"password": "wrong"})
+    for path in REQUIRED_PARAMETERS:
+        server.post(path, ALL_PARAMETERS | {"password": "wrong"})
         server.post(path, b"[")
         server.post(path, "", content_type="text/plain; x")
         server.send(f"GET /auth/{path} HTTP/1.1")
@@ -168,7 +168,7 @@ def test_all_responses_forbid_caching(alice, server):
         assert response.headers.get_all("Cache-Control") == ["no-store"]
         assert response.headers.get_all("Pragma") == ["no-cache"]
         assert response.headers["Set-Cookie"] is None
-    assert len(server.responses) == 7 + 5 * len(NAMES)
+    assert len(server.responses) == 7 + 5 * len(REQUIRED_PARAMETERS)
 
 
 @pytest.mark.standard("rfc7517-9.2-1")
@@ -183,7 +183,7 @@ def test_responses_contain_no_private_key(alice, server, settings, algorithm):
     server.post("token/verify/", {"token": tokens["access_token"]})
     server.get("/auth/sessions/", tokens["access_token"])
     server.assert_rejects(f"{tokens['access_token']}=")
-    for path in (*NAMES, "jwks/", ".well-known/jwks.json"):
+    for path in (*REQUIRED_PARAMETERS, "jwks/", ".well-known/jwks.json"):
         server.send(f"OPTIONS /auth/{path} HTTP/1.1")
         server.send(f"GET /auth/{path} HTTP/1.1")
         server.send(f"GET /{path} HTTP/1.1")

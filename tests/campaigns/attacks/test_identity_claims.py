@@ -14,7 +14,7 @@ from tests.campaigns.attacks.forging import access_forger, forgers, refresh_forg
 from tests.campaigns.attacks.query_watch import assert_invalid_grant, assert_unknown_user
 from tests.support.client import INVALID_GRANT, INVALID_TOKEN
 from tests.support.raw_tokens import MISSING
-from tests.support.scenarios.running import outcome_of
+from tests.support.scenarios.running import run_scenario
 
 ISSUER, AUDIENCE = "https://auth.example.com", "https://api.example.com"
 NAMED = {"ISSUER": ISSUER, "AUDIENCE": AUDIENCE}
@@ -133,7 +133,7 @@ def test_stateless_authentication_returns_sub_unchanged(alice, server):
 
 @pytest.mark.attack(91)
 def test_numeric_sub_is_rejected_with_uuid_users():
-    outcome = outcome_of(
+    outcome = run_scenario(
         "tests.campaigns.attacks.scenario_uuid_users",
         "tests.support.scenarios.user_models.settings",
         USER_MODEL="UUIDUser",

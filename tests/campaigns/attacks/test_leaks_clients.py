@@ -12,7 +12,7 @@ from tests.campaigns.attacks import canary_project
 from tests.campaigns.attacks.canaries import collecting
 from tests.support.client import FORM, post
 from tests.support.clock import NOW
-from tests.support.confidential_clients import basic, listed
+from tests.support.confidential_clients import basic, clients_setting
 from tests.support.reports import BrokenRouter
 
 OK, FAILED = HTTPStatus.OK, HTTPStatus.INTERNAL_SERVER_ERROR
@@ -25,7 +25,10 @@ PATHS = ("token/", "token/refresh/", "token/revoke/", "token/introspect/")
 def collected(settings, time_machine, db):
     time_machine.move_to(NOW, tick=False)
     settings.SECRET_KEY = canary_project.SECRET_KEY
-    settings.TOKENAUTH = {**canary_project.settings_with({}), "CLIENTS": listed(reports=SECRET)}
+    settings.TOKENAUTH = {
+        **canary_project.settings_with({}),
+        "CLIENTS": clients_setting(reports=SECRET),
+    }
     canary_project.create_alice()
     secrets = canary_project.secrets_of([])
     for name, secret in (("client secret", SECRET), ("guess", GUESS)):

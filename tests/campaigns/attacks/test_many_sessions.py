@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from django_tokenauth import services
 from django_tokenauth.models import RevokedReason, Session
-from tests.support.client import INVALID_GRANT, call, get, outcome, post, sign_in
+from tests.support.client import INVALID_GRANT, call, get, post, sign_in, status_and_json
 
 START = "2030-01-01T12:00:00Z"
 SESSIONS = "/auth/sessions/"
@@ -22,8 +22,8 @@ def refresh(tokens):
 
 
 def assert_ended(tokens):
-    assert outcome(refresh(tokens)) == (400, INVALID_GRANT)
-    assert outcome(post("token/verify/", {"token": tokens["access_token"]})) == (
+    assert status_and_json(refresh(tokens)) == (400, INVALID_GRANT)
+    assert status_and_json(post("token/verify/", {"token": tokens["access_token"]})) == (
         200,
         {"active": False},
     )
@@ -143,5 +143,5 @@ def test_sign_in_with_10000_sessions_keeps_newest_100(
         assert listed[-1]["created_at"] == newest.strftime("%Y-%m-%dT%H:%M:%SZ")
         ended = Session.objects.filter(revoked_reason=RevokedReason.EVICTED)
         assert ended.count() == MANY - 99
-        assert outcome(refresh(oldest_tokens)) == (400, INVALID_GRANT)
+        assert status_and_json(refresh(oldest_tokens)) == (400, INVALID_GRANT)
         assert refresh(tokens).status_code == 200

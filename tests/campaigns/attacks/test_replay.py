@@ -21,7 +21,7 @@ from django_tokenauth.conf.settings import load
 from django_tokenauth.models import RevokedReason, Session
 from tests.campaigns.races import calls
 from tests.campaigns.races.worker_pool import worker_pool
-from tests.support.client import INVALID_GRANT, get, outcome, post
+from tests.support.client import INVALID_GRANT, get, post, status_and_json
 from tests.support.clock import NOW
 from tests.support.signal_capture import received
 
@@ -63,7 +63,7 @@ class StolenSession:
 
 
 def refresh(token, path="token/refresh/"):
-    return outcome(post(path, {"grant_type": "refresh_token", "refresh_token": token}))
+    return status_and_json(post(path, {"grant_type": "refresh_token", "refresh_token": token}))
 
 
 def status_with(access_token):

@@ -12,7 +12,7 @@ from django.db import connection
 from tests.campaigns.attacks.forging import forgers, parse_token, refresh_forger
 from tests.campaigns.attacks.query_watch import assert_invalid_grant, statements
 from tests.support.raw_tokens import base64url, hmac_with
-from tests.support.scenarios.running import outcome_of
+from tests.support.scenarios.running import run_scenario
 
 START = "2030-01-01T12:00:00Z"
 IN_A_YEAR = 1893499200 + 365 * 86_400
@@ -95,7 +95,7 @@ def test_database_values_sign_no_valid_token(alice, server):
 @pytest.mark.attack(142)
 def test_project_without_installed_app_does_not_start():
     module = "tests.campaigns.attacks.scenario_app_not_installed"
-    error = outcome_of(module, module)
+    error = run_scenario(module, module)
     assert error.startswith("RuntimeError: Model class django_tokenauth.models.Session ")
     assert "isn't in an application in INSTALLED_APPS" in error
 

@@ -18,7 +18,15 @@ import django_tokenauth
 from django_tokenauth.models import Session
 from django_tokenauth.services import clients
 from django_tokenauth.sessions import users
-from tests.support.client import BARE, INVALID_GRANT, INVALID_TOKEN, get, logged, post, sign_in
+from tests.support.client import (
+    BARE,
+    INVALID_GRANT,
+    INVALID_TOKEN,
+    get,
+    log_messages,
+    post,
+    sign_in,
+)
 from tests.support.clock import NOW, after
 from tests.support.raw_tokens import Access, base64url, derived_secret, hmac_with, unbase64url
 
@@ -80,7 +88,7 @@ class TestErrorUniformity:
         assert {response.headers["WWW-Authenticate"] for response in responses} == {INVALID_TOKEN}
         assert len({(response.content, str(response.headers)) for response in responses}) == 1
         # The log names the reasons.
-        assert logged(caplog) == [
+        assert log_messages(caplog) == [
             f"access token rejected: {code}" for code, tokens in rejected.items() for _ in tokens
         ]
 
@@ -198,7 +206,7 @@ class TestLogInjection:
         caplog.set_level(logging.DEBUG, "django_tokenauth")
 
     def assert_not_logged(self, caplog, text):
-        lines = logged(caplog)
+        lines = log_messages(caplog)
         assert lines
         assert not [line for line in lines if text in line or not line.isprintable()]
         assert max(map(len, lines)) < 200

@@ -22,11 +22,11 @@ from tests.support.client import (
     PASSWORDS,
     UNAVAILABLE,
     malformed,
-    outcome,
     post,
+    status_and_json,
 )
 from tests.support.clock import NOW
-from tests.support.guessing import CountingHasher, counted
+from tests.support.guessing import CountingHasher, count_hash_rounds
 from tests.support.locks import unreadable
 
 PASSWORD = PASSWORDS["alice"]
@@ -79,7 +79,7 @@ UNUSUAL = {
 
 @pytest.fixture
 def hashed(settings):
-    return counted(settings)
+    return count_hash_rounds(settings)
 
 
 @pytest.fixture
@@ -202,7 +202,7 @@ class TestLongPassword:
         wsgi = {"wsgi.input": body, "CONTENT_LENGTH": str(len(data))}
         with django_assert_num_queries(0):
             response = Client().post("/auth/token/", content_type=content_type, **wsgi)
-        assert outcome(response) == (400, INVALID_REQUEST)
+        assert status_and_json(response) == (400, INVALID_REQUEST)
         assert hashed == []
         assert 0 < body.amount <= MAX_BODY + 1
 
@@ -210,10 +210,10 @@ class TestLongPassword:
         """The limit counts characters, not bytes."""
         letter = "\N{HANGUL SYLLABLE GA}"
         response = post("token/", {"username": "alice", "password": letter * 4097})
-        assert outcome(response) == (400, malformed("password"))
+        assert status_and_json(response) == (400, malformed("password"))
         assert hashed == []
         response = post("token/", {"username": "alice", "password": letter * 4096})
-        assert outcome(response) == (400, INVALID_GRANT)
+        assert status_and_json(response) == (400, INVALID_GRANT)
         assert len(hashed) == 1
 
 
@@ -261,7 +261,7 @@ class TestUnusualUsername:
     ):
         with django_assert_num_queries(0):
             response = post("token/", {"username": username, "password": PASSWORD})
-        assert outcome(response) == (400, error)
+        assert status_and_json(response) == (400, error)
         assert hashed == []
 
     @pytest.mark.parametrize("username", UNUSUAL.values(), ids=UNUSUAL)
@@ -272,13 +272,13 @@ class TestUnusualUsername:
         owners = set(users.values_list("username", flat=True))
         assert owners <= {"alice"}
         response = post("token/", {"username": username, "password": "wrong"})
-        assert outcome(response) == (400, INVALID_GRANT)
+        assert status_and_json(response) == (400, INVALID_GRANT)
         response = post("token/", {"username": username, "password": PASSWORD})
         assert len(hashed) == 2
         if owners:
             assert response.status_code == 200
         else:
-            assert outcome(response) == (400, INVALID_GRANT)
+            assert status_and_json(response) == (400, INVALID_GRANT)
         signed_in = Session.objects.values_list("user__username", flat=True)
         assert set(signed_in) == owners
 
@@ -303,7 +303,7 @@ class TestUnusualUsername:
     ):
         monkeypatch.setattr(get_user_model(), "USERNAME_FIELD", "id")
         response = post("token/", {"username": username, "password": PASSWORD})
-        assert outcome(response) == (400, INVALID_GRANT)
+        assert status_and_json(response) == (400, INVALID_GRANT)
         alice = get_user_model().objects.get(username="alice")
         response = post("token/", {"username": str(alice.pk), "password": PASSWORD})
         assert response.status_code == 200
@@ -318,4 +318,4 @@ class TestUnusualUsername:
 def test_unusual_username_without_database_returns_503(alice):
     with unreadable(get_user_model()):
         response = post("token/", {"username": ZOE, "password": PASSWORD})
-    assert outcome(response) == (503, UNAVAILABLE)
+    assert status_and_json(response) == (503, UNAVAILABLE)

@@ -15,8 +15,8 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 from django.db.models import CharField
 
-from tests.support.client import PASSWORDS, logged
-from tests.support.guessing import counted, guess, guess_from
+from tests.support.client import PASSWORDS, log_messages
+from tests.support.guessing import count_hash_rounds, guess, guess_from
 
 START = "2030-01-01T12:00:00Z"
 # Spellings that a database index may treat as equal: joiners, a control character, another digit.
@@ -25,7 +25,7 @@ SPELLINGS = ["bob1", "bo\u200cb1", "bob\u200d1", "\u0001bob1", "bob\u0661", "B\u
 
 @pytest.fixture
 def hashed(settings):
-    return counted(settings)
+    return count_hash_rounds(settings)
 
 
 @pytest.fixture
@@ -171,5 +171,5 @@ def test_silent_cache_delays_sign_in_by_one_timeout(bob, settings, caplog):
         for password, status in ((PASSWORDS["bob"], 200), ("a guess", 400)):
             caplog.clear()
             assert guess("bob", password).status_code == status
-            [line] = logged(caplog, "ERROR")
+            [line] = log_messages(caplog, "ERROR")
             assert line == "cache error (TimeoutError): sign-ins are not throttled"

@@ -15,8 +15,8 @@ from django.conf import settings as project
 
 from tests.campaigns.attacks.workers import workers
 from tests.support.client import PASSWORDS
-from tests.support.guessing import counted
-from tests.support.http_server import exchange
+from tests.support.guessing import count_hash_rounds
+from tests.support.http_server import send_request
 
 PROCESSES, GUESSES, LIMIT = 8, 64, 20
 DAY = 86400
@@ -40,7 +40,7 @@ def serve(worker_processes, settings, django_user_model):
     """Configure the processes. The only user is bob."""
 
     def serve(num_proxies=None, **tokenauth):
-        counted(settings)
+        count_hash_rounds(settings)
         django_user_model.objects.create_user("bob", password=PASSWORDS["bob"])
         worker_processes.use(
             PASSWORD_HASHERS=settings.PASSWORD_HASHERS,
@@ -59,7 +59,7 @@ def serve(worker_processes, settings, django_user_model):
 
 def sign_in(address, username, password, *lines):
     body = json.dumps({"username": username, "password": password}).encode()
-    return exchange(
+    return send_request(
         address,
         b"POST /auth/token/ HTTP/1.1",
         b"Content-Type: application/json",

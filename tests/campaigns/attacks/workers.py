@@ -15,7 +15,7 @@ from django.test.utils import override_settings
 
 from tests.support.clock import NOW
 from tests.support.guessing import CountingHasher
-from tests.support.http_server import Address, serving
+from tests.support.http_server import Address, serve
 
 
 class Workers:
@@ -69,7 +69,7 @@ def _serve(pipe: Connection, database: str) -> None:
     django.setup()
     connections.databases["default"]["NAME"] = database
     # The clock starts at noon, so no day ends during the tests.
-    with time_machine.travel(NOW), serving() as address, ExitStack() as overrides:
+    with time_machine.travel(NOW), serve() as address, ExitStack() as overrides:
         pipe.send(address)
         while True:
             try:

@@ -34,7 +34,7 @@ end. The exit code is 0 without errors and 1 with errors. If CI is set, a skippe
 
 def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
-    skips.forget()
+    skips.clear_notes()
     print_line(f"Seed {options.seed}: it determines the delays before the kills and stops.")
     parts = options.only or PARTS
     rows: list[Row] = []

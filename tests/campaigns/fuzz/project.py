@@ -21,7 +21,7 @@ from django.urls import resolve
 from django_tokenauth.models import Session
 from django_tokenauth.sessions.users import auth_hash
 from tests.campaigns.fuzz.servers import LEEWAY
-from tests.support.confidential_clients import listed
+from tests.support.confidential_clients import clients_setting
 from tests.support.raw_tokens import NOW, SECRET_KEY, SESSION, SIGNING_KEY
 
 SETTINGS = {
@@ -42,7 +42,7 @@ def fixed_project() -> Iterator[None]:
     with (
         time_machine.travel(NOW, tick=False),
         override_settings(
-            SECRET_KEY=SECRET_KEY.decode(), TOKENAUTH={**SETTINGS, "CLIENTS": listed()}
+            SECRET_KEY=SECRET_KEY.decode(), TOKENAUTH={**SETTINGS, "CLIENTS": clients_setting()}
         ),
     ):
         yield

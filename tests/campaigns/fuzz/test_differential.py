@@ -26,7 +26,7 @@ from tests.support.raw_tokens import (
     SIGNING_KEY,
     Access,
     Refresh,
-    changed,
+    apply_changes,
     compact,
     derived_secret,
 )
@@ -159,11 +159,11 @@ def tokens(draw, server):
     )
     header, members = server.header(), server.members(**draw(HARMLESS))
     if change == "claims":
-        members = changed(
+        members = apply_changes(
             members, draw(st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=3))
         )
     elif change == "header":
-        header = changed(
+        header = apply_changes(
             header, draw(st.dictionaries(st.sampled_from(MEMBERS), VALUES, max_size=2))
         )
     encode = (

@@ -21,7 +21,7 @@ from django_tokenauth.tokens.refresh import refresh_tokens
 from tests.campaigns.races.calls import refreshing
 from tests.campaigns.races.options import ROUNDS, TOKENAUTH
 from tests.campaigns.races.worker_pool import worker_pool
-from tests.support.session_rows import made
+from tests.support.session_rows import create_session
 
 CLIENTS = int(os.environ.get("TOKENAUTH_TEST_CLIENTS", "64"))
 PROCESSES = 0 if connection.vendor == "sqlite" else 8
@@ -118,7 +118,7 @@ def test_session_ended_among_refreshes_is_unusable(clients, alice, ending, reaso
 def test_concurrent_sign_ins_all_succeed(clients, alice):
     last_year = timezone.now() - timedelta(days=365)
     for _ in range(CLIENTS):
-        made(alice, created_at=last_year, idle_expires_at=last_year)
+        create_session(alice, created_at=last_year, idle_expires_at=last_year)
     body = {"username": "alice", "password": "correct horse"}
     responses = clients([("post", {"path": "token/", "body": body})] * CLIENTS)
     assert [status for status, _ in responses] == [200] * CLIENTS

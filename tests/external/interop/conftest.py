@@ -15,7 +15,7 @@ from tests.external.interop.clock import Clock, find_clock
 from tests.external.interop.issuer import Issuer
 from tests.external.interop.libraries import Workbench
 from tests.support import skips
-from tests.support.http_server import serving
+from tests.support.http_server import serve
 
 READY = pytest.StashKey()
 
@@ -73,5 +73,5 @@ def issuer(algorithm, settings, transactional_db, alice):
         paths.append(environ["PATH_INFO"])
         return response
 
-    with serving(application) as address:
+    with serve(application) as address:
         yield Issuer(algorithm, settings, address, paths)

@@ -13,8 +13,15 @@ import time_machine
 
 from django_tokenauth.keys.loading import load_key
 from tests.support.client import PASSWORDS
-from tests.support.http_server import exchange
-from tests.support.raw_tokens import MISSING, base64url, changed, compact, hmac_with, unbase64url
+from tests.support.http_server import send_request
+from tests.support.raw_tokens import (
+    MISSING,
+    apply_changes,
+    base64url,
+    compact,
+    hmac_with,
+    unbase64url,
+)
 from tests.support.sample_keys import private_jwk, private_key, private_pem, public_jwk, public_pem
 
 ISSUER = "https://auth.example.com"
@@ -107,7 +114,7 @@ class Issuer:
         body = f"username=alice&password={PASSWORDS['alice'].replace(' ', '+')}".encode()
         length = b"Content-Length: %d" % len(body)
         with time_machine.travel(time.time() - ago):
-            response = exchange(
+            response = send_request(
                 self._address, b"POST /auth/token/ HTTP/1.1", FORM, length, body=body
             )
         self.configure()
@@ -117,7 +124,7 @@ class Issuer:
     def get(self, path, token):
         """Return the response of a protected view to ``token``."""
         start = f"GET {path} HTTP/1.1".encode()
-        return exchange(self._address, start, f"Authorization: Bearer {token}".encode())
+        return send_request(self._address, start, f"Authorization: Bearer {token}".encode())
 
     def valid_tokens(self):
         """Return valid tokens by description."""
@@ -145,29 +152,29 @@ class Issuer:
         signer, other_signer = (key.sign for key in self.keys)
         tokens = {
             **{
-                f"typ is {typ}": compact(changed(header, {"typ": typ}), claims, signer)
+                f"typ is {typ}": compact(apply_changes(header, {"typ": typ}), claims, signer)
                 for typ in ("rt+jwt", "JWT", MISSING)
             },
-            "no exp": compact(header, changed(claims, {"exp": MISSING}), signer),
+            "no exp": compact(header, apply_changes(claims, {"exp": MISSING}), signer),
             "unknown critical extension": compact(
                 {**header, "crit": ["x"], "x": 1}, claims, signer
             ),
             "unknown key": compact(
-                changed(header, {"kid": "unknown"}), claims, self._sign_with_unknown_key
+                apply_changes(header, {"kid": "unknown"}), claims, self._sign_with_unknown_key
             ),
             "key of another kid": compact(header, claims, other_signer),
             "no signature": compact(header, claims, lambda message: b""),
         }
         for alg in ("none", "None", MISSING):
-            unsigned = changed(header, {"alg": alg})
+            unsigned = apply_changes(header, {"alg": alg})
             tokens[f"alg is {alg}"] = compact(unsigned, claims, lambda message: b"")
             tokens[f"alg is {alg}, signed"] = compact(unsigned, claims, signer)
         if self.algorithm == "HS256":
-            longer = changed(header, {"alg": "HS512"})
+            longer = apply_changes(header, {"alg": "HS512"})
             tokens["HS512"] = compact(longer, claims, hmac_with(SECRET.encode(), "sha512"))
         else:
             for name, secret in self._public_keys_as_secrets().items():
-                switched = changed(header, {"alg": "HS256"})
+                switched = apply_changes(header, {"alg": "HS256"})
                 tokens[f"HS256 with {name}"] = compact(switched, claims, hmac_with(secret))
         return tokens
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from django_tokenauth import services
-from tests.support.asgi import over_asgi
+from tests.support.asgi import asgi_request
 from tests.support.client import FORM, INVALID_TOKEN, UNAVAILABLE
 
 REJECTED = {"detail": "The access token is not valid."}
@@ -19,10 +19,10 @@ AS_FORM = [(b"content-type", FORM.encode()), (b"content-length", str(len(SIGN_IN
 @pytest.mark.django_db(transaction=True)
 class TestHeaders:
     def test_sign_in_and_authentication_work_over_asgi(self, alice):
-        status, headers, body = over_asgi("POST", "/auth/token/", *AS_FORM, body=SIGN_IN)
+        status, headers, body = asgi_request("POST", "/auth/token/", *AS_FORM, body=SIGN_IN)
         assert (status, headers["cache-control"]) == (200, "no-store")
         bearer = b"Bearer " + json.loads(body)["access_token"].encode()
-        assert over_asgi("GET", "/who/", (b"authorization", bearer))[0] == 200
+        assert asgi_request("GET", "/who/", (b"authorization", bearer))[0] == 200
 
     @pytest.mark.attack(105, 109, 111)
     @pytest.mark.parametrize(
@@ -43,13 +43,13 @@ class TestHeaders:
     def test_malformed_authorization_over_asgi_returns_401(self, alice, values):
         token = services.sign_in(alice).access_token.encode()
         lines = [(b"authorization", value.replace(b"%s", token)) for value in values]
-        status, headers, body = over_asgi("GET", "/who/", *lines)
+        status, headers, body = asgi_request("GET", "/who/", *lines)
         assert (status, json.loads(body)) == (401, REJECTED)
         assert headers["www-authenticate"] == INVALID_TOKEN
 
     @pytest.mark.attack(83)
     def test_sign_in_over_asgi_with_invalid_settings_returns_503(self, alice, settings):
         settings.TOKENAUTH = {"ISUER": "x"}
-        status, headers, body = over_asgi("POST", "/auth/token/", *AS_FORM, body=SIGN_IN)
+        status, headers, body = asgi_request("POST", "/auth/token/", *AS_FORM, body=SIGN_IN)
         assert (status, json.loads(body)) == (503, UNAVAILABLE)
         assert headers["retry-after"] == "1"

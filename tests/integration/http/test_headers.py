@@ -8,7 +8,7 @@ import pytest
 
 from django_tokenauth import services
 from tests.support.client import BARE, FORM, INVALID_REQUEST, INVALID_TOKEN, JSON
-from tests.support.http_server import exchange, serving
+from tests.support.http_server import send_request, serve
 
 REJECTED = {"detail": "The access token is not valid."}
 SIGN_IN = b"username=alice&password=correct+horse"
@@ -17,8 +17,8 @@ SIGN_IN = b"username=alice&password=correct+horse"
 @pytest.fixture
 def send():
     """Return a function that sends raw bytes to a server and reads the whole response."""
-    with serving() as address:
-        yield partial(exchange, address)
+    with serve() as address:
+        yield partial(send_request, address)
 
 
 @pytest.fixture

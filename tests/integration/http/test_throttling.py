@@ -11,7 +11,14 @@ from django.contrib.auth.hashers import MD5PasswordHasher
 from django.db import connection
 from django.test import Client
 
-from tests.support.client import INVALID_GRANT, TOO_MANY_REQUESTS, logged, outcome, post, sign_in
+from tests.support.client import (
+    INVALID_GRANT,
+    TOO_MANY_REQUESTS,
+    log_messages,
+    post,
+    sign_in,
+    status_and_json,
+)
 from tests.support.clock import NOW
 
 NOON = "2030-01-01T12:00:00Z"
@@ -52,11 +59,11 @@ class TestResponse:
         assert statuses(*[WRONG] * 3) == [400] * 3
         limits.shift(10.5)
         response = post("token/", WRONG)
-        assert outcome(response) == (429, TOO_MANY_REQUESTS)
+        assert status_and_json(response) == (429, TOO_MANY_REQUESTS)
         assert response.headers["Retry-After"] == "3590"
         assert response.headers["Cache-Control"] == "no-store"
         assert response.headers["Pragma"] == "no-cache"
-        assert logged(caplog, "WARNING") == ["sign-in throttled"]
+        assert log_messages(caplog, "WARNING") == ["sign-in throttled"]
 
     def test_correct_password_over_the_limit_returns_429(self, alice, limits):
         """Another response would reveal that the password is correct."""
@@ -86,7 +93,7 @@ class TestResponse:
         other_client = Client(REMOTE_ADDR="198.51.100.9")
         assert other_client.post("/auth/token/", ALICE, content_type="application/json").json()
         response = other_client.post("/auth/token/", WRONG, content_type="application/json")
-        assert outcome(response) == (400, INVALID_GRANT)
+        assert status_and_json(response) == (400, INVALID_GRANT)
 
     @pytest.mark.attack(148, 149)
     @pytest.mark.parametrize("names", [("Alice", "aLICE", "ALICE", "\uff41lice")])
@@ -166,7 +173,7 @@ def test_sign_in_with_a_failed_cache_is_not_throttled(alice, settings, caplog, c
     settings.CACHES = {**settings.CACHES, "down": cache}
     settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "3/hour", "THROTTLE_CACHE": "down"}
     assert statuses(ALICE, *[WRONG] * 5, ALICE) == [200, *[400] * 5, 200]
-    [line] = set(logged(caplog, "ERROR"))
+    [line] = set(log_messages(caplog, "ERROR"))
     assert line == "cache error (ConnectionError): sign-ins are not throttled"
     assert "password of the cache" not in caplog.text
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from tests.support.client import INVALID_GRANT, TOO_MANY_REQUESTS
-from tests.support.scenarios.running import outcome_of
+from tests.support.scenarios.running import run_scenario
 
 CLIENT_IP = "198.51.100.1"
 
 
 def test_axes_records_failed_sign_ins_and_locks_the_user_out():
-    assert outcome_of(
+    assert run_scenario(
         "tests.support.scenarios.axes.scenario", "tests.support.scenarios.axes.settings"
     ) == {
         "recorded": [[400, 400, 200], [["alice", CLIENT_IP, 2]], 1, False],

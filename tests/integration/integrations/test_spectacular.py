@@ -8,14 +8,14 @@ import sys
 import pytest
 
 from tests.support.scenarios.openapi import settings as project
-from tests.support.scenarios.running import ROOT, outcome_of
+from tests.support.scenarios.running import ROOT, run_scenario
 
 BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 
 @pytest.fixture(scope="module")
 def schemas():
-    return outcome_of(
+    return run_scenario(
         "tests.support.scenarios.openapi.scenario", "tests.support.scenarios.openapi.settings"
     )
 

@@ -12,7 +12,7 @@ from django_tokenauth.errors import InvalidGrant, InvalidScope
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.services import refresh
 from django_tokenauth.tokens.refresh import refresh_tokens
-from tests.support.client import logged
+from tests.support.client import log_messages
 from tests.support.clock import NOW, after
 from tests.support.signal_capture import received
 
@@ -132,7 +132,7 @@ class TestOwner:
             refresh(held, now=after(hours=1))
         session = row()
         assert (len(refreshed), len(reused)) == (1, 0)
-        assert logged(caplog) == [
+        assert log_messages(caplog) == [
             f"session {session.pk}: the previous refresh token was accepted after the grace"
         ]
 

@@ -18,7 +18,7 @@ from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.sessions.users import auth_hash
 from django_tokenauth.tokens.refresh import refresh_tokens
 from tests.support.clock import NOW, after
-from tests.support.session_rows import made
+from tests.support.session_rows import create_session
 from tests.support.signal_capture import received
 
 READ, WRITE = "notes:read", "notes:write"
@@ -246,27 +246,30 @@ class TestSessionLimit:
         }
 
     def test_ended_sessions_do_not_count_towards_the_limit(self, alice):
-        made(alice, idle_expires_at=NOW), made(alice, revoked_at=NOW)
-        kept = [made(alice), made(alice)]
+        create_session(alice, idle_expires_at=NOW), create_session(alice, revoked_at=NOW)
+        kept = [create_session(alice), create_session(alice)]
         services.sign_in(alice, now=after(minutes=1))
         assert set(kept) < set(services.list_sessions(alice, now=after(minutes=1)))
 
     def test_sessions_of_other_users_do_not_count_towards_the_limit(self, alice, bob):
-        other = [made(bob) for _ in range(3)]
+        other = [create_session(bob) for _ in range(3)]
         services.sign_in(alice, now=after(minutes=1))
         assert set(services.list_sessions(bob, now=NOW)) == set(other)
 
     @pytest.mark.attack(144)
     def test_sign_in_after_a_lowered_limit_revokes_all_surplus(self, alice, settings):
         for minute in range(10):
-            made(alice, created_at=after(minutes=minute))
+            create_session(alice, created_at=after(minutes=minute))
         pair = services.sign_in(alice, now=after(hours=1))
         assert services.list_sessions(alice, now=after(hours=1)).count() == 3
         assert services.list_sessions(alice, now=after(hours=1))[0] == pair.session
 
     def test_eviction_sends_session_revoked(self, alice):
-        oldest = made(alice, created_at=NOW)
-        made(alice, created_at=after(minutes=1)), made(alice, created_at=after(minutes=2))
+        oldest = create_session(alice, created_at=NOW)
+        (
+            create_session(alice, created_at=after(minutes=1)),
+            create_session(alice, created_at=after(minutes=2)),
+        )
         request = RequestFactory().post("/")
         with received(signals.session_revoked) as calls:
             services.sign_in(alice, request=request, now=after(hours=1))
@@ -276,7 +279,7 @@ class TestSessionLimit:
     def test_max_sessions_none_allows_any_number_of_sessions(self, alice, settings):
         settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": None}
         for minute in range(105):
-            made(alice, created_at=after(minutes=minute))
+            create_session(alice, created_at=after(minutes=minute))
         services.sign_in(alice, now=after(days=1))
         assert services.list_sessions(alice, now=after(days=1)).count() == 106
 

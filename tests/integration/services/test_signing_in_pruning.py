@@ -13,8 +13,8 @@ from django_tokenauth.models import Session
 from django_tokenauth.services import signing_in
 from django_tokenauth.sessions import pruning
 from tests.support.clock import NOW, after
-from tests.support.locks import busy
-from tests.support.session_rows import made
+from tests.support.locks import locked_row
+from tests.support.session_rows import create_session
 
 # Pruning is skipped inside a transaction, so these tests run without one.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -33,15 +33,15 @@ def session_statements(run):
 class TestPruning:
     def test_sign_in_deletes_sessions_past_their_retention(self, alice, bob):
         gone = [
-            made(alice, idle_expires_at=NOW - RETENTION - timedelta(microseconds=1)),
-            made(bob, idle_expires_at=NOW - RETENTION - timedelta(days=100)),
-            made(None, idle_expires_at=NOW - RETENTION - timedelta(days=1)),
+            create_session(alice, idle_expires_at=NOW - RETENTION - timedelta(microseconds=1)),
+            create_session(bob, idle_expires_at=NOW - RETENTION - timedelta(days=100)),
+            create_session(None, idle_expires_at=NOW - RETENTION - timedelta(days=1)),
         ]
         kept = {
-            made(bob, idle_expires_at=NOW - RETENTION),
-            made(bob, idle_expires_at=NOW),
-            made(bob, revoked_at=NOW),
-            made(bob),
+            create_session(bob, idle_expires_at=NOW - RETENTION),
+            create_session(bob, idle_expires_at=NOW),
+            create_session(bob, revoked_at=NOW),
+            create_session(bob),
         }
         new = services.sign_in(alice, now=NOW).session
         assert set(Session.objects.all()) == kept | {new}
@@ -49,7 +49,7 @@ class TestPruning:
 
     def test_sign_in_deletes_a_small_batch_oldest_first(self, alice):
         for minutes in range(signing_in.PRUNED_PER_SIGN_IN + 5):
-            made(alice, idle_expires_at=NOW - RETENTION - timedelta(minutes=1 + minutes))
+            create_session(alice, idle_expires_at=NOW - RETENTION - timedelta(minutes=1 + minutes))
         services.sign_in(alice, now=NOW)
         remaining = Session.objects.filter(idle_expires_at__lt=NOW).order_by("-idle_expires_at")
         assert [NOW - RETENTION - session.idle_expires_at for session in remaining] == [
@@ -65,14 +65,14 @@ class TestPruning:
             "LEEWAY": timedelta(seconds=30),
             "REVOCATION_POLL_INTERVAL": timedelta(seconds=15),
         }
-        ended = made(bob, idle_expires_at=NOW, revoked_at=NOW)
+        ended = create_session(bob, idle_expires_at=NOW, revoked_at=NOW)
         services.sign_in(alice, now=after(minutes=6))
         assert Session.objects.filter(pk=ended.pk).exists()
         services.sign_in(alice, now=after(minutes=6, microseconds=1))
         assert not Session.objects.filter(pk=ended.pk).exists()
 
     def test_sign_in_inside_a_transaction_prunes_nothing(self, alice):
-        ended = made(alice, idle_expires_at=NOW - timedelta(days=365))
+        ended = create_session(alice, idle_expires_at=NOW - timedelta(days=365))
         with transaction.atomic():
             services.sign_in(alice, now=NOW)
         assert Session.objects.filter(pk=ended.pk).exists()
@@ -93,21 +93,21 @@ class TestLockedSessions:
         self.add_sessions(alice, ended, NOW - timedelta(days=365))
         # Lock one session that has not ended.
         self.add_sessions(alice, 1 + alive, after(minutes=1))
-        last = made(bob, idle_expires_at=after(days=90))
+        last = create_session(bob, idle_expires_at=after(days=90))
         self.analyze()
-        with busy(last):
+        with locked_row(last):
             assert delete(NOW, 2000) == ended
         assert Session.objects.count() == alive + 2
 
     @pytest.mark.skipif(connection.vendor == "mysql", reason="it locks one row after the last")
     @pytest.mark.parametrize("delete", [pruning.prune, prune_all])
     def test_prune_does_not_wait_for_the_session_that_ends_next(self, alice, bob, delete):
-        made(alice, idle_expires_at=NOW - timedelta(days=365))
-        with busy(made(bob, idle_expires_at=NOW)):
+        create_session(alice, idle_expires_at=NOW - timedelta(days=365))
+        with locked_row(create_session(bob, idle_expires_at=NOW)):
             assert delete(NOW, 20) == 1
 
     def add_sessions(self, user, number, first):
-        template = made(user)
+        template = create_session(user)
         fields = {
             field.attname: getattr(template, field.attname)
             for field in Session._meta.concrete_fields
@@ -127,7 +127,7 @@ class TestLockedSessions:
 class TestFailingPruning:
     @pytest.fixture
     def ended(self, alice):
-        return made(alice, idle_expires_at=NOW - timedelta(days=365))
+        return create_session(alice, idle_expires_at=NOW - timedelta(days=365))
 
     @pytest.fixture
     def _protected_by_foreign_key(self, ended):
@@ -165,7 +165,7 @@ class TestStatements:
 
     def test_sign_in_that_prunes_takes_three_session_statements(self, alice):
         for _ in range(30):
-            made(alice, idle_expires_at=NOW - timedelta(days=365))
+            create_session(alice, idle_expires_at=NOW - timedelta(days=365))
         assert session_statements(lambda: services.sign_in(alice, now=NOW)) == [
             "INSERT",
             "SELECT",
@@ -175,8 +175,8 @@ class TestStatements:
     def test_sign_in_that_evicts_takes_three_session_statements(self, alice, settings):
         settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": 2}
         for _ in range(10):
-            made(alice)
-        made(alice, idle_expires_at=NOW - timedelta(days=365))
+            create_session(alice)
+        create_session(alice, idle_expires_at=NOW - timedelta(days=365))
         assert session_statements(lambda: services.sign_in(alice, now=after(minutes=1))) == [
             "INSERT",
             "SELECT",
@@ -188,7 +188,7 @@ class TestStatements:
     ):
         settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": 2}
         for _ in range(10):
-            made(alice)
+            create_session(alice)
         # Three for sessions, one for last_login.
         with django_assert_num_queries(4):
             services.sign_in(alice, now=after(minutes=1))

@@ -10,7 +10,7 @@ from django_tokenauth import services, signals
 from django_tokenauth.errors import InvalidGrant, UnsupportedTokenType
 from django_tokenauth.models import RevokedReason, Session
 from tests.support.clock import NOW, after
-from tests.support.session_rows import made
+from tests.support.session_rows import create_session
 from tests.support.signal_capture import received
 
 pytestmark = pytest.mark.django_db
@@ -101,12 +101,12 @@ class TestRevokeToken:
 
 class TestListSessions:
     def test_list_sessions_returns_own_live_sessions_newest_first(self, alice, bob):
-        older, newer = (made(alice, created_at=after(days=day)) for day in (1, 2))
-        made(bob), made(alice, revoked_at=NOW)
+        older, newer = (create_session(alice, created_at=after(days=day)) for day in (1, 2))
+        create_session(bob), create_session(alice, revoked_at=NOW)
         assert list(services.list_sessions(alice, now=NOW)) == [newer, older]
 
     def test_list_sessions_without_now_uses_the_current_time(self, alice, time_machine):
-        made(alice)
+        create_session(alice)
         time_machine.move_to(after(days=14), tick=False)
         assert not services.list_sessions(alice).exists()
 
@@ -126,9 +126,9 @@ class TestSignOut:
         self, alice, bob, state, django_assert_num_queries
     ):
         session_id = {
-            "revoked": lambda: made(alice, revoked_at=NOW).pk,
-            "expired": lambda: made(alice, idle_expires_at=NOW).pk,
-            "other_user": lambda: made(bob).pk,
+            "revoked": lambda: create_session(alice, revoked_at=NOW).pk,
+            "expired": lambda: create_session(alice, idle_expires_at=NOW).pk,
+            "other_user": lambda: create_session(bob).pk,
             "unknown": uuid.uuid4,
         }[state]()
         before = list(Session.objects.values())
@@ -205,8 +205,8 @@ class TestRevokeSessions:
     def test_revoke_sessions_ends_live_sessions_of_all_users(
         self, alice, bob, django_assert_num_queries
     ):
-        alive = {made(alice), made(bob), made(None)}
-        made(alice, revoked_at=NOW), made(bob, idle_expires_at=NOW)
+        alive = {create_session(alice), create_session(bob), create_session(None)}
+        create_session(alice, revoked_at=NOW), create_session(bob, idle_expires_at=NOW)
         with received(signals.session_revoked) as calls, django_assert_num_queries(2):
             ended = services.revoke_sessions(
                 Session.objects.all(), RevokedReason.ADMIN, request="request", now=after(minutes=1)
@@ -218,14 +218,14 @@ class TestRevokeSessions:
         assert set(Session.objects.filter(revoked_reason=RevokedReason.ADMIN)) == alive
 
     def test_revoke_sessions_ends_only_the_given_sessions(self, alice, bob):
-        made(alice), made(bob)
+        create_session(alice), create_session(bob)
         services.revoke_sessions(
             Session.objects.filter(user=bob), RevokedReason.ADMIN, now=after(minutes=1)
         )
         assert [session.user for session in Session.objects.filter(revoked_at=None)] == [alice]
 
     def test_revoke_sessions_without_now_uses_the_current_time(self, alice, time_machine):
-        made(alice)
+        create_session(alice)
         time_machine.move_to(after(days=1), tick=False)
         services.revoke_sessions(Session.objects.all(), RevokedReason.ADMIN)
         assert Session.objects.get().revoked_at == after(days=1)

@@ -11,7 +11,7 @@ from django_tokenauth.errors import ServiceUnavailable
 from django_tokenauth.models import Session
 from django_tokenauth.services import introspect
 from django_tokenauth.tokens.access import access_tokens
-from tests.support.client import logged
+from tests.support.client import log_messages
 from tests.support.clock import NOW, after
 from tests.support.locks import unreadable
 
@@ -138,7 +138,7 @@ class TestInactive:
     def test_reason_of_an_inactive_token_is_only_logged(self, alice, caplog):
         caplog.set_level("INFO", "django_tokenauth")
         assert introspect(sign_in(alice).access_token, now=after(seconds=300)) == INACTIVE
-        assert logged(caplog)[-1] == "access token rejected: expired"
+        assert log_messages(caplog)[-1] == "access token rejected: expired"
 
     @pytest.mark.standard("rfc7662-4-3")
     @pytest.mark.parametrize("stateless", [False, True])

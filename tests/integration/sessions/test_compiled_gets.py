@@ -15,7 +15,7 @@ from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.sessions.compiled import CompiledGet, CompiledGetColumns, django_compiler
 from tests.support.clock import NOW
 from tests.support.compilers import changed_compiler, unknown_compiler
-from tests.support.session_rows import made
+from tests.support.session_rows import create_session
 
 pytestmark = pytest.mark.django_db
 
@@ -46,7 +46,7 @@ def field_values(instance):
 
 @pytest.fixture
 def session(alice):
-    return made(
+    return create_session(
         alice,
         revoked_at=NOW,
         revoked_reason=RevokedReason.ADMIN,
@@ -111,7 +111,7 @@ class TestCompiledGet:
         assert orm_get(session.pk).device_name == "another"
 
     def test_compiled_get_keeps_conditions_of_the_queryset(self, session, bob, compiler_of):
-        made(bob)
+        create_session(bob)
         matching = rows().filter(device_name=session.device_name, scope_limited=True)
         other = rows().filter(device_name="another")
         assert CompiledGet(matching, "user", compiler_of=compiler_of).get(session.pk) == session
@@ -152,7 +152,7 @@ class TestCompiledGetColumns:
         assert get_columns(session.pk) == (None, True, NOW, "2001:db8::1")
 
     def test_compiled_get_columns_returns_the_user_of_each_row(self, session, bob, get_columns):
-        another = made(bob)
+        another = create_session(bob)
         assert get_columns(session.pk)[0] == session.user
         assert get_columns(another.pk) == (bob, False, None, None)
 

@@ -16,7 +16,7 @@ from django_tokenauth.sessions import store as sessions
 from django_tokenauth.sessions.compiled import CompiledUpdate, Placeholder, django_compiler
 from tests.support.clock import NOW, after
 from tests.support.compilers import changed_compiler, unknown_compiler
-from tests.support.session_rows import made
+from tests.support.session_rows import create_session
 
 pytestmark = pytest.mark.django_db
 
@@ -64,23 +64,23 @@ class TestRun:
     def test_compiled_update_writes_the_values_of_the_orm(
         self, alice, update, django_assert_num_queries
     ):
-        session = made(alice, revoked_at=NOW)
+        session = create_session(alice, revoked_at=NOW)
         Session.objects.filter(pk=session.pk).update(**VALUES)
         expected = stored_values()
         Session.objects.all().delete()
-        made(alice, pk=session.pk, revoked_at=NOW)
+        create_session(alice, pk=session.pk, revoked_at=NOW)
         with django_assert_num_queries(1):
             assert update(session) == 1
         assert stored_values() == expected
 
     def test_compiled_update_changes_only_matching_rows(self, alice, bob, update):
-        session, other = made(alice), made(bob)
+        session, other = create_session(alice), create_session(bob)
         before = stored_values()
         assert update(session) == 1
         assert stored_values()[other.pk] == before[other.pk]
 
     def test_compiled_update_without_a_match_returns_zero(self, alice, update):
-        session = made(alice)
+        session = create_session(alice)
         before = stored_values()
         session.generation += 1
         assert update(session) == 0
@@ -90,12 +90,12 @@ class TestRun:
         compiled = CompiledUpdate(
             Session.objects.all(), where=["id"], values=["device_name"], compiler_of=compiler_of
         )
-        for session, name in ((made(alice), "phone"), (made(bob), "laptop")):
+        for session, name in ((create_session(alice), "phone"), (create_session(bob), "laptop")):
             assert compiled.run(where={"id": session.pk}, values={"device_name": name}) == 1
             assert Session.objects.get(pk=session.pk).device_name == name
 
     def test_compiled_update_keeps_conditions_of_the_queryset(self, alice, update):
-        session = made(alice, device_name="phone")
+        session = create_session(alice, device_name="phone")
         rows = Session.objects.filter(scope_limited=False)
         assert update(session, rows.filter(device_name="laptop")) == 0
         assert update(session, rows.filter(device_name="phone")) == 1
@@ -103,7 +103,7 @@ class TestRun:
 
 class TestStatement:
     def test_compiled_update_has_the_statement_of_the_orm(self, alice):
-        where = {"id": made(alice).pk, "generation": 1}
+        where = {"id": create_session(alice).pk, "generation": 1}
         values = {"generation": 1, "refreshed_at": NOW, "auth_hash": "hash"}
         with CaptureQueriesContext(connection) as queries:
             Session.objects.filter(**where).update(**values)
@@ -114,7 +114,7 @@ class TestStatement:
         assert first == second
 
     def test_rotation_has_the_statement_of_the_orm(self, alice):
-        session = made(alice)
+        session = create_session(alice)
         state = sessions.SessionState(2, after(days=1), after(days=2))
         values = {**state._asdict(), "retried": True, "auth_hash": "new"}
         with CaptureQueriesContext(connection) as queries:
@@ -127,7 +127,7 @@ class TestStatement:
 
 class TestErrors:
     def test_compiled_update_raises_the_database_error_of_the_orm(self, alice, update):
-        session = made(alice)
+        session = create_session(alice)
         values = {"auth_hash": None}
         with pytest.raises(IntegrityError), atomic():
             Session.objects.filter(pk=session.pk).update(**values)
@@ -136,7 +136,7 @@ class TestErrors:
         assert Session.objects.get().auth_hash == "hash"
 
     def test_failed_compiled_update_breaks_the_transaction(self, alice, update):
-        session = made(alice)
+        session = create_session(alice)
         with atomic():
             with pytest.raises(IntegrityError):
                 update(session, values={"auth_hash": None})
@@ -163,7 +163,7 @@ class TestFallback:
 
     @pytest.mark.parametrize("change", [dict.clear, lose_placeholders, return_sql_only])
     def test_compiled_update_uses_the_orm_with_unknown_internals(self, alice, change, caplog):
-        session = made(alice)
+        session = create_session(alice)
         compiled = CompiledUpdate(
             Session.objects.all(),
             where=["id"],
@@ -179,7 +179,7 @@ class TestThreads:
     @pytest.mark.django_db(transaction=True)
     def test_compiled_update_uses_the_connection_of_each_thread(self, alice):
         compiled = CompiledUpdate(Session.objects.all(), where=["id"], values=["device_name"])
-        rows, changed = [made(alice) for _ in range(4)], []
+        rows, changed = [create_session(alice) for _ in range(4)], []
 
         def run(session):
             changed.append(compiled.run(where={"id": session.pk}, values={"device_name": "phone"}))

@@ -10,7 +10,7 @@ from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.sessions import store as sessions
 from django_tokenauth.sessions.pruning import prunable, prune, prune_all
 from tests.support.clock import NOW, after
-from tests.support.session_rows import made
+from tests.support.session_rows import create_session
 
 pytestmark = pytest.mark.django_db
 
@@ -28,36 +28,40 @@ def prune_in_batches(before, limit):
 @pytest.mark.parametrize("delete", [prune, prune_in_batches])
 class TestPruneAndPruneAll:
     def test_prune_deletes_only_sessions_that_ended_before(self, alice, delete):
-        made(alice, idle_expires_at=after(microseconds=-1))
-        kept = {made(alice, idle_expires_at=NOW), made(alice), made(alice, revoked_at=NOW)}
+        create_session(alice, idle_expires_at=after(microseconds=-1))
+        kept = {
+            create_session(alice, idle_expires_at=NOW),
+            create_session(alice),
+            create_session(alice, revoked_at=NOW),
+        }
         assert delete(NOW, 100) == 1
         assert set(Session.objects.all()) == kept
 
     def test_prune_of_a_revoked_session_counts_from_its_revocation(self, alice, delete):
-        session = made(alice)
+        session = create_session(alice)
         sessions.revoke(session, RevokedReason.SIGNED_OUT, now=NOW)
         assert delete(NOW, 100) == 0
         assert delete(after(microseconds=1), 100) == 1
 
     def test_prune_deletes_sessions_without_a_user(self, alice, delete):
-        made(alice, idle_expires_at=NOW), made(None, idle_expires_at=NOW)
+        create_session(alice, idle_expires_at=NOW), create_session(None, idle_expires_at=NOW)
         assert delete(after(days=1), 1000) == 2
 
 
 class TestPrune:
     def test_prune_deletes_up_to_its_limit_oldest_first(self, alice):
         for day in (4, 2, 5, 1, 3):
-            made(alice, idle_expires_at=after(days=day))
+            create_session(alice, idle_expires_at=after(days=day))
         assert prune(after(days=10), 2) == 2
         assert expiry_times() == [after(days=day) for day in (3, 4, 5)]
 
     def test_repeated_prune_ends_with_zero(self, alice):
         for day in range(5):
-            made(alice, idle_expires_at=after(days=day))
+            create_session(alice, idle_expires_at=after(days=day))
         assert [prune(after(days=4), 3) for _ in range(3)] == [3, 1, 0]
 
     def test_prune_takes_one_statement(self, alice, django_assert_num_queries):
-        made(alice, idle_expires_at=NOW)
+        create_session(alice, idle_expires_at=NOW)
         with django_assert_num_queries(1):
             assert prune(after(days=1), 20) == 1
 
@@ -68,7 +72,7 @@ class TestPruneAll:
     )
     def test_prune_all_deletes_batches_oldest_first(self, alice, size, batches):
         for day in (4, 2, 5, 1, 3, 6):
-            made(alice, idle_expires_at=after(days=day))
+            create_session(alice, idle_expires_at=after(days=day))
         deleting = prune_all(after(days=6), size)
         for number in batches:
             before = expiry_times()
@@ -83,8 +87,8 @@ class TestPruneAll:
     )
     def test_prune_all_splits_sessions_with_the_same_expiry(self, alice, size, days):
         for day in days:
-            made(alice, idle_expires_at=after(days=day))
-        kept = made(alice, idle_expires_at=after(days=4))
+            create_session(alice, idle_expires_at=after(days=day))
+        kept = create_session(alice, idle_expires_at=after(days=4))
         deleted = list(prune_all(after(days=4), size))
         assert sum(deleted) == len(days)
         assert min(deleted) > 0
@@ -93,16 +97,16 @@ class TestPruneAll:
 
     def test_prune_all_deletes_rows_added_during_the_run(self, alice):
         for day in (1, 2):
-            made(alice, idle_expires_at=after(days=day))
+            create_session(alice, idle_expires_at=after(days=day))
         deleting = prune_all(after(days=3), 1)
         assert next(deleting) == 1
-        made(alice, idle_expires_at=NOW)
+        create_session(alice, idle_expires_at=NOW)
         assert list(deleting) == [1, 1]
         assert expiry_times() == []
 
     def test_prune_all_skips_batches_deleted_by_other_processes(self, alice):
         for day in (1, 2, 3):
-            made(alice, idle_expires_at=after(days=day))
+            create_session(alice, idle_expires_at=after(days=day))
         deleting = prune_all(after(days=4), 1)
         assert next(deleting) == 1
         Session.objects.filter(idle_expires_at=after(days=2)).delete()
@@ -110,7 +114,7 @@ class TestPruneAll:
 
     def test_prune_all_deletes_each_batch_by_its_range_of_expiry(self, alice):
         for day in (0, 1):
-            made(alice, idle_expires_at=after(days=day))
+            create_session(alice, idle_expires_at=after(days=day))
         with CaptureQueriesContext(connection) as queries:
             assert prune_in_batches(after(days=10), 1) == 2
         find_batches, *batches, final_select = (statement["sql"] for statement in queries)
@@ -121,6 +125,6 @@ class TestPruneAll:
 
 class TestPrunable:
     def test_prunable_selects_the_sessions_that_prune_deletes(self, alice):
-        ended = made(alice, idle_expires_at=after(microseconds=-1))
-        made(alice, idle_expires_at=NOW)
+        ended = create_session(alice, idle_expires_at=after(microseconds=-1))
+        create_session(alice, idle_expires_at=NOW)
         assert list(prunable(NOW)) == [ended]

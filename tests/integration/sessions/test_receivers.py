@@ -15,7 +15,7 @@ from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.sessions.users import auth_hash
 from tests.models import Person
 from tests.support.clock import NOW, after
-from tests.support.session_rows import made
+from tests.support.session_rows import create_session
 from tests.support.signal_capture import received
 
 pytestmark = pytest.mark.django_db
@@ -80,7 +80,7 @@ class TestAfterSave:
         assert reason_of(other) == ""
 
     def test_deactivation_revokes_sessions_of_every_password(self, alice, pair):
-        older = made(alice, auth_hash="something")
+        older = create_session(alice, auth_hash="something")
         deactivate(alice)
         assert set(Session.objects.filter(revoked_at=after(minutes=1))) == {pair.session, older}
 
@@ -279,7 +279,7 @@ class TestRehash:
         assert services.get_user(claims) == alice
 
     def test_password_rehash_does_not_revive_older_sessions(self, alice, request):
-        old_object = made(alice, auth_hash="that of an older password")
+        old_object = create_session(alice, auth_hash="that of an older password")
         request.getfixturevalue("_other_hasher")
         self.rehash(alice)
         old_object.refresh_from_db()

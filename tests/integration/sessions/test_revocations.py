@@ -14,7 +14,7 @@ from django_tokenauth.sessions import store as sessions
 from django_tokenauth.sessions.revocations import RevokedSessions, revoked_sessions
 from tests.support.clock import NOW, after
 from tests.support.locks import unreadable
-from tests.support.session_rows import made
+from tests.support.session_rows import create_session
 
 POLL = timedelta(seconds=10)
 WINDOW = timedelta(minutes=6)
@@ -26,7 +26,7 @@ def snapshot():
 
 
 def revoked_session_id(user, at=NOW):
-    session = made(user)
+    session = create_session(user)
     sessions.revoke(session, RevokedReason.SIGNED_OUT, now=at)
     return str(session.pk)
 
@@ -34,7 +34,7 @@ def revoked_session_id(user, at=NOW):
 @pytest.mark.django_db
 class TestRefresh:
     def test_snapshot_contains_revocations_within_the_window(self, alice, snapshot):
-        alive = str(made(alice).pk)
+        alive = str(create_session(alice).pk)
         in_time, too_old = (
             revoked_session_id(alice),
             revoked_session_id(alice, at=after(microseconds=-1)),

@@ -16,7 +16,7 @@ from django_tokenauth.sessions.database import database_errors_as_unavailable
 from django_tokenauth.sessions.store import SessionState
 from tests.support.clock import NOW, after
 from tests.support.locks import unreadable
-from tests.support.session_rows import made
+from tests.support.session_rows import create_session
 
 pytestmark = pytest.mark.django_db
 
@@ -48,19 +48,19 @@ class TestDatabaseErrorsAsUnavailable:
 class TestAdd:
     def test_add_takes_one_statement(self, alice, django_assert_num_queries):
         with django_assert_num_queries(1):
-            session = made(alice)
+            session = create_session(alice)
         assert Session.objects.get() == session
 
     def test_add_ignores_the_database_of_the_user_object(self, alice):
         # Without a router Django would store the session in the database of its user.
         alice._state.db = "replica"
-        session = made(alice)
+        session = create_session(alice)
         assert Session.objects.get().pk == session.pk
 
     def test_add_with_an_existing_id_overwrites_nothing(self, alice, bob):
-        session = made(alice)
+        session = create_session(alice)
         with pytest.raises(ServiceUnavailable), database_errors_as_unavailable():
-            made(bob, pk=session.pk)
+            create_session(bob, pk=session.pk)
 
 
 class TestFind:
@@ -68,21 +68,21 @@ class TestFind:
     def test_find_returns_session_and_user_in_one_query(
         self, alice, from_primary, django_assert_num_queries
     ):
-        session = made(alice)
+        session = create_session(alice)
         with django_assert_num_queries(1):
             result = sessions.find(str(session.pk), from_primary=from_primary)
             assert (result, result.user) == (session, alice)
 
     def test_find_of_an_unknown_id_returns_none(self, alice):
-        made(alice)
+        create_session(alice)
         assert sessions.find(str(uuid.uuid4())) is None
 
     def test_find_returns_revoked_sessions(self, alice):
-        session = made(alice, revoked_at=NOW)
+        session = create_session(alice, revoked_at=NOW)
         assert sessions.find(str(session.pk)) == session
 
     def test_find_returns_sessions_without_a_user(self, alice):
-        session = made(None)
+        session = create_session(None)
         assert sessions.find(str(session.pk)).user is None
 
 
@@ -90,27 +90,27 @@ class TestFindStatus:
     def test_find_status_returns_user_and_revocation_in_one_query(
         self, alice, django_assert_num_queries
     ):
-        session = made(alice, revoked_at=NOW)
+        session = create_session(alice, revoked_at=NOW)
         with django_assert_num_queries(1):
             result = sessions.find_status(str(session.pk))
         assert result == (alice, NOW, "hash")
         assert result.user.get_deferred_fields() == set()
 
     def test_find_status_of_a_live_session_has_no_revocation(self, alice):
-        session = made(alice)
+        session = create_session(alice)
         assert sessions.find_status(str(session.pk)) == (alice, None, "hash")
 
     def test_find_status_without_user_returns_none_for_it(self):
-        session = made(None)
+        session = create_session(None)
         assert sessions.find_status(str(session.pk)) == (None, None, "hash")
 
     def test_find_status_of_an_unknown_id_returns_none(self, alice):
-        made(alice)
+        create_session(alice)
         assert sessions.find_status(str(uuid.uuid4())) is None
 
     @pytest.mark.parametrize("use_tz", [True, False])
     def test_find_returns_times_as_use_tz_says(self, alice, settings, use_tz):
-        session = made(alice)
+        session = create_session(alice)
         # Statements compiled for the other value of USE_TZ must not be used.
         settings.USE_TZ = not use_tz
         sessions.find(str(session.pk))
@@ -120,7 +120,7 @@ class TestFindStatus:
 
     @pytest.mark.parametrize("use_tz", [True, False])
     def test_find_status_returns_user_times_as_use_tz_says(self, alice, settings, use_tz):
-        session = made(alice)
+        session = create_session(alice)
         settings.USE_TZ = not use_tz
         sessions.find_status(str(session.pk))
         settings.USE_TZ = use_tz
@@ -130,7 +130,7 @@ class TestFindStatus:
 
 class TestRotate:
     def test_rotate_changes_row_and_object_in_one_statement(self, alice, django_assert_num_queries):
-        session = made(alice)
+        session = create_session(alice)
         with django_assert_num_queries(1):
             assert rotate(session, 2, now=after(days=1)) is True
         for instance in (session, Session.objects.get()):
@@ -146,7 +146,7 @@ class TestRotate:
         ids=str,
     )
     def test_rotate_after_a_concurrent_change_does_nothing(self, alice, changes):
-        session = made(alice)
+        session = create_session(alice)
         Session.objects.update(**changes)
         before = Session.objects.values().get()
         assert rotate(session, 2, now=after(days=1)) is False
@@ -154,13 +154,13 @@ class TestRotate:
         assert (session.generation, session.auth_hash) == (1, "hash")
 
     def test_rotate_of_a_deleted_session_stores_nothing(self, alice):
-        session = made(alice)
+        session = create_session(alice)
         Session.objects.all().delete()
         assert rotate(session) is False
         assert not Session.objects.exists()
 
     def test_rotate_changes_no_other_session(self, alice):
-        session, other = made(alice), made(alice)
+        session, other = create_session(alice), create_session(alice)
         rotate(session)
         other.refresh_from_db()
         assert other.generation == 1
@@ -168,7 +168,7 @@ class TestRotate:
 
 class TestRevoke:
     def test_revoke_ends_the_session_in_one_statement(self, alice, django_assert_num_queries):
-        session = made(alice)
+        session = create_session(alice)
         with django_assert_num_queries(1):
             assert sessions.revoke(session, RevokedReason.ADMIN, now=after(days=1)) is True
         for instance in (session, Session.objects.get()):
@@ -177,15 +177,19 @@ class TestRevoke:
             assert instance.absolute_expires_at == after(days=90)
 
     def test_revoke_of_a_revoked_session_changes_nothing(self, alice):
-        session = made(alice)
+        session = create_session(alice)
         sessions.revoke(session, RevokedReason.ADMIN, now=after(days=1))
         assert sessions.revoke(session, RevokedReason.SIGNED_OUT, now=after(days=2)) is False
         stored = Session.objects.get()
         assert (stored.revoked_at, stored.revoked_reason) == (after(days=1), RevokedReason.ADMIN)
 
     def test_revoke_all_takes_one_statement(self, alice, django_assert_num_queries):
-        ended = [made(alice), made(alice), made(alice, revoked_at=NOW)]
-        alive = made(alice)
+        ended = [
+            create_session(alice),
+            create_session(alice),
+            create_session(alice, revoked_at=NOW),
+        ]
+        alive = create_session(alice)
         with django_assert_num_queries(1):
             assert sessions.revoke_all(ended, RevokedReason.ADMIN, now=after(days=1)) == 2
         assert list(sessions.active(alice.pk, now=after(days=1))) == [alive]
@@ -199,8 +203,8 @@ class TestRevokeOfUser:
     def test_revoke_of_user_ends_all_sessions_in_one_statement(
         self, alice, bob, django_assert_num_queries
     ):
-        made(alice), made(alice)
-        other = made(bob)
+        create_session(alice), create_session(alice)
+        other = create_session(bob)
         with django_assert_num_queries(1):
             ended = sessions.revoke_of_user(alice.pk, RevokedReason.USER_CHANGED, now=after(days=1))
         assert ended == 2
@@ -210,8 +214,11 @@ class TestRevokeOfUser:
         )
 
     def test_revoke_of_user_keeps_sessions_with_a_kept_hash(self, alice):
-        kept = [made(alice, auth_hash="today"), made(alice, auth_hash="fallback")]
-        made(alice, auth_hash="yesterday")
+        kept = [
+            create_session(alice, auth_hash="today"),
+            create_session(alice, auth_hash="fallback"),
+        ]
+        create_session(alice, auth_hash="yesterday")
         ended = sessions.revoke_of_user(
             alice.pk, RevokedReason.USER_CHANGED, now=NOW, keep=["today", "fallback"]
         )
@@ -219,8 +226,8 @@ class TestRevokeOfUser:
         assert set(sessions.active(alice.pk, now=NOW)) == set(kept)
 
     def test_revoke_of_user_leaves_ended_sessions_unchanged(self, alice):
-        made(alice, idle_expires_at=NOW)
-        made(alice, revoked_at=NOW, revoked_reason=RevokedReason.SIGNED_OUT)
+        create_session(alice, idle_expires_at=NOW)
+        create_session(alice, revoked_at=NOW, revoked_reason=RevokedReason.SIGNED_OUT)
         before = list(Session.objects.order_by("pk").values())
         assert sessions.revoke_of_user(alice.pk, RevokedReason.USER_CHANGED, now=NOW) == 0
         assert list(Session.objects.order_by("pk").values()) == before
@@ -231,10 +238,10 @@ class TestRehash:
         self, alice, bob, django_assert_num_queries
     ):
         from_current_key, from_fallback_key = (
-            made(alice),
-            made(alice, auth_hash="that of a fallback key"),
+            create_session(alice),
+            create_session(alice, auth_hash="that of a fallback key"),
         )
-        other_hash, other_user = made(alice, auth_hash="x"), made(bob)
+        other_hash, other_user = create_session(alice, auth_hash="x"), create_session(bob)
         with django_assert_num_queries(1):
             assert sessions.rehash(alice.pk, ["hash", "that of a fallback key"], "better") == 2
         assert dict(Session.objects.values_list("pk", "auth_hash")) == {
@@ -247,32 +254,38 @@ class TestRehash:
 
 class TestRevokedAt:
     def test_revoked_at_returns_sessions_of_that_user_and_time(self, alice, bob):
-        then = made(alice, revoked_at=NOW)
-        made(alice), made(alice, revoked_at=after(microseconds=1)), made(bob, revoked_at=NOW)
+        then = create_session(alice, revoked_at=NOW)
+        (
+            create_session(alice),
+            create_session(alice, revoked_at=after(microseconds=1)),
+            create_session(bob, revoked_at=NOW),
+        )
         assert sessions.revoked_at(alice.pk, now=NOW) == [then]
 
 
 class TestActive:
     def test_active_returns_live_sessions_of_the_user(self, alice, bob):
-        made(bob)
-        made(alice, revoked_at=NOW)
-        made(alice, idle_expires_at=NOW)
-        alive = made(alice, idle_expires_at=after(microseconds=1))
+        create_session(bob)
+        create_session(alice, revoked_at=NOW)
+        create_session(alice, idle_expires_at=NOW)
+        alive = create_session(alice, idle_expires_at=after(microseconds=1))
         assert list(sessions.active(alice.pk, now=NOW)) == [alive]
 
     def test_active_sorts_newest_first(self, alice):
         order = [1, 3, 2]
-        by_day = {day: made(alice, created_at=after(days=day)) for day in order}
+        by_day = {day: create_session(alice, created_at=after(days=day)) for day in order}
         newest_first = [by_day[day] for day in (3, 2, 1)]
         assert list(sessions.active(alice.pk, now=NOW)) == newest_first
 
     def test_active_sorts_sessions_of_the_same_time_by_id(self, alice):
-        second, third, first = (made(alice, pk=uuid.UUID(int=number)) for number in (2, 3, 1))
-        newest = made(alice, pk=uuid.UUID(int=4), created_at=after(days=1))
+        second, third, first = (
+            create_session(alice, pk=uuid.UUID(int=number)) for number in (2, 3, 1)
+        )
+        newest = create_session(alice, pk=uuid.UUID(int=4), created_at=after(days=1))
         assert list(sessions.active(alice.pk, now=NOW)) == [newest, first, second, third]
 
     def test_active_takes_one_statement(self, alice):
-        made(alice)
+        create_session(alice)
         with CaptureQueriesContext(connection) as statements:
             list(sessions.active(alice.pk, now=NOW))
         assert len(statements) == 1
@@ -280,20 +293,27 @@ class TestActive:
 
 class TestOverLimit:
     def test_over_limit_returns_all_but_the_newest_sessions(self, alice, bob):
-        days = {day: made(alice, created_at=after(days=day)) for day in (3, 1, 4, 2)}
-        new = made(alice, created_at=after(days=5))
-        made(bob), made(alice, revoked_at=NOW), made(alice, idle_expires_at=NOW)
+        days = {day: create_session(alice, created_at=after(days=day)) for day in (3, 1, 4, 2)}
+        new = create_session(alice, created_at=after(days=5))
+        (
+            create_session(bob),
+            create_session(alice, revoked_at=NOW),
+            create_session(alice, idle_expires_at=NOW),
+        )
         for kept in range(5):
             result = sessions.over_limit(new, kept, now=NOW)
             expected = sessions.active(alice.pk, now=NOW).exclude(pk=new.pk)[kept:]
             assert result == list(expected) == [days[day] for day in (4, 3, 2, 1)[kept:]]
 
     def test_over_limit_never_returns_the_new_session(self, alice):
-        new, others = made(alice), [made(alice, created_at=after(days=day)) for day in (1, 2)]
+        new, others = (
+            create_session(alice),
+            [create_session(alice, created_at=after(days=day)) for day in (1, 2)],
+        )
         assert set(sessions.over_limit(new, 0, now=NOW)) == set(others)
 
     def test_over_limit_takes_one_statement(self, alice, django_assert_num_queries):
-        made(alice)
-        new = made(alice)
+        create_session(alice)
+        new = create_session(alice)
         with django_assert_num_queries(1):
             assert len(sessions.over_limit(new, 0, now=NOW)) == 1

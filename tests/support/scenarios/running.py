@@ -12,7 +12,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def outcome_of(module: str, settings: str, **environment: str) -> Any:
+def run_scenario(module: str, settings: str, **environment: str) -> Any:
     """Run the function ``scenario`` of *module* with these settings and return its result.
 
     The result must be JSON. Any warning is an error.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.hashers import make_password
 
-from tests.support.confidential_clients import DIGEST, MALFORMED, listed
+from tests.support.confidential_clients import DIGEST, MALFORMED, clients_setting
 from tests.support.system_checks import check_ids, configure_clean_project, message_of
 
 
@@ -19,7 +19,7 @@ def _clean_project(settings):
 
 
 class TestClients:
-    @pytest.mark.parametrize("value", [None, {}, {"reports": None}, listed()])
+    @pytest.mark.parametrize("value", [None, {}, {"reports": None}, clients_setting()])
     def test_clients_with_generated_secrets_pass_the_check(self, settings, value):
         settings.TOKENAUTH = {"CLIENTS": value}
         assert check_ids() == []
@@ -30,7 +30,7 @@ class TestClients:
     )
     def test_client_hash_of_django_hasher_is_a_check_error(self, settings, hasher):
         encoded = f"{hasher}$1$salt$5f4dcc3b5aa765d61d8327deb882cf99"
-        settings.TOKENAUTH = {"CLIENTS": {**listed(), "reports": encoded}}
+        settings.TOKENAUTH = {"CLIENTS": {**clients_setting(), "reports": encoded}}
         assert check_ids() == ["E008"]
         assert "The value is wrong for 'reports'. Run manage.py tokenauth_client" in message_of(
             "E008"
@@ -45,18 +45,18 @@ class TestClients:
     @pytest.mark.promise(18)
     @pytest.mark.parametrize("value", ["a $ecret in plain text", *MALFORMED])
     def test_malformed_client_hash_is_a_check_error(self, settings, value):
-        settings.TOKENAUTH = {"CLIENTS": {**listed(), "reports": value}}
+        settings.TOKENAUTH = {"CLIENTS": {**clients_setting(), "reports": value}}
         assert check_ids() == ["E008"]
         for part in ("$ecret", DIGEST[:16]):
             assert part not in message_of("E008")
 
     def test_clients_check_error_names_each_invalid_client(self, settings):
-        settings.TOKENAUTH = {"CLIENTS": {"a": "x$", "b": make_password(None), **listed()}}
+        settings.TOKENAUTH = {"CLIENTS": {"a": "x$", "b": make_password(None), **clients_setting()}}
         assert check_ids() == ["E008"]
         assert "The value is wrong for 'a', 'b'." in message_of("E008")
 
     def test_issuer_as_client_is_a_check_error(self, settings):
-        settings.TOKENAUTH = {"CLIENTS": listed(**{"django-tokenauth": "secret"})}
+        settings.TOKENAUTH = {"CLIENTS": clients_setting(**{"django-tokenauth": "secret"})}
         assert check_ids() == ["E008"]
         assert "CLIENTS contains the ISSUER" in message_of("E008")
 

@@ -9,7 +9,7 @@ import pytest
 from django_tokenauth.errors import InvalidClient
 from django_tokenauth.http.client_authentication import basic_credentials
 from django_tokenauth.services.clients import Credentials
-from tests.support.client import logged
+from tests.support.client import log_messages
 from tests.support.confidential_clients import basic
 
 
@@ -72,7 +72,7 @@ class TestBasicCredentials:
         caplog.set_level("INFO", "django_tokenauth")
         with pytest.raises(InvalidClient):
             basic_credentials(header)
-        assert logged(caplog) == ["client rejected"]
+        assert log_messages(caplog) == ["client rejected"]
 
     @pytest.mark.parametrize(("client_id", "secret"), [("r" * 255, "x"), ("reports", "s" * 4096)])
     def test_basic_pair_of_maximum_length_is_accepted(self, client_id, secret):

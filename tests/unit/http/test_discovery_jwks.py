@@ -18,10 +18,10 @@ from django_tokenauth.conf.settings import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHM
 from django_tokenauth.keys.directory import POLL_INTERVAL
 from django_tokenauth.keys.files import read_file, write_jwk
 from django_tokenauth.keys.generating import make_jwk
-from tests.support.asgi import over_asgi
+from tests.support.asgi import asgi_request
 from tests.support.client import UNAVAILABLE
 from tests.support.clock import NOW, after
-from tests.support.http_server import exchange, serving
+from tests.support.http_server import send_request, serve
 from tests.support.sample_keys import private_jwk, private_key, public_jwk
 
 SECONDS = int(NOW.timestamp())
@@ -200,11 +200,11 @@ class TestRequests:
         assert Client().get(PATH + query).json() == Client().get(PATH).json()
 
     def test_jwks_head_equals_get_without_body_on_real_server(self):
-        with serving() as address:
-            whole = exchange(address, b"GET /.well-known/jwks.json HTTP/1.1")
-            head = exchange(address, b"HEAD /.well-known/jwks.json HTTP/1.1")
+        with serve() as address:
+            whole = send_request(address, b"GET /.well-known/jwks.json HTTP/1.1")
+            head = send_request(address, b"HEAD /.well-known/jwks.json HTTP/1.1")
             tag = whole.headers["ETag"].encode()
-            again = exchange(
+            again = send_request(
                 address, b"GET /.well-known/jwks.json HTTP/1.1", b"If-None-Match: " + tag
             )
         assert (whole.status, head.status, again.status) == (200, 200, 304)
@@ -214,7 +214,7 @@ class TestRequests:
         assert head.headers["Cache-Control"] == whole.headers["Cache-Control"]
 
     def test_jwks_is_served_under_asgi(self):
-        status, headers, body = over_asgi("GET", PATH)
+        status, headers, body = asgi_request("GET", PATH)
         assert (status, headers["access-control-allow-origin"]) == (200, "*")
         assert json.loads(body) == Client().get(PATH).json()
 

@@ -13,10 +13,10 @@ from django.test.utils import override_script_prefix
 from django.urls import include, path
 
 from django_tokenauth import urls
-from tests.support.asgi import over_asgi
+from tests.support.asgi import asgi_request
 from tests.support.client import UNAVAILABLE
 from tests.support.confidential_clients import DIGEST
-from tests.support.http_server import exchange, serving
+from tests.support.http_server import send_request, serve
 from tests.support.system_checks import SIGNED
 
 PATH = "/.well-known/oauth-authorization-server"
@@ -256,10 +256,10 @@ class TestHeaders:
 
     def test_metadata_is_served_by_real_server_and_asgi(self, metadata):
         expected = metadata()
-        with serving() as address:
-            response = exchange(address, f"GET {PATH} HTTP/1.1".encode())
+        with serve() as address:
+            response = send_request(address, f"GET {PATH} HTTP/1.1".encode())
         assert (response.status, response.json()) == (200, expected)
-        assert json.loads(over_asgi("GET", PATH)[2]) == expected
+        assert json.loads(asgi_request("GET", PATH)[2]) == expected
 
     def test_metadata_with_invalid_settings_is_503(self, settings, caplog):
         settings.TOKENAUTH = {"ISSUER": ISSUER, "ALGORITHM": "EdDSA"}

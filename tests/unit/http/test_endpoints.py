@@ -19,7 +19,7 @@ from django_tokenauth.errors import (
 )
 from django_tokenauth.http.endpoints import TokenEndpoint, validated_data
 from django_tokenauth.serializers import RefreshSerializer
-from tests.support.client import FORM, JSON, malformed, outcome, post
+from tests.support.client import FORM, JSON, malformed, post, status_and_json
 
 DEFAULTS = {"client_id": "", "client_secret": "", "scope": None}
 TOO_LONG = "x" * 256
@@ -103,12 +103,12 @@ class TestLanguage:
     def test_error_description_is_in_the_language_of_each_request(self):
         body = {"refresh_token": "a", "client_id": TOO_LONG}
         with override("ko"):
-            status, first = outcome(post("token/refresh/", body))
+            status, first = status_and_json(post("token/refresh/", body))
         assert status == 400
         assert first["error_description"] != malformed("client_id")["error_description"]
         assert "client_id" in first["error_description"]
         with override("en"):
-            assert outcome(post("token/refresh/", body)) == (400, malformed("client_id"))
+            assert status_and_json(post("token/refresh/", body)) == (400, malformed("client_id"))
 
 
 class Teapot(InvalidGrant):

@@ -9,7 +9,7 @@ from django.core.cache.backends.locmem import LocMemCache
 
 from django_tokenauth.conf.settings import load
 from django_tokenauth.http.throttling import SignInThrottle
-from tests.support.client import logged
+from tests.support.client import log_messages
 from tests.support.clock import NOW
 from tests.support.sign_in_attempts import CLIENT_IP, HOUR, MINUTE, START, attempt
 
@@ -37,7 +37,7 @@ class TestThrottleCache:
     def test_unavailable_cache_does_not_throttle_and_is_logged(self, settings, caplog):
         settings.CACHES = {"default": {"BACKEND": "tests.support.broken.DownCache"}}
         assert [attempt(successful=True) for _ in range(50)] == [None] * 50
-        lines = set(logged(caplog, "ERROR"))
+        lines = set(log_messages(caplog, "ERROR"))
         assert lines == {CACHE_ERROR}
 
     def test_throttle_counts_in_the_cache_of_the_settings(self, settings, tmp_path):
@@ -99,14 +99,14 @@ class TestUnavailableCache:
         """Each call may block until a timeout."""
         settings.CACHES = {"default": {"BACKEND": "tests.support.broken.DownCache"}}
         assert attempt(successful=successful) is None
-        assert logged(caplog, "ERROR") == [CACHE_ERROR]
+        assert log_messages(caplog, "ERROR") == [CACHE_ERROR]
 
     def test_unavailable_cache_is_called_once_more_by_release(self, throttle, switched, caplog):
         throttle.acquire()
         switched(True)
         throttle.release()
         throttle.release()
-        assert logged(caplog, "ERROR") == [CACHE_ERROR]
+        assert log_messages(caplog, "ERROR") == [CACHE_ERROR]
 
     def test_attempt_without_count_is_not_released(self, by_user, throttle, switched):
         switched(True)

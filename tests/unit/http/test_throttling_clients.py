@@ -8,7 +8,7 @@ import time_machine
 from django_tokenauth.conf.settings import load
 from django_tokenauth.errors import TooManyRequests
 from django_tokenauth.http.throttling import ClientThrottle
-from tests.support.client import logged
+from tests.support.client import log_messages
 from tests.support.clock import NOW
 from tests.support.sign_in_attempts import CLIENT_IP, HOUR, MINUTE, OTHER_IP, attempt
 
@@ -35,7 +35,7 @@ class TestClientThrottle:
 
     def test_client_failures_above_ip_rate_are_throttled(self, caplog):
         assert [failure() for _ in range(5)] == [None, None, None, MINUTE, MINUTE]
-        assert logged(caplog, "WARNING") == ["client throttled"] * 2
+        assert log_messages(caplog, "WARNING") == ["client throttled"] * 2
 
     def test_client_failure_count_restarts_in_the_next_window(self, clock):
         for _ in range(4):
@@ -68,4 +68,4 @@ def test_unavailable_cache_does_not_throttle_clients(settings, caplog):
     settings.CACHES = {"default": {"BACKEND": "tests.support.broken.DownCache"}}
     settings.TOKENAUTH = {"SIGN_IN_RATE_IP": "1/min"}
     assert [failure() for _ in range(3)] == [None] * 3
-    assert len(logged(caplog, "ERROR")) == 3
+    assert len(log_messages(caplog, "ERROR")) == 3

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.scenarios.running import outcome_of
+from tests.support.scenarios.running import run_scenario
 
 
 @pytest.fixture(scope="module")
 def counts():
     module = "tests.support.scenarios.rotation_reads"
-    return outcome_of(module, module)
+    return run_scenario(module, module)
 
 
 def test_generate_lists_folder_twice_and_loads_new_key_once(counts):

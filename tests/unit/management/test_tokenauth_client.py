@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from django_tokenauth.services.clients import Credentials, has_valid_secret
-from tests.support.confidential_clients import listed
+from tests.support.confidential_clients import clients_setting
 from tests.support.raw_tokens import read_settings
 
 
@@ -45,7 +45,7 @@ def test_client_command_rejects_an_invalid_client_id(name):
 @pytest.mark.parametrize("value", ["md5$salt$5f4dcc3b5aa765d61d8327deb882cf99", "a secret"])
 def test_client_command_runs_with_an_invalid_clients_setting(settings, value):
     """The check error for an invalid value recommends this command."""
-    settings.TOKENAUTH = {"CLIENTS": {**listed(), "reports": value}}
+    settings.TOKENAUTH = {"CLIENTS": {**clients_setting(), "reports": value}}
     assert run()[1].startswith('"reports": "sha256$')
 
 

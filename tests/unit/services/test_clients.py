@@ -16,8 +16,8 @@ from django_tokenauth.services.clients import (
     generate_secret,
     has_valid_secret,
 )
-from tests.support.client import logged
-from tests.support.confidential_clients import SECRETS, listed
+from tests.support.client import log_messages
+from tests.support.confidential_clients import SECRETS, clients_setting
 from tests.support.raw_tokens import read_settings, unbase64url
 
 REPORTS = Credentials("reports", SECRETS["reports"])
@@ -56,13 +56,13 @@ class TestEncodeSecret:
             identify_hasher(encode_secret("abc"))
 
     def test_encoded_client_secret_is_accepted_by_settings(self):
-        assert read_settings(CLIENTS=listed()).clients == listed()
+        assert read_settings(CLIENTS=clients_setting()).clients == clients_setting()
 
 
 class TestHasValidSecret:
     @pytest.fixture
     def configured(self):
-        return read_settings(CLIENTS={**listed(), "closed": None})
+        return read_settings(CLIENTS={**clients_setting(), "closed": None})
 
     @pytest.mark.parametrize("client_id", ["reports", "billing"])
     def test_secret_of_the_client_is_valid(self, configured, client_id):
@@ -88,7 +88,9 @@ class TestHasValidSecret:
 
     @pytest.mark.promise(17)
     def test_client_secret_hash_is_not_a_valid_secret(self, configured):
-        assert not has_valid_secret(configured, Credentials("reports", listed()["reports"]))
+        assert not has_valid_secret(
+            configured, Credentials("reports", clients_setting()["reports"])
+        )
 
     def test_credentials_repr_hides_the_secret(self):
         assert repr(REPORTS) == "Credentials(client_id='reports')"
@@ -97,7 +99,7 @@ class TestHasValidSecret:
 class TestCheckOwner:
     @pytest.fixture
     def configured(self):
-        return read_settings(CLIENTS={**listed(), "closed": None})
+        return read_settings(CLIENTS={**clients_setting(), "closed": None})
 
     @pytest.mark.standard("rfc6749-2.3-1")
     @pytest.mark.parametrize(
@@ -119,4 +121,4 @@ class TestCheckOwner:
         caplog.set_level("INFO", "django_tokenauth")
         with pytest.raises(InvalidGrant):
             check_owner(configured, owner, "billing")
-        assert logged(caplog) == ["token rejected: it belongs to another client"]
+        assert log_messages(caplog) == ["token rejected: it belongs to another client"]

@@ -16,7 +16,7 @@ from tests.support.raw_tokens import (
     NOW,
     SESSION,
     access_members,
-    changed,
+    apply_changes,
     refresh_members,
 )
 
@@ -256,12 +256,12 @@ class TestRefreshClaims:
         assert claims.sign_in == SignIn(
             auth_time=NOW - 60, client_id="notes", scope=frozenset({"a", "b"}), amr=("pwd",)
         )
-        without_optional = changed(SIGN_IN, {"scope": MISSING, "amr": MISSING})
+        without_optional = apply_changes(SIGN_IN, {"scope": MISSING, "amr": MISSING})
         claims = RefreshClaims.from_payload(refresh_members(**without_optional))
         assert (claims.sign_in.scope, claims.sign_in.amr) == (frozenset(), ())
 
     @pytest.mark.parametrize(
-        "members", [{}, SIGN_IN, changed(SIGN_IN, {"scope": MISSING, "amr": MISSING})]
+        "members", [{}, SIGN_IN, apply_changes(SIGN_IN, {"scope": MISSING, "amr": MISSING})]
     )
     def test_refresh_claims_to_payload_reverses_from_payload(self, members):
         members = refresh_members(**members)
@@ -328,5 +328,5 @@ class TestRefreshClaims:
         ],
     )
     def test_refresh_claims_with_invalid_sign_in_are_rejected(self, name, value):
-        members = refresh_members(**changed(SIGN_IN, {name: value}))
+        members = refresh_members(**apply_changes(SIGN_IN, {name: value}))
         assert error_code(RefreshClaims.from_payload, members) is TokenErrorCode.CLAIMS

@@ -12,7 +12,7 @@ from django_tokenauth.errors import InvalidToken, TokenErrorCode
 from django_tokenauth.keys.loading import load_key
 from django_tokenauth.keys.schedule import KeySet
 from django_tokenauth.tokens import jws
-from tests.support.jws_reading import parsed, verified
+from tests.support.jws_reading import parse_token, verify_token
 from tests.support.raw_tokens import SIGNING_KEY, compact, hmac_with, unbase64url
 
 KEY = load_key(SIGNING_KEY, "HS256")
@@ -24,19 +24,19 @@ TOKEN = compact(HEADER, b"any payload", hmac_with(SIGNING_KEY))
 
 def parse_error(token):
     with pytest.raises(InvalidToken) as caught:
-        parsed(token)
+        parse_token(token)
     return caught.value.code
 
 
 def verify_error(token):
     with pytest.raises(InvalidToken) as caught:
-        verified(token, KEYS)
+        verify_token(token, KEYS)
     return caught.value.code
 
 
 class TestParse:
     def test_parse_returns_header_payload_and_signature(self):
-        parts, header = parsed(TOKEN)
+        parts, header = parse_token(TOKEN)
         assert header == HEADER
         assert parts.header == TOKEN.partition(".")[0].encode()
         assert parts.payload == b"any payload"
@@ -44,7 +44,7 @@ class TestParse:
         assert parts.signature == unbase64url(TOKEN.rpartition(".")[2])
 
     def test_parse_does_not_verify_the_signature(self):
-        parts, header = parsed("eyJhbGciOiJub25lIn0..")
+        parts, header = parse_token("eyJhbGciOiJub25lIn0..")
         assert (header, parts.payload, parts.signature) == ({"alg": "none"}, b"", b"")
 
     @pytest.mark.attack(68)
@@ -115,7 +115,7 @@ class TestParse:
             segments[segment] = spelling
             token = ".".join(segments)
             if spelling == canonical:
-                assert parsed(token)
+                assert parse_token(token)
             else:
                 assert parse_error(token) is TokenErrorCode.MALFORMED
 
@@ -123,14 +123,14 @@ class TestParse:
         for length in range(6):
             for byte in range(256):
                 data = bytes([byte]) * length
-                parts, _ = parsed(compact(HEADER, data, lambda _, data=data: data))
+                parts, _ = parse_token(compact(HEADER, data, lambda _, data=data: data))
                 assert (parts.payload, parts.signature) == (data, data)
 
     @pytest.mark.attack(62)
     def test_parse_of_more_than_8192_bytes_is_rejected(self):
         available = 8192 - len(TOKEN.rpartition(".")[0]) - 1
         longest = f"{TOKEN.rpartition('.')[0]}.{'A' * (available // 4 * 4)}"
-        assert parsed(longest)
+        assert parse_token(longest)
         assert 8192 - len(longest) < 4
         assert parse_error(f"{longest}AAAA") is TokenErrorCode.MALFORMED
         assert parse_error("A" * 10_000_000) is TokenErrorCode.MALFORMED
@@ -198,7 +198,7 @@ class TestParse:
 
 class TestVerify:
     def test_verify_uses_the_key_named_by_kid(self):
-        assert verified(TOKEN, KEYS).payload == b"any payload"
+        assert verify_token(TOKEN, KEYS).payload == b"any payload"
 
     @pytest.mark.parametrize(
         "kid",

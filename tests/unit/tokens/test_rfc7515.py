@@ -7,7 +7,7 @@ import pytest
 from django_tokenauth.errors import InvalidToken, TokenErrorCode
 from django_tokenauth.keys.loading import load_key
 from django_tokenauth.tokens import jws
-from tests.support.jws_reading import parsed, verified_with
+from tests.support.jws_reading import parse_token, verify_token_with
 from tests.support.raw_tokens import base64url
 from tests.support.sample_keys import public_jwk, rsa_key
 
@@ -45,7 +45,7 @@ APPENDIX_E = (
     ids=["A.1", "A.3"],
 )
 def test_rfc7515_signed_example_is_verified(token, jwk, algorithm):
-    parts = verified_with(token, load_key(jwk, algorithm))
+    parts = verify_token_with(token, load_key(jwk, algorithm))
     assert jws.json_object(parts.payload)["http://example.com/is_root"] is True
 
 
@@ -55,17 +55,17 @@ def test_rfc7515_unsecured_example_is_rejected(algorithm):
     if algorithm == "HS256":
         jwk = {"kty": "oct", "k": base64url(b"k" * 32)}
     with pytest.raises(InvalidToken) as caught:
-        verified_with(A_5, load_key(jwk, algorithm))
+        verify_token_with(A_5, load_key(jwk, algorithm))
     assert caught.value.code is TokenErrorCode.KEY
 
 
 def test_rfc7515_unknown_critical_header_is_rejected():
     with pytest.raises(InvalidToken) as caught:
-        parsed(APPENDIX_E)
+        parse_token(APPENDIX_E)
     assert caught.value.code is TokenErrorCode.HEADER
 
 
 def test_token_of_two_segments_is_rejected():
     with pytest.raises(InvalidToken) as caught:
-        parsed(APPENDIX_E.removesuffix("."))
+        parse_token(APPENDIX_E.removesuffix("."))
     assert caught.value.code is TokenErrorCode.MALFORMED

@@ -8,15 +8,15 @@ import pytest
 
 from django_tokenauth.errors import InvalidKey, InvalidToken, TokenErrorCode
 from django_tokenauth.keys.loading import load_key
-from tests.support.jws_reading import parsed, verified_with
-from tests.support.vectors import VECTORS, need, public_half, read
+from tests.support.jws_reading import parse_token, verify_token_with
+from tests.support.vectors import VECTORS, public_half, read, require_vectors
 
 COOKBOOK = VECTORS / "ietf-jose-cookbook"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _vectors():
-    need()
+    require_vectors()
 
 
 class TestCookbook:
@@ -34,10 +34,10 @@ class TestCookbook:
         example = read("ietf-jose-cookbook", *path.split("/"))
         private = load_key(example["input"]["key"], example["input"]["alg"])
         public = load_key(public_half(example["input"]["key"]), example["input"]["alg"])
-        parts, _ = parsed(example["output"]["compact"])
+        parts, _ = parse_token(example["output"]["compact"])
         assert parts.payload == example["input"]["payload"].encode()
         for key in (private, public):
-            assert verified_with(example["output"]["compact"], key) == parts
+            assert verify_token_with(example["output"]["compact"], key) == parts
         if example.get("reproducible"):
             assert private.sign(parts.signing_input) == parts.signature
 
@@ -45,9 +45,9 @@ class TestCookbook:
         example = read("ietf-jose-cookbook", "6.nesting_signatures_and_encryption.json")
         inner = example["sign"]
         key = load_key(public_half(inner["input"]["key"]), inner["input"]["alg"])
-        verified_with(inner["output"]["compact"], key)
+        verify_token_with(inner["output"]["compact"], key)
         with pytest.raises(InvalidToken):
-            parsed(example["encrypt"]["output"]["compact"])
+            parse_token(example["encrypt"]["output"]["compact"])
         with pytest.raises(InvalidKey, match="does not permit signatures"):
             load_key(example["encrypt"]["input"]["key"], "RS256")
 
@@ -56,19 +56,19 @@ class TestCookbook:
         example = read("ietf-jose-cookbook", "jws", "4_5.signature_with_detached_content.json")
         key = load_key(example["input"]["key"], "HS256")
         with pytest.raises(InvalidToken) as caught:
-            verified_with(example["output"]["compact"], key)
+            verify_token_with(example["output"]["compact"], key)
         assert caught.value.code is TokenErrorCode.SIGNATURE
 
     @pytest.mark.attack(43)
     def test_cookbook_unencoded_payload_is_rejected(self):
         example = read("ietf-jose-cookbook", "rfc7797", "hmac-sha2_b64_false.json")
         with pytest.raises(InvalidToken) as caught:
-            parsed(example["output"]["compact"])
+            parse_token(example["output"]["compact"])
         assert caught.value.code is TokenErrorCode.MALFORMED
         # The header is rejected with an encoded payload too.
         head, _, signature = example["output"]["compact"].split(".")
         with pytest.raises(InvalidToken) as caught:
-            parsed(f"{head}.Zm9v.{signature}")
+            parse_token(f"{head}.Zm9v.{signature}")
         assert caught.value.code is TokenErrorCode.HEADER
 
     @pytest.mark.attack(69)
@@ -86,7 +86,7 @@ class TestCookbook:
         assert len(forms) >= 20
         for form in forms:
             with pytest.raises(InvalidToken) as caught:
-                parsed(form)
+                parse_token(form)
             assert caught.value.code is TokenErrorCode.MALFORMED
 
     def test_cookbook_encryption_key_is_rejected(self):
@@ -109,5 +109,5 @@ class TestCookbook:
         assert len(tokens) >= 8
         for token in tokens:
             with pytest.raises(InvalidToken) as caught:
-                parsed(token)
+                parse_token(token)
             assert caught.value.code is TokenErrorCode.MALFORMED

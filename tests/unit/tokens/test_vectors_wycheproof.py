@@ -8,8 +8,8 @@ from django_tokenauth.conf.settings import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHM
 from django_tokenauth.errors import InvalidKey, InvalidToken, TokenErrorCode
 from django_tokenauth.keys.loading import load_key
 from django_tokenauth.keys.schedule import make_key_set
-from tests.support.jws_reading import parsed, verified, verified_with
-from tests.support.vectors import as_text, need, public_half, read
+from tests.support.jws_reading import parse_token, verify_token, verify_token_with
+from tests.support.vectors import as_string, public_half, read, require_vectors
 
 SUPPORTED = {*HMAC_ALGORITHMS, *ASYMMETRIC_ALGORITHMS}
 #: Tests labelled valid, but rejected here. In 346 to 351 the algorithms of header and key differ.
@@ -21,13 +21,13 @@ LOST_PADDING = {367, 370}
 
 @pytest.fixture(scope="module", autouse=True)
 def _vectors():
-    need()
+    require_vectors()
 
 
 def algorithm_of(token):
     """Return the algorithm in the token's header, for JWKs without ``alg``."""
     try:
-        algorithm = parsed(token)[1]["alg"]
+        algorithm = parse_token(token)[1]["alg"]
     except InvalidToken:
         return "HS256"
     return algorithm if algorithm in SUPPORTED else "HS256"
@@ -41,10 +41,10 @@ def is_accepted(jwk, token):
     try:
         if "keys" in jwk:
             keys = [load_key(member, "HS256") for member in jwk["keys"]]
-            verified(token, make_key_set(None, keys))
+            verify_token(token, make_key_set(None, keys))
         else:
             key = load_key(public_half(jwk), algorithm_of(token))
-            verified_with(token, key)
+            verify_token_with(token, key)
     except (InvalidKey, InvalidToken):
         return False
     return True
@@ -56,7 +56,7 @@ def verdicts(file):
         jwk = group.get("public") or group["private"]
         for test in group["tests"]:
             if "jws" in test:
-                token = as_text(test["jws"])
+                token = as_string(test["jws"])
                 yield test["tcId"], token, test["result"], is_accepted(jwk, token)
 
 
@@ -175,7 +175,7 @@ class TestEncryption:
     @pytest.mark.attack(46, 47)
     def test_wycheproof_jwe_is_rejected(self):
         tokens = [
-            as_text(test["jwe"])
+            as_string(test["jwe"])
             for file in ("json_web_encryption_test.json", "json_web_crypto_test.json")
             for group in read("wycheproof", file)["testGroups"]
             for test in group["tests"]
@@ -184,7 +184,7 @@ class TestEncryption:
         assert len(tokens) == 173
         for token in tokens:
             with pytest.raises(InvalidToken) as caught:
-                parsed(token)
+                parse_token(token)
             assert caught.value.code is TokenErrorCode.MALFORMED
 
     @pytest.mark.parametrize("algorithm", ["HS256", "RS256", "ES256", "EdDSA"])

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.test import AsyncClient
 from django.test.utils import override_settings
 
-from tests.support.client import FORM, JSON, PASSWORDS, get, outcome, post
+from tests.support.client import FORM, JSON, PASSWORDS, get, post, status_and_json
 from tests.support.clock import NOW
 from tests.support.guessing import CountingHasher
 
@@ -88,7 +88,7 @@ def locked_out() -> list[Any]:
     same_response = responses[0].content == responses[1].content
     return [
         codes,
-        *outcome(responses[1]),
+        *status_and_json(responses[1]),
         responses[1]["Cache-Control"],
         same_response,
         len(CountingHasher.rounds),
@@ -140,7 +140,7 @@ def default_response() -> list[Any]:
 def without_middleware() -> list[Any]:
     with override_settings(MIDDLEWARE=[]):
         statuses(WRONG, WRONG, WRONG)
-        return list(outcome(sign_in(PASSWORD)))
+        return list(status_and_json(sign_in(PASSWORD)))
 
 
 def over_asgi() -> list[int]:
