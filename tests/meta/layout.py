@@ -15,6 +15,8 @@ DATABASE = {
     *("django_db", "db", "transactional_db", "django_db_setup", "django_db_blocker"),
     *("live_server", "admin_user", "admin_client", "alice", "bob"),
 }
+#: Longest name of a test function, so that a list of failures fits on a screen.
+MAX_NAME = 60
 #: A test module or a conftest in a dotted path, as settings and imports name it.
 TEST_MODULE = re.compile(r"tests(\.\w+)*\.(test_\w+|conftest)\b")
 
@@ -28,6 +30,11 @@ def violations(file: str, source: str, rooms: set[str]) -> list[str]:
         f"line {line}: {name} is a test module; move what is shared to tests/support"
         for line, name in _names(tree)
         if TEST_MODULE.match(name)
+    )
+    found += (
+        f"line {line}: the name {name} has {len(name)} characters, the limit is {MAX_NAME}"
+        for line, name in _test_functions(tree)
+        if len(name) > MAX_NAME
     )
     if parts[0] == "support":
         found += (
@@ -71,6 +78,16 @@ def _names(tree: ast.Module) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.lineno, node.value
+
+
+def _test_functions(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                if name.startswith("test_"):
+                    yield node.lineno, name
+            case _:
+                pass
 
 
 def _uses_of_database(tree: ast.Module) -> Iterator[tuple[int, str]]:

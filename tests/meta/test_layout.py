@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.meta.layout import violations
+from tests.meta.layout import MAX_NAME, violations
 from tests.support.documents import ROOT
 
 ROOMS = {path.parent.name for path in (ROOT / "django_tokenauth").glob("*/__init__.py")}
@@ -49,6 +49,21 @@ class TestFolders:
     )
     def test_module_outside_the_layout_is_reported(self, file, what):
         assert found(file) == [what]
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        "source",
+        ["def {}(): ...", "async def {}(): ...", "class TestX:\n    def {}(self): ..."],
+    )
+    def test_name_over_the_limit_is_reported(self, source):
+        longest = "test_".ljust(MAX_NAME, "x")
+        assert found("unit/keys/test_x.py", source.format(longest)) == []
+        [what] = found("unit/keys/test_x.py", source.format(f"{longest}x"))
+        assert what.endswith("has 61 characters, the limit is 60")
+
+    def test_long_name_of_a_helper_is_accepted(self):
+        assert found("unit/keys/test_x.py", f"def {'x' * 61}(): ...") == []
 
 
 class TestSharedHelpers:
