@@ -13,13 +13,13 @@ from tests.support import skips
 
 from . import publishing, worker
 from .catalog import BENCHMARKS, DATABASES, Run
-from .competitors import COMPETITORS
+from .competitors import COMPETITORS, Competitor, installed
 from .report import Report
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS, QUICK_ROUNDS = 21, 3
 DESCRIPTION = """\
-Measure what tokens cost, side by side with other packages, and print tables with
+Measure the cost of tokens, side by side with other packages, and print tables with
 ratios to the best competitor and to a reference, the least possible work.
 """
 EPILOG = """\
@@ -31,7 +31,7 @@ nothing else, and compare ratios of one run, not times of two runs.
 "tox -e benchmarks -- --publish" installs all competitors and publishes a full run.
 
 Databases that do not respond and competitors that are not installed are skipped;
-with CI set that is a failure. tests/support/servers.py says where databases are expected.
+with CI set this is a failure. tests/support/servers.py says where databases are expected.
 
 The exit status is 1 if a benchmark fails, or if a count of statements or rows
 exceeds its documented limit. No time decides it.
@@ -101,12 +101,7 @@ def measure(options: argparse.Namespace) -> Report:
         if version := works(DATABASES[name], Run("", name), "project.print_version()", report):
             databases[name] = version
             report.versions[DATABASES[name].partition(",")[0]] = version
-    competitors = tuple(
-        each.name
-        for each in COMPETITORS.values()
-        if works(each.name, Run("", competitors=(each.name,)), f"import {each.module}", report)
-        is not None
-    )
+    competitors = tuple(each.name for each in COMPETITORS.values() if can_compare(each, report))
     if options.publish and report.skipped:
         raise SystemExit("--publish needs all databases and competitors.")
     runs = [
@@ -127,8 +122,19 @@ def measure(options: argparse.Namespace) -> Report:
     return report
 
 
+def can_compare(competitor: Competitor, report: Report) -> bool:
+    """Return whether a competitor can be imported; if not, note that it is skipped."""
+    name = competitor.name
+    if installed(competitor.package) is None:
+        # Starting a process takes longer than this check.
+        skip(f"{name} (not installed)", report)
+        return False
+    run = Run("", competitors=(name,))
+    return works(name, run, f"import {competitor.module}", report) is not None
+
+
 def works(what: str, run: Run, program: str, report: Report) -> str | None:
-    """Return what ``program`` prints in the project; if it fails, note that ``what`` is skipped."""
+    """Return the output of ``program`` in the project. If it fails, note ``what`` as skipped."""
     program = f"from {__package__} import project; project.set_up(); {program}"
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-c", program],
@@ -139,9 +145,13 @@ def works(what: str, run: Run, program: str, report: Report) -> str | None:
     )
     if done.returncode == 0:
         return done.stdout.strip()
-    report.skipped.append(f"{what} ({done.stderr.strip().splitlines()[-1]})")
-    skips.note(f"the benchmarks of {report.skipped[-1]}")
+    skip(f"{what} ({done.stderr.strip().splitlines()[-1]})", report)
     return None
+
+
+def skip(what: str, report: Report) -> None:
+    report.skipped.append(what)
+    skips.note(f"the benchmarks of {what}")
 
 
 def say(text: str) -> None:

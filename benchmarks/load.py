@@ -40,7 +40,7 @@ from .sampling import Subject, compare, nothing, show_progress
 from .tables import Assertion, Row, RowKind, Table, exact, summarize
 
 PASSWORD = "correct horse"  # noqa: S105
-#: Of a sign-in two are Django's: read the user, and write last_login.
+#: Two statements of a sign-in belong to Django: read the user, and write last_login.
 STATEMENTS = {sizing.SIGN_IN: 5, sizing.REFRESH: 2, sizing.REQUEST: 1, sizing.SIGN_OUT: 2}
 #: PostgreSQL vacuums a table after a fifth of it has changed.
 VACUUMS, REFRESHES = 5, 2

@@ -56,7 +56,7 @@ def tables(run: Run) -> Iterator[Table]:
 def targets(user: Any, run: Run) -> Iterator[tuple[str, RowKind, str, str, str]]:
     """Yield name, kind, group, path and ``Authorization`` of each subject."""
     header = f"Bearer {services.sign_in(user).access_token}"
-    # With the header too: a server reads it even for a view without authentication.
+    # The view without authentication gets the header too, because the server reads it.
     yield "view without authentication", RowKind.REFERENCE, "", "/open/", header
     yield "JWTAuthentication", RowKind.OURS, DATABASE, "/user/", header
     yield "StatelessJWTAuthentication", RowKind.OURS, STATELESS, "/stateless/", header

@@ -26,7 +26,7 @@ from .rows import new_session
 from .sampling import show_progress
 from .tables import OURS, Row, RowKind, Table, summarize
 
-#: Longer than each of them keeps expired rows.
+#: Longer than the retention period of each package.
 LONG_AGO = timedelta(days=100)
 BATCH = 2000
 #: Inserts sessions that expire at these times.

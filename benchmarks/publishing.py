@@ -25,7 +25,7 @@ USER, NO_QUERY = "user from the database", "no query"
 
 
 class Unpublishable(ValueError):
-    """The figures or a page are not fit for publication. Says why."""
+    """The figures or a page are incomplete. The message names the reason."""
 
 
 #: Lines of the table in the README: benchmark, start of the table's title, database, group, our

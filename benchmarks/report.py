@@ -54,7 +54,7 @@ class Report:
         path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
     def table(self, benchmark: str, title: str, database: str = "") -> Table:
-        """Return the table whose title begins so. Raises :class:`MissingFigure`."""
+        """Return the table whose title starts with ``title``. Raises :class:`MissingFigure`."""
         for table in self.tables.get(benchmark, ()):
             if table.title.startswith(title) and table.database.startswith(database):
                 return table

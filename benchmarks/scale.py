@@ -42,7 +42,7 @@ def tables(run: Run) -> Iterator[Table]:
     assertions = [
         Assertion(f"whole tables read: {subject.group}", 0, whole_tables_read(subject))
         for subject in subjects
-        # PostgreSQL rightly reads small tables as a whole.
+        # PostgreSQL reads small tables sequentially by design.
         if subject.name == "1,000,000 sessions"
     ]
     yield Table("Cost by the number of sessions", rows, unit(run), assertions=assertions)
@@ -54,7 +54,7 @@ def use_tables(size: int) -> None:
 
 
 def fill(size: int) -> list[Any]:
-    """Create a schema with so many sessions and return their users."""
+    """Create a schema with that number of sessions and return their users."""
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE SCHEMA sessions_{size}")
         for model in (get_user_model(), Session):

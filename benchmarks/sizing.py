@@ -1,7 +1,7 @@
-"""Compute what many users need: ``python -m benchmarks.sizing --help``.
+"""Compute the requirements of many users: ``python -m benchmarks.sizing --help``.
 
-The costs of one operation are those that the benchmark ``load`` measured. The behaviour of users is
-assumed, and each assumption is an option.
+The benchmark ``load`` measured the costs of one operation. The behaviour of users is assumed, and
+each assumption is an option.
 
 The model: a device that is used on a day opens the application a few times, once in each of as many
 equal parts of the day. An opening begins with a request, and others follow at random. A request
@@ -196,7 +196,7 @@ def days_of_session(given: Assumptions) -> tuple[float, float]:
 
 
 def requirements(users: float, given: Assumptions, costs: Costs) -> dict[str, tuple[float, ...]]:
-    """Return what ``users`` need. All but the averages is at the peak."""
+    """Return the requirements of ``users``. All but the averages apply to the peak."""
     each = daily(given)
     average = {name: each[name] * users / SECONDS_PER_DAY for name in OPERATIONS}
     peak = {name: rate * given.peak_factor for name, rate in average.items()}
@@ -261,7 +261,7 @@ def table(users: Sequence[float], given: Assumptions, costs: Costs) -> list[tupl
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.sizing",
-        description="Compute what many users need, from measured costs and assumed behaviour.",
+        description="Compute the requirements of many users from measured costs and assumptions.",
         epilog="It is arithmetic: costs were measured with 300,000 sessions on one machine. HTTP, "
         "your own views and failed sign-ins are not included.",
     )

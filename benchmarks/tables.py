@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
-#: The name of our row, where it needs no other.
+#: The default name of the row of this package.
 OURS = "drf-tokenauth"
 
 
@@ -17,7 +17,7 @@ class MissingFigure(LookupError):
 
 
 class RowKind(StrEnum):
-    """What a row shows."""
+    """The role of a row in its table."""
 
     OURS = "ours"
     COMPETITOR = "competitor"
@@ -168,7 +168,7 @@ def table_from_json(members: Mapping[str, Any]) -> Table:
 
 
 def number(value: float) -> str:
-    """Return ``value`` with as many digits as a reader needs."""
+    """Return ``value`` with a readable number of digits."""
     return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:,.1f}"
 
 

@@ -9,8 +9,9 @@ import sys
 import pytest
 
 from benchmarks import catalog
-from benchmarks.__main__ import main, works
+from benchmarks.__main__ import can_compare, main, works
 from benchmarks.catalog import BENCHMARKS, DATABASES, Run
+from benchmarks.competitors import Competitor
 from benchmarks.report import Report
 from benchmarks.tables import Assertion, Table
 from tests.support.documents import ROOT
@@ -97,6 +98,8 @@ class TestArguments:
         assert message in capsys.readouterr().err
 
     def test_publication_without_a_database_stops_early(self, monkeypatch, capsys):
+        absent = {"prune": catalog.Benchmark("Greet", ("mariadb",))}
+        monkeypatch.setattr("benchmarks.__main__.BENCHMARKS", absent)
         monkeypatch.setattr("benchmarks.__main__.COMPETITORS", {})
         with pytest.raises(SystemExit, match="--publish needs all databases"):
             main(["--publish"])
@@ -146,6 +149,11 @@ class TestAvailability:
         assert version
         assert version[0].isdigit()
         assert report.skipped == []
+
+    def test_missing_competitor_is_skipped(self):
+        report = Report(quick=True, rounds=1)
+        assert not can_compare(Competitor("greeter", "no-such-package", "greeter"), report)
+        assert report.skipped == ["greeter (not installed)"]
 
     def test_failing_program_is_skipped_with_its_reason(self, capsys):
         report = Report(quick=True, rounds=1)
