@@ -204,7 +204,7 @@ class TestReadsAtImport:
         [found] = violations("views.py", source)
         assert found.endswith("a setting is read at import")
 
-    def test_settings_module_that_loads_at_import_is_reported(self):
+    def test_load_at_import_in_the_settings_module_is_reported(self):
         assert len(violations("conf/settings.py", "def load(): ...\nX = load()")) == 1
 
     @pytest.mark.parametrize(

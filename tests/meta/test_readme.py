@@ -85,7 +85,7 @@ class TestText:
         assert targets
         assert all(target.startswith("https://") for target in targets)
 
-    def test_readme_links_to_pages_that_exist(self):
+    def test_readme_links_to_existing_pages(self):
         text = README.read_text(encoding="utf-8")
         pages = re.findall(r"readthedocs\.io/en/latest/([\w/-]+)\.html", text)
         ours = [page for page in pages if f"drf-tokenauth.readthedocs.io/en/latest/{page}" in text]
@@ -101,7 +101,7 @@ class TestText:
         }
         assert servers == {DOCUMENTED_ORIGIN}
 
-    def test_readme_installs_an_extra_that_exists(self):
+    def test_readme_installs_an_existing_extra(self):
         setup = (ROOT / "setup.cfg").read_text(encoding="utf-8")
         assert consoles([section(README, "Install")]) == [('pip install ".[crypto]"', "")]
         assert "\ncrypto =\n" in setup
