@@ -1,4 +1,4 @@
-"""A backend and a cache that raise an error, for settings that name classes."""
+"""Backends and a cache that raise an error, for settings that name classes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ class BrokenBackend:
     def authenticate(self, request, **credentials):
         del credentials
         raise RuntimeError("broken")
+
+
+class ValueErrorBackend:
+    """An authentication backend that raises the error of an invalid value."""
+
+    def authenticate(self, request, **credentials):
+        del credentials
+        raise ValueError("broken")
 
 
 class DownCache(BaseCache):

@@ -67,6 +67,14 @@ class TestCheckPassword:
 
 
 @pytest.mark.django_db
+
+    @pytest.mark.django_db
+    def test_check_password_passes_on_value_error_of_a_backend(self, settings):
+        settings.AUTHENTICATION_BACKENDS = ["tests.support.broken.ValueErrorBackend"]
+        with pytest.raises(ValueError, match="broken"):
+            services.check_password(None, "alice", "correct horse")
+
+
 class TestSignIn:
     def test_sign_in_stores_its_arguments_in_the_session(self, alice):
         pair = services.sign_in(

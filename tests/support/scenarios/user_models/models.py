@@ -77,3 +77,11 @@ class HiddenUser(_User):
     objects: ClassVar[Any] = VisibleUserManager()
 
     USERNAME_FIELD = "username"
+
+
+class NumberUser(_User):
+    """A user whose username is a number."""
+
+    number = models.IntegerField(unique=True)
+
+    USERNAME_FIELD = "number"
