@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("alice", "zone")]
 def zone(request, settings, time_machine):
     settings.USE_TZ = False
     settings.TIME_ZONE = request.param
-    # A timestamp, because a datetime would also change the time zone of the process.
+    # A timestamp, because a datetime with a zone would also change the process's time zone.
     time_machine.move_to(NOW.timestamp(), tick=False)
     return request.param
 

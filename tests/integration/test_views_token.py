@@ -95,7 +95,9 @@ class TestSignIn:
         ]
 
     def test_sign_in_sets_no_cookie(self, alice):
-        assert not post("token/", ALICE).cookies
+        response = post("token/", ALICE)
+        assert response.status_code == 200
+        assert not response.cookies
 
     @pytest.mark.parametrize(
         "password", ["p\N{GRINNING FACE}ss", " blanks around ", "x" * 4096, "\tline\nbreak", "ﬁ"]

@@ -11,7 +11,7 @@ import pytest
 
 @contextmanager
 def full_after(writes):
-    """Simulate a disk that is full after so many new files."""
+    """Make the creation of files fail with ENOSPC after this many new files."""
     real = os.open
 
     def counting(path, flags, *arguments, **options):

@@ -1,4 +1,4 @@
-"""Asymmetric keys of every algorithm, each made once per process, in every form they can have."""
+"""Asymmetric keys of each algorithm in each encoding, generated once per process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ORDER_ED25519 = 2**252 + 27742317777372353535851937790883648493
 
 @cache
 def rsa_key(bits=2048, number=0):
-    """``number`` tells keys of one size apart."""
+    """Return a key; another *number* gives another key of the same size."""
     return rsa.generate_private_key(65537, bits)
 
 
@@ -64,7 +64,7 @@ def base64url_uint(number, length=None):
 
 
 def public_jwk(key):
-    """The required members of the public JWK of ``key``, a private one (RFC 7518, RFC 8037)."""
+    """Return the required members of the public JWK of a private key (RFC 7518, RFC 8037)."""
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return {"crv": "Ed25519", "kty": "OKP", "x": base64url(raw_public(key))}
     numbers = key.public_key().public_numbers()
@@ -109,7 +109,7 @@ def load_error(material, algorithm):
 
 
 class Asymmetric(Access):
-    """A server that signs with a key pair; the forger knows the public half."""
+    """A server that signs with a key pair, whose public key an attacker knows."""
 
     def __init__(self, algorithm, **values):
         self.key = private_key(algorithm)

@@ -1,4 +1,4 @@
-"""manage.py tokenauth_prune."""
+"""``manage.py tokenauth_prune``: deleted sessions, batches, output and options."""
 
 from __future__ import annotations
 

@@ -36,7 +36,9 @@ def users():
 
 @pytest.mark.usefixtures("users")
 def test_inserted_session_ids_contain_the_sign_in_time():
-    for session in Session.objects.all():
+    sessions = list(Session.objects.all())
+    assert len(sessions) == 4
+    for session in sessions:
         assert (session.pk.version, session.pk.variant) == (7, uuid.RFC_4122)
         assert session.pk.int >> 80 == store.new_id(session.created_at).int >> 80
 
