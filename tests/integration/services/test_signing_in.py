@@ -65,9 +65,6 @@ class TestCheckPassword:
         assert call["request"] is request
         assert call["credentials"] == {"username": "alice", "password": "*" * 20}
 
-
-@pytest.mark.django_db
-
     @pytest.mark.django_db
     def test_check_password_passes_on_value_error_of_a_backend(self, settings):
         settings.AUTHENTICATION_BACKENDS = ["tests.support.broken.ValueErrorBackend"]
@@ -75,6 +72,7 @@ class TestCheckPassword:
             services.check_password(None, "alice", "correct horse")
 
 
+@pytest.mark.django_db
 class TestSignIn:
     def test_sign_in_stores_its_arguments_in_the_session(self, alice):
         pair = services.sign_in(
