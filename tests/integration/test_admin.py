@@ -92,10 +92,10 @@ class TestList:
             return len(captured)
 
         services.sign_in(alice)
-        few = statements()
+        number = statements()
         for _ in range(5):
             services.sign_in(alice)
-        assert statements() == few < 10
+        assert statements() == number < 10
 
     def test_admin_pages_never_show_the_auth_hash(self, administrator, sessions):
         for path in (LIST, f"{LIST}{sessions['phone'].pk}/change/"):

@@ -221,13 +221,13 @@ class TestErrors:
     @pytest.mark.django_db(transaction=True)
     def test_stateless_class_uses_last_snapshot_without_database(self, alice, caplog):
         with time_machine.travel("2030-01-01T12:00:00Z", tick=False) as clock:
-            good, bad = sign_in(), sign_in()
-            post("token/revoke/", {"token": bad["refresh_token"]})
-            assert get("/who/stateless/", bad["access_token"]).status_code == 401
+            valid, revoked_tokens = sign_in(), sign_in()
+            post("token/revoke/", {"token": revoked_tokens["refresh_token"]})
+            assert get("/who/stateless/", revoked_tokens["access_token"]).status_code == 401
             with unreadable(Session):
                 clock.shift(60)
-                assert get("/who/stateless/", good["access_token"]).status_code == 200
-                assert get("/who/stateless/", bad["access_token"]).status_code == 401
+                assert get("/who/stateless/", valid["access_token"]).status_code == 200
+                assert get("/who/stateless/", revoked_tokens["access_token"]).status_code == 401
         assert "the last snapshot stays in use" in caplog.text
 
     @BOTH

@@ -65,10 +65,10 @@ class TestClientThrottle:
 
     @pytest.mark.promise(17)
     @pytest.mark.standard("rfc6749-2.3.1-5")
-    @pytest.mark.parametrize("wrong", [0, LIMIT, 4 * LIMIT])
-    def test_valid_client_secret_is_never_throttled(self, wrong):
+    @pytest.mark.parametrize("count", [0, LIMIT, 4 * LIMIT])
+    def test_valid_client_secret_is_never_throttled(self, count):
         """Clients of one network or proxy share an address, so they must not block each other."""
-        statuses(*["wrong"] * wrong)
+        statuses(*["wrong"] * count)
         assert statuses(*[VALID] * 9) == [200] * 9
 
     def test_valid_client_secret_is_not_counted(self):
@@ -95,9 +95,12 @@ class TestClientThrottle:
 
     def test_client_at_another_address_is_not_throttled(self, settings):
         settings.REST_FRAMEWORK = {"NUM_PROXIES": 1}
-        here, there = {"X-Forwarded-For": "192.0.2.1"}, {"X-Forwarded-For": "198.51.100.7"}
-        assert statuses(*["wrong"] * LIMIT, "wrong", **here)[-1] == 429
-        assert statuses("wrong", **there) == [401]
+        first_client, second_client = (
+            {"X-Forwarded-For": "192.0.2.1"},
+            {"X-Forwarded-For": "198.51.100.7"},
+        )
+        assert statuses(*["wrong"] * LIMIT, "wrong", **first_client)[-1] == 429
+        assert statuses("wrong", **second_client) == [401]
 
     def test_parallel_wrong_client_secrets_do_not_exceed_the_limit(self):
         load()

@@ -159,7 +159,7 @@ def test_tests_pass_in_a_process_without_cryptography():
     # None in sys.modules makes each import of cryptography raise ImportError.
     start = "import sys; sys.modules['cryptography'] = None; import pytest; sys.exit(pytest.main())"
     # Use SQLite, because this process already uses the test database of the server.
-    ended = subprocess.run(  # noqa: S603
+    process = subprocess.run(  # noqa: S603
         [sys.executable, "-c", start, "-q", "-p", "no:cacheprovider", __file__],
         cwd=Path(__file__).parents[2],
         env={**os.environ, "DATABASE": "sqlite", "PYTEST_ADDOPTS": ""},
@@ -167,8 +167,8 @@ def test_tests_pass_in_a_process_without_cryptography():
         text=True,
         check=False,
     )
-    output = f"{ended.stdout}{ended.stderr}"
-    assert ended.returncode == 0, output
+    output = f"{process.stdout}{process.stderr}"
+    assert process.returncode == 0, output
     passed = re.search(r"^(\d+) passed, 1 skipped", output, re.MULTILINE)
     assert passed is not None, output
     assert int(passed[1]) > 60

@@ -107,8 +107,8 @@ def get(path: str, token: str | None = None, **headers: str) -> ClientResponse:
 
 def sign_in(username: str = "alice", **parameters: object) -> dict[str, Any]:
     """Sign alice or bob in and return the token response."""
-    who = {"username": username, "password": PASSWORDS[username]}
-    response = post("token/", {**who, **parameters})
+    credentials = {"username": username, "password": PASSWORDS[username]}
+    response = post("token/", {**credentials, **parameters})
     assert response.status_code == HTTPStatus.OK, response.content
     return dict(response.json())
 

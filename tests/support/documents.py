@@ -80,8 +80,8 @@ def sections(path: Path) -> list[Section]:
 
 
 def section(path: Path, title: str) -> Section:
-    [found] = [each for each in sections(path) if each.title == title]
-    return found
+    [matching] = [each for each in sections(path) if each.title == title]
+    return matching
 
 
 def included(page: Path) -> list[str]:

@@ -21,18 +21,18 @@ Entry = tuple[str, object]
 @cache
 def marked_tests() -> dict[Entry, list[str]]:
     """Return the tests of each mark and argument as ``path::function``, in their order."""
-    found: dict[Entry, list[str]] = {}
+    tests: dict[Entry, list[str]] = {}
     for path in sorted(TESTS.rglob("test_*.py")):
         for function, entries in marked_in(path.read_text(encoding="utf-8")).items():
             for entry in entries:
                 test = f"{path.relative_to(TESTS).as_posix()}::{function}"
-                found.setdefault(entry, []).append(test)
-    return found
+                tests.setdefault(entry, []).append(test)
+    return tests
 
 
 def marked_in(source: str) -> dict[str, set[Entry]]:
     """Return the marks of each test function, including those of its class and its module."""
-    found: dict[str, set[Entry]] = {}
+    tests: dict[str, set[Entry]] = {}
     module = ast.parse(source)
 
     def visit(node: ast.AST, inherited: set[Entry]) -> None:
@@ -40,12 +40,12 @@ def marked_in(source: str) -> dict[str, set[Entry]]:
             if isinstance(child, ast.ClassDef):
                 visit(child, inherited | _entries(child.decorator_list))
             elif isinstance(child, ast.FunctionDef) and child.name.startswith("test"):
-                found.setdefault(child.name, set()).update(
+                tests.setdefault(child.name, set()).update(
                     inherited | _entries(child.decorator_list)
                 )
 
     visit(module, _module_entries(module))
-    return found
+    return tests
 
 
 def _entries(nodes: Iterable[ast.AST]) -> set[Entry]:

@@ -75,7 +75,7 @@ class Project:
                 process.terminate()
 
     def _run(self, *arguments: str) -> str:
-        ended = subprocess.run(  # noqa: S603
+        completed = subprocess.run(  # noqa: S603
             [sys.executable, *arguments],
             check=False,
             cwd=ROOT,
@@ -85,9 +85,9 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        if ended.returncode:
-            raise AssertionError(ended.stdout)
-        return ended.stdout
+        if completed.returncode:
+            raise AssertionError(completed.stdout)
+        return completed.stdout
 
     @property
     def _environment(self) -> dict[str, str]:
@@ -111,8 +111,8 @@ def _origin_of(process: subprocess.Popen[str]) -> str:
     printed = []
     for line in process.stdout or ():
         printed.append(line)
-        if found := _SERVES_AT.search(line):
-            return found[1]
+        if serving := _SERVES_AT.search(line):
+            return serving[1]
     raise AssertionError("".join(printed))
 
 

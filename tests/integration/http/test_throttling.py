@@ -140,9 +140,12 @@ class TestForwarded:
     @pytest.mark.attack(149)
     def test_each_client_behind_a_proxy_has_its_own_count(self, alice, limits, settings):
         settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": 1}
-        here, there = {"X-Forwarded-For": "x, 198.51.100.1"}, {"X-Forwarded-For": "198.51.100.2"}
-        assert statuses(*[WRONG] * 4, **here) == [400, 400, 400, 429]
-        assert statuses(ALICE, **there) == [200]
+        first_client, second_client = (
+            {"X-Forwarded-For": "x, 198.51.100.1"},
+            {"X-Forwarded-For": "198.51.100.2"},
+        )
+        assert statuses(*[WRONG] * 4, **first_client) == [400, 400, 400, 429]
+        assert statuses(ALICE, **second_client) == [200]
 
     @pytest.mark.attack(149)
     def test_forged_forwarded_for_behind_a_proxy_is_ignored(self, alice, limits, settings):

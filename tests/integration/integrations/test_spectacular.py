@@ -105,7 +105,7 @@ class TestRoutes:
 
     def test_session_endpoints_are_described(self, schema):
         listing = schema["paths"]["/auth/sessions/"]
-        one = schema["paths"]["/auth/sessions/{session_id}/"]
+        single = schema["paths"]["/auth/sessions/{session_id}/"]
         errors = {"401": "TokenAuthProblem", "403": "TokenAuthProblem"}
         items = listing["get"]["responses"]["200"]["content"]["application/json"]["schema"]
         assert items["items"] == {"$ref": "#/components/schemas/TokenAuthSession"}
@@ -114,7 +114,7 @@ class TestRoutes:
             "400": "TokenAuthProblem",
             **errors,
         }
-        assert response_components(one["delete"]) == {
+        assert response_components(single["delete"]) == {
             "204": None,
             "404": "TokenAuthProblem",
             **errors,
@@ -176,5 +176,5 @@ def test_drf_spectacular_is_imported_only_if_installed(installed):
         "django.setup(); print('drf_spectacular' in sys.modules)"
     )
     command = [sys.executable, "-W", "error", "-c", code]
-    ended = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True)  # noqa: S603
-    assert ended.stdout.strip() == str(installed)
+    process = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True)  # noqa: S603
+    assert process.stdout.strip() == str(installed)

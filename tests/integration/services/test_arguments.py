@@ -90,7 +90,11 @@ class TestRequest:
         assert hook_requests == [plain]
 
 
-@pytest.mark.parametrize("form", [lambda pk: pk, str, lambda pk: str(pk).upper()])
+@pytest.mark.parametrize(
+    "form",
+    [lambda pk: pk, str, lambda pk: str(pk).upper()],
+    ids=["uuid", "string", "uppercase string"],
+)
 class TestSessionId:
     def test_sign_out_accepts_session_id_as_uuid_or_string(self, alice, pair, form):
         assert services.sign_out(alice, form(pair.session.pk), now=NOW) is True
@@ -111,9 +115,9 @@ class TestNow:
             if inspect.isfunction(function) and "now" in inspect.signature(function).parameters
         ]
         assert len(parameters) == 10
-        assert {(one.annotation, one.default, one.kind) for one in parameters} == {
-            ("datetime | None", None, inspect.Parameter.KEYWORD_ONLY)
-        }
+        assert {
+            (parameter.annotation, parameter.default, parameter.kind) for parameter in parameters
+        } == {("datetime | None", None, inspect.Parameter.KEYWORD_ONLY)}
 
     def test_access_token_expires_by_the_current_time_by_default(self, pair, time_machine):
         time_machine.move_to(after(minutes=4), tick=False)

@@ -54,8 +54,8 @@ class TestRefresh:
     def test_refresh_within_grace_needs_no_database_write(self, pair):
         current = services.refresh(pair.refresh_token, now=after(minutes=1))
         with unwritable(Session):
-            again = services.refresh(pair.refresh_token, now=after(minutes=1, seconds=5))
-        assert again.refresh_token == current.refresh_token
+            repeated = services.refresh(pair.refresh_token, now=after(minutes=1, seconds=5))
+        assert repeated.refresh_token == current.refresh_token
 
     def test_unrecorded_reuse_is_detected_on_the_next_refresh(self, pair):
         services.refresh(pair.refresh_token, now=after(minutes=1))
@@ -75,13 +75,13 @@ class TestRefresh:
 
 
 @contextmanager
-def before(verb, act):
-    """Call *act* once, directly before the next statement that starts with *verb*."""
-    acts = [act]
+def before(verb, action):
+    """Call *action* once, directly before the next statement that starts with *verb*."""
+    pending = [action]
 
     def wait(execute, sql, params, many, context):
-        if sql.startswith(verb) and acts:
-            acts.pop()()
+        if sql.startswith(verb) and pending:
+            pending.pop()()
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(wait):
@@ -99,8 +99,8 @@ class TestSlowRefresh:
         with before("SELECT", lambda: time_machine.move_to(after(minutes=2), tick=False)):
             current = services.refresh(pair.refresh_token)
         time_machine.move_to(after(minutes=2, seconds=10), tick=False)
-        again = services.refresh(pair.refresh_token)
-        assert again.refresh_token == current.refresh_token
+        repeated = services.refresh(pair.refresh_token)
+        assert repeated.refresh_token == current.refresh_token
         assert Session.objects.get().revoked_at is None
 
     def test_slow_refresh_returns_token_with_full_expires_in(self, pair, time_machine):

@@ -100,17 +100,17 @@ class TestRotation:
 class TestGrace:
     def test_predecessor_within_grace_gets_identical_current_token(self, pair):
         current = refresh(pair.refresh_token, now=after(minutes=1, microseconds=250_000))
-        again = refresh(pair.refresh_token, now=after(minutes=1, seconds=9))
-        assert again.refresh_token == current.refresh_token
-        assert again.session.generation == 2
+        repeated = refresh(pair.refresh_token, now=after(minutes=1, seconds=9))
+        assert repeated.refresh_token == current.refresh_token
+        assert repeated.session.generation == 2
 
     def test_refresh_within_grace_returns_new_access_token(self, pair):
         current = refresh(pair.refresh_token, now=after(minutes=1))
         now = after(minutes=1, seconds=9)
-        again = refresh(pair.refresh_token, now=now)
-        claims = services.authenticate_access_token(again.access_token, now=now)
+        repeated = refresh(pair.refresh_token, now=now)
+        claims = services.authenticate_access_token(repeated.access_token, now=now)
         assert claims.issued_at == now.timestamp()
-        assert again.access_token != current.access_token
+        assert repeated.access_token != current.access_token
 
     def test_refresh_within_grace_takes_one_select(self, pair):
         refresh(pair.refresh_token, now=after(minutes=1))
@@ -143,15 +143,15 @@ class TestGrace:
     @pytest.mark.attack(84)
     def test_clock_set_back_does_not_end_the_session(self, pair):
         current = refresh(pair.refresh_token, now=after(hours=1))
-        again = refresh(pair.refresh_token, now=after(minutes=1))
-        assert again.refresh_token == current.refresh_token
+        repeated = refresh(pair.refresh_token, now=after(minutes=1))
+        assert repeated.refresh_token == current.refresh_token
         assert row(pair).revoked_at is None
 
     def test_leeway_extends_the_grace_for_clock_differences(self, pair, settings):
         settings.TOKENAUTH = {"LEEWAY": timedelta(seconds=30)}
         current = refresh(pair.refresh_token, now=after(minutes=1))
-        again = refresh(pair.refresh_token, now=after(minutes=1, seconds=40))
-        assert again.refresh_token == current.refresh_token
+        repeated = refresh(pair.refresh_token, now=after(minutes=1, seconds=40))
+        assert repeated.refresh_token == current.refresh_token
         with pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, now=after(minutes=1, seconds=40, microseconds=1))
 

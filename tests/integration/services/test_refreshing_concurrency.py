@@ -74,8 +74,8 @@ class TestLostRotations:
 class TestConcurrentRequests:
     """Other requests run between the SELECT and the UPDATE of a refresh."""
 
-    def run_during_refresh(self, settings, act):
-        pending = [act]
+    def run_during_refresh(self, settings, action):
+        pending = [action]
 
         def extra_claims(user, session, request):
             while pending:

@@ -128,9 +128,9 @@ class TestSession:
         settings.TOKENAUTH = {"REFRESH_TOKEN_LIFETIME": timedelta(seconds=301)}
         pair = services.sign_in(alice, now=NOW)
         refresh(pair.refresh_token, now=after(seconds=1))
-        again = refresh(pair.refresh_token, now=after(seconds=11))
+        repeated = refresh(pair.refresh_token, now=after(seconds=11))
         claims: Claims = services.authenticate_access_token(
-            again.access_token, now=after(seconds=11)
+            repeated.access_token, now=after(seconds=11)
         )
         assert claims.expires_at == after(seconds=302).timestamp()
 
@@ -151,9 +151,9 @@ class TestShorterLifetimes:
         settings.TOKENAUTH = {}
         current = refresh(pair.refresh_token, now=after(days=1))
         settings.TOKENAUTH = {"REFRESH_TOKEN_LIFETIME": timedelta(days=7)}
-        again = refresh(pair.refresh_token, now=after(days=1, seconds=5))
-        assert again.refresh_token == current.refresh_token
-        assert refresh(again.refresh_token, now=after(days=2)).session.generation == 3
+        repeated = refresh(pair.refresh_token, now=after(days=1, seconds=5))
+        assert repeated.refresh_token == current.refresh_token
+        assert refresh(repeated.refresh_token, now=after(days=2)).session.generation == 3
 
 
 class TestClient:
@@ -257,6 +257,6 @@ class TestSecretKeys:
     def test_grace_covers_a_change_of_the_secret_key(self, pair, settings):
         refresh(pair.refresh_token, now=after(days=1))
         settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = self.NEW, [self.OLD]
-        again = refresh(pair.refresh_token, now=after(days=1, seconds=5))
-        assert again.session.generation == 2
-        assert refresh(again.refresh_token, now=after(days=2)).session.generation == 3
+        repeated = refresh(pair.refresh_token, now=after(days=1, seconds=5))
+        assert repeated.session.generation == 2
+        assert refresh(repeated.refresh_token, now=after(days=2)).session.generation == 3

@@ -89,8 +89,8 @@ class TestOwner:
 
     def test_second_retry_within_grace_returns_the_same_token(self, held, lost):
         new = refresh(held, now=after(hours=1))
-        again = refresh(held, now=after(hours=1, seconds=10))
-        assert again.refresh_token == new.refresh_token
+        repeated = refresh(held, now=after(hours=1, seconds=10))
+        assert repeated.refresh_token == new.refresh_token
         assert row().generation == 3
 
     def test_retry_is_available_again_after_a_received_response(self, held, lost):

@@ -55,9 +55,9 @@ class TestScope:
 
     def test_narrower_refresh_within_grace_keeps_the_refresh_token(self, pair):
         current = refresh(pair.refresh_token, now=after(minutes=1))
-        again = refresh(pair.refresh_token, scope=[READ], now=after(minutes=1))
-        assert again.refresh_token == current.refresh_token
-        assert again.scope == {READ}
+        repeated = refresh(pair.refresh_token, scope=[READ], now=after(minutes=1))
+        assert repeated.refresh_token == current.refresh_token
+        assert repeated.scope == {READ}
 
     @pytest.mark.promise(11)
     @pytest.mark.standard("rfc6749-6-2")

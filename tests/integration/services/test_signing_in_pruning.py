@@ -32,7 +32,7 @@ def session_statements(run):
 
 class TestPruning:
     def test_sign_in_deletes_sessions_past_their_retention(self, alice, bob):
-        gone = [
+        deleted = [
             create_session(alice, idle_expires_at=NOW - RETENTION - timedelta(microseconds=1)),
             create_session(bob, idle_expires_at=NOW - RETENTION - timedelta(days=100)),
             create_session(None, idle_expires_at=NOW - RETENTION - timedelta(days=1)),
@@ -45,7 +45,7 @@ class TestPruning:
         }
         new = services.sign_in(alice, now=NOW).session
         assert set(Session.objects.all()) == kept | {new}
-        assert not Session.objects.filter(pk__in=[session.pk for session in gone]).exists()
+        assert not Session.objects.filter(pk__in=[session.pk for session in deleted]).exists()
 
     def test_sign_in_deletes_a_small_batch_oldest_first(self, alice):
         for minutes in range(signing_in.PRUNED_PER_SIGN_IN + 5):
@@ -87,17 +87,17 @@ def prune_all(before, size):
 )
 class TestLockedSessions:
     @pytest.mark.parametrize("delete", [pruning.prune, prune_all])
-    @pytest.mark.parametrize("alive", [0, 1, 1000])
+    @pytest.mark.parametrize("live", [0, 1, 1000])
     @pytest.mark.parametrize("ended", [0, 1, 19, 1000])
-    def test_prune_does_not_wait_for_locked_live_sessions(self, alice, bob, ended, alive, delete):
+    def test_prune_does_not_wait_for_locked_live_sessions(self, alice, bob, ended, live, delete):
         self.add_sessions(alice, ended, NOW - timedelta(days=365))
         # Lock one session that has not ended.
-        self.add_sessions(alice, 1 + alive, after(minutes=1))
+        self.add_sessions(alice, 1 + live, after(minutes=1))
         last = create_session(bob, idle_expires_at=after(days=90))
         self.analyze()
         with locked_row(last):
             assert delete(NOW, 2000) == ended
-        assert Session.objects.count() == alive + 2
+        assert Session.objects.count() == live + 2
 
     @pytest.mark.skipif(connection.vendor == "mysql", reason="it locks one row after the last")
     @pytest.mark.parametrize("delete", [pruning.prune, prune_all])
@@ -113,8 +113,10 @@ class TestLockedSessions:
             for field in Session._meta.concrete_fields
             if not field.primary_key
         }
-        ends = (first + timedelta(minutes=minute) for minute in range(number))
-        Session.objects.bulk_create(Session(**{**fields, "idle_expires_at": end}) for end in ends)
+        expiry_times = (first + timedelta(minutes=minute) for minute in range(number))
+        Session.objects.bulk_create(
+            Session(**{**fields, "idle_expires_at": end}) for end in expiry_times
+        )
         template.delete()
 
     def analyze(self):

@@ -205,7 +205,7 @@ class TestRevokeSessions:
     def test_revoke_sessions_ends_live_sessions_of_all_users(
         self, alice, bob, django_assert_num_queries
     ):
-        alive = {create_session(alice), create_session(bob), create_session(None)}
+        live = {create_session(alice), create_session(bob), create_session(None)}
         create_session(alice, revoked_at=NOW), create_session(bob, idle_expires_at=NOW)
         with received(signals.session_revoked) as calls, django_assert_num_queries(2):
             ended = services.revoke_sessions(
@@ -213,9 +213,9 @@ class TestRevokeSessions:
             )
         assert ended == 3
         assert {call["request"] for call in calls} == {"request"}
-        assert {call["session"] for call in calls} == alive
+        assert {call["session"] for call in calls} == live
         assert {call["user"] for call in calls} == {alice, bob, None}
-        assert set(Session.objects.filter(revoked_reason=RevokedReason.ADMIN)) == alive
+        assert set(Session.objects.filter(revoked_reason=RevokedReason.ADMIN)) == live
 
     def test_revoke_sessions_ends_only_the_given_sessions(self, alice, bob):
         create_session(alice), create_session(bob)

@@ -34,7 +34,7 @@ def revoked_session_id(user, at=NOW):
 @pytest.mark.django_db
 class TestRefresh:
     def test_snapshot_contains_revocations_within_the_window(self, alice, snapshot):
-        alive = str(create_session(alice).pk)
+        live = str(create_session(alice).pk)
         in_time, too_old = (
             revoked_session_id(alice),
             revoked_session_id(alice, at=after(microseconds=-1)),
@@ -42,7 +42,7 @@ class TestRefresh:
         snapshot.refresh((NOW + WINDOW).timestamp())
         assert in_time in snapshot
         assert too_old not in snapshot
-        assert alive not in snapshot
+        assert live not in snapshot
 
     def test_snapshot_is_empty_before_its_first_refresh(self, alice, snapshot):
         assert revoked_session_id(alice) not in snapshot

@@ -194,10 +194,10 @@ class TestRevoke:
             create_session(alice),
             create_session(alice, revoked_at=NOW),
         ]
-        alive = create_session(alice)
+        live = create_session(alice)
         with django_assert_num_queries(1):
             assert sessions.revoke_all(ended, RevokedReason.ADMIN, now=after(days=1)) == 2
-        assert list(sessions.active(alice.pk, now=after(days=1))) == [alive]
+        assert list(sessions.active(alice.pk, now=after(days=1))) == [live]
 
     def test_revoke_all_without_sessions_takes_no_statement(self, django_assert_num_queries):
         with django_assert_num_queries(0):
@@ -273,8 +273,8 @@ class TestActive:
         create_session(bob)
         create_session(alice, revoked_at=NOW)
         create_session(alice, idle_expires_at=NOW)
-        alive = create_session(alice, idle_expires_at=after(microseconds=1))
-        assert list(sessions.active(alice.pk, now=NOW)) == [alive]
+        live = create_session(alice, idle_expires_at=after(microseconds=1))
+        assert list(sessions.active(alice.pk, now=NOW)) == [live]
 
     def test_active_sorts_newest_first(self, alice):
         order = [1, 3, 2]

@@ -61,8 +61,8 @@ def sign_in(
     return post("token/", body, content_type, **{"X-Forwarded-For": f"203.0.113.9, {address}"})
 
 
-def statuses(*passwords: str, **more: str) -> list[int]:
-    return [sign_in(password, **more).status_code for password in passwords]
+def statuses(*passwords: str, **options: str) -> list[int]:
+    return [sign_in(password, **options).status_code for password in passwords]
 
 
 def failures() -> list[list[Any]]:
