@@ -1,4 +1,4 @@
-"""Alice and bob, and a process that remembers nothing of the test before."""
+"""The users alice and bob, and the reset of process state before each test."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(autouse=True)
-def _forget_the_last_test():
-    """Empty the caches (of the throttles) and read the settings again: with them go the verified
-    tokens and the snapshot of revoked sessions, which a process keeps as long as its settings."""
+def _clear_process_state():
+    """Clear Django's caches and the settings of the process.
+
+    Verified tokens and the snapshot of revoked sessions are kept with the settings.
+    """
     for cache in caches.all():
         cache.clear()
     load.cache_clear()
-    # A request may have chosen a language for its thread.
+    # A request may have activated a language in this thread.
     translation.deactivate()
 
 

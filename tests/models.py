@@ -1,4 +1,4 @@
-"""Models of a project that uses the app."""
+"""Models of the test project."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 
 
 class Person(User):
-    """The user model under another name, as projects write it for methods of their own."""
+    """A proxy of the user model, as projects define it to add methods."""
 
     class Meta:
         proxy = True

@@ -1,4 +1,4 @@
-"""The project that the suite runs in. ``DATABASE`` chooses among sqlite, postgresql and mariadb."""
+"""Settings of the test project. ``DATABASE`` selects sqlite, postgresql or mariadb."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SECRET_KEY = "the secret key of the tests, longer than 32 bytes"
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 ROOT_URLCONF = "tests.urls"
 USE_TZ = True
-# Any other makes MariaDB convert times, for which it needs tables that few installations have.
+# With another zone MariaDB needs its time zone tables, which few installations have.
 TIME_ZONE = "UTC"
 
 INSTALLED_APPS = [
@@ -46,7 +46,7 @@ TEMPLATES = [
         },
     }
 ]
-# The first is for speed; Django's own default stays able to check a password.
+# MD5 is fast; PBKDF2, Django's default, can still verify a password.
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.MD5PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -57,15 +57,15 @@ match os.environ.get("DATABASE", "sqlite"):
         database: dict[str, Any] = {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": ":memory:",
-            # A writer waits for the other one, and asks to be a writer before it reads.
+            # Each transaction takes the write lock before it reads, and waits for it.
             "OPTIONS": {"timeout": 20, "transaction_mode": "IMMEDIATE"},
-            # A file, so that the threads of a test share one database; each process has its own.
+            # Threads of a test share this file, and each process has its own.
             "TEST": {"NAME": f"{tempfile.gettempdir()}/tokenauth-{os.getpid()}.sqlite3"},
         }
     case "postgresql":
         database = servers.as_database(servers.postgresql(), "postgresql")
     case "mariadb":
-        # PyMySQL is pure Python: it installs where no compiler and no client library is.
+        # PyMySQL is pure Python and needs no compiler and no client library.
         import_module("pymysql").install_as_MySQLdb()
         database = servers.as_database(servers.mariadb(), "mysql")
     case unknown:

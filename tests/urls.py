@@ -1,4 +1,4 @@
-"""The routes of the suite: the app's own under ``/auth/``, and views that are protected by it."""
+"""Routes of the test project: the package's under ``/auth/``, and protected views."""
 
 from __future__ import annotations
 

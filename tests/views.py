@@ -1,4 +1,4 @@
-"""Views that are protected by the app, as a project would write them."""
+"""Protected views of a project."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django_tokenauth.permissions import HasScope
 
 
 class Who(APIView):
-    """Says who asks."""
+    """Return the username and the subject of the token."""
 
     authentication_classes = (JWTAuthentication,)
     permission_classes = (IsAuthenticated,)
@@ -24,13 +24,13 @@ class Who(APIView):
 
 
 class StatelessWho(Who):
-    """Says who asks, from the token alone."""
+    """Return the same without loading the user."""
 
     authentication_classes = (StatelessJWTAuthentication,)
 
 
 class Open(APIView):
-    """Everybody may ask."""
+    """Allow requests without a token."""
 
     authentication_classes = (JWTAuthentication,)
     permission_classes = (AllowAny,)
@@ -40,7 +40,7 @@ class Open(APIView):
 
 
 class Notes(APIView):
-    """Reading and writing need their own scope."""
+    """Require one scope to read and another to write."""
 
     authentication_classes = (StatelessJWTAuthentication,)
     permission_classes = (HasScope,)
