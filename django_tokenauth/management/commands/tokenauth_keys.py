@@ -86,8 +86,8 @@ class Command(BaseCommand):
 
         retire = action(
             "retire",
-            "End a key when the last token that it signed has expired. To retire the next key, "
-            "which has not signed yet, takes it back: the key that signs stays.",
+            "End a key when the last token that it signed has expired. A next key that has not "
+            "signed yet ends at once, and the key that signs stays.",
         )
         retire.add_argument("kid", help="The kid of the key, or its beginning.")
         retire.add_argument("--now", action="store_true", help="End it at once.")
