@@ -77,7 +77,7 @@ def device_names(response):
 
 
 class TestList:
-    def test_list_shows_all_sessions_with_escaped_names(self, administrator, sessions):
+    def test_admin_list_shows_all_sessions_with_escaped_names(self, administrator, sessions):
         response = administrator.get(LIST)
         assert device_names(response) == {"tablet", "laptop", "phone", "<b>bob's</b>"}
         text = response.content.decode()
@@ -85,7 +85,7 @@ class TestList:
             assert expected in text
         assert "<b>bob" not in text
 
-    def test_list_takes_a_constant_number_of_queries(self, administrator, alice):
+    def test_admin_list_takes_a_constant_number_of_queries(self, administrator, alice):
         def statements():
             with CaptureQueriesContext(connection) as captured:
                 administrator.get(LIST)
@@ -121,13 +121,13 @@ class TestList:
             ("%", set()),
         ],
     )
-    def test_list_search_finds_user_device_address_and_client(
+    def test_admin_search_finds_user_device_address_and_client(
         self, administrator, sessions, query, expected
     ):
         assert device_names(administrator.get(LIST, {"q": query})) == expected
 
     @pytest.mark.parametrize("write", [str, lambda pk: str(pk).upper()])
-    def test_list_search_finds_a_session_id(self, administrator, sessions, write):
+    def test_admin_search_finds_a_session_id(self, administrator, sessions, write):
         """The id is searched as the log prints it, however the database stores a UUID."""
         query = write(sessions["phone"].pk)
         assert device_names(administrator.get(LIST, {"q": query})) == {"phone"}
@@ -144,12 +144,12 @@ class TestList:
             ({"created_at__gte": "2026-11-20 00:00:00Z"}, {"laptop", "phone", "<b>bob's</b>"}),
         ],
     )
-    def test_list_filters_by_status_reason_client_and_date(
+    def test_admin_filters_by_status_reason_client_and_date(
         self, administrator, sessions, data, expected
     ):
         assert device_names(administrator.get(LIST, data)) == expected
 
-    def test_list_marks_active_sessions(self, administrator, sessions):
+    def test_admin_list_marks_active_sessions(self, administrator, sessions):
         response = administrator.get(LIST)
         is_active = site.get_model_admin(Session).is_active
         listed = {
@@ -159,7 +159,7 @@ class TestList:
         assert listed == {"tablet": False, "laptop": False, "phone": True, "<b>bob's</b>": True}
         assert response.content.decode().count('icon-yes.svg" alt="True"') == 2
 
-    def test_list_shows_sessions_of_deleted_users(self, administrator, sessions, alice):
+    def test_admin_list_shows_sessions_of_deleted_users(self, administrator, sessions, alice):
         alice.delete()
         assert device_names(administrator.get(LIST)) == {
             "tablet",
@@ -172,7 +172,7 @@ class TestList:
 
 
 class TestReadOnly:
-    def test_detail_page_shows_a_session_without_inputs(self, administrator, sessions):
+    def test_admin_page_of_a_session_has_no_inputs(self, administrator, sessions):
         response = administrator.get(f"{LIST}{sessions['phone'].pk}/change/")
         assert response.status_code == 200
         text = response.content.decode()
@@ -183,18 +183,18 @@ class TestReadOnly:
 
     @pytest.mark.parametrize("name", ["add/", "{pk}/delete/"])
     @pytest.mark.parametrize("method", ["get", "post"])
-    def test_session_cannot_be_added_or_deleted(self, administrator, sessions, name, method):
+    def test_admin_cannot_add_or_delete_a_session(self, administrator, sessions, name, method):
         path = LIST + name.format(pk=sessions["phone"].pk)
         assert getattr(administrator, method)(path, {"post": "yes"}).status_code == 403
         assert Session.objects.count() == 4
 
-    def test_session_cannot_be_changed(self, administrator, sessions):
+    def test_admin_cannot_change_a_session(self, administrator, sessions):
         path = f"{LIST}{sessions['phone'].pk}/change/"
         response = administrator.post(path, {"device_name": "x", "idle_expires_at_0": "2099-01-01"})
         assert response.status_code == 403
         assert set(Session.objects.values_list("device_name", flat=True)) == set(sessions)
 
-    def test_delete_selected_action_is_unavailable(self, administrator, sessions):
+    def test_admin_action_delete_selected_is_unavailable(self, administrator, sessions):
         data = {"action": "delete_selected", "_selected_action": sessions["phone"].pk}
         response = administrator.post(LIST, {**data, "post": "yes"}, follow=True)
         assert "No action selected." in response.content.decode()
@@ -228,7 +228,7 @@ def live_names():
 
 
 class TestRevoke:
-    def test_action_signs_out_only_live_sessions(self, administrator, sessions, admin_user):
+    def test_admin_action_signs_out_only_live_sessions(self, administrator, sessions, admin_user):
         with received(session_revoked) as calls:
             assert sign_out_selected(administrator, *sessions.values()) == [
                 "Signed out 2 sessions."
@@ -242,14 +242,14 @@ class TestRevoke:
         assert laptop.revoked_at == sessions["laptop"].revoked_at
         assert Session.objects.get(device_name="phone").revoked_reason == "admin"
 
-    def test_action_message_for_one_session_is_singular(self, administrator, sessions):
+    def test_admin_action_message_for_one_session_is_singular(self, administrator, sessions):
         assert sign_out_selected(administrator, sessions["phone"]) == ["Signed out 1 session."]
         assert live_names() == {"<b>bob's</b>"}
 
-    def test_action_on_an_ended_session_signs_out_none(self, administrator, sessions):
+    def test_admin_action_on_an_ended_session_signs_out_none(self, administrator, sessions):
         assert sign_out_selected(administrator, sessions["laptop"]) == ["Signed out 0 sessions."]
 
-    def test_action_invalidates_access_tokens_at_once(self, administrator, alice):
+    def test_admin_action_invalidates_access_tokens_at_once(self, administrator, alice):
         pair = services.sign_in(alice)
         assert get("/who/", pair.access_token).status_code == 200
         sign_out_selected(administrator, pair.session)
@@ -259,7 +259,7 @@ class TestRevoke:
         client = staff_client("view_session", "change_session")
         assert sign_out_selected(client, sessions["phone"]) == ["Signed out 1 session."]
 
-    def test_action_signs_out_all_pages_with_select_across(self, administrator, alice):
+    def test_admin_action_with_select_across_signs_out_all_pages(self, administrator, alice):
         for _ in range(3):
             services.sign_in(alice)
         data = {"action": "revoke_sessions", "select_across": "1", "_selected_action": []}
@@ -272,7 +272,7 @@ class TestUsers:
     def path(self, user):
         return f"/admin/auth/user/{user.pk}/delete/"
 
-    def test_user_with_sessions_can_be_deleted(self, administrator, sessions, alice):
+    def test_admin_can_delete_a_user_with_sessions(self, administrator, sessions, alice):
         page = administrator.get(self.path(alice))
         assert page.status_code == 200
         assert CONFIRM in page.content.decode()
@@ -282,7 +282,9 @@ class TestUsers:
         assert live_names() == {"<b>bob's</b>"}
         assert Session.objects.get(device_name="phone").revoked_reason == "user_deleted"
 
-    def test_several_users_with_sessions_can_be_deleted(self, administrator, sessions, alice, bob):
+    def test_admin_can_delete_several_users_with_sessions(
+        self, administrator, sessions, alice, bob
+    ):
         data = {"action": "delete_selected", "_selected_action": [alice.pk, bob.pk]}
         page = administrator.post("/admin/auth/user/", data)
         assert CONFIRM in page.content.decode()

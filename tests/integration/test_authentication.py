@@ -47,20 +47,20 @@ class TestWithoutCredentials:
 
     @BOTH
     @pytest.mark.parametrize("header", ["Basic YTpi", "Token abc", "Digest x", "x"])
-    def test_other_scheme_counts_as_no_credentials(self, path, header):
+    def test_authorization_with_another_scheme_is_ignored(self, path, header):
         response = get(path, Authorization=header)
         assert status_and_json(response) == (401, ABSENT)
         assert response.headers["WWW-Authenticate"] == BARE
 
     @pytest.mark.attack(104)
-    def test_token_in_the_query_string_is_ignored(self, alice):
+    def test_access_token_in_the_query_string_is_ignored(self, alice):
         token = sign_in()["access_token"]
         response = get(f"/who/?access_token={token}")
         assert status_and_json(response) == (401, ABSENT)
         assert response.headers["WWW-Authenticate"] == BARE
 
     @pytest.mark.attack(104)
-    def test_token_in_a_form_is_ignored(self, alice, client):
+    def test_access_token_in_a_form_is_ignored(self, alice, client):
         token = sign_in()["access_token"]
         response = client.post("/notes/", {"access_token": token})
         assert response.status_code == 401
@@ -68,7 +68,7 @@ class TestWithoutCredentials:
 
     @pytest.mark.standard("rfc6749-10.12-1")
     @pytest.mark.attack(104)
-    def test_token_in_a_cookie_is_ignored(self, alice, client):
+    def test_access_token_in_a_cookie_is_ignored(self, alice, client):
         client.cookies["access_token"] = sign_in()["access_token"]
         assert client.get("/who/").status_code == 401
 
@@ -158,7 +158,7 @@ class TestWithAnotherClass:
         assert response.status_code == 401
         assert response.headers["WWW-Authenticate"] == INVALID_TOKEN
 
-    def test_valid_token_is_accepted_beside_another_class(self, alice):
+    def test_valid_token_is_accepted_with_two_classes(self, alice):
         response = self.get_with(f"Bearer {sign_in()['access_token']}")
         assert response.data == {"user": "alice", "auth": "Claims"}
 
@@ -172,7 +172,7 @@ class TestErrors:
         assert caught.value.get_codes() == "invalid_token"
 
     @pytest.mark.django_db(transaction=True)
-    def test_database_error_is_service_unavailable(self, alice):
+    def test_authentication_with_database_error_is_unavailable(self, alice):
         token = sign_in()["access_token"]
         with unreadable(Session), pytest.raises(ServiceUnavailable) as caught:
             authenticate(JWTAuthentication(), token)

@@ -115,7 +115,7 @@ class TestRejectedToken:
         assert response.headers["WWW-Authenticate"] == INVALID_TOKEN
 
     @pytest.mark.attack(175)
-    def test_reason_of_rejection_is_only_logged(self, alice, bob, caplog):
+    def test_reason_of_a_rejected_access_token_is_only_logged(self, alice, bob, caplog):
         """All rejected tokens get the same response, and the log has the reason."""
         with time_machine.travel("2030-01-01T12:00:00Z", tick=False) as clock:
             expired = sign_in()["access_token"]
@@ -207,7 +207,7 @@ class TestEndedSession:
 
 class TestErrors:
     @pytest.mark.django_db(transaction=True)
-    def test_database_error_returns_503_and_token_stays_valid(self, alice, caplog):
+    def test_authentication_with_a_database_error_returns_503(self, alice, caplog):
         token = sign_in()["access_token"]
         with unreadable(Session):
             response = get("/who/", token)
@@ -240,7 +240,7 @@ class TestErrors:
             None,
         ],
     )
-    def test_invalid_settings_return_503_and_are_logged(self, path, values, settings, caplog):
+    def test_authentication_with_invalid_settings_returns_503(self, path, values, settings, caplog):
         settings.TOKENAUTH = values
         response = get(path, "a.b.c")
         assert status_and_json(response) == (503, {"detail": TRY_AGAIN})
@@ -252,7 +252,7 @@ class TestErrors:
     @pytest.mark.attack(173)
     @pytest.mark.django_db
     @BOTH
-    def test_report_of_a_server_error_contains_no_token(self, alice, path, settings):
+    def test_report_of_a_server_error_contains_no_access_token(self, alice, path, settings):
         token = sign_in()["access_token"]
         settings.DATABASE_ROUTERS = [BrokenRouter()]
         with server_errors() as reports:

@@ -49,7 +49,7 @@ def has_no_store(response):
 @ALL_ENDPOINTS
 class TestBody:
     @pytest.mark.parametrize("content_type", [JSON, FORM])
-    def test_interrupted_body_returns_400_and_logs_no_error(self, path, content_type, caplog):
+    def test_interrupted_token_request_returns_400_without_a_log(self, path, content_type, caplog):
         """A client must not be able to cause logged errors and mails to the administrators."""
         client = Client(raise_request_exception=False)
         response = client.generic(
@@ -97,7 +97,9 @@ class TestBody:
         ],
         ids=lambda body: str(body[:24]),
     )
-    def test_invalid_json_returns_400_without_a_query(self, path, body, django_assert_num_queries):
+    def test_token_endpoints_with_invalid_json_return_400(
+        self, path, body, django_assert_num_queries
+    ):
         with django_assert_num_queries(0):
             response = post(path, body)
         assert status_and_json(response) == (400, INVALID_REQUEST)
@@ -115,7 +117,9 @@ class TestBody:
         ],
         ids=lambda body: body[-24:],
     )
-    def test_invalid_form_returns_400_without_a_query(self, path, body, django_assert_num_queries):
+    def test_token_endpoints_with_an_invalid_form_return_400(
+        self, path, body, django_assert_num_queries
+    ):
         with django_assert_num_queries(0):
             response = post(path, body, FORM)
         assert status_and_json(response) == (400, INVALID_REQUEST)
@@ -133,7 +137,7 @@ class TestBody:
             ('{"a":1}', JSON),
         ],
     )
-    def test_empty_body_names_all_missing_parameters(self, path, body, content_type):
+    def test_token_endpoints_name_all_missing_parameters(self, path, body, content_type):
         response = post(path, body, content_type)
         assert status_and_json(response) == (400, malformed(*REQUIRED_PARAMETERS[path]))
         assert has_no_store(response)
@@ -141,7 +145,7 @@ class TestBody:
     @pytest.mark.standard("rfc6749-10.14-1")
     @pytest.mark.attack(120)
     @pytest.mark.parametrize("value", [None, 1, True, "", ["a.b.c"], {"a": "b"}, "a\0b"])
-    def test_parameters_with_invalid_values_are_named(self, path, value, django_assert_num_queries):
+    def test_token_endpoints_name_invalid_parameters(self, path, value, django_assert_num_queries):
         with django_assert_num_queries(0):
             response = post(path, dict.fromkeys(ALL_PARAMETERS, value))
         assert status_and_json(response) == (400, malformed(*REQUIRED_PARAMETERS[path]))
@@ -155,7 +159,7 @@ class TestBody:
             *("json", "", ";", "\xe9"),
         ],
     )
-    def test_unsupported_content_type_returns_415(
+    def test_token_endpoints_return_415_for_unsupported_types(
         self, path, content_type, django_assert_num_queries
     ):
         with django_assert_num_queries(0):
@@ -164,7 +168,7 @@ class TestBody:
         assert response.json().keys() == {"detail"}
         assert has_no_store(response)
 
-    def test_multipart_body_returns_415(self, path):
+    def test_token_endpoints_with_a_multipart_body_return_415(self, path):
         response = Client().post(f"/auth/{path}", ALL_PARAMETERS)
         assert response.status_code == 415
         assert has_no_store(response)
@@ -202,14 +206,18 @@ class TestMethod:
     @pytest.mark.standard("rfc6749-3.2-2")
     @pytest.mark.attack(119)
     @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "TRACE", "BREW"])
-    def test_methods_other_than_post_return_405(self, path, method, django_assert_num_queries):
+    def test_token_endpoints_return_405_for_other_methods(
+        self, path, method, django_assert_num_queries
+    ):
         with django_assert_num_queries(0):
             response = call(method, f"/auth/{path}?username=alice&password=correct+horse&token=x")
         assert response.status_code == 405
         assert response.headers["Allow"] == "POST, OPTIONS"
         assert has_no_store(response)
 
-    def test_options_lists_the_methods_and_media_types(self, path, django_assert_num_queries):
+    def test_token_endpoints_list_methods_and_types_for_options(
+        self, path, django_assert_num_queries
+    ):
         with django_assert_num_queries(0):
             response = call("OPTIONS", f"/auth/{path}")
         assert response.status_code == 200
@@ -218,7 +226,7 @@ class TestMethod:
         assert response.json()["renders"] == [JSON]
 
     @pytest.mark.standard("rfc6749-2.3.1-3")
-    def test_parameters_in_the_query_string_are_ignored(self, path):
+    def test_token_endpoints_ignore_the_query_string(self, path):
         response = post(f"{path}?{urlencode(ALL_PARAMETERS)}", {})
         assert status_and_json(response) == (400, malformed(*REQUIRED_PARAMETERS[path]))
 
@@ -228,12 +236,12 @@ class TestResponse:
     @pytest.mark.parametrize(
         "accept", ["text/html", "*/*", "application/xml", "text/html;q=1, */*;q=0", "nonsense", ""]
     )
-    def test_response_is_json_for_every_accept_header(self, path, accept):
+    def test_token_endpoints_return_json_for_every_accept_header(self, path, accept):
         response = post(path, {}, Accept=accept)
         assert response.headers["Content-Type"] == JSON
         assert status_and_json(response) == (400, malformed(*REQUIRED_PARAMETERS[path]))
 
-    def test_format_in_the_query_string_is_ignored(self, path):
+    def test_token_endpoints_ignore_format_in_the_query_string(self, path):
         response = post(f"{path}?format=html", {})
         assert status_and_json(response) == (400, malformed(*REQUIRED_PARAMETERS[path]))
 

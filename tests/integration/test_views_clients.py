@@ -86,7 +86,9 @@ class TestAuthenticated:
     @pytest.mark.standard("rfc6749-2.3.1-1")
     @pytest.mark.parametrize("client_id", ["reports", "re:ports 50%"])
     @pytest.mark.parametrize("encode", [str, quote_plus])
-    def test_basic_header_may_be_form_encoded(self, alice, settings, path, client_id, encode):
+    def test_client_credentials_in_the_header_may_be_form_encoded(
+        self, alice, settings, path, client_id, encode
+    ):
         if encode is str and ":" in client_id:
             client_id = client_id.replace(":", "")
         settings.TOKENAUTH = {"CLIENTS": clients_setting(**{client_id: "a+b%20c: \xe9"})}
@@ -154,7 +156,7 @@ class TestNotAuthenticated:
             *("Basic", "Basic x", "Basic \xe9", "basic eA=="),
         ],
     )
-    def test_header_with_a_wrong_secret_is_invalid_client(
+    def test_header_with_a_wrong_client_secret_is_invalid_client(
         self, parameters, path, header, django_assert_num_queries
     ):
         with django_assert_num_queries(0):

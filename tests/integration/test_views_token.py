@@ -59,7 +59,7 @@ class TestSignIn:
         "content_type",
         [f"{JSON}; charset=utf-8", f"{FORM}; charset=utf-8", "Application/JSON"],
     )
-    def test_content_type_may_have_parameters_and_any_case(self, alice, content_type):
+    def test_sign_in_accepts_content_type_parameters_and_any_case(self, alice, content_type):
         body = urlencode(ALICE) if "form" in content_type else ALICE
         assert post("token/", body, content_type).status_code == 200
 
@@ -103,7 +103,9 @@ class TestSignIn:
         "password", ["p\N{GRINNING FACE}ss", " blanks around ", "x" * 4096, "\tline\nbreak", "ﬁ"]
     )
     @pytest.mark.parametrize(("content_type", "write"), [(JSON, dict), (FORM, urlencode)])
-    def test_password_is_compared_without_normalization(self, alice, password, content_type, write):
+    def test_sign_in_compares_the_password_without_normalization(
+        self, alice, password, content_type, write
+    ):
         alice.set_password(password)
         alice.save()
         body = write({"username": "alice", "password": password})

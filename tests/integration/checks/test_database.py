@@ -44,14 +44,14 @@ def _missing_table():
 @pytest.mark.attack(142)
 @pytest.mark.usefixtures("_missing_table")
 class TestMissingTable:
-    def test_missing_table_is_a_warning_when_databases_are_checked(self):
+    def test_missing_session_table_is_a_database_check_warning(self):
         [message] = warnings(databases=["default"])
         assert message.level == WARNING
         assert message.msg == "The table of sessions does not exist, so users cannot sign in."
         assert message.hint.startswith("Run manage.py migrate.")
         assert warnings() == []
 
-    def test_missing_table_in_an_unchecked_database_gives_no_warning(self):
+    def test_missing_table_in_unchecked_database_gives_no_warning(self):
         for databases in (None, [], ["other"]):
             assert check_database(databases=databases) == []
 
@@ -86,7 +86,7 @@ def _missing_column():
 
 @pytest.mark.attack(142)
 @pytest.mark.usefixtures("_missing_column")
-def test_missing_column_is_a_warning():
+def test_missing_session_column_is_a_check_warning():
     [message] = warnings(databases=["default"])
     assert (message.id, message.level) == ("tokenauth.W020", WARNING)
     assert (
@@ -95,7 +95,7 @@ def test_missing_column_is_a_warning():
     )
 
 
-def test_complete_table_gives_no_warning():
+def test_complete_session_table_gives_no_check_warning():
     assert warnings(databases=["default"]) == []
 
 
@@ -109,7 +109,7 @@ class TestPruning:
         )
         Session.objects.bulk_create(Session(**timestamps) for _ in range(count))
 
-    def test_more_than_1000_unpruned_sessions_are_a_warning(self):
+    def test_more_than_1000_unpruned_sessions_are_a_check_warning(self):
         week = timedelta(days=7)
         self.create_ended_sessions(1000, week + LONG + timedelta(minutes=1))
         self.create_ended_sessions(1, week + LONG - timedelta(minutes=1))
@@ -122,7 +122,7 @@ class TestPruning:
         call_command("tokenauth_prune", verbosity=0)
         assert warnings(databases=["default"]) == []
 
-    def test_sessions_within_their_retention_give_no_warning(self, settings):
+    def test_sessions_within_retention_give_no_check_warning(self, settings):
         settings.TOKENAUTH = {"SESSION_RETENTION": timedelta(days=60)}
         self.create_ended_sessions(1001, timedelta(days=60) + LONG - timedelta(minutes=1))
         assert warnings(databases=["default"]) == []

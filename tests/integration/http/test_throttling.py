@@ -81,14 +81,14 @@ class TestResponse:
     def test_successful_sign_ins_are_never_throttled(self, alice, limits):
         assert statuses(*[ALICE] * 20) == [200] * 20
 
-    def test_other_user_at_the_address_has_the_limit_of_the_address(self, alice, bob, limits):
+    def test_sign_ins_of_two_users_share_the_limit_of_the_address(self, alice, bob, limits):
         statuses(*[WRONG] * 4)
         bob_wrong = {"username": "bob", "password": "wrong"}
         assert statuses(bob_wrong, bob_wrong, bob_wrong) == [400, 400, 429]
         assert post("token/", bob_wrong).headers["Retry-After"] == "60"
 
     @pytest.mark.attack(151)
-    def test_user_at_another_address_is_not_throttled(self, alice, limits):
+    def test_sign_in_from_another_address_is_not_throttled(self, alice, limits):
         statuses(*[WRONG] * 4)
         other_client = Client(REMOTE_ADDR="198.51.100.9")
         response = other_client.post("/auth/token/", ALICE, content_type="application/json")
@@ -98,7 +98,7 @@ class TestResponse:
 
     @pytest.mark.attack(148, 149)
     @pytest.mark.parametrize("names", [("Alice", "aLICE", "ALICE", "\uff41lice")])
-    def test_spellings_of_a_username_share_one_count(self, alice, limits, names):
+    def test_sign_in_throttle_counts_username_spellings_as_one(self, alice, limits, names):
         assert statuses(*[{**WRONG, "username": name} for name in names]) == [400, 400, 400, 429]
 
     def test_unknown_username_is_throttled_like_a_known_one(self, alice, limits):
@@ -131,14 +131,14 @@ class TestResponse:
 @pytest.mark.django_db
 class TestForwarded:
     @pytest.mark.attack(149)
-    def test_forwarded_for_is_ignored_without_a_proxy(self, alice, limits):
+    def test_throttle_ignores_forwarded_for_without_a_proxy(self, alice, limits):
         codes = []
         for number in range(4):
             codes += statuses(WRONG, **{"X-Forwarded-For": f"198.51.100.{number}"})
         assert codes == [400, 400, 400, 429]
 
     @pytest.mark.attack(149)
-    def test_each_client_behind_a_proxy_has_its_own_count(self, alice, limits, settings):
+    def test_throttle_behind_a_proxy_counts_each_client(self, alice, limits, settings):
         settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": 1}
         first_client, second_client = (
             {"X-Forwarded-For": "x, 198.51.100.1"},
@@ -148,7 +148,7 @@ class TestForwarded:
         assert statuses(ALICE, **second_client) == [200]
 
     @pytest.mark.attack(149)
-    def test_forged_forwarded_for_behind_a_proxy_is_ignored(self, alice, limits, settings):
+    def test_throttle_behind_a_proxy_ignores_forged_forwarded_for(self, alice, limits, settings):
         settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": 1}
         codes = []
         for number in range(4):
@@ -185,7 +185,7 @@ def test_sign_in_with_a_failed_cache_is_not_throttled(alice, settings, caplog, c
 @pytest.mark.attack(149)
 @pytest.mark.parametrize("cache", ["default", REDIS])
 @pytest.mark.django_db(transaction=True)
-def test_parallel_guesses_do_not_exceed_the_limit(django_user_model, settings, cache):
+def test_parallel_password_guesses_do_not_exceed_the_limit(django_user_model, settings, cache):
     settings.PASSWORD_HASHERS = [f"{__name__}.CountingHasher"]
     settings.TOKENAUTH = {
         "SIGN_IN_RATE_USER": "5/day",

@@ -47,7 +47,7 @@ class TestSecurityScheme:
 
 class TestSecurity:
     @pytest.mark.parametrize("path", ["/stateless/", "/own/", "/auth/sessions/"])
-    def test_protected_view_requires_the_security_scheme(self, schema, path):
+    def test_schema_of_a_protected_view_has_the_security_scheme(self, schema, path):
         security = schema["paths"][path]["get"]["security"]
         assert {"accessToken": []} in security
         assert all(set(scheme) <= {"accessToken"} for scheme in security)
@@ -56,11 +56,11 @@ class TestSecurity:
         ("method", "scopes"),
         [("get", ["notes:read"]), ("post", ["notes:read", "notes:write"]), ("delete", [])],
     )
-    def test_required_scopes_of_a_view_are_in_its_security(self, schema, method, scopes):
+    def test_schema_security_contains_required_scopes_of_a_view(self, schema, method, scopes):
         assert schema["paths"]["/notes/"][method]["security"] == [{"accessToken": scopes}]
 
     @pytest.mark.parametrize("path", ["/computed/{name}/", "/forgotten/"])
-    def test_view_without_static_scopes_leaves_the_others_described(self, schemas, path):
+    def test_schema_with_unknown_scopes_describes_the_other_views(self, schemas, path):
         schema = schemas["unknown_scopes"]
         assert schema["paths"][path]["get"]["security"] == [{"accessToken": []}]
         assert schema["paths"]["/notes/"]["get"]["security"] == [{"accessToken": ["notes:read"]}]
@@ -68,12 +68,12 @@ class TestSecurity:
     @pytest.mark.parametrize(
         ("view", "why"), [("Computed", "KeyError"), ("Forgotten", "ImproperlyConfigured")]
     )
-    def test_view_with_unknown_scopes_is_named_in_a_warning(self, schemas, view, why):
+    def test_schema_warning_names_a_view_with_unknown_scopes(self, schemas, view, why):
         line = f"Warning [{view}]: the required scopes are unknown ({why})"
         assert line in schemas["warnings"]
 
     @pytest.mark.parametrize("route", ["token/", "token/refresh/", "token/revoke/"])
-    def test_token_endpoints_require_no_security(self, schema, route):
+    def test_schema_requires_no_security_for_token_endpoints(self, schema, route):
         assert "security" not in schema["paths"][f"/auth/{route}"]["post"]
 
 
@@ -89,7 +89,7 @@ class TestRoutes:
             ("/auth/token/introspect/", "TokenAuthRevocationRequest", "TokenAuthIntrospection"),
         ],
     )
-    def test_token_endpoints_accept_json_and_forms(
+    def test_schema_of_token_endpoints_has_json_and_forms(
         self, schema, path, request_component, response_component
     ):
         operation = schema["paths"][path]["post"]
@@ -103,7 +103,7 @@ class TestRoutes:
             "429": "TokenAuthError",
         }
 
-    def test_session_endpoints_are_described(self, schema):
+    def test_schema_describes_the_session_endpoints(self, schema):
         listing = schema["paths"]["/auth/sessions/"]
         single = schema["paths"]["/auth/sessions/{session_id}/"]
         errors = {"401": "TokenAuthProblem", "403": "TokenAuthProblem"}
@@ -122,10 +122,10 @@ class TestRoutes:
         [keep] = listing["delete"]["parameters"]
         assert (keep["in"], keep["name"], keep["schema"]["enum"]) == ("query", "keep", ["current"])
 
-    def test_endpoint_of_a_project_keeps_its_own_description(self, schema):
+    def test_schema_keeps_the_description_of_a_project_endpoint(self, schema):
         assert response_components(schema["paths"]["/own/endpoint/"]["post"]) == {"204": None}
 
-    def test_secrets_of_a_grant_are_write_only(self, schema):
+    def test_schema_has_secrets_of_a_grant_as_write_only(self, schema):
         members = schema["components"]["schemas"]["TokenAuthGrant"]["properties"]
         assert members["password"]["writeOnly"]
         assert members["client_secret"]["writeOnly"]
@@ -135,20 +135,20 @@ class TestNames:
     """A project may have serializers with the same names as this package."""
 
     @pytest.mark.parametrize("path", ["session", "token", "error", "grant"])
-    def test_own_serializer_has_its_own_component(self, schemas, path):
+    def test_project_serializer_has_its_own_schema_component(self, schemas, path):
         schema = schemas["same_names"]
         name = component_names(*response_content(schema["paths"][f"/{path}/"]["get"], "200"))
         assert name == path.capitalize()
         assert set(schema["components"]["schemas"][name]["properties"]) == {"room", "grant_type"}
 
-    def test_routes_of_this_package_keep_their_components(self, schemas, schema):
+    def test_package_routes_keep_their_schema_components(self, schemas, schema):
         same_names = schemas["same_names"]
         package_paths = {path for path in schema["paths"] if path.startswith("/auth/")}
         assert {path: same_names["paths"][path] for path in package_paths} == {
             path: schema["paths"][path] for path in package_paths
         }
 
-    def test_every_component_of_this_package_has_the_prefix(self, schema):
+    def test_package_schema_components_have_the_prefix(self, schema):
         assert all(name.startswith("TokenAuth") for name in schema["components"]["schemas"])
 
 

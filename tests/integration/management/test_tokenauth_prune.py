@@ -116,7 +116,7 @@ class TestBatches:
             prune_quietly(size)
         assert remaining_names() == set()
 
-    def test_progress_counts_sessions_that_end_during_the_run(self, end_sessions):
+    def test_prune_progress_counts_sessions_ended_during_the_run(self, end_sessions):
         """Raise the total that was counted at the start, so that progress never exceeds it."""
         end_sessions(2, days=8)
 
@@ -134,14 +134,14 @@ class TestBatches:
         assert output.getvalue().splitlines()[1] == "3 of 3 ended sessions deleted"
 
     @pytest.mark.parametrize("size", ["0", "-1"])
-    def test_batch_size_below_one_is_an_error(self, end_sessions, size):
+    def test_prune_with_batch_size_below_one_is_an_error(self, end_sessions, size):
         end_sessions(days=8)
         with pytest.raises(CommandError, match=r"--batch-size must be at least 1\."):
             prune("--batch-size", size)
         assert remaining_names()
 
     @pytest.mark.parametrize("size", ["", "x", "1.5"])
-    def test_batch_size_that_is_not_an_integer_is_an_error(self, size):
+    def test_prune_with_non_integer_batch_size_is_an_error(self, size):
         with pytest.raises(CommandError, match="argument --batch-size: invalid int value"):
             prune("--batch-size", size)
 
@@ -152,7 +152,7 @@ def prune_quietly(size):
 
 
 class TestDryRun:
-    def test_dry_run_prints_the_number_and_deletes_nothing(
+    def test_prune_dry_run_prints_the_number_and_deletes_nothing(
         self, end_sessions, django_assert_num_queries
     ):
         end_sessions(3, days=8)
@@ -164,7 +164,7 @@ class TestDryRun:
         assert Session.objects.count() == 4
 
 
-def test_help_describes_the_command_and_its_options(capsys):
+def test_prune_help_describes_the_command_and_its_options(capsys):
     with pytest.raises(SystemExit) as exit_info:
         call_command("tokenauth_prune", "--help")
     assert exit_info.value.code == 0
@@ -174,7 +174,7 @@ def test_help_describes_the_command_and_its_options(capsys):
     assert "--dry-run print the number of sessions without deleting them" in printed
 
 
-def test_invalid_settings_are_an_error_of_the_command(settings):
+def test_prune_with_invalid_settings_is_an_error(settings):
     settings.TOKENAUTH = {"ISUER": "x"}
     with pytest.raises(Exception, match=r"TOKENAUTH has no setting 'ISUER'"):
         Command().handle(batch_size=1, dry_run=True)

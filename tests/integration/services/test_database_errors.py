@@ -159,30 +159,30 @@ class TestSlowRefresh:
 
 
 class TestSignIn:
-    def test_unreadable_user_table_raises_service_unavailable(self, alice):
+    def test_check_password_without_database_is_unavailable(self, alice):
         with unreadable(get_user_model()), pytest.raises(ServiceUnavailable):
             services.check_password(None, "alice", "correct horse")
         assert services.check_password(None, "alice", "correct horse") == alice
 
-    def test_session_that_cannot_be_stored_is_service_unavailable(self, alice):
+    def test_sign_in_that_cannot_store_a_session_is_unavailable(self, alice):
         with unwritable(Session), pytest.raises(ServiceUnavailable):
             services.sign_in(alice, now=NOW)
         assert not Session.objects.exists()
         assert services.sign_in(alice, now=NOW).session.generation == 1
 
-    def test_sessions_that_cannot_be_counted_are_service_unavailable(self, alice):
+    def test_sign_in_that_cannot_count_sessions_is_unavailable(self, alice):
         with pytest.raises(ServiceUnavailable), once_session_is_stored(unreadable(Session)):
             services.sign_in(alice, now=NOW)
         assert services.sign_in(alice, now=NOW).session.generation == 1
 
-    def test_eviction_that_fails_keeps_the_older_session(self, alice, settings):
+    def test_sign_in_with_failed_eviction_keeps_the_older_session(self, alice, settings):
         settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": 1}
         first = services.sign_in(alice, now=NOW)
         with pytest.raises(ServiceUnavailable), once_session_is_stored(unwritable(Session)):
             services.sign_in(alice, now=after(minutes=1))
         assert services.refresh(first.refresh_token, now=after(minutes=1))
 
-    def test_last_login_that_fails_raises_service_unavailable(self, alice):
+    def test_sign_in_that_cannot_store_last_login_is_unavailable(self, alice):
         with (
             pytest.raises(ServiceUnavailable),
             once_session_is_stored(unwritable(get_user_model())),
@@ -205,7 +205,7 @@ class TestSignOut:
         ],
         ids=["refresh_token", "access_token", "sign_out", "sign_out_everywhere", "revoke_sessions"],
     )
-    def test_failed_revocation_raises_and_a_second_attempt_succeeds(self, pair, failure, sign_out):
+    def test_failed_revocation_is_unavailable_and_can_be_repeated(self, pair, failure, sign_out):
         with failure(Session), pytest.raises(ServiceUnavailable):
             sign_out(pair)
         assert Session.objects.get().revoked_at is None

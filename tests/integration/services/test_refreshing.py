@@ -141,7 +141,7 @@ class TestGrace:
         assert row(pair).generation == 3
 
     @pytest.mark.attack(84)
-    def test_clock_set_back_does_not_end_the_session(self, pair):
+    def test_refresh_after_clock_set_back_keeps_the_session(self, pair):
         current = refresh(pair.refresh_token, now=after(hours=1))
         repeated = refresh(pair.refresh_token, now=after(minutes=1))
         assert repeated.refresh_token == current.refresh_token
@@ -155,7 +155,7 @@ class TestGrace:
         with pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, now=after(minutes=1, seconds=40, microseconds=1))
 
-    def test_second_use_without_grace_is_reuse(self, pair, settings):
+    def test_second_use_of_refresh_token_without_grace_is_reuse(self, pair, settings):
         settings.TOKENAUTH = {"REFRESH_GRACE": timedelta(0)}
         refresh(pair.refresh_token, now=after(minutes=1))
         with pytest.raises(InvalidGrant):
@@ -174,7 +174,7 @@ class TestReuse:
     @pytest.mark.attack(130, 132)
     @pytest.mark.parametrize("age", range(2, 21))
     @pytest.mark.parametrize("late", [timedelta(seconds=1), timedelta(hours=1)], ids=str)
-    def test_token_older_than_the_predecessor_revokes_the_session(self, pair, age, late):
+    def test_token_older_than_predecessor_revokes_the_session(self, pair, age, late):
         tokens = rotate_times(pair, 20, every=timedelta(minutes=1))
         with pytest.raises(InvalidGrant):
             refresh(tokens[-1 - age], now=after(minutes=20) + late)

@@ -101,7 +101,7 @@ class TestConcurrentRequests:
         assert len(calls) == 1
 
     @pytest.mark.attack(136)
-    def test_sign_out_during_a_refresh_wins(self, pair, settings):
+    def test_sign_out_during_a_refresh_rejects_the_refresh(self, pair, settings):
         self.run_during_refresh(
             settings, lambda: services.revoke_token(pair.refresh_token, now=after(minutes=1))
         )
@@ -111,7 +111,9 @@ class TestConcurrentRequests:
         assert row(pair).generation == 1
 
     @pytest.mark.attack(137)
-    def test_new_password_during_a_refresh_wins(self, alice, pair, settings, time_machine):
+    def test_new_password_during_a_refresh_rejects_the_refresh(
+        self, alice, pair, settings, time_machine
+    ):
         time_machine.move_to(after(minutes=1), tick=False)
 
         def change_password():

@@ -142,7 +142,7 @@ class TestShorterLifetimes:
     def _shorter(self, pair, settings):
         settings.TOKENAUTH = {"REFRESH_TOKEN_LIFETIME": timedelta(days=7)}
 
-    def test_shorter_lifetime_applies_from_the_next_refresh(self, pair):
+    def test_shorter_refresh_lifetime_applies_from_next_refresh(self, pair):
         assert refresh(pair.refresh_token, now=after(days=1)).session.idle_expires_at == after(
             days=8
         )

@@ -89,13 +89,13 @@ class TestScopePolicy:
         assert new.scope == {READ}
         assert Session.objects.get().scopes == {READ, WRITE}
 
-    def test_requested_scope_denied_by_policy_is_rejected(self, pair, settings):
+    def test_refresh_with_scope_denied_by_policy_is_rejected(self, pair, settings):
         with_hook(settings, SCOPE_POLICY=lambda user, scopes, request: [READ])
         with pytest.raises(InvalidScope):
             refresh(pair.refresh_token, scope=[WRITE], now=after(minutes=1))
         assert Session.objects.get().generation == 1
 
-    def test_policy_without_scopes_gives_a_token_without_scope(self, pair, settings):
+    def test_refresh_with_a_policy_without_scopes_omits_the_scope(self, pair, settings):
         with_hook(settings, SCOPE_POLICY=lambda user, scopes, request: ())
         new = refresh(pair.refresh_token, now=after(minutes=1))
         assert new.scope == scope_of(new, after(minutes=1)) == frozenset()
@@ -137,7 +137,7 @@ class TestFailingHooks:
         claims = refresh_tokens(load()).decode(new.refresh_token, now=now.timestamp())
         assert claims.generation == Session.objects.get().generation == 2
 
-    def test_failing_hook_leaves_the_session_unchanged(self, pair, failing):
+    def test_refresh_with_failing_hook_leaves_session_unchanged(self, pair, failing):
         before = Session.objects.values().get()
         with pytest.raises(LookupError):
             refresh(pair.refresh_token, now=after(minutes=1))

@@ -14,13 +14,13 @@ class TestIntrospection:
     """RFC 7662 section 4: checks before a token is reported as active."""
 
     @pytest.mark.standard("rfc7662-4-2")
-    def test_token_before_its_issue_time_is_inactive(self, alice):
+    def test_introspect_token_before_its_issue_time_is_inactive(self, alice):
         token = services.sign_in(alice, now=NOW).access_token
         assert introspect(token, now=after(seconds=-1)) == {"active": False}
         assert introspect(token, now=NOW)["active"] is True
 
     @pytest.mark.standard("rfc7662-4-5")
-    def test_token_for_another_audience_is_inactive(self, alice, settings):
+    def test_introspect_token_for_another_audience_is_inactive(self, alice, settings):
         """A server reports only tokens for its own audience as active."""
         settings.TOKENAUTH = {"AUDIENCE": "https://mail.example.com"}
         token = services.sign_in(alice, now=NOW).access_token

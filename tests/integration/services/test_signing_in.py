@@ -35,7 +35,9 @@ class TestCheckPassword:
         ("username", "password"),
         [("alice", "wrong"), ("alice", ""), ("nobody", "correct horse"), ("", "correct horse")],
     )
-    def test_all_invalid_credentials_raise_the_same_error(self, alice, username, password, caplog):
+    def test_check_password_raises_one_error_for_all_failures(
+        self, alice, username, password, caplog
+    ):
         caplog.set_level("INFO", logger="django_tokenauth")
         with pytest.raises(InvalidGrant) as error:
             services.check_password(None, username, password)
@@ -44,7 +46,7 @@ class TestCheckPassword:
 
     @pytest.mark.attack(94)
     @pytest.mark.parametrize("backend", ["ModelBackend", "AllowAllUsersModelBackend"])
-    def test_inactive_user_is_rejected_with_every_backend(self, alice, backend, settings):
+    def test_check_password_rejects_inactive_users_of_any_backend(self, alice, backend, settings):
         settings.AUTHENTICATION_BACKENDS = [f"django.contrib.auth.backends.{backend}"]
         alice.is_active = False
         alice.save()

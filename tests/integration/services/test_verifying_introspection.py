@@ -35,14 +35,14 @@ def with_claims(token, **changes):
 
 @pytest.mark.django_db
 class TestActive:
-    def test_numeric_username_is_returned_as_a_string(self, alice, monkeypatch):
+    def test_introspect_returns_a_numeric_username_as_a_string(self, alice, monkeypatch):
         """RFC 7662 section 2.2 requires a string; a user model may use a number."""
         token = sign_in(alice).access_token
         monkeypatch.setattr(type(alice), "USERNAME_FIELD", "id")
         assert introspect(token, now=after(seconds=1))["username"] == str(alice.pk)
 
     @pytest.mark.standard("rfc7662-2.2-1")
-    def test_active_token_returns_its_claims_and_username(
+    def test_introspect_returns_claims_and_username_of_active_token(
         self, alice, settings, django_assert_num_queries
     ):
         settings.TOKENAUTH = {
@@ -73,18 +73,18 @@ class TestActive:
             response["jti"] == services.authenticate_access_token(pair.access_token, now=NOW).jwt_id
         )
 
-    def test_not_before_of_a_token_is_returned(self, alice):
+    def test_introspect_returns_not_before_of_a_token(self, alice):
         token = with_claims(sign_in(alice).access_token, not_before=START + 5)
         assert introspect(token, now=after(seconds=4)) == INACTIVE
         assert introspect(token, now=after(seconds=5))["nbf"] == START + 5
 
-    def test_extra_claims_are_returned_but_replace_no_member(self, alice, settings):
+    def test_introspect_extra_claims_replace_no_member(self, alice, settings):
         settings.TOKENAUTH = {"EXTRA_CLAIMS": claims_hook}
         response = introspect(sign_in(alice).access_token, now=NOW)
         assert response["plan"] == {"name": "gold", "limits": (1, 2)}
         assert (response["active"], response["username"]) == (True, "alice")
 
-    def test_active_token_in_stateless_mode_returns_username(self, alice, settings):
+    def test_introspect_in_stateless_mode_returns_the_username(self, alice, settings):
         settings.TOKENAUTH = {"STATELESS_REFRESH": True}
         response = introspect(sign_in(alice).access_token, now=NOW)
         assert (response["active"], response["username"]) == (True, "alice")
@@ -98,7 +98,7 @@ class TestInactive:
         "token",
         [*("", "garbage", "a.b.c", "{refresh}", "{access} ", "{access}x", "x" * 9000), None, 17],
     )
-    def test_malformed_access_token_is_inactive_without_a_query(
+    def test_introspect_malformed_token_takes_no_query(
         self, alice, token, django_assert_num_queries
     ):
         pair = sign_in(alice)
@@ -108,41 +108,39 @@ class TestInactive:
             assert introspect(token, now=NOW) == INACTIVE
 
     @pytest.mark.standard("rfc7662-4-1")
-    def test_expired_access_token_is_inactive_without_a_query(
-        self, alice, django_assert_num_queries
-    ):
+    def test_introspect_expired_token_takes_no_query(self, alice, django_assert_num_queries):
         token = sign_in(alice).access_token
         assert introspect(token, now=after(seconds=299.5))["active"] is True
         with django_assert_num_queries(0):
             assert introspect(token, now=after(seconds=300)) == INACTIVE
 
     @pytest.mark.standard("rfc7662-2.2-2", "rfc7662-4-11", "rfc7662-4-4")
-    def test_access_token_of_another_server_is_inactive(self, alice, settings):
+    def test_introspect_token_of_another_server_is_inactive(self, alice, settings):
         token = sign_in(alice).access_token
         settings.SECRET_KEY = "another secret key, of another server, and long enough"
         assert introspect(token, now=NOW) == INACTIVE
 
     @pytest.mark.standard("rfc7662-4-3")
-    def test_access_token_after_sign_out_is_inactive(self, alice):
+    def test_introspect_after_sign_out_is_inactive(self, alice):
         pair = sign_in(alice)
         services.revoke_token(pair.refresh_token, now=NOW)
         assert introspect(pair.access_token, now=NOW) == INACTIVE
 
     @pytest.mark.standard("rfc7662-4-3")
-    def test_access_token_after_password_change_is_inactive(self, alice):
+    def test_introspect_after_password_change_is_inactive(self, alice):
         token = sign_in(alice).access_token
         alice.set_password("another")
         alice.save()
         assert introspect(token, now=NOW) == INACTIVE
 
-    def test_reason_of_an_inactive_token_is_only_logged(self, alice, caplog):
+    def test_introspect_only_logs_the_reason_of_an_inactive_token(self, alice, caplog):
         caplog.set_level("INFO", "django_tokenauth")
         assert introspect(sign_in(alice).access_token, now=after(seconds=300)) == INACTIVE
         assert log_messages(caplog)[-1] == "access token rejected: expired"
 
     @pytest.mark.standard("rfc7662-4-3")
     @pytest.mark.parametrize("stateless", [False, True])
-    def test_access_token_of_inactive_or_deleted_user_is_inactive(self, alice, settings, stateless):
+    def test_introspect_of_inactive_or_deleted_user_is_inactive(self, alice, settings, stateless):
         settings.TOKENAUTH = {"STATELESS_REFRESH": stateless}
         token = sign_in(alice).access_token
         users = get_user_model().objects.filter(pk=alice.pk)
@@ -153,7 +151,7 @@ class TestInactive:
         alice.delete()
         assert introspect(token, now=NOW) == INACTIVE
 
-    def test_access_token_of_deleted_session_is_inactive(self, alice):
+    def test_introspect_of_deleted_session_is_inactive(self, alice):
         token = sign_in(alice).access_token
         Session.objects.all().delete()
         assert introspect(token, now=NOW) == INACTIVE

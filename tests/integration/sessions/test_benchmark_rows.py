@@ -35,7 +35,7 @@ def users():
 
 
 @pytest.mark.usefixtures("users")
-def test_inserted_session_ids_contain_the_sign_in_time():
+def test_benchmark_session_ids_contain_the_sign_in_time():
     sessions = list(Session.objects.all())
     assert len(sessions) == 4
     for session in sessions:
@@ -43,7 +43,7 @@ def test_inserted_session_ids_contain_the_sign_in_time():
         assert session.pk.int >> 80 == store.new_id(session.created_at).int >> 80
 
 
-def test_inserted_sessions_can_be_refreshed(users):
+def test_benchmark_sessions_can_be_refreshed(users):
     tokens = tokens_of_sessions(5, users[0])
     # tokens_of_sessions also creates one session by a sign-in.
     assert len(tokens) == 5

@@ -27,7 +27,7 @@ def prune_in_batches(before, limit):
 
 @pytest.mark.parametrize("delete", [prune, prune_in_batches])
 class TestPruneAndPruneAll:
-    def test_prune_deletes_only_sessions_that_ended_before(self, alice, delete):
+    def test_prune_deletes_only_sessions_that_ended_before_a_time(self, alice, delete):
         create_session(alice, idle_expires_at=after(microseconds=-1))
         kept = {
             create_session(alice, idle_expires_at=NOW),
@@ -124,7 +124,7 @@ class TestPruneAll:
 
 
 class TestPrunable:
-    def test_prunable_selects_the_sessions_that_prune_deletes(self, alice):
+    def test_prunable_returns_the_sessions_that_prune_deletes(self, alice):
         ended = create_session(alice, idle_expires_at=after(microseconds=-1))
         create_session(alice, idle_expires_at=NOW)
         assert list(prunable(NOW)) == [ended]

@@ -184,7 +184,7 @@ class TestThreads:
             assert new not in snapshot
         assert new in snapshot
 
-    def test_threads_wait_for_the_first_snapshot(self, alice, snapshot):
+    def test_threads_wait_for_the_first_revocation_snapshot(self, alice, snapshot):
         waiting = WaitingRefresh(snapshot, NOW, revoked_session_id(alice))
         with BlockedRefresh(snapshot, NOW) as blocked:
             waiting.start()
@@ -206,7 +206,7 @@ class TestThreads:
         assert waiting.found is True
         assert (blocked.statements, waiting.statements) == (1, 0)
 
-    def test_hanging_database_is_waited_for_only_once_per_refresh(self, alice, snapshot):
+    def test_snapshot_waits_only_once_for_a_hanging_database(self, alice, snapshot):
         snapshot.LOCK_TIMEOUT = 0.05
         known = revoked_session_id(alice)
         snapshot.refresh(NOW.timestamp())
@@ -240,7 +240,7 @@ class TestThreads:
         waiting.join(30)
         assert (waiting.found, waiting.statements) == (True, 0)
 
-    def test_refresh_with_an_earlier_clock_reads_nothing(
+    def test_snapshot_with_an_earlier_clock_reads_nothing(
         self, alice, snapshot, django_assert_num_queries
     ):
         snapshot.refresh(after(seconds=1).timestamp())

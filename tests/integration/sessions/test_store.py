@@ -40,24 +40,24 @@ class TestDatabaseErrorsAsUnavailable:
             (record.levelname, record.message) for record in caplog.records
         ]
 
-    def test_other_errors_are_not_caught(self):
+    def test_errors_of_other_classes_are_not_made_unavailable(self):
         with pytest.raises(LookupError), database_errors_as_unavailable():
             raise LookupError
 
 
 class TestAdd:
-    def test_add_takes_one_statement(self, alice, django_assert_num_queries):
+    def test_store_add_takes_one_statement(self, alice, django_assert_num_queries):
         with django_assert_num_queries(1):
             session = create_session(alice)
         assert Session.objects.get() == session
 
-    def test_add_ignores_the_database_of_the_user_object(self, alice):
+    def test_store_add_ignores_the_database_of_the_user_object(self, alice):
         # Without a router Django would store the session in the database of its user.
         alice._state.db = "replica"
         session = create_session(alice)
         assert Session.objects.get().pk == session.pk
 
-    def test_add_with_an_existing_id_overwrites_nothing(self, alice, bob):
+    def test_store_add_with_an_existing_id_overwrites_nothing(self, alice, bob):
         session = create_session(alice)
         with (
             pytest.raises(ServiceUnavailable),
@@ -70,7 +70,7 @@ class TestAdd:
 
 class TestFind:
     @pytest.mark.parametrize("from_primary", [True, False])
-    def test_find_returns_session_and_user_in_one_query(
+    def test_store_find_returns_session_and_user_in_one_query(
         self, alice, from_primary, django_assert_num_queries
     ):
         session = create_session(alice)
@@ -78,15 +78,15 @@ class TestFind:
             result = sessions.find(str(session.pk), from_primary=from_primary)
             assert (result, result.user) == (session, alice)
 
-    def test_find_of_an_unknown_id_returns_none(self, alice):
+    def test_store_find_of_an_unknown_id_returns_none(self, alice):
         create_session(alice)
         assert sessions.find(str(uuid.uuid4())) is None
 
-    def test_find_returns_revoked_sessions(self, alice):
+    def test_store_find_returns_revoked_sessions(self, alice):
         session = create_session(alice, revoked_at=NOW)
         assert sessions.find(str(session.pk)) == session
 
-    def test_find_returns_sessions_without_a_user(self, alice):
+    def test_store_find_returns_sessions_without_a_user(self, alice):
         session = create_session(None)
         assert sessions.find(str(session.pk)).user is None
 
@@ -114,7 +114,7 @@ class TestFindStatus:
         assert sessions.find_status(str(uuid.uuid4())) is None
 
     @pytest.mark.parametrize("use_tz", [True, False])
-    def test_find_returns_times_as_use_tz_says(self, alice, settings, use_tz):
+    def test_store_find_returns_times_as_use_tz_says(self, alice, settings, use_tz):
         session = create_session(alice)
         # Statements compiled for the other value of USE_TZ must not be used.
         settings.USE_TZ = not use_tz
@@ -172,7 +172,7 @@ class TestRotate:
 
 
 class TestRevoke:
-    def test_revoke_ends_the_session_in_one_statement(self, alice, django_assert_num_queries):
+    def test_store_revoke_ends_the_session_in_one_statement(self, alice, django_assert_num_queries):
         session = create_session(alice)
         with django_assert_num_queries(1):
             assert sessions.revoke(session, RevokedReason.ADMIN, now=after(days=1)) is True
@@ -181,7 +181,7 @@ class TestRevoke:
             assert instance.revoked_reason == RevokedReason.ADMIN
             assert instance.absolute_expires_at == after(days=90)
 
-    def test_revoke_of_a_revoked_session_changes_nothing(self, alice):
+    def test_store_revoke_of_a_revoked_session_changes_nothing(self, alice):
         session = create_session(alice)
         sessions.revoke(session, RevokedReason.ADMIN, now=after(days=1))
         assert sessions.revoke(session, RevokedReason.SIGNED_OUT, now=after(days=2)) is False
@@ -239,7 +239,7 @@ class TestRevokeOfUser:
 
 
 class TestRehash:
-    def test_rehash_updates_sessions_with_the_old_hashes(
+    def test_store_rehash_updates_sessions_with_the_old_hashes(
         self, alice, bob, django_assert_num_queries
     ):
         from_current_key, from_fallback_key = (
@@ -269,27 +269,27 @@ class TestRevokedAt:
 
 
 class TestActive:
-    def test_active_returns_live_sessions_of_the_user(self, alice, bob):
+    def test_active_sessions_are_the_live_ones_of_the_user(self, alice, bob):
         create_session(bob)
         create_session(alice, revoked_at=NOW)
         create_session(alice, idle_expires_at=NOW)
         live = create_session(alice, idle_expires_at=after(microseconds=1))
         assert list(sessions.active(alice.pk, now=NOW)) == [live]
 
-    def test_active_sorts_newest_first(self, alice):
+    def test_active_sessions_are_sorted_newest_first(self, alice):
         order = [1, 3, 2]
         by_day = {day: create_session(alice, created_at=after(days=day)) for day in order}
         newest_first = [by_day[day] for day in (3, 2, 1)]
         assert list(sessions.active(alice.pk, now=NOW)) == newest_first
 
-    def test_active_sorts_sessions_of_the_same_time_by_id(self, alice):
+    def test_active_sessions_of_the_same_time_are_sorted_by_id(self, alice):
         second, third, first = (
             create_session(alice, pk=uuid.UUID(int=number)) for number in (2, 3, 1)
         )
         newest = create_session(alice, pk=uuid.UUID(int=4), created_at=after(days=1))
         assert list(sessions.active(alice.pk, now=NOW)) == [newest, first, second, third]
 
-    def test_active_takes_one_statement(self, alice):
+    def test_active_sessions_take_one_statement(self, alice):
         create_session(alice)
         with CaptureQueriesContext(connection) as statements:
             list(sessions.active(alice.pk, now=NOW))
