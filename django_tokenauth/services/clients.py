@@ -1,6 +1,6 @@
 """Clients that have a secret (RFC 6749 section 2.3), and the check of a token's owner.
 
-A secret by ``manage.py tokenauth_client`` has 256 random bits. Nobody can guess it, online or from
+A secret by ``manage.py tokenauth_client`` has 256 random bits. It cannot be guessed, online or from
 its hash, so one SHA-256 protects it. Slow password hashes protect secrets that people choose.
 """
 
