@@ -1,4 +1,4 @@
--- Four partitions by the id of the session, in one transaction and while nobody writes.
+-- Four partitions by the id of the session, in one transaction and without other writers.
 ALTER TABLE django_tokenauth_session RENAME TO django_tokenauth_session_whole;
 CREATE TABLE django_tokenauth_session
     (LIKE django_tokenauth_session_whole INCLUDING ALL) PARTITION BY HASH (id);
