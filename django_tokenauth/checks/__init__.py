@@ -23,9 +23,10 @@ _Apps = Sequence[AppConfig] | None
 def check_settings(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMessage]:
     """Report settings and keys that the app cannot use, and dubious settings."""
     settings, problems = _load()
-    if settings is None:
-        return settings_checks.problem_messages(problems)
-    return [*settings_checks.setting_messages(settings, time.time())]
+    return [
+        *settings_checks.problem_messages(problems),
+        *settings_checks.setting_messages(settings, time.time()),
+    ]
 
 
 def check_installation(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMessage]:
@@ -39,25 +40,25 @@ def check_database(
 ) -> list[CheckMessage]:
     """Report a table of sessions that is missing, outdated or never pruned.
 
-    Django calls this in ``migrate`` and in ``manage.py check --database default``.
+    Django calls this in ``migrate`` and in ``manage.py check --database default``. With invalid
+    settings, the project does not run and the table is not read.
     """
-    settings, _ = _load()
-    return [] if settings is None else database.table_messages(settings, databases or ())
+    settings, problems = _load()
+    return [] if problems else database.table_messages(settings, databases or ())
 
 
 def check_deployment(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMessage]:
     """Report what is insecure in production. Django calls this in ``check --deploy``."""
     settings, _ = _load()
-    if settings is None:
-        return []
     return [
         *keys.key_messages(settings, time.time()),
         *deployment.deployment_messages(settings),
     ]
 
 
-def _load() -> tuple[Settings | None, Sequence[Problem]]:
+def _load() -> tuple[Settings, Sequence[Problem]]:
+    """Return the settings, or those without problems, and the problems."""
     try:
         return load(), ()
     except InvalidSettings as error:
-        return None, error.problems
+        return error.settings, error.problems

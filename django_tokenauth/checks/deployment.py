@@ -29,7 +29,7 @@ from rest_framework.settings import api_settings
 from ..authentication import JWTAuthentication, StatelessJWTAuthentication
 from ..conf.settings import Settings
 from ..models import Session
-from .settings import is_default
+from .settings import is_default, judge
 
 #: The oldest PyJWT that setup.cfg permits. pip can install an older one with --no-deps.
 OLDEST_PYJWT = (2, 15)
@@ -41,16 +41,23 @@ _ASYNCHRONOUS_COMMIT = re.compile(r"synchronous[_-]commit\s*=\s*(off|false|no|0)
 
 def deployment_messages(settings: Settings) -> Iterator[CheckMessage]:
     """Check lifetimes, throttling, password hashers, the database, logging and libraries."""
-    yield from _lifetimes(settings)
-    yield from _throttling(settings)
+    yield from judge(
+        settings,
+        _access_lifetime,
+        _refresh_lifetime,
+        _session_lifetime,
+        _unthrottled,
+        _throttle_cache,
+        _shared_address,
+    )
+    yield from _basic_authentication()
     yield from _passwords()
-    yield from _database(settings)
+    yield from judge(settings, _database)
     yield from _logging()
     yield from _libraries()
 
 
-def _lifetimes(settings: Settings) -> Iterator[CheckMessage]:
-    quarter, poll = timedelta(minutes=15), settings.revocation_poll_interval
+def _access_lifetime(settings: Settings) -> Iterator[CheckMessage]:
     if settings.access_token_lifetime > timedelta(hours=1):
         yield checks.Warning(
             "ACCESS_TOKEN_LIFETIME is longer than an hour. A stolen access token is valid for that "
@@ -58,7 +65,9 @@ def _lifetimes(settings: Settings) -> Iterator[CheckMessage]:
             hint="Give minutes. A refresh takes two statements.",
             id="tokenauth.W005",
         )
-    elif (
+        return
+    quarter, poll = timedelta(minutes=15), settings.revocation_poll_interval
+    if (
         settings.access_token_lifetime > quarter
         and (poll is None or poll > quarter)
         and is_default(StatelessJWTAuthentication)
@@ -69,6 +78,9 @@ def _lifetimes(settings: Settings) -> Iterator[CheckMessage]:
             hint="Give ACCESS_TOKEN_LIFETIME minutes, or REVOCATION_POLL_INTERVAL seconds.",
             id="tokenauth.W005",
         )
+
+
+def _refresh_lifetime(settings: Settings) -> Iterator[CheckMessage]:
     if settings.refresh_token_lifetime > timedelta(days=90):
         yield checks.Warning(
             "REFRESH_TOKEN_LIFETIME is longer than 90 days. A stolen refresh token is valid for "
@@ -76,6 +88,9 @@ def _lifetimes(settings: Settings) -> Iterator[CheckMessage]:
             hint="Give days or weeks. Each refresh extends it.",
             id="tokenauth.W005",
         )
+
+
+def _session_lifetime(settings: Settings) -> Iterator[CheckMessage]:
     if settings.session_lifetime > timedelta(days=366):
         yield checks.Warning(
             "SESSION_LIFETIME is longer than a year. Users effectively never have to sign in "
@@ -85,7 +100,7 @@ def _lifetimes(settings: Settings) -> Iterator[CheckMessage]:
         )
 
 
-def _throttling(settings: Settings) -> Iterator[CheckMessage]:
+def _basic_authentication() -> Iterator[CheckMessage]:
     backends = django_settings.AUTHENTICATION_BACKENDS
     if (
         is_default(JWTAuthentication)
@@ -98,12 +113,19 @@ def _throttling(settings: Settings) -> Iterator[CheckMessage]:
             hint="Remove it, or add an authentication backend that counts failures (django-axes).",
             id="tokenauth.W023",
         )
+
+
+def _unthrottled(settings: Settings) -> Iterator[CheckMessage]:
     if settings.sign_in_rate_user is None or settings.sign_in_rate_ip is None:
         yield checks.Warning(
             "Sign-ins are not throttled. Attackers can guess passwords at full speed.",
             hint="Set SIGN_IN_RATE_USER and SIGN_IN_RATE_IP.",
             id="tokenauth.W006",
         )
+
+
+def _throttle_cache(settings: Settings) -> Iterator[CheckMessage]:
+    if not (settings.sign_in_rate_user and settings.sign_in_rate_ip):
         return
     if (problem := _cache_problem(caches[settings.throttle_cache])) is not None:
         yield checks.Warning(
@@ -111,7 +133,11 @@ def _throttling(settings: Settings) -> Iterator[CheckMessage]:
             hint="Set THROTTLE_CACHE to a shared cache, for example Redis.",
             id="tokenauth.W006",
         )
-    if _is_behind_proxy() and api_settings.NUM_PROXIES is None:
+
+
+def _shared_address(settings: Settings) -> Iterator[CheckMessage]:
+    throttled = settings.sign_in_rate_user and settings.sign_in_rate_ip
+    if throttled and _is_behind_proxy() and api_settings.NUM_PROXIES is None:
         yield checks.Warning(
             "Behind a proxy, all clients have the IP address of the proxy. They share one limit of "
             "failed sign-ins.",

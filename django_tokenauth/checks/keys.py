@@ -23,6 +23,7 @@ from ..keys.rotating import shortest_delay
 from ..keys.schedule import KeySchedule, KeySet
 from ..keys.sources import build_access_keys
 from ..keys.weak import is_guessable
+from .settings import judge
 
 _GENERATE = 'Generate one: python -c "import secrets; print(secrets.token_urlsafe(64))"'
 _OLD = timedelta(days=180)
@@ -40,30 +41,39 @@ def key_messages(settings: Settings, now: float) -> Iterator[CheckMessage]:
 
     Keys that cannot be used are errors of every ``manage.py check`` and not reported again.
     """
+    yield from judge(settings, lambda usable: _dated_key_messages(usable, now))
+    yield from judge(settings, lambda usable: _key_set_messages(usable, now))
+
+
+def _dated_key_messages(settings: Settings, now: float) -> Iterator[CheckMessage]:
     try:
         dated = _dated_keys(settings)
         schedule = KeySchedule([key for _, key in dated])
     except InvalidKey:
         return
-    yield from _publication(settings, dated, now)
+    yield from judge(settings, lambda usable: _publication(usable, dated, now))
     if settings.key_directory is not None and settings.key_directory.is_dir():
         yield from _exposure(settings.key_directory)
     # Without a signing key, there is an error already, or this service only verifies.
     if schedule.at(now).signing is not None:
         yield from _age(schedule, [key for _, key in dated], now)
+
+
+def _key_set_messages(settings: Settings, now: float) -> Iterator[CheckMessage]:
     try:
+        dated = _dated_keys(settings)
         keys = build_access_keys(settings).at(now)
     except InvalidKey:
         return
     # Without a key, there is an error already.
     if not keys.verifying:
         return
-    yield from _secret_keys(settings, keys)
+    yield from judge(settings, lambda usable: _secret_keys(usable, keys))
     if all(key.public_jwk is None for key in keys.verifying.values()):
-        yield from _secrets(settings, dated)
+        yield from judge(settings, lambda usable: _secrets(usable, dated))
         yield from _empty_key_set()
     else:
-        yield from _key_pairs(settings, keys)
+        yield from judge(settings, lambda usable: _key_pairs(usable, keys))
 
 
 def _dated_keys(settings: Settings) -> list[_DatedKey]:

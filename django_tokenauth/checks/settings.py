@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from django.apps import apps
@@ -15,10 +16,13 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.settings import api_settings
 
 from ..authentication import JWTAuthentication
-from ..conf.settings import Problem, Settings
+from ..conf.settings import Problem, Settings, UnusableSetting
+from ..conf.values import can_be_shown, did_you_mean
 from ..errors import InvalidKey
 from ..keys.sources import build_access_keys
 from ..services import INTROSPECTION_SCOPE
+
+_Check = Callable[[Settings], Iterable[CheckMessage]]
 
 
 def problem_messages(problems: Iterable[Problem]) -> list[CheckMessage]:
@@ -31,8 +35,19 @@ def problem_messages(problems: Iterable[Problem]) -> list[CheckMessage]:
 
 def setting_messages(settings: Settings, now: float) -> Iterator[CheckMessage]:
     """Check the keys, the sessions and the scopes. *now* is in seconds since the epoch."""
-    yield from _key_messages(settings, now)
-    yield from _dubious_messages(settings)
+    yield from judge(
+        settings,
+        lambda usable: _key_messages(usable, now),
+        _dubious_refresh,
+        _introspection_for_all,
+    )
+
+
+def judge(settings: Settings, *subjects: _Check) -> Iterator[CheckMessage]:
+    """Run the checks *subjects*, and skip each that needs a setting with an invalid value."""
+    for check in subjects:
+        with suppress(UnusableSetting):
+            yield from check(settings)
 
 
 def _key_messages(settings: Settings, now: float) -> Iterator[CheckMessage]:
@@ -58,7 +73,7 @@ def _key_messages(settings: Settings, now: float) -> Iterator[CheckMessage]:
         )
 
 
-def _dubious_messages(settings: Settings) -> Iterator[CheckMessage]:
+def _dubious_refresh(settings: Settings) -> Iterator[CheckMessage]:
     if settings.stateless_refresh:
         yield checks.Warning(
             "STATELESS_REFRESH stores no sessions: users cannot be signed out, and a stolen "
@@ -72,6 +87,9 @@ def _dubious_messages(settings: Settings) -> Iterator[CheckMessage]:
             hint="Give a few seconds, for example timedelta(seconds=10).",
             id="tokenauth.W007",
         )
+
+
+def _introspection_for_all(settings: Settings) -> Iterator[CheckMessage]:
     if INTROSPECTION_SCOPE in settings.scopes and settings.scope_policy is None:
         yield checks.Warning(
             f"Every user can get the scope {INTROSPECTION_SCOPE}, and with it read the claims of "
@@ -81,21 +99,15 @@ def _dubious_messages(settings: Settings) -> Iterator[CheckMessage]:
         )
 
 
-def installation_messages(settings: Settings | None) -> Iterator[CheckMessage]:
-    """Check the user model and REST framework. *settings* are ``None`` if they are invalid."""
+def installation_messages(settings: Settings) -> Iterator[CheckMessage]:
+    """Check the user model and REST framework."""
     if not apps.is_installed("rest_framework"):
         yield Error(
             "rest_framework is not in INSTALLED_APPS.",
             hint="Add it beside django_tokenauth.",
             id="tokenauth.E005",
         )
-    if settings is not None and not identifies_user(get_user_model(), settings.user_id_field):
-        yield Error(
-            "USER_ID_FIELD is not the name of a unique field of the user model.",
-            hint='Give "pk", or a string, number or UUID field with unique=True and without '
-            "null=True.",
-            id="tokenauth.E009",
-        )
+    yield from judge(settings, _user_id_field)
     if _responds_403():
         yield checks.Warning(
             "The first of DEFAULT_AUTHENTICATION_CLASSES has no WWW-Authenticate header. REST "
@@ -104,6 +116,21 @@ def installation_messages(settings: Settings | None) -> Iterator[CheckMessage]:
             hint="Put the class of django_tokenauth first.",
             id="tokenauth.W013",
         )
+
+
+def _user_id_field(settings: Settings) -> Iterator[CheckMessage]:
+    name, user_model = settings.user_id_field, get_user_model()
+    if identifies_user(user_model, name):
+        return
+    fields = [field.name for field in user_model._meta.get_fields()]
+    unique = ["pk", *(each for each in fields if identifies_user(user_model, each))]
+    got = f" It is {name!r}." if can_be_shown(name, fields) else ""
+    yield Error(
+        f"USER_ID_FIELD is not the name of a unique field of the user model.{got}",
+        hint=f"{did_you_mean(name, unique)} Give one of {', '.join(map(repr, unique))}, or a "
+        "string, number or UUID field with unique=True and without null=True.".lstrip(),
+        id="tokenauth.E009",
+    )
 
 
 def identifies_user(user_model: type[Model], name: str) -> bool:

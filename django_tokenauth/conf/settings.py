@@ -9,13 +9,13 @@ by it, and a change of the settings replaces them.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import Field, dataclass, field, fields
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
@@ -36,14 +36,6 @@ ASYMMETRIC_ALGORITHMS = (
 )
 
 
-def _algorithm(value: object) -> str:
-    if not isinstance(value, str) or value not in (*HMAC_ALGORITHMS, *ASYMMETRIC_ALGORITHMS):
-        raise values.InvalidSetting(
-            f"one of the strings {', '.join((*HMAC_ALGORITHMS, *ASYMMETRIC_ALGORITHMS))}"
-        )
-    return value
-
-
 def _setting(parse: Callable[[object], Any], default: Any, *, secret: bool = False) -> Any:
     return field(default=default, repr=not secret, metadata={"parse": parse})
 
@@ -54,7 +46,7 @@ class Settings:
 
     issuer: str = _setting(values.string, "django-tokenauth")
     audience: str = _setting(values.optional_string, None)
-    algorithm: str = _setting(_algorithm, "HS256")
+    algorithm: str = _setting(values.one_of(*HMAC_ALGORITHMS, *ASYMMETRIC_ALGORITHMS), "HS256")
     signing_key: KeyMaterial | None = _setting(values.optional_key_material, None, secret=True)
     verifying_keys: tuple[KeyMaterial, ...] = _setting(values.keys, (), secret=True)
     key_directory: Path | None = _setting(values.optional_path, None)
@@ -96,13 +88,34 @@ class Settings:
         return max(self.session_retention, self.access_token_lifetime + self.leeway + 2 * poll)
 
 
+class UnusableSetting(Exception):
+    """The value of a setting is invalid, so nothing that depends on it can be checked."""
+
+
+class PartialSettings(Settings):
+    """The settings without those that have problems. To read one of these raises an error."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> NoReturn:
+        # Python calls it for a slot without a value.
+        raise UnusableSetting(name)
+
+    def __repr__(self) -> str:
+        return "PartialSettings(...)"
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A problem of ``TOKENAUTH``, reported by the system check ``tokenauth.<check_id>``."""
+    """A problem of ``TOKENAUTH``, reported by the system check ``tokenauth.<check_id>``.
+
+    ``unusable`` are the fields of :class:`Settings` whose values nothing else can use.
+    """
 
     check_id: str
     message: str
     hint: str
+    unusable: tuple[str, ...] = ()
 
 
 def setting_fields() -> dict[str, Field[Any]]:
@@ -110,86 +123,132 @@ def setting_fields() -> dict[str, Field[Any]]:
     return {item.name.upper(): item for item in fields(Settings) if "parse" in item.metadata}
 
 
-def read(raw: object, secret_keys: tuple[bytes, ...]) -> tuple[Settings | None, list[Problem]]:
+def read(raw: object, secret_keys: tuple[bytes, ...]) -> tuple[Settings, list[Problem]]:
     """Return the settings in *raw*, the value of ``TOKENAUTH``, and every problem of it.
 
-    *secret_keys* are the encoded ``SECRET_KEY`` and ``SECRET_KEY_FALLBACKS``. The settings are
-    ``None`` if there are problems.
+    *secret_keys* are the encoded ``SECRET_KEY`` and ``SECRET_KEY_FALLBACKS``; none if
+    ``SECRET_KEY`` is empty. With problems, the settings are :class:`PartialSettings`.
     """
-    if not isinstance(raw, Mapping):
-        return None, [
-            Problem("E008", "TOKENAUTH is not a dict.", 'Write TOKENAUTH = {"...": ...}.')
-        ]
     known = setting_fields()
-    problems = [_unknown(name, known) for name in raw if name not in known]
-    parsed: dict[str, Any] = {}
+    problems = []
+    parsed: dict[str, Any] = {"secret_keys": secret_keys}
+    if not secret_keys:
+        problems.append(
+            Problem(
+                "E002",
+                "SECRET_KEY is empty, and the keys of tokens are derived from it.",
+                "Give it at least 50 random characters.",
+                unusable=("secret_keys",),
+            )
+        )
+    if not isinstance(raw, Mapping):
+        problems.append(
+            Problem(
+                "E008",
+                "TOKENAUTH is not a dict.",
+                'Write TOKENAUTH = {"...": ...}.',
+                unusable=tuple(item.name for item in known.values()),
+            )
+        )
+        raw = {}
+    problems += [_unknown(name, known) for name in raw if name not in known]
     for name, item in known.items():
         try:
             parsed[item.name] = item.metadata["parse"](raw.get(name, item.default))
         except values.InvalidSetting as error:
-            problems.append(_invalid(name, raw[name], error, secret=not item.repr))
-    if problems:
-        return None, problems
-    parsed["audience"] = parsed["audience"] or parsed["issuer"]
-    settings = Settings(**parsed, secret_keys=secret_keys)
-    problems = list(_conflicts(settings))
-    return (None if problems else settings), problems
+            problems.append(_invalid(item, raw[name], error))
+    # None means the issuer, which can be invalid itself.
+    if parsed.get("audience", "") is None:
+        del parsed["audience"]
+        if "issuer" in parsed:
+            parsed["audience"] = parsed["issuer"]
+    partial = _partial(parsed, problems)
+    for check in _CONFLICTS:
+        with suppress(UnusableSetting):
+            problems += check(partial)
+    return (_partial(parsed, problems) if problems else Settings(**parsed)), problems
 
 
-def _invalid(name: str, value: object, error: values.InvalidSetting, *, secret: bool) -> Problem:
+def _partial(parsed: Mapping[str, Any], problems: Iterable[Problem]) -> PartialSettings:
+    unusable = {name for problem in problems for name in problem.unusable}
+    settings = object.__new__(PartialSettings)
+    for name in parsed.keys() - unusable:
+        object.__setattr__(settings, name, parsed[name])
+    return settings
+
+
+def _invalid(item: Field[Any], value: object, error: values.InvalidSetting) -> Problem:
     # Show no value that can be a key: the project may have put one into the wrong setting.
-    shown = value is None or isinstance(value, (bool, int, float, timedelta))
-    got = repr(value) if shown and not secret else f"a value of type {type(value).__name__}"
+    shown = error.shown or value is None or isinstance(value, (bool, int, float, timedelta))
+    got = repr(value) if shown and item.repr else f"a value of type {type(value).__name__}"
     return Problem(
         "E004" if isinstance(value, timedelta) else "E008",
-        f"TOKENAUTH[{name!r}] is invalid: got {got}, expected {error.expected}.",
+        f"TOKENAUTH[{item.name.upper()!r}] is invalid: got {got}, expected {error.expected}.",
         error.hint,
+        unusable=(item.name,),
     )
 
 
 def _unknown(name: object, known: Mapping[str, object]) -> Problem:
-    close = difflib.get_close_matches(str(name).upper(), known, n=1, cutoff=0.6)
-    hint = f"Did you mean {close[0]!r}?" if close else f"The settings are {', '.join(known)}."
+    hint = values.did_you_mean(str(name).upper(), known)
+    hint = hint or f"The settings are {', '.join(known)}."
     return Problem("E008", f"TOKENAUTH has no setting {name!r}.", hint)
 
 
-def _conflicts(settings: Settings) -> Iterator[Problem]:
+def _empty_fallback(settings: Settings) -> Iterator[Problem]:
     if not all(settings.secret_keys):
         yield Problem(
             "E002",
             "SECRET_KEY_FALLBACKS contains an empty key, from which everyone can derive the keys "
             "of tokens.",
             "Remove the empty key.",
+            unusable=("secret_keys",),
         )
+
+
+def _several_key_sources(settings: Settings) -> Iterator[Problem]:
     sources = (settings.signing_key, settings.key_directory, settings.keys)
     if sum(map(bool, sources)) > 1:
         yield Problem(
             "E001",
             "SIGNING_KEY, KEY_DIRECTORY and KEYS exclude each other, and more than one is set.",
             "Keep one of them. Keys that only verify can be in VERIFYING_KEYS.",
+            unusable=("signing_key", "key_directory", "keys"),
         )
+
+
+def _issuer_as_client(settings: Settings) -> Iterator[Problem]:
     if settings.issuer in settings.clients:
         yield Problem(
             "E008",
             "CLIENTS contains the ISSUER, which is the client id of sign-ins without a client.",
             "Give that client another client id.",
         )
+
+
+def _refresh_lifetime(settings: Settings) -> Iterator[Problem]:
     if settings.access_token_lifetime >= settings.refresh_token_lifetime:
         yield Problem(
             "E004",
             "ACCESS_TOKEN_LIFETIME must be less than REFRESH_TOKEN_LIFETIME.",
             "Give an access token minutes and a refresh token days.",
         )
+
+
+def _session_lifetime(settings: Settings) -> Iterator[Problem]:
     if settings.access_token_lifetime >= settings.session_lifetime:
         yield Problem(
             "E004",
             "ACCESS_TOKEN_LIFETIME must be less than SESSION_LIFETIME.",
             "SESSION_LIFETIME is the absolute lifetime of a session. Give it days.",
         )
+
+
+def _scope_length(settings: Settings) -> Iterator[Problem]:
     if (
-        settings.scope_policy is None
+        len(" ".join(set(settings.scopes))) > MAX_SCOPE_LENGTH
+        and settings.scope_policy is None
         and not settings.stateless_refresh
-        and len(" ".join(set(settings.scopes))) > MAX_SCOPE_LENGTH
     ):
         yield Problem(
             "E008",
@@ -197,37 +256,52 @@ def _conflicts(settings: Settings) -> Iterator[Problem]:
             "so a sign-in with the full scope fails.",
             "Remove or shorten scope names, or set a SCOPE_POLICY that grants fewer.",
         )
-    if settings.throttle_cache not in django_settings.CACHES:
+
+
+def _unknown_cache(settings: Settings) -> Iterator[Problem]:
+    name, names = settings.throttle_cache, django_settings.CACHES
+    if name not in names:
+        got = f" It is {name!r}." if values.can_be_shown(name, names) else ""
         yield Problem(
             "E008",
-            "THROTTLE_CACHE is not a name in CACHES.",
-            "Give the name of one of Django's caches, for example 'default'.",
+            f"THROTTLE_CACHE is not a name in CACHES.{got}",
+            f"{values.did_you_mean(name, names)} The names in CACHES are "
+            f"{', '.join(map(repr, names))}.".lstrip(),
+            unusable=("throttle_cache",),
         )
 
 
-class InvalidSettings(ImproperlyConfigured):
-    """``TOKENAUTH`` is invalid. ``problems`` are all of its problems."""
+#: Each reads as few settings as it can: it is skipped if one of them is invalid.
+_CONFLICTS = (
+    _empty_fallback,
+    _several_key_sources,
+    _issuer_as_client,
+    _refresh_lifetime,
+    _session_lifetime,
+    _scope_length,
+    _unknown_cache,
+)
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+
+class InvalidSettings(ImproperlyConfigured):
+    """``TOKENAUTH`` is invalid.
+
+    ``problems`` are all of its problems, and ``settings`` the values that have none.
+    """
+
+    def __init__(self, problems: Sequence[Problem], settings: Settings) -> None:
         lines = (f"tokenauth.{p.check_id}: {p.message} {p.hint}".rstrip() for p in problems)
         super().__init__("\n".join(lines))
         self.problems = problems
+        self.settings = settings
 
 
-def read_project() -> tuple[Settings | None, list[Problem]]:
+def read_project() -> tuple[Settings, list[Problem]]:
     """Return the settings of this Django project and every problem, as :func:`read` does."""
-    fallbacks = django_settings.SECRET_KEY_FALLBACKS
-    try:
-        secrets = (django_settings.SECRET_KEY, *fallbacks)
-    except ImproperlyConfigured:
-        # Django raises this error wherever SECRET_KEY is read. A system check must not raise.
-        return None, [
-            Problem(
-                "E002",
-                "SECRET_KEY is empty, and the keys of tokens are derived from it.",
-                "Give it at least 50 random characters.",
-            )
-        ]
+    secrets: tuple[object, ...] = ()
+    # Django raises this error wherever SECRET_KEY is read. A system check must not raise.
+    with suppress(ImproperlyConfigured):
+        secrets = (django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS)
     # Any type is encoded as Django's own signing does.
     return read(getattr(django_settings, "TOKENAUTH", {}), tuple(map(force_bytes, secrets)))
 
@@ -239,8 +313,8 @@ def load() -> Settings:
     Raises :class:`InvalidSettings` with every problem.
     """
     settings, problems = read_project()
-    if settings is None:
-        raise InvalidSettings(problems)
+    if problems:
+        raise InvalidSettings(problems, settings)
     return settings
 
 

@@ -1,15 +1,18 @@
 """The permitted values of settings: one parser per kind of setting.
 
 A parser takes the value that the project wrote and returns the value that the package uses, or
-raises :class:`InvalidSetting`. No error contains the value, because it may be a key.
+raises :class:`InvalidSetting`. No error contains the value, because it may be a key. Strings that
+cannot be one are shown: short ones, and misspelled names.
 """
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -29,9 +32,22 @@ LAST_SECOND = 253402300799
 _MAX_LIFETIME = timedelta(days=36500)
 _PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _RATE = re.compile(r"([1-9][0-9]*)/(s|sec|second|m|min|minute|h|hour|d|day)\Z")
+_PERIOD_NAMES = ("second", "minute", "hour", "day")
+# What people write instead: another period, spaces, "per".
+_ALMOST_RATE = re.compile(r"\s*0*([1-9][0-9]{0,8})\s*(?:/|per\b)?\s*([A-Za-z]{0,10})\s*", re.ASCII)
+_FLAGS = {
+    **dict.fromkeys(("true", "yes", "on", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "0"), False),
+}
+# The shortest secret of this package has 32 bytes, and the shortest password that people choose
+# has about 12 characters.
+_SHORTER_THAN_SECRETS = 10
 # SHA-256 in hexadecimal digits, as manage.py tokenauth_client prints it.
 _CLIENT_SECRET = re.compile(r"sha256\$[0-9a-f]{64}")
 _CLIENTS = "a dict of client ids and hashed secrets"
+_FUNCTION = "a function or its dotted path"
+# Parts as long as a secret are not shown. A token has three parts, and its payload is longer.
+_DOTTED_PATH = re.compile(r"[^\W\d]\w{0,39}(\.[^\W\d]\w{0,39})+")
 _ONE_KEY = "PEM text, a JWK (a dict or its JSON) or a secret string"
 
 
@@ -39,13 +55,14 @@ class InvalidSetting(ValueError):
     """A value that a setting cannot have.
 
     *expected* is a noun phrase for the values that it can have, *hint* a sentence on how to get
-    one.
+    one. *shown* is whether the value may be shown: it cannot be a secret.
     """
 
-    def __init__(self, expected: str, hint: str = "") -> None:
+    def __init__(self, expected: str, hint: str = "", *, shown: bool = False) -> None:
         super().__init__(f"expected {expected}")
         self.expected = expected
         self.hint = hint
+        self.shown = shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +71,36 @@ class Rate:
 
     limit: int
     seconds: int
+
+
+def did_you_mean(value: object, permitted: Iterable[object]) -> str:
+    """Return "Did you mean ...?" with the one of *permitted* that *value* resembles, or ""."""
+    by_spelling = {str(each).casefold(): each for each in permitted}
+    close = difflib.get_close_matches(str(value).strip().casefold(), by_spelling, n=1)
+    return f"Did you mean {by_spelling[close[0]]!r}?" if close else ""
+
+
+def can_be_shown(value: object, permitted: Iterable[object]) -> bool:
+    """Return whether *value* is a string too short for a secret, or resembles a permitted one."""
+    return isinstance(value, str) and bool(
+        len(value) <= _SHORTER_THAN_SECRETS or did_you_mean(value, permitted)
+    )
+
+
+def one_of(*permitted: str) -> Callable[[object], str]:
+    """Return the parser of a string that is one of *permitted*."""
+
+    def choice(value: object) -> str:
+        if not isinstance(value, str) or value not in permitted:
+            shown = can_be_shown(value, permitted)
+            raise InvalidSetting(
+                f"one of the strings {', '.join(permitted)}",
+                did_you_mean(value, permitted) if shown else "",
+                shown=shown,
+            )
+        return value
+
+    return choice
 
 
 def string(value: object) -> str:
@@ -69,7 +116,12 @@ def optional_string(value: object) -> str | None:
 
 def flag(value: object) -> bool:
     if not isinstance(value, bool):
-        raise InvalidSetting("True or False")
+        meant = _FLAGS.get(str(value).strip().casefold())
+        raise InvalidSetting(
+            "True or False",
+            "" if meant is None else f"Did you mean {meant}?",
+            shown=can_be_shown(value, _FLAGS),
+        )
     return value
 
 
@@ -115,9 +167,12 @@ def optional_rate(value: object) -> Rate | None:
         return None
     match = _RATE.match(value) if isinstance(value, str) else None
     if match is None:
-        raise InvalidSetting(
-            'None or a rate such as "20/hour"', "The period is second, minute, hour or day."
-        )
+        almost = _ALMOST_RATE.fullmatch(value) if isinstance(value, str) else None
+        period = almost and difflib.get_close_matches(almost[2].lower(), _PERIOD_NAMES, n=1)
+        hint = "The period is second, minute, hour or day."
+        if almost and period:
+            hint = f'Did you mean "{int(almost[1])}/{period[0]}"? {hint}'
+        raise InvalidSetting('None or a rate such as "20/hour"', hint, shown=bool(almost))
     return Rate(int(match[1]), _PERIODS[match[2][0]])
 
 
@@ -133,18 +188,46 @@ def scopes(value: object) -> tuple[str, ...]:
 
 
 def hook(value: object) -> Callable[..., Any] | None:
-    if value is None:
-        return None
+    """Return the function, or import the one at a dotted path.
+
+    Exceptions inside the imported module are not caught: they are bugs of the project, and the
+    traceback shows where.
+    """
     if isinstance(value, str):
-        try:
-            value = import_string(value)
-        except (ImportError, TypeError, ValueError):
-            raise InvalidSetting(
-                "a function or its dotted path", "The dotted path cannot be imported."
-            ) from None
-    if not callable(value):
-        raise InvalidSetting("a function or its dotted path")
+        value = _import(value)
+    if value is not None and not callable(value):
+        raise InvalidSetting(_FUNCTION)
     return value
+
+
+def _import(path: str) -> Any:
+    if not _DOTTED_PATH.fullmatch(path):
+        # It may be a key in the wrong setting.
+        raise InvalidSetting(_FUNCTION, 'Write "module.function", for example "mysite.tokens.f".')
+    module_name, _, name = path.rpartition(".")
+    try:
+        found = import_string(path)
+    except Exception as error:
+        hint = ""
+        # With another name, an import inside the module fails.
+        if isinstance(error, ModuleNotFoundError) and _is_in(module_name, error.name):
+            hint = f"{path} cannot be imported: {error.msg}."
+        # Django raises it for a missing name, from the AttributeError of the module.
+        elif module_name in sys.modules and isinstance(error.__cause__, AttributeError):
+            names = [each for each in dir(sys.modules[module_name]) if each[:1] != "_"]
+            hint = f"The module {module_name} has no function {name}."
+            hint = f"{hint} {did_you_mean(name, names)}".rstrip()
+        if hint:
+            raise InvalidSetting(_FUNCTION, hint, shown=True) from None
+        error.add_note(f"The setting {path!r} of TOKENAUTH imports this module.")
+        raise
+    if not callable(found):
+        raise InvalidSetting(_FUNCTION, f"{path} is not a function.", shown=True)
+    return found
+
+
+def _is_in(module_name: str, package: str | None) -> bool:
+    return f"{module_name}.".startswith(f"{package}.")
 
 
 def key_material(value: object) -> KeyMaterial:

@@ -36,7 +36,7 @@ MISSING = Missing.MISSING
 
 def read_settings(*, secret_keys=(SECRET_KEY,), **values):
     settings, problems = conf.read(values, secret_keys)
-    assert settings is not None, problems
+    assert not problems
     return settings
 
 

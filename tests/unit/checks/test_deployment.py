@@ -182,7 +182,27 @@ def test_deploy_check_reports_all_warnings_together(settings):
     assert deploy_check_ids() == ["W001", "W005", "W006"]
 
 
-def test_deploy_check_is_skipped_with_invalid_settings(settings):
+@pytest.mark.parametrize(
+    ("values", "reported"),
+    [
+        ({"ISUER": "x", "SIGN_IN_RATE_IP": None}, ["E008", "W006"]),
+        ({"SIGN_IN_RATE_IP": 30, "SESSION_LIFETIME": timedelta(days=400)}, ["E008", "W005"]),
+        ({"ACCESS_TOKEN_LIFETIME": 300, "SESSION_LIFETIME": timedelta(days=400)}, ["E008", "W005"]),
+        (
+            {"JWKS_MAX_AGE": 1, "REFRESH_TOKEN_LIFETIME": timedelta(days=91)},
+            ["E008", "W005"],
+        ),
+        ({"THROTTLE_CACHE": "nowhere", "STATELESS_REFRESH": "no"}, ["E008", "E008"]),
+        ({"VERIFYING_KEYS": "x", "SIGNING_KEY": "k" * 64}, ["E008"]),
+        ({"LEEWAY": 1, "SIGNING_KEY": "k" * 64}, ["E008", "W001"]),
+    ],
+)
+def test_deploy_check_reports_what_valid_settings_show(settings, values, reported):
+    settings.TOKENAUTH = values
+    assert deploy_check_ids() == reported
+
+
+def test_deploy_check_of_hashers_needs_no_valid_setting(settings):
     settings.PASSWORD_HASHERS = [f"{HASHERS}.MD5PasswordHasher"]
-    settings.TOKENAUTH = {"ISUER": "x"}
-    assert deploy_check_ids() == check_ids() == ["E008"]
+    settings.TOKENAUTH = None
+    assert deploy_check_ids() == ["E008", "W010"]

@@ -198,10 +198,10 @@ class TestKeyPairs:
         assert deploy_check_ids() == []
 
 
-@pytest.mark.parametrize("values", [{"ISUER": "x"}, {"ALGORITHM": "EdDSA"}])
-def test_unusable_keys_are_errors_without_deploy_warnings(settings, values):
+@pytest.mark.parametrize("algorithm", ["EdDSA", "none"])
+def test_unusable_keys_are_errors_without_deploy_warnings(settings, algorithm):
     settings.SECRET_KEY = "short"
-    settings.TOKENAUTH = values
+    settings.TOKENAUTH = {"ALGORITHM": algorithm}
     assert deploy_check_ids() == check_ids() != []
 
 

@@ -14,7 +14,9 @@ from rest_framework.authentication import SessionAuthentication
 
 from django_tokenauth.checks.settings import identifies_user
 from tests.support.system_checks import (
+    ED25519,
     JWT,
+    SECRET,
     SIGNED,
     STATELESS,
     URL,
@@ -62,7 +64,7 @@ class TestSettings:
             ),
             ({"ACCESS_TOKEN_LIFETIME": 300}, "got 300, expected a timedelta"),
             ({"SCOPES": "notes:read"}, "expected a list of scope names"),
-            ({"SCOPE_POLICY": "no.where"}, "The dotted path cannot be imported."),
+            ({"SCOPE_POLICY": "no.where"}, "no.where cannot be imported: No module named 'no'."),
             ({"SIGN_IN_RATE_USER": "many"}, "expected None or a rate"),
             ({"TOKEN_CACHE_SIZE": 0}, "got 0, expected a positive integer."),
             (
@@ -127,10 +129,81 @@ class TestSettings:
         settings.TOKENAUTH = {"ISUER": "x", "LEEWAY": timedelta(-1), "ALGORITHM": "none"}
         assert sorted(check_ids()) == ["E004", "E008", "E008"]
 
-    def test_other_checks_are_skipped_with_invalid_settings(self, settings):
-        settings.TOKENAUTH = {"ISUER": "x", "REFRESH_GRACE": timedelta(0)}
-        settings.SECRET_KEY = "short"
-        assert check_ids(include_deployment_checks=True, databases=["default"]) == ["E008"]
+    @pytest.mark.parametrize("wrong", [{"ISUER": "x"}, {"TOKEN_CACHE_SIZE": "9"}])
+    @pytest.mark.parametrize(
+        ("values", "check_id"),
+        [
+            ({"USER_ID_FIELD": "email"}, "E009"),
+            ({"THROTTLE_CACHE": "nowhere"}, "E008"),
+            ({"SESSION_LIFETIME": timedelta(minutes=1)}, "E004"),
+            ({"REFRESH_TOKEN_LIFETIME": timedelta(minutes=1)}, "E004"),
+            ({"SIGNING_KEY": "k" * 32, "KEY_DIRECTORY": "/keys"}, "E001"),
+            ({"SIGNING_KEY": "short"}, "E002"),
+            ({"ALGORITHM": "EdDSA"}, "E001"),
+            ({"SCOPES": ["a" * 1025]}, "E008"),
+            ({"SCOPES": ["introspect"]}, "W009"),
+            ({"ISSUER": "reports", "CLIENTS": {"reports": None}}, "E008"),
+            ({"REFRESH_GRACE": timedelta(0)}, "W007"),
+            ({"STATELESS_REFRESH": True}, "W007"),
+        ],
+    )
+    def test_valid_settings_are_judged_beside_invalid_ones(self, settings, wrong, values, check_id):
+        settings.TOKENAUTH = {**wrong, **values}
+        assert check_ids(databases=["default"]) == sorted(["E008", check_id])
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {"ACCESS_TOKEN_LIFETIME": 300, "REFRESH_TOKEN_LIFETIME": timedelta(seconds=1)},
+            {"ISSUER": "", "CLIENTS": {"django-tokenauth": None}},
+            {"ALGORITHM": "none", "SIGNING_KEY": ED25519},
+            {"SIGNING_KEY": "", "KEY_DIRECTORY": "/no/keys"},
+            {"SCOPE_POLICY": 1, "SCOPES": ["introspect"]},
+            {"USER_ID_FIELD": 1},
+        ],
+    )
+    def test_conflict_with_an_invalid_setting_is_not_reported(self, settings, values):
+        settings.TOKENAUTH = values
+        if "KEY_DIRECTORY" in values:
+            assert check_ids() == ["E002", "E008"]
+        else:
+            assert check_ids() == ["E008"]
+
+    def test_empty_secret_key_does_not_hide_other_problems(self, settings):
+        settings.SECRET_KEY = ""
+        settings.TOKENAUTH = {"ISUER": "x", "USER_ID_FIELD": "email", "STATELESS_REFRESH": True}
+        assert check_ids() == ["E002", "E008", "E009", "W007"]
+
+    @pytest.mark.parametrize(
+        ("values", "message"),
+        [
+            ({"ALGORITHM": "none"}, "got 'none', expected one of the strings HS256, HS384,"),
+            ({"ALGORITHM": "hs256"}, "got 'hs256', expected one of "),
+            ({"ALGORITHM": "hs256"}, "Did you mean 'HS256'?"),
+            ({"ALGORITHM": "RSA-SHA256"}, "got 'RSA-SHA256', expected one of "),
+            ({"ALGORITHM": "ES256K"}, "Did you mean 'ES256'?"),
+            ({"ALGORITHM": "HMAC-SHA256"}, "got 'HMAC-SHA256', expected one of "),
+            ({"REFRESH_RETRY": "yes"}, "got 'yes', expected True or False. Did you mean True?"),
+            ({"STATELESS_REFRESH": 0}, "got 0, expected True or False. Did you mean False?"),
+            ({"SIGN_IN_RATE_IP": "20/hours"}, "got '20/hours', expected None or a rate"),
+            ({"SIGN_IN_RATE_IP": "20 per Minutes"}, 'Did you mean "20/minute"?'),
+            ({"SIGN_IN_RATE_USER": "20/week"}, "The period is second, minute, hour or day."),
+            ({"THROTTLE_CACHE": "locale"}, "It is 'locale'. Did you mean 'local'?"),
+            ({"THROTTLE_CACHE": "redis"}, "The names in CACHES are 'default', 'local'."),
+        ],
+    )
+    def test_wrong_choice_is_reported_with_permitted_values(self, settings, values, message):
+        settings.TOKENAUTH = values
+        assert message in message_of("E008")
+
+    @pytest.mark.attack(174)
+    @pytest.mark.parametrize(
+        "name", ["ALGORITHM", "REFRESH_RETRY", "SIGN_IN_RATE_IP", "THROTTLE_CACHE", "SCOPE_POLICY"]
+    )
+    @pytest.mark.parametrize("secret", [SECRET, "redis://:swordfish@cache/1", "4711" * 8])
+    def test_wrong_choice_that_can_be_secret_is_not_shown(self, settings, name, secret):
+        settings.TOKENAUTH = {name: secret}
+        assert secret not in message_of("E008")
 
     @pytest.mark.parametrize(
         "values",
@@ -182,9 +255,15 @@ class TestInstallation:
     def test_user_id_field_without_uniqueness_is_a_check_error(self, settings, name):
         settings.TOKENAUTH = {"USER_ID_FIELD": name}
         assert check_ids() == ["E009"]
-        assert "USER_ID_FIELD is not the name of a unique field of the user model." in message_of(
-            "E009"
+        message = message_of("E009")
+        assert message.startswith(
+            f"USER_ID_FIELD is not the name of a unique field of the user model. It is {name!r}."
         )
+        assert "Give one of 'pk', 'id', 'username', or a string," in message
+
+    def test_misspelled_user_id_field_is_reported_with_suggestion(self, settings):
+        settings.TOKENAUTH = {"USER_ID_FIELD": "user_name"}
+        assert "It is 'user_name'. Did you mean 'username'?" in message_of("E009")
 
     @pytest.mark.parametrize("name", ["pk", "id", "username"])
     def test_unique_user_id_field_passes_the_check(self, settings, name):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -221,7 +222,7 @@ def test_invalid_setting_value_is_rejected_with_a_hint(kind, value, hint):
     error = caught.value
     assert str(error) == f"expected {error.expected}"
     assert hint in f"{error.expected} {error.hint}"
-    assert not error.hint or error.hint.endswith(".")
+    assert not error.hint or error.hint.endswith((".", "?"))
 
 
 @pytest.mark.parametrize(
@@ -256,6 +257,59 @@ def test_nested_secret_in_wrong_setting_is_not_in_the_error(kind, value):
         kind(value)
     assert A_SECRET not in f"{caught.value} {caught.value.hint}"
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+@pytest.fixture
+def project_module(tmp_path, monkeypatch):
+    """Return a function that writes the module ``mysite_hooks`` of a project."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def write(source):
+        monkeypatch.delitem(sys.modules, "mysite_hooks", raising=False)
+        (tmp_path / "mysite_hooks.py").write_text(source)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("mysite_hoks.policy", "mysite_hoks.policy cannot be imported: No module named 'mysi"),
+        ("mysite_hooks.x.policy", "No module named 'mysite_hooks.x'; 'mysite_hooks' is not a pack"),
+        ("mysite_hooks.polcy", "has no function polcy. Did you mean 'policy'?"),
+        ("mysite_hooks.other", "The module mysite_hooks has no function other."),
+        ("mysite_hooks.NUMBER", "mysite_hooks.NUMBER is not a function."),
+        ("policy", 'Write "module.function"'),
+        ("mysite_hooks:policy", 'Write "module.function"'),
+        (".mysite_hooks.policy", 'Write "module.function"'),
+    ],
+)
+def test_wrong_dotted_path_is_rejected_with_the_reason(project_module, path, hint):
+    project_module("NUMBER = 1\ndef policy(user, scopes, request): return scopes\n")
+    with pytest.raises(InvalidSetting) as caught:
+        values.hook(path)
+    assert hint in caught.value.hint
+    assert caught.value.shown == (not hint.startswith("Write"))
+
+
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [
+        ("import mysite_missing", ModuleNotFoundError),
+        ("from math import no_such_name", ImportError),
+        ("def __getattr__(name): import mysite_missing", ModuleNotFoundError),
+        ("def __getattr__(name): from math import no_such_name", ImportError),
+        ("def policy(:", SyntaxError),
+        ("1 / 0", ZeroDivisionError),
+    ],
+)
+def test_error_inside_a_hook_module_is_not_masked(project_module, source, error):
+    project_module(source)
+    with pytest.raises(error) as caught:
+        values.hook("mysite_hooks.policy")
+    assert caught.value.__notes__ == [
+        "The setting 'mysite_hooks.policy' of TOKENAUTH imports this module."
+    ]
 
 
 def test_clients_setting_is_an_immutable_copy():
