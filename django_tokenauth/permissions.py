@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
+from django.views.generic import View
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -19,13 +20,19 @@ from . import services
 from ._bearer import challenge
 from .authentication import JWTAuthentication
 from .errors import TokenAuthError
+from .services.arguments import as_strings
 from .tokens.claims import Claims
+
+_METHODS = frozenset(map(str.upper, View.http_method_names))
 
 __all__ = ["HasFullScope", "HasScope", "InsufficientScope"]
 
 
 class InsufficientScope(PermissionDenied, TokenAuthError):
-    """403 ``insufficient_scope`` (RFC 6750 section 3.1). The challenge names the required scope."""
+    """403 ``insufficient_scope`` (RFC 6750 section 3.1). The challenge names the required scope.
+
+    *scope* is a collection of scope names. Raises ``TypeError`` for a single string.
+    """
 
     error = default_code = "insufficient_scope"
     description = default_detail = _("The access token does not have the required scope.")
@@ -37,7 +44,7 @@ class InsufficientScope(PermissionDenied, TokenAuthError):
             JWTAuthentication.realm,
             self.error,
             "The access token does not have the required scope.",
-            " ".join(sorted(scope)),
+            " ".join(sorted(as_strings("scope", scope))),
         )
 
 
@@ -62,19 +69,26 @@ class HasScope(BasePermission):
             raise InsufficientScope(required)
         return True
 
-    def _required(self, method: str, view: Any) -> list[str] | None:
+    def _required(self, method: str, view: Any) -> tuple[str, ...] | None:
         scopes = getattr(view, "required_scopes", None)
-        if scopes is None or isinstance(scopes, str):
+        if isinstance(scopes, Mapping):
+            if wrong := [name for name in scopes if name not in _METHODS]:
+                raise ImproperlyConfigured(
+                    f"{type(view).__name__}.required_scopes must be a dict by HTTP method, such as "
+                    f'"GET". It contains {wrong[0]!r}.'
+                )
+            if method == "OPTIONS":
+                return ()
+            scopes = scopes.get("GET" if method == "HEAD" else method)
+            if scopes is None:
+                return None
+        try:
+            return as_strings("required_scopes", scopes)
+        except TypeError:
             raise ImproperlyConfigured(
                 f"{type(view).__name__}.required_scopes must be a list of scope names, or a dict of"
-                " such lists by HTTP method."
-            )
-        if not isinstance(scopes, Mapping):
-            return list(scopes)
-        if method == "OPTIONS":
-            return []
-        required = scopes.get("GET" if method == "HEAD" else method)
-        return None if required is None else list(required)
+                f" such lists by HTTP method, not {type(scopes).__name__}."
+            ) from None
 
 
 class HasFullScope(BasePermission):

@@ -22,6 +22,7 @@ from ..tokens.access import access_tokens
 from ..tokens.claims import REGISTERED, Claims, RefreshClaims, SignIn
 from ..tokens.jws import MAX_LENGTH
 from ..tokens.refresh import refresh_tokens
+from .arguments import as_strings
 
 if TYPE_CHECKING:
     from ..models import Session
@@ -65,7 +66,8 @@ def granted_scope(
     """Return the scope to grant: *requested*, or *allowed* if that is ``None``.
 
     ``SCOPES`` and ``SCOPE_POLICY`` can narrow it further. Raises :class:`InvalidScope` if
-    *requested* exceeds *allowed*, or if nothing of it is left.
+    *requested* exceeds *allowed*, or if nothing of it is left; ``ImproperlyConfigured`` if the
+    policy returns no collection of names.
     """
     if requested is not None and not set(requested) <= set(allowed):
         raise InvalidScope
@@ -73,7 +75,14 @@ def granted_scope(
     candidates = candidates.intersection(settings.scopes)
     granted = candidates
     if settings.scope_policy is not None:
-        granted = candidates.intersection(settings.scope_policy(user, candidates, request))
+        policy = settings.scope_policy(user, candidates, request)
+        try:
+            granted = candidates.intersection(as_strings("scopes", policy))
+        except TypeError:
+            raise ImproperlyConfigured(
+                "SCOPE_POLICY must return a collection of scope names, not "
+                f"{type(policy).__name__}."
+            ) from None
     if requested and not granted:
         raise InvalidScope
     return granted

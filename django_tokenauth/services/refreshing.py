@@ -33,7 +33,7 @@ from ..sessions.store import SessionState
 from ..sessions.users import auth_hash, get_by_subject, why_refused
 from ..tokens.claims import RefreshClaims
 from ..tokens.refresh import refresh_tokens
-from .arguments import django_request
+from .arguments import as_strings, django_request
 from .clients import check_owner
 from .issuing import TokenIssuer, TokenPair, granted_scope
 
@@ -72,7 +72,8 @@ def refresh(
 ) -> TokenPair:
     """Return a new pair of tokens for *refresh_token*. Two statements.
 
-    *scope* narrows the access token (RFC 6749 section 6); ``None`` keeps the scope of the session.
+    *scope*, a collection of scope names, narrows the access token (RFC 6749 section 6); ``None``
+    keeps the scope of the session.
     *client_id*, if given, must be the client of the sign-in. If ``CLIENTS`` lists it, the caller
     must have authenticated it. *request* is Django's or REST framework's and is passed to hooks
     and signals. *now* defaults to the current time.
@@ -81,8 +82,10 @@ def refresh(
     raised, and a rollback would undo that.
 
     Raises :class:`InvalidGrant`, :class:`InvalidScope`, :class:`ServiceUnavailable`, and
-    :class:`InvalidClient` if the session belongs to a client with a secret.
+    :class:`InvalidClient` if the session belongs to a client with a secret. ``TypeError`` if
+    *scope* is a single string.
     """
+    scope = None if scope is None else as_strings("scope", scope)
     settings = load()
     clock = timezone.now if now is None else lambda: now
     started_at = clock()

@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from .. import signals
+from .._scope import is_scope_name
 from ..conf.settings import load
 from ..errors import InvalidGrant
 from ..models import RevokedReason, Session
@@ -25,7 +26,7 @@ from ..sessions.database import database_errors_as_unavailable
 from ..sessions.store import SessionState
 from ..sessions.users import auth_hash, is_valid_username, rehashing
 from ..tokens.claims import SignIn
-from .arguments import django_request
+from .arguments import as_strings, django_request
 from .issuing import TokenIssuer, TokenPair, granted_scope
 from .signing_out import revoke_and_signal
 
@@ -76,13 +77,19 @@ def sign_in(
     At most three statements, and those of the receivers of ``user_logged_in``: Django's own
     updates ``last_login``.
 
-    *request* is Django's or REST framework's and is passed to hooks and signals. *scope* is the
-    requested scope names; ``None`` requests all that the user may have. *client_id* defaults to
-    ``ISSUER``. *device_name*, *user_agent* and *ip* describe the device in the list of sessions.
-    *amr* says how the user was authenticated (RFC 8176). *now* defaults to the current time.
+    *request* is Django's or REST framework's and is passed to hooks and signals. *scope* is a
+    collection of the requested scope names; ``None`` requests all that the user may have.
+    *client_id* defaults to ``ISSUER``. *device_name*, *user_agent* and *ip* describe the device in
+    the list of sessions. *amr* is a collection of names that say how the user was authenticated
+    (RFC 8176). *now* defaults to the current time.
 
-    Raises :class:`InvalidScope`, :class:`ServiceUnavailable`.
+    Raises :class:`InvalidScope`, :class:`ServiceUnavailable`; ``TypeError`` if *scope* or *amr* is
+    a single string, ``ValueError`` if a name in *amr* is empty or contains a space.
     """
+    scope = None if scope is None else as_strings("scope", scope)
+    amr = as_strings("amr", amr)
+    if not all(map(is_scope_name, amr)):
+        raise ValueError('amr must contain names without spaces (RFC 8176), for example "pwd".')
     settings, now, request = load(), now or timezone.now(), django_request(request)
     issuer = TokenIssuer(settings=settings, request=request, now=now)
     granted = granted_scope(settings, user, scope, settings.scopes, request)
@@ -91,7 +98,7 @@ def sign_in(
         auth_time = int(now.timestamp())
         pair = issuer.issue_stateless(
             user,
-            SignIn(auth_time=auth_time, client_id=client_id, scope=granted, amr=tuple(amr)),
+            SignIn(auth_time=auth_time, client_id=client_id, scope=granted, amr=amr),
             granted,
             session_id=store.new_id(now),
             generation=1,

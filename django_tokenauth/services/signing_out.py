@@ -108,9 +108,12 @@ def sign_out_everywhere(
     Returns the number of revoked sessions. *request* is Django's or REST framework's and is passed
     to signals. *now* defaults to the current time.
 
-    Raises :class:`ServiceUnavailable`.
+    Raises :class:`ServiceUnavailable`; ``ValueError`` if *keep* is not one id, because the session
+    to keep would be revoked too.
     """
     now, kept = now or timezone.now(), as_uuid(keep)
+    if keep is not None and kept is None:
+        raise ValueError("keep must be the id of one session, a UUID or its string.")
     with database_errors_as_unavailable():
         sessions = [session for session in list_sessions(user, now=now) if session.pk != kept]
         revoke_and_signal(sessions, reason, request=request, now=now, user=user)

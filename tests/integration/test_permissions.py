@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 from django_tokenauth import services
 from django_tokenauth.authentication import JWTAuthentication, StatelessJWTAuthentication
 from django_tokenauth.models import Session
-from django_tokenauth.permissions import HasFullScope, HasScope
+from django_tokenauth.permissions import HasFullScope, HasScope, InsufficientScope
 from tests.support.client import BARE, INVALID_TOKEN
 
 pytestmark = pytest.mark.django_db
@@ -250,10 +250,18 @@ class TestHasScope:
         assert "WWW-Authenticate" not in response.headers
 
     @pytest.mark.standard("rfc6749-7-2")
-    @pytest.mark.parametrize("required", [None, "notes:read", ""])
+    @pytest.mark.parametrize(
+        "required",
+        [None, "notes:read", "", b"a", [1], 1, {"GET": "notes:read"}, {"GET": ""}, {"get": ["a"]}],
+    )
     def test_has_scope_with_invalid_required_scopes_is_an_error(self, token, required):
         with pytest.raises(ImproperlyConfigured, match=r"ScopedView\.required_scopes must be"):
             self.request_view("GET", token("notes:read"), required)
+
+    @pytest.mark.parametrize("scope", ["notes:read", None, [None]])
+    def test_insufficient_scope_without_a_collection_is_an_error(self, scope):
+        with pytest.raises(TypeError, match="scope must "):
+            InsufficientScope(scope)
 
     def test_has_scope_without_required_scopes_is_an_error(self, token):
         with pytest.raises(ImproperlyConfigured, match=r"Groups\.required_scopes must be"):

@@ -6,6 +6,7 @@ import inspect
 
 import pytest
 from django.contrib.auth.signals import user_logged_in, user_login_failed
+from django.core.exceptions import ImproperlyConfigured
 from django.test import RequestFactory
 from rest_framework.request import Request
 
@@ -133,3 +134,52 @@ class TestNow:
         assert services.is_revoked(claims) is False
         time_machine.move_to(after(seconds=10), tick=False)
         assert services.is_revoked(claims) is True
+
+
+class TestCollections:
+    """A string is a collection too: that of its characters."""
+
+    @pytest.mark.parametrize("name", ["scope", "amr"])
+    @pytest.mark.parametrize("value", ["notes:read notes:write", "pwd", "", b"pwd", 1, [1]])
+    def test_sign_in_rejects_a_string_for_a_collection(self, alice, settings, name, value):
+        settings.TOKENAUTH = {"SCOPES": ["notes:read", "notes:write"]}
+        with pytest.raises(TypeError, match=f"{name} must "):
+            services.sign_in(alice, **{name: value}, now=NOW)
+        assert not Session.objects.exists()
+
+    @pytest.mark.parametrize("amr", [["two words"], [""], ["pwd", "otp "]])
+    def test_sign_in_rejects_amr_that_one_column_cannot_hold(self, alice, amr):
+        with pytest.raises(ValueError, match="names without spaces"):
+            services.sign_in(alice, amr=amr, now=NOW)
+        assert not Session.objects.exists()
+
+    @pytest.mark.parametrize("value", ["notes:read", "", b"notes:read"])
+    def test_refresh_rejects_a_string_for_scope(self, pair, value):
+        with pytest.raises(TypeError, match="scope must be a collection of strings"):
+            services.refresh(pair.refresh_token, scope=value, now=after(hours=1))
+        pair.session.refresh_from_db()
+        assert pair.session.generation == 1
+
+    @pytest.mark.parametrize(
+        "returned", ["notes:read", None, b"notes:read", {"notes:read": 1}, [1]]
+    )
+    def test_scope_policy_without_a_collection_is_an_error(self, alice, settings, returned):
+        settings.TOKENAUTH = {
+            "SCOPES": ["notes:read"],
+            "SCOPE_POLICY": lambda user, scopes, request: returned,
+        }
+        with pytest.raises(ImproperlyConfigured, match="SCOPE_POLICY must return a collection of"):
+            services.sign_in(alice, now=NOW)
+        assert not Session.objects.exists()
+
+    @pytest.mark.parametrize("keep", ["", "current", "laptop", 1, []])
+    def test_sign_out_everywhere_rejects_keep_that_is_no_id(self, alice, pair, keep):
+        with pytest.raises(ValueError, match="keep must be the id of one session"):
+            services.sign_out_everywhere(alice, keep=keep, now=NOW)
+        assert services.list_sessions(alice, now=NOW).count() == 1
+
+    def test_sign_out_everywhere_rejects_a_session_for_its_id(self, alice, pair):
+        pair.session.device_name = "laptop"
+        with pytest.raises(ValueError, match="keep must be the id of one session"):
+            services.sign_out_everywhere(alice, keep=pair.session, now=NOW)
+        assert services.list_sessions(alice, now=NOW).count() == 1

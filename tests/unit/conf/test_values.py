@@ -276,7 +276,7 @@ def project_module(tmp_path, monkeypatch):
     [
         ("mysite_hoks.policy", "mysite_hoks.policy cannot be imported: No module named 'mysi"),
         ("mysite_hooks.x.policy", "No module named 'mysite_hooks.x'; 'mysite_hooks' is not a pack"),
-        ("mysite_hooks.polcy", "has no function polcy. Did you mean 'policy'?"),
+        ("mysite_hooks.policyy", "has no function policyy. Did you mean 'policy'?"),
         ("mysite_hooks.other", "The module mysite_hooks has no function other."),
         ("mysite_hooks.NUMBER", "mysite_hooks.NUMBER is not a function."),
         ("policy", 'Write "module.function"'),

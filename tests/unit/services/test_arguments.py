@@ -8,7 +8,7 @@ import pytest
 from django.test import RequestFactory
 from rest_framework.request import Request
 
-from django_tokenauth.services.arguments import as_uuid, django_request
+from django_tokenauth.services.arguments import as_strings, as_uuid, django_request
 
 ID = uuid.UUID("0198f3b2-6c80-7f5e-9a5e-0123456789ab")
 
@@ -34,3 +34,25 @@ class TestAsUuid:
     @pytest.mark.parametrize("value", [None, "", "1", "nonsense", "\x00", f"{ID}0"], ids=repr)
     def test_malformed_id_becomes_none(self, value):
         assert as_uuid(value) is None
+
+
+class TestAsStrings:
+    @pytest.mark.parametrize(
+        "value", [["a", "b"], ("a", "b"), {"a": 1, "b": 2}.keys(), iter("ab")], ids=repr
+    )
+    def test_collection_of_strings_becomes_a_tuple(self, value):
+        assert as_strings("scope", value) == ("a", "b")
+
+    @pytest.mark.parametrize("value", ["", "a", "a b"])
+    def test_single_string_is_rejected_with_the_remedy(self, value):
+        with pytest.raises(TypeError) as caught:
+            as_strings("scope", value)
+        assert str(caught.value) == (
+            "scope must be a collection of strings, not one string. Pass [scope], or "
+            "scope.split() if it contains several, separated by spaces."
+        )
+
+    @pytest.mark.parametrize("value", [None, 1, b"a", {"a": 1}, [b"a"], [None], ["a", 1]], ids=repr)
+    def test_other_values_are_rejected_with_their_type(self, value):
+        with pytest.raises(TypeError, match=r"scope must (be a collection|contain only) .*, not "):
+            as_strings("scope", value)
