@@ -1,4 +1,5 @@
-"""The views: the token endpoints (RFC 6749, RFC 7009, RFC 7662) and the sessions of the user.
+"""The views: the token endpoints (RFC 6749, RFC 7009, RFC 7662), the route for gateways, and the
+sessions of the user.
 
 They read the request, call :mod:`django_tokenauth.services`, and build the response.
 """
@@ -7,8 +8,9 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from django import db
 from django.utils.translation import gettext_lazy as _
@@ -16,24 +18,33 @@ from django.views.decorators.debug import sensitive_variables
 from rest_framework import status
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.permissions import IsAuthenticated
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from . import services
+from . import _log, services
 from ._bearer import bearer_token, challenge
+from ._scope import parse_scope
 from .authentication import AccessTokenRejected, JWTAuthentication, TemporarilyUnavailable
 from .conf.settings import load
 from .errors import (
     InvalidClient,
     InvalidGrant,
     InvalidRequest,
+    InvalidToken,
     ServiceUnavailable,
     UnsupportedGrantType,
 )
 from .http.client_authentication import BASIC_CHALLENGE, authenticate_client
-from .http.endpoints import NoStoreView, TokenEndpoint, validated_data
+from .http.endpoints import (
+    AlwaysJSONNegotiation,
+    NoStoreView,
+    TokenEndpoint,
+    non_atomic,
+    validated_data,
+)
 from .http.throttling import SignInThrottle, client_address, valid_ip
-from .permissions import HasFullScope, InsufficientScope
+from .permissions import HasFullScope, HasScope, InsufficientScope
 from .serializers import (
     RefreshSerializer,
     RevocationRequestSerializer,
@@ -44,6 +55,7 @@ from .serializers import (
 from .sessions.users import get_stored_username
 
 __all__ = [
+    "ForwardAuthView",
     "IntrospectView",
     "RefreshView",
     "RevokeView",
@@ -140,16 +152,25 @@ class RefreshView(TokenEndpoint):
 class VerifyView(TokenEndpoint):
     """``POST token/verify/``: check an access token, its session and its user.
 
-    Responds with ``{"active": true, "expires_in": SECONDS}`` or ``{"active": false}``.
+    Responds with ``{"active": true, "expires_in": SECONDS}``, or with 401 ``invalid_token``. A
+    caller may therefore rely on the status alone.
     """
+
+    error_statuses: ClassVar[Mapping[type[Exception], int]] = {
+        **TokenEndpoint.error_statuses,
+        AccessTokenRejected: status.HTTP_401_UNAUTHORIZED,
+    }
 
     @sensitive_variables()
     def post(self, request: Request) -> Response:
         token = validated_data(TokenSerializer, request)["token"]
-        payload = services.introspect(token)
-        if not payload["active"]:
-            return Response({"active": False})
-        expires_in = max(0, int(payload["exp"] - time.time()))
+        try:
+            claims = services.authenticate_access_token(token)
+            services.get_user(claims)
+        except InvalidToken as error:
+            _log.access_token_rejected(error.code)
+            raise AccessTokenRejected(error.code) from None
+        expires_in = max(0, int(claims.expires_at - time.time()))
         return Response({"active": True, "expires_in": expires_in})
 
 
@@ -205,6 +226,64 @@ class IntrospectView(TokenEndpoint):
         _user, claims = authenticated
         if services.INTROSPECTION_SCOPE not in claims.scope:
             raise InsufficientScope([services.INTROSPECTION_SCOPE])
+
+
+class ForwardAuthView(NoStoreView):
+    """``token/forward-auth/``: authenticate a request for a gateway.
+
+    Reads the access token from ``Authorization: Bearer``. Responds to any method with 204 and the
+    headers ``X-Auth-User``, ``X-Auth-Scope`` and ``X-Auth-Session``, or with the error that
+    :class:`JWTAuthentication` returns: 401 or 503. The body is not read.
+
+    The query parameter ``scope`` has required scopes, separated by spaces. A token without them
+    gets 403 ``insufficient_scope``. Any other parameter gets 400: a misspelled name must not drop
+    the requirement.
+    """
+
+    authentication_classes = (JWTAuthentication,)
+    permission_classes = (HasScope,)
+    throttle_classes = ()
+    renderer_classes = (JSONRenderer,)
+    content_negotiation_class = AlwaysJSONNegotiation
+    #: Scopes that every request needs, in addition to the query parameter.
+    required_scopes: Sequence[str] = ()
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        return non_atomic(super().as_view(**initkwargs))
+
+    def get(self, request: Request) -> Response:
+        claims: Any = request.auth
+        required = self.scope_parameter(request)
+        if not claims.scope.issuperset(required):
+            raise InsufficientScope(required)
+        headers = {
+            "X-Auth-User": quote(claims.subject, safe="@+:"),
+            "X-Auth-Scope": " ".join(sorted(claims.scope)),
+            # Some gateways keep the client's header if the response has none, so send an empty one.
+            "X-Auth-Session": claims.session_id or "",
+        }
+        return Response(status=status.HTTP_204_NO_CONTENT, headers=headers)
+
+    # Envoy sends the method of the client.
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        return self.get(request)
+
+    def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        return self.get(request)
+
+    def scope_parameter(self, request: Request) -> frozenset[str]:
+        """Return the scopes in the query. A repeated parameter adds to them.
+
+        Raises REST framework's ``ValidationError`` for any other query.
+        """
+        if not {"scope"}.issuperset(request.query_params):
+            message = _("Only these query parameters are allowed: %(names)s.")
+            raise ValidationError({"detail": message % {"names": "scope"}})
+        scopes = [parse_scope(scope) for scope in request.query_params.getlist("scope")]
+        if None in scopes:
+            raise ValidationError({"scope": [_("Must be scope names separated by single spaces.")]})
+        return frozenset().union(*filter(None, scopes))
 
 
 class _SessionEndpoint(NoStoreView):

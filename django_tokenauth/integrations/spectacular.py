@@ -133,10 +133,10 @@ class TokenPairSerializer(serializers.Serializer[Any]):
 
 
 class VerificationSerializer(serializers.Serializer[Any]):
-    """The result of a verification. An active token also has ``expires_in``, in seconds."""
+    """An active token. ``expires_in`` is in seconds."""
 
     active = serializers.BooleanField()
-    expires_in = serializers.IntegerField(required=False)
+    expires_in = serializers.IntegerField()
 
     class Meta:
         ref_name = "TokenAuthVerification"
@@ -173,7 +173,7 @@ def _token_endpoint(summary: str, request: Any, response: Any) -> dict[str, _Dec
     return {"post": extend_schema(summary=summary, request=request, responses=responses)}
 
 
-def _session_endpoint(summary: str, responses: Mapping[int, Any], **more: Any) -> _Decorator:
+def _bearer_endpoint(summary: str, responses: Mapping[int, Any], **more: Any) -> _Decorator:
     errors = {401: ProblemSerializer, 403: ProblemSerializer}
     return extend_schema(summary=summary, request=None, responses={**responses, **errors}, **more)
 
@@ -186,9 +186,18 @@ _DESCRIPTIONS: dict[type[APIView], dict[str, _Decorator]] = {
     views.IntrospectView: _token_endpoint(
         "Introspect a token", RevocationRequestSerializer, IntrospectionSerializer
     ),
+    views.ForwardAuthView: {
+        "get": _bearer_endpoint(
+            "Authenticate a request for a gateway",
+            {204: None, 400: ProblemSerializer},
+            parameters=[
+                OpenApiParameter("scope", description="Required scopes, separated by spaces."),
+            ],
+        ),
+    },
     views.SessionListView: {
-        "get": _session_endpoint("List the sessions", {200: SessionSerializer(many=True)}),
-        "delete": _session_endpoint(
+        "get": _bearer_endpoint("List the sessions", {200: SessionSerializer(many=True)}),
+        "delete": _bearer_endpoint(
             "Sign out everywhere",
             {204: None, 400: ProblemSerializer},
             parameters=[
@@ -199,7 +208,7 @@ _DESCRIPTIONS: dict[type[APIView], dict[str, _Decorator]] = {
         ),
     },
     views.SessionView: {
-        "delete": _session_endpoint("Sign one session out", {204: None, 404: ProblemSerializer}),
+        "delete": _bearer_endpoint("Sign one session out", {204: None, 404: ProblemSerializer}),
     },
 }
 

@@ -13,7 +13,9 @@ from django_tokenauth.models import Session
 from django_tokenauth.signals import session_revoked
 from tests.support.client import (
     FORM,
+    INVALID_ACCESS_TOKEN,
     INVALID_GRANT,
+    INVALID_TOKEN,
     UNAVAILABLE,
     UNSUPPORTED_TOKEN_TYPE,
     get,
@@ -27,7 +29,7 @@ from tests.support.reports import BrokenRouter, server_errors
 from tests.support.signal_capture import received
 
 START = "2030-01-01T12:00:00Z"
-INACTIVE = (200, {"active": False})
+REJECTED = (401, INVALID_ACCESS_TOKEN)
 DONE = (200, {})
 
 
@@ -52,7 +54,7 @@ class TestVerify:
             clock.shift(199.5)
             assert verify(token) == (200, {"active": True, "expires_in": 0})
             clock.shift(0.5)
-            assert verify(token) == INACTIVE
+            assert verify(token) == REJECTED
 
     def test_verify_accepts_a_form(self, alice):
         body = urlencode({"token": sign_in()["access_token"]})
@@ -62,7 +64,7 @@ class TestVerify:
     @pytest.mark.parametrize(
         "token", ["garbage", "a.b.c", " ", "é", "{refresh}", "{access} ", "{access}=", "x" * 9_000]
     )
-    def test_verify_of_malformed_token_is_inactive_without_a_query(
+    def test_verify_of_malformed_token_is_rejected_without_a_query(
         self, alice, token, caplog, django_assert_num_queries
     ):
         tokens = sign_in()
@@ -70,32 +72,41 @@ class TestVerify:
         caplog.set_level(logging.INFO, "django_tokenauth")
         caplog.clear()
         with django_assert_num_queries(0):
-            assert verify(token) == INACTIVE
+            assert verify(token) == REJECTED
         [line] = log_messages(caplog)
         assert line in ("access token rejected: malformed", "access token rejected: typ")
 
     @pytest.mark.attack(103, 129)
     @pytest.mark.parametrize("token_name", ["access_token", "refresh_token"])
-    def test_verify_after_a_revocation_is_inactive(self, alice, token_name):
+    def test_verify_after_a_revocation_is_rejected(self, alice, token_name):
         tokens = sign_in()
         revoke(tokens[token_name])
-        assert verify(tokens["access_token"]) == INACTIVE
+        assert verify(tokens["access_token"]) == REJECTED
 
-    def test_verify_of_an_inactive_user_is_inactive(self, alice):
+    def test_verify_of_an_expired_token_has_a_bearer_challenge(self, alice):
+        with time_machine.travel(START, tick=False) as clock:
+            token = sign_in()["access_token"]
+            clock.shift(300)
+            response = post("token/verify/", {"token": token})
+        assert status_and_json(response) == REJECTED
+        assert response["WWW-Authenticate"] == INVALID_TOKEN
+        assert response["Cache-Control"] == "no-store"
+
+    def test_verify_of_an_inactive_user_is_rejected(self, alice):
         token = sign_in()["access_token"]
         get_user_model().objects.filter(pk=alice.pk).update(is_active=False)
-        assert verify(token) == INACTIVE
+        assert verify(token) == REJECTED
 
-    def test_verify_of_a_deleted_user_is_inactive(self, alice):
+    def test_verify_of_a_deleted_user_is_rejected(self, alice):
         token = sign_in()["access_token"]
         alice.delete()
-        assert verify(token) == INACTIVE
+        assert verify(token) == REJECTED
 
-    def test_verify_after_a_new_password_is_inactive(self, alice):
+    def test_verify_after_a_new_password_is_rejected(self, alice):
         token = sign_in()["access_token"]
         alice.set_password("another")
         alice.save()
-        assert verify(token) == INACTIVE
+        assert verify(token) == REJECTED
 
     def test_verify_in_stateless_mode_checks_only_token_and_user(self, alice, settings):
         settings.TOKENAUTH = {"STATELESS_REFRESH": True}
@@ -103,7 +114,7 @@ class TestVerify:
             token = sign_in()["access_token"]
             assert verify(token) == (200, {"active": True, "expires_in": 300})
             get_user_model().objects.filter(pk=alice.pk).update(is_active=False)
-            assert verify(token) == INACTIVE
+            assert verify(token) == REJECTED
 
 
 @pytest.mark.django_db
@@ -235,7 +246,7 @@ class TestErrors:
         assert token not in caplog.text
         assert verify(token)[1]["active"] is True
         assert revoke(token) == DONE
-        assert verify(token) == INACTIVE
+        assert verify(token) == REJECTED
 
     @pytest.mark.parametrize("path", ["token/verify/", "token/revoke/"])
     def test_verify_and_revoke_with_invalid_settings_return_503(

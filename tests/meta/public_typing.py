@@ -117,6 +117,7 @@ urlpatterns = [
     path("token/", OwnTokenView.as_view()),
     path("exchange/", ExchangeView.as_view()),
     path("refresh/", views.RefreshView.as_view()),
+    path("forward-auth/", views.ForwardAuthView.as_view(required_scopes=["notes:read"])),
     path("verify/", views.VerifyView.as_view()),
     path("revoke/", views.RevokeView.as_view()),
     path("introspect/", views.IntrospectView.as_view()),

@@ -66,6 +66,7 @@ PUBLIC = {
     "signals": ["refresh_token_reused", "refreshed", "session_revoked", "signed_in"],
     "urls": ["app_name", "urlpatterns"],
     "views": [
+        "ForwardAuthView",
         "IntrospectView",
         "RefreshView",
         "RevokeView",

@@ -35,7 +35,11 @@ BASIC = 'Basic realm="api"'
 INVALID_TOKEN = (
     'Bearer realm="api", error="invalid_token", error_description="The access token is not valid."'
 )
-# Error responses of the token endpoints (RFC 6749 section 5.2).
+# Error responses of the token endpoints (RFC 6749 section 5.2, RFC 6750 section 3.1).
+INVALID_ACCESS_TOKEN = {
+    "error": "invalid_token",
+    "error_description": "The access token is not valid.",
+}
 INVALID_CLIENT = {
     "error": "invalid_client",
     "error_description": "The client is unknown, or its credentials are not valid.",

@@ -17,6 +17,7 @@ NAMES = [
     ("verify", "token/verify/", views.VerifyView),
     ("revoke", "token/revoke/", views.RevokeView),
     ("introspect", "token/introspect/", views.IntrospectView),
+    ("forward-auth", "token/forward-auth/", views.ForwardAuthView),
     ("sessions", "sessions/", views.SessionListView),
     ("session", f"sessions/{ID}/", views.SessionView),
 ]

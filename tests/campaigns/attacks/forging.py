@@ -16,7 +16,7 @@ from django.utils.encoding import force_bytes
 from jwt.algorithms import get_default_algorithms
 
 from tests.campaigns.attacks.attacked_server import Server
-from tests.support.client import INVALID_GRANT
+from tests.support.client import INVALID_ACCESS_TOKEN, INVALID_GRANT
 from tests.support.raw_tokens import (
     apply_changes,
     base64url,
@@ -130,7 +130,7 @@ class AccessForger(Forger):
     def assert_rejected_in_body(self, *tokens: object) -> None:
         for token in tokens:
             response = self.server.post("token/verify/", {"token": token})
-            assert (response.status, response.json()) == (200, {"active": False})
+            assert (response.status, response.json()) == (401, INVALID_ACCESS_TOKEN)
             assert self.server.activity.statements == []
             self._assert_revokes_no_session(token)
 

@@ -13,6 +13,7 @@ from tests.support.client import (
     BARE,
     BASIC,
     FORM,
+    INVALID_ACCESS_TOKEN,
     INVALID_GRANT,
     INVALID_SCOPE,
     INVALID_TOKEN,
@@ -22,7 +23,10 @@ from tests.support.client import (
 from tests.support.sample_keys import private_jwk, private_key
 
 ABSENT = {"detail": "Authentication credentials were not provided."}
-PROTECTED_PATHS = ("/who/", "/who/stateless/", "/notes/", "/auth/sessions/")
+PROTECTED_PATHS = (
+    *("/who/", "/who/stateless/", "/notes/"),
+    *("/auth/sessions/", "/auth/token/forward-auth/"),
+)
 SCOPES = {"SCOPES": ["notes:read", "notes:write", "notes:readall"]}
 
 
@@ -78,12 +82,13 @@ def test_challenge_repeats_no_request_data(alice, server, settings):
         b"%0d%0aSet-Cookie:a=b",
     ):
         server.assert_rejects(token)
+    challenges = {"token/introspect/": f"{BASIC}, {BARE}", "token/verify/": INVALID_TOKEN}
     for path in REQUIRED_PARAMETERS:
         response = server.post(
             path, {**ALL_PARAMETERS, 'a", error="none': 1, "username": '"\r\nSet-Cookie: a'}
         )
         assert "Set-Cookie" not in response.headers
-        assert response.challenge == (f"{BASIC}, {BARE}" if path == "token/introspect/" else None)
+        assert response.challenge == challenges.get(path)
         assert b"none" not in response.body
     token = server.sign_in(scope="notes:write")["access_token"]
     response = server.get('/notes/?scope="admin', token, 'X-Scope: "admin')
@@ -199,7 +204,7 @@ def test_token_of_another_user_gives_no_further_access(alice, bob, server):
     assert response.json().keys() == {"active", "expires_in"}
     bearer = f"Authorization: Bearer {own['access_token']}"
     # The bearer token does not replace the token in the body.
-    assert server.post("token/verify/", {"token": "x"}, bearer).json() == {"active": False}
+    assert server.post("token/verify/", {"token": "x"}, bearer).json() == INVALID_ACCESS_TOKEN
     assert server.post("token/revoke/", {"token": "x"}, bearer).json() == {}
     server.assert_accepts(own["access_token"])
     # The session id of another user cannot be used to list or end the session.
@@ -235,7 +240,8 @@ def test_revoked_session_rejects_its_tokens_at_once(alice, server, kind):
     for token in (tokens["access_token"], newer["access_token"]):
         response = server.get("/who/", token)
         assert (response.status, response.challenge) == (401, INVALID_TOKEN)
-        assert server.post("token/verify/", {"token": token}).json() == {"active": False}
+        response = server.post("token/verify/", {"token": token})
+        assert (response.status, response.json()) == (401, INVALID_ACCESS_TOKEN)
     response = server.post("token/refresh/", {"refresh_token": newer["refresh_token"]})
     assert (response.status, response.json()) == (400, INVALID_GRANT)
     server.assert_accepts(other["access_token"])

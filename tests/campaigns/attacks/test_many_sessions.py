@@ -11,7 +11,15 @@ from django.utils import timezone
 
 from django_tokenauth import services
 from django_tokenauth.models import RevokedReason, Session
-from tests.support.client import INVALID_GRANT, call, get, post, sign_in, status_and_json
+from tests.support.client import (
+    INVALID_ACCESS_TOKEN,
+    INVALID_GRANT,
+    call,
+    get,
+    post,
+    sign_in,
+    status_and_json,
+)
 
 START = "2030-01-01T12:00:00Z"
 SESSIONS = "/auth/sessions/"
@@ -24,8 +32,8 @@ def refresh(tokens):
 def assert_ended(tokens):
     assert status_and_json(refresh(tokens)) == (400, INVALID_GRANT)
     assert status_and_json(post("token/verify/", {"token": tokens["access_token"]})) == (
-        200,
-        {"active": False},
+        401,
+        INVALID_ACCESS_TOKEN,
     )
     assert get("/who/", tokens["access_token"]).status_code == 401
     assert get("/who/stateless/", tokens["access_token"]).status_code == 401

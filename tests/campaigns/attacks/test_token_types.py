@@ -10,6 +10,7 @@ from django.core import signing
 from django.utils.encoding import force_bytes
 
 from tests.campaigns.attacks.forging import access_forger, derived_signer, forgers
+from tests.support.client import INVALID_ACCESS_TOKEN, INVALID_TOKEN
 from tests.support.raw_tokens import MISSING, derived_secret, hmac_with
 from tests.support.sample_keys import private_key, private_pem
 
@@ -176,13 +177,15 @@ def test_token_for_another_service_is_rejected(alice, server, settings):
 
 
 @pytest.mark.attack(103)
-def test_verify_reports_refresh_or_revoked_token_inactive(alice, server):
+def test_verify_rejects_refresh_and_revoked_tokens_by_status(alice, server):
     tokens = server.sign_in()
     verify = {name: {"token": tokens[name]} for name in ("access_token", "refresh_token")}
     assert server.post("token/verify/", verify["access_token"]).json()["active"] is True
-    assert server.post("token/verify/", verify["refresh_token"]).json() == {"active": False}
+    response = server.post("token/verify/", verify["refresh_token"])
+    assert (response.status, response.challenge) == (401, INVALID_TOKEN)
+    assert response.json() == INVALID_ACCESS_TOKEN
     assert server.activity.statements == []
     server.post("token/revoke/", verify["refresh_token"])
     for body in verify.values():
         response = server.post("token/verify/", body)
-        assert (response.status, response.json()) == (200, {"active": False})
+        assert (response.status, response.json()) == (401, INVALID_ACCESS_TOKEN)

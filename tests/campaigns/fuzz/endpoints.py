@@ -21,6 +21,7 @@ from tests.support.client import (
     BARE,
     BASIC,
     FORM,
+    INVALID_ACCESS_TOKEN,
     INVALID_CLIENT,
     INVALID_GRANT,
     INVALID_REQUEST,
@@ -41,6 +42,8 @@ _LOGGED = re.compile(
     rf"|session {SESSION} of user 1 revoked: signed_out"
     rf"|refresh token of session {SESSION} of user 1 reused: session revoked)\Z"
 )
+#: The endpoints for access tokens.
+ACCESS_PATHS = ("token/verify/", "token/introspect/")
 _MALFORMED = re.compile(r"These parameters are missing or malformed: [a-z_, ]+\.\Z")
 
 
@@ -115,13 +118,7 @@ class Endpoint:
             require(not response.statements, "an invalid token causes a query")
         body = json.loads(response.body)
         if response.status == 401:
-            challenge = response.headers["WWW-Authenticate"]
-            if body == INVALID_CLIENT:
-                require(challenge.startswith(BASIC), "unexpected challenge")
-            else:
-                require(self.path == "token/introspect/", "the endpoint demands a bearer token")
-                require(challenge == INVALID_TOKEN, "unexpected challenge")
-            require(not response.statements, "an unauthenticated client causes a query")
+            self._check_unauthorized(response, body)
             return str(body["error"])
         if response.status == 400:
             require(is_documented(body), "the error is not documented")
@@ -137,14 +134,25 @@ class Endpoint:
         self._check_accepted(case, valid_kinds)
         return "accepted"
 
+    def _check_unauthorized(self, response: Response, body: dict[str, Any]) -> None:
+        challenge = response.headers["WWW-Authenticate"]
+        if body == INVALID_CLIENT:
+            require(challenge.startswith(BASIC), "unexpected challenge")
+        else:
+            require(self.path in ACCESS_PATHS, "the endpoint demands a bearer token")
+            require(challenge == INVALID_TOKEN, "unexpected challenge")
+        if self.path == "token/verify/":
+            require(body == INVALID_ACCESS_TOKEN, "the error is not documented")
+        else:
+            require(not response.statements, "an unauthenticated client causes a query")
+
     def _check_accepted(self, case: Body, valid_kinds: list[str]) -> None:
         if not case.token:
             sent = parameters(case)
             require(loose_form(sent["username"]) == "alice", "another user signed in")
             require(sent["password"] == "correct horse", "a wrong password was accepted")
             return
-        access_paths = ("token/verify/", "token/introspect/")
-        kind = "access" if self.path in access_paths else "refresh"
+        kind = "access" if self.path in ACCESS_PATHS else "refresh"
         require(kind in valid_kinds, "an invalid token is accepted")
         require(case.token.rpartition(".")[0] == case.signed, "an unsigned token was accepted")
         claims = claims_of(case.token)

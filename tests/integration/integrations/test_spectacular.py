@@ -122,6 +122,18 @@ class TestRoutes:
         [keep] = listing["delete"]["parameters"]
         assert (keep["in"], keep["name"], keep["schema"]["enum"]) == ("query", "keep", ["current"])
 
+    def test_schema_describes_the_route_for_gateways_once(self, schema):
+        operations = schema["paths"]["/auth/token/forward-auth/"]
+        assert set(operations) == {"get"}
+        assert operations["get"]["security"] == [{"accessToken": []}]
+        assert [parameter["name"] for parameter in operations["get"]["parameters"]] == ["scope"]
+        assert response_components(operations["get"]) == {
+            "204": None,
+            "400": "TokenAuthProblem",
+            "401": "TokenAuthProblem",
+            "403": "TokenAuthProblem",
+        }
+
     def test_schema_keeps_the_description_of_a_project_endpoint(self, schema):
         assert response_components(schema["paths"]["/own/endpoint/"]["post"]) == {"204": None}
 

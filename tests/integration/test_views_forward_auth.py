@@ -1,0 +1,209 @@
+"""``token/forward-auth/``: authenticates requests for a gateway."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from django.db import connection
+from rest_framework.test import APIRequestFactory
+
+from django_tokenauth import services
+from django_tokenauth.authentication import StatelessJWTAuthentication
+from django_tokenauth.models import Session
+from django_tokenauth.views import ForwardAuthView
+from tests.support.client import (
+    BARE,
+    INVALID_TOKEN,
+    TRY_AGAIN,
+    call,
+    get,
+    post,
+    sign_in,
+    status_and_json,
+)
+from tests.support.locks import unreadable
+from tests.support.raw_tokens import MISSING, SIGNING_KEY, Access
+
+PATH = "/auth/token/forward-auth/"
+SCOPES = {"SCOPES": ["notes:read", "notes:write"]}
+UNKNOWN = {"detail": "Only these query parameters are allowed: scope."}
+MALFORMED = {"scope": ["Must be scope names separated by single spaces."]}
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"]
+
+
+def identity(response):
+    """Return the status and the headers for the upstream."""
+    names = ("X-Auth-User", "X-Auth-Scope", "X-Auth-Session")
+    return (response.status_code, *(response.headers.get(name) for name in names))
+
+
+@pytest.mark.django_db
+class TestAccepted:
+    @pytest.mark.parametrize("method", METHODS)
+    def test_any_method_gets_user_scope_and_session_in_one_query(
+        self, alice, settings, method, django_assert_num_queries
+    ):
+        settings.TOKENAUTH = SCOPES
+        token = sign_in()["access_token"]
+        with django_assert_num_queries(1):
+            response = call(method, PATH, token)
+        expected = (204, str(alice.pk), "notes:read notes:write", str(Session.objects.get().pk))
+        assert identity(response) == expected
+        assert response.content == b""
+        assert response.headers["Cache-Control"] == "no-store"
+
+    @pytest.mark.parametrize(
+        "content_type", ["application/json", "multipart/form-data; boundary=x", "image/png", "?"]
+    )
+    def test_content_type_and_accept_header_have_no_influence(self, alice, content_type):
+        bearer = {"Authorization": f"bearer {sign_in()['access_token']}", "Accept": "image/png"}
+        response = post("token/forward-auth/", "{not read", content_type, **bearer)
+        assert response.status_code == 204
+
+    def test_headers_of_the_client_are_not_returned(self, alice):
+        forged = {"X-Auth-User": "2", "X-Auth-Scope": "admin", "X-Auth-Session": "x"}
+        response = get(PATH, sign_in()["access_token"], **forged)
+        assert identity(response) == (204, str(alice.pk), "", str(Session.objects.get().pk))
+
+
+@pytest.mark.django_db
+class TestRejected:
+    @pytest.mark.parametrize("method", METHODS)
+    def test_any_method_without_a_token_gets_the_bare_challenge(
+        self, method, django_assert_num_queries
+    ):
+        with django_assert_num_queries(0):
+            response = call(method, PATH)
+        assert (response.status_code, response["WWW-Authenticate"]) == (401, BARE)
+        assert response.headers["Cache-Control"] == "no-store"
+        assert "X-Auth-User" not in response.headers
+
+    @pytest.mark.parametrize("name", ["junk", "access_token", "refresh_token"])
+    def test_invalid_or_revoked_token_is_rejected(self, alice, name):
+        tokens = {**sign_in(), "junk": "a.b.c"}
+        post("token/revoke/", {"token": tokens["refresh_token"]})
+        response = get(PATH, tokens[name])
+        assert (response.status_code, response["WWW-Authenticate"]) == (401, INVALID_TOKEN)
+        assert "X-Auth-User" not in response.headers
+
+    def test_token_in_query_or_body_is_not_read(self, alice):
+        token = sign_in()["access_token"]
+        assert post("token/forward-auth/", {"token": token}).status_code == 401
+        assert get(f"{PATH}?token={token}").status_code == 401
+        assert get(f"{PATH}?access_token={token}").status_code == 401
+
+    def test_invalid_settings_return_503(self, alice, settings):
+        token = sign_in()["access_token"]
+        settings.TOKENAUTH = {"SIGNING_KEY": "a secret of 22 letters"}
+        assert get(PATH, token).status_code == 503
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("atomic", [False, True])
+def test_database_error_returns_503_also_with_atomic_requests(alice, atomic, monkeypatch):
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", atomic)
+    token = sign_in()["access_token"]
+    with unreadable(Session):
+        response = get(PATH, token)
+    assert status_and_json(response) == (503, {"detail": TRY_AGAIN})
+    assert response.headers["Retry-After"] == "1"
+    assert "X-Auth-User" not in response.headers
+    assert get(PATH, token).status_code == 204
+
+
+@pytest.mark.django_db
+class TestRequiredScope:
+    @pytest.fixture(autouse=True)
+    def _scopes(self, settings):
+        settings.TOKENAUTH = SCOPES
+
+    @pytest.mark.parametrize(
+        ("query", "status"),
+        [
+            ("", 204),
+            ("?scope=notes:read", 204),
+            ("?scope=notes:write", 403),
+            ("?scope=notes:read%20notes:write", 403),
+            ("?scope=notes:read+notes:write", 403),
+            # A client that could add to the query cannot lower the requirement.
+            ("?scope=notes:write&scope=notes:read", 403),
+            ("?scope=notes:read&scope=notes:write", 403),
+            ("?scope=unknown", 403),
+        ],
+    )
+    def test_scope_in_the_query_is_required(self, alice, query, status):
+        response = get(PATH + query, sign_in(scope="notes:read")["access_token"])
+        assert response.status_code == status
+        if status == 403:
+            assert 'error="insufficient_scope"' in response["WWW-Authenticate"]
+            assert "X-Auth-User" not in response.headers
+
+    @pytest.mark.parametrize(
+        ("query", "error"),
+        [
+            ("?scopes=notes:read", UNKNOWN),
+            ("?a=b&scope=notes:read", UNKNOWN),
+            ("?scope=", MALFORMED),
+            ("?scope", MALFORMED),
+            ("?scope=a%22", MALFORMED),
+            ("?scope=notes:read&scope=", MALFORMED),
+        ],
+    )
+    def test_other_query_is_a_bad_request(self, alice, query, error):
+        assert status_and_json(get(PATH + query, sign_in()["access_token"])) == (400, error)
+
+    def test_required_scopes_of_a_subclass_add_to_the_query(self, alice):
+        view = ForwardAuthView.as_view(required_scopes=["notes:write"])
+        for scope, status in (("notes:read", 403), ("notes:read notes:write", 204)):
+            bearer = {"Authorization": f"Bearer {sign_in(scope=scope)['access_token']}"}
+            request = APIRequestFactory().get("/?scope=notes:read", headers=bearer)
+            assert view(request).status_code == status
+
+
+class TestStateless:
+    @pytest.fixture
+    def authorize(self, settings):
+        settings.TOKENAUTH = {"SIGNING_KEY": SIGNING_KEY, "REVOCATION_POLL_INTERVAL": None}
+        view = ForwardAuthView.as_view(authentication_classes=[StatelessJWTAuthentication])
+        now = int(time.time())
+
+        def send(**claims):
+            token = Access().with_claims(iat=now, exp=now + 300, **claims)
+            bearer = {"Authorization": f"Bearer {token}"}
+            return view(APIRequestFactory().get("/", headers=bearer))
+
+        return send
+
+    def test_token_without_session_gets_an_empty_session_header(self, authorize):
+        response = authorize(sid=MISSING, scope=MISSING)
+        assert identity(response) == (204, "1", "", "")
+
+    @pytest.mark.parametrize(
+        ("subject", "header"),
+        [
+            ("0f8fad5b-d9cb-469f-a165-70867728950e", "0f8fad5b-d9cb-469f-a165-70867728950e"),
+            ("alice+a@example.com", "alice+a@example.com"),
+            ("urn:user:7", "urn:user:7"),
+            ("Zoë, \U0001f40d", "Zo%C3%AB%2C%20%F0%9F%90%8D"),
+            ('1", scope="admin', "1%22%2C%20scope%3D%22admin"),
+            ("1;/\\=%0d%0aX", "1%3B%2F%5C%3D%250d%250aX"),
+        ],
+    )
+    def test_user_id_in_the_header_is_percent_encoded(self, authorize, subject, header):
+        response = authorize(sub=subject)
+        assert (response.status_code, response["X-Auth-User"]) == (204, header)
+
+    @pytest.mark.parametrize("subject", ["1\r\nX-Auth-Scope: admin", "1\n", "1\x00", "", 1, None])
+    def test_user_id_with_control_characters_is_rejected(self, authorize, subject):
+        response = authorize(sub=subject)
+        assert response.status_code == 401
+        assert "X-Auth-User" not in response.headers
+
+
+@pytest.mark.django_db
+def test_sign_out_is_noticed_at_once(alice):
+    pair = services.sign_in(alice)
+    assert get(PATH, pair.access_token).status_code == 204
+    services.sign_out_everywhere(alice)
+    assert get(PATH, pair.access_token).status_code == 401
