@@ -287,6 +287,14 @@ def optional_path(value: object) -> Path | None:
     return Path(value)
 
 
+def client_id(value: object) -> str:
+    name = string(value)
+    # Requests have it in a form, whose values REST framework trims.
+    if name != name.strip():
+        raise InvalidSetting("a string of 1 to 255 printable characters without spaces at its ends")
+    return name
+
+
 def clients(value: object) -> Mapping[str, str | None]:
     """Return the ``sha256$`` value of each client's secret; ``None`` shuts the client out.
 
@@ -298,14 +306,14 @@ def clients(value: object) -> Mapping[str, str | None]:
         value = {}
     if not isinstance(value, Mapping):
         raise InvalidSetting(_CLIENTS, 'For example {"reports": "sha256$..."}.')
-    for client_id in value:
+    for name in value:
         try:
-            string(client_id)
+            client_id(name)
         except InvalidSetting as error:
             raise InvalidSetting(_CLIENTS, f"A client id is {error.expected}.") from None
     wrong = [
-        repr(client_id)
-        for client_id, encoded in value.items()
+        repr(name)
+        for name, encoded in value.items()
         if encoded is not None
         and not (isinstance(encoded, str) and _CLIENT_SECRET.fullmatch(encoded))
     ]

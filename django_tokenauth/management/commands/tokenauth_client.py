@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from argparse import RawDescriptionHelpFormatter
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from django_tokenauth.conf import values
+from django_tokenauth.conf.settings import Settings, UnusableSetting, read_project
 from django_tokenauth.services.clients import encode_secret, generate_secret
 
 EXAMPLE = """\
@@ -35,14 +37,47 @@ class Command(BaseCommand):
         parser.add_argument("name", metavar="NAME", help="The client_id, for example reports.")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        name: str = options["name"]
         try:
-            name = values.string(options["name"])
+            values.client_id(name)
         except values.InvalidSetting as error:
             raise CommandError(f"NAME must be {error.expected}.") from None
+        settings, _ = read_project()
+        issuer, clients = _if_valid(settings, "issuer"), _if_valid(settings, "clients")
+        if name == issuer:
+            raise CommandError(
+                f"NAME must not be {name!r}, the ISSUER: it is the client_id of sign-ins without a "
+                "client. Give the client a name of its own, for example reports."
+            )
         secret = generate_secret()
         self.stdout.write("Secret for the client, shown only now:")
         self.stdout.write(secret)
         self.stdout.write("Value for CLIENTS in TOKENAUTH:")
         self.stdout.write(
             f"{json.dumps(name, ensure_ascii=False)}: {json.dumps(encode_secret(secret))},"
+        )
+        # The last line of the standard output is the entry for the settings.
+        for note in _notes(name, clients or {}):
+            self.stderr.write(note)
+
+
+def _if_valid(settings: Settings, name: str) -> Any:
+    try:
+        return getattr(settings, name)
+    except UnusableSetting:
+        return None
+
+
+def _notes(name: str, clients: Mapping[str, object]) -> Iterator[str]:
+    if name in clients:
+        yield f"CLIENTS contains {name!r} already. The new value replaces its secret."
+    if ":" in name:
+        yield (
+            "HTTP Basic ends a client_id at its first colon. The client must send each colon as "
+            "%3A, or send client_id and client_secret in the body."
+        )
+    if not name.isascii():
+        yield (
+            "OAuth permits only ASCII characters in a client_id (RFC 6749 appendix A.1). Libraries "
+            "of other languages may reject this one."
         )

@@ -178,6 +178,12 @@ class Command(BaseCommand):
             rows = [_to_json(key, path, keys, now) for key, path in listed]
             self.stdout.write(json.dumps(rows, indent=2))
             return
+        if not listed:
+            self.stdout.write(
+                f"There is no key in {_directory(settings, options)}. To create the first one, run "
+                "manage.py tokenauth_keys generate."
+            )
+            return
         table = [("KID", "ALGORITHM", "STATE", "SIGNS FROM", "VERIFIES UNTIL")]
         table += [
             (

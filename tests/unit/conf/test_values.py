@@ -103,6 +103,8 @@ INVALID = [
     (values.clients, {"a": "", "b": HASH, "c": "!", "d": None}, "wrong for 'a', 'c'."),
     *((values.clients, {"reports": value}, "wrong for 'reports'.") for value in MALFORMED),
     (values.clients, {"": HASH}, "1 to 255 printable characters"),
+    (values.clients, {"reports ": HASH}, "A client id is a string of 1 to 255 "),
+    (values.clients, {" reports": HASH}, "without spaces at its ends"),
     (values.clients, {1: HASH}, "1 to 255 printable characters"),
     (values.string, "", "1 to 255 printable characters"),
     (values.string, None, "1 to 255 printable characters"),

@@ -36,10 +36,39 @@ def test_client_command_prints_a_new_secret_each_time():
     assert run()[0] != run()[0]
 
 
-@pytest.mark.parametrize("name", ["", "two\nlines", "x" * 256])
+@pytest.mark.parametrize("name", ["", " ", "reports ", "\u00a0reports", "two\nlines", "x" * 256])
 def test_client_command_rejects_an_invalid_client_id(name):
     with pytest.raises(CommandError, match=r"NAME must be a string of 1 to 255 "):
         run(name)
+
+
+@pytest.mark.parametrize("issuer", ["django-tokenauth", "https://auth.example.com"])
+def test_client_command_rejects_the_issuer_as_a_name(settings, issuer):
+    settings.TOKENAUTH = {"ISSUER": issuer, "CLIENTS": "wrong"}
+    with pytest.raises(CommandError, match=f"NAME must not be '{issuer}', the ISSUER"):
+        run(issuer)
+
+
+def test_client_command_runs_without_a_valid_issuer(settings):
+    settings.TOKENAUTH = {"ISSUER": ""}
+    assert run("django-tokenauth")[1].startswith('"django-tokenauth": "sha256$')
+
+
+@pytest.mark.parametrize(
+    ("name", "notes"),
+    [
+        ("new reports", []),
+        ("reports", ["CLIENTS contains 'reports' already. The new value replaces its secret."]),
+        ("re:ports", ["HTTP Basic ends a client_id at its first colon. The client must send"]),
+        ("리:포트", ["HTTP Basic ends a client_id", "OAuth permits only ASCII characters in a"]),
+    ],
+)
+def test_client_command_explains_the_limits_of_a_name(settings, name, notes):
+    settings.TOKENAUTH = {"CLIENTS": clients_setting(reports="secret")}
+    errors = StringIO()
+    call_command("tokenauth_client", name, stdout=StringIO(), stderr=errors, no_color=True)
+    lines = errors.getvalue().splitlines()
+    assert [line[: len(note)] for line, note in zip(lines, notes, strict=True)] == notes
 
 
 @pytest.mark.parametrize("value", ["md5$salt$5f4dcc3b5aa765d61d8327deb882cf99", "a secret"])

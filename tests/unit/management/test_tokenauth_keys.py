@@ -98,8 +98,15 @@ class TestList:
         settings.TOKENAUTH = {}
         assert [(row["alg"], row["state"]) for row in list_keys()] == [("HS256", "signs")]
 
-    def test_keys_list_of_missing_folder_is_empty(self, folder):
-        assert len(run("list")) == 1
+    @pytest.mark.parametrize("exists", [True, False])
+    def test_keys_list_without_keys_names_the_next_command(self, folder, exists):
+        if exists:
+            folder.mkdir()
+        [line] = run("list")
+        assert line.startswith(f"There is no key in {folder}. To create the first one, run ")
+        assert line.endswith(" manage.py tokenauth_keys generate.")
+        other = folder.with_name("other")
+        assert run("list", "--directory", str(other))[0].startswith(f"There is no key in {other}.")
         assert list_keys() == []
 
     def test_keys_list_and_publish_include_verifying_keys(self, folder, settings):
