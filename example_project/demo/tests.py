@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
 import socket
 import subprocess
 import sys
@@ -129,6 +131,32 @@ class KeyTests(SimpleTestCase):
 
 
 class DemoCommandTests(SimpleTestCase):
+    def test_each_printed_address_responds(self) -> None:
+        database = str(Path(self.enterContext(TemporaryDirectory()), "demo.sqlite3"))
+        command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "demo"]
+        with subprocess.Popen(  # noqa: S603
+            [*command, "--api-port", "0", "--page-port", "0", "--database", database],
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            self.addCleanup(process.kill)
+            assert process.stdout is not None
+            lines = list(iter(process.stdout.readline, "Ctrl-C stops both servers.\n"))
+            first_command = lines.index("curl commands for another terminal:\n")
+            found = [
+                (number > first_command, *match.groups())
+                for number, line in enumerate(lines)
+                for match in re.finditer(r"(http://[\d.:]+)(/\S*)", line)
+            ]
+            for in_command, origin, path in found:
+                with self.subTest(f"{origin}{path}"):
+                    status = Client(origin).get(path).status
+                    # Some addresses in the commands need a token (401) or another method (405).
+                    self.assertIn(status, (200, 401, 405) if in_command else (200,))
+            self.assertGreaterEqual(len({path for _, _, path in found}), 7)
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(timeout=30), 0)
+
     def test_error_names_the_option_of_a_port_in_use(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = str(taken.getsockname()[1])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from example.views import WhoAmI
 
 urlpatterns = [
+    # The address of the API itself, as the demo prints it.
+    path("", RedirectView.as_view(pattern_name="docs")),
     path(".well-known/", include("django_tokenauth.well_known")),
     path("admin/", admin.site.urls),
     path("auth/", include("django_tokenauth.urls")),

@@ -17,8 +17,8 @@ from demo.stop_signal import stop_signal
 
 WELCOME = """\
 The page     {page}/
-The API      {api}/  (admin site, as {alice.name}: {api}/admin/)
-API docs     {api}/docs/
+The API      {api}/  (shows its documentation)
+Admin site   {api}/admin/  (as {alice.name})
 Sign in as   {alice.name}  with  {alice.password}
              {bob.name}  with  {bob.password}
 Introspect   {service.name}  with  {service.secret}
