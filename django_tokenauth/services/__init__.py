@@ -4,9 +4,9 @@ This is the only import path of the services. They combine tokens and rows, rais
 :mod:`django_tokenauth.errors` and do not depend on REST framework. Other sign-ins (social login,
 passkeys) call them too.
 
-All of them take the same arguments in the same form. ``now`` is a ``datetime`` and defaults to the
-current time. ``request`` is Django's or REST framework's. The id of a session is a ``UUID`` or a
-string.
+All of them take the same arguments in the same form. ``now`` is a ``datetime``, aware if ``USE_TZ``
+is true, and defaults to the current time. ``request`` is Django's or REST framework's. The id of a
+session is a ``UUID`` or a string.
 """
 
 from __future__ import annotations

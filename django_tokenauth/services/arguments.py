@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
+from django.conf import settings as django_settings
 from django.http import HttpRequest
+from django.utils import timezone
 
 
 def django_request(request: HttpRequest | None) -> HttpRequest | None:
@@ -38,3 +41,18 @@ def as_strings(name: str, value: object) -> tuple[str, ...]:
         if not isinstance(item, str):
             raise TypeError(f"{name} must contain only strings, not {type(item).__name__}.")
     return items
+
+
+def current_time(now: object) -> datetime:
+    """Return *now*, or the current time if it is ``None``, in the form that ``USE_TZ`` requires.
+
+    Raises ``TypeError`` if *now* is not a ``datetime``, or is naive although ``USE_TZ`` is true: a
+    naive time may be in any time zone.
+    """
+    if now is None:
+        return timezone.now()
+    if not isinstance(now, datetime) or (django_settings.USE_TZ and timezone.is_naive(now)):
+        raise TypeError("now must be a datetime as django.utils.timezone.now() returns it.")
+    if not django_settings.USE_TZ and timezone.is_aware(now):
+        return timezone.make_naive(now, timezone.get_default_timezone())
+    return now

@@ -33,7 +33,7 @@ from ..sessions.store import SessionState
 from ..sessions.users import auth_hash, get_by_subject, why_refused
 from ..tokens.claims import RefreshClaims
 from ..tokens.refresh import refresh_tokens
-from .arguments import as_strings, django_request
+from .arguments import as_strings, current_time, django_request
 from .clients import check_owner
 from .issuing import TokenIssuer, TokenPair, granted_scope
 
@@ -87,8 +87,8 @@ def refresh(
     """
     scope = None if scope is None else as_strings("scope", scope)
     settings = load()
-    clock = timezone.now if now is None else lambda: now
-    started_at = clock()
+    started_at = current_time(now)
+    clock = timezone.now if now is None else lambda: started_at
     try:
         claims = refresh_tokens(settings).decode(refresh_token, now=started_at.timestamp())
     except InvalidToken as error:

@@ -13,7 +13,6 @@ from django.core.exceptions import ValidationError
 from django.db import Error as DatabaseError
 from django.db import connections, router
 from django.http import HttpRequest
-from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from .. import signals
@@ -26,7 +25,7 @@ from ..sessions.database import database_errors_as_unavailable
 from ..sessions.store import SessionState
 from ..sessions.users import auth_hash, is_valid_username, rehashing
 from ..tokens.claims import SignIn
-from .arguments import as_strings, django_request
+from .arguments import as_strings, current_time, django_request
 from .issuing import TokenIssuer, TokenPair, granted_scope
 from .signing_out import revoke_and_signal
 
@@ -90,7 +89,7 @@ def sign_in(
     amr = as_strings("amr", amr)
     if not all(map(is_scope_name, amr)):
         raise ValueError('amr must contain names without spaces (RFC 8176), for example "pwd".')
-    settings, now, request = load(), now or timezone.now(), django_request(request)
+    settings, now, request = load(), current_time(now), django_request(request)
     issuer = TokenIssuer(settings=settings, request=request, now=now)
     granted = granted_scope(settings, user, scope, settings.scopes, request)
     client_id = client_id or settings.issuer

@@ -10,7 +10,6 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from .. import signals
@@ -21,7 +20,7 @@ from ..sessions import store
 from ..sessions.database import database_errors_as_unavailable
 from ..tokens.access import access_tokens
 from ..tokens.refresh import refresh_tokens
-from .arguments import as_uuid, django_request
+from .arguments import as_uuid, current_time, django_request
 from .clients import check_owner
 
 logger = logging.getLogger("django_tokenauth")
@@ -44,7 +43,7 @@ def revoke_token(
     Raises :class:`UnsupportedTokenType` with ``STATELESS_REFRESH``; :class:`InvalidClient` or
     :class:`InvalidGrant` if the session belongs to another client; :class:`ServiceUnavailable`.
     """
-    settings, now = load(), now or timezone.now()
+    settings, now = load(), current_time(now)
     if settings.stateless_refresh:
         raise UnsupportedTokenType
     session_id = None
@@ -68,7 +67,7 @@ def list_sessions(user: Any, *, now: datetime | None = None) -> QuerySet[Session
     """
     if load().stateless_refresh:
         return Session.objects.none()
-    return store.active(user.pk, now=now or timezone.now())
+    return store.active(user.pk, now=current_time(now))
 
 
 def sign_out(
@@ -86,7 +85,7 @@ def sign_out(
 
     Raises :class:`ServiceUnavailable`.
     """
-    now, key = now or timezone.now(), as_uuid(session_id)
+    now, key = current_time(now), as_uuid(session_id)
     if key is None:
         return False
     with database_errors_as_unavailable():
@@ -111,7 +110,7 @@ def sign_out_everywhere(
     Raises :class:`ServiceUnavailable`; ``ValueError`` if *keep* is not one id, because the session
     to keep would be revoked too.
     """
-    now, kept = now or timezone.now(), as_uuid(keep)
+    now, kept = current_time(now), as_uuid(keep)
     if keep is not None and kept is None:
         raise ValueError("keep must be the id of one session, a UUID or its string.")
     with database_errors_as_unavailable():
@@ -134,7 +133,7 @@ def revoke_sessions(
 
     Raises :class:`ServiceUnavailable`.
     """
-    now = now or timezone.now()
+    now = current_time(now)
     rows = queryset.filter(revoked_at__isnull=True, idle_expires_at__gt=now)
     with database_errors_as_unavailable():
         sessions = list(rows.select_related("user"))

@@ -18,7 +18,7 @@ from ..sessions.revocations import revoked_sessions
 from ..sessions.users import get_by_subject, why_refused
 from ..tokens.access import access_tokens
 from ..tokens.claims import Claims
-from .arguments import django_request
+from .arguments import current_time, django_request
 from .issuing import granted_scope
 
 #: The scope that an access token needs to call the introspection endpoint.
@@ -34,7 +34,7 @@ def authenticate_access_token(token: object, *, now: datetime | None = None) -> 
 
     Raises :class:`InvalidToken`.
     """
-    timestamp = time.time() if now is None else now.timestamp()
+    timestamp = time.time() if now is None else current_time(now).timestamp()
     return access_tokens(load()).decode(token, now=timestamp)
 
 
@@ -68,7 +68,7 @@ def is_revoked(claims: Claims, *, now: datetime | None = None) -> bool:
     snapshot = revoked_sessions(load())
     if snapshot is None or claims.session_id is None:
         return False
-    snapshot.refresh(time.time() if now is None else now.timestamp())
+    snapshot.refresh(time.time() if now is None else current_time(now).timestamp())
     return claims.session_id in snapshot
 
 

@@ -218,16 +218,20 @@ class _ByKey(ABC, Generic[M, R]):
 
         Raises ``ValidationError`` if *key* is not a UUID.
         """
-        if self._select is not None:
-            row = self._select.fetch(key)
+        select, changed = self._select, None
+        if select is not None:
+            row = select.fetch(key)
             if row is None:
                 return None
             try:
-                return self._from_row(self._select, self._select.convert(row))
+                return self._from_row(select, select.convert(row))
             except _CHANGED_INTERNALS as error:
-                self._select = None
-                _log_fallback(error)
+                changed = error
+        # If the model or a field of the project cannot load the row, the ORM raises its error.
         instance = self._rows.filter(pk=key).first()
+        if changed is not None:
+            self._select = None
+            _log_fallback(changed)
         return None if instance is None else self._from_instance(instance)
 
     def _compile(self, compiler_of: CompilerOf) -> _Select:

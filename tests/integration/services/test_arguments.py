@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from datetime import timedelta, timezone
 
 import pytest
 from django.contrib.auth.signals import user_logged_in, user_login_failed
@@ -107,6 +108,57 @@ class TestSessionId:
         assert list(services.list_sessions(alice, now=NOW)) == [pair.session]
 
 
+SERVICES_WITH_NOW = {
+    "sign_in": lambda pair, now: services.sign_in(pair.user, now=now),
+    "refresh": lambda pair, now: services.refresh(pair.refresh_token, now=now),
+    "list_sessions": lambda pair, now: list(services.list_sessions(pair.user, now=now)),
+    "sign_out": lambda pair, now: services.sign_out(pair.user, pair.session.pk, now=now),
+    "sign_out_everywhere": lambda pair, now: services.sign_out_everywhere(pair.user, now=now),
+    "revoke_token": lambda pair, now: services.revoke_token(pair.refresh_token, now=now),
+    "revoke_sessions": lambda pair, now: services.revoke_sessions(
+        Session.objects.all(), RevokedReason.ADMIN, now=now
+    ),
+    "authenticate_access_token": lambda pair, now: services.authenticate_access_token(
+        pair.access_token, now=now
+    ),
+    "introspect": lambda pair, now: services.introspect(pair.access_token, now=now),
+    "is_revoked": lambda pair, now: services.is_revoked(
+        services.authenticate_access_token(pair.access_token, now=after(minutes=1)), now=now
+    ),
+}
+NOT_AWARE = [NOW.replace(tzinfo=None), NOW.timestamp(), NOW.date(), "2026-11-23T12:00:00Z", 0]
+IN_SEOUL = after(minutes=1).astimezone(timezone(timedelta(hours=9)))
+
+
+@pytest.mark.parametrize("call", SERVICES_WITH_NOW.values(), ids=SERVICES_WITH_NOW)
+class TestZoneOfNow:
+    @pytest.mark.parametrize("now", NOT_AWARE, ids=lambda now: type(now).__name__)
+    def test_now_that_is_not_aware_is_a_clear_error(self, pair, call, now):
+        with pytest.raises(TypeError, match=r"now must be a datetime as .*timezone.now\(\)"):
+            call(pair, now)
+        session = Session.objects.get()
+        assert (session.revoked_at, session.generation) == (None, 1)
+
+    @pytest.mark.parametrize("use_tz", [True, False])
+    def test_now_of_another_zone_is_the_same_instant(self, alice, settings, call, use_tz):
+        settings.USE_TZ = use_tz
+        pair = services.sign_in(alice, now=NOW)
+        call(pair, IN_SEOUL)
+        for session in Session.objects.all():
+            assert session.created_at.timestamp() in {NOW.timestamp(), IN_SEOUL.timestamp()}
+            assert session.revoked_at in {
+                None,
+                after(minutes=1),
+                after(minutes=1).replace(tzinfo=None),
+            }
+
+    def test_naive_now_is_accepted_without_time_zones(self, alice, settings, call):
+        settings.USE_TZ = False
+        pair = services.sign_in(alice, now=NOW.replace(tzinfo=None))
+        call(pair, after(minutes=1).replace(tzinfo=None))
+        assert Session.objects.get(pk=pair.session.pk).created_at == NOW.replace(tzinfo=None)
+
+
 class TestNow:
     def test_now_has_the_same_type_and_default_in_all_services(self):
         functions = [getattr(services, name) for name in services.__all__]
@@ -115,7 +167,7 @@ class TestNow:
             for function in functions
             if inspect.isfunction(function) and "now" in inspect.signature(function).parameters
         ]
-        assert len(parameters) == 10
+        assert len(parameters) == len(SERVICES_WITH_NOW) == 10
         assert {
             (parameter.annotation, parameter.default, parameter.kind) for parameter in parameters
         } == {("datetime | None", None, inspect.Parameter.KEYWORD_ONLY)}

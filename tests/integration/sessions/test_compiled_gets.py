@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.db.models.signals import post_init
 from django.test.utils import CaptureQueriesContext
 
 from django_tokenauth.models import RevokedReason, Session
@@ -255,6 +256,27 @@ class TestFallback:
         assert caplog.text.count(FALLBACK) == 1
         with django_assert_num_queries(1):
             assert get.get(session.pk) == session
+
+    def test_error_of_the_project_keeps_compiled_gets(self, session, bob, caplog):
+        """An error while a row is loaded does not show that Django has changed."""
+        broken = create_session(bob)
+        gets = (CompiledGet(rows(), "user"), CompiledGetColumns(rows(), "user", COLUMNS))
+
+        def reject_bob(instance, **kwargs):
+            if instance.username == "bob":
+                raise ValueError("bob cannot be loaded")
+
+        post_init.connect(reject_bob, sender=type(bob))
+        try:
+            for get in gets:
+                with pytest.raises(ValueError, match="bob cannot be loaded"):
+                    get.get(broken.pk)
+        finally:
+            post_init.disconnect(reject_bob, sender=type(bob))
+        assert FALLBACK not in caplog.text
+        with CaptureQueriesContext(connection) as queries:
+            assert [get.get(session.pk) is not None for get in gets] == [True, True]
+        assert "LIMIT" not in str(queries.captured_queries)
 
 
 class TestThreads:
