@@ -14,7 +14,7 @@ from django.apps import AppConfig
 from django.core.checks import CheckMessage
 
 from ..conf.settings import InvalidSettings, Problem, Settings, load
-from . import database, deployment, keys
+from . import database, deployment, keys, names
 from . import settings as settings_checks
 
 _Apps = Sequence[AppConfig] | None
@@ -25,6 +25,7 @@ def check_settings(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMessag
     settings, problems = _load()
     return [
         *settings_checks.problem_messages(problems),
+        *names.name_messages(),
         *settings_checks.setting_messages(settings, time.time()),
     ]
 

@@ -88,6 +88,7 @@ TRIGGERS = {
     "W019": tokenauth(**VERIFYING),
     "W021": small_exponent,
     "W022": tokenauth(**{**VERIFYING, "VERIFYING_KEYS": [ED25519]}),
+    "W024": {"TOKEN_AUTH": {"ISSUER": "x"}},
     "W023": authenticated_by(JWT, f"{DRF}.BasicAuthentication"),
 }
 LEVELS = {ERROR: "error", WARNING: "warning"}

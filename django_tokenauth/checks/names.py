@@ -1,0 +1,73 @@
+"""Checks of settings that resemble ``TOKENAUTH``, or remain from another package."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+
+from django.conf import settings as django_settings
+from django.core import checks
+from django.core.checks import CheckMessage
+from django.utils.module_loading import import_string
+
+from ..conf.settings import setting_fields
+
+_MIGRATING = "https://drf-tokenauth.readthedocs.io/en/latest/migrating.html"
+#: The dicts of packages that this one replaces, and the modules that read them.
+_REPLACED = {"SIMPLE_JWT": "rest_framework_simplejwt", "REST_KNOX": "knox"}
+# TOKENAUTHS has 0.95, OAUTH 0.57.
+_SIMILAR = 0.8
+
+
+def name_messages() -> Iterator[CheckMessage]:
+    """Check the names of all settings of the project, which Django does not."""
+    known = setting_fields()
+    # An overridden setting is in the list twice.
+    for name in sorted(set(dir(django_settings))):
+        if name.removeprefix("TOKENAUTH_") in known and name not in known:
+            setting = name.removeprefix("TOKENAUTH_")
+            yield checks.Warning(
+                f"The setting {name} has no effect.",
+                hint=f'Write TOKENAUTH = {{"{setting}": ...}}.',
+                id="tokenauth.W024",
+            )
+        elif _resembles_tokenauth(name) and _is_meant(getattr(django_settings, name), known):
+            yield checks.Warning(
+                f"The setting {name} has no effect.",
+                hint="Did you mean TOKENAUTH? If another package reads it, silence this check.",
+                id="tokenauth.W024",
+            )
+    for name, module in _REPLACED.items():
+        if hasattr(django_settings, name) and not _is_installed(module):
+            yield checks.Warning(
+                f"The setting {name} has no effect: {module} is not installed.",
+                hint=f"Remove it, and set what you need in TOKENAUTH. See {_MIGRATING}",
+                id="tokenauth.W024",
+            )
+
+
+def _resembles_tokenauth(name: str) -> bool:
+    letters = name.replace("_", "")
+    return name != "TOKENAUTH" and (
+        "TOKENAUTH" in letters
+        or difflib.SequenceMatcher(None, letters, "TOKENAUTH").ratio() >= _SIMILAR
+    )
+
+
+def _is_meant(value: object, known: Mapping[str, object]) -> bool:
+    """Return whether *value* is a dict of settings of this package, or the empty one."""
+    if not isinstance(value, Mapping):
+        return False
+    if not value:
+        return not hasattr(django_settings, "TOKENAUTH")
+    return any(
+        difflib.get_close_matches(str(each).upper(), known, n=1, cutoff=_SIMILAR) for each in value
+    )
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        import_string(f"{module}.__name__")
+    except ModuleNotFoundError:
+        return False
+    return True

@@ -1,0 +1,99 @@
+"""System checks of settings that have no effect: misspelled names, and those of other packages."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tests.support.system_checks import check_ids, configure_clean_project, message_of
+
+MIGRATING = "https://drf-tokenauth.readthedocs.io/en/latest/migrating.html"
+
+
+@pytest.fixture(autouse=True)
+def _clean_project(settings):
+    configure_clean_project(settings)
+    del settings.TOKENAUTH
+
+
+class TestMisspelledNames:
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *("TOKENAUT", "TOKEN_AUTH", "TOKENAUTHS", "TOKNAUTH", "TOKENATUH", "TOKEN_AUTHS"),
+            *("DRF_TOKENAUTH", "DRF_TOKEN_AUTH", "DJANGO_TOKENAUTH", "TOKENAUTH_SETTINGS"),
+            "TOKEN_AUTHENTICATION",
+        ],
+    )
+    @pytest.mark.parametrize("value", [{}, {"ISSUER": "x"}, {"ISUER": "x"}, {"issuer": "x"}])
+    def test_misspelled_tokenauth_is_a_check_warning(self, settings, name, value):
+        setattr(settings, name, value)
+        assert check_ids() == ["W024"]
+        assert message_of("W024").startswith(
+            f"The setting {name} has no effect. Did you mean TOKENAUTH? "
+        )
+
+    @pytest.mark.parametrize("value", [{}, {"SCOPES": []}, None])
+    def test_correct_tokenauth_passes_the_check(self, settings, value):
+        settings.TOKENAUTH = value
+        assert "W024" not in check_ids()
+
+    @pytest.mark.parametrize("name", ["TOKEN_AUTH", "DRF_TOKENAUTH", "TOKENAUTHS"])
+    @pytest.mark.parametrize("value", ["x", None, ["ISSUER"], {"SERVER_URL": "x"}, {1: 2}])
+    def test_similar_setting_of_another_package_passes(self, settings, name, value):
+        setattr(settings, name, value)
+        assert check_ids() == []
+
+    @pytest.mark.parametrize(
+        "name", ["TOKEN", "AUTH", "TOKENS", "OAUTH", "TOKEN_AUDIENCE", "REST_AUTH", "AXES"]
+    )
+    @pytest.mark.parametrize("value", [{}, {"ISSUER": "x"}])
+    def test_other_setting_names_pass_the_check(self, settings, name, value):
+        setattr(settings, name, value)
+        assert check_ids() == []
+
+    def test_second_dict_with_settings_is_a_check_warning(self, settings):
+        settings.TOKENAUTH = {"ISSUER": "https://auth.example.com"}
+        settings.TOKEN_AUTH = {}
+        assert check_ids() == []
+        settings.TOKEN_AUTH = {"LEEWAY": 1}
+        assert check_ids() == ["W024"]
+
+    @pytest.mark.parametrize("value", [None, "x", {}])
+    def test_flat_setting_with_prefix_is_a_check_warning(self, settings, value):
+        settings.TOKENAUTH_ISSUER = value
+        assert check_ids() == ["W024"]
+        assert message_of("W024") == (
+            'The setting TOKENAUTH_ISSUER has no effect. Write TOKENAUTH = {"ISSUER": ...}.'
+        )
+
+    def test_other_flat_settings_pass_the_check(self, settings):
+        settings.TOKENAUTH_FOO = 1
+        settings.CLIENTS = settings.ISSUER = settings.SCOPES = {}
+        assert check_ids() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "module"), [("SIMPLE_JWT", "rest_framework_simplejwt"), ("REST_KNOX", "knox")]
+)
+class TestReplacedPackages:
+    def test_setting_of_a_removed_package_is_a_check_warning(
+        self, settings, monkeypatch, name, module
+    ):
+        # Python raises ModuleNotFoundError for a module that is None.
+        monkeypatch.setitem(sys.modules, module, None)
+        setattr(settings, name, {})
+        assert check_ids() == ["W024"]
+        message = message_of("W024")
+        assert message.startswith(f"The setting {name} has no effect: {module} is not installed.")
+        assert message.endswith(f" See {MIGRATING}")
+
+    def test_setting_of_an_installed_package_passes(
+        self, settings, monkeypatch, tmp_path, name, module
+    ):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+        monkeypatch.syspath_prepend(tmp_path)
+        (tmp_path / f"{module}.py").touch()
+        setattr(settings, name, {"ALGORITHM": "HS256"})
+        assert check_ids() == []
