@@ -15,6 +15,13 @@ BANNED_NAMES = {"utils", "util", "helpers", "compat", "mixins", "misc", "common"
 MAY_TRY = "keys"
 #: The only function that may import. Django calls it after loading the models.
 READY = ("apps.py", "ready")
+#: The rooms that may load what a setting of the project names by a dotted path.
+MAY_LOAD = {"conf", "checks"}
+LOADER = "django.utils.module_loading"
+#: Modules and functions that import without an import statement, which this test cannot follow.
+HIDING = ("importlib", "pkgutil", "runpy")
+HIDING_CALLS = {"__import__", "eval", "exec"}
+CLOCK_CALLS = {"datetime.now", "datetime.today", "datetime.utcnow", "date.today"}
 #: The only Django setting that class bodies may read.
 MAY_BE_READ = "AUTH_USER_MODEL"
 
@@ -87,6 +94,7 @@ def violations(file: str, source: str) -> list[str]:
         found += _banned(room, item)
         if item.hidden:
             found.append(f"line {item.line}: the import of {item.target} is not at the top")
+    found += _calls(room, tree)
     found += (
         f"line {line}: a setting is read at import" for line in ReadsAtImport(tree, file).lines
     )
@@ -125,10 +133,25 @@ def _direction(room: str, item: Import) -> Iterator[str]:
 
 
 def _banned(room: str, item: Import) -> Iterator[str]:
-    # importlib would hide an import from this test.
-    for banned in (*LAYER_OF[room].banned, "importlib"):
+    if item.target == PACKAGE or item.target.endswith(".*"):
+        yield f"line {item.line}: the import of {item.target} does not say what is used"
+    hiding = HIDING if room in MAY_LOAD else (*HIDING, LOADER)
+    for banned in (*LAYER_OF[room].banned, *hiding):
         if item.target == banned or item.target.startswith(f"{banned}."):
             yield f"line {item.line}: {room} must not import {item.target}"
+
+
+def _calls(room: str, tree: ast.Module) -> Iterator[str]:
+    """Yield the calls that import or read the clock without an import of their own."""
+    without_clock = set(CLOCK) <= set(LAYER_OF[room].banned)
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        if called in HIDING_CALLS:
+            yield f"line {node.lineno}: {room} must not call {called}"
+        if without_clock and ".".join(called.split(".")[-2:]) in CLOCK_CALLS:
+            yield f"line {node.lineno}: {room} must not call {called}"
 
 
 def imports(tree: ast.Module, file: str) -> Iterator[Import]:

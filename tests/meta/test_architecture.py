@@ -92,6 +92,10 @@ class TestDirectionOfImports:
             ("views.py", "import jwt.api_jwt"),
             ("views.py", "from importlib import import_module"),
             ("apps.py", "from importlib import import_module"),
+            ("views.py", "import runpy"),
+            ("services/x.py", "from pkgutil import resolve_name"),
+            ("services/x.py", "from django.utils.module_loading import import_string"),
+            ("services/x.py", "from django.utils import module_loading"),
         ],
     )
     def test_import_of_a_banned_library_is_reported(self, file, source):
@@ -105,10 +109,46 @@ class TestDirectionOfImports:
             ("keys/loading.py", "from jwt.algorithms import get_default_algorithms"),
             ("tokens/access.py", "import timeit"),
             ("views.py", "from rest_framework.views import APIView"),
+            ("conf/values.py", "from django.utils.module_loading import import_string"),
         ],
     )
     def test_import_of_a_permitted_library_is_accepted(self, file, source):
         assert violations(file, source) == []
+
+    @pytest.mark.parametrize(
+        "source",
+        [
+            "from .. import *",
+            "from ..models import *",
+            "from os import *",
+            "import django_tokenauth",
+            "import django_tokenauth as package",
+        ],
+    )
+    def test_import_without_names_is_reported(self, source):
+        [found] = violations("services/x.py", source)
+        assert found.endswith("does not say what is used")
+
+
+class TestCalls:
+    @pytest.mark.parametrize("call", ["__import__('json')", "exec('import json')", "eval('x')"])
+    def test_call_that_imports_is_reported(self, call):
+        assert violations("views.py", f"def f():\n    {call}") == [
+            f"views.py: line 2: views must not call {call.partition('(')[0]}"
+        ]
+
+    @pytest.mark.parametrize("room", ["conf", "keys", "tokens"])
+    @pytest.mark.parametrize(
+        "call", ["datetime.now", "dt.datetime.utcnow", "datetime.today", "date.today"]
+    )
+    def test_call_of_the_clock_in_a_pure_room_is_reported(self, room, call):
+        assert violations(f"{room}/x.py", f"x = {call}()") == [
+            f"{room}/x.py: line 1: {room} must not call {call}"
+        ]
+
+    def test_call_of_the_clock_elsewhere_is_accepted(self):
+        assert violations("sessions/x.py", "x = datetime.now()") == []
+        assert violations("keys/x.py", "x = self.now(); y = schedule.now()") == []
 
 
 class TestFiles:
