@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.meta.defect_list import DEFECTS, Defect
+from tests.support import vectors
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "django_tokenauth"
@@ -99,7 +100,13 @@ def run(copy: Path, defect: Defect) -> Result:
 def first_failure(copy: Path, tests: Sequence[str]) -> str | None:
     """Run the tests and return the first failure. Raise ``RuntimeError`` if no test runs."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(copy)}
+    environment = {
+        **os.environ,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": str(copy),
+        # Their default place is relative to the checkout.
+        "TOKENAUTH_TEST_VECTORS": str(vectors.VECTORS),
+    }
     try:
         ended = subprocess.run(
             command,

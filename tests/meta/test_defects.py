@@ -8,7 +8,7 @@ import pytest
 
 from tests.meta import defects
 from tests.meta.defect_list import DEFECTS, Defect
-from tests.meta.defects import PACKAGE, ROOT, apply, copied_project, run
+from tests.meta.defects import PACKAGE, ROOT, apply, copied_project, first_failure, run
 
 COMMENT = Defect(
     file="errors.py",
@@ -42,6 +42,11 @@ def test_defect_matches_the_code_and_names_tests(defect):
 def test_defect_without_a_match_is_an_error():
     with pytest.raises(ValueError, match="occurs 0 times"):
         apply("", COMMENT)
+
+
+def test_tests_of_the_copy_find_the_vectors():
+    with copied_project() as copy:
+        assert first_failure(copy, ["tests/unit/tokens/test_vectors_rfc.py"]) is None
 
 
 def test_harmless_change_is_reported_as_missed(capsys):

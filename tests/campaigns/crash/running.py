@@ -39,7 +39,7 @@ def _run(
     # The suite may use its test database at the same time.
     settings.DATABASES["default"]["NAME"] += "_crash"
     original_name = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    connection.creation.create_test_db(verbosity=0, autoclobber=True)
     try:
         # Their models need ``django.setup()``, so they are imported by name.
         users: Any = import_module("django.contrib.auth.models").User.objects

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
+from contextlib import closing
 
 from django.db import connection
 
@@ -55,7 +56,7 @@ def _stop_often(server: Cluster, plan: Plan, seed: int, *, silent: bool) -> Row:
         rows = SessionRows([*active, *idle])
         with connection.cursor() as cursor:
             cursor.execute("CHECKPOINT")
-        with running([*active, *idle], row.errors):
+        with closing(sign_outs), running([*active, *idle], row.errors):
             for _ in range(stops):
                 wait_for_outcome([*active, *idle], "refresh: 200")
                 idle_gate.close()
@@ -128,6 +129,9 @@ class _SignOutClient:
         self._token = ""
         self.confirmed = self.lost = 0
         self.errors: list[str] = []
+
+    def close(self) -> None:
+        self._connection.close()
 
     def sign_out(self) -> None:
         self._token = self._tokens.pop()
