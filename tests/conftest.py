@@ -8,6 +8,7 @@ from django.core.cache import caches
 from django.utils import translation
 
 from django_tokenauth.conf.settings import load
+from tests.support.collection import check_ids
 
 DATABASE_FIXTURES = {"db", "transactional_db", "_django_db_helper", "live_server"}
 
@@ -15,6 +16,7 @@ DATABASE_FIXTURES = {"db", "transactional_db", "_django_db_helper", "live_server
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Mark the tests that touch a database, which ``tox -e databases`` selects."""
+    check_ids(item.nodeid for item in items)
     for item in items:
         fixtures = DATABASE_FIXTURES.intersection(getattr(item, "fixturenames", ()))
         if fixtures or item.get_closest_marker("django_db"):

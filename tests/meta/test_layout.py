@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.meta.layout import MAX_NAME, violations
+from tests.support.collection import check_ids
 from tests.support.documents import ROOT
 
 ROOMS = {path.parent.name for path in (ROOT / "django_tokenauth").glob("*/__init__.py")}
@@ -29,6 +30,16 @@ class TestTests:
                 path.relative_to(TESTS).as_posix(), path.read_text(encoding="utf-8"), ROOMS
             )
         ] == []
+
+
+class TestIds:
+    def test_id_with_a_memory_address_is_an_error(self):
+        node_id = f"test_x.py::test_x[{iter('ab')!r}]"
+        with pytest.raises(pytest.UsageError, match="Give the parameter an id"):
+            check_ids(["test_x.py::test_x[a]", node_id])
+
+    def test_id_without_a_memory_address_is_accepted(self):
+        check_ids(["test_x.py::test_x[0x1f]", "test_x.py::test_x[at noon]"])
 
 
 class TestFolders:

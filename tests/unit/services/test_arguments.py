@@ -38,7 +38,9 @@ class TestAsUuid:
 
 class TestAsStrings:
     @pytest.mark.parametrize(
-        "value", [["a", "b"], ("a", "b"), {"a": 1, "b": 2}.keys(), iter("ab")], ids=repr
+        "value",
+        [["a", "b"], ("a", "b"), {"a": 1, "b": 2}.keys(), iter("ab")],
+        ids=lambda value: type(value).__name__,
     )
     def test_collection_of_strings_becomes_a_tuple(self, value):
         assert as_strings("scope", value) == ("a", "b")
