@@ -6,20 +6,23 @@ import logging
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 
 from ..errors import InvalidKey
 from .files import (
     KeyFile,
+    Reading,
     Stamp,
     check_kids,
+    find_files,
     list_files,
     read_listed,
     unreadable_folder,
 )
 from .loading import Key
-from .schedule import KeySchedule, KeySet
+from .schedule import KeySchedule, KeySet, make_key_set
 
 #: How often a process lists the folder, in seconds. A new or deleted key is noticed within twice
 #: that time.
@@ -39,15 +42,19 @@ class KeyDirectory:
     """A source of keys that follows the files in a folder.
 
     ``verifiers`` are keys from elsewhere that verify and never sign. At the start, each problem
-    raises :class:`InvalidKey`. Later, a process keeps its keys while a file cannot be read or does
-    not fit the others, and logs an error. It always drops the key of a deleted file.
+    raises :class:`InvalidKey`. Later, each file stands for itself. A file that cannot be read, or
+    does not fit the keys in use, is logged as an error. It adds no key, and a key that it had keeps
+    its end. All changes in the other files take effect.
     """
 
     def __init__(self, directory: Path, verifiers: Iterable[Key] = ()) -> None:
         self._directory = directory
         self._verifiers = tuple(verifiers)
         self._files: Mapping[str, KeyFile] = {}
-        self._error = ""
+        # The names and kids of the files in use, and the keys in use with their ends, by kid.
+        self._names: set[tuple[str, str]] = set()
+        self._keys: dict[str, tuple[Key, int | None]] = {}
+        self._errors: list[str] = []
         self._lock = threading.Lock()
         self._polled_at = -inf
         self._timed_out_at = -inf
@@ -55,7 +62,12 @@ class KeyDirectory:
             listed = list_files(directory)
         except OSError as error:
             raise unreadable_folder(directory, error) from None
-        self._use(self._read(listed))
+        reading = self._read(listed)
+        for problem in (*reading.errors, *_no_files(reading)):
+            raise problem
+        check_kids(reading.files)
+        KeySchedule([file.key for file in reading.files.values()], self._verifiers)
+        self._use(reading.files)
 
     def at(self, now: float) -> KeySet:
         """Return the keys at *now*: see :class:`~django_tokenauth.keys.schedule.KeySource`."""
@@ -79,25 +91,25 @@ class KeyDirectory:
         return abs(now - self._polled_at)
 
     def _poll(self) -> None:
+        errors = []
         try:
             listed = list_files(self._directory)
         except OSError as error:
-            self._report(str(unreadable_folder(self._directory, error)))
-            return
-        if not self._error and listed == {name: file.stamp for name, file in self._files.items()}:
-            return
-        try:
-            self._use(self._read(listed))
-        except InvalidKey as error:
-            self._report(f"{error} {error.hint}")
-            kept = {name: file for name, file in self._files.items() if name in listed}
-            if kept.keys() != self._files.keys():
-                self._use(kept)
-        else:
-            self._error = ""
+            errors.append(f"{unreadable_folder(self._directory, error)}")
+            if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+                # The whole folder is away, for example an unmounted disk. The keys stay in use.
+                self._report(errors)
+                return
+            # The files in use may still be reached by their names.
+            listed = find_files(self._directory, self._files)
+        known = {name: file.stamp for name, file in self._files.items()}
+        if errors or self._errors or listed != known:
+            reading = self._read(listed)
+            problems = (*reading.errors, *_no_files(reading), *self._use(reading.files))
+            self._report(errors + [f"{problem} {problem.hint}" for problem in problems])
 
-    def _read(self, listed: Mapping[str, Stamp]) -> Mapping[str, KeyFile]:
-        files = read_listed(self._directory, listed, self._files)
+    def _read(self, listed: Mapping[str, Stamp]) -> Reading:
+        reading = read_listed(self._directory, listed, self._files)
         for _ in range(_MAX_READS - 1):
             # During a rotation, one reading may see the end of the old key and miss the new key.
             # Read until the listing is stable.
@@ -105,21 +117,57 @@ class KeyDirectory:
                 later = list_files(self._directory)
                 if later == listed:
                     break
-                listed, files = later, read_listed(self._directory, later, files)
-        if not files:
-            raise InvalidKey(
-                "There is no key file in KEY_DIRECTORY.",
-                "Create a first key: manage.py tokenauth_keys generate",
-            )
-        return files
+                listed, reading = later, read_listed(self._directory, later, reading.files)
+        return reading
 
-    def _use(self, files: Mapping[str, KeyFile]) -> None:
-        check_kids(files)
-        self._schedule = KeySchedule([file.key for file in files.values()], self._verifiers)
-        self._files = files
+    def _use(self, files: Mapping[str, KeyFile]) -> list[InvalidKey]:
+        """Use the keys of *files* that fit each other, and return the errors of the others."""
+        errors: list[InvalidKey] = []
+        keys: dict[str, tuple[Key, int | None]] = {}
+        names: set[tuple[str, str]] = set()
+        # Files in use go first: a new file cannot displace their keys.
+        for name, file in sorted(
+            files.items(), key=lambda item: (item[0], item[1].key.kid) not in self._names
+        ):
+            key = file.key
+            if key.kid in keys:
+                other, end = keys[key.kid]
+                keys[key.kid] = other, _earlier(end, key.expires_at)
+            try:
+                make_key_set(None, [*self._verifiers, *(used for used, _ in keys.values()), key])
+            except InvalidKey as error:
+                errors.append(InvalidKey(f"The key file {name} is not used. {error}", error.hint))
+            else:
+                keys[key.kid] = key, key.expires_at
+                names.add((name, key.kid))
+        # Without a change, the key set and the cache of verified tokens stay.
+        if keys != self._keys:
+            ending = [
+                key if key.expires_at == end else replace(key, expires_at=end)
+                for key, end in keys.values()
+            ]
+            self._schedule = KeySchedule(ending, self._verifiers)
+        self._files, self._keys, self._names = files, keys, names
+        return errors
 
-    def _report(self, error: str) -> None:
-        """Log *error* once while it lasts."""
-        if error != self._error:
-            self._error = error
-            logger.error("The current keys stay in use: %s", error)
+    def _report(self, errors: list[str]) -> None:
+        """Log each of *errors* once while it lasts."""
+        for error in errors:
+            if error not in self._errors:
+                logger.error("Key folder error: %s", error)
+        self._errors = errors
+
+
+def _no_files(reading: Reading) -> list[InvalidKey]:
+    if reading.files or reading.errors:
+        return []
+    return [
+        InvalidKey(
+            "There is no key file in KEY_DIRECTORY.",
+            "Create a first key: manage.py tokenauth_keys generate",
+        )
+    ]
+
+
+def _earlier(one: int | None, other: int | None) -> int | None:
+    return min((end for end in (one, other) if end is not None), default=None)

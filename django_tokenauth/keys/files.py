@@ -1,36 +1,38 @@
 """The key folder: one JWK (RFC 7517) per file, read by every process and written by one.
 
-A writer creates a temporary file and renames it, so that a key file is always complete. A process
-that reads a private key can sign tokens, so each file is readable by its owner only.
+Each file stands for itself: an error in one file does not hide the others. A process that reads a
+private key can sign tokens, so its file is readable by its owner only.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import re
-import secrets
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from .. import _strict_json as strict_json
 from ..errors import InvalidKey
+from .drafts import Access, write_atomically
 from .loading import Key, load_key, with_times
+from .ownership import access_of, replaced_access
 from .schedule import KeySchedule
 
 #: The suffix of key files. Other files in the folder are ignored.
 SUFFIX = ".jwk"
 _MAX_BYTES = 65536
-_TEMPORARY = re.compile(rf"\.[0-9a-f]{{16}}{re.escape(SUFFIX)}")
-# The permissions of Windows differ: there, every file seems to have this one.
-_GROUP_READ = 0 if os.name == "nt" else 0o040
+# Opening a pipe would otherwise wait for a writer, and stop the polling.
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 
 #: Inode, size and times of a file. Every write changes at least one of them.
 Stamp = tuple[int, int, int, int]
+_UNREACHABLE: Stamp = (0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,26 +48,51 @@ class KeyFile:
     stamp: Stamp | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The result of reading the key folder: the usable files by name, and all errors."""
+
+    files: Mapping[str, KeyFile]
+    errors: tuple[InvalidKey, ...]
+
+
 _NO_FILES: Mapping[str, KeyFile] = MappingProxyType({})
 
 
 def list_files(directory: Path) -> dict[str, Stamp]:
     """Return the names of the key files, sorted, each with its stamp. Raises ``OSError``."""
-    stamps = {}
     with os.scandir(directory) as entries:
-        for entry in entries:
-            # The name of a temporary file begins with a dot.
-            if entry.name.endswith(SUFFIX) and not entry.name.startswith("."):
-                # Another process may delete the file at any time.
-                with suppress(FileNotFoundError):
-                    status = entry.stat()
-                    stamps[entry.name] = (
-                        status.st_ino,
-                        status.st_size,
-                        status.st_mtime_ns,
-                        status.st_ctime_ns,
-                    )
-    return dict(sorted(stamps.items()))
+        # The name of a temporary file begins with a dot.
+        names = sorted(
+            entry.name
+            for entry in entries
+            if entry.name.endswith(SUFFIX) and not entry.name.startswith(".")
+        )
+    return find_files(directory, names)
+
+
+def find_files(directory: Path, names: Iterable[str]) -> dict[str, Stamp]:
+    """Return the stamps of the key files *names*. Files that do not exist are omitted."""
+    stamps = {}
+    for name in names:
+        # Another process may delete the file at any time.
+        with suppress(FileNotFoundError):
+            stamps[name] = _stamp(directory / name)
+    return stamps
+
+
+def _stamp(path: Path) -> Stamp:
+    # A symbolic link may point to itself, or into a folder of another user. The file is listed
+    # anyway: reading it reports the error, and the other files are read too.
+    for look in (path.stat, path.lstat):
+        try:
+            status = look()
+        except FileNotFoundError:
+            raise
+        except OSError:
+            continue
+        return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+    return _UNREACHABLE
 
 
 def read_file(path: Path, previous: KeyFile | None = None, stamp: Stamp | None = None) -> KeyFile:
@@ -92,20 +119,61 @@ def read_file(path: Path, previous: KeyFile | None = None, stamp: Stamp | None =
 
 def read_listed(
     directory: Path, listed: Mapping[str, Stamp], known: Mapping[str, KeyFile] = _NO_FILES
-) -> dict[str, KeyFile]:
-    """Return the key files in *directory* by name, for the names and stamps in *listed*.
+) -> Reading:
+    """Read the key files in *directory* that have the names and stamps in *listed*.
 
     Files of *known* with the same stamp are not read again. Files that were deleted after the
-    listing are omitted. Raises :class:`InvalidKey`, which names the file.
+    listing are omitted. If a file cannot be read now, its key in *known* stays, with its end or an
+    earlier one that the file names.
     """
-    files = {}
+    files, errors = {}, []
     for name, stamp in listed.items():
         file = known.get(name)
-        with suppress(FileNotFoundError):
-            if file is None or file.stamp != stamp:
+        if file is None or file.stamp != stamp:
+            try:
                 file = read_file(directory / name, file, stamp)
+            except FileNotFoundError:
+                continue
+            except InvalidKey as error:
+                errors.append(error)
+                file = _kept(file)
+        if file is not None:
             files[name] = file
-    return files
+    return Reading(files, tuple(errors))
+
+
+def _kept(known: KeyFile | None) -> KeyFile | None:
+    """Return *known* as it stays in use after its file was rejected, or ``None``.
+
+    Half of a JSON object is not JSON, so a file that is being written keeps its key. A complete
+    object with another key removes it.
+    """
+    if known is None:
+        return None
+    try:
+        jwk = _read_jwk(known.path)
+    except (InvalidKey, FileNotFoundError):
+        return known
+    if _without_times(jwk) != _without_times(known.jwk):
+        return None
+    end = jwk.get("exp")
+    if type(end) is int and (known.key.expires_at is None or end < known.key.expires_at):
+        return replace(known, key=replace(known.key, expires_at=end))
+    return known
+
+
+def read_folder(directory: Path) -> Reading:
+    """Read all key files in *directory*. A missing folder has none.
+
+    Raises :class:`InvalidKey` if the folder cannot be listed.
+    """
+    try:
+        listed = list_files(directory)
+    except FileNotFoundError:
+        return Reading(_NO_FILES, ())
+    except OSError as error:
+        raise unreadable_folder(directory, error) from None
+    return read_listed(directory, listed)
 
 
 def read_files(directory: Path) -> list[KeyFile]:
@@ -114,16 +182,17 @@ def read_files(directory: Path) -> list[KeyFile]:
     A missing folder has none. Raises :class:`InvalidKey` for a folder or file that cannot be read,
     and for keys that exclude each other.
     """
-    try:
-        listed = list_files(directory)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise unreadable_folder(directory, error) from None
-    files = read_listed(directory, listed)
-    check_kids(files)
-    KeySchedule([file.key for file in files.values()])
-    return sorted(files.values(), key=lambda file: file.key.not_before)
+    reading = read_folder(directory)
+    for error in reading.errors:
+        raise error
+    check_kids(reading.files)
+    KeySchedule([file.key for file in reading.files.values()])
+    return in_signing_order(reading.files.values())
+
+
+def in_signing_order(files: Iterable[KeyFile]) -> list[KeyFile]:
+    """Return *files* in the order in which their keys sign."""
+    return sorted(files, key=lambda file: file.key.not_before)
 
 
 def unreadable_folder(directory: Path, error: OSError) -> InvalidKey:
@@ -151,7 +220,9 @@ def check_kids(files: Mapping[str, KeyFile]) -> None:
 
 def _read_jwk(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_open_to_read) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise OSError(errno.EINVAL, "Not a regular file")
             value = strict_json.loads(file.read(_MAX_BYTES))
     except FileNotFoundError:
         raise
@@ -170,76 +241,23 @@ def _read_jwk(path: Path) -> dict[str, Any]:
     return value
 
 
+def _open_to_read(path: str, flags: int) -> int:
+    return os.open(path, flags | _NONBLOCK)
+
+
 def _without_times(jwk: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in jwk.items() if name not in ("nbf", "exp")}
 
 
-def write_jwk(path: Path, jwk: Mapping[str, Any], *, like: Path | None = None) -> None:
+def write_jwk(path: Path, jwk: Mapping[str, Any], *, like: Access | None = None) -> None:
     """Write *jwk* to the file *path*, atomically and durably.
 
-    The mode is 0600. Owner, group and the group's permission to read are copied from the replaced
-    file. A new file copies them from the key file *like*, by default any in the folder. The first
-    file gets the owner of the folder. Raises ``OSError`` with the name of the file.
+    A replaced file keeps its owner and group. A new file gets those of *like*, by default those of
+    :func:`~django_tokenauth.keys.ownership.access_of`. A private key has the mode 0600, or 0640
+    if the group may read. Raises ``OSError`` with the name of the file.
     """
-    temporary = path.with_name(f".{secrets.token_hex(8)}{SUFFIX}")
-    text = json.dumps(jwk, indent=1).encode() + b"\n"
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            _copy_ownership(descriptor, path, like)
-            file.write(text)
-            file.flush()
-            os.fsync(descriptor)
-        temporary.replace(path)
-        _fsync_directory(path.parent)
-    except OSError as error:
-        # The error of a full disk, for example, names no file.
-        error.filename = str(path)
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _copy_ownership(descriptor: int, path: Path, like: Path | None) -> None:
-    # root or another member of the group may write a file that the server must read.
-    example = _existing(path) or _existing(like) or _any_file(path.parent)
-    if example is None:
-        owner, group, mode = path.parent.stat().st_uid, -1, 0
-    else:
-        owner, group, mode = example.st_uid, example.st_gid, example.st_mode
-    current = os.fstat(descriptor)
-    if current.st_uid != owner or group not in (-1, current.st_gid):
-        os.fchown(descriptor, owner, group)
-    if mode & _GROUP_READ:
-        os.fchmod(descriptor, 0o640)
-
-
-def _existing(path: Path | None) -> os.stat_result | None:
-    return path.stat() if path is not None and path.is_file() else None
-
-
-def _any_file(directory: Path) -> os.stat_result | None:
-    found = (_existing(directory / name) for name in list_files(directory))
-    return next((status for status in found if status is not None), None)
-
-
-def _fsync_directory(directory: Path) -> None:
-    """Make a rename durable: after a power failure, the replaced file must not reappear."""
-    # Some systems cannot open a directory.
-    with suppress(OSError):
-        descriptor = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def delete_temporary_files(directory: Path, before: float) -> None:
-    """Delete temporary files of interrupted writes that are older than *before*.
-
-    They may contain private keys. *before* is in seconds since the epoch.
-    """
-    for path in directory.glob(f".*{SUFFIX}"):
-        with suppress(FileNotFoundError):
-            if _TEMPORARY.fullmatch(path.name) and path.stat().st_mtime < before:
-                path.unlink()
+    data = json.dumps(jwk, indent=1).encode() + b"\n"
+    access = replaced_access(path, is_private="d" in jwk or "k" in jwk) or like
+    if access is None:
+        access = access_of(path.parent, read_folder(path.parent).files.values())
+    write_atomically(path, data, access)

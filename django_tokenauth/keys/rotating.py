@@ -1,7 +1,8 @@
 """Rotation of the keys in a folder: generate, rotate, replace and retire.
 
 These functions do not talk to running processes. Each process follows the files (see
-:class:`~django_tokenauth.keys.directory.KeyDirectory`) and uses the times in them.
+:class:`~django_tokenauth.keys.directory.KeyDirectory`) and uses the times in them. One process at a
+time changes a folder, so an end that one of them writes is not lost.
 """
 
 from __future__ import annotations
@@ -15,9 +16,20 @@ from pathlib import Path
 from ..conf.settings import HMAC_ALGORITHMS, Settings
 from ..errors import InvalidKey
 from .directory import POLL_INTERVAL
-from .files import SUFFIX, KeyFile, delete_temporary_files, read_file, read_files, write_jwk
+from .drafts import delete_drafts
+from .files import (
+    SUFFIX,
+    KeyFile,
+    in_signing_order,
+    read_file,
+    read_files,
+    read_folder,
+    write_jwk,
+)
 from .generating import make_key
 from .loading import Key
+from .locking import lock
+from .ownership import access_of, is_of_other_owner
 from .schedule import KeySchedule, KeySet
 
 #: Seconds that are added to each wait, for responses in flight and for clocks that differ.
@@ -39,13 +51,15 @@ class Rotation:
     """The result of a rotation.
 
     ``new`` is the new key and ``ending`` the keys that got an end. ``removed`` are the paths of
-    deleted files. For the keys ``without_expiry``, the end could not be written.
+    deleted files. For the keys ``without_expiry``, the end could not be written. ``unchanged`` are
+    public keys of other owners, which still verify.
     """
 
     new: KeyFile
     ending: tuple[KeyFile, ...]
     removed: tuple[Path, ...]
     without_expiry: tuple[KeyFile, ...] = ()
+    unchanged: tuple[KeyFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +132,16 @@ def generate(
     *algorithm* is :func:`default_algorithm` if ``None``. Raises :class:`InvalidKey` if a key signs
     already, and ``OSError``.
     """
-    files = read_files(directory)
-    signing = KeySchedule([file.key for file in files]).at(now).signing
-    if signing is not None:
-        raise InvalidKey(
-            f"The key {signing.kid} signs already.",
-            "To create the next key, use rotate: it signs when every service has seen it.",
-        )
-    return _add(directory, settings, algorithm, files, now=now, not_before=int(now))
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with lock(directory):
+        files = read_files(directory)
+        signing = KeySchedule([file.key for file in files]).at(now).signing
+        if signing is not None:
+            raise InvalidKey(
+                f"The key {signing.kid} signs already.",
+                "To create the next key, use rotate: it signs when every service has seen it.",
+            )
+        return _add(directory, settings, algorithm, files, now=now, not_before=int(now))
 
 
 def rotate(
@@ -139,25 +155,27 @@ def rotate(
     an error nothing has changed.
     """
     check_delay(settings, delay)
-    files = read_files(directory)
-    start = ceil(now) + delay
-    _check_successor(files, start, now)
-    new = _add(directory, settings, algorithm, files, now=now, not_before=start)
-    end = start + _token_drain_time(settings)
-    ending, without_expiry = [], []
-    for file in files:
-        # Another service owns a public key and decides when it ends.
-        if file.key.can_sign and _ends_later(file.key, end):
-            # If the end cannot be written, the key verifies for longer. To undo the rotation could
-            # leave keys with an end and without a successor.
-            try:
-                ending.append(_end(file, end))
-            except FileNotFoundError:
-                # Another process has deleted the file.
-                continue
-            except OSError:
-                without_expiry.append(file)
-    return Rotation(new, tuple(ending), _clean_up(directory, files, now), tuple(without_expiry))
+    with lock(directory):
+        files = read_files(directory)
+        start = ceil(now) + delay
+        _check_successor(files, start, now)
+        new = _add(directory, settings, algorithm, files, now=now, not_before=start)
+        end = start + _token_drain_time(settings)
+        ending, without_expiry = [], []
+        for file in files:
+            # Another service owns a public key and decides when it ends.
+            if file.key.can_sign and _ends_later(file.key, end):
+                # If the end cannot be written, the key verifies for longer. To undo the rotation
+                # could leave keys with an end and without a successor.
+                try:
+                    ending.append(_end(file, end))
+                except FileNotFoundError:
+                    # Another process has deleted the file.
+                    continue
+                except OSError:
+                    without_expiry.append(file)
+        removed = _clean_up(directory, files, now)
+    return Rotation(new, tuple(ending), removed, tuple(without_expiry))
 
 
 def replace_now(
@@ -165,14 +183,28 @@ def replace_now(
 ) -> Rotation:
     """Create a key that signs from *now* on, and end all others at once, because one was stolen.
 
-    Services reject the tokens of the new key until they fetch the published keys again.
-    *algorithm* is :func:`default_algorithm` if ``None``. Raises :class:`InvalidKey` and
-    ``OSError``.
+    Services reject the tokens of the new key until they fetch the published keys again. A file that
+    cannot be read hinders nothing, and stays. A public key that belongs to another user than the
+    private keys stays too: it is the key of another service. *algorithm* is
+    :func:`default_algorithm` if ``None``. Raises :class:`InvalidKey` and ``OSError``.
     """
-    files = read_files(directory)
-    new = _add(directory, settings, algorithm, files, now=now, not_before=int(now))
-    ending = [_end_or_delete(file, int(now)) for file in files if _ends_later(file.key, int(now))]
-    return Rotation(new, tuple(ending), _clean_up(directory, files, now))
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with lock(directory):
+        files = in_signing_order(read_folder(directory).files.values())
+        access = access_of(directory, files)
+        new = _add(directory, settings, algorithm, files, now=now, not_before=int(now))
+        valid = [file for file in files if _ends_later(file.key, int(now))]
+        unchanged = tuple(file for file in valid if is_of_other_owner(file, access))
+        ending, without_expiry = [], []
+        for file in valid:
+            if file not in unchanged:
+                # One file that cannot be changed must not save the keys after it.
+                try:
+                    ending.append(_end_or_delete(file, int(now)))
+                except (OSError, InvalidKey):
+                    without_expiry.append(file)
+        removed = _clean_up(directory, files, now)
+    return Rotation(new, tuple(ending), removed, tuple(without_expiry), unchanged)
 
 
 def retire(
@@ -182,9 +214,20 @@ def retire(
 
     It ends when the last token that it may have signed has expired, or at *now* if *at_once*. An
     earlier end stays. The next key, which has not signed yet, ends at once, and the key that signs
-    loses its end. Raises :class:`InvalidKey`, also if no key would sign, and ``OSError``.
+    loses its end. If *at_once*, a file that cannot be read hinders nothing. Raises
+    :class:`InvalidKey`, also if no key would sign, and ``OSError``.
     """
-    files = read_files(directory)
+    with lock(directory):
+        if at_once:
+            files = in_signing_order(read_folder(directory).files.values())
+        else:
+            files = read_files(directory)
+        return _retire(files, settings, kid, now=now, at_once=at_once)
+
+
+def _retire(
+    files: list[KeyFile], settings: Settings, kid: str, *, now: float, at_once: bool
+) -> Retirement:
     file = _find(files, kid)
     is_next = file.key.can_sign and file.key.not_before > now
     end = int(now)
@@ -268,9 +311,8 @@ def _add(
             check_id="E001",
         )
     jwk, key = make_key(algorithm, now=int(now), not_before=not_before)
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = KeyFile(directory / f"{key.kid}{SUFFIX}", jwk, key)
-    write_jwk(new.path, jwk, like=next((file.path for file in files), None))
+    write_jwk(new.path, jwk, like=access_of(directory, files))
     return new
 
 
@@ -301,9 +343,17 @@ def _ends_later(key: Key, end: int) -> bool:
 
 
 def _clean_up(directory: Path, files: Iterable[KeyFile], now: float) -> tuple[Path, ...]:
-    """Delete old temporary files and the files of keys that have ended. Return the latter."""
-    delete_temporary_files(directory, now - MARGIN)
-    ended = [file.path for file in files if file.key.has_expired(now)]
+    """Delete old drafts and the files of keys that have ended. Return the latter.
+
+    Files of public keys of other owners stay.
+    """
+    delete_drafts(directory, SUFFIX, now - MARGIN)
+    access = access_of(directory, files)
+    ended = [
+        file.path
+        for file in files
+        if file.key.has_expired(now) and not is_of_other_owner(file, access)
+    ]
     for path in ended:
         path.unlink(missing_ok=True)
     return tuple(ended)

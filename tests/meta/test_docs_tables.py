@@ -79,7 +79,7 @@ class TestLog:
             ("errors", "client rejected"),
             ("errors", "client throttled"),
             ("errors", "token rejected: it belongs to another client"),
-            ("keys", "The current keys stay in use"),
+            ("keys", "Key folder error"),
         ],
     )
     def test_documented_log_line_is_in_the_source(self, page, line):

@@ -5,12 +5,28 @@ from __future__ import annotations
 import pytest
 
 from django_tokenauth.errors import InvalidKey
+from django_tokenauth.keys.directory import POLL_INTERVAL, KeyDirectory
 from django_tokenauth.keys.files import (
     write_jwk,
 )
 from django_tokenauth.keys.generating import make_jwk
 
 NOW = 1_700_000_000
+
+
+class Clock:
+    """A KeyDirectory with its clock, which each step moves by one poll interval."""
+
+    def __init__(self, directory, verifiers=()):
+        self.keys = KeyDirectory(directory, verifiers)
+        self.now = float(NOW)
+
+    def advance(self, seconds=POLL_INTERVAL):
+        self.now += seconds
+        return self.keys.at(self.now)
+
+    def kids(self, seconds=POLL_INTERVAL):
+        return list(self.advance(seconds).verifying)
 
 
 def put(folder, name="a", algorithm="EdDSA", **changes):

@@ -16,6 +16,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django_tokenauth.conf.settings import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS, Settings, load
 from django_tokenauth.errors import InvalidKey
 from django_tokenauth.keys import rotating
+from django_tokenauth.keys.confirming import find_problems
 from django_tokenauth.keys.directory import POLL_INTERVAL
 from django_tokenauth.keys.files import read_files
 from django_tokenauth.keys.generating import make_jwk
@@ -120,12 +121,12 @@ class Command(BaseCommand):
         if options["print"]:
             self._print(settings, options, now=now, not_before=int(now))
             return
-        new = rotating.generate(
-            _directory(settings, options), settings, options["algorithm"], now=now
-        )
+        directory = _directory(settings, options)
+        new = rotating.generate(directory, settings, options["algorithm"], now=now)
         self.stdout.write(
             f"Created {new.path}: key {new.key.kid} ({new.key.algorithm}), signs now."
         )
+        _confirm(directory, settings, options, now=now, new=new)
 
     def _rotate(self, settings: Settings, options: _Options, now: float) -> None:
         delay: int | None = options["delay"]
@@ -144,6 +145,7 @@ class Command(BaseCommand):
         else:
             rotation = rotating.rotate(directory, settings, algorithm, now=now, delay=delay)
         self._report(rotation)
+        _confirm(directory, settings, options, now=now, new=rotation.new, ended=rotation.ending)
 
     def _report(self, rotation: Rotation) -> None:
         key = rotation.new.key
@@ -155,10 +157,14 @@ class Command(BaseCommand):
             self.stdout.write(f"Ends {_format_time(file.key.expires_at)}: {file.key.kid}")
         for path in rotation.removed:
             self.stdout.write(f"Deleted {path}: its key had ended.")
+        for file in rotation.unchanged:
+            self.stdout.write(
+                f"Unchanged {file.path}: key {file.key.kid} is a public key of another user."
+            )
         if rotation.without_expiry:
             kids = ", ".join(file.key.kid for file in rotation.without_expiry)
             raise CommandError(
-                f"The next key was created, but the end of {kids} could not be written. When the "
+                f"The new key was created, but the end of {kids} could not be written. When the "
                 "disk has space, run: manage.py tokenauth_keys retire KID"
             )
 
@@ -171,6 +177,7 @@ class Command(BaseCommand):
         self.stdout.write(f"Ends {_format_time(ended.expires_at)}: {ended.kid}")
         if retirement.kept_signing is not None:
             self.stdout.write(f"Keeps signing: {retirement.kept_signing.key.kid}")
+        _confirm(directory, settings, options, now=now, ended=[retirement.ended])
 
     def _list(self, settings: Settings, options: _Options, now: float) -> None:
         keys, listed = _read_keys(settings, options, now)
@@ -256,6 +263,27 @@ def _directory(settings: Settings, options: _Options) -> Path:
     return directory.absolute()
 
 
+def _verifiers(settings: Settings, options: _Options) -> list[Key]:
+    """Return the keys of ``VERIFYING_KEYS``, which do not apply to the option ``--directory``."""
+    if options["directory"] is not None:
+        return []
+    return [load_key(key, settings.algorithm) for key in settings.verifying_keys]
+
+
+def _confirm(
+    directory: Path, settings: Settings, options: _Options, *, now: float, **change: Any
+) -> None:
+    """Raise ``CommandError`` unless the *change* of the keys is in force."""
+    verifiers = _verifiers(settings, options)
+    problems = list(find_problems(directory, verifiers, now=now, **change))
+    if problems:
+        listed = "".join(f"\n* {problem} {problem.hint}".rstrip() for problem in problems)
+        raise CommandError(
+            "The files were changed as shown, but a server cannot use all of them. Correct this:"
+            f"{listed}\nThen run: manage.py tokenauth_keys list"
+        )
+
+
 def _printed_algorithm(settings: Settings, options: _Options, now: float) -> str:
     # The key is for KEYS. Without KEYS, it resembles no other key.
     keys = [key for key, _ in _read_keys(settings, options, now)[1]] if settings.keys else []
@@ -271,9 +299,7 @@ def _read_keys(
         keys = build_access_keys(settings).at(now)
         return keys, [(key, None) for key in keys.verifying.values()]
     files = read_files(_directory(settings, options))
-    verifiers = []
-    if options["directory"] is None:
-        verifiers = [load_key(key, settings.algorithm) for key in settings.verifying_keys]
+    verifiers = _verifiers(settings, options)
     listed = [(file.key, file.path) for file in files]
     listed += [(key, None) for key in verifiers]
     return KeySchedule([file.key for file in files], verifiers).at(now), listed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from threading import Thread
 
 import pytest
@@ -11,23 +10,8 @@ from django_tokenauth.keys import files as key_files
 from django_tokenauth.keys.directory import POLL_INTERVAL, KeyDirectory
 from django_tokenauth.keys.files import write_jwk
 from django_tokenauth.keys.loading import load_key
-from tests.support.key_folder import NOW, key_error, put, put_text
+from tests.support.key_folder import NOW, Clock, key_error, put, put_text
 from tests.support.sample_keys import private_jwk, private_key
-
-
-class Clock:
-    """A KeyDirectory with its clock, which each step moves by one poll interval."""
-
-    def __init__(self, directory):
-        self.keys = KeyDirectory(directory)
-        self.now = float(NOW)
-
-    def advance(self, seconds=POLL_INTERVAL):
-        self.now += seconds
-        return self.keys.at(self.now)
-
-    def kids(self, seconds=POLL_INTERVAL):
-        return list(self.advance(seconds).verifying)
 
 
 class TestInit:
@@ -154,80 +138,3 @@ class TestAt:
             thread.join()
         assert {tuple(keys.verifying) for keys in key_sets} == {("a",)}
         assert len(key_sets) == 16
-
-
-class TestAtWithErrors:
-    @pytest.fixture
-    def clock(self, tmp_path):
-        put(tmp_path, "a")
-        put(tmp_path, "b")
-        clock = Clock(tmp_path)
-        clock.advance()
-        return clock
-
-    def errors(self, caplog):
-        return [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
-
-    def test_invalid_key_file_keeps_old_keys_and_is_logged_once(self, clock, tmp_path, caplog):
-        put_text(tmp_path, "{")
-        before = clock.advance()
-        assert clock.advance() is before
-        assert list(before.verifying) == ["a", "b"]
-        [message] = self.errors(caplog)
-        assert message.startswith(
-            "The current keys stay in use: The key file bad.jwk is not a JWK. It must"
-        )
-
-    def test_invalid_key_file_blocks_new_keys_until_removed(self, clock, tmp_path, caplog):
-        put_text(tmp_path, "{")
-        put(tmp_path, "c")
-        assert clock.kids() == ["a", "b"]
-        (tmp_path / "bad.jwk").unlink()
-        assert clock.kids() == ["a", "b", "c"]
-        put_text(tmp_path, "{")
-        clock.advance()
-        assert len(self.errors(caplog)) == 2
-
-    def test_recurring_invalid_key_file_is_logged_again(self, clock, tmp_path, caplog):
-        for _ in range(2):
-            put_text(tmp_path, "{")
-            clock.advance()
-            (tmp_path / "bad.jwk").unlink()
-            clock.advance()
-        assert len(self.errors(caplog)) == 2
-
-    @pytest.mark.attack(169)
-    def test_deleted_key_is_removed_despite_invalid_file(self, clock, tmp_path):
-        put_text(tmp_path, "{")
-        assert clock.kids() == ["a", "b"]
-        (tmp_path / "b.jwk").unlink()
-        assert clock.kids() == ["a"]
-
-    def test_key_file_that_becomes_invalid_keeps_its_key(self, clock, tmp_path):
-        put_text(tmp_path, "{", "b.jwk")
-        assert clock.kids() == ["a", "b"]
-
-    def test_new_hmac_key_beside_key_pairs_is_not_loaded(self, clock, tmp_path, caplog):
-        put(tmp_path, "c", "HS256")
-        assert clock.kids() == ["a", "b"]
-        assert "in one key set" in self.errors(caplog)[0]
-
-    def test_missing_key_directory_keeps_old_keys(self, clock, tmp_path, caplog):
-        moved = tmp_path.with_name(f"{tmp_path.name}-away")
-        tmp_path.rename(moved)
-        assert clock.kids() == ["a", "b"]
-        assert clock.kids() == ["a", "b"]
-        [error] = self.errors(caplog)
-        assert error == (
-            f"The current keys stay in use: The key folder {tmp_path} cannot be read (No such file "
-            "or directory)."
-        )
-        moved.rename(tmp_path)
-        put(tmp_path, "c")
-        assert clock.kids() == ["a", "b", "c"]
-
-    def test_emptied_key_directory_leaves_no_keys(self, clock, tmp_path):
-        for path in tmp_path.iterdir():
-            path.unlink()
-        keys = clock.advance()
-        assert (keys.signing, dict(keys.verifying)) == (None, {})

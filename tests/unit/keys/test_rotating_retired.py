@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from threading import Event, Thread
+
 import pytest
 
+from django_tokenauth.keys import rotating as key_rotation
 from django_tokenauth.keys.files import read_file, write_jwk
+from django_tokenauth.keys.generating import make_key
 from django_tokenauth.keys.rotating import (
     replace_now,
     retire,
@@ -48,6 +52,44 @@ class TestReplaceNow:
         with full_after(writes=0), pytest.raises(OSError, match="No space left"):
             replace_now(tmp_path, SETTINGS, "EdDSA", now=NOW)
         assert states(tmp_path) == {"stolen": "signs"}
+
+    def test_replace_now_waits_for_a_rotation_that_is_writing(self, tmp_path, monkeypatch):
+        put(tmp_path, "stolen")
+        write, replaced, writing = key_rotation.write_jwk, Event(), Event()
+
+        def slow_write(path, jwk, **options):
+            if path.name == "stolen.jwk" and not writing.is_set():
+                # The rotation has read the end that it replaces. Without a lock, the other command
+                # would run to its end here.
+                writing.set()
+                replaced.wait(0.5)
+            write(path, jwk, **options)
+
+        monkeypatch.setattr(key_rotation, "write_jwk", slow_write)
+        rotation = Thread(target=rotated, args=(tmp_path,))
+        rotation.start()
+        assert writing.wait(60)
+        replace_now(tmp_path, SETTINGS, "EdDSA", now=NOW)
+        replaced.set()
+        rotation.join()
+        assert read_file(tmp_path / "stolen.jwk").jwk["exp"] == NOW
+
+    def test_replace_now_ends_keys_after_an_unchangeable_file(self, tmp_path, monkeypatch):
+        for name in ("a", "b", "c"):
+            put(tmp_path, name)
+
+        def make(*arguments, **options):
+            # Another process damages files during the slow step.
+            (tmp_path / "a.jwk").write_text("{")
+            (tmp_path / "b.jwk").unlink()
+            (tmp_path / "b.jwk").mkdir()
+            return make_key(*arguments, **options)
+
+        monkeypatch.setattr(key_rotation, "make_key", make)
+        replacement = replace_now(tmp_path, SETTINGS, "EdDSA", now=NOW)
+        assert [file.key.kid for file in replacement.ending] == ["c"]
+        assert [file.key.kid for file in replacement.without_expiry] == ["a", "b"]
+        assert read_file(tmp_path / "c.jwk").jwk["exp"] == NOW
 
 
 class TestRetire:

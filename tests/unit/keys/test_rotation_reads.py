@@ -13,15 +13,14 @@ def counts():
     return run_scenario(module, module)
 
 
-def test_generate_lists_folder_twice_and_loads_new_key_once(counts):
-    # The writer lists the folder again to find a file whose owner it can copy.
-    assert counts["generate"] == {"listings": 2, "loads": 1}
+def test_generate_reads_the_new_key_to_confirm_it(counts):
+    assert counts["generate"] == {"listings": 2, "reads": 1, "loads": 2}
 
 
-def test_rotate_reads_file_once_and_again_before_replacing_it(counts):
-    # The second listing finds temporary files. The keys are the old one and the new one.
-    assert counts["rotate"] == {"reads": 2, "listings": 2, "loads": 2}
+def test_rotate_reads_file_before_replacing_it_and_to_confirm(counts):
+    # One listing is for drafts and one to confirm. Both keys are loaded twice.
+    assert counts["rotate"] == {"reads": 4, "listings": 3, "loads": 4}
 
 
-def test_replace_now_reads_file_once_and_before_replacing_it(counts):
-    assert counts["rotate --now"] == {"reads": 4, "listings": 2, "loads": 3}
+def test_replace_now_reads_files_as_often_as_rotate(counts):
+    assert counts["rotate --now"] == {"reads": 7, "listings": 3, "loads": 6}

@@ -79,7 +79,7 @@ class TestErrors:
         put(folder, "a")
         with full_after(writes=1):
             assert command_error("rotate") == (
-                "The next key was created, but the end of a could not be written. When the disk "
+                "The new key was created, but the end of a could not be written. When the disk "
                 "has space, run: manage.py tokenauth_keys retire KID"
             )
         assert [row["state"] for row in list_keys()] == ["signs", "next"]

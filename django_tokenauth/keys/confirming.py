@@ -1,0 +1,51 @@
+"""Confirm that a change of the key folder is in force: read the folder again, as a server does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ..errors import InvalidKey
+from .files import KeyFile, read_folder
+from .loading import Key
+from .ownership import unreadable_files
+from .schedule import KeySchedule
+
+
+def find_problems(
+    directory: Path,
+    verifiers: Iterable[Key],
+    *,
+    now: float,
+    new: KeyFile | None = None,
+    ended: Iterable[KeyFile] = (),
+) -> Iterator[InvalidKey]:
+    """Yield each reason for which a change of the keys in *directory* is not in force.
+
+    The *new* key must sign from its ``not_before`` on. The keys *ended* must not verify at their
+    ends. The server must be able to read each file. *verifiers* are the further keys of the
+    settings, and *now* is in seconds since the epoch. Raises :class:`InvalidKey` if the folder
+    cannot be listed.
+    """
+    reading = read_folder(directory)
+    yield from reading.errors
+    yield from unreadable_files(directory, reading.files)
+    try:
+        schedule = KeySchedule([file.key for file in reading.files.values()], verifiers)
+    except InvalidKey as error:
+        yield error
+        return
+    for file in ended:
+        # The end of an ended key is set.
+        end = max(now, file.key.expires_at or 0)
+        if file.key.kid in schedule.at(end).verifying:
+            yield InvalidKey(
+                f"The key {file.key.kid} still verifies after its end.",
+                "Remove it from VERIFYING_KEYS, or run the command again.",
+            )
+    if new is not None:
+        signing = schedule.at(max(now, new.key.not_before)).signing
+        if signing is None or signing.kid != new.key.kid:
+            yield InvalidKey(
+                f"The new key {new.key.kid} does not sign.", "To show all keys, use list."
+            )

@@ -1,0 +1,80 @@
+"""Atomic writes: a file is complete under a draft's name before it gets its own name."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_DRAFT = re.compile(r"\.[0-9a-f]{16}(\.[a-z]+)?")
+# O_EXCL alone follows no symbolic link at the draft's name (POSIX). Windows lacks O_NOFOLLOW.
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The owner, the group and the mode of a file. ``None`` keeps those of the process."""
+
+    owner: int | None
+    group: int | None
+    mode: int
+
+
+def write_atomically(path: Path, data: bytes, access: Access) -> None:
+    """Write *data* to the file *path*, atomically and durably.
+
+    The draft's name is unpredictable and new, so no other user can place a file or a link there.
+    Raises ``OSError`` with the name *path*.
+    """
+    draft = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
+    try:
+        descriptor = os.open(draft, _CREATE, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            _set_access(descriptor, access)
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        draft.replace(path)
+        _fsync_directory(path.parent)
+    except OSError as error:
+        # The error of a full disk, for example, names no file.
+        error.filename = str(path)
+        raise
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def delete_drafts(directory: Path, suffix: str, before: float) -> None:
+    """Delete drafts of interrupted writes that end in *suffix* and are older than *before*.
+
+    They may contain private keys. *before* is in seconds since the epoch.
+    """
+    for path in directory.glob(f".*{suffix}"):
+        with suppress(FileNotFoundError):
+            if _DRAFT.fullmatch(path.name) and path.stat().st_mtime < before:
+                path.unlink()
+
+
+def _set_access(descriptor: int, access: Access) -> None:
+    current = os.fstat(descriptor)
+    owner = current.st_uid if access.owner is None else access.owner
+    group = current.st_gid if access.group is None else access.group
+    if (owner, group) != (current.st_uid, current.st_gid):
+        os.fchown(descriptor, owner, group)
+    # After fchown(), which may clear bits. The mode of open() depends on the umask.
+    if access.mode != 0o600:
+        os.fchmod(descriptor, access.mode)
+
+
+def _fsync_directory(directory: Path) -> None:
+    """Make a rename durable: after a power failure, the replaced file must not reappear."""
+    # Some systems cannot open a directory.
+    with suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,95 @@
+"""A lock on the key folder, so that two commands do not change its keys at the same time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+
+from ..errors import InvalidKey
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows
+    fcntl = None  # type: ignore[assignment]
+
+#: The name of the lock file, where the system cannot lock the folder itself.
+LOCK_FILE = ".lock"
+# Generating an RSA key of 4096 bits takes some seconds.
+_TIMEOUT = 30.0
+_PAUSE = 0.05
+
+
+@contextmanager
+def lock(directory: Path) -> Iterator[None]:
+    """Hold the lock on *directory* in the block. A missing folder needs none.
+
+    The system releases the lock of a process that dies. Where it cannot lock a folder (Windows,
+    some NFS servers), the block holds a lock file, which a crash leaves behind. Raises
+    :class:`InvalidKey` if another process holds the lock for 30 seconds.
+    """
+    if not directory.is_dir():
+        yield
+        return
+    release = _lock_folder(directory) or _create_lock_file(directory / LOCK_FILE)
+    try:
+        yield
+    finally:
+        release()
+
+
+def _lock_folder(directory: Path) -> Callable[[], None] | None:
+    """Lock the folder and return the function that releases it, or ``None`` if unsupported."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        _retry(
+            lambda: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB),
+            BlockingIOError,
+            InvalidKey(
+                f"Another command is changing the keys in {directory}.",
+                "Wait until it has ended, and run this command again.",
+            ),
+        )
+    except (OSError, AttributeError):
+        os.close(descriptor)
+        return None
+    except InvalidKey:
+        os.close(descriptor)
+        raise
+    return lambda: os.close(descriptor)
+
+
+def _create_lock_file(path: Path) -> Callable[[], None]:
+    def create() -> None:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+    try:
+        _retry(
+            create,
+            FileExistsError,
+            InvalidKey(
+                f"Another command is changing the keys: the lock file {path} exists.",
+                "Wait until it has ended. If no command runs, delete the file.",
+            ),
+        )
+    except OSError as error:
+        error.filename = str(path)
+        raise
+    return lambda: path.unlink(missing_ok=True)
+
+
+def _retry(attempt: Callable[[], object], busy: type[OSError], error: InvalidKey) -> None:
+    """Call *attempt* until it does not raise *busy*, and raise *error* after the timeout."""
+    for _ in range(int(_TIMEOUT / _PAUSE)):
+        try:
+            attempt()
+        except busy:
+            Event().wait(_PAUSE)
+        else:
+            return
+    raise error

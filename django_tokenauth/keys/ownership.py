@@ -1,0 +1,203 @@
+"""The owners and modes of key files: those of new files, and whether the server can read a file.
+
+The server is the user that the private keys belong to. A file that it cannot read hides a change.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from stat import S_IMODE, S_ISREG
+from typing import TYPE_CHECKING
+
+from ..errors import InvalidKey
+from .drafts import Access
+
+try:
+    import pwd
+except ImportError:  # pragma: no cover - Windows has no such users
+    pwd = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from .files import KeyFile
+
+# The permissions of Windows differ: there, every file seems to have these.
+_PERMISSIONS = 0 if os.name == "nt" else 0o777
+_OWNER_ONLY = 0o600
+_GROUP_READ = 0o040
+# Prints the numbers of the files that cannot be opened: 0 is the folder. A redirection opens the
+# file, so access lists and mandatory access control count too.
+_OPEN_ALL = """
+[ -r "$0" ] && [ -x "$0" ] || echo 0
+n=0
+for file; do n=$((n + 1)); ( : < "$file" ) 2>/dev/null || echo "$n"; done
+"""
+_TIMEOUT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServerUser:
+    """A user as whom a server reads the key files."""
+
+    uid: int
+    groups: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"the user {_name(self.uid)}"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMember(ServerUser):
+    """Any user of a group that may read the private keys."""
+
+    def __str__(self) -> str:
+        return f"a member of the group {self.groups[0]}"
+
+
+def access_of(directory: Path, files: Iterable[KeyFile]) -> Access:
+    """Return the owner, group and mode of a new private key beside *files* in *directory*.
+
+    They are those of a file with a private key. If several users own such files, a file of the
+    owner of the folder goes first, then one of a user other than root, then the newest. Without
+    one, the owner is that of the folder. If root owns the folder and has opened it for one group
+    only, that group may read.
+    """
+    folder = directory.stat()
+    example, best = None, (False, False)
+    for file in sorted(files, key=lambda file: file.key.not_before):
+        status = _existing(file.path) if file.key.can_sign else None
+        if status is not None:
+            rank = (status.st_uid == folder.st_uid != 0, status.st_uid != 0)
+            if rank >= best:
+                example, best = status, rank
+    if example is not None:
+        mode = _OWNER_ONLY | (example.st_mode & _GROUP_READ & _PERMISSIONS)
+        return Access(example.st_uid, example.st_gid, mode)
+    for_group = folder.st_uid == 0 != folder.st_gid and folder.st_mode & 0o057 == 0o050
+    mode = _OWNER_ONLY | (_GROUP_READ if for_group else 0)
+    return Access(folder.st_uid, folder.st_gid if for_group else None, mode)
+
+
+def replaced_access(path: Path, *, is_private: bool) -> Access | None:
+    """Return the owner, group and mode with which the file *path* is replaced, if it exists.
+
+    Others may read a public key, so its file keeps its mode.
+    """
+    status = _existing(path)
+    if status is None:
+        return None
+    kept = (_GROUP_READ if is_private else 0o777) & _PERMISSIONS
+    return Access(status.st_uid, status.st_gid, _OWNER_ONLY | (status.st_mode & kept))
+
+
+def is_of_other_owner(file: KeyFile, access: Access) -> bool:
+    """Return whether *file* is a public key of another owner than *access*: another service."""
+    status = _existing(file.path)
+    return not file.key.can_sign and status is not None and status.st_uid != access.owner
+
+
+def unreadable_files(directory: Path, files: Mapping[str, KeyFile]) -> Iterator[InvalidKey]:
+    """Yield an error for each of the *files* in *directory* that the server cannot read.
+
+    root opens the files as the users of the server. Other users, and root where that is not
+    permitted, conclude it from the owners and modes.
+    """
+    paths = [directory, *(file.path for file in files.values())]
+    closed: dict[Path, ServerUser] = {}
+    for user in _server_users(directory, files.values()):
+        for path in _closed_to(user, paths):
+            closed.setdefault(path, user)
+    for path, user in closed.items():
+        yield InvalidKey(
+            f"The server runs as {user}, who cannot read {path}{_describe(path)}.",
+            "Correct its owner or its mode: a server that starts now rejects the folder.",
+        )
+
+
+def _server_users(directory: Path, files: Iterable[KeyFile]) -> Iterator[ServerUser]:
+    access = access_of(directory, files)
+    owner = directory.stat().st_uid if access.owner is None else access.owner
+    group = directory.stat().st_gid if access.group is None else access.group
+    yield ServerUser(owner, _groups_of(owner, group))
+    if access.mode & _GROUP_READ:
+        # Any user other than the owner, without further rights.
+        yield GroupMember(65534 if owner != 65534 else 65533, (group,))
+
+
+def _groups_of(uid: int, group: int) -> tuple[int, ...]:
+    """Return the groups of the user *uid*. A user without an entry has *group*."""
+    with suppress(KeyError, AttributeError):
+        entry = pwd.getpwuid(uid)
+        return (entry.pw_gid, *os.getgrouplist(entry.pw_name, entry.pw_gid))
+    return (group,)
+
+
+def _name(uid: int) -> str:
+    with suppress(KeyError, AttributeError):
+        return pwd.getpwuid(uid).pw_name
+    return str(uid)
+
+
+def _closed_to(user: ServerUser, paths: list[Path]) -> list[Path]:
+    """Return those of *paths*, the folder and its files, that *user* cannot open."""
+    if user.uid == 0 or not _PERMISSIONS:
+        return []
+    opened = _open_as(user, paths)
+    return [path for path in paths if not _permits(user, path)] if opened is None else opened
+
+
+def _open_as(user: ServerUser, paths: list[Path]) -> list[Path] | None:
+    """Open *paths* in a process of *user* and return those that fail.
+
+    Return ``None`` if this process cannot start one.
+    """
+    identity = {} if user.uid == os.geteuid() else {"user": user.uid, "group": user.groups[0]}
+    groups = {"extra_groups": user.groups} if identity else {}
+    try:
+        result = subprocess.run(  # type: ignore[call-overload]  # noqa: S603
+            ["/bin/sh", "-c", _OPEN_ALL, *map(str, paths)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            check=True,
+            timeout=_TIMEOUT,
+            cwd="/",
+            **identity,
+            **groups,
+        )
+    except (OSError, ValueError, OverflowError, subprocess.SubprocessError):
+        return None
+    return [paths[int(number)] for number in result.stdout.split()]
+
+
+def _permits(user: ServerUser, path: Path) -> bool:
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    if status.st_uid == user.uid:
+        granted = status.st_mode >> 6
+    elif status.st_gid in user.groups:
+        granted = status.st_mode >> 3
+    else:
+        granted = status.st_mode
+    needed = 0o5 if path.is_dir() else 0o4
+    return granted & needed == needed
+
+
+def _describe(path: Path) -> str:
+    with suppress(OSError):
+        status = path.stat()
+        return f" (owner {_name(status.st_uid)}, mode {S_IMODE(status.st_mode):04o})"
+    return ""
+
+
+def _existing(path: Path) -> os.stat_result | None:
+    with suppress(OSError):
+        status = path.stat()
+        if S_ISREG(status.st_mode):
+            return status
+    return None

@@ -1,0 +1,193 @@
+"""Owners and modes of key files, and the files that the server cannot read."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+
+from django_tokenauth.keys.drafts import Access
+from django_tokenauth.keys.files import read_folder, write_jwk
+from django_tokenauth.keys.ownership import (
+    ServerUser,
+    _closed_to,
+    _groups_of,
+    _open_as,
+    _permits,
+    access_of,
+    unreadable_files,
+)
+from tests.support.key_folder import NOW, put
+from tests.support.other_users import GROUP, NOBODY, SERVER, needs_root, public_folder
+from tests.support.sample_keys import private_key, public_jwk
+
+
+@pytest.fixture
+def folder():
+    with public_folder() as parent:
+        folder = parent / "keys"
+        folder.mkdir(mode=0o700)
+        yield folder
+
+
+def put_public(folder, name, mode=0o644):
+    write_jwk(folder / f"{name}.jwk", {**public_jwk(private_key("EdDSA")), "kid": name})
+    (folder / f"{name}.jwk").chmod(mode)
+
+
+def access(folder):
+    return access_of(folder, read_folder(folder).files.values())
+
+
+def problems(folder):
+    return [str(error) for error in unreadable_files(folder, read_folder(folder).files)]
+
+
+def owners(folder):
+    return {
+        path.name: (path.stat().st_uid, path.stat().st_gid, stat.S_IMODE(path.stat().st_mode))
+        for path in folder.iterdir()
+    }
+
+
+class TestAccessOf:
+    def test_new_key_file_ignores_mode_of_public_keys(self, folder):
+        put_public(folder, "0", mode=0o644)
+        put(folder, "a")
+        assert owners(folder)["a.jwk"][2] == 0o600
+
+    @needs_root
+    def test_new_key_file_ignores_owner_of_public_keys(self, folder):
+        put(folder, "b")
+        put_public(folder, "0")
+        os.chown(folder / "0.jwk", NOBODY, NOBODY)
+        os.chown(folder / "b.jwk", SERVER, GROUP)
+        assert access(folder) == Access(SERVER, GROUP, 0o600)
+
+    @needs_root
+    @pytest.mark.parametrize(
+        ("folder_owner", "owners", "owner"),
+        [
+            (SERVER, {"a": NOBODY, "b": SERVER, "c": 0}, SERVER),
+            (0, {"a": SERVER, "b": 0}, SERVER),
+            (0, {"a": 0, "b": 0}, 0),
+            (SERVER, {}, SERVER),
+        ],
+    )
+    def test_new_key_file_belongs_to_the_server(self, folder, folder_owner, owners, owner):
+        for number, (name, uid) in enumerate(owners.items()):
+            put(folder, name, nbf=NOW + number)
+            os.chown(folder / f"{name}.jwk", uid, -1)
+        os.chown(folder, folder_owner, -1)
+        assert access(folder).owner == owner
+
+    @needs_root
+    @pytest.mark.parametrize(
+        ("mode", "group", "expected"),
+        [
+            (0o750, GROUP, Access(0, GROUP, 0o640)),
+            (0o2770, GROUP, Access(0, GROUP, 0o640)),
+            (0o700, GROUP, Access(0, None, 0o600)),
+            (0o755, GROUP, Access(0, None, 0o600)),
+            (0o750, 0, Access(0, None, 0o600)),
+        ],
+    )
+    def test_first_key_file_follows_a_folder_for_one_group(self, folder, mode, group, expected):
+        os.chown(folder, 0, group)
+        folder.chmod(mode)
+        assert access(folder) == expected
+
+    def test_replaced_public_key_keeps_its_mode(self, folder):
+        put_public(folder, "a", mode=0o644)
+        put_public(folder, "b", mode=0o444)
+        for name in ("a", "b"):
+            write_jwk(folder / f"{name}.jwk", {**public_jwk(private_key("EdDSA")), "kid": name})
+        assert [mode for _, _, mode in owners(folder).values()] == [0o644, 0o644]
+
+
+class TestUnreadableFiles:
+    def test_files_of_one_owner_have_no_problem(self, folder):
+        put(folder, "a")
+        put(folder, "b")
+        assert problems(folder) == []
+
+    def test_file_closed_to_the_reading_group_is_reported_once(self, folder):
+        put(folder, "a", nbf=NOW - 50)
+        put(folder, "b")
+        folder.chmod(0o750)
+        (folder / "a.jwk").chmod(0o640)
+        (folder / "b.jwk").chmod(0o600)
+        [problem] = problems(folder)
+        group = (folder / "a.jwk").stat().st_gid
+        assert f"a member of the group {group}, who cannot read {folder / 'b.jwk'}" in problem
+        assert "mode 0600" in problem
+
+    def test_folder_closed_to_the_reading_group_is_reported(self, folder):
+        put(folder, "a")
+        (folder / "a.jwk").chmod(0o640)
+        assert f"who cannot read {folder} (" in problems(folder)[0]
+
+    @needs_root
+    def test_file_of_root_is_reported_by_a_real_open(self, folder):
+        put(folder, "a")
+        put(folder, "b")
+        for path in (folder, folder / "a.jwk"):
+            os.chown(path, SERVER, GROUP)
+        [problem] = problems(folder)
+        assert f"the user {SERVER}, who cannot read {folder / 'b.jwk'} (owner root" in problem
+
+    @needs_root
+    def test_real_open_finds_a_closed_parent_folder(self, folder):
+        put(folder, "a")
+        for path in (folder, folder / "a.jwk"):
+            os.chown(path, SERVER, GROUP)
+        folder.parent.chmod(0o700)
+        assert len(problems(folder)) == 2
+
+    @pytest.mark.parametrize(
+        ("uid", "gid", "mode", "closed"),
+        [
+            (-1, -1, 0o400, False),
+            (-1, -1, 0o044, True),
+            (2**40, -1, 0o640, False),
+            (2**40, -1, 0o604, True),
+            (2**40, 2**40, 0o604, False),
+            (2**40, 2**40, 0o660, True),
+        ],
+    )
+    def test_modes_are_compared_where_no_process_can_start(self, folder, uid, gid, mode, closed):
+        put(folder, "a")
+        path = folder / "a.jwk"
+        path.chmod(mode)
+        status = path.stat()
+        # A process cannot have so high a number. That of this user needs a second group.
+        user = ServerUser(
+            status.st_uid if uid == -1 else uid, (status.st_gid if gid == -1 else gid, 2**40)
+        )
+        assert _permits(user, path) is not closed
+        folder.chmod(0o755)
+        stranger = ServerUser(2**40, (2**40,))
+        assert _open_as(stranger, [path]) is None
+        assert _closed_to(stranger, [folder, path]) == ([] if mode & 0o004 else [path])
+
+    def test_user_without_an_entry_has_the_group_of_its_files(self, folder):
+        assert str(ServerUser(2**30, ())) == f"the user {2**30}"
+        assert _groups_of(2**30, GROUP) == (GROUP,)
+        assert not _permits(ServerUser(2**30, (GROUP,)), folder / "missing")
+
+    def test_vanished_file_is_reported_without_its_mode(self, folder):
+        put(folder, "a")
+        put(folder, "b")
+        (folder / "a.jwk").chmod(0o640)
+        files = read_folder(folder).files
+        (folder / "b.jwk").unlink()
+        messages = [str(error) for error in unreadable_files(folder, files)]
+        assert messages[-1].endswith(f"who cannot read {folder / 'b.jwk'}.")
+
+    def test_this_user_opens_files_without_changing_the_user(self, folder):
+        put(folder, "a")
+        me = ServerUser(os.geteuid(), (os.getegid(),))
+        assert _open_as(me, [folder, folder / "a.jwk", folder / "gone.jwk"]) == [
+            folder / "gone.jwk"
+        ]

@@ -1,0 +1,142 @@
+"""``manage.py tokenauth_keys``: a change is in force for the server, or the command fails."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+
+from django_tokenauth.keys.directory import POLL_INTERVAL, KeyDirectory
+from django_tokenauth.keys.files import read_file, write_jwk
+from tests.support.keys_command import SECONDS, command_error, list_keys, put, run
+from tests.support.other_users import GROUP, NOBODY, SERVER, needs_root, public_folder, run_as
+from tests.support.sample_keys import private_key, public_jwk
+
+
+@pytest.fixture
+def folder(settings):
+    """Return the key folder of the settings, which every user can reach."""
+    with public_folder() as parent:
+        folder = parent / "keys"
+        folder.mkdir(mode=0o700)
+        settings.TOKENAUTH = {"KEY_DIRECTORY": folder}
+        yield folder
+
+
+def give_to_server(folder):
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, SERVER, GROUP)
+
+
+def put_public(folder, name, owner=-1):
+    write_jwk(folder / f"{name}.jwk", {**public_jwk(private_key("EdDSA")), "kid": name})
+    (folder / f"{name}.jwk").chmod(0o644)
+    os.chown(folder / f"{name}.jwk", owner, owner)
+
+
+def status(path):
+    found = path.stat()
+    return found.st_ino, found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode), path.read_bytes()
+
+
+def kids_of_server(folder):
+    """Return the signing and the verifying kids of a server that starts now."""
+
+    def read():
+        keys = KeyDirectory(folder).at(SECONDS)
+        return [keys.signing.kid, list(keys.verifying)]
+
+    return run_as(SERVER, GROUP, read)
+
+
+class TestOwners:
+    @needs_root
+    @pytest.mark.promise(23)
+    @pytest.mark.attack(169)
+    def test_rotate_now_by_root_is_in_force_for_the_server(self, folder):
+        put(folder, "stolen")
+        give_to_server(folder)
+        put_public(folder, "0", NOBODY)
+        before = status(folder / "0.jwk")
+        created, *_, unchanged = run("rotate", "--now")
+        new = created.split("key ")[1].split()[0]
+        assert kids_of_server(folder) == [new, ["0", new]]
+        assert status(folder / "0.jwk") == before
+        assert unchanged == (
+            f"Unchanged {folder / '0.jwk'}: key 0 is a public key of another user."
+        )
+
+    @needs_root
+    @pytest.mark.parametrize("action", ["rotate", "generate"])
+    def test_planned_change_by_root_is_in_force_for_the_server(self, folder, action):
+        put(folder, "a", exp=SECONDS if action == "generate" else SECONDS + 10**6)
+        give_to_server(folder)
+        put_public(folder, "0", NOBODY)
+        put_public(folder, "1", NOBODY)
+        ended = read_file(folder / "1.jwk").jwk
+        write_jwk(folder / "1.jwk", {**ended, "exp": SECONDS - 5})
+        before = [status(folder / f"{name}.jwk") for name in ("0", "1")]
+        run(action)
+        assert [status(folder / f"{name}.jwk") for name in ("0", "1")] == before
+        assert len(kids_of_server(folder)[1]) == (2 if action == "generate" else 3)
+
+    def test_rotate_now_ends_public_keys_of_the_same_owner(self, folder):
+        # An attacker with the rights of the server may have put them there.
+        put(folder, "a")
+        put_public(folder, "planted")
+        run("rotate", "--now")
+        assert [row["kid"] for row in list_keys() if row["state"] == "ended"] == ["planted", "a"]
+
+    @needs_root
+    @pytest.mark.attack(169)
+    def test_file_that_the_server_cannot_read_fails_the_command(self, folder):
+        put(folder, "stolen")
+        give_to_server(folder)
+        running = KeyDirectory(folder)
+        running.at(SECONDS)
+        put(folder, "0", SECONDS - 5000)
+        os.chown(folder / "0.jwk", 0, 0)
+        message = command_error("rotate", "--now")
+        assert f"the user {SERVER}, who cannot read {folder / '0.jwk'}" in message
+        assert "stolen" not in running.at(SECONDS + POLL_INTERVAL).verifying
+
+
+class TestBrokenFiles:
+    @pytest.mark.parametrize("name", ["0.jwk", "z.jwk"])
+    def test_rotate_now_replaces_keys_beside_a_broken_file(self, folder, name):
+        put(folder, "stolen")
+        running = KeyDirectory(folder)
+        running.at(SECONDS)
+        (folder / name).write_text('{"kty"')
+        message = command_error("rotate", "--now")
+        assert message.startswith("The files were changed as shown, but a server cannot use all")
+        assert f"* The key file {name} is not a JWK." in message
+        keys = running.at(SECONDS + POLL_INTERVAL)
+        assert keys.signing.kid not in ("stolen", None)
+        assert list(keys.verifying) == [keys.signing.kid]
+        assert (folder / name).read_text() == '{"kty"'
+
+    def test_retire_now_ends_a_key_beside_a_broken_file(self, folder):
+        put(folder, "stolen", SECONDS - 50)
+        put(folder, "b")
+        running = KeyDirectory(folder)
+        running.at(SECONDS)
+        (folder / "0.jwk").write_text("{")
+        assert "* The key file 0.jwk is not a JWK." in command_error("retire", "stolen", "--now")
+        assert list(running.at(SECONDS + POLL_INTERVAL).verifying) == ["b"]
+
+    def test_duplicate_kid_fails_rotate_now_after_ending_both(self, folder):
+        put(folder, "a", kid="k")
+        put(folder, "b", kid="k")
+        assert "have the same kid" in command_error("rotate", "--now")
+
+
+class TestSettings:
+    def test_stolen_key_in_verifying_keys_fails_the_command(self, folder, settings):
+        stolen = put(folder, "stolen")
+        public = {name: stolen[name] for name in ("kty", "crv", "x", "kid", "alg")}
+        settings.TOKENAUTH = {"KEY_DIRECTORY": folder, "VERIFYING_KEYS": [public]}
+        assert "Two keys have the same kid." in command_error("rotate", "--now")
+        # Another folder has nothing to do with the settings.
+        run("rotate", "--now", "--directory", str(folder))
