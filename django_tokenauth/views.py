@@ -29,7 +29,6 @@ from .authentication import AccessTokenRejected, JWTAuthentication, TemporarilyU
 from .conf.settings import load
 from .errors import (
     InvalidClient,
-    InvalidGrant,
     InvalidRequest,
     InvalidToken,
     ServiceUnavailable,
@@ -52,6 +51,7 @@ from .serializers import (
     SignInSerializer,
     TokenSerializer,
 )
+from .services.signing_in import NOT_CHECKED
 from .sessions.users import get_stored_username
 
 __all__ = [
@@ -79,7 +79,7 @@ def _password_grant(request: Request) -> Response:
     username, password = parameters.pop("username"), parameters.pop("password")
     address = client_address(request)
     throttle = SignInThrottle(load(), address=address, username=get_stored_username(username))
-    with throttle.counting(InvalidGrant):
+    with throttle.counting(*NOT_CHECKED):
         user = services.check_password(request, username, password)
     pair = services.sign_in(
         user,

@@ -176,8 +176,8 @@ def _passwords() -> Iterator[CheckMessage]:
             )
         elif _truncates(hasher):
             yield checks.Warning(
-                "The first of PASSWORD_HASHERS is plain bcrypt, which ignores all but the first 72 "
-                "bytes of a password.",
+                "The first of PASSWORD_HASHERS is plain bcrypt, which reads only 72 bytes of a "
+                "password. Since version 5, bcrypt rejects longer ones.",
                 hint="Put BCryptSHA256PasswordHasher first, or a hasher other than bcrypt.",
                 id="tokenauth.W010",
             )

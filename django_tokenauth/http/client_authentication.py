@@ -109,7 +109,7 @@ def _count_failure(request: Request) -> None:
     A valid secret never gets here. Other clients at the same address therefore cannot lock a client
     out.
     """
-    ClientThrottle(load(), address=client_address(request)).acquire()
+    ClientThrottle(load(), address=client_address(request)).count_failure()
 
 
 def _refuse() -> NoReturn:

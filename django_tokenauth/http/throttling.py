@@ -1,8 +1,8 @@
 """Throttling of failed sign-ins, by address and by (username, address), and of wrong secrets.
 
-There is no limit by username alone: with it, any client could lock out any user. A counter is
-incremented before the password check and decremented on success, so parallel guesses cannot exceed
-the limit.
+There is no limit by username alone: with it, any client could lock out any user. An attempt counts
+before the password check and is given back if the password is correct. So parallel guesses cannot
+exceed the limit, and a process that is killed gives no guess away.
 """
 
 from __future__ import annotations
@@ -10,19 +10,20 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import logging
+import random
 import time
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import dataclass
 
-from django.core.cache import caches
 from django.http import HttpRequest
 from rest_framework.settings import api_settings
 
 from ..conf.settings import Settings
 from ..conf.values import Rate
 from ..errors import TooManyRequests
+from .counters import Counters
 
 logger = logging.getLogger("django_tokenauth")
 
@@ -62,113 +63,169 @@ def valid_ip(address: str) -> str | None:
 class SignInThrottle:
     """The counters of one sign-in attempt.
 
-    Windows are fixed: with 20/hour, the count starts again at each full hour. *now* is in seconds
-    since the epoch.
+    Each limit has two counters: of the attempts that are undecided or failed, and of the failed
+    ones. Windows are fixed: with 20/hour, the counts start again at each full hour. *now* is in
+    seconds since the epoch and defaults to the current time.
     """
 
-    #: The counted action, for the keys in the cache and for the log.
-    action = "sign-in"
+    #: An undecided attempt counts as failed if no attempt is decided for so many seconds.
+    stalled_after = 20.0
 
     def __init__(
         self, settings: Settings, *, address: str, username: str, now: float | None = None
     ) -> None:
-        self._cache = caches[settings.throttle_cache]
-        self._now = time.time() if now is None else now
-        self._counters = list(self._make_counters(settings, _network(address), username))
-        self._acquired: list[str] = []
-
-    def _limits(
-        self, settings: Settings, network: str, username: str
-    ) -> Iterator[tuple[Rate | None, tuple[str, ...]]]:
+        self._counters = Counters(settings.throttle_cache, "sign-in")
+        network = network_of(address)
         # The address is first: beyond its limit, other usernames add no keys to the cache.
-        yield settings.sign_in_rate_ip, ("address", network)
-        yield settings.sign_in_rate_user, ("user", network, _folded(username))
-
-    def _make_counters(
-        self, settings: Settings, network: str, username: str
-    ) -> Iterator[tuple[Rate, str]]:
-        for rate, parts in self._limits(settings, network, username):
-            if rate is not None:
-                window = int(self._now // rate.seconds)
-                digest = hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()
-                action = self.action.replace("-", "_")
-                yield rate, f"django_tokenauth.{action}.{digest}.{window}"
+        self._limits = (
+            (settings.sign_in_rate_ip, ("address", network)),
+            (settings.sign_in_rate_user, ("user", network, folded(username))),
+        )
+        self._fixed_now = now
+        self._acquired: list[_Window] = []
 
     def acquire(self) -> None:
-        """Count one attempt. Raises :class:`TooManyRequests` beyond a limit."""
-        for rate, key in self._counters:
-            count = self._call_cache(partial(self._increment, key, rate))
-            if count is None:
-                # Another call would only wait for the same timeout.
-                return
-            self._acquired.append(key)
-            if count > rate.limit:
-                # A throttled attempt does not count as a failure.
-                self.release()
-                logger.warning("%s throttled", self.action)
-                raise TooManyRequests(rate.seconds - int(self._now % rate.seconds))
+        """Count one attempt. Raises :class:`TooManyRequests` beyond a limit.
+
+        If undecided attempts alone exceed the limit, wait until enough of them are decided: they
+        may all have the correct password.
+        """
+        while (full := self._try_acquire()) is not None:
+            self._wait(full)
 
     def release(self) -> None:
         """Undo :meth:`acquire`: the attempt did not fail."""
         while self._acquired:
-            if self._call_cache(partial(self._cache.decr, self._acquired.pop())) is None:
+            if self._counters.decrement(self._acquired.pop().attempts) is None:
+                self._acquired.clear()
+
+    def fail(self) -> None:
+        """Count the attempt as failed, so that no other attempt waits for it."""
+        while self._acquired:
+            window = self._acquired.pop()
+            if self._counters.increment(window.failures, window.rate.seconds) is None:
                 self._acquired.clear()
 
     @contextmanager
-    def counting(self, failure: type[Exception]) -> Iterator[None]:
-        """Count the attempt inside the ``with`` block if it raises *failure*, and only then.
+    def counting(self, *not_checked: type[Exception]) -> Iterator[None]:
+        """Count the attempt unless the ``with`` block succeeds or raises one of *not_checked*.
 
-        Raises :class:`TooManyRequests` before the block.
+        *not_checked* are errors that precede the password check. Any other exception may follow
+        it, and a client may be able to cause it. Raises :class:`TooManyRequests` before the block.
         """
         self.acquire()
         try:
             yield
-        except failure:
+        except not_checked:
+            self.release()
             raise
         except BaseException:
-            self.release()
+            self.fail()
             raise
         self.release()
 
-    def _increment(self, key: str, rate: Rate) -> int:
-        self._cache.add(key, 0, timeout=rate.seconds)
-        count: int = self._cache.incr(key)
-        # Some caches implement incr() with set() and their default timeout.
-        self._cache.touch(key, timeout=rate.seconds)
-        return count
+    def _try_acquire(self) -> _Window | None:
+        """Count one attempt, or return the limit that is reached and count nothing."""
+        for window in self._windows():
+            count = self._counters.increment(window.attempts, window.rate.seconds)
+            if count is None:
+                # Another call would only wait for the same timeout.
+                return None
+            self._acquired.append(window)
+            if count > window.rate.limit:
+                # A throttled attempt does not count as a failure.
+                self.release()
+                return window
+        return None
 
-    def _call_cache(self, operation: Callable[[], int]) -> int | None:
-        try:
-            return operation()
-        except Exception as error:  # noqa: BLE001
-            # Each cache has its own exceptions. Sign-ins continue unthrottled: a cache failure must
-            # not lock out all users.
-            kind = type(error).__name__
-            logger.error("cache error (%s): %ss are not throttled", kind, self.action)
-            return None
+    def _wait(self, full: _Window) -> None:
+        """Return once *full* may have room. Raises :class:`TooManyRequests` if it has none."""
+        seen, since = None, time.monotonic()
+        while True:
+            failures = self._counters.read(full.failures)
+            attempts = self._counters.read(full.attempts)
+            if failures is None or attempts is None or failures >= full.rate.limit:
+                break
+            if attempts < full.rate.limit:
+                return
+            if (failures, attempts) != seen:
+                seen, since = (failures, attempts), time.monotonic()
+            elif self._counters.read(full.stalled) or time.monotonic() - since > self.stalled_after:
+                # Their processes were killed, or hang.
+                self._counters.increment(full.stalled, full.rate.seconds)
+                break
+            time.sleep(random.uniform(0.02, 0.1))  # noqa: S311
+        logger.warning("sign-in throttled")
+        raise TooManyRequests(full.retry_after(self._now()))
+
+    def _windows(self) -> Iterator[_Window]:
+        now = self._now()
+        for rate, parts in self._limits:
+            if rate is not None:
+                yield _Window.at(now, rate, "sign_in", parts)
+
+    def _now(self) -> float:
+        return time.time() if self._fixed_now is None else self._fixed_now
 
 
-class ClientThrottle(SignInThrottle):
-    """The counter of one wrong client secret, by address only.
+@dataclass(frozen=True)
+class _Window:
+    """The current window of a rate, and the names of its counters in the cache."""
+
+    rate: Rate
+    attempts: str
+
+    @classmethod
+    def at(cls, now: float, rate: Rate, action: str, parts: Iterable[str]) -> _Window:
+        number = int(now // rate.seconds)
+        return cls(rate, f"{cache_key(action, *parts)}.{number}")
+
+    @property
+    def failures(self) -> str:
+        return f"{self.attempts}.failures"
+
+    @property
+    def stalled(self) -> str:
+        return f"{self.attempts}.stalled"
+
+    def retry_after(self, now: float) -> int:
+        """Return the seconds until the next window."""
+        return self.rate.seconds - int(now % self.rate.seconds)
+
+
+class ClientThrottle:
+    """The counter of wrong client secrets, by address only.
 
     A count for each client protects secrets that people choose; generated ones do not need it.
     """
 
-    action = "client"
-
     def __init__(self, settings: Settings, *, address: str) -> None:
-        super().__init__(settings, address=address, username="")
+        self._counters = Counters(settings.throttle_cache, "client")
+        self._rate = settings.sign_in_rate_ip
+        self._network = network_of(address)
 
-    def _limits(
-        self, settings: Settings, network: str, username: str
-    ) -> Iterator[tuple[Rate | None, tuple[str, ...]]]:
-        yield settings.sign_in_rate_ip, ("address", network)
+    def count_failure(self) -> None:
+        """Count one wrong secret. Raises :class:`TooManyRequests` beyond the limit."""
+        if self._rate is None:
+            return
+        now = time.time()
+        window = _Window.at(now, self._rate, "client", ("address", self._network))
+        count = self._counters.increment(window.attempts, self._rate.seconds)
+        if count is not None and count > self._rate.limit:
+            logger.warning("client throttled")
+            raise TooManyRequests(window.retry_after(now))
+
+
+def cache_key(action: str, *parts: str) -> str:
+    """Return the name of a counter, which shows neither a username nor an address."""
+    digest = hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()
+    return f"django_tokenauth.{action}.{digest}"
 
 
 _SAME_LETTERS = str.maketrans("jyv", "iiu")
 
 
-def _folded(username: str) -> str:
+def folded(username: str) -> str:
     """Return the same string for all usernames that a database may treat as equal.
 
     Case, accents, control and format characters, the script of a digit and outer spaces are
@@ -183,7 +240,7 @@ def _folded(username: str) -> str:
     return unicodedata.normalize("NFKC", plain).casefold().translate(_SAME_LETTERS).strip()
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """Return the network of one client: a /64 for IPv6, the address itself for IPv4."""
     try:
         ip = ipaddress.ip_address(address)

@@ -11,22 +11,24 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.signals import user_logged_in
 from django.core.exceptions import ValidationError
 from django.db import Error as DatabaseError
-from django.db import connections, router
+from django.db import InterfaceError, OperationalError, connections, router
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from .. import signals
 from .._scope import is_scope_name
 from ..conf.settings import load
-from ..errors import InvalidGrant
+from ..errors import InvalidGrant, InvalidRequest, ServiceUnavailable
 from ..models import RevokedReason, Session
 from ..sessions import pruning, store
 from ..sessions.database import database_errors_as_unavailable
 from ..sessions.store import SessionState
-from ..sessions.users import auth_hash, is_valid_username, rehashing
+from ..sessions.users import auth_hash, can_be_read, is_valid_username, rehashing
 from ..tokens.claims import SignIn
 from .arguments import as_strings, current_time, django_request
 from .issuing import TokenIssuer, TokenPair, granted_scope
+from .password_limits import is_rejected_by_a_hasher, is_too_long
 from .signing_out import revoke_and_signal
 
 logger = logging.getLogger("django_tokenauth")
@@ -36,6 +38,20 @@ logger = logging.getLogger("django_tokenauth")
 PRUNED_PER_SIGN_IN = 20
 
 
+class PasswordTooLong(InvalidRequest):
+    """The server cannot hash the password. It has not been compared with a user's."""
+
+    description = _("The password is too long for this server.")
+
+
+class PasswordNotChecked(ServiceUnavailable):
+    """The database failed before it returned the user, so the password was not checked."""
+
+
+#: Errors of :func:`check_password` that precede the check.
+NOT_CHECKED = (PasswordTooLong, PasswordNotChecked)
+
+
 @sensitive_variables()
 def check_password(request: HttpRequest | None, username: str, password: str) -> Any:
     """Return the user with *username* and *password*, from Django's authentication backends.
@@ -43,20 +59,42 @@ def check_password(request: HttpRequest | None, username: str, password: str) ->
     *request* is Django's or REST framework's; the backends receive Django's.
 
     Raises :class:`InvalidGrant`, the same for an unknown username, a wrong password and an
-    inactive user; :class:`ServiceUnavailable`.
+    inactive user; :class:`InvalidRequest` for a password that the first of ``PASSWORD_HASHERS``
+    cannot hash; :class:`ServiceUnavailable`.
     """
-    with database_errors_as_unavailable(), rehashing():
-        try:
+    if is_too_long(password):
+        raise PasswordTooLong
+    try:
+        with rehashing():
             user = authenticate(django_request(request), username=username, password=password)
-        except (ValueError, ValidationError):
-            # ModelBackend queries any username, even one that the field cannot hold.
-            if is_valid_username(username):
-                raise
-            user = None
+    except (ValueError, ValidationError):
+        # ModelBackend queries any username, even one that the field cannot hold. A user's own
+        # hasher may be another one than the first.
+        if is_valid_username(username) and not is_rejected_by_a_hasher(password):
+            raise
+        user = None
+    except DatabaseError as error:
+        _raise_if_unavailable(error)
+        raise
     if user is None or not user.is_active:
         logger.info("sign-in rejected")
         raise InvalidGrant
     return user
+
+
+def _raise_if_unavailable(error: DatabaseError) -> None:
+    """Raise :class:`ServiceUnavailable` if *error* is an outage, and return for other errors.
+
+    A backend or receiver may raise *error* after the check, because of what the client sent. If
+    the users cannot be read, the client is not the cause.
+    """
+    name = type(error).__name__
+    if not can_be_read():
+        logger.error("database error (%s)", name)
+        raise PasswordNotChecked from None
+    if isinstance(error, (OperationalError, InterfaceError)):
+        logger.error("database error (%s)", name)
+        raise ServiceUnavailable from None
 
 
 def sign_in(

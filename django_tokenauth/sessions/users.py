@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import DataError, router
+from django.db import Error as DatabaseError
 from django.utils.crypto import constant_time_compare
 
 from ..errors import TokenErrorCode
@@ -69,7 +70,8 @@ def is_valid_username(username: str) -> bool:
         field.to_python(username)
     except ValidationError:
         return False
-    return True
+    # psycopg rejects it.
+    return "\0" not in username
 
 
 def auth_hash(user: Any) -> str:
@@ -101,6 +103,15 @@ def why_refused(
     if user is None or not user.is_active or get_subject(user, id_field) != subject:
         return TokenErrorCode.USER
     return None if has_auth_hash(user, session.auth_hash) else TokenErrorCode.REVOKED
+
+
+def can_be_read() -> bool:
+    """Return whether the database returns users. One statement."""
+    try:
+        get_user_model()._default_manager.values_list("pk").first()
+    except DatabaseError:
+        return False
+    return True
 
 
 @contextmanager

@@ -24,4 +24,6 @@ def attempt(username="alice", address=CLIENT_IP, *, at=START, successful=False):
         return error.retry_after
     if successful:
         throttle.release()
+    else:
+        throttle.fail()
     return None

@@ -71,23 +71,27 @@ def sign_in(address, username, password, *lines):
 
 def send_guesses(processes, name=lambda number: "bob", lines=lambda number: ()):
     """Send concurrent guesses, evenly to all processes, and return the responses."""
+    return send_sign_ins(processes, lambda number: f"guess {number}", name, lines)
+
+
+def send_sign_ins(processes, password, name=lambda number: "bob", lines=lambda number: ()):
     start = Barrier(GUESSES)
 
-    def send_guess(number):
+    def send(number):
         address = processes.addresses[number % PROCESSES]
         start.wait()
-        return sign_in(address, name(number), f"guess {number}", *lines(number))
+        return sign_in(address, name(number), password(number), *lines(number))
 
     with ThreadPoolExecutor(GUESSES) as threads:
-        return list(threads.map(send_guess, range(GUESSES)))
+        return list(threads.map(send, range(GUESSES)))
 
 
-def assert_limited(processes, responses):
+def assert_limited(processes, responses, already_hashed=0):
     """Assert that the limit was checked, and that the others got ``Retry-After``."""
     assert Counter(response.status for response in responses) == {400: LIMIT, 429: GUESSES - LIMIT}
     throttled = [response for response in responses if response.status == 429]
     assert all(1 <= int(response.headers["Retry-After"]) <= DAY for response in throttled)
-    assert processes.hash_count() == LIMIT
+    assert processes.hash_count() == already_hashed + LIMIT
 
 
 def forged_headers(number):
@@ -147,3 +151,26 @@ def test_new_spelling_per_guess_gains_no_guess(serve):
         processes,
         send_guesses(processes, name=lambda number: cases[number % 8] + " " * (number // 8)),
     )
+
+
+@pytest.mark.promise(19)
+@pytest.mark.attack(149)
+@pytest.mark.parametrize("rate", ["SIGN_IN_RATE_USER", "SIGN_IN_RATE_IP"])
+def test_parallel_correct_passwords_are_never_throttled(serve, rate):
+    processes = serve(**{rate: RATE})
+    responses = send_sign_ins(processes, lambda number: PASSWORDS["bob"])
+    assert {response.status for response in responses} == {200}
+    # None of them counted.
+    assert_limited(processes, send_guesses(processes), already_hashed=GUESSES)
+
+
+@pytest.mark.promise(14, 19)
+@pytest.mark.attack(149)
+def test_guesses_among_parallel_sign_ins_stay_limited(serve):
+    processes = serve(SIGN_IN_RATE_USER=RATE)
+    responses = send_sign_ins(
+        processes, lambda number: PASSWORDS["bob"] if number % 8 else f"guess {number}"
+    )
+    statuses = Counter(response.status for response in responses)
+    # Fewer guesses than the limit: no sign-in is refused.
+    assert statuses == {200: GUESSES * 7 // 8, 400: GUESSES // 8}

@@ -147,7 +147,7 @@ class TestPasswordHashers:
         [
             (f"{HASHERS}.MD5PasswordHasher", "is fast"),
             (f"{__name__}.FastHasher", "is fast"),
-            (f"{HASHERS}.BCryptPasswordHasher", "ignores all but the first 72 bytes of a password"),
+            (f"{HASHERS}.BCryptPasswordHasher", "reads only 72 bytes of a password"),
         ],
     )
     def test_deploy_check_warns_of_weak_first_password_hasher(self, settings, hasher, expected):

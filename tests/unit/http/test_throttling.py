@@ -6,9 +6,12 @@ import pytest
 from django.http import HttpRequest
 
 from django_tokenauth.conf.settings import load
-from django_tokenauth.errors import TooManyRequests
 from django_tokenauth.http.throttling import SignInThrottle, client_address, valid_ip
 from tests.support.sign_in_attempts import CLIENT_IP, HOUR, MINUTE, OTHER_IP, START, attempt
+
+
+def throttle():
+    return SignInThrottle(load(), address=CLIENT_IP, username="alice", now=START)
 
 
 @pytest.fixture
@@ -38,18 +41,6 @@ class TestSignInThrottleByUser:
             attempt(successful=True),
         ]
         assert results == [None, None, None, None, HOUR]
-
-    def test_sign_in_attempt_counts_while_it_runs(self, by_user):
-        first, *others = [
-            SignInThrottle(load(), address=CLIENT_IP, username="alice", now=START) for _ in range(4)
-        ]
-        first.acquire()
-        for throttle in others[:2]:
-            throttle.acquire()
-        with pytest.raises(TooManyRequests):
-            others[2].acquire()
-        first.release()
-        others[2].acquire()
 
     @pytest.mark.attack(151)
     def test_user_throttle_ignores_other_users_and_addresses(self, by_user):
@@ -186,11 +177,25 @@ class TestWindow:
         throttle.release()
         assert attempt(at=START + 3600) == HOUR
 
-    def test_unexpected_error_during_sign_in_does_not_count(self, by_user):
-        for error in (RuntimeError, KeyboardInterrupt):
-            throttle = SignInThrottle(load(), address=CLIENT_IP, username="alice", now=START)
-            with pytest.raises(error), throttle.counting(ValueError):
+    @pytest.mark.attack(149)
+    @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit, GeneratorExit])
+    def test_unexpected_error_during_sign_in_counts(self, by_user, error):
+        """It may follow the password check, and the client may cause it."""
+        for _ in range(3):
+            with pytest.raises(error), throttle().counting(ValueError):
                 raise error
+        assert attempt() == HOUR
+
+    def test_error_that_precedes_the_check_does_not_count(self, by_user):
+        for _ in range(9):
+            with pytest.raises(ValueError, match="before"), throttle().counting(ValueError):
+                raise ValueError("before")
+        assert [attempt() for _ in range(4)] == [None, None, None, HOUR]
+
+    def test_success_does_not_count(self, by_user):
+        for _ in range(9):
+            with throttle().counting():
+                pass
         assert [attempt() for _ in range(4)] == [None, None, None, HOUR]
 
     def test_attempt_is_released_only_once(self, by_user):

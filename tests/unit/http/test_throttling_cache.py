@@ -106,6 +106,15 @@ class TestUnavailableCache:
         switched(True)
         throttle.release()
         throttle.release()
+        assert log_messages(caplog, "ERROR") == [
+            "cache error (ConnectionError): sign-ins stay counted"
+        ]
+
+    def test_unavailable_cache_is_called_once_more_by_fail(self, throttle, switched, caplog):
+        throttle.acquire()
+        switched(True)
+        throttle.fail()
+        throttle.fail()
         assert log_messages(caplog, "ERROR") == [CACHE_ERROR]
 
     def test_attempt_without_count_is_not_released(self, by_user, throttle, switched):
@@ -129,4 +138,5 @@ def test_throttled_address_adds_no_usernames_to_the_cache(settings, tmp_path):
     settings.TOKENAUTH = {"SIGN_IN_RATE_IP": "3/min"}
     waits = [attempt(f"user {number}") for number in range(20)]
     assert waits == [None] * 3 + [MINUTE] * 17
-    assert len(list(tmp_path.iterdir())) == 1 + 3
+    # Attempts and failures of the address, and of each user within the limit.
+    assert len(list(tmp_path.iterdir())) == 2 * (1 + 3)

@@ -16,7 +16,7 @@ from tests.support.sign_in_attempts import CLIENT_IP, HOUR, MINUTE, OTHER_IP, at
 def failure(address=CLIENT_IP):
     """Count one wrong secret. Return None if it is within the limit, or the seconds to wait."""
     try:
-        ClientThrottle(load(), address=address).acquire()
+        ClientThrottle(load(), address=address).count_failure()
     except TooManyRequests as error:
         return error.retry_after
     return None

@@ -1,0 +1,65 @@
+"""Passwords that a hasher of the project cannot hash.
+
+bcrypt reads 72 bytes of a password. Since version 5, its Python package raises ``ValueError`` for a
+longer one. Django's other hashers hash a password of any length.
+"""
+
+from __future__ import annotations
+
+from django.contrib.auth.hashers import (
+    BasePasswordHasher,
+    BCryptSHA256PasswordHasher,
+    get_hasher,
+    get_hashers,
+)
+from django.views.decorators.debug import sensitive_variables
+
+_BCRYPT_BYTES = 72
+_BCRYPT_FEWEST_ROUNDS = 4
+_SHORT = "a"
+
+
+@sensitive_variables()
+def is_too_long(password: str) -> bool:
+    """Return whether plain bcrypt hashes new passwords and rejects *password*.
+
+    This does not depend on the user, so it may be checked and reported before the password.
+    """
+    hasher = get_hasher()
+    return (
+        _is_plain_bcrypt(hasher)
+        and len(password.encode()) > _BCRYPT_BYTES
+        and not _can_hash(hasher, password)
+    )
+
+
+@sensitive_variables()
+def is_rejected_by_a_hasher(password: str) -> bool:
+    """Return whether one of ``PASSWORD_HASHERS`` fails for *password* and not for a short one.
+
+    A hasher that always fails is an error of the project. Only a long password is hashed: once by
+    the first hasher, as for an unknown user, and by the others until one fails.
+    """
+    if len(password.encode()) <= _BCRYPT_BYTES:
+        return False
+    first, *others = get_hashers()
+    # The trial is fast for bcrypt.
+    hashers = [first, *sorted(others, key=_is_plain_bcrypt, reverse=True)]
+    return any(not _can_hash(each, password) and _can_hash(each, _SHORT) for each in hashers)
+
+
+def _is_plain_bcrypt(hasher: BasePasswordHasher) -> bool:
+    return isinstance(hasher, BCryptSHA256PasswordHasher) and hasher.digest is None
+
+
+@sensitive_variables()
+def _can_hash(hasher: BasePasswordHasher, password: str) -> bool:
+    trial = type(hasher)()
+    if isinstance(trial, BCryptSHA256PasswordHasher):
+        # The number of rounds does not matter for the limit.
+        trial.rounds = _BCRYPT_FEWEST_ROUNDS
+    try:
+        trial.encode(password, trial.salt())
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,86 @@
+"""Counters in a cache that fails in one operation, or returns something else than a count."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.cache import caches
+from django.core.cache.backends.locmem import LocMemCache
+
+from django_tokenauth.http.counters import Counters
+from tests.support.client import log_messages
+
+
+class PartlyBrokenCache(LocMemCache):
+    """A cache of which one operation raises an error or returns *junk*."""
+
+    broken = ""
+    junk: object = None
+
+    def _result(self, name, *arguments, **options):
+        if self.broken != name:
+            return getattr(super(), name)(*arguments, **options)
+        if self.junk is None:
+            raise ConnectionError("password of the cache")
+        return self.junk
+
+    def incr(self, *arguments, **options):
+        return self._result("incr", *arguments, **options)
+
+    def decr(self, *arguments, **options):
+        return self._result("decr", *arguments, **options)
+
+    def touch(self, *arguments, **options):
+        return self._result("touch", *arguments, **options)
+
+    def get(self, *arguments, **options):
+        return self._result("get", *arguments, **options)
+
+
+@pytest.fixture
+def broken(settings, monkeypatch):
+    """Return a function that breaks one operation of the cache."""
+    settings.CACHES = {"default": {"BACKEND": f"{__name__}.PartlyBrokenCache"}}
+    caches["default"].clear()
+
+    def broken(name, junk=None):
+        monkeypatch.setattr(PartlyBrokenCache, "broken", name)
+        monkeypatch.setattr(PartlyBrokenCache, "junk", junk)
+
+    return broken
+
+
+@pytest.fixture
+def counters(broken):
+    return Counters("default", "sign-in")
+
+
+@pytest.mark.attack(150)
+class TestCounters:
+    def test_counter_counts_up_and_down_from_zero(self, counters):
+        assert counters.read("a") == 0
+        assert [counters.increment("a", 60), counters.increment("a", 60)] == [1, 2]
+        assert counters.decrement("a") == counters.read("a") == 1
+        assert counters.read("b") == 0
+
+    @pytest.mark.parametrize("junk", ["5", 1.5, [], b"5", {}])
+    @pytest.mark.parametrize("name", ["incr", "decr", "get"])
+    def test_junk_of_the_cache_is_logged_as_an_error(self, counters, broken, name, junk, caplog):
+        operations = {
+            "incr": lambda: counters.increment("a", 60),
+            "get": lambda: counters.read("a"),
+        }
+        broken(name, junk)
+        assert operations.get(name, lambda: counters.decrement("a"))() is None
+        [line] = log_messages(caplog, "ERROR")
+        assert line.startswith(f"cache error ({type(junk).__name__} instead of a number): sign-ins")
+
+    def test_count_is_known_if_its_timeout_cannot_be_set(self, counters, broken, caplog):
+        broken("touch")
+        assert [counters.increment("a", 60) for _ in range(3)] == [1, 2, 3]
+        assert set(log_messages(caplog, "ERROR")) == {
+            "cache error (ConnectionError): sign-ins can expire early"
+        }
+
+    def test_missing_counter_stays_missing_when_decremented(self, counters, caplog):
+        assert counters.decrement("a") is None
+        assert log_messages(caplog, "ERROR") == ["cache error (ValueError): sign-ins stay counted"]
