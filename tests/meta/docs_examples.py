@@ -13,6 +13,7 @@ HOOKS = [section(DOCS / "hooks.rst", "Hooks")]
 SIGNALS = sections(DOCS / "signals.rst")
 KEY_DIRECTORY = [section(DOCS / "keys.rst", title) for title in ("Create", "Rotate", "Publish")]
 SERVICE = [section(DOCS / "verify.rst", "A Django service")]
+TESTING = sections(DOCS / "testing.rst")
 CLIENTS = [section(DOCS / "clients.rst", "Add a client")]
 PRUNE = [section(DOCS / "admin-and-prune.rst", "Rows in the table")]
 

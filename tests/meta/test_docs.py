@@ -51,6 +51,7 @@ RUN_ELSEWHERE = {
     "keys": ("test_keys_page.py",),
     "quickstart": ("docs_examples.py", "test_readme.py"),
     "scopes": ("docs_examples.py", "test_readme.py"),
+    "testing": ("docs_examples.py", "test_readme.py"),
     "verify": ("docs_examples.py", "test_docs_verify.py"),
 }
 # Sections of other pages with examples that other modules run.

@@ -15,7 +15,9 @@ from django_tokenauth.errors import OAuthError
 from tests.meta import translations
 from tests.meta.translations import PACKAGE, Entry
 from tests.support import skips
+from tests.support.documents import ROOT
 
+RELEASING = ROOT / "RELEASING.rst"
 KOREAN = PACKAGE / "locale" / "ko" / "LC_MESSAGES"
 PO = translations.read_entries(KOREAN / "django.po")
 MESSAGES = [entry for entry in PO if entry.message]
@@ -69,7 +71,7 @@ class TestFiles:
     def test_mo_file_matches_the_po_file(self):
         assert translations.read_compiled(KOREAN / "django.mo") == translations.catalog(MESSAGES)
 
-    def test_makemessages_changes_nothing(self, tmp_path):
+    def test_translation_commands_of_a_release_change_nothing(self, tmp_path):
         if missing := {"xgettext", "msgmerge"} - {
             name for name in ("xgettext", "msgmerge") if shutil.which(name)
         }:
@@ -78,15 +80,21 @@ class TestFiles:
             skips.note(what := "makemessages (GNU gettext is missing)")
             pytest.skip(what)
         copy = shutil.copytree(PACKAGE, tmp_path / "django_tokenauth")
-        subprocess.run(
-            [sys.executable, "-m", "django", "makemessages", "-l", "ko", "--no-location"],
-            check=True,
-            cwd=copy,
-            env={name: os.environ[name] for name in os.environ.keys() - {"DJANGO_SETTINGS_MODULE"}},
-            capture_output=True,
+        [makemessages, compilemessages] = re.findall(
+            r"``python\s+(-m\s+django\s+\w+messages\b[^`]*)``", RELEASING.read_text("utf-8")
         )
+        for command in (makemessages, compilemessages):
+            subprocess.run(  # noqa: S603
+                [sys.executable, *command.split()],
+                check=True,
+                cwd=copy,
+                env={name: os.environ[name] for name in os.environ if "SETTINGS" not in name},
+                capture_output=True,
+            )
         made = translations.read_entries(copy / KOREAN.relative_to(PACKAGE) / "django.po")
         assert [entry for entry in made if entry.message] == MESSAGES
+        compiled = copy / KOREAN.relative_to(PACKAGE) / "django.mo"
+        assert translations.read_compiled(compiled) == translations.catalog(MESSAGES)
 
 
 class TestTranslationReader:

@@ -67,6 +67,12 @@ class TestContributing:
         assert [link for link in links if not (ROOT / link).is_file()] == []
 
 
+class TestSecurity:
+    def test_security_page_links_to_private_reports(self):
+        text = (ROOT / "SECURITY.rst").read_text(encoding="utf-8")
+        assert f"<{setup_cfg()['metadata']['url']}/security/advisories/new>`_" in text
+
+
 class TestReleasing:
     def test_supported_versions_match_the_package_metadata(self):
         metadata, options = setup_cfg()["metadata"], setup_cfg()["options"]

@@ -14,6 +14,7 @@ from tests.meta.docs_examples import (
     PRUNE,
     QUICK_START,
     SCOPES,
+    TESTING,
     add,
     consoles,
     curl_lines,
@@ -163,6 +164,14 @@ class TestDocs:
                 claims = curl(whoami.replace("/whoami/", "/claims/"), origin, variables)
                 assert json.loads(claims.body) == {"preferred_username": name, "staff": staff}
                 assert pair["scope"] == scope
+
+    def test_tests_of_the_testing_page_pass(self, quick_start, tmp_path):
+        project = quick_start.copy(tmp_path / "project")
+        add(project, python([*SCOPES, *TESTING]))
+        [(command, _)] = consoles(TESTING)
+        output = project.shell(command)
+        assert "Ran 6 tests" in output
+        assert "\nOK\n" in output
 
     def test_prune_command_prints_the_documented_lines(self, quick_start):
         for command, documented in consoles(PRUNE):

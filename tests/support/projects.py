@@ -78,7 +78,7 @@ class Project:
         completed = subprocess.run(  # noqa: S603
             [sys.executable, *arguments],
             check=False,
-            cwd=ROOT,
+            cwd=self.folder,
             env=self._environment,
             text=True,
             encoding="utf-8",
