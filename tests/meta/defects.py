@@ -28,6 +28,10 @@ COPIED = ("django_tokenauth", "tests", "example_project", "benchmarks", "docs")
 FILES = ("setup.cfg", "pyproject.toml", "tox.ini")
 #: Seconds after which a run counts as caught, because a test hangs.
 TIMEOUT = 900
+#: A failed test in pytest's summary, with the error.
+FAILURE = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - (.*))?$", re.MULTILINE)
+#: Errors of code that cannot run at all, which any test would find.
+BROKEN = re.compile(r"(NameError|ImportError|ModuleNotFoundError|SyntaxError|IndentationError)\b")
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,10 @@ def run(copy: Path, defect: Defect) -> Result:
 
 
 def first_failure(copy: Path, tests: Sequence[str]) -> str | None:
-    """Run the tests and return the first failure. Raise ``RuntimeError`` if no test runs."""
+    """Run the tests and return the first failure, or ``None``.
+
+    Raise ``RuntimeError`` if no test runs, or if the code cannot run at all.
+    """
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
     environment = {
         **os.environ,
@@ -106,6 +113,8 @@ def first_failure(copy: Path, tests: Sequence[str]) -> str | None:
         "PYTHONPATH": str(copy),
         # Their default place is relative to the checkout.
         "TOKENAUTH_TEST_VECTORS": str(vectors.VECTORS),
+        # pytest shortens the lines of its summary.
+        "COLUMNS": "400",
     }
     try:
         ended = subprocess.run(
@@ -121,10 +130,13 @@ def first_failure(copy: Path, tests: Sequence[str]) -> str | None:
         return f"timeout after {TIMEOUT} s"
     if ended.returncode == 0:
         return None
-    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", ended.stdout, re.MULTILINE)
+    failed = FAILURE.search(ended.stdout)
     if failed is None:
         raise RuntimeError(f"pytest ran no test:\n{ended.stdout}{ended.stderr}")
-    return failed[1]
+    test, error = failed.groups()
+    if "::" not in test or (error and BROKEN.match(error)):
+        raise RuntimeError(f"the code cannot run: {test} {error}\n{ended.stdout}")
+    return test
 
 
 def line(number: int, result: Result) -> str:

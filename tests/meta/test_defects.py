@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -56,6 +57,24 @@ def test_harmless_change_is_reported_as_missed(capsys):
         assert (copy / "django_tokenauth" / "errors.py").read_text(encoding="utf-8") == before
     assert result.test is None
     assert "MISSED" in defects.line(1, result)
+
+
+def test_defect_that_prevents_the_import_is_an_error():
+    broken = replace(COMMENT, new=f"{COMMENT.old}\nimport no_such_module")
+    with copied_project() as copy, pytest.raises(RuntimeError, match="pytest ran no test"):
+        run(copy, broken)
+
+
+def test_defect_with_an_undefined_name_is_an_error():
+    broken = Defect(
+        file="authentication.py",
+        what="an undefined name",
+        old='return f"<TokenUser: {self.pk}>"',
+        new="return undefined",
+        tests=("tests/unit/test_token_user.py",),
+    )
+    with copied_project() as copy, pytest.raises(RuntimeError, match="the code cannot run"):
+        run(copy, broken)
 
 
 def test_first_defect_of_the_list_is_caught():
