@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 from rest_framework import status
@@ -18,6 +17,7 @@ from rest_framework.request import Request
 
 from . import _log, services
 from ._bearer import bearer_token, challenge
+from .conf.settings import UnusableSettings
 from .errors import InvalidToken, ServiceUnavailable, TokenErrorCode
 from .tokens.claims import Claims
 
@@ -141,7 +141,7 @@ class JWTAuthentication(BaseAuthentication):
             raise AccessTokenRejected(error.code) from None
         except ServiceUnavailable:
             raise TemporarilyUnavailable from None
-        except ImproperlyConfigured as error:
+        except UnusableSettings as error:
             _log.misconfigured(error)
             raise TemporarilyUnavailable from None
 

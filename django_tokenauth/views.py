@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from django import db
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 from rest_framework import status
@@ -52,6 +51,7 @@ from .serializers import (
     TokenSerializer,
 )
 from .services.signing_in import NOT_CHECKED
+from .sessions.database import database_errors_as_unavailable
 from .sessions.users import get_stored_username
 
 __all__ = [
@@ -77,6 +77,7 @@ def _password_grant(request: Request) -> Response:
     parameters = validated_data(SignInSerializer, request)
     client_id = _authenticate_client(request, parameters)
     username, password = parameters.pop("username"), parameters.pop("password")
+    services.check_scope(parameters["scope"])
     address = client_address(request)
     throttle = SignInThrottle(load(), address=address, username=get_stored_username(username))
     with throttle.counting(*NOT_CHECKED):
@@ -293,7 +294,7 @@ class _SessionEndpoint(NoStoreView):
     permission_classes = (IsAuthenticated, HasFullScope)
 
     def handle_exception(self, exc: Exception) -> Response:
-        if isinstance(exc, (ServiceUnavailable, db.Error)):
+        if isinstance(exc, ServiceUnavailable):
             exc = TemporarilyUnavailable()
         return super().handle_exception(exc)
 
@@ -303,7 +304,8 @@ class SessionListView(_SessionEndpoint):
     all but the current one with ``?keep=current``."""
 
     def get(self, request: Request) -> Response:
-        sessions = services.list_sessions(request.user)
+        with database_errors_as_unavailable():
+            sessions = list(services.list_sessions(request.user))
         return Response(SessionSerializer(sessions, many=True, context={"request": request}).data)
 
     def delete(self, request: Request) -> Response:

@@ -283,7 +283,14 @@ _CONFLICTS = (
 )
 
 
-class InvalidSettings(ImproperlyConfigured):
+class UnusableSettings(ImproperlyConfigured):
+    """The settings or keys of this package cannot be used. Clients get a 503.
+
+    Any other ``ImproperlyConfigured`` comes from the project's code and propagates.
+    """
+
+
+class InvalidSettings(UnusableSettings):
     """``TOKENAUTH`` is invalid.
 
     ``problems`` are all of its problems, and ``settings`` the values that have none.

@@ -16,7 +16,6 @@ from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 from django.contrib.auth.decorators import login_not_required
-from django.core.exceptions import ImproperlyConfigured
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotFound, JsonResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils.cache import get_conditional_response
@@ -24,7 +23,7 @@ from django.views.decorators.http import require_safe
 from rest_framework import status
 
 from .. import _log
-from ..conf.settings import Settings, load
+from ..conf.settings import Settings, UnusableSettings, load
 from ..errors import ServiceUnavailable
 from ..keys.schedule import KeySet
 from ..keys.sources import access_keys
@@ -44,7 +43,7 @@ def _public(view: _View) -> _View:
         except Http404 as error:
             # Django's own 404 has no CORS header, so a script could not read it.
             response = HttpResponseNotFound(str(error), content_type="text/plain")
-        except ImproperlyConfigured as error:
+        except UnusableSettings as error:
             _log.misconfigured(error)
             response = JsonResponse(
                 {

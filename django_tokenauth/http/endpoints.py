@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.transaction import non_atomic_requests
 from django.utils.translation import gettext_lazy as _
@@ -23,6 +22,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from .. import _log
+from ..conf.settings import UnusableSettings
 from ..errors import (
     InvalidClient,
     InvalidRequest,
@@ -110,7 +110,7 @@ class TokenEndpoint(NoStoreView):
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, (ParseError, ValidationError)):
             exc = _invalid_request(exc)
-        elif isinstance(exc, ImproperlyConfigured):
+        elif isinstance(exc, UnusableSettings):
             _log.misconfigured(exc)
             exc = ServiceUnavailable()
         for kind in type(exc).__mro__:

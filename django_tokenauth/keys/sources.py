@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from django.core.exceptions import ImproperlyConfigured
-
-from ..conf.settings import HMAC_ALGORITHMS, Settings
+from ..conf.settings import HMAC_ALGORITHMS, Settings, UnusableSettings
 from ..errors import InvalidKey
 from .directory import KeyDirectory
 from .loading import Key, derive_key, load_key
@@ -17,12 +15,12 @@ from .schedule import KeySchedule, KeySet, KeySource, make_key_set
 def access_keys(settings: Settings) -> KeySource:
     """Return the keys of access tokens, built once per settings.
 
-    Raises ``ImproperlyConfigured`` with the message of the system check.
+    Raises :class:`UnusableSettings` with the message of the system check.
     """
     try:
         return build_access_keys(settings)
     except InvalidKey as error:
-        raise ImproperlyConfigured(f"tokenauth.{error.check_id}: {error} {error.hint}") from None
+        raise UnusableSettings(f"tokenauth.{error.check_id}: {error} {error.hint}") from None
 
 
 @lru_cache(maxsize=1)

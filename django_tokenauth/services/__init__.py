@@ -11,7 +11,7 @@ session is a ``UUID`` or a string.
 
 from __future__ import annotations
 
-from .issuing import TokenPair
+from .issuing import TokenPair, check_scope
 from .refreshing import refresh
 from .signing_in import check_password, sign_in
 from .signing_out import (
@@ -35,6 +35,7 @@ __all__ = [
     "TokenPair",
     "authenticate_access_token",
     "check_password",
+    "check_scope",
     "full_scope",
     "get_user",
     "introspect",

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
-from ..conf.settings import Settings
+from ..conf.settings import Settings, load
 from ..errors import InvalidScope
+from ..sessions.database import outages_as_unavailable
 from ..sessions.store import SessionState
 from ..sessions.users import get_subject
 from ..tokens.access import access_tokens
@@ -56,6 +57,18 @@ class TokenPair:
         return members
 
 
+def check_scope(scope: Collection[str] | None) -> None:
+    """Reject *scope*, the names that a sign-in requests, if one of them is not in ``SCOPES``.
+
+    Call it before you check a password or another secret. Otherwise the error for an unknown name
+    shows that the secret was correct, and no session shows that it was tested.
+
+    Raises :class:`InvalidScope`; ``TypeError`` if *scope* is a single string.
+    """
+    if scope is not None and not set(as_strings("scope", scope)).issubset(load().scopes):
+        raise InvalidScope
+
+
 def granted_scope(
     settings: Settings,
     user: Any,
@@ -75,7 +88,8 @@ def granted_scope(
     candidates = candidates.intersection(settings.scopes)
     granted = candidates
     if settings.scope_policy is not None:
-        policy = settings.scope_policy(user, candidates, request)
+        with outages_as_unavailable():
+            policy = settings.scope_policy(user, candidates, request)
         try:
             granted = candidates.intersection(as_strings("scopes", policy))
         except TypeError:
@@ -190,7 +204,8 @@ class TokenIssuer:
     def _extra_claims(self, user: Any, session: Session | None) -> dict[str, Any]:
         if self.settings.extra_claims is None:
             return {}
-        extra = self.settings.extra_claims(user, session, self.request)
+        with outages_as_unavailable():
+            extra = self.settings.extra_claims(user, session, self.request)
         if not isinstance(extra, dict) or not all(isinstance(name, str) for name in extra):
             raise ImproperlyConfigured("EXTRA_CLAIMS must return a dict whose keys are strings.")
         if reserved := REGISTERED.intersection(extra):

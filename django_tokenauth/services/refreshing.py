@@ -25,7 +25,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from .. import signals
 from ..conf.settings import Settings, load
-from ..errors import InvalidGrant, InvalidToken, ServiceUnavailable, TokenErrorCode
+from ..errors import InvalidGrant, InvalidScope, InvalidToken, ServiceUnavailable, TokenErrorCode
 from ..models import RevokedReason, Session
 from ..sessions import store
 from ..sessions.database import database_errors_as_unavailable
@@ -35,7 +35,7 @@ from ..tokens.claims import RefreshClaims
 from ..tokens.refresh import refresh_tokens
 from .arguments import as_strings, current_time, django_request
 from .clients import check_owner
-from .issuing import TokenIssuer, TokenPair, granted_scope
+from .issuing import TokenIssuer, TokenPair, check_scope, granted_scope
 
 logger = logging.getLogger("django_tokenauth")
 
@@ -87,6 +87,9 @@ def refresh(
     """
     scope = None if scope is None else as_strings("scope", scope)
     settings = load()
+    # Whether the name is unknown must not depend on the token: the error would show that a stolen
+    # token works, without using it.
+    check_scope(scope)
     started_at = current_time(now)
     clock = timezone.now if now is None else lambda: started_at
     try:
@@ -102,10 +105,9 @@ def refresh(
         now=started_at,
         clock=clock,
     )
-    with database_errors_as_unavailable():
-        if settings.stateless_refresh:
-            return _refresh_stateless(refresh_request)
-        return _refresh_session(refresh_request)
+    if settings.stateless_refresh:
+        return _refresh_stateless(refresh_request)
+    return _refresh_session(refresh_request)
 
 
 def _refresh_session(refresh_request: _RefreshRequest) -> TokenPair:
@@ -124,7 +126,8 @@ def _refresh_session(refresh_request: _RefreshRequest) -> TokenPair:
 def _find_session(refresh_request: _RefreshRequest) -> Session:
     """Return the session of the token, or reject the token. One statement."""
     claims, settings = refresh_request.claims, refresh_request.settings
-    session = store.find(claims.session_id)
+    with database_errors_as_unavailable():
+        session = store.find(claims.session_id)
     if session is None or session.revoked_at is not None:
         _reject(TokenErrorCode.REVOKED)
     # Tokens count whole seconds: in the last second, a new token would expire at once.
@@ -174,7 +177,9 @@ def _rotate(
     pair = _issue(refresh_request, session, state)
     # The hash is written again, with the current SECRET_KEY, so that the session survives the
     # removal of an old key from SECRET_KEY_FALLBACKS.
-    if not store.rotate(session, state, auth_hash=auth_hash(session.user), retried=retried):
+    with database_errors_as_unavailable():
+        rotated = store.rotate(session, state, auth_hash=auth_hash(session.user), retried=retried)
+    if not rotated:
         return None
     if retried:
         logger.info(
@@ -192,9 +197,14 @@ def _issue(refresh_request: _RefreshRequest, session: Session, state: SessionSta
 def _granted_scope(
     refresh_request: _RefreshRequest, user: object, allowed: Collection[str]
 ) -> frozenset[str]:
-    return granted_scope(
-        refresh_request.settings, user, refresh_request.scope, allowed, refresh_request.request
-    )
+    try:
+        return granted_scope(
+            refresh_request.settings, user, refresh_request.scope, allowed, refresh_request.request
+        )
+    except InvalidScope:
+        # The error shows that the token works, so it must not be tested without a trace.
+        logger.info("refresh rejected: scope")
+        raise
 
 
 def _check_client(refresh_request: _RefreshRequest, owner: str) -> None:
@@ -207,7 +217,9 @@ def _check_client(refresh_request: _RefreshRequest, owner: str) -> None:
 
 def _revoke_reused(refresh_request: _RefreshRequest, session: Session) -> None:
     """Revoke *session*, committed before the caller raises."""
-    if store.revoke(session, RevokedReason.REUSED, now=refresh_request.now):
+    with database_errors_as_unavailable():
+        revoked = store.revoke(session, RevokedReason.REUSED, now=refresh_request.now)
+    if revoked:
         logger.warning(
             "refresh token of session %s of user %s reused: session revoked",
             session.pk,
@@ -226,7 +238,8 @@ def _refresh_stateless(refresh_request: _RefreshRequest) -> TokenPair:
     absolute_expiry = sign_in.auth_time + int(settings.session_lifetime.total_seconds())
     if absolute_expiry <= int(refresh_request.now.timestamp()):
         _reject(TokenErrorCode.EXPIRED)
-    user = get_by_subject(claims.subject, settings.user_id_field)
+    with database_errors_as_unavailable():
+        user = get_by_subject(claims.subject, settings.user_id_field)
     if user is None or not user.is_active:
         _reject(TokenErrorCode.USER)
     pair = refresh_request.issuer.issue_stateless(

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from django.contrib.auth import authenticate
 from django.contrib.auth.signals import user_logged_in
 from django.core.exceptions import ValidationError
+from django.db import (
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connections,
+    router,
+)
 from django.db import Error as DatabaseError
-from django.db import InterfaceError, OperationalError, connections, router
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
@@ -22,9 +30,18 @@ from ..conf.settings import load
 from ..errors import InvalidGrant, InvalidRequest, ServiceUnavailable
 from ..models import RevokedReason, Session
 from ..sessions import pruning, store
-from ..sessions.database import database_errors_as_unavailable
+from ..sessions.database import database_errors_as_unavailable, outages_as_unavailable
 from ..sessions.store import SessionState
-from ..sessions.users import auth_hash, can_be_read, is_valid_username, rehashing
+from ..sessions.users import (
+    auth_hash,
+    can_be_read,
+    get_subject,
+    has_auth_hash,
+    is_valid_username,
+    refetch,
+    rehashing,
+    why_refused,
+)
 from ..tokens.claims import SignIn
 from .arguments import as_strings, current_time, django_request
 from .issuing import TokenIssuer, TokenPair, granted_scope
@@ -56,18 +73,19 @@ NOT_CHECKED = (PasswordTooLong, PasswordNotChecked)
 def check_password(request: HttpRequest | None, username: str, password: str) -> Any:
     """Return the user with *username* and *password*, from Django's authentication backends.
 
-    *request* is Django's or REST framework's; the backends receive Django's.
+    *request* is Django's or REST framework's; the backends receive Django's. A correct password is
+    logged, whatever the caller does next.
 
     Raises :class:`InvalidGrant`, the same for an unknown username, a wrong password and an
     inactive user; :class:`InvalidRequest` for a password that the first of ``PASSWORD_HASHERS``
-    cannot hash; :class:`ServiceUnavailable`.
+    cannot hash; :class:`ServiceUnavailable`. Other errors of a backend propagate.
     """
     if is_too_long(password):
         raise PasswordTooLong
     try:
         with rehashing():
             user = authenticate(django_request(request), username=username, password=password)
-    except (ValueError, ValidationError):
+    except (ValueError, ValidationError, DataError):
         # ModelBackend queries any username, even one that the field cannot hold. A user's own
         # hasher may be another one than the first.
         if is_valid_username(username) and not is_rejected_by_a_hasher(password):
@@ -76,8 +94,13 @@ def check_password(request: HttpRequest | None, username: str, password: str) ->
     except DatabaseError as error:
         _raise_if_unavailable(error)
         raise
-    if user is None or not user.is_active:
+    if user is None:
         logger.info("sign-in rejected")
+        raise InvalidGrant
+    # A stolen password can otherwise be tested without a trace.
+    logger.info("user %s: the password is correct", user.pk)
+    if not user.is_active:
+        logger.info("sign-in rejected: user %s is inactive", user.pk)
         raise InvalidGrant
     return user
 
@@ -93,7 +116,7 @@ def _raise_if_unavailable(error: DatabaseError) -> None:
         logger.error("database error (%s)", name)
         raise PasswordNotChecked from None
     if isinstance(error, (OperationalError, InterfaceError)):
-        logger.error("database error (%s)", name)
+        logger.error("database error (%s)", name, exc_info=error)
         raise ServiceUnavailable from None
 
 
@@ -111,8 +134,12 @@ def sign_in(
 ) -> TokenPair:
     """Start a session for *user*, whose identity the caller has checked, and return its tokens.
 
-    At most three statements, and those of the receivers of ``user_logged_in``: Django's own
-    updates ``last_login``.
+    At most four statements, and those of the receivers of ``user_logged_in``: Django's own updates
+    ``last_login``. One statement reads the stored session and its user again. If the password or
+    ``is_active`` changed since *user* was read, the session is revoked and the sign-in rejected.
+
+    Do not call it inside ``atomic()``: until the commit, a change of the user cannot revoke the
+    session.
 
     *request* is Django's or REST framework's and is passed to hooks and signals. *scope* is a
     collection of the requested scope names; ``None`` requests all that the user may have.
@@ -120,8 +147,10 @@ def sign_in(
     the list of sessions. *amr* is a collection of names that say how the user was authenticated
     (RFC 8176). *now* defaults to the current time.
 
-    Raises :class:`InvalidScope`, :class:`ServiceUnavailable`; ``TypeError`` if *scope* or *amr* is
-    a single string, ``ValueError`` if a name in *amr* is empty or contains a space.
+    Raises :class:`InvalidGrant` if the user changed; :class:`InvalidScope`;
+    :class:`ServiceUnavailable`; ``TypeError`` if *scope* or *amr* is a single string,
+    ``ValueError`` if a name in *amr* is empty or contains a space. An error of a hook or of a
+    receiver of ``user_logged_in`` propagates. No session is left after an error.
     """
     scope = None if scope is None else as_strings("scope", scope)
     amr = as_strings("amr", amr)
@@ -161,16 +190,74 @@ def sign_in(
             ip=ip,
             amr=" ".join(amr),
         )
+        pair = issuer.issue_for_session(session, SessionState.of(session), granted)
+    _send_user_logged_in(user, request)
+    with _ended_on_error(pair.session, now=now):
         with database_errors_as_unavailable():
-            pair = issuer.issue_for_session(session, SessionState.of(session), granted)
-            store.add(session)
-            if not _enforce_session_limit(issuer, session):
-                _prune(issuer)
-    logger.info("user %s signed in, session %s", user.pk, pair.session and pair.session.pk)
-    with database_errors_as_unavailable():
-        user_logged_in.send(sender=type(user), request=request, user=user)
-    signals.signed_in.send_for(pair.session, user, request)
+            if pair.session is None:
+                _check_stored_user(user)
+            else:
+                _store(issuer, pair.session)
+        logger.info("user %s signed in, session %s", user.pk, pair.session and pair.session.pk)
+        signals.signed_in.send_for(pair.session, user, request)
     return pair
+
+
+def _send_user_logged_in(user: Any, request: HttpRequest | None) -> None:
+    """Send Django's signal before anything is stored, because its receivers may raise an error."""
+    try:
+        with outages_as_unavailable():
+            user_logged_in.send(sender=type(user), request=request, user=user)
+    except DatabaseError:
+        # Django's own receiver raises one if the user was deleted.
+        with database_errors_as_unavailable():
+            _check_stored_user(user)
+        raise
+
+
+@contextmanager
+def _ended_on_error(session: Session | None, *, now: datetime) -> Iterator[None]:
+    """Revoke *session* if the ``with`` block raises an error: no client receives its tokens."""
+    try:
+        yield
+    except BaseException:
+        if session is not None:
+            # The database may be the reason, and the first error is the one to report.
+            with suppress(DatabaseError):
+                store.revoke(session, RevokedReason.USER_CHANGED, now=now)
+        raise
+
+
+def _store(issuer: TokenIssuer, session: Session) -> None:
+    """Store *session*, compare it with its user once more, then make room and prune."""
+    try:
+        store.add(session)
+    except IntegrityError:
+        _check_stored_user(session.user)
+        raise
+    # The user may have changed while the password was hashed or a hook ran. From now on, a change
+    # revokes the session, because its row exists.
+    stored, id_field = store.find(session.pk), issuer.settings.user_id_field
+    if (
+        stored is None
+        or stored.revoked_at is not None
+        or why_refused(stored, get_subject(session.user, id_field), id_field)
+    ):
+        _reject_changed(session.user)
+    if not _enforce_session_limit(issuer, session):
+        _prune(issuer)
+
+
+def _check_stored_user(user: Any) -> None:
+    """Reject the sign-in if the stored user is not active or has another password."""
+    stored = refetch(user)
+    if stored is None or not stored.is_active or not has_auth_hash(stored, auth_hash(user)):
+        _reject_changed(user)
+
+
+def _reject_changed(user: Any) -> NoReturn:
+    logger.info("sign-in rejected: user %s changed during the sign-in", user.pk)
+    raise InvalidGrant from None
 
 
 def _enforce_session_limit(issuer: TokenIssuer, new: Session) -> bool:

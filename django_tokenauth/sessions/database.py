@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import Error as DatabaseError
-from django.db import router
+from django.db import InterfaceError, InternalError, OperationalError, router
 from django.db.models import QuerySet
 
 from ..errors import ServiceUnavailable
@@ -23,6 +23,21 @@ def database_errors_as_unavailable() -> Iterator[None]:
         yield
     except DatabaseError as error:
         logger.error("database error (%s)", type(error).__name__)
+        raise ServiceUnavailable from None
+
+
+@contextmanager
+def outages_as_unavailable() -> Iterator[None]:
+    """Re-raise an outage of the database in the project's code as :class:`ServiceUnavailable`.
+
+    For hooks, receivers and authentication backends. All other errors of theirs propagate: they are
+    bugs, and the project needs the traceback. So does the log of an outage, because SQLite reports
+    a missing table as one.
+    """
+    try:
+        yield
+    except (OperationalError, InterfaceError, InternalError) as error:
+        logger.exception("database error (%s)", type(error).__name__)
         raise ServiceUnavailable from None
 
 

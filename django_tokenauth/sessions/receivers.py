@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.db import connections, router, transaction
 from django.utils import timezone
 
 from .. import signals
@@ -43,7 +44,7 @@ def after_save(
 ) -> None:
     """Revoke the sessions of an inactive user, or those that started with an old password.
 
-    One statement; two with *update_fields*.
+    One statement; two with *update_fields*. In a transaction, two more after its commit.
     """
     if created or raw or update_fields == frozenset({"last_login"}) or load().stateless_refresh:
         return
@@ -51,10 +52,30 @@ def after_save(
     if old_hashes is not None:
         store.rehash(instance.pk, old_hashes, auth_hash(instance))
         return
+    _repeat_after_commit(instance)
     # Fields that were not saved can be out of date if another process changed the password.
     user = instance if update_fields is None else refetch(instance) or instance
     keep = auth_hashes(user) if user.is_active else []
     _revoke(instance, RevokedReason.USER_CHANGED, keep)
+
+
+def _repeat_after_commit(user: Any) -> None:
+    """After a transaction, revoke sessions that started while it was not committed.
+
+    Such a sign-in reads the old password, and the transaction does not see its session.
+    """
+    alias = router.db_for_write(type(user), instance=user)
+    if not connections[alias].in_atomic_block:
+        return
+
+    def repeat() -> None:
+        stored = refetch(user)
+        if stored is not None:
+            _revoke(
+                user, RevokedReason.USER_CHANGED, auth_hashes(stored) if stored.is_active else []
+            )
+
+    transaction.on_commit(repeat, using=alias, robust=True)
 
 
 def before_delete(*, instance: Any, **kwargs: Any) -> None:

@@ -83,7 +83,7 @@ class AccessTokens:
     def encode(self, claims: Claims) -> str:
         """Return *claims* as a token, signed with the key that signs at ``claims.issued_at``.
 
-        Raises ``ImproperlyConfigured`` if no key signs then.
+        Raises ``UnusableSettings`` if no key signs then.
         """
         return jws.encode(claims.to_payload(), ACCESS_TYP, self._source.at(claims.issued_at))
 

@@ -12,10 +12,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from django.core.exceptions import ImproperlyConfigured
-
 from .. import _base64url as base64url
 from .. import _strict_json as strict_json
+from ..conf.settings import UnusableSettings
 from ..errors import InvalidToken, TokenErrorCode
 from ..keys.loading import Key
 from ..keys.schedule import KeySet
@@ -146,11 +145,11 @@ class Reader:
 def encode(payload: Mapping[str, Any], typ: str, keys: KeySet) -> str:
     """Return a token of type *typ* with *payload*, signed with the signing key of *keys*.
 
-    Raises ``ImproperlyConfigured`` if *keys* has no signing key.
+    Raises :class:`UnusableSettings` if *keys* has no signing key.
     """
     key = keys.signing
     if key is None:
-        raise ImproperlyConfigured(
+        raise UnusableSettings(
             "TOKENAUTH has no key that signs now, only keys that verify. Set KEY_DIRECTORY, KEYS "
             "or SIGNING_KEY to sign tokens."
         )

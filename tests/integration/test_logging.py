@@ -53,6 +53,7 @@ def test_each_event_is_logged_once(alice, caplog):
     ]
     assert lines == [
         ("INFO", "sign-in rejected"),
+        ("INFO", f"user {alice.pk}: the password is correct"),
         ("INFO", f"user {alice.pk} signed in, session {first}"),
         ("INFO", "refresh rejected: typ"),
         (

@@ -284,7 +284,6 @@ class TestErrors:
         [
             {"ISUER": "x"},
             {"SIGNING_KEY": "a secret of 22 letters"},
-            {"EXTRA_CLAIMS": lambda *arguments: {"sub": "admin"}},
             "no dict",
         ],
     )

@@ -15,6 +15,7 @@ from django_tokenauth.models import Session
 from tests.support.client import (
     FORM,
     INVALID_GRANT,
+    INVALID_SCOPE,
     UNAVAILABLE,
     get,
     log_messages,
@@ -181,11 +182,25 @@ class TestUniformResponse:
             assert post("token/", body).status_code == 400
         assert hashed_passwords == []
 
-    def test_invalid_scope_is_reported_only_with_correct_password(self, users):
-        response = post("token/", {"username": "alice", "password": "wrong", "scope": "admin"})
-        assert status_and_json(response) == (400, INVALID_GRANT)
-        response = post("token/", {**ALICE, "scope": "admin"})
-        assert response.json()["error"] == "invalid_scope"
+    @pytest.mark.parametrize("password", ["correct horse", "wrong"])
+    def test_unknown_scope_is_rejected_before_the_password(
+        self, users, hashed_passwords, password, django_assert_num_queries
+    ):
+        body = {"username": "alice", "password": password, "scope": "admin"}
+        with django_assert_num_queries(0):
+            assert status_and_json(post("token/", body)) == (400, INVALID_SCOPE)
+        assert hashed_passwords == []
+
+    def test_scope_denied_by_policy_is_logged_as_correct_password(self, users, settings, caplog):
+        caplog.set_level("INFO", logger="django_tokenauth")
+        settings.TOKENAUTH = {"SCOPES": ["admin"], "SCOPE_POLICY": lambda *arguments: []}
+        body = {**ALICE, "scope": "admin"}
+        assert status_and_json(post("token/", body)) == (400, INVALID_SCOPE)
+        alice = get_user_model().objects.get(username="alice")
+        assert log_messages(caplog) == [f"user {alice.pk}: the password is correct"]
+        assert not Session.objects.exists()
+        body["password"] = "wrong"
+        assert status_and_json(post("token/", body)) == (400, INVALID_GRANT)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -221,7 +236,6 @@ class TestErrors:
         {"SIGNING_KEY": "a secret of 22 letters"},
         {"ACCESS_TOKEN_LIFETIME": 300},
         {"THROTTLE_CACHE": "nowhere"},
-        {"EXTRA_CLAIMS": lambda *arguments: {"sub": "admin"}},
         "no dict",
     ],
 )

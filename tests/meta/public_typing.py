@@ -93,6 +93,7 @@ def pin_grant(request: Request) -> Response:
         request, parameters["client_id"], parameters["client_secret"]
     )
     assert_type(client_id, str)
+    services.check_scope(parameters["scope"])
     user = services.check_password(request, parameters["username"], parameters["password"])
     ip = views.valid_ip(views.client_address(request))
     assert_type(ip, str | None)

@@ -51,6 +51,7 @@ PUBLIC = {
         "TokenPair",
         "authenticate_access_token",
         "check_password",
+        "check_scope",
         "full_scope",
         "get_user",
         "introspect",

@@ -1,4 +1,4 @@
-"""A sign-in deletes a few long-ended sessions and takes at most three session statements."""
+"""A sign-in deletes a few long-ended sessions and takes at most four session statements."""
 
 from __future__ import annotations
 
@@ -158,29 +158,32 @@ class TestFailingPruning:
 
 
 class TestStatements:
-    def test_first_sign_in_takes_three_session_statements(self, alice):
+    def test_first_sign_in_takes_four_session_statements(self, alice):
         assert session_statements(lambda: services.sign_in(alice, now=NOW)) == [
             "INSERT",
+            "SELECT",
             "SELECT",
             "DELETE",
         ]
 
-    def test_sign_in_that_prunes_takes_three_session_statements(self, alice):
+    def test_sign_in_that_prunes_takes_four_session_statements(self, alice):
         for _ in range(30):
             create_session(alice, idle_expires_at=NOW - timedelta(days=365))
         assert session_statements(lambda: services.sign_in(alice, now=NOW)) == [
             "INSERT",
             "SELECT",
+            "SELECT",
             "DELETE",
         ]
 
-    def test_sign_in_that_evicts_takes_three_session_statements(self, alice, settings):
+    def test_sign_in_that_evicts_takes_four_session_statements(self, alice, settings):
         settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": 2}
         for _ in range(10):
             create_session(alice)
         create_session(alice, idle_expires_at=NOW - timedelta(days=365))
         assert session_statements(lambda: services.sign_in(alice, now=after(minutes=1))) == [
             "INSERT",
+            "SELECT",
             "SELECT",
             "UPDATE",
         ]
@@ -191,14 +194,18 @@ class TestStatements:
         settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": 2}
         for _ in range(10):
             create_session(alice)
-        # Three for sessions, one for last_login.
-        with django_assert_num_queries(4):
+        # Four for sessions, one for last_login.
+        with django_assert_num_queries(5):
             services.sign_in(alice, now=after(minutes=1))
 
-    def test_sign_in_without_limit_takes_two_session_statements(self, alice, settings):
+    def test_sign_in_without_limit_takes_three_session_statements(self, alice, settings):
         settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": None}
-        assert session_statements(lambda: services.sign_in(alice, now=NOW)) == ["INSERT", "DELETE"]
+        assert session_statements(lambda: services.sign_in(alice, now=NOW)) == [
+            "INSERT",
+            "SELECT",
+            "DELETE",
+        ]
 
-    def test_sign_in_takes_four_statements_with_last_login(self, alice, django_assert_num_queries):
-        with django_assert_num_queries(4):
+    def test_sign_in_takes_five_statements_with_last_login(self, alice, django_assert_num_queries):
+        with django_assert_num_queries(5):
             services.sign_in(alice, now=NOW)

@@ -1,0 +1,170 @@
+"""A sign-in is rejected if its user changes while the password is hashed or a hook runs."""
+
+from __future__ import annotations
+
+from threading import Thread
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import update_last_login
+from django.contrib.auth.signals import user_logged_in
+from django.db import connection, transaction
+
+from django_tokenauth import services
+from django_tokenauth.errors import InvalidGrant
+from django_tokenauth.models import RevokedReason, Session
+from django_tokenauth.sessions.users import auth_hash
+from tests.support.client import INVALID_GRANT, PASSWORDS, get, log_messages, post, status_and_json
+from tests.support.interrupted_hashing import HASHERS, during_password_check
+from tests.support.session_rows import create_session
+
+ALICE = {"username": "alice", "password": PASSWORDS["alice"]}
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def change_password(pk):
+    user = get_user_model().objects.get(pk=pk)
+    user.set_password("another")
+    user.save()
+
+
+def update_password(pk):
+    get_user_model().objects.filter(pk=pk).update(password="md5$x$y")
+
+
+def deactivate(pk):
+    user = get_user_model().objects.get(pk=pk)
+    user.is_active = False
+    user.save()
+
+
+def update_is_active(pk):
+    get_user_model().objects.filter(pk=pk).update(is_active=False)
+
+
+def delete(pk):
+    get_user_model().objects.get(pk=pk).delete()
+
+
+CHANGES = [change_password, update_password, deactivate, update_is_active, delete]
+
+
+def in_thread(change, pk):
+    """Run *change* in another thread, with its own connection, and wait for it."""
+
+    def run():
+        try:
+            change(pk)
+        finally:
+            connection.close()
+
+    thread = Thread(target=run)
+    thread.start()
+    thread.join()
+
+
+@pytest.fixture(params=[False, True], ids=["session", "stateless"])
+def stateless(request, settings):
+    settings.PASSWORD_HASHERS = HASHERS
+    settings.TOKENAUTH = {"STATELESS_REFRESH": request.param}
+    return request.param
+
+
+@pytest.mark.promise(5)
+@pytest.mark.usefixtures("stateless")
+class TestUserChangesDuringTheSignIn:
+    @pytest.mark.parametrize("change", CHANGES)
+    def test_change_while_hashing_rejects_the_sign_in(self, alice, change):
+        with during_password_check(lambda: in_thread(change, alice.pk)):
+            response = post("token/", ALICE)
+        assert status_and_json(response) == (400, INVALID_GRANT)
+        assert not Session.objects.filter(revoked_at=None).exists()
+
+    @pytest.mark.parametrize("change", CHANGES)
+    def test_change_during_extra_claims_rejects_the_sign_in(self, alice, change, settings):
+        def claims(user, session, request):
+            in_thread(change, user.pk)
+            return {}
+
+        settings.TOKENAUTH = {**settings.TOKENAUTH, "EXTRA_CLAIMS": claims}
+        assert status_and_json(post("token/", ALICE)) == (400, INVALID_GRANT)
+        assert not Session.objects.filter(revoked_at=None).exists()
+
+    @pytest.mark.parametrize("change", CHANGES)
+    def test_receiver_that_changes_the_user_rejects_the_sign_in(self, alice, change):
+        def receive(*, user, **keywords):
+            in_thread(change, user.pk)
+
+        user_logged_in.connect(receive)
+        try:
+            assert status_and_json(post("token/", ALICE)) == (400, INVALID_GRANT)
+        finally:
+            user_logged_in.disconnect(receive)
+        assert not Session.objects.filter(revoked_at=None).exists()
+
+    @pytest.mark.parametrize("change", CHANGES)
+    def test_sign_in_of_an_outdated_user_is_rejected(self, alice, change):
+        change(alice.pk)
+        with pytest.raises(InvalidGrant):
+            services.sign_in(alice)
+        assert not Session.objects.filter(revoked_at=None).exists()
+
+    def test_sign_in_rejected_by_a_change_is_logged(self, alice, caplog):
+        caplog.set_level("INFO", logger="django_tokenauth")
+        with during_password_check(lambda: update_is_active(alice.pk)):
+            post("token/", ALICE)
+        assert log_messages(caplog) == [
+            f"user {alice.pk}: the password is correct",
+            f"sign-in rejected: user {alice.pk} changed during the sign-in",
+        ]
+
+    def test_stronger_hash_of_the_same_password_is_accepted(self, alice, settings):
+        settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher", *HASHERS]
+        assert post("token/", ALICE).status_code == 200
+
+
+@pytest.fixture
+def _without_last_login():
+    """Django's receiver would wait for the transaction that changes the user."""
+    user_logged_in.disconnect(dispatch_uid="update_last_login")
+    yield
+    user_logged_in.connect(update_last_login, dispatch_uid="update_last_login")
+
+
+@pytest.mark.promise(5)
+@pytest.mark.usefixtures("_without_last_login")
+def test_commit_of_a_password_change_ends_sign_ins_before_it(alice):
+    """The sign-in reads the old password after the UPDATE of the user, before its commit."""
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite and MariaDB let the INSERT of the session wait for the commit")
+    responses = []
+    with transaction.atomic():
+        change_password(alice.pk)
+        in_thread(lambda pk: responses.append(post("token/", ALICE)), alice.pk)
+        assert Session.objects.get().revoked_at is None
+    assert responses[0].status_code == 200
+    assert Session.objects.get().revoked_reason == RevokedReason.USER_CHANGED
+    assert get("/who/stateless/", responses[0].json()["access_token"]).status_code == 401
+
+
+@pytest.mark.parametrize("change", [change_password, deactivate, delete])
+def test_save_in_a_transaction_revokes_sessions_once_more(alice, change):
+    """A session that the transaction did not see is revoked after the commit."""
+    late = []
+    with transaction.atomic():
+        change(alice.pk)
+        if change is not delete:
+            late.append(create_session(alice, auth_hash=auth_hash(alice)))
+    assert [Session.objects.get(pk=each.pk).revoked_reason for each in late] == (
+        ["user_changed"] if late else []
+    )
+
+
+def test_sign_in_after_a_password_in_one_transaction_is_active(alice):
+    with transaction.atomic():
+        for password in ("second", "third"):
+            alice.set_password(password)
+            alice.save()
+        pair = services.sign_in(alice)
+    assert list(services.list_sessions(alice)) == [pair.session]
