@@ -1,7 +1,7 @@
 """Permission classes for the scope of an access token.
 
-``rest_framework.views`` must not be imported here: it imports this module if a class of it is in
-``DEFAULT_PERMISSION_CLASSES``.
+``rest_framework.views`` must not be imported here: it imports this module if one of its classes is
+in ``DEFAULT_PERMISSION_CLASSES``.
 """
 
 from __future__ import annotations

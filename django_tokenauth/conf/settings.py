@@ -265,7 +265,7 @@ def _unknown_cache(settings: Settings) -> Iterator[Problem]:
         yield Problem(
             "E008",
             f"THROTTLE_CACHE is not a name in CACHES.{got}",
-            f"{values.did_you_mean(name, names)} The names in CACHES are "
+            f"{values.did_you_mean(name, names)} CACHES contains "
             f"{', '.join(map(repr, names))}.".lstrip(),
             unusable=("throttle_cache",),
         )

@@ -214,7 +214,7 @@ _DESCRIPTIONS: dict[type[APIView], dict[str, _Decorator]] = {
 
 
 class ViewDescription(OpenApiViewExtension):
-    """The request and the responses of a view of this package, or of a subclass of it."""
+    """The request and the responses of a view of this package, or of its subclass."""
 
     target_class = "django_tokenauth.http.endpoints.NoStoreView"
     match_subclasses = True

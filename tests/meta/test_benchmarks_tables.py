@@ -71,7 +71,7 @@ class TestTable:
     def test_overhead_row_has_no_ratio(self):
         assert line_of("the view", greeting()) == ["the", "view", "1"]
 
-    def test_ratios_stay_inside_a_group(self):
+    def test_ratio_compares_figures_of_one_group(self):
         rows = [
             Row("ours", RowKind.OURS, exact(2), group="small"),
             Row("theirs", RowKind.COMPETITOR, exact(4), group="small"),

@@ -6,6 +6,7 @@ import json
 import time
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -226,8 +227,11 @@ class Command(BaseCommand):
         try:
             temporary.write_text(f"{text}\n", encoding="utf-8")
             temporary.replace(output)
+        except OSError as error:
+            raise CommandError(f"{output} cannot be written: {error.strerror}.") from None
         finally:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
         noun = "key" if len(public) == 1 else "keys"
         self.stdout.write(f"Wrote {len(public)} public {noun} to {output}.")
 

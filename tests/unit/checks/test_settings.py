@@ -189,7 +189,7 @@ class TestSettings:
             ({"SIGN_IN_RATE_IP": "20 per Minutes"}, 'Did you mean "20/minute"?'),
             ({"SIGN_IN_RATE_USER": "20/week"}, "The period is second, minute, hour or day."),
             ({"THROTTLE_CACHE": "locale"}, "It is 'locale'. Did you mean 'local'?"),
-            ({"THROTTLE_CACHE": "redis"}, "The names in CACHES are 'default', 'local'."),
+            ({"THROTTLE_CACHE": "redis"}, "CACHES contains 'default', 'local'."),
         ],
     )
     def test_wrong_choice_is_reported_with_permitted_values(self, settings, values, message):

@@ -200,8 +200,16 @@ class TestPublish:
 
     def test_keys_publish_to_missing_folder_is_rejected(self, folder, tmp_path):
         put(folder, "a")
-        message = command_error("publish", "--output", str(tmp_path / "none" / "jwks.json"))
-        assert message.endswith("No such file or directory.")
+        output = tmp_path / "none" / "jwks.json"
+        message = command_error("publish", "--output", str(output))
+        assert message == f"{output} cannot be written: No such file or directory."
+
+    def test_keys_publish_below_a_file_is_rejected(self, folder, tmp_path):
+        put(folder, "a")
+        (tmp_path / "file").touch()
+        output = tmp_path / "file" / "jwks.json"
+        message = command_error("publish", "--output", str(output))
+        assert message == f"{output} cannot be written: Not a directory."
 
     def test_keys_publish_over_a_folder_changes_nothing(self, folder, tmp_path):
         put(folder, "a")

@@ -102,7 +102,7 @@ class TestIsRehash:
         return user
 
     @pytest.mark.parametrize("further", [[], ["modified"]])
-    def test_password_rehash_by_django_is_a_rehash(self, further):
+    def test_password_rehash_by_django_is_recognized(self, further):
         """A user model may save a further field, such as the time of the change."""
         with users.rehashing():
             assert users.is_rehash(self.user(), self.PASSWORD.union(further))
