@@ -157,11 +157,6 @@ class VerifyView(TokenEndpoint):
     caller may therefore rely on the status alone.
     """
 
-    error_statuses: ClassVar[Mapping[type[Exception], int]] = {
-        **TokenEndpoint.error_statuses,
-        AccessTokenRejected: status.HTTP_401_UNAUTHORIZED,
-    }
-
     @sensitive_variables()
     def post(self, request: Request) -> Response:
         token = validated_data(TokenSerializer, request)["token"]
@@ -198,7 +193,6 @@ class IntrospectView(TokenEndpoint):
     #: RFC 7662 section 2.3: the scope is part of the authorization, so its absence is a 401.
     error_statuses: ClassVar[Mapping[type[Exception], int]] = {
         **TokenEndpoint.error_statuses,
-        AccessTokenRejected: status.HTTP_401_UNAUTHORIZED,
         InsufficientScope: status.HTTP_401_UNAUTHORIZED,
     }
     client_challenge = f"{BASIC_CHALLENGE}, {challenge(JWTAuthentication.realm)}"

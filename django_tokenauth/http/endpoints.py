@@ -22,15 +22,19 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from .. import _log
+from ..authentication import AccessTokenRejected
 from ..conf.settings import UnusableSettings
 from ..errors import (
     InvalidClient,
+    InvalidGrant,
     InvalidRequest,
     InvalidScope,
+    InvalidToken,
     OAuthError,
     ServiceUnavailable,
     TooManyRequests,
 )
+from ..permissions import InsufficientScope
 from .client_authentication import BASIC_CHALLENGE
 from .parsers import StrictFormParser, StrictJSONParser
 
@@ -74,8 +78,9 @@ class NoStoreView(APIView):
 class TokenEndpoint(NoStoreView):
     """A token endpoint: open to all clients, with the errors of RFC 6749 section 5.2.
 
-    Subclasses raise the errors of :mod:`django_tokenauth.errors`. ``ATOMIC_REQUESTS`` does not
-    apply, so a revocation is committed before its error is raised.
+    Subclasses raise the errors of :mod:`django_tokenauth.errors`. An ``InvalidToken`` of a service
+    becomes ``invalid_grant``; an ``InvalidKey`` is a mistake on the server and is not caught.
+    ``ATOMIC_REQUESTS`` does not apply, so a revocation is committed before its error is raised.
     """
 
     authentication_classes = ()
@@ -88,6 +93,8 @@ class TokenEndpoint(NoStoreView):
     error_statuses: ClassVar[Mapping[type[Exception], int]] = {
         OAuthError: status.HTTP_400_BAD_REQUEST,
         InvalidClient: status.HTTP_401_UNAUTHORIZED,
+        AccessTokenRejected: status.HTTP_401_UNAUTHORIZED,
+        InsufficientScope: status.HTTP_403_FORBIDDEN,
         TooManyRequests: status.HTTP_429_TOO_MANY_REQUESTS,
         ServiceUnavailable: status.HTTP_503_SERVICE_UNAVAILABLE,
     }
@@ -113,6 +120,10 @@ class TokenEndpoint(NoStoreView):
         elif isinstance(exc, UnusableSettings):
             _log.misconfigured(exc)
             exc = ServiceUnavailable()
+        elif isinstance(exc, InvalidToken) and not isinstance(exc, AccessTokenRejected):
+            # From a service that a grant or a view of the project calls.
+            _log.access_token_rejected(exc.code)
+            exc = InvalidGrant()
         for kind in type(exc).__mro__:
             if kind in self.error_statuses:
                 return self._error_response(exc, self.error_statuses[kind])
@@ -120,7 +131,7 @@ class TokenEndpoint(NoStoreView):
 
     def _error_response(self, exc: Any, code: int) -> Response:
         headers = {}
-        if code == status.HTTP_401_UNAUTHORIZED:
+        if code == status.HTTP_401_UNAUTHORIZED or hasattr(exc, "auth_header"):
             headers["WWW-Authenticate"] = getattr(exc, "auth_header", self.client_challenge)
         if hasattr(exc, "retry_after"):
             headers["Retry-After"] = str(exc.retry_after)

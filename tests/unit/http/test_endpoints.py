@@ -10,19 +10,29 @@ from django.test import RequestFactory
 from django.utils.translation import override
 from rest_framework.exceptions import ValidationError
 
-from django_tokenauth.authentication import TemporarilyUnavailable
+from django_tokenauth.authentication import AccessTokenRejected, TemporarilyUnavailable
 from django_tokenauth.errors import (
     InvalidClient,
     InvalidGrant,
+    InvalidToken,
     ServiceUnavailable,
+    TokenErrorCode,
     TooManyRequests,
 )
 from django_tokenauth.http.endpoints import TokenEndpoint, validated_data
+from django_tokenauth.permissions import InsufficientScope
 from django_tokenauth.serializers import RefreshSerializer
 from tests.support.client import FORM, JSON, malformed, post, status_and_json
 
 DEFAULTS = {"client_id": "", "client_secret": "", "scope": None}
 TOO_LONG = "x" * 256
+REJECTED_CHALLENGE = (
+    'Bearer realm="api", error="invalid_token", error_description="The access token is not valid."'
+)
+SCOPE_CHALLENGE = (
+    'Bearer realm="api", error="insufficient_scope", '
+    'error_description="The access token does not have the required scope.", scope="a"'
+)
 
 
 def request(body, content_type=JSON):
@@ -137,6 +147,12 @@ class TestHandleException:
             (TooManyRequests(17), 429, {"Retry-After": "17"}),
             (ServiceUnavailable(), 503, {"Retry-After": "1"}),
             (TemporarilyUnavailable(), 503, {"Retry-After": "1"}),
+            (
+                AccessTokenRejected(TokenErrorCode.EXPIRED),
+                401,
+                {"WWW-Authenticate": REJECTED_CHALLENGE},
+            ),
+            (InsufficientScope(["a"]), 403, {"WWW-Authenticate": SCOPE_CHALLENGE}),
         ],
         ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
     )
@@ -146,6 +162,13 @@ class TestHandleException:
         assert (response.status_code, response.data) == (status, body)
         assert response.headers.items() >= headers.items()
         assert response.headers.keys() & {"WWW-Authenticate", "Retry-After"} == headers.keys()
+
+    def test_rejected_token_of_a_service_is_an_invalid_grant(self, caplog):
+        with caplog.at_level("INFO"):
+            response = TokenEndpoint().handle_exception(InvalidToken(TokenErrorCode.EXPIRED))
+        body = {"error": "invalid_grant", "error_description": InvalidGrant.description}
+        assert (response.status_code, response.data) == (400, body)
+        assert caplog.messages == ["access token rejected: expired"]
 
     def test_endpoint_subclass_can_map_another_error(self):
         class Brewer(TokenEndpoint):
