@@ -231,6 +231,20 @@ class TestInvalidValues:
         assert [problem.check_id for problem in problems] == ["E004", "E004", "E008"]
 
 
+class TestPartialSettings:
+    def test_partial_settings_have_the_valid_values_only(self):
+        settings, _ = conf.read({"LEEWAY": 300, "ISSUER": "notes", "ISUER": 1}, (SECRET_KEY,))
+        assert (settings.issuer, settings.audience) == ("notes", "notes")
+        with pytest.raises(conf.UnusableSetting, match="leeway"):
+            _ = settings.leeway
+        assert repr(settings) == "PartialSettings(...)"
+
+    def test_setting_in_a_conflict_is_not_usable(self):
+        settings, _ = conf.read({"THROTTLE_CACHE": "nowhere"}, (SECRET_KEY,))
+        with pytest.raises(conf.UnusableSetting, match="throttle_cache"):
+            _ = settings.throttle_cache
+
+
 class TestUnknownNames:
     @pytest.mark.parametrize(
         ("name", "suggestion"),
