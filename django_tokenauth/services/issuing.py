@@ -21,7 +21,6 @@ from ..sessions.store import SessionState
 from ..sessions.users import get_subject
 from ..tokens.access import access_tokens
 from ..tokens.claims import REGISTERED, Claims, RefreshClaims, SignIn
-from ..tokens.jws import MAX_LENGTH
 from ..tokens.refresh import refresh_tokens
 from .arguments import as_strings
 
@@ -193,7 +192,7 @@ class TokenIssuer:
             extra=self._extra_claims(user, session),
         )
         return TokenPair(
-            access_token=self._encode(claims),
+            access_token=access_tokens(self.settings).encode(claims),
             refresh_token=refresh_tokens(self.settings).encode(refresh),
             expires_in=expires_at - issued_at,
             scope=scope,
@@ -212,17 +211,3 @@ class TokenIssuer:
             names = ", ".join(sorted(reserved))
             raise ImproperlyConfigured(f"EXTRA_CLAIMS must not set the reserved claims {names}.")
         return extra
-
-    def _encode(self, claims: Claims) -> str:
-        try:
-            token = access_tokens(self.settings).encode(claims)
-        except (TypeError, ValueError, RecursionError):
-            raise ImproperlyConfigured(
-                "EXTRA_CLAIMS must return values that JSON can represent."
-            ) from None
-        if len(token) > MAX_LENGTH:
-            raise ImproperlyConfigured(
-                f"EXTRA_CLAIMS makes access tokens longer than {MAX_LENGTH} bytes. "
-                "Return less data."
-            )
-        return token

@@ -19,6 +19,7 @@ from ..keys.schedule import KeySet, KeySource
 from ..keys.sources import access_keys
 from . import jws
 from .claims import Claims, validity_period
+from .readable import check_readable, too_long
 
 #: RFC 9068 section 2.1.
 ACCESS_TYP: Final = "at+jwt"
@@ -83,9 +84,17 @@ class AccessTokens:
     def encode(self, claims: Claims) -> str:
         """Return *claims* as a token, signed with the key that signs at ``claims.issued_at``.
 
-        Raises ``UnusableSettings`` if no key signs then.
+        Raises ``UnusableSettings`` if no key signs then, and ``ImproperlyConfigured`` if
+        :meth:`decode` would reject the token.
         """
-        return jws.encode(claims.to_payload(), ACCESS_TYP, self._source.at(claims.issued_at))
+        payload = claims.to_payload()
+        check_readable(payload, claims.extra)
+        token = jws.encode(payload, ACCESS_TYP, self._source.at(claims.issued_at))
+        if len(token) > jws.MAX_LENGTH:
+            # Error reports show the variables.
+            del token
+            raise too_long(payload, claims.extra)
+        return token
 
     def decode(self, token: object, *, now: float) -> Claims:
         """Verify *token*, a string in compact form, at *now* and return its claims.

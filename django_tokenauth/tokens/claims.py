@@ -7,7 +7,7 @@ Only this module uses the three-letter names of RFC 7519: ``from_payload`` reads
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
@@ -249,6 +249,24 @@ def _scope(value: object) -> frozenset[str]:
     if names is None:
         raise InvalidToken(TokenErrorCode.CLAIMS)
     return names
+
+
+#: The parser of each registered claim. Each raises :class:`InvalidToken`.
+PARSERS: Mapping[str, Callable[[Any], object]] = {
+    "iss": _string,
+    "aud": _audience,
+    "sub": _string,
+    "client_id": _string,
+    "iat": _time,
+    "exp": _time,
+    "nbf": _time,
+    "jti": _string,
+    "sid": _session_id,
+    "scope": _scope,
+    "auth_time": _time,
+    "amr": _strings,
+    "gen": _generation,
+}
 
 
 def _freeze(value: Any) -> Any:

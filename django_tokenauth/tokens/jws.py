@@ -153,7 +153,7 @@ def encode(payload: Mapping[str, Any], typ: str, keys: KeySet) -> str:
             "TOKENAUTH has no key that signs now, only keys that verify. Set KEY_DIRECTORY, KEYS "
             "or SIGNING_KEY to sign tokens."
         )
-    return sign(_header(key.algorithm, key.kid, typ), _to_json(payload), key)
+    return sign(_header(key.algorithm, key.kid, typ), to_json(payload), key)
 
 
 def sign(header: bytes, payload: bytes, key: Key) -> str:
@@ -164,8 +164,9 @@ def sign(header: bytes, payload: bytes, key: Key) -> str:
 
 @lru_cache(maxsize=64)
 def _header(algorithm: str, kid: str, typ: str) -> bytes:
-    return base64url.encode(_to_json({"alg": algorithm, "kid": kid, "typ": typ}))
+    return base64url.encode(to_json({"alg": algorithm, "kid": kid, "typ": typ}))
 
 
-def _to_json(members: Mapping[str, Any]) -> bytes:
+def to_json(members: Mapping[str, Any]) -> bytes:
+    """Return *members* as JSON. Raises ``TypeError``, ``ValueError`` and ``RecursionError``."""
     return json.dumps(members, separators=(",", ":"), allow_nan=False).encode("ascii")

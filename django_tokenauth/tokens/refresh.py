@@ -11,6 +11,7 @@ from ..keys.schedule import KeySet
 from ..keys.sources import refresh_keys
 from . import jws
 from .claims import RefreshClaims
+from .readable import check_readable, too_long
 
 #: Private to this package. RFC 8725 section 3.11: each kind of token has its own type.
 REFRESH_TYP: Final = "rt+jwt"
@@ -26,8 +27,18 @@ class RefreshTokens:
         self._reader = jws.Reader(keys, REFRESH_TYP)
 
     def encode(self, claims: RefreshClaims) -> str:
-        """Return *claims* as a signed token. Equal claims and keys give equal tokens."""
-        return jws.encode(claims.to_payload(), REFRESH_TYP, self._keys)
+        """Return *claims* as a signed token. Equal claims and keys give equal tokens.
+
+        Raises ``ImproperlyConfigured`` if :meth:`decode` would reject the token.
+        """
+        payload = claims.to_payload()
+        check_readable(payload)
+        token = jws.encode(payload, REFRESH_TYP, self._keys)
+        if len(token) > jws.MAX_LENGTH:
+            # Error reports show the variables.
+            del token
+            raise too_long(payload)
+        return token
 
     def decode(self, token: object, *, now: float) -> RefreshClaims:
         """Verify *token*, a string in compact form, at *now* and return its claims.

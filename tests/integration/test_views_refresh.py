@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import unescape
 from urllib.parse import urlencode
 
 import pytest
@@ -296,6 +297,31 @@ class TestErrors:
         [line] = log_messages(caplog, "CRITICAL")
         assert line.startswith("TOKENAUTH cannot be used: ")
         assert "a secret of" not in caplog.text
+        settings.TOKENAUTH = {}
+        assert refresh(token).status_code == 200
+
+    @pytest.mark.attack(173)
+    @pytest.mark.parametrize(
+        ("hook", "error"),
+        [
+            ({"EXTRA_CLAIMS": {"tenant": {1: "a", "1": "b"}}}, "a claim 'tenant' that this server"),
+            ({"EXTRA_CLAIMS": {"tenant": "x" * 8000}}, "The largest claim is 'tenant'."),
+            ({"EXTRA_CLAIMS": {"sub": "admin"}}, "the reserved claims sub"),
+            ({"EXTRA_CLAIMS": None}, "EXTRA_CLAIMS must return a dict"),
+            ({"SCOPE_POLICY": None}, "SCOPE_POLICY must return a collection"),
+        ],
+    )
+    def test_invalid_result_of_a_hook_is_a_server_error(self, alice, settings, hook, error):
+        """It is no outage: the client must not retry, and the traceback names the claim."""
+        token = sign_in()["refresh_token"]
+        [(name, result)] = hook.items()
+        settings.TOKENAUTH = {name: lambda *arguments: result}
+        with server_errors() as reports:
+            assert refresh(token).status_code == 500
+        [report] = reports
+        assert "ImproperlyConfigured at " in report
+        assert error in unescape(report)
+        assert "eyJ" not in report
         settings.TOKENAUTH = {}
         assert refresh(token).status_code == 200
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from types import MappingProxyType
 
@@ -15,7 +16,7 @@ from django_tokenauth.models import Session
 from django_tokenauth.services.issuing import TokenIssuer, TokenPair, granted_scope
 from django_tokenauth.sessions.store import SessionState
 from django_tokenauth.tokens.access import access_tokens
-from django_tokenauth.tokens.claims import REGISTERED, SignIn
+from django_tokenauth.tokens.claims import REGISTERED, RefreshClaims, SignIn
 from django_tokenauth.tokens.jws import MAX_LENGTH
 from django_tokenauth.tokens.refresh import refresh_tokens
 from tests.support.clock import NOW, after
@@ -233,6 +234,11 @@ class TestIssueStateless:
         assert claims.expires_at == after(days=90).timestamp()
 
 
+def nested(depth):
+    """Return lists in each other. With the payload, the depth of the token is one more."""
+    return [nested(depth - 1)] if depth > 1 else []
+
+
 class TestExtraClaims:
     def issue(self, settings, session, extra, **arguments):
         settings.TOKENAUTH = {"EXTRA_CLAIMS": lambda user, session, request: extra}
@@ -281,9 +287,44 @@ class TestExtraClaims:
     )
     def test_extra_claims_outside_json_are_rejected_and_not_shown(self, settings, session, value):
         with pytest.raises(ImproperlyConfigured, match="values that JSON can represent") as error:
-            self.issue(settings, session, {"secret": value})
-        assert error.value.__cause__ is None
+            self.issue(settings, session, {"fine": 1, "tenant": value})
+        assert error.value.__cause__ is error.value.__context__ is None
+        assert "The claim 'tenant'" in str(error.value)
+        assert str(value) not in str(error.value).replace("tenant", "")
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            nested(16),
+            {"a": nested(15)},
+            {1: "a", "1": "b"},
+            {"a": [{True: "secret", "true": "b"}]},
+            {None: 1, "null": 2},
+            "secret \ud800",
+            {"\udfff": 1},
+        ],
+        ids=["nested", "nested in a dict", "1", "true", "null", "surrogate", "name"],
+    )
+    def test_extra_claims_that_the_reader_rejects_are_not_signed(self, settings, session, value):
+        with pytest.raises(ImproperlyConfigured, match="returned a claim 'tenant' that") as error:
+            self.issue(settings, session, {"fine": 1, "tenant": value})
+        assert error.value.__cause__ is error.value.__context__ is None
         assert "secret" not in str(error.value)
+
+    def test_number_with_too_many_digits_is_not_signed(self, settings, session):
+        with pytest.raises(ImproperlyConfigured, match="The claim 'tenant' is not one"):
+            self.issue(settings, session, {"tenant": 10**5000})
+
+    @pytest.mark.parametrize(
+        "value", [nested(15), {1: "a", "2": "b"}, "\U0001f600", 10**100, 1e308, [], {}, None]
+    )
+    def test_extra_claims_that_the_reader_accepts_are_signed(self, settings, session, value):
+        pair = self.issue(settings, session, {"tenant": value})
+        assert access(pair).extra.keys() == {"tenant"}
+
+    def test_claim_name_that_the_reader_rejects_is_shown_escaped(self, settings, session):
+        with pytest.raises(ImproperlyConfigured, match=r"claim '\\ud800' that"):
+            self.issue(settings, session, {"\ud800": 1})
 
     def test_self_referencing_extra_claims_are_rejected(self, settings, session):
         extra = {}
@@ -306,5 +347,39 @@ class TestExtraClaims:
 
     @pytest.mark.standard("rfc6749-5.1-5")
     def test_extra_claims_above_the_token_limit_are_rejected(self, settings, session):
-        with pytest.raises(ImproperlyConfigured, match="longer than 8192 bytes"):
-            self.issue(settings, session, {"roles": "x" * 8192})
+        with pytest.raises(ImproperlyConfigured, match="longer than 8192 bytes") as error:
+            self.issue(settings, session, {"tenant": "x", "roles": "x" * 8192})
+        assert "The largest claim is 'roles'." in str(error.value)
+
+
+class TestUnreadableClaims:
+    """Claims that no hook returns, but the user, the client or the session."""
+
+    @pytest.mark.parametrize("name", ["x" * 256, "tab\t", "\ud800", ""])
+    def test_subject_that_the_reader_rejects_is_not_signed(self, settings, session, name):
+        settings.TOKENAUTH = {"USER_ID_FIELD": "username"}
+        session.user.username = name
+        with pytest.raises(ImproperlyConfigured, match="The claim 'sub' would be rejected"):
+            issue(session)
+
+    def test_refresh_token_above_the_length_limit_is_not_signed(self, settings):
+        claims = RefreshClaims(
+            issuer="django-tokenauth",
+            subject="1",
+            session_id=str(uuid.uuid4()),
+            generation=1,
+            issued_at=1,
+            expires_at=2,
+            sign_in=SignIn(
+                auth_time=1,
+                client_id="phone",
+                scope=frozenset(f"notes:{number}" for number in range(1000)),
+                amr=(),
+            ),
+        )
+        with pytest.raises(ImproperlyConfigured, match=r"than 8192 .* claim is 'scope'"):
+            refresh_tokens(load()).encode(claims)
+
+    def test_generation_that_the_reader_rejects_is_not_signed(self, session):
+        with pytest.raises(ImproperlyConfigured, match="The claim 'gen' would be rejected"):
+            issue(session, generation=2**63)

@@ -101,7 +101,7 @@ class TestAccessTokens:
     @pytest.mark.parametrize("value", [float("nan"), float("inf")])
     def test_access_token_with_nan_or_infinity_is_not_encoded(self, access, value):
         claims = Claims.from_payload(access_members())
-        with pytest.raises(ValueError, match="JSON"):
+        with pytest.raises(ImproperlyConfigured, match="JSON"):
             access.tokens.encode(claims._replace(extra={"a": value}))
 
     @pytest.mark.parametrize("typ", ["rt+jwt", "JWT", "at+jwt ", ""])

@@ -1,0 +1,81 @@
+"""Check that the reader will accept a payload, before it is signed.
+
+A token that its own server rejects would send a client into a loop: it refreshes, gets the same
+token and refreshes again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+from ..errors import InvalidToken
+from . import jws
+from .claims import PARSERS
+
+_Payload = Mapping[str, Any]
+
+
+def check_readable(payload: _Payload, extra: _Payload | None = None) -> None:
+    """Read each claim of *payload* as the reader does.
+
+    Only the claims in *extra*, which come from a hook, can change in JSON, so without them nothing
+    is converted. Raises ``ImproperlyConfigured``, which names the claim and not its value.
+    """
+    try:
+        if extra:
+            jws.json_object(jws.to_json(payload))
+        # 2 us of the 10 us that a token with HS256 takes.
+        for name, value in payload.items():
+            if name in PARSERS:
+                PARSERS[name](value)
+    except (InvalidToken, TypeError, ValueError, RecursionError):
+        error = _explain(payload, extra or {})
+    else:
+        return
+    # Raised here: in the handler, the context of the error would show the value.
+    raise error
+
+
+def too_long(payload: _Payload, extra: _Payload | None = None) -> ImproperlyConfigured:
+    """Return the error for a token of *payload* that exceeds the limit of the reader."""
+    largest = max(payload, key=lambda name: len(jws.to_json({name: payload[name]})))
+    source = "EXTRA_CLAIMS makes access tokens" if extra else "The user and the scope make a token"
+    return ImproperlyConfigured(
+        f"{source} longer than {jws.MAX_LENGTH} bytes. The largest claim is {largest!r}. Return "
+        "less data."
+    )
+
+
+def _explain(payload: _Payload, extra: _Payload) -> ImproperlyConfigured:
+    for name, value in extra.items():
+        try:
+            data = jws.to_json({name: value})
+        except (TypeError, ValueError, RecursionError):
+            return ImproperlyConfigured(
+                f"EXTRA_CLAIMS must return values that JSON can represent. The claim {name!r} is "
+                "not one."
+            )
+        try:
+            jws.json_object(data)
+        except InvalidToken:
+            return ImproperlyConfigured(
+                f"EXTRA_CLAIMS returned a claim {name!r} that this server would reject. It is "
+                "nested too deeply, two of its names are the same in JSON, or it has an unpaired "
+                "surrogate or a number with thousands of digits."
+            )
+    rejected = next(name for name in payload if name in PARSERS and _rejects(name, payload[name]))
+    return ImproperlyConfigured(
+        f"The claim {rejected!r} would be rejected by this server. Its value comes from the user, "
+        "the client or the session. A string has 1 to 255 printable characters."
+    )
+
+
+def _rejects(name: str, value: object) -> bool:
+    try:
+        PARSERS[name](value)
+    except InvalidToken:
+        return True
+    return False
