@@ -52,7 +52,7 @@ from .serializers import (
 )
 from .services.signing_in import NOT_CHECKED
 from .sessions.database import database_errors_as_unavailable
-from .sessions.users import get_stored_username
+from .sessions.usernames import get_stored_username
 
 __all__ = [
     "ForwardAuthView",

@@ -11,6 +11,7 @@ import hashlib
 import ipaddress
 import logging
 import random
+import re
 import time
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -223,21 +224,25 @@ def cache_key(action: str, *parts: str) -> str:
 
 
 _SAME_LETTERS = str.maketrans("jyv", "iiu")
+_LEADING_ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
 
 
 def folded(username: str) -> str:
     """Return the same string for all usernames that a database may treat as equal.
 
-    Case, accents, control and format characters, the script of a digit and outer spaces are
-    removed. Collations for Latin treat i and j, and u and v, as equal; for Lithuanian, i and y.
+    Only letters and digits remain, without case, accents, script of a digit and leading zeros.
+    Collations for Latin treat i and j, and u and v, as equal; for Lithuanian, i and y. ICU
+    collations can ignore punctuation and leading zeros (UTS #10, "variable" and "kn").
+
+    Usernames of two users may become equal: at one address they then share a limit.
     """
     letters = unicodedata.normalize("NFKD", username.casefold())
     plain = "".join(
-        str(unicodedata.decimal(letter, letter))
-        for letter in letters
-        if not unicodedata.combining(letter) and not unicodedata.category(letter).startswith("C")
+        str(unicodedata.decimal(letter, letter)) for letter in letters if letter.isalnum()
     )
-    return unicodedata.normalize("NFKC", plain).casefold().translate(_SAME_LETTERS).strip()
+    plain = unicodedata.normalize("NFKC", plain).casefold().translate(_SAME_LETTERS)
+    # A username may consist of symbols alone.
+    return _LEADING_ZEROS.sub("", plain) or username
 
 
 def network_of(address: str) -> str:

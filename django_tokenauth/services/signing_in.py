@@ -32,12 +32,12 @@ from ..models import RevokedReason, Session
 from ..sessions import pruning, store
 from ..sessions.database import database_errors_as_unavailable, outages_as_unavailable
 from ..sessions.store import SessionState
+from ..sessions.usernames import is_valid_username
 from ..sessions.users import (
     auth_hash,
     can_be_read,
     get_subject,
     has_auth_hash,
-    is_valid_username,
     refetch,
     rehashing,
     why_refused,

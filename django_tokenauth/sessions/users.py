@@ -15,7 +15,6 @@ from django.utils.crypto import constant_time_compare
 
 from ..errors import TokenErrorCode
 from . import store
-from .database import database_errors_as_unavailable
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -39,39 +38,6 @@ def get_by_subject(subject: str, id_field: str) -> AbstractBaseUser | None:
         return None
     # The database may also find a user for "01", for " 1" or for another case.
     return user if user is not None and get_subject(user, id_field) == subject else None
-
-
-def get_stored_username(username: str) -> str:
-    """Return the stored username that the database finds for *username*, or *username* itself.
-
-    At most one statement. Collations ignore many differences: joiners, the script of a digit,
-    strokes. For printable ASCII, the throttle handles these differences itself, so *username* is
-    returned without a statement.
-
-    Raises :class:`ServiceUnavailable`.
-    """
-    if username.isascii() and username.isprintable():
-        return username
-    model = get_user_model()
-    field: str = model.USERNAME_FIELD
-    try:
-        with database_errors_as_unavailable():
-            rows = model._default_manager.filter(**{field: username})
-            return str(rows.values_list(field, flat=True).first() or username)
-    except (ValueError, ValidationError):
-        return username
-
-
-def is_valid_username(username: str) -> bool:
-    """Return whether the username field can hold *username*; it may be a number, for example."""
-    model = get_user_model()
-    field: Any = model._meta.get_field(model.USERNAME_FIELD)
-    try:
-        field.to_python(username)
-    except ValidationError:
-        return False
-    # psycopg rejects it.
-    return "\0" not in username
 
 
 def auth_hash(user: Any) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import time_machine
@@ -21,6 +22,19 @@ from tests.support.guessing import count_hash_rounds, guess, guess_from
 START = "2030-01-01T12:00:00Z"
 # Spellings that a database index may treat as equal: joiners, a control character, another digit.
 SPELLINGS = ["bob1", "bo\u200cb1", "bob\u200d1", "\u0001bob1", "bob\u0661", "B\u200cO\u200cB\u0661"]
+# ICU collations can ignore case, punctuation and leading zeros too.
+ICU_SPELLINGS = [
+    "BOB1",
+    "b-ob1",
+    "b.o.b.1",
+    "bob 1",
+    " bob1",
+    "bob-1",
+    "_bob1",
+    "bob01",
+    "B'o'B001",
+]
+ICU = "und-u-ka-shifted-kn-ks-level1"
 
 
 @pytest.fixture
@@ -38,22 +52,48 @@ def bob(hashed, django_user_model):
 
 @contextmanager
 def loose_username_collation() -> Iterator[None]:
-    """Set a loose collation for usernames on MySQL and MariaDB; other databases have none."""
-    if connection.vendor != "mysql":
+    """Set a loose collation for usernames, except on SQLite, which has none."""
+    if connection.vendor == "sqlite":
         yield
         return
     model = get_user_model()
-    original = model._meta.get_field("username")
-    loose = CharField(max_length=150, unique=True, db_collation="utf8mb4_unicode_ci")
+    original: Any = model._meta.get_field("username")
+    collation = {"mysql": "utf8mb4_unicode_ci", "postgresql": "tokenauth_loose"}[connection.vendor]
+    restore = []
+    if connection.vendor == "postgresql":
+        restore = _prepare_icu_collation(collation, model._meta.db_table)
+    loose = CharField(max_length=150, unique=True, db_collation=collation)
     loose.set_attributes_from_name("username")
     loose.model = model
     with connection.schema_editor() as editor:
         editor.alter_field(model, original, loose)
+    original.db_collation = collation
     try:
         yield
     finally:
+        original.db_collation = None
         with connection.schema_editor() as editor:
             editor.alter_field(model, loose, original)
+            for statement in restore:
+                editor.execute(statement)
+
+
+def _prepare_icu_collation(name: str, table: str) -> list[str]:
+    """Create a collation, drop the indexes that permit none, and return how to restore them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"CREATE COLLATION IF NOT EXISTS {name}"
+            f" (provider = icu, locale = '{ICU}', deterministic = false)"
+        )
+        cursor.execute(
+            "SELECT indexname, indexdef FROM pg_indexes"
+            " WHERE tablename = %s AND indexdef LIKE '%%pattern_ops%%'",
+            [table],
+        )
+        indexes = cursor.fetchall()
+        for index, _ in indexes:
+            cursor.execute(f"DROP INDEX {connection.ops.quote_name(index)}")
+    return [definition for _, definition in indexes]
 
 
 @pytest.mark.attack(149)
@@ -145,8 +185,11 @@ def test_username_equal_in_database_shares_guess_limit(settings, hashed):
     users = get_user_model().objects
     with loose_username_collation(), time_machine.travel(START, tick=False):
         users.create_user("bob1", password=PASSWORDS["bob"])
-        equal = [name for name in SPELLINGS if users.filter(username=name).exists()]
-        assert len(equal) == (len(SPELLINGS) if connection.vendor == "mysql" else 1)
+        spellings = [*SPELLINGS, *ICU_SPELLINGS]
+        equal = [name for name in spellings if users.filter(username=name).exists()]
+        # MySQL and MariaDB ignore case too, and PostgreSQL with ICU all of it.
+        number = {"sqlite": 1, "mysql": len(SPELLINGS) + 1, "postgresql": len(spellings)}
+        assert len(equal) == number[connection.vendor]
         hashed.clear()
         statuses = [guess(name).status_code for name in equal * 4]
     assert statuses == [400] * 3 + [429] * (len(statuses) - 3)
