@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+#: The mode bits that count. On Windows, where permissions differ, every file seems to have them.
+PERMISSIONS = 0 if os.name == "nt" else 0o777
 _DRAFT = re.compile(r"\.[0-9a-f]{16}(\.[a-z]+)?")
 # O_EXCL alone follows no symbolic link at the draft's name (POSIX). Windows lacks O_NOFOLLOW.
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
@@ -32,19 +34,20 @@ def write_atomically(path: Path, data: bytes, access: Access) -> None:
     draft = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
     try:
         descriptor = os.open(draft, _CREATE, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            _set_access(descriptor, access)
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        draft.replace(path)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                _set_access(descriptor, access)
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
         _fsync_directory(path.parent)
     except OSError as error:
         # The error of a full disk, for example, names no file.
         error.filename = str(path)
         raise
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def delete_drafts(directory: Path, suffix: str, before: float) -> None:

@@ -68,6 +68,11 @@ class Key:
         """The bytes of an HMAC secret, ``None`` for a key pair."""
         return self._signing if self.public_jwk is None else None
 
+    @property
+    def public_key(self) -> Any:
+        """The public key object of the package cryptography. A secret has none."""
+        return self._verifying
+
     def has_expired(self, now: float) -> bool:
         """Return whether the key no longer verifies at *now* (seconds since the epoch)."""
         return self.expires_at is not None and now >= self.expires_at

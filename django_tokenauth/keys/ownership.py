@@ -15,7 +15,7 @@ from stat import S_IMODE, S_ISREG
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidKey
-from .drafts import Access
+from .drafts import PERMISSIONS, Access
 
 try:
     import pwd
@@ -25,8 +25,6 @@ except ImportError:  # pragma: no cover - Windows has no such users
 if TYPE_CHECKING:
     from .files import KeyFile
 
-# The permissions of Windows differ: there, every file seems to have these.
-_PERMISSIONS = 0 if os.name == "nt" else 0o777
 _OWNER_ONLY = 0o600
 _GROUP_READ = 0o040
 # Prints the numbers of the files that cannot be opened: 0 is the folder. A redirection opens the
@@ -75,7 +73,7 @@ def access_of(directory: Path, files: Iterable[KeyFile]) -> Access:
             if rank >= best:
                 example, best = status, rank
     if example is not None:
-        mode = _OWNER_ONLY | (example.st_mode & _GROUP_READ & _PERMISSIONS)
+        mode = _OWNER_ONLY | (example.st_mode & _GROUP_READ & PERMISSIONS)
         return Access(example.st_uid, example.st_gid, mode)
     for_group = folder.st_uid == 0 != folder.st_gid and folder.st_mode & 0o057 == 0o050
     mode = _OWNER_ONLY | (_GROUP_READ if for_group else 0)
@@ -90,7 +88,7 @@ def replaced_access(path: Path, *, is_private: bool) -> Access | None:
     status = _existing(path)
     if status is None:
         return None
-    kept = (_GROUP_READ if is_private else 0o777) & _PERMISSIONS
+    kept = (_GROUP_READ if is_private else 0o777) & PERMISSIONS
     return Access(status.st_uid, status.st_gid, _OWNER_ONLY | (status.st_mode & kept))
 
 
@@ -144,7 +142,7 @@ def _name(uid: int) -> str:
 
 def _closed_to(user: ServerUser, paths: list[Path]) -> list[Path]:
     """Return those of *paths*, the folder and its files, that *user* cannot open."""
-    if user.uid == 0 or not _PERMISSIONS:
+    if user.uid == 0 or not PERMISSIONS:
         return []
     opened = _open_as(user, paths)
     return [path for path in paths if not _permits(user, path)] if opened is None else opened

@@ -6,7 +6,6 @@ import json
 import time
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from django_tokenauth.conf.settings import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS, Settings, load
 from django_tokenauth.errors import InvalidKey
-from django_tokenauth.keys import rotating
+from django_tokenauth.keys import publishing, rotating
 from django_tokenauth.keys.confirming import find_problems
 from django_tokenauth.keys.directory import POLL_INTERVAL
 from django_tokenauth.keys.files import read_files
@@ -97,7 +96,20 @@ class Command(BaseCommand):
         publish = action(
             "publish", "Print the public keys as a JWK Set (RFC 7517), as the route shows it."
         )
-        publish.add_argument("--output", type=Path, metavar="FILE", help="Write them to FILE.")
+        publish.add_argument(
+            "--format",
+            choices=("jwks", "pem"),
+            default="jwks",
+            help="jwks (default), or pem for programs that cannot read JWKs, such as HAProxy: a "
+            "PUBLIC KEY block (RFC 7468) for each key.",
+        )
+        publish.add_argument(
+            "--output",
+            type=Path,
+            metavar="FILE",
+            help="Write them to FILE. With --format pem, FILE may be an existing folder. It gets a "
+            "file KID.pem for each key, and loses those of earlier keys.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         actions: dict[str, Callable[..., None]] = {
@@ -209,31 +221,29 @@ class Command(BaseCommand):
             self.stdout.write("  ".join(cells).rstrip())
 
     def _publish(self, settings: Settings, options: _Options, now: float) -> None:
-        keys = _read_keys(settings, options, now)[0].verifying.values()
-        if not keys:
-            raise InvalidKey("There is no key to publish.", "To create a key, use generate.")
-        public = [dict(key.public_jwk) for key in keys if key.public_jwk is not None]
-        if not public:
-            raise InvalidKey(
-                "There is no public key: the keys are secrets (HS256, HS384, HS512).",
-                "A service that verifies with a secret can sign with it. Share a key pair instead.",
-            )
-        text = json.dumps({"keys": public}, indent=2)
-        output: Path | None = options["output"]
-        if output is None:
-            self.stdout.write(text)
-            return
-        temporary = output.with_name(f".{output.name}.new")
+        keys = _read_keys(settings, options, now)[0]
         try:
-            temporary.write_text(f"{text}\n", encoding="utf-8")
-            temporary.replace(output)
+            self._write_public_keys(keys, publishing.public_keys(keys), options)
         except OSError as error:
-            raise CommandError(f"{output} cannot be written: {error.strerror}.") from None
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-        noun = "key" if len(public) == 1 else "keys"
-        self.stdout.write(f"Wrote {len(public)} public {noun} to {output}.")
+            raise CommandError(f"{error.filename} cannot be written: {error.strerror}.") from None
+
+    def _write_public_keys(self, current: KeySet, keys: list[Key], options: _Options) -> None:
+        noun = "key" if len(keys) == 1 else "keys"
+        is_pem = options["format"] == "pem"
+        output: Path | None = options["output"]
+        if output is not None and is_pem and output.is_dir():
+            for path in publishing.write_pem_files(output, keys):
+                self.stdout.write(f"Wrote {path}.")
+            return
+        if is_pem:
+            text = publishing.to_pem(publishing.signing_first(keys, current))
+        else:
+            text = publishing.to_jwks(keys)
+        if output is None:
+            self.stdout.write(text, ending="")
+            return
+        publishing.write_file(output, text)
+        self.stdout.write(f"Wrote {len(keys)} public {noun} to {output}.")
 
     def _print(self, settings: Settings, options: _Options, *, now: float, not_before: int) -> None:
         algorithm = options["algorithm"] or _printed_algorithm(settings, options, now)
