@@ -29,6 +29,7 @@ from ..errors import InvalidGrant, InvalidScope, InvalidToken, ServiceUnavailabl
 from ..models import RevokedReason, Session
 from ..sessions import store
 from ..sessions.database import database_errors_as_unavailable
+from ..sessions.log_ids import log_id
 from ..sessions.store import SessionState
 from ..sessions.users import auth_hash, get_by_subject, why_refused
 from ..tokens.claims import RefreshClaims
@@ -183,7 +184,8 @@ def _rotate(
         return None
     if retried:
         logger.info(
-            "session %s: the previous refresh token was accepted after the grace", session.pk
+            "session %s: the previous refresh token was accepted after the grace",
+            log_id(session.pk),
         )
     signals.refreshed.send_for(session, session.user, refresh_request.request)
     return pair
@@ -222,7 +224,7 @@ def _revoke_reused(refresh_request: _RefreshRequest, session: Session) -> None:
     if revoked:
         logger.warning(
             "refresh token of session %s of user %s reused: session revoked",
-            session.pk,
+            log_id(session.pk),
             session.user_id,
         )
         for signal in (signals.refresh_token_reused, signals.session_revoked):

@@ -31,6 +31,7 @@ from ..errors import InvalidGrant, InvalidRequest, ServiceUnavailable
 from ..models import RevokedReason, Session
 from ..sessions import pruning, store
 from ..sessions.database import database_errors_as_unavailable, outages_as_unavailable
+from ..sessions.log_ids import log_id
 from ..sessions.store import SessionState
 from ..sessions.usernames import is_valid_username
 from ..sessions.users import (
@@ -198,7 +199,8 @@ def sign_in(
                 _check_stored_user(user)
             else:
                 _store(issuer, pair.session)
-        logger.info("user %s signed in, session %s", user.pk, pair.session and pair.session.pk)
+        name = pair.session and log_id(pair.session.pk)
+        logger.info("user %s signed in, session %s", user.pk, name)
         signals.signed_in.send_for(pair.session, user, request)
     return pair
 

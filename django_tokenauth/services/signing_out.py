@@ -18,6 +18,7 @@ from ..errors import InvalidToken, UnsupportedTokenType
 from ..models import RevokedReason, Session
 from ..sessions import store
 from ..sessions.database import database_errors_as_unavailable
+from ..sessions.log_ids import log_id
 from ..tokens.access import access_tokens
 from ..tokens.refresh import refresh_tokens
 from .arguments import as_uuid, current_time, django_request
@@ -156,5 +157,7 @@ def revoke_and_signal(
     store.revoke_all(sessions, reason, now=now)
     request = django_request(request)
     for session in sessions:
-        logger.info("session %s of user %s revoked: %s", session.pk, session.user_id, reason)
+        logger.info(
+            "session %s of user %s revoked: %s", log_id(session.pk), session.user_id, reason
+        )
         signals.session_revoked.send_for(session, user or session.user, request)

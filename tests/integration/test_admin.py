@@ -128,7 +128,7 @@ class TestList:
 
     @pytest.mark.parametrize("write", [str, lambda pk: str(pk).upper()])
     def test_admin_search_finds_a_session_id(self, administrator, sessions, write):
-        """The id is searched as the log prints it, however the database stores a UUID."""
+        """The id is searched as the API returns it, however the database stores a UUID."""
         query = write(sessions["phone"].pk)
         assert device_names(administrator.get(LIST, {"q": query})) == {"phone"}
         assert device_names(administrator.get(LIST, {"q": str(uuid.uuid4())})) == set()

@@ -8,6 +8,8 @@ import pytest
 
 from django_tokenauth import services
 from django_tokenauth.errors import InvalidGrant, InvalidScope, InvalidToken
+from django_tokenauth.models import Session
+from django_tokenauth.sessions.log_ids import log_id
 from tests.support.clock import NOW, after
 
 pytestmark = pytest.mark.django_db
@@ -45,7 +47,7 @@ def run_all_events():
 
 
 def test_each_event_is_logged_once(alice, caplog):
-    first, _, third, fourth = (pair.session.pk for pair in run_all_events())
+    first, _, third, fourth = (log_id(pair.session.pk) for pair in run_all_events())
     lines = [
         (record.levelname, record.getMessage())
         for record in caplog.records
@@ -77,3 +79,30 @@ def test_log_contains_no_token_and_no_password(caplog):
         for token in (pair.access_token, pair.refresh_token):
             assert not [part for part in token.split(".")[1:] if part in logged]
     assert not [password for password in PASSWORDS if password in logged]
+
+
+@pytest.mark.attack(179)
+@pytest.mark.promise(24)
+@pytest.mark.usefixtures("alice")
+def test_log_contains_no_session_id(caplog, settings):
+    """All loggers of a server, at INFO. With DEBUG, Django logs SQL with its parameters."""
+    caplog.set_level(logging.INFO)
+    pairs = run_all_events()
+    settings.TOKENAUTH = {"REFRESH_RETRY": True, "MAX_SESSIONS_PER_USER": 1}
+    services.sign_in(pairs[0].user)
+    retried = services.sign_in(pairs[0].user)
+    services.refresh(retried.refresh_token)
+    services.refresh(retried.refresh_token, now=after(hours=1))
+    logged = "\n".join([caplog.text, *(repr(vars(record)) for record in caplog.records)])
+    assert "accepted after the grace" in logged
+    assert "revoked: evicted" in logged
+    ids = list(Session.objects.values_list("pk", flat=True))
+    assert len(ids) == 5
+    for session_id in ids:
+        assert log_id(session_id) in logged
+        assert not [text for text in spellings(session_id) if text in logged]
+
+
+def spellings(session_id):
+    """Return the forms of the id in logs, SQL and ``repr``, and its random part alone."""
+    return {str(session_id), session_id.hex, session_id.hex[-16:], str(session_id.int)}

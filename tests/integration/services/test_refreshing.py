@@ -13,6 +13,7 @@ from django_tokenauth.conf.settings import load
 from django_tokenauth.errors import InvalidGrant, InvalidToken, TokenErrorCode
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.services import refresh
+from django_tokenauth.sessions.log_ids import log_id
 from django_tokenauth.tokens.refresh import refresh_tokens
 from tests.support.clock import NOW, after
 from tests.support.signal_capture import received
@@ -226,11 +227,10 @@ class TestReuse:
         keywords = {"sender": Session, "session": pair.session, "user": alice, "request": request}
         assert reused == revoked == [keywords]
         assert revoked[0]["session"].revoked_reason == RevokedReason.REUSED
+        name = log_id(pair.session.pk)
         assert [
             record.message for record in caplog.records if record.name == "django_tokenauth"
-        ] == [
-            f"refresh token of session {pair.session.pk} of user {alice.pk} reused: session revoked"
-        ]
+        ] == [f"refresh token of session {name} of user {alice.pk} reused: session revoked"]
 
     def test_reuse_takes_two_statements(self, pair, django_assert_num_queries):
         rotate_times(pair, 1, every=timedelta(minutes=1))

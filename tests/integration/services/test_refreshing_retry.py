@@ -11,6 +11,7 @@ from django_tokenauth.conf.settings import load
 from django_tokenauth.errors import InvalidGrant, InvalidScope
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.services import refresh
+from django_tokenauth.sessions.log_ids import log_id
 from django_tokenauth.tokens.refresh import refresh_tokens
 from tests.support.client import log_messages
 from tests.support.clock import NOW, after
@@ -133,7 +134,7 @@ class TestOwner:
         session = row()
         assert (len(refreshed), len(reused)) == (1, 0)
         assert log_messages(caplog) == [
-            f"session {session.pk}: the previous refresh token was accepted after the grace"
+            f"session {log_id(session.pk)}: the previous refresh token was accepted after the grace"
         ]
 
     def test_retry_after_a_sign_out_is_rejected(self, held, lost):

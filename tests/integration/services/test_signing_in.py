@@ -15,6 +15,7 @@ from django_tokenauth import services, signals
 from django_tokenauth.conf.settings import load
 from django_tokenauth.errors import InvalidGrant, InvalidScope
 from django_tokenauth.models import RevokedReason, Session
+from django_tokenauth.sessions.log_ids import log_id
 from django_tokenauth.sessions.users import auth_hash
 from django_tokenauth.tokens.refresh import refresh_tokens
 from tests.support.clock import NOW, after
@@ -138,7 +139,7 @@ class TestSignIn:
     def test_sign_in_is_logged_without_a_token(self, alice, caplog):
         caplog.set_level("DEBUG", logger="django_tokenauth")
         pair = services.sign_in(alice, now=NOW)
-        assert caplog.messages == [f"user {alice.pk} signed in, session {pair.session.pk}"]
+        assert caplog.messages == [f"user {alice.pk} signed in, session {log_id(pair.session.pk)}"]
 
 
 @pytest.mark.django_db

@@ -9,6 +9,7 @@ import pytest
 from django_tokenauth import services, signals
 from django_tokenauth.errors import InvalidGrant, UnsupportedTokenType
 from django_tokenauth.models import RevokedReason, Session
+from django_tokenauth.sessions.log_ids import log_id
 from tests.support.clock import NOW, after
 from tests.support.session_rows import create_session
 from tests.support.signal_capture import received
@@ -88,7 +89,7 @@ class TestRevokeToken:
             {"sender": Session, "session": pair.session, "user": alice, "request": request}
         ]
         assert caplog.messages[-1] == (
-            f"session {pair.session.pk} of user {alice.pk} revoked: signed_out"
+            f"session {log_id(pair.session.pk)} of user {alice.pk} revoked: signed_out"
         )
 
     def test_revoke_token_in_stateless_mode_is_unsupported(self, alice, settings):

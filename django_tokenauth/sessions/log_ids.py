@@ -1,0 +1,71 @@
+"""The log id of a session: a keyed hash that log records contain instead of the session's id.
+
+``SECRET_KEY`` and the id of a session are enough to make its tokens. A copy of the log must not
+supply one of the two.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+
+from ..conf.settings import load
+from .database import primary_sessions
+
+#: The hexadecimal digits of a log id. With 48 bits, one pair in a million sessions is equal with a
+#: probability of 0.2 %.
+LENGTH = 12
+
+_PURPOSE = b"django_tokenauth session in the log"
+_LOG_ID = re.compile(rf"[0-9a-f]{{{LENGTH}}}", re.ASCII)
+
+
+def log_id(session_id: uuid.UUID) -> str:
+    """Return the name of the session in log records: 12 hexadecimal digits.
+
+    They are the beginning of an HMAC-SHA256 of *session_id*, with a key that is derived from
+    ``SECRET_KEY`` for this purpose.
+    """
+    return _log_id(_derive_key(load().secret_keys[0]), session_id)
+
+
+def parse_log_id(text: str) -> str | None:
+    """Return *text* as :func:`log_id` writes it, or ``None`` if it is not a log id."""
+    text = text.strip().lower()
+    return text if _LOG_ID.fullmatch(text) else None
+
+
+def search(wanted: str, batch_size: int) -> Iterator[tuple[int, list[uuid.UUID]]]:
+    """Find the sessions with the log id *wanted*, also one made with ``SECRET_KEY_FALLBACKS``.
+
+    Reads the ids of all sessions in batches, one statement each. After each batch, yields the
+    number of rows that were read so far, and the ids that match.
+    """
+    keys = [_derive_key(secret) for secret in load().secret_keys]
+    read = 0
+    for batch in _batches(batch_size):
+        read += len(batch)
+        yield read, [each for each in batch if wanted in _log_ids(keys, each)]
+
+
+def _batches(size: int) -> Iterator[Sequence[uuid.UUID]]:
+    """Yield the ids of all sessions. Those that start with the time come newest first."""
+    rows = primary_sessions().order_by("-pk").values_list("pk", flat=True)
+    batch = list(rows[:size])
+    while batch:
+        yield batch
+        batch = list(rows.filter(pk__lt=batch[-1])[:size])
+
+
+def _log_ids(keys: Iterable[bytes], session_id: uuid.UUID) -> list[str]:
+    return [_log_id(key, session_id) for key in keys]
+
+
+def _log_id(key: bytes, session_id: uuid.UUID) -> str:
+    return hmac.digest(key, session_id.bytes, "sha256").hex()[:LENGTH]
+
+
+def _derive_key(secret: bytes) -> bytes:
+    return hmac.digest(secret, _PURPOSE, "sha256")
