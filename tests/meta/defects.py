@@ -52,6 +52,9 @@ def main(arguments: Sequence[str]) -> int:
         for number, defect in enumerate(DEFECTS, 1)
         if not numbers or number in numbers
     ]
+    for _, defect in chosen:
+        # A change of the code since the list was written shows before the first test runs.
+        apply((PACKAGE / defect.file).read_text(encoding="utf-8"), defect)
     results: list[Result] = []
     with copied_project() as copy:
         # A test that fails without a defect would catch every defect.
@@ -130,12 +133,18 @@ def first_failure(copy: Path, tests: Sequence[str]) -> str | None:
         return f"timeout after {TIMEOUT} s"
     if ended.returncode == 0:
         return None
-    failed = FAILURE.search(ended.stdout)
+    return failure_in(ended.stdout, ended.stderr)
+
+
+def failure_in(output: str, errors: str = "") -> str:
+    """Return the first failed test of pytest's ``output``, or raise ``RuntimeError`` as above."""
+    # Above the summary are log records, which may begin with ERROR too.
+    failed = FAILURE.search(output.rpartition("short test summary info")[2])
     if failed is None:
-        raise RuntimeError(f"pytest ran no test:\n{ended.stdout}{ended.stderr}")
+        raise RuntimeError(f"pytest ran no test:\n{output}{errors}")
     test, error = failed.groups()
     if "::" not in test or (error and BROKEN.match(error)):
-        raise RuntimeError(f"the code cannot run: {test} {error}\n{ended.stdout}")
+        raise RuntimeError(f"the code cannot run: {test} {error}\n{output}")
     return test
 
 

@@ -77,6 +77,13 @@ def test_defect_with_an_undefined_name_is_an_error():
         run(copy, broken)
 
 
+def test_log_record_of_a_failed_test_is_not_its_name():
+    summary = "== short test summary info ==\nFAILED tests/test_x.py::test_y - AssertionError: no"
+    assert failure_in(f"ERROR    app:x.py:1 Error: no - NameError\n{summary}") == (
+        "tests/test_x.py::test_y"
+    )
+
+
 def test_first_defect_of_the_list_is_caught():
     with copied_project() as copy:
         assert run(copy, DEFECTS[0]).test

@@ -202,6 +202,14 @@ class TestConflicts:
         put(tmp_path, name, kid="k", exp=NOW)
         assert clock.kids() == []
 
+    @pytest.mark.parametrize("exp", [{"exp": NOW + 10**6}, {}], ids=["later", "none"])
+    @pytest.mark.parametrize("name", ["a", "z"])
+    def test_later_exp_of_a_second_file_is_ignored(self, tmp_path, name, exp):
+        put(tmp_path, "k", exp=NOW + 1000)
+        clock = Clock(tmp_path)
+        put(tmp_path, name, kid="k", **exp)
+        assert clock.advance().verifying["k"].expires_at == NOW + 1000
+
     def test_deletion_counts_beside_a_key_of_another_family(self, clock, tmp_path):
         put(tmp_path, "secret", "HS256")
         put(tmp_path, "next")
