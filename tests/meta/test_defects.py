@@ -9,7 +9,7 @@ import pytest
 
 from tests.meta import defects
 from tests.meta.defect_list import DEFECTS, Defect
-from tests.meta.defects import PACKAGE, ROOT, apply, copied_project, first_failure, run
+from tests.meta.defects import PACKAGE, ROOT, apply, copied_project, failure_in, run
 
 COMMENT = Defect(
     file="errors.py",
