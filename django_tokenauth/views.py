@@ -231,8 +231,8 @@ class ForwardAuthView(NoStoreView):
     :class:`JWTAuthentication` returns: 401 or 503. The body is not read.
 
     The query parameter ``scope`` has required scopes, separated by spaces. A token without them
-    gets 403 ``insufficient_scope``. Any other parameter gets 400: a misspelled name must not drop
-    the requirement.
+    gets 403 ``insufficient_scope``. ``status=200`` replaces 204, because Envoy accepts 200 only.
+    Any other parameter gets 400: a misspelled name must not drop the requirement.
     """
 
     authentication_classes = (JWTAuthentication,)
@@ -242,6 +242,10 @@ class ForwardAuthView(NoStoreView):
     content_negotiation_class = AlwaysJSONNegotiation
     #: Scopes that every request needs, in addition to the query parameter.
     required_scopes: Sequence[str] = ()
+    _statuses: ClassVar[Mapping[str, int]] = {
+        "200": status.HTTP_200_OK,
+        "204": status.HTTP_204_NO_CONTENT,
+    }
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
@@ -249,7 +253,7 @@ class ForwardAuthView(NoStoreView):
 
     def get(self, request: Request) -> Response:
         claims: Any = request.auth
-        required = self.scope_parameter(request)
+        required, code = self._parameters(request)
         if not claims.scope.issuperset(required):
             raise InsufficientScope(required)
         headers = {
@@ -258,7 +262,7 @@ class ForwardAuthView(NoStoreView):
             # Some gateways keep the client's header if the response has none, so send an empty one.
             "X-Auth-Session": claims.session_id or "",
         }
-        return Response(status=status.HTTP_204_NO_CONTENT, headers=headers)
+        return Response(status=code, headers=headers)
 
     # Envoy sends the method of the client.
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
@@ -267,18 +271,19 @@ class ForwardAuthView(NoStoreView):
     def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         return self.get(request)
 
-    def scope_parameter(self, request: Request) -> frozenset[str]:
-        """Return the scopes in the query. A repeated parameter adds to them.
-
-        Raises REST framework's ``ValidationError`` for any other query.
-        """
-        if not {"scope"}.issuperset(request.query_params):
+    def _parameters(self, request: Request) -> tuple[frozenset[str], int]:
+        """Return the required scopes and the status. Repeated scopes add up."""
+        query = request.query_params
+        if not {"scope", "status"}.issuperset(query):
             message = _("Only these query parameters are allowed: %(names)s.")
-            raise ValidationError({"detail": message % {"names": "scope"}})
-        scopes = [parse_scope(scope) for scope in request.query_params.getlist("scope")]
+            raise ValidationError({"detail": message % {"names": "scope, status"}})
+        scopes = [parse_scope(scope) for scope in query.getlist("scope")]
         if None in scopes:
             raise ValidationError({"scope": [_("Must be scope names separated by single spaces.")]})
-        return frozenset().union(*filter(None, scopes))
+        code = self._statuses.get(query.get("status", "204"))
+        if code is None:
+            raise ValidationError({"status": [_("Must be 200 or 204.")]})
+        return frozenset().union(*filter(None, scopes)), code
 
 
 class _SessionEndpoint(NoStoreView):

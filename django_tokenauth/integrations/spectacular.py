@@ -189,9 +189,12 @@ _DESCRIPTIONS: dict[type[APIView], dict[str, _Decorator]] = {
     views.ForwardAuthView: {
         "get": _bearer_endpoint(
             "Authenticate a request for a gateway",
-            {204: None, 400: ProblemSerializer},
+            {200: None, 204: None, 400: ProblemSerializer},
             parameters=[
                 OpenApiParameter("scope", description="Required scopes, separated by spaces."),
+                OpenApiParameter(
+                    "status", enum=["200", "204"], description="The status of an accepted request."
+                ),
             ],
         ),
     },

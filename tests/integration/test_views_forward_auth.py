@@ -27,7 +27,8 @@ from tests.support.raw_tokens import MISSING, SIGNING_KEY, Access
 
 PATH = "/auth/token/forward-auth/"
 SCOPES = {"SCOPES": ["notes:read", "notes:write"]}
-UNKNOWN = {"detail": "Only these query parameters are allowed: scope."}
+UNKNOWN = {"detail": "Only these query parameters are allowed: scope, status."}
+BAD_STATUS = {"status": ["Must be 200 or 204."]}
 MALFORMED = {"scope": ["Must be scope names separated by single spaces."]}
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"]
 
@@ -40,6 +41,8 @@ def identity(response):
 
 @pytest.mark.django_db
 class TestAccepted:
+    @pytest.mark.attack(185, 188)
+    @pytest.mark.promise(26)
     @pytest.mark.parametrize("method", METHODS)
     def test_any_method_gets_user_scope_and_session_in_one_query(
         self, alice, settings, method, django_assert_num_queries
@@ -61,6 +64,17 @@ class TestAccepted:
         response = post("token/forward-auth/", "{not read", content_type, **bearer)
         assert response.status_code == 204
 
+    @pytest.mark.parametrize(
+        ("query", "status"), [("", 204), ("?status=204", 204), ("?status=200", 200)]
+    )
+    def test_status_of_an_accepted_request_is_204_or_200(self, alice, query, status):
+        token = sign_in()["access_token"]
+        response = get(PATH + query, token)
+        assert (response.status_code, response["X-Auth-User"]) == (status, str(alice.pk))
+        assert response.content == b""
+        post("token/revoke/", {"token": token})
+        assert get(PATH + query, token).status_code == 401
+
     def test_headers_of_the_client_are_not_returned(self, alice):
         forged = {"X-Auth-User": "2", "X-Auth-Scope": "admin", "X-Auth-Session": "x"}
         response = get(PATH, sign_in()["access_token"], **forged)
@@ -69,6 +83,8 @@ class TestAccepted:
 
 @pytest.mark.django_db
 class TestRejected:
+    @pytest.mark.attack(185, 188)
+    @pytest.mark.promise(26)
     @pytest.mark.parametrize("method", METHODS)
     def test_any_method_without_a_token_gets_the_bare_challenge(
         self, method, django_assert_num_queries
@@ -99,6 +115,7 @@ class TestRejected:
         assert get(PATH, token).status_code == 503
 
 
+@pytest.mark.attack(186)
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("atomic", [False, True])
 def test_database_error_returns_503_also_with_atomic_requests(alice, atomic, monkeypatch):
@@ -132,6 +149,7 @@ class TestRequiredScope:
             ("?scope=unknown", 403),
         ],
     )
+    @pytest.mark.attack(184)
     def test_scope_in_the_query_is_required(self, alice, query, status):
         response = get(PATH + query, sign_in(scope="notes:read")["access_token"])
         assert response.status_code == status
@@ -148,8 +166,11 @@ class TestRequiredScope:
             ("?scope", MALFORMED),
             ("?scope=a%22", MALFORMED),
             ("?scope=notes:read&scope=", MALFORMED),
+            ("?status=", BAD_STATUS),
+            ("?status=401", BAD_STATUS),
         ],
     )
+    @pytest.mark.attack(184)
     def test_other_query_is_a_bad_request(self, alice, query, error):
         assert status_and_json(get(PATH + query, sign_in()["access_token"])) == (400, error)
 
@@ -175,6 +196,7 @@ class TestStateless:
 
         return send
 
+    @pytest.mark.attack(182)
     def test_token_without_session_gets_an_empty_session_header(self, authorize):
         response = authorize(sid=MISSING, scope=MISSING)
         assert identity(response) == (204, "1", "", "")
@@ -190,10 +212,12 @@ class TestStateless:
             ("1;/\\=%0d%0aX", "1%3B%2F%5C%3D%250d%250aX"),
         ],
     )
+    @pytest.mark.attack(183)
     def test_user_id_in_the_header_is_percent_encoded(self, authorize, subject, header):
         response = authorize(sub=subject)
         assert (response.status_code, response["X-Auth-User"]) == (204, header)
 
+    @pytest.mark.attack(183)
     @pytest.mark.parametrize("subject", ["1\r\nX-Auth-Scope: admin", "1\n", "1\x00", "", 1, None])
     def test_user_id_with_control_characters_is_rejected(self, authorize, subject):
         response = authorize(sub=subject)

@@ -38,6 +38,7 @@ BLOCKS = {
 EXAMPLES = {
     "admin-and-prune": ["sign_out_network"],
     "clients": ["TOKENAUTH", "sign_out_client", "introspect"],
+    "gateways": ["stateless"],
     "hooks": ["scope_policy", "LinkView", "ProjectTokenView"],
     "http": ["NamedDeviceView"],
     "sessions": ["deactivate"],
@@ -166,6 +167,15 @@ class TestExamples:
         pair = view(REQUESTS.post("/", {**body, "device_name": "laptop"}, format="json")).data
         body = {"grant_type": "refresh_token", "refresh_token": pair["refresh_token"]}
         assert view(REQUESTS.post("/", body, format="json")).status_code == 200
+
+    def test_stateless_route_for_gateways_makes_no_query(self, alice, django_assert_num_queries):
+        names = example("gateways", "stateless")
+        assert len(names["urlpatterns"]) == 2
+        bearer = {"Authorization": f"Bearer {services.sign_in(alice).access_token}"}
+        assert names["stateless"](REQUESTS.get("/", headers=bearer)).status_code == 204
+        with django_assert_num_queries(0):
+            response = names["stateless"](REQUESTS.get("/", headers=bearer))
+        assert response["X-Auth-User"] == str(alice.pk)
 
     def test_client_command_prints_the_documented_lines(self, capsys):
         [(command, documented)] = docs_examples.consoles(docs_examples.CLIENTS)

@@ -46,7 +46,8 @@ class TestTables:
         oauth, api = section(DOCS / "http.rst", "Errors").tables
         kinds = {kind.error for kind in errors.OAuthError.__subclasses__()}
         others = {"invalid_token", "temporarily_unavailable"}
-        assert {literal(row[1]) for row in oauth[1:]} == kinds | others
+        # The row of a project's own error has no code.
+        assert {literal(row[1]) for row in oauth[1:] if row[1]} == kinds | others
         assert [row[:2] for row in api[1:]] == [
             ["401", '``Bearer realm="api"``'],
             ["401", '``error="invalid_token"``'],

@@ -126,8 +126,10 @@ class TestRoutes:
         operations = schema["paths"]["/auth/token/forward-auth/"]
         assert set(operations) == {"get"}
         assert operations["get"]["security"] == [{"accessToken": []}]
-        assert [parameter["name"] for parameter in operations["get"]["parameters"]] == ["scope"]
+        parameters = operations["get"]["parameters"]
+        assert [parameter["name"] for parameter in parameters] == ["scope", "status"]
         assert response_components(operations["get"]) == {
+            "200": None,
             "204": None,
             "400": "TokenAuthProblem",
             "401": "TokenAuthProblem",

@@ -1,0 +1,55 @@
+"""Gateways reject all requests while the authorization server fails, and recover after it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.external.gateways.service import Switch
+
+
+@pytest.fixture(scope="module")
+def token(server):
+    return server.sign_in(scope="notes:read notes:write")["access_token"]
+
+
+def assert_rejects(gateway, token):
+    response, requests = gateway.send(token=token)
+    assert (response.status, requests) == (gateway.program.failure, [])
+
+
+def assert_accepts(gateway, token):
+    assert gateway.send(token=token)[0].status == 200, gateway.logs()
+
+
+@pytest.mark.attack(186)
+def test_unavailable_database_rejects_requests(exact_gateway, server, token):
+    assert_accepts(exact_gateway, token)
+    with server.without_database():
+        assert_rejects(exact_gateway, token)
+    assert_accepts(exact_gateway, token)
+
+
+@pytest.mark.attack(186)
+def test_unreachable_server_rejects_requests(exact_gateway, token):
+    assert_accepts(exact_gateway, token)
+    with exact_gateway.switch.responding(Switch.NOTHING):
+        response, requests = exact_gateway.send(token=token)
+        assert (response.status >= 400, requests) == (True, [])
+    assert_accepts(exact_gateway, token)
+
+
+@pytest.mark.attack(186)
+@pytest.mark.parametrize("status", ["500 Internal Server Error", "302 Found", "404 Not Found"])
+def test_other_status_of_the_server_rejects_requests(forwarding_gateway, token, status):
+    content = f"{status}\r\nLocation: /elsewhere/\r\nContent-Length: 0".encode()
+    with forwarding_gateway.switch.responding(content):
+        response, requests = forwarding_gateway.send(token=token)
+    assert (response.status != 200, requests) == (True, [])
+    assert_accepts(forwarding_gateway, token)
+
+
+def test_local_verification_needs_no_server(gateway, server, token):
+    if gateway.program.exact:
+        pytest.skip("asks the server for each request")
+    with server.without_database():
+        assert_accepts(gateway, token)

@@ -1,0 +1,267 @@
+"""Each gateway with its documented configuration, between a client and a service."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+import pytest
+
+from tests.support.http_server import TIMEOUT
+
+BOTH = "notes:read notes:write"
+GET = "GET /notes/ HTTP/1.1"
+#: The status line of a response that is not interim.
+FINAL_STATUS = re.compile(rb"^HTTP/1\.1 ([2-5]\d\d) ", re.MULTILINE)
+REPORTS = "GET /reports/7 HTTP/1.1"
+
+
+@pytest.fixture(scope="module")
+def alice(server):
+    """Return the tokens of a session with all scopes. Tests must not end it."""
+    return server.sign_in("alice", scope=BOTH)
+
+
+@pytest.fixture(scope="module")
+def bob(server):
+    """Return the tokens of a session with one scope. Tests must not end it."""
+    return server.sign_in("bob", scope="notes:read")
+
+
+def identity(server, tokens):
+    claims = server.claims(tokens["access_token"])
+    return [[claims["sub"]], [claims["scope"]], [claims["sid"]]]
+
+
+def altered(token):
+    """Return *token* with one changed bit in the signature."""
+    head, _, signature = token.rpartition(".")
+    content = bytearray(urlsafe_b64decode(signature + "=="))
+    content[7] ^= 1
+    return f"{head}.{urlsafe_b64encode(bytes(content)).rstrip(b'=').decode()}"
+
+
+REJECTED = {
+    "junk": lambda server, tokens: "junk",
+    "empty": lambda server, tokens: "",
+    "refresh token": lambda server, tokens: tokens["refresh_token"],
+    "changed signature": lambda server, tokens: altered(tokens["access_token"]),
+    "expired": lambda server, tokens: server.signed(
+        tokens["access_token"], iat=int(time.time()) - 302, exp=int(time.time()) - 2
+    ),
+    "no expiry": lambda server, tokens: server.signed(tokens["access_token"], exp=None),
+    "other audience": lambda server, tokens: server.signed(tokens["access_token"], aud="notes"),
+    "other issuer": lambda server, tokens: server.signed(
+        tokens["access_token"], iss="https://other.example.com"
+    ),
+    "other kind": lambda server, tokens: server.signed(tokens["access_token"], typ="JWT"),
+    "unsigned": lambda server, tokens: server.unsigned(tokens["access_token"]),
+    "public key as secret": lambda server, tokens: server.signed_with_public_key(
+        tokens["access_token"]
+    ),
+}
+
+
+class TestTokens:
+    def test_valid_token_reaches_the_service_with_its_user(self, gateway, server, alice):
+        start = "GET /notes/?page=2&scope=x HTTP/1.1"
+        response, requests = gateway.send(start, token=alice["access_token"])
+        assert (response.status, response.body) == (200, b"from the service"), gateway.logs()
+        [request] = requests
+        assert (request.method, request.path) == ("GET", "/notes/?page=2&scope=x")
+        assert request.identity() == identity(server, alice)
+
+    def test_request_without_a_token_gets_401(self, gateway):
+        response, requests = gateway.send()
+        assert (response.status, requests) == (401, [])
+        assert response.challenge.startswith("Bearer")
+
+    @pytest.mark.attack(180, 187)
+    @pytest.mark.parametrize("kind", REJECTED)
+    def test_invalid_token_gets_401(self, gateway, server, alice, kind):
+        token = REJECTED[kind](server, alice)
+        response, requests = gateway.send(token=token)
+        assert (response.status, requests) == (401, [])
+        assert response.challenge.startswith("Bearer")
+
+    @pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
+    def test_scheme_is_case_insensitive(self, gateway, alice, scheme):
+        response, _ = gateway.send(GET, f"Authorization: {scheme} {alice['access_token']}")
+        assert response.status == 200
+
+    @pytest.mark.attack(188)
+    @pytest.mark.parametrize("first", [True, False])
+    def test_two_authorization_headers_are_rejected(self, gateway, alice, bob, first):
+        tokens = [alice["access_token"], bob["access_token"]]
+        lines = [f"Authorization: Bearer {token}" for token in tokens[:: 1 if first else -1]]
+        response, requests = gateway.send(GET, *lines)
+        assert (response.status in (400, 401), requests) == (True, [])
+
+    def test_token_outside_of_the_header_is_not_read(self, gateway, alice):
+        token = alice["access_token"]
+        start = f"GET /notes/?access_token={token} HTTP/1.1"
+        response, requests = gateway.send(start, f"Cookie: access_token={token}")
+        assert (response.status, requests) == (401, [])
+
+    @pytest.mark.attack(185)
+    def test_signed_out_token_is_rejected_at_once(self, exact_gateway, server):
+        tokens = server.sign_in()
+        assert exact_gateway.send(token=tokens["access_token"])[0].status == 200
+        server.sign_out(tokens)
+        response, requests = exact_gateway.send(token=tokens["access_token"])
+        assert (response.status, requests) == (401, [])
+
+    @pytest.mark.attack(185)
+    def test_tokens_of_two_users_are_never_mixed(self, gateway, server, alice, bob):
+        for tokens in (alice, bob, alice, bob):
+            _, [request] = gateway.send(token=tokens["access_token"])
+            assert request.identity() == identity(server, tokens)
+            assert gateway.send()[0].status == 401
+
+    def test_token_of_seven_kilobytes_is_accepted(self, gateway, server, alice):
+        token = server.signed(alice["access_token"], padding="x" * 5_000)
+        assert 7_000 < len(token) < 8_000
+        response, requests = gateway.send(token=token)
+        assert response.status == 200, gateway.logs()
+        assert requests[0].identity() == identity(server, alice)
+
+
+class TestScope:
+    def test_required_scope_admits_a_token_that_has_it(self, gateway, server, alice):
+        response, [request] = gateway.send(REPORTS, token=alice["access_token"])
+        assert (response.status, request.path) == (200, "/reports/7")
+        assert request.identity() == identity(server, alice)
+
+    def test_token_without_the_required_scope_gets_403(self, gateway, bob):
+        response, requests = gateway.send(REPORTS, token=bob["access_token"])
+        assert (response.status, requests) == (gateway.program.forbidden, [])
+
+    @pytest.mark.attack(184)
+    @pytest.mark.parametrize("query", ["?scope=notes:read", "?scope", "?status=200&scope="])
+    def test_query_of_the_client_does_not_lower_the_scope(self, gateway, bob, query):
+        start = f"GET /reports/{query} HTTP/1.1"
+        response, requests = gateway.send(start, token=bob["access_token"])
+        assert (response.status, requests) == (gateway.program.forbidden, [])
+
+    def test_required_scope_does_not_match_a_part_of_a_name(self, gateway, server, bob):
+        for scope in ("notes:writes", "xnotes:write", "a:notes:write notes:write:b"):
+            token = server.signed(bob["access_token"], scope=scope)
+            response, requests = gateway.send(REPORTS, token=token)
+            assert (response.status, requests) == (gateway.program.forbidden, [])
+
+    def test_scope_is_required_after_authentication(self, gateway):
+        assert gateway.send(REPORTS)[0].status == 401
+        assert gateway.send(REPORTS, token="junk")[0].status == 401
+
+
+FORGED = [
+    "X-Auth-User: 99",
+    "x-auth-user: 99",
+    "X_Auth_User: 99",
+    "X-Auth_User: 99",
+    "X_Auth-User: 99",
+    "X-Auth-Scope: admin",
+    "X_Auth_Scope: admin",
+    "X_AUTH-SCOPE: admin",
+    "X-Auth_Scope: admin",
+    "X-Auth-Session: 0f8fad5b-d9cb-469f-a165-70867728950e",
+    "X_Auth_Session: 0f8fad5b-d9cb-469f-a165-70867728950e",
+    "x-auth_session: 0f8fad5b-d9cb-469f-a165-70867728950e",
+    "x_auth-session: 0f8fad5b-d9cb-469f-a165-70867728950e",
+]
+
+
+class TestHeaders:
+    @pytest.mark.attack(181)
+    def test_forged_headers_never_reach_the_service(self, gateway, server, alice):
+        for lines in (FORGED, FORGED * 2, *([line] for line in FORGED)):
+            _, [request] = gateway.send(GET, *lines, token=alice["access_token"])
+            assert request.identity() == identity(server, alice), lines
+
+    def test_forged_headers_alone_get_401(self, gateway):
+        response, requests = gateway.send(GET, *FORGED)
+        assert (response.status, requests) == (401, [])
+
+    @pytest.mark.attack(182)
+    def test_headers_missing_in_the_response_are_not_forged(self, forwarding_gateway, alice):
+        """The configuration removes the client's headers even if the response has none."""
+        forged = {line.partition(": ")[2] for line in FORGED}
+        for bare in (b"204 No Content", b"200 OK\r\nContent-Length: 0"):
+            with forwarding_gateway.switch.responding(bare):
+                _, requests = forwarding_gateway.send(GET, *FORGED, token=alice["access_token"])
+            seen = [value for request in requests for _, value in request.headers]
+            assert forged.isdisjoint(seen)
+        assert requests
+
+    @pytest.mark.attack(182)
+    def test_token_without_scope_leaves_no_forged_scope(self, gateway, server):
+        tokens = server.sign_in("bob", scope="notes:read")
+        token = server.signed(tokens["access_token"], scope=None)
+        response, requests = gateway.send(GET, *FORGED, token=token)
+        assert response.status == 200, gateway.logs()
+        user, session = server.claims(token)["sub"], server.claims(token)["sid"]
+        assert requests[0].identity() == [[user], [], [session]]
+
+    def test_gateway_logs_contain_no_token(self, gateway, server, alice):
+        gateway.send(token=alice["access_token"])
+        gateway.send(token=altered(alice["access_token"]))
+        gateway.send(token=alice["refresh_token"])
+        for token in alice["access_token"], alice["refresh_token"]:
+            assert max(token.split("."), key=len) not in gateway.logs()
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+class TestMethods:
+    BODY = bytes(range(256)) * 40
+
+    @pytest.mark.attack(188)
+    def test_method_and_body_reach_the_service_unchanged(self, gateway, alice, method):
+        if (gateway.program.name, method) == ("Apache", "OPTIONS"):
+            pytest.skip("mod_auth_openidc authenticates no OPTIONS request")
+        body = b"" if method in ("GET", "HEAD", "OPTIONS") else self.BODY
+        lines = [f"Content-Length: {len(body)}", "Content-Type: image/png"] if body else []
+        response, [request] = gateway.send(
+            f"{method} /notes/ HTTP/1.1", *lines, token=alice["access_token"], body=body
+        )
+        assert (response.status, request.method, request.body) == (200, method, body)
+
+    @pytest.mark.attack(188)
+    def test_method_without_a_token_is_rejected(self, gateway, method):
+        body = b"" if method in ("GET", "HEAD", "OPTIONS") else self.BODY
+        lines = [f"Content-Length: {len(body)}"] if body else []
+        response, requests = gateway.send(f"{method} /notes/ HTTP/1.1", *lines, body=body)
+        assert (response.status, requests) == (401, [])
+
+
+class TestBodies:
+    @pytest.mark.attack(188)
+    def test_chunked_body_reaches_the_service_unchanged(self, gateway, alice):
+        chunks = b"5\r\nhello\r\n7\r\n, alice\r\n0\r\n\r\n"
+        response, [request] = gateway.send(
+            "POST /notes/ HTTP/1.1",
+            "Transfer-Encoding: chunked",
+            token=alice["access_token"],
+            body=chunks,
+        )
+        assert (response.status, request.body) == (200, b"hello, alice")
+
+    @pytest.mark.attack(188)
+    @pytest.mark.parametrize("valid", [True, False])
+    def test_client_that_expects_100_continue_gets_the_status(self, gateway, alice, valid):
+        token = alice["access_token"] if valid else "junk"
+        head = (
+            "POST /notes/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+            f"Authorization: Bearer {token}\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+        )
+        gateway.service.requests.clear()
+        with socket.create_connection(gateway.address, timeout=TIMEOUT) as connection:
+            connection.sendall(head.encode())
+            received = connection.recv(65536)
+            if received.startswith(b"HTTP/1.1 100"):
+                connection.sendall(b"hello")
+            while not (statuses := FINAL_STATUS.findall(received)):
+                received += connection.recv(65536)
+        assert statuses == [b"200" if valid else b"401"]
+        assert [each.body for each in gateway.service.requests] == ([b"hello"] if valid else [])
