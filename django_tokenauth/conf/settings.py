@@ -70,6 +70,7 @@ class Settings:
         values.optional_lifetime, timedelta(seconds=10)
     )
     token_cache_size: int = _setting(values.count, 4096)
+    token_cache_bytes: int = _setting(values.count, 16 * 2**20)
     sign_in_rate_user: Rate | None = _setting(values.optional_rate, "20/hour")
     sign_in_rate_ip: Rate | None = _setting(values.optional_rate, "30/min")
     throttle_cache: str = _setting(values.string, "default")

@@ -6,7 +6,6 @@ tokens.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b, sha256
@@ -20,50 +19,10 @@ from ..keys.sources import access_keys
 from . import jws
 from .claims import Claims, validity_period
 from .readable import check_readable, too_long
+from .verified import ENTRY_COST, Verified, VerifiedTokens, estimate_cost
 
 #: RFC 9068 section 2.1.
 ACCESS_TYP: Final = "at+jwt"
-
-# Verified claims with the begin and the end of their validity, in seconds since the epoch.
-_Verified = tuple[Claims, float, float]
-
-
-class VerifiedTokens:
-    """A bounded cache of verified claims that evicts the least recently used entry.
-
-    Keys are digests of whole tokens. The cache holds no token, no failure and nothing that depends
-    on the time: expiry and revocation are checked at every use. Threads share it without a lock.
-    Each operation on the ``OrderedDict`` is atomic, and a race costs a cached entry at most.
-    """
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._verified)
-
-    def get(self, digest: bytes) -> _Verified | None:
-        """Return the entry of *digest*, or ``None``."""
-        verified = self._verified.get(digest)
-        if verified is not None:
-            # Another thread may have evicted the entry. suppress() is a function call on the path
-            # of every request.
-            try:  # noqa: SIM105
-                self._verified.move_to_end(digest)
-            except KeyError:
-                pass
-        return verified
-
-    def put(self, digest: bytes, verified: _Verified) -> None:
-        """Add an entry, and evict the oldest ones beyond the size."""
-        self._verified[digest] = verified
-        while len(self._verified) > self._size:
-            # Another thread may have emptied the cache.
-            try:  # noqa: SIM105
-                self._verified.popitem(last=False)
-            except KeyError:
-                pass
 
 
 class AccessTokens:
@@ -75,7 +34,7 @@ class AccessTokens:
         self._max_lifetime = ceil(settings.access_token_lifetime.total_seconds())
         self._leeway = settings.leeway.total_seconds()
         self._source = source
-        self._cache_size = settings.token_cache_size
+        self._cache_limits = settings.token_cache_size, settings.token_cache_bytes
         self._hash = _token_hash()
         # A new key set gets a new cache. If another thread still adds a token of a removed key, it
         # adds it to the old cache.
@@ -107,7 +66,7 @@ class AccessTokens:
         latest = self._latest
         if latest is None or latest[0] is not keys:
             reader = jws.Reader(keys, ACCESS_TYP)
-            self._latest = latest = (keys, reader, VerifiedTokens(self._cache_size))
+            self._latest = latest = (keys, reader, VerifiedTokens(*self._cache_limits))
         _, reader, cache = latest
         cached = cache.get(digest)
         claims, begin, end = cached or self._verify(reader, data)
@@ -116,10 +75,12 @@ class AccessTokens:
         if now < begin:
             raise InvalidToken(TokenErrorCode.NOT_YET_VALID)
         if cached is None:
-            cache.put(digest, (claims, begin, end))
+            # Without extra claims, entries are alike.
+            cost = estimate_cost(jws.parse(data).payload) if claims.extra else ENTRY_COST
+            cache.put(digest, (claims, begin, end), cost)
         return claims
 
-    def _verify(self, reader: jws.Reader, data: bytes) -> _Verified:
+    def _verify(self, reader: jws.Reader, data: bytes) -> Verified:
         claims = Claims.from_payload(reader.read_payload(data))
         if claims.issuer != self._issuer:
             raise InvalidToken(TokenErrorCode.ISSUER)

@@ -292,6 +292,12 @@ class TestVerifiedTokens:
         assert access.decode(tokens[2]) is third
         assert access.decode(tokens[0]) is not first
 
+    @pytest.mark.parametrize(("extra", "cached"), [({}, True), ({"roles": ["a"] * 50}, False)])
+    def test_token_cache_bytes_setting_limits_cached_tokens(self, extra, cached):
+        access = Access(TOKEN_CACHE_BYTES=4096)
+        token = access.with_claims(**extra)
+        assert (access.decode(token) is access.decode(token)) is cached
+
     def test_verified_tokens_return_none_for_unknown_digest(self):
         verified = VerifiedTokens(1)
         verified.put(b"a", self.claims(1))

@@ -1,0 +1,81 @@
+"""The cache of verified access tokens, bounded by the number of entries and by their memory."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from threading import Lock
+
+from .claims import Claims
+
+# Claims with the begin and the end of their validity, in seconds since the epoch.
+Verified = tuple[Claims, float, float]
+
+#: The memory of an entry without extra claims, in bytes. Measured: 1.3 KB, and the dict of costs.
+ENTRY_COST = 2048
+# Measured with CPython 3.13 for 5.6 KB of claims: 7 KB as one string, 46 KB as integers, 47 KB as
+# small objects with lists, 152 KB as objects of one member. These factors exceed all of them.
+_COSTS = ((b"{", 200), (b"[", 72), (b",", 48), (b":", 40))
+# One character outside of Latin-1 makes each character of a string take four bytes.
+_WIDE = 4
+
+
+def estimate_cost(payload: bytes) -> int:
+    """Return an upper estimate of the memory of the claims in the JSON *payload*, in bytes.
+
+    It counts characters: 2 us for 6 KB.
+    """
+    wide = not payload.isascii() or b"\\u" in payload
+    structure = sum(payload.count(character) * cost for character, cost in _COSTS)
+    return ENTRY_COST + len(payload) * (_WIDE if wide else 1) + structure
+
+
+class VerifiedTokens:
+    """A bounded cache of verified claims that evicts the least recently used entry.
+
+    Keys are digests of whole tokens. The cache holds no token, no failure and nothing that depends
+    on the time: expiry and revocation are checked at every use. Threads share it. A hit takes no
+    lock: each operation on the ``OrderedDict`` is atomic, and a race costs a cached entry at most.
+    """
+
+    def __init__(self, size: int, max_bytes: int = 16 * 2**20) -> None:
+        self._size = size
+        self._max_bytes = max_bytes
+        self._verified: OrderedDict[bytes, Verified] = OrderedDict()
+        self._costs: dict[bytes, int] = {}
+        self._bytes = 0
+        # For the sum only.
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        return len(self._verified)
+
+    def get(self, digest: bytes) -> Verified | None:
+        """Return the entry of *digest*, or ``None``."""
+        verified = self._verified.get(digest)
+        if verified is not None:
+            # Another thread may have evicted the entry. suppress() is a function call on the path
+            # of every request.
+            try:  # noqa: SIM105
+                self._verified.move_to_end(digest)
+            except KeyError:
+                pass
+        return verified
+
+    def put(self, digest: bytes, verified: Verified, cost: int = ENTRY_COST) -> None:
+        """Add an entry of *cost* bytes, and evict the oldest ones beyond a limit.
+
+        An entry that exceeds the limit alone is not kept.
+        """
+        with self._lock:
+            self._bytes += cost - self._costs.get(digest, 0)
+            self._verified[digest] = verified
+            self._costs[digest] = cost
+            while len(self._verified) > self._size or self._bytes > self._max_bytes:
+                try:
+                    evicted, _ = self._verified.popitem(last=False)
+                except KeyError:
+                    # An empty cache has no cost. Without this, the loop would not end.
+                    self._costs.clear()
+                    self._bytes = 0
+                else:
+                    self._bytes -= self._costs.pop(evicted, 0)

@@ -1,0 +1,112 @@
+"""The cache of verified tokens is bounded by the memory of its entries."""
+
+from __future__ import annotations
+
+import gc
+import json
+import threading
+import tracemalloc
+
+import pytest
+
+from django_tokenauth.tokens.claims import Claims
+from django_tokenauth.tokens.verified import ENTRY_COST, VerifiedTokens, estimate_cost
+from tests.support.raw_tokens import NOW, access_members
+
+SHAPES = {
+    "none": {},
+    "string": {"s": "x" * 5600},
+    "wide string": {"s": "x" * 5000 + "\U0001f600"},
+    "integers": {"i": [1000 + number for number in range(1100)]},
+    "floats": {"f": [number + 0.5 for number in range(800)]},
+    "names": {"roles": [f"role:{number}" for number in range(400)]},
+    "empty objects": {"d": [{} for _ in range(1800)]},
+    "empty lists": {"d": [[] for _ in range(1800)]},
+    "small objects": {"d": [{"a": number} for number in range(600)]},
+    "small lists": {"d": [[300 + number] for number in range(700)]},
+    "members": {f"k{number:04}": number for number in range(400)},
+    "permissions": {"p": [{"name": f"o{number}", "rights": ["r", "w"]} for number in range(140)]},
+}
+
+
+def entry(extra, number=0):
+    claims = Claims.from_payload(access_members(sub=str(number), **extra))
+    return claims, float(NOW), float(NOW + 300)
+
+
+def cost(extra):
+    return estimate_cost(json.dumps(access_members(**extra), separators=(",", ":")).encode())
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_estimated_cost_covers_the_memory_of_an_entry(shape):
+    payload = json.dumps(access_members(**SHAPES[shape]), separators=(",", ":")).encode()
+    verified = VerifiedTokens(100, 10**9)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for number in range(20):
+            claims = Claims.from_payload(json.loads(payload))
+            verified.put(bytes([number]) * 64, (claims, float(number), float(number)))
+        del claims
+        gc.collect()
+        memory = tracemalloc.get_traced_memory()[0] / 20
+    finally:
+        tracemalloc.stop()
+    assert memory <= (estimate_cost(payload) if SHAPES[shape] else ENTRY_COST)
+
+
+def test_verified_tokens_never_exceed_their_bytes():
+    verified = VerifiedTokens(100, 10_000)
+    for number in range(50):
+        verified.put(bytes([number]), entry({}, number), 3000)
+        assert len(verified) == min(number + 1, 3)
+    assert [number for number in range(50) if verified.get(bytes([number]))] == [47, 48, 49]
+
+
+def test_large_entry_evicts_as_many_as_needed():
+    verified = VerifiedTokens(100, 10_000)
+    for number in range(10):
+        verified.put(bytes([number]), entry({}), 1000)
+    verified.put(b"large", entry({}), 7500)
+    assert len(verified) == 3
+    verified.put(b"small", entry({}), 500)
+    assert len(verified) == 4
+
+
+def test_entry_larger_than_the_limit_is_not_kept():
+    verified = VerifiedTokens(100, 10_000)
+    verified.put(b"a", entry({}), 10_001)
+    assert len(verified) == 0
+    verified.put(b"b", entry({}), 10_000)
+    assert verified.get(b"b") is not None
+
+
+def test_entry_that_is_put_again_counts_once():
+    verified = VerifiedTokens(100, 10_000)
+    for _ in range(20):
+        verified.put(b"a", entry({}), 4000)
+    verified.put(b"b", entry({}), 4000)
+    assert len(verified) == 2
+
+
+def test_parallel_puts_keep_the_sum_of_the_costs():
+    verified = VerifiedTokens(3, 10**9)
+
+    def work(start):
+        for step in range(200):
+            verified.put(bytes([(start + step) % 7]), entry({}), 100 + step)
+            verified.get(bytes([step % 7]))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert verified._bytes == sum(verified._costs.values())
+    assert verified._costs.keys() == verified._verified.keys()
+
+
+def test_claims_of_a_token_count_by_their_structure():
+    assert cost({}) < 4096
+    assert cost(SHAPES["string"]) < cost(SHAPES["integers"]) < cost(SHAPES["small objects"])
