@@ -9,7 +9,15 @@ import pytest
 
 from tests.meta import defects
 from tests.meta.defect_list import DEFECTS, Defect
-from tests.meta.defects import PACKAGE, ROOT, apply, copied_project, failure_in, run
+from tests.meta.defects import (
+    PACKAGE,
+    ROOT,
+    apply,
+    copied_project,
+    failure_in,
+    first_failure,
+    run,
+)
 
 COMMENT = Defect(
     file="errors.py",
