@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -13,6 +14,8 @@ from django.utils.translation import ngettext
 
 from . import services
 from .models import RevokedReason, Session
+from .services.auditing import MAX_IDS, audit
+from .sessions.log_ids import log_id
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Session]
@@ -85,9 +88,22 @@ class SessionAdmin(_ModelAdmin):
 
     @admin.action(description=_("Sign out the selected sessions"), permissions=["revoke"])
     def revoke_sessions(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
+        actor: Any = request.user
+        # Of a larger selection, the audit record and the history name these sessions.
+        active = queryset.filter(revoked_at__isnull=True, idle_expires_at__gt=timezone.now())
+        named = list(active[:MAX_IDS])
         count = services.revoke_sessions(queryset, RevokedReason.ADMIN, request=request)
+        audit(
+            "sessions.revoke",
+            actor=actor,
+            count=count,
+            ids=(log_id(session.pk) for session in named),
+            request=request,
+        )
         message = ngettext("Signed out %(count)d session.", "Signed out %(count)d sessions.", count)
-        self.message_user(request, message % {"count": count}, messages.SUCCESS)
+        message %= {"count": count}
+        LogEntry.objects.log_actions(actor.pk, named, CHANGE, message)
+        self.message_user(request, message, messages.SUCCESS)
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("django_tokenauth.change_session")

@@ -1,6 +1,6 @@
-"""Signals about sessions, for receivers in other apps.
+"""Signals about sessions and about actions of the staff, for receivers in other apps.
 
-Each is sent with ``sender=Session`` and these keywords:
+Each signal about a session is sent with ``sender=Session`` and these keywords:
 
 * ``session``: the row of the session;
 * ``user``: the user, or ``None`` if the user was deleted;
@@ -11,6 +11,15 @@ Django logs it and the client still gets its response.
 
 With ``STATELESS_REFRESH`` there are no sessions. ``signed_in`` and ``refreshed`` are then sent with
 ``session=None`` and ``sender=None``.
+
+``audit_event`` is sent once for each action of the staff, with ``sender=None`` and these keywords:
+
+* ``action``: a string of the list in the documentation, such as ``"sessions.revoke"``;
+* ``actor``: the user of the admin, or ``None`` for a management command;
+* ``count``: the number of sessions, keys or clients that changed;
+* ``ids``: a tuple of strings that name at most 1,000 of them: the log ids of sessions, the ``kid``
+  of keys, the names of clients;
+* ``request``: Django's ``HttpRequest``, or ``None`` for a management command.
 """
 
 from __future__ import annotations
@@ -20,7 +29,7 @@ from typing import Any
 from django.dispatch import Signal
 from django.http import HttpRequest
 
-__all__ = ["refresh_token_reused", "refreshed", "session_revoked", "signed_in"]
+__all__ = ["audit_event", "refresh_token_reused", "refreshed", "session_revoked", "signed_in"]
 
 
 class _SessionSignal(Signal):
@@ -44,3 +53,6 @@ refresh_token_reused = _SessionSignal()
 
 #: The session was revoked. ``session.revoked_reason`` says why.
 session_revoked = _SessionSignal()
+
+#: A member of the staff or a management command ended sessions, or changed keys or clients.
+audit_event = Signal()

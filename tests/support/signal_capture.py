@@ -10,6 +10,7 @@ from django.dispatch import Signal
 
 from django_tokenauth import signals
 
+#: The signals about a session.
 ALL_SIGNALS = (
     signals.signed_in,
     signals.refreshed,
@@ -40,10 +41,10 @@ def failing_receivers() -> Iterator[None]:
     def fail(**keywords: Any) -> None:
         raise LookupError("a receiver of another app")
 
-    for signal in ALL_SIGNALS:
+    for signal in (*ALL_SIGNALS, signals.audit_event):
         signal.connect(fail)
     try:
         yield
     finally:
-        for signal in ALL_SIGNALS:
+        for signal in (*ALL_SIGNALS, signals.audit_event):
             signal.disconnect(fail)

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from django_tokenauth.conf import values
 from django_tokenauth.conf.settings import Settings, UnusableSetting, read_project
+from django_tokenauth.services.auditing import audit
 from django_tokenauth.services.clients import encode_secret, generate_secret
 
 EXAMPLE = """\
@@ -50,6 +51,7 @@ class Command(BaseCommand):
                 "client. Give the client a name of its own, for example reports."
             )
         secret = generate_secret()
+        audit("clients.generate_secret", count=1, ids=[name])
         self.stdout.write("Secret for the client, shown only now:")
         self.stdout.write(secret)
         self.stdout.write("Value for CLIENTS in TOKENAUTH:")

@@ -24,6 +24,7 @@ from django_tokenauth.keys.loading import Key, load_key
 from django_tokenauth.keys.rotating import MARGIN, Rotation, state_of
 from django_tokenauth.keys.schedule import KeySchedule, KeySet
 from django_tokenauth.keys.sources import build_access_keys
+from django_tokenauth.services.auditing import audit
 
 _Options = dict[str, Any]
 
@@ -136,6 +137,7 @@ class Command(BaseCommand):
             return
         directory = _directory(settings, options)
         new = rotating.generate(directory, settings, options["algorithm"], now=now)
+        _audit("keys.generate", new.key)
         self.stdout.write(
             f"Created {new.path}: key {new.key.kid} ({new.key.algorithm}), signs now."
         )
@@ -157,6 +159,8 @@ class Command(BaseCommand):
             rotation = rotating.replace_now(directory, settings, algorithm, now=now)
         else:
             rotation = rotating.rotate(directory, settings, algorithm, now=now, delay=delay)
+        ended = (file.key for file in rotation.ending)
+        _audit("keys.replace" if options["now"] else "keys.rotate", rotation.new.key, *ended)
         self._report(rotation)
         _confirm(directory, settings, options, now=now, new=rotation.new, ended=rotation.ending)
 
@@ -187,6 +191,7 @@ class Command(BaseCommand):
             directory, settings, options["kid"], now=now, at_once=options["now"]
         )
         ended = retirement.ended.key
+        _audit("keys.retire", ended)
         self.stdout.write(f"Ends {_format_time(ended.expires_at)}: {ended.kid}")
         if retirement.kept_signing is not None:
             self.stdout.write(f"Keeps signing: {retirement.kept_signing.key.kid}")
@@ -247,9 +252,16 @@ class Command(BaseCommand):
 
     def _print(self, settings: Settings, options: _Options, *, now: float, not_before: int) -> None:
         algorithm = options["algorithm"] or _printed_algorithm(settings, options, now)
-        self.stdout.write(json.dumps(make_jwk(algorithm, now=int(now), not_before=not_before)))
+        jwk = make_jwk(algorithm, now=int(now), not_before=not_before)
+        audit("keys.print", count=1, ids=[str(jwk["kid"])])
+        self.stdout.write(json.dumps(jwk))
         # Standard output may be redirected to a file or a variable.
         self.stderr.write(f"In KEYS, the key signs from {_format_time(not_before)}.")
+
+
+def _audit(action: str, *keys: Key) -> None:
+    """Send ``audit_event`` about *keys*, before the command reports and can fail."""
+    audit(action, count=len(keys), ids=[key.kid for key in keys])
 
 
 def _add_key_options(parser: CommandParser) -> None:

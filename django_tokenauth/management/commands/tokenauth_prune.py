@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from django_tokenauth.conf.settings import load
+from django_tokenauth.services.auditing import audit
 from django_tokenauth.sessions import pruning
 
 
@@ -44,7 +45,11 @@ class Command(BaseCommand):
             self.stdout.write(f"{total} ended sessions would be deleted.")
             return
         deleted = 0
-        for batch in pruning.prune_all(before, size):
-            deleted += batch
-            self.stdout.write(f"{deleted} of {max(total, deleted)} ended sessions deleted")
+        try:
+            for batch in pruning.prune_all(before, size):
+                deleted += batch
+                self.stdout.write(f"{deleted} of {max(total, deleted)} ended sessions deleted")
+        finally:
+            # Also if the command is stopped, or the database fails.
+            audit("sessions.prune", count=deleted)
         self.stdout.write(self.style.SUCCESS(f"Done: {deleted} ended sessions deleted."))

@@ -38,7 +38,7 @@ _LOGGED = re.compile(
     r"django_tokenauth: ("
     r"access token rejected: [a-z_]+|refresh rejected: [a-z_]+|sign-in rejected|client rejected"
     r"|token rejected: it belongs to another client"
-    r"|user 1 signed in, session [0-9a-f]{12}"
+    r"|user 1: the password is correct|user 1 signed in, session [0-9a-f]{12}"
     r"|session [0-9a-f]{12} of user 1 revoked: signed_out"
     r"|refresh token of session [0-9a-f]{12} of user 1 reused: session revoked)\Z"
 )
