@@ -38,4 +38,8 @@ class TokenAuthConfig(AppConfig):
             if issubclass(model, user_model):
                 pre_save.connect(receivers.before_save, sender=model)
                 post_save.connect(receivers.after_save, sender=model)
+            elif issubclass(user_model, model):
+                post_save.connect(receivers.after_parent_save, sender=model)
+            # Deleting a child sends the signal of its parent too, unless the parent is kept.
+            if model._meta.concrete_model is user_model._meta.concrete_model:
                 pre_delete.connect(receivers.before_delete, sender=model)

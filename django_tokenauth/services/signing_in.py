@@ -37,6 +37,7 @@ from ..sessions.usernames import is_valid_username
 from ..sessions.users import (
     auth_hash,
     can_be_read,
+    get_key,
     get_subject,
     has_auth_hash,
     refetch,
@@ -99,9 +100,9 @@ def check_password(request: HttpRequest | None, username: str, password: str) ->
         logger.info("sign-in rejected")
         raise InvalidGrant
     # A stolen password can otherwise be tested without a trace.
-    logger.info("user %s: the password is correct", user.pk)
+    logger.info("user %s: the password is correct", get_key(user))
     if not user.is_active:
-        logger.info("sign-in rejected: user %s is inactive", user.pk)
+        logger.info("sign-in rejected: user %s is inactive", get_key(user))
         raise InvalidGrant
     return user
 
@@ -200,7 +201,7 @@ def sign_in(
             else:
                 _store(issuer, pair.session)
         name = pair.session and log_id(pair.session.pk)
-        logger.info("user %s signed in, session %s", user.pk, name)
+        logger.info("user %s signed in, session %s", get_key(user), name)
         signals.signed_in.send_for(pair.session, user, request)
     return pair
 
@@ -258,7 +259,7 @@ def _check_stored_user(user: Any) -> None:
 
 
 def _reject_changed(user: Any) -> NoReturn:
-    logger.info("sign-in rejected: user %s changed during the sign-in", user.pk)
+    logger.info("sign-in rejected: user %s changed during the sign-in", get_key(user))
     raise InvalidGrant from None
 
 

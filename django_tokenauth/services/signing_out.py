@@ -19,6 +19,7 @@ from ..models import RevokedReason, Session
 from ..sessions import store
 from ..sessions.database import database_errors_as_unavailable
 from ..sessions.log_ids import log_id
+from ..sessions.users import get_key
 from ..tokens.access import access_tokens
 from ..tokens.refresh import refresh_tokens
 from .arguments import as_uuid, current_time, django_request
@@ -68,7 +69,7 @@ def list_sessions(user: Any, *, now: datetime | None = None) -> QuerySet[Session
     """
     if load().stateless_refresh:
         return Session.objects.none()
-    return store.active(user.pk, now=current_time(now))
+    return store.active(get_key(user), now=current_time(now))
 
 
 def sign_out(

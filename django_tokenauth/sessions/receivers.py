@@ -1,6 +1,8 @@
 """Receivers of the signals of the user model: revoke sessions when a user changes.
 
-``apps`` connects them.
+``apps`` connects them, also for the proxies, parents and children of the user model (multi-table
+inheritance). Django sends the signals of the saved model only. A fixture (``raw``) changes no
+session: parts of its rows may be missing.
 """
 
 from __future__ import annotations
@@ -8,14 +10,16 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db import connections, router, transaction
+from django.db.models import Model
 from django.utils import timezone
 
 from .. import signals
 from ..conf.settings import load
-from ..models import RevokedReason
+from ..models import RevokedReason, Session
 from . import store
-from .users import auth_hash, auth_hashes, is_rehash, refetch, stored_auth_hashes
+from .users import auth_hash, auth_hashes, get_key, is_rehash, refetch, stored_auth_hashes
 
 logger = logging.getLogger("django_tokenauth")
 
@@ -24,13 +28,17 @@ _OLD_HASHES = "_django_tokenauth_old_hashes"
 
 
 def before_save(
-    *, instance: Any, update_fields: frozenset[str] | None = None, **kwargs: Any
+    *,
+    instance: Any,
+    using: str | None = None,
+    update_fields: frozenset[str] | None = None,
+    **kwargs: Any,
 ) -> None:
     """If the same password is hashed anew, keep its old auth hashes for :func:`after_save`.
 
     At most one statement.
     """
-    if is_rehash(instance, update_fields) and not load().stateless_refresh:
+    if is_rehash(instance, update_fields) and _has_sessions(using):
         setattr(instance, _OLD_HASHES, stored_auth_hashes(instance))
 
 
@@ -38,6 +46,7 @@ def after_save(
     *,
     instance: Any,
     created: bool,
+    using: str | None = None,
     raw: bool = False,
     update_fields: frozenset[str] | None = None,
     **kwargs: Any,
@@ -46,17 +55,62 @@ def after_save(
 
     One statement; two with *update_fields*. In a transaction, two more after its commit.
     """
-    if created or raw or update_fields == frozenset({"last_login"}) or load().stateless_refresh:
+    if raw or update_fields == frozenset({"last_login"}) or not _has_sessions(using):
+        return
+    # A new row of a child model can belong to an existing user.
+    if created and _is_user_model(type(instance)):
         return
     old_hashes = instance.__dict__.pop(_OLD_HASHES, None)
     if old_hashes is not None:
-        store.rehash(instance.pk, old_hashes, auth_hash(instance))
+        store.rehash(get_key(instance), old_hashes, auth_hash(instance))
         return
     _repeat_after_commit(instance)
     # Fields that were not saved can be out of date if another process changed the password.
     user = instance if update_fields is None else refetch(instance) or instance
     keep = auth_hashes(user) if user.is_active else []
     _revoke(instance, RevokedReason.USER_CHANGED, keep)
+
+
+def after_parent_save(
+    *,
+    instance: Any,
+    created: bool,
+    using: str | None = None,
+    raw: bool = False,
+    **kwargs: Any,
+) -> None:
+    """Do the same for *instance* of a parent of the user model, which has some of its columns.
+
+    One statement more.
+    """
+    if created or raw or not _has_sessions(using):
+        return
+    rows = get_user_model()._base_manager.using(using)
+    user = rows.filter(**{instance._meta.pk.name: instance.pk}).first()
+    if user is not None:
+        after_save(instance=user, created=False, using=using)
+
+
+def _is_user_model(model: type[Model]) -> bool:
+    """Return whether *model* is the user model or a proxy of it, and not a child."""
+    return model._meta.concrete_model is get_user_model()._meta.concrete_model
+
+
+def _has_sessions(using: str | None) -> bool:
+    """Return whether the users of the database *using* have the sessions of this package.
+
+    A user of another database, such as an archive, only has the same key. A project that sends the
+    signal itself may omit the database.
+    """
+    if load().stateless_refresh:
+        return False
+    alias = router.db_for_write(Session)
+    return using in (None, alias) or _location(str(using)) == _location(alias)
+
+
+def _location(alias: str) -> tuple[Any, ...]:
+    options = connections[alias].settings_dict
+    return tuple(options[name] for name in ("ENGINE", "HOST", "PORT", "NAME"))
 
 
 def _repeat_after_commit(user: Any) -> None:
@@ -78,22 +132,22 @@ def _repeat_after_commit(user: Any) -> None:
     transaction.on_commit(repeat, using=alias, robust=True)
 
 
-def before_delete(*, instance: Any, **kwargs: Any) -> None:
+def before_delete(*, instance: Any, using: str | None = None, **kwargs: Any) -> None:
     """Revoke all sessions of the user.
 
     Their rows stay until they are pruned, so that other processes learn of the revocation.
     """
-    if not load().stateless_refresh:
+    if _has_sessions(using):
         _revoke(instance, RevokedReason.USER_DELETED, [])
 
 
 def _revoke(user: Any, reason: RevokedReason, keep: list[str]) -> None:
     now = timezone.now()
-    revoked = store.revoke_of_user(user.pk, reason, now=now, keep=keep)
+    revoked = store.revoke_of_user(get_key(user), reason, now=now, keep=keep)
     if not revoked:
         return
-    logger.info("%d sessions of user %s revoked: %s", revoked, user.pk, reason)
+    logger.info("%d sessions of user %s revoked: %s", revoked, get_key(user), reason)
     # The rows are read only if a receiver needs them.
     if signals.session_revoked.has_listeners():
-        for session in store.revoked_at(user.pk, now=now):
+        for session in store.revoked_at(get_key(user), now=now):
             signals.session_revoked.send_for(session, user, None)

@@ -24,9 +24,19 @@ if TYPE_CHECKING:
 _rehashing: ContextVar[bool] = ContextVar("django_tokenauth_rehashing", default=False)
 
 
+def get_key(user: Any) -> Any:
+    """Return the primary key of *user* in the table of the user model.
+
+    A child model (multi-table inheritance) may have a primary key of its own, which is the key of
+    another user. A ``TokenUser`` has the subject of its token as key.
+    """
+    model = get_user_model()
+    return getattr(user, model._meta.pk.attname) if isinstance(user, model) else user.pk
+
+
 def get_subject(user: Any, id_field: str) -> str:
     """Return the ``sub`` of the user's tokens: the value of *id_field* as a string."""
-    return str(getattr(user, id_field))
+    return str(get_key(user) if id_field == "pk" else getattr(user, id_field))
 
 
 def get_by_subject(subject: str, id_field: str) -> AbstractBaseUser | None:

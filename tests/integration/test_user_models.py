@@ -51,3 +51,44 @@ def test_username_that_a_numeric_field_cannot_hold_is_rejected():
         "tests.support.scenarios.user_models.settings",
         USER_MODEL="NumberUser",
     ) == {"7": 200, "8": 400, "alice": 400, "é": 400, "guesses": [400] * 20 + [429] * 30}
+
+
+CHANGED, DELETED, NEITHER = ["user_changed", ""], ["user_deleted", ""], ["", ""]
+
+
+@pytest.mark.attack(95)
+def test_child_of_the_user_model_has_the_key_of_its_user():
+    """Its own primary key is the key of another user, whose session must continue."""
+    assert run_scenario(
+        "tests.support.scenarios.user_models.children",
+        "tests.support.scenarios.user_models.settings",
+        USER_MODEL="EmailUser",
+    ) == {
+        "password": CHANGED,
+        "inactive": CHANGED,
+        "proxy": CHANGED,
+        "parent": CHANGED,
+        "deleted": DELETED,
+        "proxy deleted": DELETED,
+        "child deleted": NEITHER,
+        "saved": NEITHER,
+        "fixture": NEITHER,
+        "new child": CHANGED,
+        "archive": NEITHER,
+        # The subject is the user's key, and each sees and ends their own session only.
+        "sign-in": [[True, True], True, 1, [1, 0], [200, 401]],
+    }
+
+
+@pytest.mark.attack(95)
+def test_parent_of_the_user_model_ends_sessions_of_its_user():
+    assert run_scenario(
+        "tests.support.scenarios.user_models.parents",
+        "tests.support.scenarios.user_models.settings",
+        USER_MODEL="AccountUser",
+    ) == {
+        "set_password": CHANGED,
+        "deactivate": CHANGED,
+        "save": NEITHER,
+        "load_fixture": NEITHER,
+    }

@@ -42,6 +42,36 @@ class EmailUser(_User):
     USERNAME_FIELD = "email"
 
 
+class Customer(EmailUser):
+    """A user with a second number, which is the key of another user (multi-table inheritance)."""
+
+    number = models.AutoField(primary_key=True)
+    user = models.OneToOneField(EmailUser, models.CASCADE, parent_link=True)
+    name = models.CharField(max_length=50, blank=True)
+
+
+class Member(Customer):
+    """A proxy of a child."""
+
+    class Meta:
+        proxy = True
+
+
+class Account(_User):
+    """The parent of a user model, with its password and state."""
+
+    email = models.EmailField(unique=True)
+
+    USERNAME_FIELD = "email"
+
+
+class AccountUser(Account):
+    """A user model that is itself a child, with a primary key of its own."""
+
+    number = models.AutoField(primary_key=True)
+    account = models.OneToOneField(Account, models.CASCADE, parent_link=True)
+
+
 class UUIDUser(_User):
     """A user with a UUID as primary key."""
 

@@ -1,0 +1,54 @@
+"""Change users through the parent of the user model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core import serializers
+from django.core.management import call_command
+
+from django_tokenauth import services
+from django_tokenauth.models import Session
+from tests.support.scenarios.user_models.models import Account
+
+PASSWORD = "correct horse"
+
+
+def scenario() -> dict[str, list[str]]:
+    """Return the ends of the sessions of the changed user and of another one."""
+    call_command("migrate", run_syncdb=True, verbosity=0)
+    # From here on, the keys of accounts and users differ.
+    Account.objects.create(email="without-user@example.com").save()
+    return {
+        change.__name__: ended(change) for change in (set_password, deactivate, save, load_fixture)
+    }
+
+
+def ended(change: Any) -> list[str]:
+    users: Any = get_user_model()
+    names = [f"{change.__name__}-{number}@example.com" for number in range(2)]
+    changed, other = [users.objects.create_user(name, PASSWORD) for name in names]
+    sessions = [services.sign_in(user).session for user in (changed, other)]
+    change(Account.objects.get(pk=changed.account_id))
+    return [str(Session.objects.get(pk=each and each.pk).revoked_reason) for each in sessions]
+
+
+def set_password(account: Any) -> None:
+    account.set_password("another")
+    account.save()
+
+
+def deactivate(account: Any) -> None:
+    account.is_active = False
+    account.save(update_fields=["is_active"])
+
+
+def save(account: Any) -> None:
+    account.save()
+
+
+def load_fixture(account: Any) -> None:
+    account.set_password("another")
+    [loaded] = serializers.deserialize("json", serializers.serialize("json", [account]))
+    loaded.save()
