@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.contrib.admin import site
+from django.contrib.admin.widgets import ForeignKeyRawIdWidget
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.db import connection
@@ -15,7 +16,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from django_tokenauth import services
+from django_tokenauth.admin import ClientFilter, SessionAdmin
 from django_tokenauth.models import RevokedReason, Session
+from django_tokenauth.sessions.store import new_id
 from django_tokenauth.signals import session_revoked
 from tests.support.client import get
 from tests.support.clock import NOW
@@ -169,6 +172,66 @@ class TestList:
         }
         path = f"{LIST}{sessions['phone'].pk}/change/"
         assert administrator.get(path).status_code == 200
+
+
+class TestManyClients:
+    @pytest.fixture(autouse=True)
+    def _client_ids(self, alice):
+        """Store 5,000 sessions, each of another client, and the newest ones of three clients."""
+        moment = NOW - timedelta(days=1)
+        Session.objects.bulk_create(
+            session_row(alice, client_id=f"client {number:04} {'x' * 240}", now=moment)
+            for number in range(5000)
+        )
+        for name, sessions in (("web", 3), ("app", 2), ("<b>", 1)):
+            Session.objects.bulk_create(
+                session_row(alice, client_id=name, now=NOW) for _ in range(sessions)
+            )
+
+    def test_admin_list_has_a_bounded_number_of_client_filters(self, administrator):
+        response = administrator.get(LIST)
+        names = [name for name, _ in client_filter(response).lookup_choices]
+        assert names[:3] == ["web", "app", "<b>"]
+        assert len(names) == 20
+        # Each of the 100 listed sessions has its client_id once.
+        assert len(response.content) < 300_000
+
+    def test_admin_filter_keeps_a_client_that_it_does_not_list(self, administrator):
+        name = Session.objects.order_by("pk").first().client_id
+        response = administrator.get(LIST, {"client_id": name})
+        assert [each.client_id for each in response.context["cl"].result_list] == [name]
+        names = [name for name, _ in client_filter(response).lookup_choices]
+        assert (names[-1], len(names)) == (name, 21)
+
+    def test_admin_filter_by_an_unknown_client_lists_nothing(self, administrator):
+        assert device_names(administrator.get(LIST, {"client_id": "unknown"})) == set()
+
+    def test_admin_list_counts_the_sessions_once(self, administrator):
+        with CaptureQueriesContext(connection) as captured:
+            administrator.get(LIST, {"client_id": "web"})
+        counts = [query["sql"] for query in captured if "COUNT(" in query["sql"]]
+        assert len(counts) == 1
+
+
+def session_row(user, *, client_id, now):
+    """Return a session that is not stored, with the id of a session that started at *now*."""
+    times = ("created_at", "refreshed_at", "idle_expires_at", "absolute_expires_at")
+    return Session(id=new_id(now), user=user, client_id=client_id, **dict.fromkeys(times, now))
+
+
+def client_filter(response):
+    [found] = [
+        spec for spec in response.context["cl"].filter_specs if isinstance(spec, ClientFilter)
+    ]
+    return found
+
+
+def test_admin_field_of_the_user_lists_no_users(rf):
+    """It is shown only by a project whose subclass permits changes."""
+    field = SessionAdmin(Session, site).formfield_for_dbfield(
+        Session._meta.get_field("user"), rf.get("/")
+    )
+    assert isinstance(field.widget, ForeignKeyRawIdWidget)
 
 
 class TestReadOnly:
