@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
+from django.utils import formats, timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from . import services
 from .models import RevokedReason, Session
 from .services.auditing import MAX_IDS, audit
+from .sessions.clock import utc_now
 from .sessions.log_ids import log_id
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ class StatusFilter(admin.SimpleListFilter):
         return [("active", _("active")), ("ended", _("expired or revoked"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        now = timezone.now()
+        now = utc_now()
         if self.value() == "active":
             return queryset.filter(revoked_at__isnull=True, idle_expires_at__gt=now)
         if self.value() == "ended":
@@ -68,6 +70,24 @@ class ClientFilter(admin.SimpleListFilter):
         return queryset.filter(client_id=self.value()) if self.value() else queryset
 
 
+def _time(name: str) -> Any:
+    """Return the column of the time *name*, shown in the time zone of the project or the request.
+
+    Without ``USE_TZ``, Django shows a time as it is, and ours are in UTC.
+    """
+
+    field: Any = Session._meta.get_field(name)
+
+    @admin.display(description=field.verbose_name, ordering=name)
+    def show(self: Any, session: Session) -> str | None:
+        moment: datetime | None = getattr(session, name)
+        if moment is None:
+            return None
+        return str(formats.localize(timezone.localtime(moment)))
+
+    return show
+
+
 @admin.register(Session)
 class SessionAdmin(_ModelAdmin):
     """Read-only: creating a session here would bypass authentication."""
@@ -78,9 +98,9 @@ class SessionAdmin(_ModelAdmin):
         "device",
         "client_id",
         "ip",
-        "created_at",
-        "refreshed_at",
-        "idle_expires_at",
+        "created",
+        "refreshed",
+        "idle_expiry",
         "is_active",
     )
     list_display_links = ("device",)
@@ -97,13 +117,17 @@ class SessionAdmin(_ModelAdmin):
         *(
             "generation",
             "retried",
-            "created_at",
-            "refreshed_at",
-            "idle_expires_at",
-            "absolute_expires_at",
+            "created",
+            "refreshed",
+            "idle_expiry",
+            "absolute_expiry",
         ),
-        *("revoked_at", "revoked_reason"),
+        *("revoked", "revoked_reason"),
     )
+    readonly_fields = ("created", "refreshed", "idle_expiry", "absolute_expiry", "revoked")
+    created, refreshed = _time("created_at"), _time("refreshed_at")
+    idle_expiry, absolute_expiry = _time("idle_expires_at"), _time("absolute_expires_at")
+    revoked = _time("revoked_at")
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
         user_model: Any = Session._meta.get_field("user").related_model
@@ -115,13 +139,13 @@ class SessionAdmin(_ModelAdmin):
 
     @admin.display(description=_("active"), boolean=True)
     def is_active(self, session: Session) -> bool:
-        return session.revoked_at is None and session.idle_expires_at > timezone.now()
+        return session.revoked_at is None and session.idle_expires_at > utc_now()
 
     @admin.action(description=_("Sign out the selected sessions"), permissions=["revoke"])
     def revoke_sessions(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
         actor: Any = request.user
         # Of a larger selection, the audit record and the history name these sessions.
-        active = queryset.filter(revoked_at__isnull=True, idle_expires_at__gt=timezone.now())
+        active = queryset.filter(revoked_at__isnull=True, idle_expires_at__gt=utc_now())
         named = list(active[:MAX_IDS])
         count = services.revoke_sessions(queryset, RevokedReason.ADMIN, request=request)
         audit(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
@@ -10,8 +12,14 @@ from django.utils.translation import gettext_lazy as _
 
 from ._limits import MAX_CLIENT_ID, MAX_DEVICE_NAME
 from ._scope import MAX_SCOPE_LENGTH
+from ._utc import as_utc
 
-__all__ = ["RevokedReason", "Session"]
+if TYPE_CHECKING:
+    _DateTimeField = models.DateTimeField[Any, Any]
+else:
+    _DateTimeField = models.DateTimeField
+
+__all__ = ["RevokedReason", "Session", "UTCDateTimeField"]
 
 
 class RevokedReason(models.TextChoices):
@@ -23,6 +31,41 @@ class RevokedReason(models.TextChoices):
     USER_DELETED = "user_deleted", _("user deleted")
     EVICTED = "evicted", _("too many sessions")
     ADMIN = "admin", _("revoked by an administrator")
+
+
+class UTCDateTimeField(_DateTimeField):
+    """A ``DateTimeField`` whose column holds UTC and whose values have ``tzinfo``, always.
+
+    Django's own field holds local times if ``USE_TZ`` is ``False``, or if the database has another
+    ``TIME_ZONE`` and no type with a time zone. After clocks are set back, an hour of them repeats.
+    """
+
+    def get_prep_value(self, value: Any) -> Any:
+        value = super().get_prep_value(value)
+        return as_utc(value) if isinstance(value, datetime) else value
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        value = value if prepared else self.get_prep_value(value)
+        if isinstance(value, datetime) and not connection.features.supports_timezones:
+            # The backends convert only values with tzinfo.
+            value = value.replace(tzinfo=None)
+        return connection.ops.adapt_datetimefield_value(value)
+
+    def select_format(self, compiler: Any, sql: str, params: Any) -> tuple[str, Any]:
+        if compiler.connection.features.supports_timezones and not settings.USE_TZ:
+            # The driver would convert the column to a local time.
+            sql = f"({sql}) AT TIME ZONE 'UTC'"
+        return sql, params
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> datetime | None:
+        if value is None:
+            return None
+        if connection.features.supports_timezones and settings.USE_TZ:
+            moment: datetime = value.astimezone(UTC)
+            return moment
+        # The backend may have marked the value as a local time, without converting it.
+        utc: datetime = value.replace(tzinfo=UTC, fold=0)
+        return utc
 
 
 class Session(models.Model):
@@ -47,13 +90,11 @@ class Session(models.Model):
     # The client never received the previous generation, and refreshed with its predecessor again.
     # db_default lets processes of an older version add rows during an update.
     retried = models.BooleanField(_("refresh retried"), default=False, db_default=False)
-    created_at = models.DateTimeField(_("signed in at"))
-    refreshed_at = models.DateTimeField(_("last refreshed at"))
-    idle_expires_at = models.DateTimeField(
-        _("idle expiry"), help_text=_("Extended by each refresh.")
-    )
-    absolute_expires_at = models.DateTimeField(_("absolute expiry"), help_text=_("Never extended."))
-    revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True, db_index=True)
+    created_at = UTCDateTimeField(_("signed in at"))
+    refreshed_at = UTCDateTimeField(_("last refreshed at"))
+    idle_expires_at = UTCDateTimeField(_("idle expiry"), help_text=_("Extended by each refresh."))
+    absolute_expires_at = UTCDateTimeField(_("absolute expiry"), help_text=_("Never extended."))
+    revoked_at = UTCDateTimeField(_("revoked at"), null=True, blank=True, db_index=True)
     revoked_reason = models.CharField(
         _("reason for revocation"), max_length=16, choices=RevokedReason.choices, blank=True
     )

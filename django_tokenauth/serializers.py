@@ -6,6 +6,7 @@ They check types, lengths and characters. :mod:`django_tokenauth.services` decid
 from __future__ import annotations
 
 import unicodedata
+from datetime import UTC, tzinfo
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -133,6 +134,14 @@ class RevocationRequestSerializer(_ClientSerializer):
         ref_name = "TokenAuthRevocationRequest"
 
 
+class _TimeField(serializers.DateTimeField):
+    """A time with its offset from UTC, also without ``USE_TZ``."""
+
+    def default_timezone(self) -> tzinfo:
+        zone: tzinfo = super().default_timezone() or UTC
+        return zone
+
+
 class SessionSerializer(serializers.Serializer[Any]):
     """A session as its user sees it. ``current`` is true for the session of the request."""
 
@@ -142,10 +151,10 @@ class SessionSerializer(serializers.Serializer[Any]):
     scope = serializers.CharField(read_only=True)
     user_agent = serializers.CharField(read_only=True)
     ip = serializers.IPAddressField(read_only=True, allow_null=True)
-    created_at = serializers.DateTimeField(read_only=True)
-    refreshed_at = serializers.DateTimeField(read_only=True)
-    idle_expires_at = serializers.DateTimeField(read_only=True)
-    absolute_expires_at = serializers.DateTimeField(read_only=True)
+    created_at = _TimeField(read_only=True)
+    refreshed_at = _TimeField(read_only=True)
+    idle_expires_at = _TimeField(read_only=True)
+    absolute_expires_at = _TimeField(read_only=True)
     current = serializers.SerializerMethodField()
 
     class Meta:

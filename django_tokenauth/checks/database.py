@@ -8,11 +8,11 @@ from datetime import timedelta
 from django.core import checks
 from django.core.checks import CheckMessage
 from django.db import connections, router
-from django.utils import timezone
 
 from ..conf.settings import Settings
 from ..models import Session
 from ..sessions import pruning
+from ..sessions.clock import utc_now
 
 # Sign-ins prune smaller numbers.
 _MAX_UNPRUNED = 1000
@@ -52,7 +52,7 @@ def _outdated(alias: str) -> Iterator[CheckMessage]:
 
 
 def _unpruned(settings: Settings) -> Iterator[CheckMessage]:
-    before = timezone.now() - settings.prune_after - _OVERDUE
+    before = utc_now() - settings.prune_after - _OVERDUE
     if pruning.prunable(before)[_MAX_UNPRUNED:].exists():
         yield checks.Warning(
             f"More than {_MAX_UNPRUNED} ended sessions are {_OVERDUE.days} days older than "

@@ -35,6 +35,11 @@ ASYMMETRIC_ALGORITHMS = (
     "EdDSA",
 )
 
+#: How much later than its time in the row a revocation may be committed: the longest wait for a
+#: lock, the rest of a transaction, or the difference between two clocks. A revocation that is later
+#: still is missing in the snapshot of revoked sessions.
+LONGEST_WAIT = timedelta(minutes=2)
+
 
 def _setting(parse: Callable[[object], Any], default: Any, *, secret: bool = False) -> Any:
     return field(default=default, repr=not secret, metadata={"parse": parse})
@@ -82,11 +87,17 @@ class Settings:
     def prune_after(self) -> timedelta:
         """How long an ended session stays in the table.
 
-        This is at least as long as its last access token is valid: processes read the snapshot of
-        revoked sessions from the table.
+        Processes read the snapshot of revoked sessions from the table.
         """
-        poll = self.revocation_poll_interval or timedelta(0)
-        return max(self.session_retention, self.access_token_lifetime + self.leeway + 2 * poll)
+        return max(self.session_retention, self.revocation_window)
+
+    @property
+    def revocation_window(self) -> timedelta:
+        """How long the snapshot of revoked sessions contains a session.
+
+        This is as long as its last access token can be valid, counted from the time in its row.
+        """
+        return self.access_token_lifetime + self.leeway + LONGEST_WAIT
 
 
 class UnusableSetting(Exception):

@@ -6,6 +6,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+import django_tokenauth.models
+
 
 class Migration(migrations.Migration):
 
@@ -22,11 +24,11 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('generation', models.PositiveBigIntegerField(default=1, verbose_name='generation')),
                 ('retried', models.BooleanField(db_default=False, default=False, verbose_name='refresh retried')),
-                ('created_at', models.DateTimeField(verbose_name='signed in at')),
-                ('refreshed_at', models.DateTimeField(verbose_name='last refreshed at')),
-                ('idle_expires_at', models.DateTimeField(help_text='Extended by each refresh.', verbose_name='idle expiry')),
-                ('absolute_expires_at', models.DateTimeField(help_text='Never extended.', verbose_name='absolute expiry')),
-                ('revoked_at', models.DateTimeField(blank=True, db_index=True, null=True, verbose_name='revoked at')),
+                ('created_at', django_tokenauth.models.UTCDateTimeField(verbose_name='signed in at')),
+                ('refreshed_at', django_tokenauth.models.UTCDateTimeField(verbose_name='last refreshed at')),
+                ('idle_expires_at', django_tokenauth.models.UTCDateTimeField(help_text='Extended by each refresh.', verbose_name='idle expiry')),
+                ('absolute_expires_at', django_tokenauth.models.UTCDateTimeField(help_text='Never extended.', verbose_name='absolute expiry')),
+                ('revoked_at', django_tokenauth.models.UTCDateTimeField(blank=True, db_index=True, null=True, verbose_name='revoked at')),
                 ('revoked_reason', models.CharField(blank=True, choices=[('signed_out', 'signed out'), ('reused', 'refresh token reused'), ('user_changed', 'password changed or user deactivated'), ('user_deleted', 'user deleted'), ('evicted', 'too many sessions'), ('admin', 'revoked by an administrator')], max_length=16, verbose_name='reason for revocation')),
                 ('auth_hash', models.CharField(editable=False, max_length=128)),
                 ('scope', models.CharField(blank=True, max_length=1024, verbose_name='scope')),

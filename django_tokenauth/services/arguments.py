@@ -10,6 +10,9 @@ from django.conf import settings as django_settings
 from django.http import HttpRequest
 from django.utils import timezone
 
+from .._utc import as_utc
+from ..sessions.clock import Clock, utc_now
+
 
 def django_request(request: HttpRequest | None) -> HttpRequest | None:
     """Return Django's request; *request* may also be REST framework's, which wraps it."""
@@ -44,15 +47,27 @@ def as_strings(name: str, value: object) -> tuple[str, ...]:
 
 
 def current_time(now: object) -> datetime:
-    """Return *now*, or the current time if it is ``None``, in the form that ``USE_TZ`` requires.
+    """Return *now*, or the current time if it is ``None``, in UTC.
 
-    Raises ``TypeError`` if *now* is not a ``datetime``, or is naive although ``USE_TZ`` is true: a
-    naive time may be in any time zone.
+    If ``USE_TZ`` is ``False``, a time without ``tzinfo`` is a local time of ``TIME_ZONE``, as
+    ``django.utils.timezone.now()`` returns it (:func:`~django_tokenauth._utc.as_utc`). Raises
+    ``TypeError`` if *now* is not a ``datetime``, or has no ``tzinfo`` although ``USE_TZ`` is true:
+    it may be in any time zone.
     """
     if now is None:
-        return timezone.now()
+        return utc_now()
     if not isinstance(now, datetime) or (django_settings.USE_TZ and timezone.is_naive(now)):
         raise TypeError("now must be a datetime as django.utils.timezone.now() returns it.")
-    if not django_settings.USE_TZ and timezone.is_aware(now):
-        return timezone.make_naive(now, timezone.get_default_timezone())
-    return now
+    return as_utc(now)
+
+
+def clock_of(now: object) -> Clock:
+    """Return the clock of a call: the current time, or always *now* if that is given.
+
+    A function that waits for the database between two steps reads it again for the second one.
+    Raises ``TypeError`` as :func:`current_time` does.
+    """
+    if now is None:
+        return utc_now
+    fixed = current_time(now)
+    return lambda: fixed

@@ -14,13 +14,13 @@ A session has a generation, and a refresh token names one:
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NoReturn
 
+from django.db import Error as DatabaseError
 from django.http import HttpRequest
-from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from .. import signals
@@ -28,13 +28,14 @@ from ..conf.settings import Settings, load
 from ..errors import InvalidGrant, InvalidScope, InvalidToken, ServiceUnavailable, TokenErrorCode
 from ..models import RevokedReason, Session
 from ..sessions import store
+from ..sessions.clock import Clock
 from ..sessions.database import database_errors_as_unavailable
 from ..sessions.log_ids import log_id
 from ..sessions.store import SessionState
 from ..sessions.users import auth_hash, get_by_subject, why_refused
 from ..tokens.claims import RefreshClaims
 from ..tokens.refresh import refresh_tokens
-from .arguments import as_strings, current_time, django_request
+from .arguments import as_strings, clock_of, django_request
 from .clients import check_owner
 from .issuing import TokenIssuer, TokenPair, check_scope, granted_scope
 
@@ -42,6 +43,8 @@ logger = logging.getLogger("django_tokenauth")
 
 # How often a refresh starts again because another request changed the session.
 _ATTEMPTS = 3
+# A rotation that waited longer for the database starts the grace again: its client waited too.
+_SLOW_ROTATION = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +58,7 @@ class _RefreshRequest:
     request: HttpRequest | None
     now: datetime
     #: Returns the current time, which is later than ``now`` if the database was slow.
-    clock: Callable[[], datetime]
+    clock: Clock
 
     @property
     def issuer(self) -> TokenIssuer:
@@ -91,8 +94,8 @@ def refresh(
     # Whether the name is unknown must not depend on the token: the error would show that a stolen
     # token works, without using it.
     check_scope(scope)
-    started_at = current_time(now)
-    clock = timezone.now if now is None else lambda: started_at
+    clock = clock_of(now)
+    started_at = clock()
     try:
         claims = refresh_tokens(settings).decode(refresh_token, now=started_at.timestamp())
     except InvalidToken as error:
@@ -167,6 +170,8 @@ def _rotate(
 ) -> TokenPair | None:
     # The grace starts when the session is written, even if the database was slow to read it.
     now = refresh_request.clock()
+    if int(session.idle_expires_at.timestamp()) <= int(now.timestamp()):
+        _reject(TokenErrorCode.EXPIRED)
     refresh_request = replace(refresh_request, now=now)
     idle_expires_at = now + refresh_request.settings.refresh_token_lifetime
     state = SessionState(
@@ -182,6 +187,7 @@ def _rotate(
         rotated = store.rotate(session, state, auth_hash=auth_hash(session.user), retried=retried)
     if not rotated:
         return None
+    pair = _restart_grace(refresh_request, session) or pair
     if retried:
         logger.info(
             "session %s: the previous refresh token was accepted after the grace",
@@ -189,6 +195,25 @@ def _rotate(
         )
     signals.refreshed.send_for(session, session.user, refresh_request.request)
     return pair
+
+
+def _restart_grace(refresh_request: _RefreshRequest, session: Session) -> TokenPair | None:
+    """Let the grace start now if the rotation waited for the database, and return new tokens.
+
+    Otherwise the grace is over before the client has its response. No statement if it was fast.
+    """
+    now = refresh_request.clock()
+    if now - session.refreshed_at <= _SLOW_ROTATION:
+        return None
+    state = SessionState.of(session)._replace(refreshed_at=now)
+    pair = _issue(replace(refresh_request, now=now), session, state)
+    try:
+        rotated = store.rotate(session, state, auth_hash=session.auth_hash, retried=session.retried)
+    except DatabaseError as error:
+        # The rotation itself is written, and its tokens are valid.
+        logger.warning("the grace of a slow refresh was not extended (%s)", type(error).__name__)
+        return None
+    return pair if rotated else None
 
 
 def _issue(refresh_request: _RefreshRequest, session: Session, state: SessionState) -> TokenPair:
@@ -220,7 +245,7 @@ def _check_client(refresh_request: _RefreshRequest, owner: str) -> None:
 def _revoke_reused(refresh_request: _RefreshRequest, session: Session) -> None:
     """Revoke *session*, committed before the caller raises."""
     with database_errors_as_unavailable():
-        revoked = store.revoke(session, RevokedReason.REUSED, now=refresh_request.now)
+        revoked = store.revoke(session, RevokedReason.REUSED, now=refresh_request.clock())
     if revoked:
         logger.warning(
             "refresh token of session %s of user %s reused: session revoked",

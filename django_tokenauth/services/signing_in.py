@@ -30,6 +30,7 @@ from ..conf.settings import load
 from ..errors import InvalidGrant, InvalidRequest, ServiceUnavailable
 from ..models import RevokedReason, Session
 from ..sessions import pruning, store
+from ..sessions.clock import Clock
 from ..sessions.database import database_errors_as_unavailable, outages_as_unavailable
 from ..sessions.log_ids import log_id
 from ..sessions.store import SessionState
@@ -45,7 +46,7 @@ from ..sessions.users import (
     why_refused,
 )
 from ..tokens.claims import SignIn
-from .arguments import as_strings, current_time, django_request
+from .arguments import as_strings, clock_of, django_request
 from .issuing import TokenIssuer, TokenPair, granted_scope
 from .password_limits import is_rejected_by_a_hasher, is_too_long
 from .signing_out import revoke_and_signal
@@ -158,7 +159,8 @@ def sign_in(
     amr = as_strings("amr", amr)
     if not all(map(is_scope_name, amr)):
         raise ValueError('amr must contain names without spaces (RFC 8176), for example "pwd".')
-    settings, now, request = load(), current_time(now), django_request(request)
+    settings, clock, request = load(), clock_of(now), django_request(request)
+    now = clock()
     issuer = TokenIssuer(settings=settings, request=request, now=now)
     granted = granted_scope(settings, user, scope, settings.scopes, request)
     client_id = client_id or settings.issuer
@@ -194,12 +196,12 @@ def sign_in(
         )
         pair = issuer.issue_for_session(session, SessionState.of(session), granted)
     _send_user_logged_in(user, request)
-    with _ended_on_error(pair.session, now=now):
+    with _ended_on_error(pair.session, clock):
         with database_errors_as_unavailable():
             if pair.session is None:
                 _check_stored_user(user)
             else:
-                _store(issuer, pair.session)
+                _store(issuer, pair.session, clock)
         name = pair.session and log_id(pair.session.pk)
         logger.info("user %s signed in, session %s", get_key(user), name)
         signals.signed_in.send_for(pair.session, user, request)
@@ -219,7 +221,7 @@ def _send_user_logged_in(user: Any, request: HttpRequest | None) -> None:
 
 
 @contextmanager
-def _ended_on_error(session: Session | None, *, now: datetime) -> Iterator[None]:
+def _ended_on_error(session: Session | None, clock: Clock) -> Iterator[None]:
     """Revoke *session* if the ``with`` block raises an error: no client receives its tokens."""
     try:
         yield
@@ -227,11 +229,11 @@ def _ended_on_error(session: Session | None, *, now: datetime) -> Iterator[None]
         if session is not None:
             # The database may be the reason, and the first error is the one to report.
             with suppress(DatabaseError):
-                store.revoke(session, RevokedReason.USER_CHANGED, now=now)
+                store.revoke(session, RevokedReason.USER_CHANGED, now=clock())
         raise
 
 
-def _store(issuer: TokenIssuer, session: Session) -> None:
+def _store(issuer: TokenIssuer, session: Session, clock: Clock) -> None:
     """Store *session*, compare it with its user once more, then make room and prune."""
     try:
         store.add(session)
@@ -247,7 +249,7 @@ def _store(issuer: TokenIssuer, session: Session) -> None:
         or why_refused(stored, get_subject(session.user, id_field), id_field)
     ):
         _reject_changed(session.user)
-    if not _enforce_session_limit(issuer, session):
+    if not _enforce_session_limit(issuer, session, clock):
         _prune(issuer)
 
 
@@ -263,16 +265,22 @@ def _reject_changed(user: Any) -> NoReturn:
     raise InvalidGrant from None
 
 
-def _enforce_session_limit(issuer: TokenIssuer, new: Session) -> bool:
+def _enforce_session_limit(issuer: TokenIssuer, new: Session, clock: Clock) -> bool:
     """Revoke the oldest sessions above ``MAX_SESSIONS_PER_USER``; return whether there were any."""
     limit = issuer.settings.max_sessions_per_user
     if limit is None:
         return False
     over_limit = store.over_limit(new, limit - 1, now=issuer.now)
-    revoke_and_signal(
-        over_limit, RevokedReason.EVICTED, request=issuer.request, now=issuer.now, user=new.user
-    )
-    return bool(over_limit)
+    evicted = bool(over_limit)
+    while over_limit:
+        revoked = revoke_and_signal(
+            [over_limit], RevokedReason.EVICTED, request=issuer.request, clock=clock, user=new.user
+        )
+        # Nothing is revoked if concurrent sign-ins evict the same sessions.
+        if len(over_limit) < store.BATCH_SIZE or not revoked:
+            break
+        over_limit = store.over_limit(new, limit - 1, now=issuer.now)
+    return evicted
 
 
 def _prune(issuer: TokenIssuer) -> None:

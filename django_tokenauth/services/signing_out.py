@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Collection
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,12 +17,13 @@ from ..conf.settings import load
 from ..errors import InvalidToken, UnsupportedTokenType
 from ..models import RevokedReason, Session
 from ..sessions import store
+from ..sessions.clock import Clock
 from ..sessions.database import database_errors_as_unavailable
 from ..sessions.log_ids import log_id
 from ..sessions.users import get_key
 from ..tokens.access import access_tokens
 from ..tokens.refresh import refresh_tokens
-from .arguments import as_uuid, current_time, django_request
+from .arguments import as_uuid, clock_of, current_time, django_request
 from .clients import check_owner
 
 logger = logging.getLogger("django_tokenauth")
@@ -45,20 +46,20 @@ def revoke_token(
     Raises :class:`UnsupportedTokenType` with ``STATELESS_REFRESH``; :class:`InvalidClient` or
     :class:`InvalidGrant` if the session belongs to another client; :class:`ServiceUnavailable`.
     """
-    settings, now = load(), current_time(now)
+    settings, clock = load(), clock_of(now)
     if settings.stateless_refresh:
         raise UnsupportedTokenType
     session_id = None
     for kind in (refresh_tokens(settings), access_tokens(settings)):
         try:
-            session_id = kind.decode(token, now=now.timestamp()).session_id
+            session_id = kind.decode(token, now=clock().timestamp()).session_id
         except InvalidToken:
             continue
     with database_errors_as_unavailable():
         session = session_id and store.find(session_id)
         if session and session.revoked_at is None:
             check_owner(settings, session.client_id, client_id)
-            revoke_and_signal([session], RevokedReason.SIGNED_OUT, request=request, now=now)
+            revoke_and_signal([[session]], RevokedReason.SIGNED_OUT, request=request, clock=clock)
 
 
 def list_sessions(user: Any, *, now: datetime | None = None) -> QuerySet[Session]:
@@ -87,12 +88,12 @@ def sign_out(
 
     Raises :class:`ServiceUnavailable`.
     """
-    now, key = current_time(now), as_uuid(session_id)
+    clock, key = clock_of(now), as_uuid(session_id)
     if key is None:
         return False
     with database_errors_as_unavailable():
-        sessions = list(list_sessions(user, now=now).filter(pk=key))
-        revoke_and_signal(sessions, reason, request=request, now=now, user=user)
+        sessions = list(list_sessions(user, now=clock()).filter(pk=key))
+        revoke_and_signal([sessions], reason, request=request, clock=clock, user=user)
     return bool(sessions)
 
 
@@ -104,21 +105,22 @@ def sign_out_everywhere(
     reason: RevokedReason = RevokedReason.SIGNED_OUT,
     now: datetime | None = None,
 ) -> int:
-    """Revoke all sessions of *user* except the one with the id *keep*. At most two statements.
+    """Revoke all sessions of *user* except the one with the id *keep*.
 
-    Returns the number of revoked sessions. *request* is Django's or REST framework's and is passed
-    to signals. *now* defaults to the current time.
+    Two statements for each 500 sessions. A call that was interrupted can be repeated. Returns the
+    number of revoked sessions. *request* is Django's or REST framework's and is passed to signals.
+    *now* defaults to the current time.
 
     Raises :class:`ServiceUnavailable`; ``ValueError`` if *keep* is not one id, because the session
     to keep would be revoked too.
     """
-    now, kept = current_time(now), as_uuid(keep)
+    clock, kept = clock_of(now), as_uuid(keep)
     if keep is not None and kept is None:
         raise ValueError("keep must be the id of one session, a UUID or its string.")
     with database_errors_as_unavailable():
-        sessions = [session for session in list_sessions(user, now=now) if session.pk != kept]
-        revoke_and_signal(sessions, reason, request=request, now=now, user=user)
-    return len(sessions)
+        rows = list_sessions(user, now=clock())
+        batches = store.batches(rows if kept is None else rows.exclude(pk=kept))
+        return revoke_and_signal(batches, reason, request=request, clock=clock, user=user)
 
 
 def revoke_sessions(
@@ -128,37 +130,41 @@ def revoke_sessions(
     request: HttpRequest | None = None,
     now: datetime | None = None,
 ) -> int:
-    """Revoke the active sessions of *queryset*, of any user. At most two statements.
+    """Revoke the active sessions of *queryset*, of any user.
 
-    Returns the number of revoked sessions. *request* is Django's or REST framework's and is passed
-    to signals. *now* defaults to the current time.
+    Two statements for each 500 sessions. A call that was interrupted can be repeated. Returns the
+    number of revoked sessions. *request* is Django's or REST framework's and is passed to signals.
+    *now* defaults to the current time.
 
     Raises :class:`ServiceUnavailable`.
     """
-    now = current_time(now)
-    rows = queryset.filter(revoked_at__isnull=True, idle_expires_at__gt=now)
+    clock = clock_of(now)
+    rows = queryset.filter(revoked_at__isnull=True, idle_expires_at__gt=clock())
     with database_errors_as_unavailable():
-        sessions = list(rows.select_related("user"))
-        revoke_and_signal(sessions, reason, request=request, now=now)
-    return len(sessions)
+        batches = store.batches(rows.select_related("user"))
+        return revoke_and_signal(batches, reason, request=request, clock=clock)
 
 
 def revoke_and_signal(
-    sessions: Collection[Session],
+    batches: Iterable[Sequence[Session]],
     reason: RevokedReason,
     *,
     request: HttpRequest | None,
-    now: datetime,
+    clock: Clock,
     user: Any = None,
-) -> None:
-    """Revoke *sessions* and send ``session_revoked`` for each. At most one statement.
+) -> int:
+    """Revoke the sessions of *batches* and send ``session_revoked`` for each.
 
-    All sessions belong to *user*, or each has its user loaded.
+    At most one statement for each batch. All sessions belong to *user*, or each has its user
+    loaded. Returns the number of revoked sessions.
     """
-    store.revoke_all(sessions, reason, now=now)
-    request = django_request(request)
-    for session in sessions:
-        logger.info(
-            "session %s of user %s revoked: %s", log_id(session.pk), session.user_id, reason
-        )
-        signals.session_revoked.send_for(session, user or session.user, request)
+    request, revoked = django_request(request), 0
+    for batch in batches:
+        # The clock is read for each UPDATE: the statements before it may have waited.
+        revoked += store.revoke_all(batch, reason, now=clock())
+        for session in batch:
+            logger.info(
+                "session %s of user %s revoked: %s", log_id(session.pk), session.user_id, reason
+            )
+            signals.session_revoked.send_for(session, user or session.user, request)
+    return revoked

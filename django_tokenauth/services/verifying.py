@@ -34,8 +34,7 @@ def authenticate_access_token(token: object, *, now: datetime | None = None) -> 
 
     Raises :class:`InvalidToken`.
     """
-    timestamp = time.time() if now is None else current_time(now).timestamp()
-    return access_tokens(load()).decode(token, now=timestamp)
+    return access_tokens(load()).decode(token, now=_timestamp(now))
 
 
 def get_user(claims: Claims) -> Any:
@@ -68,7 +67,7 @@ def is_revoked(claims: Claims, *, now: datetime | None = None) -> bool:
     snapshot = revoked_sessions(load())
     if snapshot is None or claims.session_id is None:
         return False
-    snapshot.refresh(time.time() if now is None else current_time(now).timestamp())
+    snapshot.refresh(_timestamp(now))
     return claims.session_id in snapshot
 
 
@@ -119,3 +118,7 @@ def introspect(token: object, *, now: datetime | None = None) -> dict[str, Any]:
     own = {"active": True, "token_type": "Bearer", "username": username}
     # The last copy prevents extra claims from replacing these members; the first fixes the order.
     return {**own, **claims.to_payload(), **own}
+
+
+def _timestamp(now: datetime | None) -> float:
+    return time.time() if now is None else current_time(now).timestamp()

@@ -13,12 +13,12 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db import connections, router, transaction
 from django.db.models import Model
-from django.utils import timezone
 
 from .. import signals
 from ..conf.settings import load
 from ..models import RevokedReason, Session
 from . import store
+from .clock import utc_now
 from .users import auth_hash, auth_hashes, get_key, is_rehash, refetch, stored_auth_hashes
 
 logger = logging.getLogger("django_tokenauth")
@@ -142,12 +142,13 @@ def before_delete(*, instance: Any, using: str | None = None, **kwargs: Any) -> 
 
 
 def _revoke(user: Any, reason: RevokedReason, keep: list[str]) -> None:
-    now = timezone.now()
+    now = utc_now()
     revoked = store.revoke_of_user(get_key(user), reason, now=now, keep=keep)
     if not revoked:
         return
     logger.info("%d sessions of user %s revoked: %s", revoked, get_key(user), reason)
     # The rows are read only if a receiver needs them.
     if signals.session_revoked.has_listeners():
-        for session in store.revoked_at(get_key(user), now=now):
-            signals.session_revoked.send_for(session, user, None)
+        for batch in store.batches(store.revoked_at(get_key(user), now=now)):
+            for session in batch:
+                signals.session_revoked.send_for(session, user, None)

@@ -7,95 +7,229 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from math import inf
+from math import ceil, floor, inf
+from typing import Any
 
-from django.conf import settings as django_settings
 from django.db import Error as DatabaseError
 from django.db import connections
+from django.db.models import BigIntegerField, Func, Q, QuerySet, Subquery
+from django.db.models.lookups import Exact
 from django.db.transaction import atomic
-from django.utils import timezone
 
-from ..conf.settings import Settings
+from ..conf.settings import LONGEST_WAIT, Settings
+from ..errors import ServiceUnavailable
 from ..models import Session
+from .id_sets import ID_SIZE, IdSet
 
 logger = logging.getLogger("django_tokenauth")
 
+# Rows that are in memory at a time.
+_CHUNK = 10_000
+# The seconds before the previous read that are always received again. Revocations that are this
+# late are common: a statement that revokes 500 sessions takes a part of a second.
+_RECEIVED_AGAIN = 2
+
 
 class RevokedSessions:
-    """A snapshot of the ids of recently revoked sessions. Thread-safe.
+    """The ids of recently revoked sessions, as one process has read them. Thread-safe.
 
-    It covers the revocations of the last *window*, which is as long as their access tokens can be
-    valid. After *poll_interval*, one thread reads it again while all other threads use the old one.
-    If it was not read for two poll intervals, they wait for the reader for ``LOCK_TIMEOUT`` at
-    most. A database that hangs must not block all threads.
+    They cover the revocations of the last *window*: the lifetime of an access token and the longest
+    wait of a revocation for the database. After *poll_interval*, one thread reads what is new while
+    all other threads use the old ids. If nothing was read for two poll intervals, they wait for the
+    reader for ``LOCK_TIMEOUT`` at most. A database that hangs must not block all threads.
+
+    A revocation is visible only when it is committed, later than its time in the row. Each read
+    therefore counts the rows of ``LONGEST_WAIT`` before the previous read, in a few spans. It
+    receives the rows of a span again only if their number has changed.
     """
 
     #: The longest wait for the reader, in seconds.
     LOCK_TIMEOUT = 1.0
+    #: The time between two attempts if nothing was ever read, in seconds.
+    RETRY_DELAY = 1.0
 
     def __init__(self, poll_interval: timedelta, window: timedelta) -> None:
         self._poll_interval = poll_interval.total_seconds()
-        self._window = window
-        self._ids: frozenset[str] = frozenset()
-        # The snapshot is fresh from _begin until _end, in seconds since the epoch.
+        self._window = window.total_seconds()
+        # Oldest first. Ids are dropped with their whole set.
+        self._sets: tuple[_DatedIds, ...] = ()
+        # The number of revocations in each second since the epoch that is counted again.
+        self._counts: Counter[int] = Counter()
+        # The time of the last successful read.
+        self._read_at = -inf
+        # No read is due from _begin until _end, in seconds since the epoch.
         self._begin, self._end = inf, -inf
         # The number of reads, including failed ones.
         self._reads = 0
         self._lock = threading.Lock()
         # A thread waited for LOCK_TIMEOUT in vain.
         self._reader_hangs = False
+        # The last read failed, perhaps because a pooler supports no server-side cursors.
+        self._avoid_cursor = False
 
     def __contains__(self, session_id: str) -> bool:
-        return session_id in self._ids
+        if not self._sets:
+            return False
+        try:
+            key = bytes.fromhex(session_id.replace("-", ""))
+        except ValueError:
+            return False
+        return len(key) == ID_SIZE and self._has(key)
+
+    def __len__(self) -> int:
+        return sum(len(each.ids) for each in self._sets)
+
+    def _has(self, key: bytes) -> bool:
+        # A loop, because a generator doubles the time of a lookup.
+        for each in self._sets:  # noqa: SIM110
+            if key in each.ids:
+                return True
+        return False
 
     def refresh(self, now: float) -> None:
-        """Read the snapshot if it is due at *now* (seconds since the epoch). At most one statement.
+        """Read what is new if it is due at *now* (seconds since the epoch). At most one statement.
 
-        On a database error, the old snapshot stays in use and the error is logged.
+        On a database error, the old ids stay in use and the error is logged. Raises
+        :class:`ServiceUnavailable` until the first read has succeeded: without it, every session
+        would look active.
         """
-        if self._begin <= now < self._end:
-            return
+        if not self._begin <= now < self._end:
+            self._refresh(now)
+        if self._read_at == -inf:
+            raise ServiceUnavailable
+
+    def _refresh(self, now: float) -> None:
         reads = self._reads
         if self._acquire(now):
             try:
                 # Threads that waited for another one's read do not read again.
                 if self._reads == reads:
-                    self._read(now)
+                    self._try_to_read(now)
             finally:
                 self._reader_hangs = False
                 self._lock.release()
 
     def _acquire(self, now: float) -> bool:
         """Return whether this thread holds the lock and may read."""
-        if not self._reads:
-            # There is no old snapshot to use.
-            return self._lock.acquire()
-        if self._reader_hangs or self._begin <= now < self._end + self._poll_interval:
+        fresh = self._begin <= now < self._end + self._poll_interval
+        if self._reader_hangs or (fresh and self._read_at != -inf):
             return self._lock.acquire(blocking=False)
-        # The old snapshot may lack a sign-out of minutes ago.
+        # The old ids may lack a sign-out of minutes ago, or there are none.
         acquired = self._lock.acquire(timeout=self.LOCK_TIMEOUT)
         self._reader_hangs = not acquired
         return acquired
 
-    def _read(self, now: float) -> None:
-        since = _from_timestamp(now) - self._window
+    def _try_to_read(self, now: float) -> None:
         try:
-            rows = Session.objects.filter(revoked_at__gte=since)
-            # With a savepoint, the transaction of the request survives a database error.
-            with atomic(rows.db) if connections[rows.db].in_atomic_block else nullcontext():
-                self._ids = frozenset(map(str, rows.values_list("pk", flat=True)))
+            self._read(now)
         except DatabaseError as error:
+            self._avoid_cursor = not self._avoid_cursor
+            loaded = self._read_at != -inf
             logger.error(
-                "revoked sessions could not be read (%s); the last snapshot stays in use",
+                "revoked sessions could not be read (%s); %s",
                 type(error).__name__,
+                "the last snapshot stays in use" if loaded else "requests get 503 until they are",
             )
-        # A clock that was set back makes the snapshot due. A difference of less than a second is
-        # only a thread that was slower than the reader.
-        self._begin, self._end = now - 1, now + self._poll_interval
+        # A clock that was set back makes a read due. A difference of less than a second is only a
+        # thread that was slower than the reader.
+        delay = self._poll_interval
+        if self._read_at == -inf:
+            delay = min(delay, self.RETRY_DELAY)
+        self._begin, self._end = now - 1, now + delay
         self._reads += 1
+
+    def _read(self, now: float) -> None:
+        since = now - self._window
+        if since <= self._read_at <= now:
+            spans = list(_spans(ceil(since), floor(self._read_at)))
+            rows = _new_rows([(span, self._count(span)) for span in spans])
+        else:
+            # The first read, the first after a long pause, or the clock was set back.
+            spans, rows = [], _revoked(since)
+        received = self._receive(rows, now)
+        # The database returns no row of a span, or all of them.
+        for span in spans:
+            if not any(each in received for each in span):
+                received.update({each: self._counts[each] for each in span if self._counts[each]})
+        self._counts = received
+        self._sets = tuple(each for each in self._sets if each.end >= now - self._window)
+        self._read_at = now
+
+    def _count(self, span: range) -> int:
+        return sum(self._counts[second] for second in span)
+
+    def _receive(self, rows: QuerySet[Session, Any], now: float) -> Counter[int]:
+        """Add the ids of *rows* that are not known. Return the number of rows of each second."""
+        received: Counter[int] = Counter()
+        new: list[bytes] = []
+        # With a savepoint, the transaction of the request survives a database error.
+        with atomic(rows.db) if connections[rows.db].in_atomic_block else nullcontext():
+            for pk, revoked_at in rows if self._avoid_cursor else rows.iterator(chunk_size=_CHUNK):
+                received[int(revoked_at.timestamp())] += 1
+                key = pk.bytes
+                if not self._has(key):
+                    new.append(key)
+                if len(new) == _CHUNK:
+                    self._add(new, now)
+                    new = []
+        self._add(new, now)
+        return received
+
+    def _add(self, new: list[bytes], now: float) -> None:
+        if not new:
+            return
+        if not self._sets or not 0 <= now - self._sets[-1].begin < self._window / 2:
+            self._sets += (_DatedIds(now),)
+        latest = self._sets[-1]
+        latest.ids.update(new)
+        latest.end = max(latest.end, now)
+
+
+class _DatedIds:
+    """Ids that were read between ``begin`` and ``end``, in seconds since the epoch."""
+
+    def __init__(self, begin: float) -> None:
+        self.begin = self.end = begin
+        self.ids = IdSet()
+
+
+def _revoked(since: float) -> QuerySet[Session, Any]:
+    """Return the ids and times of the sessions that were revoked at *since* or later."""
+    rows = Session.objects.filter(revoked_at__gte=datetime.fromtimestamp(since, UTC))
+    return rows.values_list("pk", "revoked_at")
+
+
+def _spans(begin: int, end: int) -> Iterator[range]:
+    """Yield the seconds between *begin* and *end* that are counted again, the latest first.
+
+    Most late revocations are only slightly late, so the latest spans are the shortest.
+    """
+    end -= _RECEIVED_AGAIN
+    for length in (5, 15, ceil(LONGEST_WAIT.total_seconds()) - 20):
+        yield range(max(begin, end - length), max(begin, end))
+        end -= length
+
+
+def _new_rows(known: Iterable[tuple[range, int]]) -> QuerySet[Session, Any]:
+    """Return the rows of :func:`_revoked` since the end of the first span, and rows of spans.
+
+    *known* are the spans, each with a number. The rows of a span are returned if their number is
+    another one. One statement: the database counts them in its index.
+    """
+    old = []
+    for span, number in known:
+        end = datetime.fromtimestamp(span.stop, UTC)
+        rows = _revoked(span.start).filter(revoked_at__lt=end)
+        # Count() would add a GROUP BY.
+        count = Func("revoked_at", function="COUNT", output_field=BigIntegerField())
+        counted = Subquery(rows.annotate(count=count).values("count"))
+        old.append((span.stop, rows.filter(~Q(Exact(counted, number)))))
+    return _revoked(old[0][0]).union(*(rows for _, rows in old), all=True)
 
 
 @lru_cache(maxsize=1)
@@ -103,13 +237,4 @@ def revoked_sessions(settings: Settings) -> RevokedSessions | None:
     """Return the snapshot of this process, or ``None`` if *settings* turn it off."""
     if settings.revocation_poll_interval is None or settings.stateless_refresh:
         return None
-    poll_interval = settings.revocation_poll_interval
-    window = settings.access_token_lifetime + settings.leeway + 2 * poll_interval
-    return RevokedSessions(poll_interval, window)
-
-
-def _from_timestamp(seconds: float) -> datetime:
-    moment = datetime.fromtimestamp(seconds, UTC)
-    if django_settings.USE_TZ:
-        return moment
-    return timezone.make_naive(moment, timezone.get_default_timezone())
+    return RevokedSessions(settings.revocation_poll_interval, settings.revocation_window)

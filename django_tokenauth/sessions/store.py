@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -23,6 +23,10 @@ from django.db.models.functions import Coalesce
 from ..models import RevokedReason, Session
 from .compiled import CompiledGet, CompiledGetColumns, CompiledUpdate
 from .database import primary_sessions
+
+#: The most sessions of a statement that names each of them. Older versions of SQLite permit 999
+#: parameters, and PostgreSQL needs memory for each.
+BATCH_SIZE = 500
 
 
 class SessionState(NamedTuple):
@@ -147,7 +151,10 @@ def revoke(session: Session, reason: RevokedReason, *, now: datetime) -> bool:
 
 
 def revoke_all(sessions: Collection[Session], reason: RevokedReason, *, now: datetime) -> int:
-    """Revoke *sessions* and return how many were active. One statement; none for no sessions."""
+    """Revoke *sessions*, at most ``BATCH_SIZE``, and return how many were active.
+
+    One statement; none for no sessions.
+    """
     if not sessions:
         return 0
     keys = [session.pk for session in sessions]
@@ -203,14 +210,30 @@ def active(user_id: Any, *, now: datetime) -> QuerySet[Session]:
     return rows.order_by("-created_at", "pk")
 
 
-def over_limit(new: Session, others: int, *, now: datetime) -> list[Session]:
-    """Return the active sessions of the user except *new* and the newest *others* ones.
+def batches(rows: QuerySet[Session]) -> Iterator[list[Session]]:
+    """Yield the sessions of *rows* in lists of at most ``BATCH_SIZE``. One statement for each.
 
-    One statement.
+    They are in the order of their primary keys. The caller may change the rows of a batch before it
+    takes the next one.
     """
-    return list(active(new.user_id, now=now).exclude(pk=new.pk)[others:])
+    rows, page = rows.order_by("pk"), rows.order_by("pk")
+    while batch := list(page[:BATCH_SIZE]):
+        # A join can return a session more than once.
+        yield list({session.pk: session for session in batch}.values())
+        if len(batch) < BATCH_SIZE:
+            return
+        page = rows.filter(pk__gt=batch[-1].pk)
 
 
-def revoked_at(user_id: Any, *, now: datetime) -> list[Session]:
-    """Return the user's sessions that were revoked at exactly *now*. One statement."""
-    return list(primary_sessions().filter(user_id=user_id, revoked_at=now))
+def over_limit(new: Session, others: int, *, now: datetime) -> list[Session]:
+    """Return active sessions of the user, except *new* and the newest *others* ones.
+
+    One statement. There are at most ``BATCH_SIZE``; call it again after they were revoked.
+    """
+    rows = active(new.user_id, now=now).exclude(pk=new.pk)
+    return list(rows[others : others + BATCH_SIZE])
+
+
+def revoked_at(user_id: Any, *, now: datetime) -> QuerySet[Session]:
+    """Return the user's sessions that were revoked at exactly *now*."""
+    return primary_sessions().filter(user_id=user_id, revoked_at=now)

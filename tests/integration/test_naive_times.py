@@ -1,10 +1,13 @@
-"""``USE_TZ = False``: the database has naive local times, and tokens have Unix timestamps."""
+"""``USE_TZ = False``: rows and tokens are in UTC, whatever the local time is."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test import Client
 from django.utils import timezone
 
 from django_tokenauth import services
@@ -28,7 +31,7 @@ def zone(request, settings, time_machine):
 
 
 def local(time):
-    """Return *time* as a naive local datetime, as the database stores it."""
+    """Return *time* as ``timezone.now()`` returns it: local, without ``tzinfo``."""
     return datetime.fromtimestamp(time.timestamp())  # noqa: DTZ006
 
 
@@ -36,22 +39,51 @@ def refresh(token):
     return post("token/refresh/", {"refresh_token": token})
 
 
-def test_naive_times_are_local_and_tokens_have_timestamps():
+def test_times_of_rows_have_a_zone_and_tokens_have_timestamps():
     tokens = sign_in()
     session = Session.objects.get()
-    assert session.created_at == session.refreshed_at == local(NOW)
-    assert session.idle_expires_at == local(after(days=14))
-    assert session.absolute_expires_at == local(after(days=90))
+    assert session.created_at == session.refreshed_at == NOW
+    assert session.idle_expires_at == after(days=14)
+    assert session.absolute_expires_at == after(days=90)
     claims = services.authenticate_access_token(tokens["access_token"], now=NOW)
     assert claims.issued_at == claims.auth_time == NOW.timestamp()
     refreshed = refresh_tokens(load()).decode(tokens["refresh_token"], now=NOW.timestamp())
     assert refreshed.expires_at == after(days=14).timestamp()
 
 
-def test_naive_times_use_the_time_zone_of_the_settings(zone):
+def test_columns_of_times_are_in_utc():
     sign_in()
-    hours = {"UTC": 12, "Asia/Seoul": 21, "America/New_York": 7}
-    assert Session.objects.get().created_at.hour == hours[zone]
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET TIME ZONE 'UTC'")
+        # As text, because drivers convert times to the time zone of the settings.
+        kind = "TEXT" if connection.vendor != "mysql" else "CHAR"
+        cursor.execute(f"SELECT CAST(created_at AS {kind}) FROM django_tokenauth_session")  # noqa: S608
+        [[stored]] = cursor.fetchall()
+    assert stored.startswith("2026-11-23 12:00:00")
+
+
+def test_naive_times_in_queries_are_local():
+    sign_in()
+    for seconds, found in ((-1, True), (0, False)):
+        then = local(after(seconds=seconds))
+        assert Session.objects.filter(created_at__gt=then).exists() is found
+
+
+def test_session_list_shows_times_with_an_offset():
+    tokens = sign_in()
+    [session] = get("/auth/sessions/", tokens["access_token"]).json()
+    assert session["created_at"] == "2026-11-23T12:00:00Z"
+
+
+def test_admin_shows_times_in_the_zone_of_the_settings(zone):
+    sign_in()
+    client = Client()
+    client.force_login(get_user_model().objects.create_superuser("root"))
+    shown = {"UTC": "noon", "Asia/Seoul": "9 p.m.", "America/New_York": "7 a.m."}[zone]
+    path = "/admin/django_tokenauth/session/"
+    for page in (path, f"{path}{Session.objects.get().pk}/change/"):
+        assert f"Nov. 23, 2026, {shown}" in client.get(page).content.decode()
 
 
 def test_grace_is_ten_seconds_with_naive_times(time_machine):

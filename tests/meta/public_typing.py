@@ -29,7 +29,7 @@ from django_tokenauth.authentication import (
     TemporarilyUnavailable,
     TokenUser,
 )
-from django_tokenauth.models import RevokedReason, Session
+from django_tokenauth.models import RevokedReason, Session, UTCDateTimeField
 from django_tokenauth.permissions import HasFullScope, HasScope, InsufficientScope
 from django_tokenauth.serializers import (
     RefreshSerializer,
@@ -179,6 +179,7 @@ def introspect(token: str) -> bool:
 
 def sign_out(user: User, session: Session, token: str) -> None:
     assert_type(session.pk, UUID)
+    assert isinstance(Session._meta.get_field("created_at"), UTCDateTimeField)
     assert_type(services.sign_out(user, session.pk, reason=RevokedReason.ADMIN), bool)
     assert_type(services.sign_out_everywhere(user, keep=str(session.pk)), int)
     assert_type(

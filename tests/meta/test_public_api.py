@@ -37,7 +37,7 @@ PUBLIC = {
         "UnsupportedGrantType",
         "UnsupportedTokenType",
     ],
-    "models": ["RevokedReason", "Session"],
+    "models": ["RevokedReason", "Session", "UTCDateTimeField"],
     "permissions": ["HasFullScope", "HasScope", "InsufficientScope"],
     "serializers": [
         "RefreshSerializer",

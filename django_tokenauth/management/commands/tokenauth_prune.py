@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 
 from django_tokenauth.conf.settings import load
 from django_tokenauth.services.auditing import audit
 from django_tokenauth.sessions import pruning
+from django_tokenauth.sessions.clock import utc_now
 
 
 class Command(BaseCommand):
@@ -39,7 +39,7 @@ class Command(BaseCommand):
         size = options["batch_size"]
         if size < 1:
             raise CommandError("--batch-size must be at least 1.")
-        before = timezone.now() - load().prune_after
+        before = utc_now() - load().prune_after
         total = pruning.prunable(before).count()
         if options["dry_run"]:
             self.stdout.write(f"{total} ended sessions would be deleted.")

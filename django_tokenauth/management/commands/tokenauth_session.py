@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 
 from django_tokenauth.models import Session
 from django_tokenauth.services.arguments import as_uuid
 from django_tokenauth.sessions import log_ids
+from django_tokenauth.sessions.clock import utc_now
 from django_tokenauth.sessions.database import primary_sessions
 
 EXAMPLES = """\
@@ -98,7 +98,7 @@ def _describe(session: Session) -> Iterator[tuple[str, str]]:
     user = session.user
     yield "Session", str(session.pk)
     yield "In the log", log_ids.log_id(session.pk)
-    yield "State", _state(session, timezone.now())
+    yield "State", _state(session, utc_now())
     yield "User", "deleted" if user is None else f"{user.get_username()} (id {user.pk})"
     yield "Client", session.client_id
     yield "Device name", session.device_name

@@ -14,6 +14,7 @@ from django_tokenauth.errors import InvalidGrant, ServiceUnavailable
 from django_tokenauth.models import RevokedReason, Session
 from tests.support.clock import NOW, after
 from tests.support.locks import unreadable, unwritable
+from tests.support.slow_statements import before
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -72,20 +73,6 @@ class TestRefresh:
         with unreadable(get_user_model()), pytest.raises(ServiceUnavailable):
             services.refresh(pair.refresh_token, now=after(minutes=1))
         assert services.refresh(pair.refresh_token, now=after(minutes=1))
-
-
-@contextmanager
-def before(verb, action):
-    """Call *action* once, directly before the next statement that starts with *verb*."""
-    pending = [action]
-
-    def wait(execute, sql, params, many, context):
-        if sql.startswith(verb) and pending:
-            pending.pop()()
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(wait):
-        yield
 
 
 class TestSlowRefresh:
@@ -234,6 +221,6 @@ class TestSnapshot:
             return execute(sql, params, many, context)
 
         with transaction.atomic():
-            with connection.execute_wrapper(fail):
-                assert not services.is_revoked(claims, now=NOW)
+            with connection.execute_wrapper(fail), pytest.raises(ServiceUnavailable):
+                services.is_revoked(claims, now=NOW)
             assert Session.objects.count() == 1

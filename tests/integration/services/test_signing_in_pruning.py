@@ -66,9 +66,9 @@ class TestPruning:
             "REVOCATION_POLL_INTERVAL": timedelta(seconds=15),
         }
         ended = create_session(bob, idle_expires_at=NOW, revoked_at=NOW)
-        services.sign_in(alice, now=after(minutes=6))
+        services.sign_in(alice, now=after(minutes=7, seconds=30))
         assert Session.objects.filter(pk=ended.pk).exists()
-        services.sign_in(alice, now=after(minutes=6, microseconds=1))
+        services.sign_in(alice, now=after(minutes=7, seconds=30, microseconds=1))
         assert not Session.objects.filter(pk=ended.pk).exists()
 
     def test_sign_in_inside_a_transaction_prunes_nothing(self, alice):

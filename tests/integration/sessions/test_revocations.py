@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
+import uuid
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
 from django.db import connection
 
-from django_tokenauth.conf.settings import load
+from django_tokenauth.conf.settings import LONGEST_WAIT, load
+from django_tokenauth.errors import ServiceUnavailable
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.sessions import store as sessions
 from django_tokenauth.sessions.revocations import RevokedSessions, revoked_sessions
+from tests.support.client import log_messages
 from tests.support.clock import NOW, after
 from tests.support.locks import unreadable
 from tests.support.session_rows import create_session
@@ -101,13 +105,48 @@ class TestDatabaseErrors:
             "revoked sessions could not be read (OperationalError); the last snapshot stays in use",
         )
 
-    def test_database_is_not_queried_again_until_the_next_poll(self, alice, snapshot):
+    def test_failed_poll_is_repeated_at_the_next_poll(self, alice, snapshot):
+        snapshot.refresh(NOW.timestamp())
         session_id = revoked_session_id(alice)
         with unreadable(Session):
-            snapshot.refresh(NOW.timestamp())
-        snapshot.refresh(after(seconds=9).timestamp())
+            snapshot.refresh(after(seconds=10).timestamp())
+        snapshot.refresh(after(seconds=19).timestamp())
         assert session_id not in snapshot
-        snapshot.refresh(after(seconds=10).timestamp())
+        snapshot.refresh(after(seconds=20).timestamp())
+        assert session_id in snapshot
+
+    @pytest.mark.attack(191)
+    def test_failed_first_read_rejects_and_is_repeated_each_second(
+        self, alice, snapshot, caplog, django_assert_num_queries
+    ):
+        session_id = revoked_session_id(alice)
+        with unreadable(Session):
+            with django_assert_num_queries(1):
+                for tenth in range(10):
+                    with pytest.raises(ServiceUnavailable):
+                        snapshot.refresh(after(milliseconds=100 * tenth).timestamp())
+            with pytest.raises(ServiceUnavailable):
+                snapshot.refresh(after(seconds=1).timestamp())
+        snapshot.refresh(after(seconds=2).timestamp())
+        assert session_id in snapshot
+        assert log_messages(caplog) == 2 * [
+            "revoked sessions could not be read (OperationalError); requests get 503 until they are"
+        ]
+
+    def test_read_after_an_error_uses_no_server_side_cursor(self, alice, snapshot):
+        """A pooler without server-side cursors must not reject requests forever."""
+        session_id = revoked_session_id(alice)
+
+        def fail(execute, sql, params, many, context):
+            if getattr(context["cursor"], "name", None) or connection.vendor != "postgresql":
+                sql, params = "SELECT no_such_column", ()
+            return execute(sql, params, many, context)
+
+        with connection.execute_wrapper(fail), pytest.raises(ServiceUnavailable):
+            snapshot.refresh(NOW.timestamp())
+        has_cursors = connection.vendor == "postgresql"
+        with connection.execute_wrapper(fail) if has_cursors else nullcontext():
+            snapshot.refresh(after(seconds=1).timestamp())
         assert session_id in snapshot
 
 
@@ -249,6 +288,118 @@ class TestThreads:
         with django_assert_num_queries(1):
             snapshot.refresh(after(microseconds=-1).timestamp())
 
+    def test_threads_get_503_while_the_first_read_hangs(self, alice, snapshot):
+        snapshot.LOCK_TIMEOUT = 0.05
+        session_id = revoked_session_id(alice)
+        with BlockedRefresh(snapshot, NOW):
+            with pytest.raises(ServiceUnavailable):
+                snapshot.refresh(NOW.timestamp())
+            # A refresh that waited again would block here forever.
+            snapshot.LOCK_TIMEOUT = threading.TIMEOUT_MAX
+            with pytest.raises(ServiceUnavailable):
+                snapshot.refresh(NOW.timestamp())
+        snapshot.refresh(NOW.timestamp())
+        assert session_id in snapshot
+
+
+@pytest.mark.django_db
+class TestLateRevocations:
+    """A revocation can be committed later than the time in its row."""
+
+    @pytest.mark.attack(190)
+    @pytest.mark.parametrize("seconds", [0, 11, 30, 119])
+    def test_snapshot_contains_revocations_committed_late(self, alice, snapshot, seconds):
+        snapshot.refresh(after(minutes=3).timestamp())
+        known = revoked_session_id(alice, at=after(minutes=3, seconds=9))
+        snapshot.refresh(after(minutes=3, seconds=10).timestamp())
+        late = revoked_session_id(alice, at=after(minutes=3, seconds=10 - seconds))
+        snapshot.refresh(after(minutes=3, seconds=20).timestamp())
+        assert known in snapshot
+        assert late in snapshot
+
+    def test_late_revocation_is_kept_for_a_whole_window(self, alice, snapshot):
+        snapshot.refresh(NOW.timestamp())
+        late = revoked_session_id(alice, at=NOW - LONGEST_WAIT + timedelta(seconds=1))
+        for moment in (after(seconds=10), after(seconds=10) + WINDOW):
+            snapshot.refresh(moment.timestamp())
+            assert late in snapshot
+        snapshot.refresh((after(seconds=20) + WINDOW).timestamp())
+        assert late not in snapshot
+
+    @pytest.mark.django_db(transaction=True)
+    def test_poll_receives_only_new_revocations(self, alice, snapshot):
+        """The database counts the others, whatever their number."""
+
+        def poll(**later):
+            statements = []
+
+            def record(execute, sql, params, many, context):
+                statements.append((sql, params))
+                return execute(sql, params, many, context)
+
+            with connection.execute_wrapper(record):
+                snapshot.refresh(after(**later).timestamp())
+            [statement] = statements
+            with connection.cursor() as cursor:
+                cursor.execute(*statement)
+                return len(cursor.fetchall())
+
+        for second in (0, 1, 1, 2):
+            revoked_session_id(alice, at=after(seconds=second))
+        assert poll(seconds=5) == 4
+        assert poll(seconds=20) == 0
+        new = revoked_session_id(alice, at=after(seconds=25))
+        assert poll(seconds=40) == 1
+        assert poll(seconds=60) == 0
+        # One late revocation is received with those that are counted again.
+        revoked_session_id(alice, at=after(seconds=3))
+        assert poll(seconds=80) == 6
+        assert poll(seconds=100) == 0
+        # The revocations of the first seconds are no longer counted.
+        assert poll(seconds=180) == 0
+        Session.objects.filter(pk=new).delete()
+        assert poll(seconds=200) == 0
+        assert len(snapshot) == 6
+
+    def test_revocations_of_a_clock_ahead_are_received_again(self, alice, snapshot):
+        ahead = revoked_session_id(alice, at=after(minutes=5))
+        for second in (0, 10, 20):
+            snapshot.refresh(after(seconds=second).timestamp())
+            assert ahead in snapshot
+        assert len(snapshot) == 1
+
+    def test_snapshot_after_a_long_pause_reads_the_window(self, alice, snapshot):
+        snapshot.refresh(NOW.timestamp())
+        session_id = revoked_session_id(alice, at=after(hours=1))
+        snapshot.refresh((after(hours=1) + WINDOW).timestamp())
+        assert session_id in snapshot
+
+
+@pytest.mark.django_db
+class TestIds:
+    @pytest.mark.parametrize("text", ["", "0", "x", "00" * 15, "00" * 17, "\u0660" * 32])
+    def test_snapshot_contains_no_other_strings(self, alice, snapshot, text):
+        revoked_session_id(alice)
+        snapshot.refresh(NOW.timestamp())
+        assert text not in snapshot
+
+    def test_ids_of_half_windows_are_dropped_together(self, alice, snapshot):
+        ids = []
+        for minute in range(8):
+            ids.append(revoked_session_id(alice, at=after(minutes=minute)))
+            snapshot.refresh(after(minutes=minute).timestamp())
+        assert all(each in snapshot for each in ids)
+        snapshot.refresh(after(minutes=8, seconds=1).timestamp())
+        assert [each in snapshot for each in ids] == 3 * [False] + 5 * [True]
+
+    def test_many_revocations_are_read_in_chunks(self, alice, snapshot, monkeypatch):
+        monkeypatch.setattr("django_tokenauth.sessions.revocations._CHUNK", 10)
+        ids = [revoked_session_id(alice) for _ in range(25)]
+        snapshot.refresh(NOW.timestamp())
+        assert len(snapshot) == 25
+        assert all(each in snapshot for each in ids)
+        assert str(uuid.uuid4()) not in snapshot
+
 
 class TestRevokedSessions:
     def test_process_keeps_one_snapshot_until_a_setting_changes(self, settings):
@@ -283,6 +434,6 @@ class TestRevokedSessions:
             revoked_session_id(alice, at=after(microseconds=-1)),
         )
         snapshot = revoked_sessions(load())
-        snapshot.refresh(after(minutes=7).timestamp())
+        snapshot.refresh(after(minutes=8).timestamp())
         assert in_time in snapshot
         assert too_old not in snapshot

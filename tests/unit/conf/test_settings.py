@@ -320,15 +320,15 @@ class TestPruneAfter:
                     "LEEWAY": timedelta(seconds=30),
                     "REVOCATION_POLL_INTERVAL": timedelta(seconds=15),
                 },
-                timedelta(minutes=6),
+                timedelta(minutes=7, seconds=30),
             ),
             (
                 {"SESSION_RETENTION": timedelta(seconds=1), "REVOCATION_POLL_INTERVAL": None},
-                timedelta(minutes=5),
+                timedelta(minutes=7),
             ),
         ],
     )
-    def test_prune_after_is_at_least_access_token_validity(self, values, prune_after):
+    def test_prune_after_is_at_least_the_window_of_the_snapshot(self, values, prune_after):
         assert read_settings(**values).prune_after == prune_after
 
 
