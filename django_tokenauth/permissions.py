@@ -6,14 +6,15 @@ in ``DEFAULT_PERMISSION_CLASSES``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import View
 from rest_framework.exceptions import PermissionDenied
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import AND, OR, BasePermission
 from rest_framework.request import Request
 
 from . import services
@@ -31,14 +32,15 @@ __all__ = ["HasFullScope", "HasScope", "InsufficientScope"]
 class InsufficientScope(PermissionDenied, TokenAuthError):
     """403 ``insufficient_scope`` (RFC 6750 section 3.1). The challenge names the required scope.
 
-    *scope* is a collection of scope names. Raises ``TypeError`` for a single string.
+    *scope* is a collection of scope names. *detail* is the message of the body, by default a fixed
+    sentence. Raises ``TypeError`` if *scope* is a single string.
     """
 
     error = default_code = "insufficient_scope"
     description = default_detail = _("The access token does not have the required scope.")
 
-    def __init__(self, scope: Iterable[str]) -> None:
-        super().__init__()
+    def __init__(self, scope: Iterable[str], detail: Any = None) -> None:
+        super().__init__(detail)
         # REST framework sends it as WWW-Authenticate. RFC 6750 section 3 allows ASCII only.
         self.auth_header = challenge(
             JWTAuthentication.realm,
@@ -48,28 +50,54 @@ class InsufficientScope(PermissionDenied, TokenAuthError):
         )
 
 
-class HasScope(BasePermission):
+class _ScopePermission(BasePermission):
+    """A permission that depends on the scope of the access token.
+
+    The result is a boolean, so the class can be combined by ``&``, ``|`` and ``~``. If the view
+    denies the request because a scope is missing, it raises :class:`InsufficientScope`.
+    """
+
+    #: The required scope of the last request that was denied for want of it.
+    missing: Collection[str] | None = None
+
+    def required_scope(self, request: Request, view: Any) -> Collection[str] | None:
+        """Return the scope that an access token needs, or ``None`` if none is sufficient."""
+        raise NotImplementedError
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        self.missing = None
+        if not isinstance(request.auth, Claims):
+            return False
+        required = self.required_scope(request, view)
+        if required is None:
+            return False
+        if not request.auth.scope.issuperset(required):
+            self.missing = required
+            _name_scope_on_denial(view)
+            return False
+        return True
+
+    def has_object_permission(self, request: Request, view: Any, obj: Any) -> bool:
+        # REST framework denies each object with ~, if this is always true.
+        return self.has_permission(request, view)
+
+
+class HasScope(_ScopePermission):
     """Allow access tokens whose scope contains the view's ``required_scopes``.
 
     ``required_scopes`` is a list of scope names, or a dict of such lists by HTTP method. In a dict,
     ``GET`` applies to ``HEAD`` too, ``OPTIONS`` requires nothing, and other missing methods are
     denied. Requests that were authenticated without an access token are denied.
 
-    Raises :class:`InsufficientScope`, and ``ImproperlyConfigured`` without valid
-    ``required_scopes``.
+    The view raises :class:`InsufficientScope` if the scope is missing, also for a combination by
+    ``&`` or ``|``. Raises ``ImproperlyConfigured`` without valid ``required_scopes``.
     """
 
-    def has_permission(self, request: Request, view: Any) -> bool:
-        if not isinstance(request.auth, Claims):
-            return False
-        required = self._required(request.method or "", view)
-        if required is None:
-            return False
-        if not request.auth.scope.issuperset(required):
-            raise InsufficientScope(required)
-        return True
+    def required_scope(self, request: Request, view: Any) -> Collection[str] | None:
+        return self.required_scope_of_method(request.method or "", view)
 
-    def _required(self, method: str, view: Any) -> tuple[str, ...] | None:
+    def required_scope_of_method(self, method: str, view: Any) -> tuple[str, ...] | None:
+        """Return the scope that ``required_scopes`` of *view* has for *method*."""
         scopes = getattr(view, "required_scopes", None)
         if isinstance(scopes, Mapping):
             if wrong := [name for name in scopes if name not in _METHODS]:
@@ -91,17 +119,95 @@ class HasScope(BasePermission):
             ) from None
 
 
-class HasFullScope(BasePermission):
+class HasFullScope(_ScopePermission):
     """Allow access tokens with all scopes that the user may have.
 
-    A token of narrower scope must not list or end the user's sessions. Costs one query. Raises
-    :class:`InsufficientScope` and :class:`~django_tokenauth.errors.ServiceUnavailable`.
+    A token of narrower scope must not list or end the user's sessions. Costs one query. The view
+    raises :class:`InsufficientScope` if a scope is missing. Raises
+    :class:`~django_tokenauth.errors.ServiceUnavailable`.
     """
 
-    def has_permission(self, request: Request, view: Any) -> bool:
-        if not isinstance(request.auth, Claims):
-            return False
-        full = services.full_scope(request.auth, request=request)
-        if not request.auth.scope.issuperset(full):
-            raise InsufficientScope(full)
-        return True
+    def required_scope(self, request: Request, view: Any) -> Collection[str] | None:
+        claims: Any = request.auth
+        return services.full_scope(claims, request=request)
+
+
+def operands(permission: Any) -> tuple[Any, Any]:
+    """Return the two operands of ``&`` or ``|``, which are permissions."""
+    return permission.op1, permission.op2
+
+
+def _name_scope_on_denial(view: Any) -> None:
+    """Make *view* raise :class:`InsufficientScope` if it denies the request for want of a scope.
+
+    REST framework passes neither headers nor the permission to ``permission_denied``. Instead of
+    it and of ``check_object_permissions``, this view, which serves one request, calls the functions
+    below.
+    """
+    denied: Any = getattr(view, "permission_denied", None)
+    check: Any = getattr(view, "check_object_permissions", None)
+    if check is None or getattr(denied, "func", None) is _deny:
+        return
+    view.permission_denied = partial(_deny, view, denied, None)
+    view.check_object_permissions = partial(_check_object, view, denied, check)
+
+
+def _check_object(
+    view: Any, denied: Callable[..., None], check: Callable[..., None], request: Request, obj: Any
+) -> None:
+    view.permission_denied = partial(_deny, view, denied, (obj,))
+    try:
+        check(request, obj)
+    finally:
+        view.permission_denied = partial(_deny, view, denied, None)
+
+
+def _deny(
+    view: Any,
+    denied: Callable[..., None],
+    checked: tuple[Any] | None,
+    request: Request,
+    message: Any = None,
+    code: str | None = None,
+) -> None:
+    """Call the view's own ``permission_denied``, and name the scope if it would help.
+
+    *checked* contains the object whose permissions are checked.
+    """
+    try:
+        denied(request, message=message, code=code)
+    except PermissionDenied as error:
+        scope = _scope_that_helps(view, request, checked)
+        if scope is None or hasattr(error, "auth_header"):
+            raise
+        raise InsufficientScope(scope, message) from None
+
+
+def _scope_that_helps(
+    view: Any, request: Request, checked: tuple[Any] | None
+) -> Collection[str] | None:
+    """Return the scope without which *view* denies the request, or ``None``."""
+
+    def allows(permission: Any) -> bool:
+        return bool(permission.has_permission(request, view)) and (
+            checked is None or bool(permission.has_object_permission(request, view, *checked))
+        )
+
+    def missing(permission: Any) -> Collection[str] | None:
+        """Return what *permission*, which denies the request, lacks."""
+        if isinstance(permission, _ScopePermission):
+            permission.has_permission(request, view)
+            return permission.missing
+        if isinstance(permission, (AND, OR)):
+            first, second = operands(permission)
+            if isinstance(permission, OR):
+                return missing(first) or missing(second)
+            return missing(second if allows(first) else first)
+        return None
+
+    permissions = view.get_permissions()
+    for permission in permissions:
+        if not allows(permission):
+            return missing(permission)
+    # An object was denied, before a scope was compared for the first time, as the last alternative.
+    return next(filter(None, map(missing, permissions)), None)

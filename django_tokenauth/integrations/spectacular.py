@@ -20,12 +20,13 @@ from drf_spectacular.utils import (
     extend_schema_view,
 )
 from rest_framework import serializers
+from rest_framework.permissions import AND
 from rest_framework.views import APIView
 
 from django_tokenauth import views
 from django_tokenauth.authentication import JWTAuthentication
 from django_tokenauth.conf.settings import load
-from django_tokenauth.permissions import HasScope
+from django_tokenauth.permissions import HasScope, operands
 from django_tokenauth.serializers import (
     RefreshSerializer,
     RevocationRequestSerializer,
@@ -36,6 +37,18 @@ from django_tokenauth.serializers import (
 
 if TYPE_CHECKING:
     from drf_spectacular.openapi import AutoSchema
+
+
+def _required_by(permission: Any, method: str, view: Any) -> set[str]:
+    """Return the scopes without which *permission* denies each request.
+
+    A scope that is one of two alternatives, or that must be missing, is not required.
+    """
+    if isinstance(permission, AND):
+        return set().union(*(_required_by(each, method, view) for each in operands(permission)))
+    if isinstance(permission, HasScope):
+        return set(permission.required_scope_of_method(method, view) or ())
+    return set()
 
 
 class AccessTokenScheme(OpenApiAuthenticationExtension):
@@ -68,8 +81,7 @@ class AccessTokenScheme(OpenApiAuthenticationExtension):
         required: set[str] = set()
         try:
             for permission in view.get_permissions():
-                if isinstance(permission, HasScope):
-                    required.update(permission._required(auto_schema.method, view) or ())
+                required.update(_required_by(permission, auto_schema.method, view))
         except Exception as error:  # noqa: BLE001
             # A property of the project's view may need a request, and there is none.
             warn(f"the required scopes are unknown ({type(error).__name__})")

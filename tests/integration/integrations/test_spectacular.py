@@ -57,7 +57,10 @@ class TestSecurity:
         [("get", ["notes:read"]), ("post", ["notes:read", "notes:write"]), ("delete", [])],
     )
     def test_schema_security_contains_required_scopes_of_a_view(self, schema, method, scopes):
-        assert schema["paths"]["/notes/"][method]["security"] == [{"accessToken": scopes}]
+        for path in ("/notes/", "/combined/"):
+            assert schema["paths"][path][method]["security"] == [{"accessToken": scopes}]
+        alternative = schema["paths"]["/alternative/"][method]["security"]
+        assert alternative == [{"accessToken": []}]
 
     @pytest.mark.parametrize("path", ["/computed/{name}/", "/forgotten/"])
     def test_schema_with_unknown_scopes_describes_the_other_views(self, schemas, path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.permissions import IsAuthenticated
+from rest_framework.permissions import IsAdminUser, IsAuthenticated
 from rest_framework.views import APIView
 
 from django_tokenauth.authentication import JWTAuthentication, StatelessJWTAuthentication
@@ -35,6 +35,16 @@ class Described(APIView):
 class Notes(Described):
     permission_classes = (IsAuthenticated, HasScope)
     required_scopes = {"GET": ["notes:read"], "POST": ["notes:write", "notes:read"]}
+
+
+class Combined(Notes):
+    permission_classes = (IsAuthenticated & HasScope,)
+
+
+class Alternative(Notes):
+    """A view that accepts staff without the scope, so that the scope is not required."""
+
+    permission_classes = (IsAdminUser | HasScope, ~HasScope | IsAuthenticated)
 
 
 class Computed(Described):
@@ -110,6 +120,8 @@ verifying = [
 urlpatterns = [
     *verifying,
     path("auth/", include("django_tokenauth.urls")),
+    path("combined/", Combined.as_view()),
+    path("alternative/", Alternative.as_view()),
     path("own/token/", OwnTokenView.as_view()),
     path("own/endpoint/", OwnEndpoint.as_view()),
 ]

@@ -1,0 +1,277 @@
+"""HasScope and HasFullScope combined with other permissions by ``&``, ``|`` and ``~``."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import Group
+from django.http import Http404
+from rest_framework import generics
+from rest_framework.exceptions import APIException
+from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
+from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
+from rest_framework.response import Response
+from rest_framework.serializers import ModelSerializer
+from rest_framework.test import APIRequestFactory
+from rest_framework.views import APIView
+
+from django_tokenauth import services
+from django_tokenauth.authentication import JWTAuthentication
+from django_tokenauth.permissions import HasFullScope, HasScope
+from tests.support.client import BARE
+
+pytestmark = [pytest.mark.django_db, pytest.mark.attack(114)]
+
+SCOPES = ["notes:read", "notes:write"]
+READ = (
+    'Bearer realm="api", error="insufficient_scope", '
+    'error_description="The access token does not have the required scope.", scope="notes:read"'
+)
+ALL = READ.replace('scope="notes:read"', 'scope="notes:read notes:write"')
+MISSING = {"detail": "The access token does not have the required scope."}
+FORBIDDEN = {"detail": "You do not have permission to perform this action."}
+
+
+class Yes(BasePermission):
+    """Allows all requests and objects."""
+
+
+class No(BasePermission):
+    """Denies all requests."""
+
+    def has_permission(self, request, view):
+        return False
+
+
+class NoObject(BasePermission):
+    """Denies all objects, and no request."""
+
+    def has_object_permission(self, request, view, obj):
+        return False
+
+
+class WithMessage(HasScope):
+    message = "Ask for the scope notes:read."
+
+
+class View(APIView):
+    authentication_classes = (JWTAuthentication,)
+    required_scopes = ("notes:read",)
+
+    def get(self, request):
+        return Response({})
+
+
+class ObjectView(View):
+    """A view that checks the permissions of an object."""
+
+    def get(self, request):
+        self.check_object_permissions(request, object())
+        return Response({})
+
+
+class NotFoundView(View):
+    """A view that hides what it denies."""
+
+    def permission_denied(self, request, message=None, code=None):
+        raise Http404
+
+
+@pytest.fixture
+def tokens(alice, settings):
+    settings.TOKENAUTH = {"SCOPES": SCOPES}
+    return {
+        name: services.sign_in(alice, scope=scope).access_token
+        for name, scope in {"with": ["notes:read"], "without": ["notes:write"]}.items()
+    }
+
+
+def call(view, token, *permissions, method="get", accept="application/json"):
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    request = getattr(APIRequestFactory(), method)("/", headers={**headers, "Accept": accept})
+    response = view.as_view(permission_classes=permissions)(request)
+    return response.status_code, response.headers.get("WWW-Authenticate")
+
+
+OK, PLAIN, NAMED = (200, None), (403, None), (403, READ)
+
+#: The permission, and the result for a token with and without the scope.
+COMBINED = [
+    (HasScope, OK, NAMED),
+    (HasScope & Yes, OK, NAMED),
+    (Yes & HasScope, OK, NAMED),
+    (HasScope & No, PLAIN, NAMED),
+    (No & HasScope, PLAIN, PLAIN),
+    (HasScope | Yes, OK, OK),
+    (Yes | HasScope, OK, OK),
+    (HasScope | No, OK, NAMED),
+    (No | HasScope, OK, NAMED),
+    (~HasScope, PLAIN, OK),
+    (~~HasScope, OK, PLAIN),
+    (~HasScope & Yes, PLAIN, OK),
+    (~HasScope | HasScope, OK, OK),
+    (~HasScope & HasScope, PLAIN, NAMED),
+    (~(HasScope | No), PLAIN, OK),
+    (~(HasScope & Yes), PLAIN, OK),
+    ((No | HasScope) & Yes, OK, NAMED),
+    ((Yes & HasScope) | No, OK, NAMED),
+    ((No & HasScope) | No, PLAIN, PLAIN),
+    (HasScope | HasScope, OK, NAMED),
+]
+
+
+class TestView:
+    @pytest.mark.parametrize("view", [View, ObjectView])
+    @pytest.mark.parametrize(("permission", "with_scope", "without_scope"), COMBINED)
+    def test_combination_follows_the_operators(
+        self, tokens, view, permission, with_scope, without_scope
+    ):
+        assert call(view, tokens["with"], permission) == with_scope
+        assert call(view, tokens["without"], permission) == without_scope
+
+    @pytest.mark.parametrize(
+        "permissions",
+        [(HasScope | Yes, No), (~HasScope, No), (~(HasScope | No), No), (No, HasScope)],
+    )
+    def test_denial_for_another_reason_names_no_scope(self, tokens, permissions):
+        assert call(View, tokens["without"], *permissions) == PLAIN
+
+    @pytest.mark.parametrize(
+        "permissions", [(Yes, HasScope), (HasScope, No), (Yes, Yes & HasScope)]
+    )
+    def test_first_denying_permission_names_its_scope(self, tokens, permissions):
+        assert call(View, tokens["without"], *permissions) == NAMED
+
+    @pytest.mark.parametrize("permission", [HasScope, HasScope | No, ~HasScope, HasFullScope | No])
+    def test_combination_without_a_token_returns_401(self, permission):
+        status, challenge = call(View, None, IsAuthenticated, permission)
+        assert (status, challenge) == (401, BARE)
+
+    @pytest.mark.parametrize(
+        "permission", [HasFullScope, HasFullScope | No, Yes & HasFullScope, HasFullScope & HasScope]
+    )
+    def test_full_scope_combination_names_all_scopes(self, tokens, permission):
+        assert call(View, tokens["without"], permission) == (403, ALL)
+        assert call(View, tokens["without"], ~HasFullScope) == OK
+
+    def test_body_has_the_message_of_the_permission(self, tokens):
+        for permission, body in (
+            (HasScope, MISSING),
+            (WithMessage, {"detail": WithMessage.message}),
+            (HasScope | No, MISSING),
+            (~HasScope | No, FORBIDDEN),
+        ):
+            token = tokens["with" if body is FORBIDDEN else "without"]
+            request = APIRequestFactory().get("/", headers={"Authorization": f"Bearer {token}"})
+            assert View.as_view(permission_classes=[permission])(request).data == body
+
+    def test_denial_of_the_view_itself_is_kept(self, tokens):
+        assert call(NotFoundView, tokens["without"], HasScope) == (404, None)
+
+    def test_permission_is_a_boolean_without_a_view_of_rest_framework(self, tokens):
+        class Request:
+            auth = services.authenticate_access_token(tokens["without"])
+            method = "GET"
+
+        class Bare:
+            required_scopes = ("notes:read",)
+
+        assert HasScope().has_permission(Request, Bare()) is False
+        assert HasScope().has_object_permission(Request, Bare(), object()) is False
+
+    def test_scope_is_compared_for_each_request_to_a_view(self, tokens):
+        view = View.as_view(permission_classes=[HasScope | No])
+        for name, expected in [("with", 200), ("without", 403)] * 2:
+            headers = {"Authorization": f"Bearer {tokens[name]}"}
+            assert view(APIRequestFactory().get("/", headers=headers)).status_code == expected
+
+
+class TestObject:
+    @pytest.mark.parametrize(
+        ("permissions", "with_scope", "without_scope"),
+        [
+            ((NoObject,), PLAIN, PLAIN),
+            ((NoObject | HasScope,), OK, NAMED),
+            ((HasScope | NoObject,), OK, NAMED),
+            ((NoObject & HasScope,), PLAIN, NAMED),
+            ((NoObject | (HasScope & Yes),), OK, NAMED),
+            # The scope was missing, but the object is denied for another reason.
+            ((HasScope | Yes, NoObject), PLAIN, PLAIN),
+            ((HasScope, NoObject), PLAIN, NAMED),
+            ((~HasScope, NoObject), PLAIN, PLAIN),
+            ((~NoObject & ~HasScope,), PLAIN, PLAIN),
+        ],
+    )
+    def test_object_is_denied_with_the_scope_that_helps(
+        self, tokens, permissions, with_scope, without_scope
+    ):
+        assert call(ObjectView, tokens["with"], *permissions) == with_scope
+        assert call(ObjectView, tokens["without"], *permissions) == without_scope
+
+    def test_object_is_checked_again_after_a_denial(self, tokens):
+        """A view may check many objects and skip those that are denied."""
+
+        class ListView(View):
+            def get(self, request):
+                return Response([self.is_allowed(request) for _ in range(3)])
+
+            def is_allowed(self, request):
+                try:
+                    self.check_object_permissions(request, object())
+                except APIException as error:
+                    return type(error).__name__
+                return "allowed"
+
+        headers = {"Authorization": f"Bearer {tokens['without']}"}
+        view = ListView.as_view(permission_classes=[NoObject | HasScope])
+        response = view(APIRequestFactory().get("/", headers=headers))
+        assert response.data == ["InsufficientScope"] * 3
+
+
+class GroupSerializer(ModelSerializer):
+    class Meta:
+        model = Group
+        fields = ("name",)
+
+
+class Groups(generics.RetrieveUpdateDestroyAPIView):
+    """A view whose methods need different scopes, with all renderers."""
+
+    authentication_classes = (JWTAuthentication,)
+    renderer_classes = (JSONRenderer, BrowsableAPIRenderer)
+    required_scopes = {"GET": ["notes:write"], "PUT": ["notes:read"], "DELETE": ["notes:read"]}
+    queryset = Group.objects.all()
+    serializer_class = GroupSerializer
+
+
+class TestRenderersAndMetadata:
+    @pytest.fixture
+    def response(self, tokens):
+        group = Group.objects.create(name="readers")
+
+        def response(name, permission, method="get", accept="application/json"):
+            request = getattr(APIRequestFactory(), method)(
+                "/", headers={"Authorization": f"Bearer {tokens[name]}", "Accept": accept}
+            )
+            view = Groups.as_view(permission_classes=[permission])
+            return view(request, pk=group.pk).render()
+
+        return response
+
+    @pytest.mark.parametrize("permission", [HasScope, HasScope & Yes, HasScope | No])
+    def test_options_lists_the_actions_that_the_scope_allows(self, response, permission):
+        assert list(response("with", permission, "options").data["actions"]) == ["PUT"]
+        assert "actions" not in response("without", permission, "options").data
+
+    @pytest.mark.parametrize("permission", [HasScope, HasScope & AllowAny, No | HasScope])
+    def test_browsable_page_shows_the_forms_that_the_scope_allows(self, response, permission):
+        page = response("without", permission, accept="text/html")
+        assert page.status_code == 200
+        assert b'value="readers"' not in page.content
+        denied = response("with", permission, accept="text/html")
+        assert denied.status_code == 403
+        assert 'scope="notes:write"' in denied.headers["WWW-Authenticate"]
+
+    def test_browsable_page_with_a_negated_scope_has_its_forms(self, response):
+        page = response("with", ~HasScope, accept="text/html")
+        assert page.status_code == 200
+        assert b'value="readers"' not in page.content
