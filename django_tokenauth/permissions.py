@@ -132,11 +132,6 @@ class HasFullScope(_ScopePermission):
         return services.full_scope(claims, request=request)
 
 
-def operands(permission: Any) -> tuple[Any, Any]:
-    """Return the two operands of ``&`` or ``|``, which are permissions."""
-    return permission.op1, permission.op2
-
-
 def _name_scope_on_denial(view: Any) -> None:
     """Make *view* raise :class:`InsufficientScope` if it denies the request for want of a scope.
 
@@ -199,7 +194,7 @@ def _scope_that_helps(
             permission.has_permission(request, view)
             return permission.missing
         if isinstance(permission, (AND, OR)):
-            first, second = operands(permission)
+            first, second = vars(permission).values()
             if isinstance(permission, OR):
                 return missing(first) or missing(second)
             return missing(second if allows(first) else first)

@@ -26,7 +26,7 @@ from rest_framework.views import APIView
 from django_tokenauth import views
 from django_tokenauth.authentication import JWTAuthentication
 from django_tokenauth.conf.settings import load
-from django_tokenauth.permissions import HasScope, operands
+from django_tokenauth.permissions import HasScope
 from django_tokenauth.serializers import (
     RefreshSerializer,
     RevocationRequestSerializer,
@@ -45,7 +45,8 @@ def _required_by(permission: Any, method: str, view: Any) -> set[str]:
     A scope that is one of two alternatives, or that must be missing, is not required.
     """
     if isinstance(permission, AND):
-        return set().union(*(_required_by(each, method, view) for each in operands(permission)))
+        operands = vars(permission).values()
+        return set().union(*(_required_by(each, method, view) for each in operands))
     if isinstance(permission, HasScope):
         return set(permission.required_scope_of_method(method, view) or ())
     return set()

@@ -167,7 +167,7 @@ class TestView:
     def test_denial_of_the_view_itself_is_kept(self, tokens):
         assert call(NotFoundView, tokens["without"], HasScope) == (404, None)
 
-    def test_permission_is_a_boolean_without_a_view_of_rest_framework(self, tokens):
+    def test_permission_of_another_kind_of_view_is_a_boolean(self, tokens):
         class Request:
             auth = services.authenticate_access_token(tokens["without"])
             method = "GET"
