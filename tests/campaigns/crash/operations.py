@@ -192,6 +192,7 @@ OPERATIONS = [
     Operation("revoke, refresh token", _revoking("refresh_token")),
     Operation("revoke, access token", _revoking("access_token")),
     Operation("verify", _verifying),
+    Operation("forward-auth", _calling("GET", "/auth/token/forward-auth/", 204)),
     Operation("JWTAuthentication", _calling("GET", "/who/", 200)),
     Operation(
         "StatelessJWTAuthentication", _calling("GET", "/who/stateless/", 200), ignores_all=True

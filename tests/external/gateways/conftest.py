@@ -91,7 +91,7 @@ def start(server):
         root = Path(stack.enter_context(TemporaryDirectory(prefix="tokenauth-gateways-")))
         root.chmod(0o755)
         upstream = stack.enter_context(service())
-        pem = server.write_pem()
+        public_keys = server.public_keys()
         switches = [Switch(server.address), Switch(server.tls_address)]
         for switch in switches:
             stack.callback(switch.close)
@@ -104,7 +104,7 @@ def start(server):
                 switch = switches[program.name == "Apache"]
                 address = free_address()
                 addresses = (address, switch.address, upstream.server_address)
-                write_files(program, folder, addresses, pem)
+                write_files(program, folder, addresses, public_keys)
                 command = [program.find(), *program.command(folder)]
                 log = folder / "output.log"
                 values = {**environment(server.folder), "HOME": str(folder)}
@@ -135,6 +135,14 @@ def gateway(request, start):
 )
 def exact_gateway(request, start):
     """Return each gateway that asks the server for each request."""
+    return started(request, start)
+
+
+@pytest.fixture(
+    params=[program for program in PROGRAMS if not program.exact], ids=lambda program: program.name
+)
+def local_gateway(request, start):
+    """Return each gateway that verifies tokens by itself."""
     return started(request, start)
 
 

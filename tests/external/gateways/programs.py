@@ -16,6 +16,8 @@ from tests.support.documents import DOCS
 #: The addresses in the documented configurations.
 SERVER, SERVICE, LISTEN = "127.0.0.1:8000", "127.0.0.1:9000", ":8080"
 TLS_SERVER = "https://auth.example.com"
+#: The folder of the public keys in the documented files.
+KEY_FOLDER = "/etc/haproxy/tokens"
 _PATH = os.pathsep.join(
     [str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin"]
 )
@@ -23,7 +25,7 @@ _PATH = os.pathsep.join(
 
 @dataclass(frozen=True)
 class Program:
-    """A program and its documented files; the first one is passed to it.
+    """A program and its documented configuration files; the first one is passed to it.
 
     ``exact`` gateways ask the server for each request. ``forwards`` says that they use
     ``token/forward-auth/``.
@@ -35,8 +37,9 @@ class Program:
     version: tuple[str, ...]
     exact: bool = True
     forwards: bool = True
-    #: The status if the server fails.
+    #: The status if the server responds with an error, and without a connection to it.
     failure: int = 503
+    unreachable: int = 503
     #: The status if the token lacks the scope.
     forbidden: int = 403
 
@@ -69,21 +72,30 @@ class Program:
 
 
 PROGRAMS = [
-    Program("nginx", "nginx", ("nginx.conf",), ("-v",), failure=500),
-    Program("Traefik", "traefik", ("traefik.yml", "traefik-routes.yml"), ("version",)),
-    Program("Envoy", "envoy", ("envoy.yaml",), ("--version",)),
-    Program("Caddy", "caddy", ("Caddyfile",), ("version",)),
+    Program("nginx", "nginx", ("nginx.conf",), ("-v",), failure=500, unreachable=500),
     Program(
-        "Apache", "apache2", ("apache.conf",), ("-v",), forwards=False, failure=401, forbidden=401
+        "Traefik", "traefik", ("traefik.yml", "traefik-routes.yml"), ("version",), unreachable=500
+    ),
+    Program("Envoy", "envoy", ("envoy.yaml",), ("--version",)),
+    Program("Caddy", "caddy", ("Caddyfile",), ("version",), unreachable=502),
+    Program(
+        "Apache",
+        "apache2",
+        ("apache.conf",),
+        ("-v",),
+        forwards=False,
+        failure=401,
+        unreachable=401,
+        forbidden=401,
     ),
     Program("HAProxy", "haproxy", ("haproxy.cfg",), ("-v",), exact=False, forwards=False),
 ]
 
 
-def write_files(program, folder, addresses, pem):
+def write_files(program, folder, addresses, keys):
     """Write the documented files of *program* to *folder*.
 
-    *addresses* replace ``LISTEN``, ``SERVER`` and ``SERVICE``, and *pem* replaces the key file.
+    *addresses* replace ``LISTEN``, ``SERVER`` and ``SERVICE``, and *keys* replaces ``KEY_FOLDER``.
     """
     listen, server, service = addresses
     for name in program.files:
@@ -94,7 +106,7 @@ def write_files(program, folder, addresses, pem):
         text = re.sub(r"(?<!\d)8080\b", str(listen[1]), text)
         text = text.replace("port_value: 8000", f"port_value: {server[1]}")
         text = text.replace("port_value: 9000", f"port_value: {service[1]}")
-        text = text.replace("/etc/haproxy/tokens.pem", str(pem))
+        text = text.replace(KEY_FOLDER, str(keys))
         text = text.replace("traefik-routes.yml\n", f"{folder / 'traefik-routes.yml'}\n")
         (folder / name).write_text(text, encoding="utf-8")
 

@@ -17,15 +17,11 @@ import jwt
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.external.gateways.processes import free_address, running
-from tests.support.documents import ROOT
+from tests.external.gateways.programs import KEY_FOLDER
+from tests.support.documents import DOCS, ROOT
 from tests.support.raw_tokens import compact, hmac_with
 
 PASSWORDS = {"alice": "correct horse", "bob": "battery staple"}
@@ -79,9 +75,9 @@ class AuthorizationServer:
     def claims(self, token):
         return jwt.decode(token, options={"verify_signature": False})
 
-    def signed(self, token, *, typ="at+jwt", **changes):
-        """Return a copy of *token* with other claims, signed with the key of the server."""
-        jwk = self.private_jwk()
+    def signed(self, token, *, typ="at+jwt", jwk=None, **changes):
+        """Return a copy of *token* with other claims, signed with the server's key or *jwk*."""
+        jwk = jwk or self.private_jwk()
         headers = {"kid": jwk["kid"], "typ": typ}
         key = jwt.PyJWK(jwk, algorithm="ES256").key
         return jwt.encode(self._changed(token, changes), key, "ES256", headers)
@@ -94,19 +90,16 @@ class AuthorizationServer:
     def signed_with_public_key(self, token):
         """Return a copy of *token* with HS256, and the public key as its secret."""
         header = {"alg": "HS256", "kid": self.private_jwk()["kid"], "typ": "at+jwt"}
-        sign = hmac_with((self.folder / "tokens.pem").read_bytes())
+        sign = hmac_with((self.folder / "public" / "0.pem").read_bytes())
         return compact(header, self.claims(token), sign)
+
+    def public_keys(self):
+        """Publish the public keys with the documented script and return their folder."""
+        return publish_keys(self.folder)
 
     def _changed(self, token, changes):
         claims = {**self.claims(token), **changes}
         return {name: value for name, value in claims.items() if value is not None}
-
-    def write_pem(self):
-        """Write the public key for HAProxy and return the file."""
-        key = jwt.PyJWK(self.private_jwk(), algorithm="ES256").key.public_key()
-        file = self.folder / "tokens.pem"
-        file.write_bytes(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-        return file
 
     @contextmanager
     def without_database(self):
@@ -173,6 +166,17 @@ def _write_certificate(file):
         key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         + certificate.public_bytes(Encoding.PEM)
     )
+
+
+def publish_keys(folder):
+    """Run the documented script for the keys in *folder*, and return the folder that it writes."""
+    public = folder / "public"
+    public.mkdir(exist_ok=True)
+    script = (DOCS / "gateways" / "haproxy-keys.sh").read_text(encoding="utf-8")
+    script = script.replace(KEY_FOLDER, str(public))
+    script = script.replace("python manage.py", f"{sys.executable} -m django")
+    subprocess.run(["/bin/sh", "-c", script], check=True, cwd=ROOT, env=environment(folder))  # noqa: S603
+    return public
 
 
 def environment(folder):
