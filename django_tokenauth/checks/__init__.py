@@ -39,13 +39,18 @@ def check_installation(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMe
 def check_database(
     app_configs: _Apps = None, *, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """Report a table of sessions that is missing, outdated or never pruned.
+    """Report a table of sessions that is missing, outdated or never pruned, and old hashes.
 
     Django calls this in ``migrate`` and in ``manage.py check --database default``. With invalid
-    settings, the project does not run and the table is not read.
+    settings, the project does not run and no table is read.
     """
     settings, problems = _load()
-    return [] if problems else database.table_messages(settings, databases or ())
+    if problems or not databases:
+        return []
+    return [
+        *database.table_messages(settings, databases),
+        *database.user_messages(databases),
+    ]
 
 
 def check_deployment(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMessage]:

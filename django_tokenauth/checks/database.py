@@ -1,10 +1,19 @@
-"""Checks of the table of sessions, which query the database."""
+"""Checks of the tables of sessions and users, which query the database."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
+from typing import Any
 
+from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import (
+    Argon2PasswordHasher,
+    ScryptPasswordHasher,
+    get_hasher,
+    identify_hasher,
+)
 from django.core import checks
 from django.core.checks import CheckMessage
 from django.db import connections, router
@@ -17,6 +26,8 @@ from ..sessions.clock import utc_now
 # Sign-ins prune smaller numbers.
 _MAX_UNPRUNED = 1000
 _OVERDUE = timedelta(days=30)
+# The oldest and the newest users are read, this many of each.
+_SAMPLED_USERS = 500
 
 
 def table_messages(settings: Settings, databases: Sequence[str]) -> list[CheckMessage]:
@@ -61,3 +72,62 @@ def _unpruned(settings: Settings) -> Iterator[CheckMessage]:
             hint="Run manage.py tokenauth_prune, once or on a schedule.",
             id="tokenauth.W016",
         )
+
+
+def user_messages(databases: Sequence[str]) -> list[CheckMessage]:
+    """Check a sample of the password hashes if their database is among *databases* (aliases).
+
+    The passwords are not checked, so the hashes alone decide. Two statements read the sample.
+    """
+    user_model: Any = get_user_model()
+    alias = router.db_for_read(user_model)
+    if alias not in databases or not _has_passwords(alias, user_model):
+        return []
+    users = user_model._default_manager.using(alias)
+    sample: dict[Any, str] = {}
+    for order in ("pk", "-pk"):
+        sample.update(users.order_by(order).values_list("pk", "password")[:_SAMPLED_USERS])
+    return list(_other_hashers(sample.values()))
+
+
+def _has_passwords(alias: str, user_model: Any) -> bool:
+    """Return whether the column of passwords exists. ``migrate`` runs this check first."""
+    introspection, table = connections[alias].introspection, user_model._meta.db_table
+    with connections[alias].cursor() as cursor:
+        return table in introspection.table_names(cursor) and "password" in {
+            column.name for column in introspection.get_table_description(cursor, table)
+        }
+
+
+def _other_hashers(passwords: Iterable[str]) -> Iterator[CheckMessage]:
+    found = Counter(filter(None, map(_slow_or_fast_hasher, passwords)))
+    if found:
+        listed = ", ".join(f"{name}: {number}" for name, number in found.most_common())
+        yield checks.Warning(
+            f"{found.total()} of the sampled users have a password hash that the first of "
+            f"PASSWORD_HASHERS did not make ({listed}). The response time of a sign-in shows that "
+            "their usernames exist.",
+            hint="Wrap the old hashes in the first hasher, as Django's documentation describes in "
+            '"Password upgrading without requiring a login". If it already takes as long, silence '
+            "this check.",
+            id="tokenauth.W025",
+        )
+
+
+def _slow_or_fast_hasher(password: str) -> str | None:
+    """Return the name of the hasher if verifying *password* may take longer or shorter than usual.
+
+    "Usual" is the first of ``PASSWORD_HASHERS``, which Django runs for unknown users. If a hash has
+    another number of rounds, Django adjusts the time, except for Argon2 and scrypt.
+    """
+    try:
+        hasher = identify_hasher(password)
+        if hasher.algorithm != get_hasher().algorithm:
+            return hasher.algorithm
+        adjusts = not isinstance(hasher, (Argon2PasswordHasher, ScryptPasswordHasher))
+        if adjusts or not hasher.must_update(password):
+            return None
+    except ValueError:
+        # The password is unusable, or no hasher knows it. Django then runs the first hasher.
+        return None
+    return f"{hasher.algorithm} with other parameters"

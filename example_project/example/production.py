@@ -134,12 +134,9 @@ SECURE_HSTS_PRELOAD = True
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 
-# New hashes use scrypt, which needs 16 MB of memory for each sign-in. PBKDF2 verifies the hashes
-# that Django's default made before.
-PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.ScryptPasswordHasher",
-    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
-]
+# scrypt needs 16 MB of memory for each sign-in. With a second hasher, response times would show
+# which usernames have its hashes.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

@@ -1,0 +1,130 @@
+"""Database check W025: stored password hashes that the first hasher did not make."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import ScryptPasswordHasher, make_password
+from django.core.checks import WARNING
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from django_tokenauth.checks import check_database
+
+pytestmark = [pytest.mark.django_db, pytest.mark.attack(145)]
+
+HASHERS = "django.contrib.auth.hashers."
+PASSWORD = "correct horse"
+
+
+def warnings(databases=("default",)):
+    return [
+        message for message in check_database(databases=databases) if message.id == "tokenauth.W025"
+    ]
+
+
+def create_users(*passwords):
+    user_model = get_user_model()
+    user_model.objects.bulk_create(
+        user_model(username=f"user {number}", password=password)
+        for number, password in enumerate(passwords)
+    )
+
+
+@pytest.fixture(autouse=True)
+def _hashers(settings):
+    settings.PASSWORD_HASHERS = [
+        f"{HASHERS}{name}PasswordHasher" for name in ("MD5", "PBKDF2", "Scrypt")
+    ]
+
+
+@pytest.mark.promise(13)
+def test_hashes_of_other_hashers_are_a_check_warning():
+    pbkdf2 = make_password(PASSWORD, hasher="pbkdf2_sha256")
+    scrypt = make_password(PASSWORD, hasher="scrypt")
+    create_users(make_password(PASSWORD), pbkdf2, pbkdf2, scrypt)
+    [message] = warnings()
+    assert message.level == WARNING
+    assert message.msg == (
+        "3 of the sampled users have a password hash that the first of PASSWORD_HASHERS did not "
+        "make (pbkdf2_sha256: 2, scrypt: 1). The response time of a sign-in shows that their "
+        "usernames exist."
+    )
+    assert "Password upgrading without requiring a login" in message.hint
+    assert pbkdf2 not in message.msg
+
+
+@pytest.mark.parametrize("password", ["!", "", "unknown$hash", "scrypt$malformed", "plain"])
+def test_unusable_and_unknown_hashes_give_no_warning(settings, password):
+    """Django runs the first hasher for them, or cannot verify them."""
+    settings.PASSWORD_HASHERS = [f"{HASHERS}ScryptPasswordHasher"]
+    create_users(password, make_password(None))
+    assert warnings() == []
+
+
+def test_hashes_of_the_first_hasher_give_no_warning(settings):
+    settings.PASSWORD_HASHERS = [f"{HASHERS}PBKDF2PasswordHasher", f"{HASHERS}MD5PasswordHasher"]
+    create_users(make_password(PASSWORD), make_password(PASSWORD))
+    assert warnings() == []
+
+
+class OtherScrypt(ScryptPasswordHasher):
+    work_factor = 2**10
+
+
+def test_scrypt_hash_with_other_parameters_is_a_warning(settings):
+    """Django does not adjust the time of scrypt and Argon2."""
+    create_users(OtherScrypt().encode(PASSWORD, "salt" * 6))
+    settings.PASSWORD_HASHERS = [f"{HASHERS}ScryptPasswordHasher"]
+    [message] = warnings()
+    assert "(scrypt with other parameters: 1)" in message.msg
+
+
+def test_pbkdf2_hash_with_fewer_rounds_gives_no_warning(settings):
+    """Django runs the missing rounds after a wrong password."""
+    settings.PASSWORD_HASHERS = [f"{HASHERS}PBKDF2PasswordHasher"]
+    create_users("pbkdf2_sha256$1000$" + "salt" * 6 + "$hash")
+    assert warnings() == []
+
+
+def test_check_samples_oldest_and_newest_users_in_two_reads():
+    md5, pbkdf2 = make_password(PASSWORD), make_password(PASSWORD, hasher="pbkdf2_sha256")
+    create_users(*[pbkdf2] * 2, *[md5] * 1100, pbkdf2)
+    with CaptureQueriesContext(connection) as captured:
+        [message] = warnings()
+    reads = [query["sql"] for query in captured if "password" in query["sql"]]
+    assert len([sql for sql in reads if sql.startswith("SELECT")]) == 2
+    assert message.msg.startswith("3 of the sampled users")
+    get_user_model().objects.exclude(password=md5).delete()
+    middle = get_user_model().objects.order_by("pk")[550]
+    get_user_model().objects.filter(pk=middle.pk).update(password=pbkdf2)
+    assert warnings() == []
+
+
+def test_users_of_other_databases_are_not_read(django_assert_num_queries):
+    create_users(make_password(PASSWORD, hasher="scrypt"))
+    with django_assert_num_queries(0):
+        assert warnings(None) == warnings([]) == warnings(["other"]) == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("missing", ["table", "column"])
+def test_missing_user_table_or_column_gives_no_warning(missing):
+    """``migrate`` runs the check before it creates the table."""
+    quote = connection.ops.quote_name
+    table, column, other = (quote(name) for name in ("auth_user", "password", "elsewhere"))
+    change, undo = (
+        (f"ALTER TABLE {table} RENAME TO {other}", f"ALTER TABLE {other} RENAME TO {table}")
+        if missing == "table"
+        else (
+            f"ALTER TABLE {table} RENAME COLUMN {column} TO {other}",
+            f"ALTER TABLE {table} RENAME COLUMN {other} TO {column}",
+        )
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(change)
+    try:
+        assert warnings() == []
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(undo)
