@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -33,6 +34,7 @@ from .errors import (
     ServiceUnavailable,
     UnsupportedGrantType,
 )
+from .http.account_delay import AccountDelay
 from .http.client_authentication import BASIC_CHALLENGE, authenticate_client
 from .http.endpoints import (
     AlwaysJSONNegotiation,
@@ -51,6 +53,7 @@ from .serializers import (
     TokenSerializer,
 )
 from .services.signing_in import NOT_CHECKED
+from .sessions.addresses import sign_in_addresses
 from .sessions.database import database_errors_as_unavailable
 from .sessions.usernames import get_stored_username
 
@@ -78,9 +81,18 @@ def _password_grant(request: Request) -> Response:
     client_id = _authenticate_client(request, parameters)
     username, password = parameters.pop("username"), parameters.pop("password")
     services.check_scope(parameters["scope"])
-    address = client_address(request)
-    throttle = SignInThrottle(load(), address=address, username=get_stored_username(username))
-    with throttle.counting(*NOT_CHECKED):
+    settings, address, stored = load(), client_address(request), get_stored_username(username)
+    throttle = SignInThrottle(settings, address=address, username=stored)
+    delay = AccountDelay(
+        settings,
+        address=address,
+        username=stored,
+        known_addresses=partial(sign_in_addresses, stored),
+    )
+    with (
+        throttle.counting(*NOT_CHECKED, precondition=delay.check),
+        delay.counting(*NOT_CHECKED),
+    ):
         user = services.check_password(request, username, password)
     pair = services.sign_in(
         user,

@@ -78,6 +78,7 @@ class Settings:
     token_cache_bytes: int = _setting(values.count, 16 * 2**20)
     sign_in_rate_user: Rate | None = _setting(values.optional_rate, "20/hour")
     sign_in_rate_ip: Rate | None = _setting(values.optional_rate, "30/min")
+    sign_in_delay_user: timedelta | None = _setting(values.optional_delay, None)
     throttle_cache: str = _setting(values.string, "default")
 
     #: From Django's own settings: ``SECRET_KEY`` first, then ``SECRET_KEY_FALLBACKS``.

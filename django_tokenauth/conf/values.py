@@ -30,6 +30,8 @@ LAST_SECOND = 253402300799
 
 # now + this is a valid datetime, and so is the end of every session.
 _MAX_LIFETIME = timedelta(days=36500)
+# A longer delay would lock a user out.
+_MAX_DELAY = timedelta(days=1)
 _PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _RATE = re.compile(r"([1-9][0-9]*)/(s|sec|second|m|min|minute|h|hour|d|day)\Z")
 _PERIOD_NAMES = ("second", "minute", "hour", "day")
@@ -150,6 +152,16 @@ def duration_up_to(seconds: int) -> Callable[[object], timedelta]:
         return value
 
     return duration
+
+
+def optional_delay(value: object) -> timedelta | None:
+    if value is None:
+        return None
+    if not isinstance(value, timedelta) or not timedelta(seconds=1) <= value <= _MAX_DELAY:
+        raise InvalidSetting(
+            "None or a timedelta from 1 second to 1 day", "For example timedelta(hours=1)."
+        )
+    return value
 
 
 def count(value: object) -> int:

@@ -38,6 +38,14 @@ class Counters:
         """Return the count, which is zero for a missing counter."""
         return self._call(self._cache.get, key, 0)
 
+    def start(self, key: str, count: int, seconds: int) -> int | None:
+        """Set a counter that does not exist, for *seconds*. Return whether it was set."""
+        return self._call(self._cache.add, key, count, seconds)
+
+    def delete(self, key: str) -> int | None:
+        """Delete a counter. Return whether it existed."""
+        return self._call(self._cache.delete, key, effect="stay counted")
+
     def _incr(self, key: str, seconds: int) -> Any:
         self._cache.add(key, 0, seconds)
         return self._cache.incr(key)

@@ -14,7 +14,7 @@ import random
 import re
 import time
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -108,13 +108,22 @@ class SignInThrottle:
                 self._acquired.clear()
 
     @contextmanager
-    def counting(self, *not_checked: type[Exception]) -> Iterator[None]:
+    def counting(
+        self, *not_checked: type[Exception], precondition: Callable[[], None] | None = None
+    ) -> Iterator[None]:
         """Count the attempt unless the ``with`` block succeeds or raises one of *not_checked*.
 
         *not_checked* are errors that precede the password check. Any other exception may follow
-        it, and a client may be able to cause it. Raises :class:`TooManyRequests` before the block.
+        it, and a client may be able to cause it. *precondition* is called first, and its errors are
+        not counted. Raises :class:`TooManyRequests` before the block.
         """
         self.acquire()
+        try:
+            if precondition is not None:
+                precondition()
+        except BaseException:
+            self.release()
+            raise
         try:
             yield
         except not_checked:

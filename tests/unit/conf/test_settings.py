@@ -43,6 +43,7 @@ DEFAULTS = {
     "token_cache_bytes": 16777216,
     "sign_in_rate_user": Rate(20, 3600),
     "sign_in_rate_ip": Rate(30, 60),
+    "sign_in_delay_user": None,
     "throttle_cache": "default",
 }
 
@@ -145,6 +146,9 @@ class TestInvalidValues:
             ("TOKEN_CACHE_BYTES", 0, "E008", "a positive integer"),
             ("SIGN_IN_RATE_USER", "often", "E008", '"20/hour"'),
             ("SIGN_IN_RATE_IP", 30, "E008", '"20/hour"'),
+            ("SIGN_IN_DELAY_USER", timedelta(days=2), "E004", "from 1 second to 1 day"),
+            ("SIGN_IN_DELAY_USER", timedelta(0), "E004", "from 1 second to 1 day"),
+            ("SIGN_IN_DELAY_USER", 60, "E008", "from 1 second to 1 day"),
             ("THROTTLE_CACHE", None, "E008", "1 to 255 printable characters"),
         ],
     )

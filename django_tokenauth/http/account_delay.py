@@ -1,0 +1,95 @@
+"""Delays of sign-ins to one account after failures at any address (``SIGN_IN_DELAY_USER``).
+
+A limit of this kind must not lock out the user. So the delay applies to each network separately,
+and never to a network from which the user has signed in before.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+
+from ..conf.settings import Settings
+from ..errors import TooManyRequests
+from .counters import Counters
+from .throttling import cache_key, folded, network_of
+
+logger = logging.getLogger("django_tokenauth")
+
+#: Consecutive failures of an account that cause no delay.
+FREE_FAILURES = 10
+#: Seconds without a failure after which the account has no delays.
+_MEMORY = 86400
+#: Seconds in which a client must use its turn.
+_TURN = 3600
+
+
+class AccountDelay:
+    """The delay of one sign-in attempt.
+
+    A network that is new to the account gets a turn: its first attempt is refused with the delay,
+    and one attempt after the delay is checked. The delay is two seconds after the first failure
+    that is not free, and doubles with each further one up to the setting. A successful sign-in
+    ends the delays. If the cache fails, there are none.
+
+    *known_addresses* returns the addresses of earlier sign-ins of the user. It is called only
+    during a delay.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        address: str,
+        username: str,
+        known_addresses: Callable[[], Collection[str]],
+    ) -> None:
+        self._longest = settings.sign_in_delay_user
+        self._counters = Counters(settings.throttle_cache, "sign-in")
+        self._address = address
+        self._username = username
+        self._known_addresses = known_addresses
+
+    def check(self) -> None:
+        """Raise :class:`TooManyRequests` if the attempt must wait."""
+        delay, network = self._delay(), network_of(self._address)
+        if not delay or network in map(network_of, self._known_addresses()):
+            return
+        now, turn = int(time.time()), cache_key("turn", folded(self._username), network)
+        due = self._counters.read(turn)
+        # If two clients of the network try at once, one of them has the turn.
+        if due is None or (0 < due <= now and self._counters.delete(turn) != 0):
+            return
+        if due <= now:
+            due = now + delay
+            if self._counters.start(turn, due, delay + _TURN) is None:
+                return
+        logger.warning("sign-in delayed")
+        raise TooManyRequests(due - now)
+
+    @contextmanager
+    def counting(self, *not_checked: type[Exception]) -> Iterator[None]:
+        """Count a failure of the ``with`` block, as :meth:`SignInThrottle.counting` does."""
+        try:
+            yield
+        except not_checked:
+            raise
+        except BaseException:
+            if self._longest is not None:
+                self._counters.increment(self._failures(), _MEMORY)
+            raise
+        if self._longest is not None:
+            self._counters.delete(self._failures())
+
+    def _failures(self) -> str:
+        return cache_key("account", folded(self._username))
+
+    def _delay(self) -> int:
+        """Return the current delay of the account, in seconds."""
+        if self._longest is None:
+            return 0
+        failures = self._counters.read(self._failures()) or 0
+        doublings = min(max(failures - FREE_FAILURES, 0), 32)
+        return min(2**doublings, int(self._longest.total_seconds())) if doublings else 0

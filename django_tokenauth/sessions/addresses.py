@@ -1,0 +1,24 @@
+"""The addresses from which a user has signed in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+
+from ..models import Session
+from .database import database_errors_as_unavailable
+
+#: Of how many sign-ins, the latest ones, the addresses are known.
+_SIGN_INS = 200
+
+
+def sign_in_addresses(username: str) -> set[str]:
+    """Return the addresses in the sessions of the user with the stored *username*. One statement.
+
+    Includes ended sessions until they are pruned. Raises :class:`ServiceUnavailable`.
+    """
+    field: str = get_user_model().USERNAME_FIELD
+    rows: Any = Session.objects.filter(ip__isnull=False, **{f"user__{field}": username})
+    with database_errors_as_unavailable():
+        return set(rows.order_by("-created_at").values_list("ip", flat=True)[:_SIGN_INS])
