@@ -10,3 +10,5 @@ MAX_PASSWORD = 4096
 MAX_USERNAME = 254
 #: The length of ``Session.device_name``.
 MAX_DEVICE_NAME = 100
+#: The length of ``Session.user_agent`` and ``Session.last_user_agent``.
+MAX_USER_AGENT = 255

@@ -99,6 +99,7 @@ class SessionAdmin(_ModelAdmin):
         "client_id",
         "ip",
         "created",
+        "last_ip",
         "refreshed",
         "idle_expiry",
         "is_active",
@@ -110,10 +111,19 @@ class SessionAdmin(_ModelAdmin):
     # For projects that permit changes: a list of all users would not fit on a page.
     raw_id_fields = ("user",)
     list_select_related = ("user",)
-    search_fields = ("=id", "device_name", "client_id", "=ip", "user_agent")
+    search_fields = (
+        "=id",
+        "device_name",
+        "client_id",
+        "=ip",
+        "=last_ip",
+        "user_agent",
+        "last_user_agent",
+    )
     fields = (
         "id",
-        *("user", "device_name", "client_id", "user_agent", "ip", "scope", "scope_limited", "amr"),
+        *("user", "device_name", "client_id", "client_authenticated", "user_agent", "ip"),
+        *("last_user_agent", "last_ip", "scope", "scope_limited", "amr"),
         *(
             "generation",
             "retried",

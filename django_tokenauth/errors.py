@@ -66,6 +66,7 @@ class TokenErrorCode(StrEnum):
     EXPIRED = "expired"  #: the token has expired
     NOT_YET_VALID = "not_yet_valid"  #: the token is not valid yet
     REVOKED = "revoked"  #: the session was revoked, or was not found
+    GENERATION = "generation"  #: the refresh token is too far ahead of its session
     USER = "user"  #: the user was deleted, is inactive, or is not the subject
 
 

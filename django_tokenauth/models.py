@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from ._limits import MAX_CLIENT_ID, MAX_DEVICE_NAME
+from ._limits import MAX_CLIENT_ID, MAX_DEVICE_NAME, MAX_USER_AGENT
 from ._scope import MAX_SCOPE_LENGTH
 from ._utc import as_utc
 
@@ -103,9 +103,18 @@ class Session(models.Model):
     # The sign-in requested less than the user may have.
     scope_limited = models.BooleanField(_("limited scope"), default=False)
     client_id = models.CharField(_("client"), max_length=MAX_CLIENT_ID)
+    # Without its entry in CLIENTS, this client must not become one that anyone can name.
+    client_authenticated = models.BooleanField(
+        _("client with a secret"), default=False, db_default=False
+    )
     device_name = models.CharField(_("device name"), max_length=MAX_DEVICE_NAME, blank=True)
-    user_agent = models.CharField(_("user agent"), max_length=255, blank=True)
+    user_agent = models.CharField(_("user agent"), max_length=MAX_USER_AGENT, blank=True)
     ip = models.GenericIPAddressField(_("IP address"), null=True, blank=True)
+    # Of the sign-in or the last rotation, at refreshed_at.
+    last_user_agent = models.CharField(
+        _("last user agent"), max_length=MAX_USER_AGENT, blank=True, default="", db_default=""
+    )
+    last_ip = models.GenericIPAddressField(_("last IP address"), null=True, blank=True)
     amr = models.CharField(_("authentication methods"), max_length=255, blank=True)
 
     class Meta:

@@ -6,7 +6,7 @@ They check types, lengths and characters. :mod:`django_tokenauth.services` decid
 from __future__ import annotations
 
 import unicodedata
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -15,7 +15,9 @@ from rest_framework.fields import empty
 
 from ._limits import MAX_CLIENT_ID, MAX_DEVICE_NAME, MAX_PASSWORD, MAX_USERNAME
 from ._scope import MAX_SCOPE_LENGTH, parse_scope
+from .conf.settings import load
 from .models import Session
+from .sessions.clock import utc_now
 from .tokens.claims import Claims
 
 __all__ = [
@@ -142,6 +144,43 @@ class _TimeField(serializers.DateTimeField):
         return zone
 
 
+_HOUR = timedelta(hours=1)
+
+
+def _shown_refreshed_at(session: Session) -> datetime:
+    """Return the time of the last refresh to the hour, and at least a full hour ago.
+
+    An attacker with a stolen refresh token would otherwise see when its owner refreshes, and use
+    the spent token within the grace. A refresh in the current hour changes nothing that is shown.
+    """
+    last_full_hour = _to_hour(utc_now()) - _HOUR
+    shown: datetime = max(session.created_at, min(_to_hour(session.refreshed_at), last_full_hour))
+    return shown
+
+
+def _to_hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+class _RefreshedAtField(_TimeField):
+    """``refreshed_at`` to the hour."""
+
+    def get_attribute(self, instance: Session) -> datetime:
+        return _shown_refreshed_at(instance)
+
+
+class _IdleExpiryField(_TimeField):
+    """A time at which the session has expired at the latest if it is not refreshed.
+
+    The idle expiry shows the time of the last refresh, so this one is up to two hours later.
+    """
+
+    def get_attribute(self, instance: Session) -> datetime:
+        latest = _shown_refreshed_at(instance) + load().refresh_token_lifetime + 2 * _HOUR
+        shown: datetime = min(latest, instance.absolute_expires_at)
+        return shown
+
+
 class SessionSerializer(serializers.Serializer[Any]):
     """A session as its user sees it. ``current`` is true for the session of the request."""
 
@@ -151,9 +190,11 @@ class SessionSerializer(serializers.Serializer[Any]):
     scope = serializers.CharField(read_only=True)
     user_agent = serializers.CharField(read_only=True)
     ip = serializers.IPAddressField(read_only=True, allow_null=True)
+    last_user_agent = serializers.CharField(read_only=True)
+    last_ip = serializers.IPAddressField(read_only=True, allow_null=True)
     created_at = _TimeField(read_only=True)
-    refreshed_at = _TimeField(read_only=True)
-    idle_expires_at = _TimeField(read_only=True)
+    refreshed_at = _RefreshedAtField(read_only=True)
+    idle_expires_at = _IdleExpiryField(read_only=True)
     absolute_expires_at = _TimeField(read_only=True)
     current = serializers.SerializerMethodField()
 

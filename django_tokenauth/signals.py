@@ -29,17 +29,29 @@ from typing import Any
 from django.dispatch import Signal
 from django.http import HttpRequest
 
-__all__ = ["audit_event", "refresh_token_reused", "refreshed", "session_revoked", "signed_in"]
+__all__ = [
+    "audit_event",
+    "network_changed",
+    "refresh_token_reused",
+    "refreshed",
+    "session_revoked",
+    "signed_in",
+]
 
 
 class _SessionSignal(Signal):
     """A signal about a session."""
 
-    def send_for(self, session: Any, user: Any, request: HttpRequest | None) -> None:
-        """Send the signal about *session*, which is ``None`` with ``STATELESS_REFRESH``."""
+    def send_for(
+        self, session: Any, user: Any, request: HttpRequest | None, **details: Any
+    ) -> None:
+        """Send the signal about *session*, which is ``None`` with ``STATELESS_REFRESH``.
+
+        *details* are further keywords for the receivers.
+        """
         # The class, so that a receiver can be connected with sender=Session.
         sender = None if session is None else type(session)
-        self.send_robust(sender=sender, session=session, user=user, request=request)
+        self.send_robust(sender=sender, session=session, user=user, request=request, **details)
 
 
 #: A user signed in and started the session.
@@ -47,6 +59,11 @@ signed_in = _SessionSignal()
 
 #: The refresh token was rotated. Not sent if a request within the grace gets the same token again.
 refreshed = _SessionSignal()
+
+#: A rotation came from another network than the sign-in or rotation before it: another /24 (IPv4)
+#: or /64 (IPv6). ``previous_ip`` is the address before, ``session.last_ip`` the new one. Phones
+#: change their network often; a session that moves to another country may be stolen.
+network_changed = _SessionSignal()
 
 #: An old refresh token was presented. It was stolen, or the client restored an old state.
 refresh_token_reused = _SessionSignal()

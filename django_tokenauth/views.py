@@ -24,6 +24,7 @@ from rest_framework.response import Response
 
 from . import _log, services
 from ._bearer import bearer_token, challenge
+from ._limits import MAX_USER_AGENT
 from ._scope import parse_scope
 from .authentication import AccessTokenRejected, JWTAuthentication, TemporarilyUnavailable
 from .conf.settings import load
@@ -111,7 +112,13 @@ def _refresh_token_grant(request: Request) -> Response:
     """Refresh the tokens of a session (RFC 6749 section 6)."""
     parameters = validated_data(RefreshSerializer, request)
     client_id = _authenticate_client(request, parameters)
-    pair = services.refresh(**parameters, client_id=client_id, request=request)
+    pair = services.refresh(
+        **parameters,
+        client_id=client_id,
+        user_agent=_user_agent(request),
+        ip=valid_ip(client_address(request)),
+        request=request,
+    )
     return Response(pair.to_response())
 
 
@@ -125,7 +132,9 @@ def _authenticate_client(request: Request, parameters: dict[str, Any]) -> str:
 
 def _user_agent(request: Request) -> str:
     user_agent = request.META.get("HTTP_USER_AGENT", "")
-    return "".join(character for character in user_agent if character.isprintable())[:255]
+    return "".join(character for character in user_agent if character.isprintable())[
+        :MAX_USER_AGENT
+    ]
 
 
 class TokenView(TokenEndpoint):

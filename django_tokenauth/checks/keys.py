@@ -83,9 +83,10 @@ def _dated_keys(settings: Settings) -> list[_DatedKey]:
 
 
 def _secret_keys(settings: Settings, keys: KeySet) -> Iterator[CheckMessage]:
-    """Check ``SECRET_KEY``, from which the key of refresh tokens is always derived."""
+    """Check the secrets from which the keys of refresh tokens and others are derived."""
     if keys.signing is None:
         return
+    yield from _refresh_secret_keys(settings)
     current, *fallbacks = map(_is_weak_secret_key, settings.secret_keys)
     if current:
         yield checks.Warning(
@@ -103,6 +104,29 @@ def _secret_keys(settings: Settings, keys: KeySet) -> Iterator[CheckMessage]:
         )
 
 
+def _refresh_secret_keys(settings: Settings) -> Iterator[CheckMessage]:
+    own = settings.refresh_secret_key
+    for name, secrets in (
+        ("REFRESH_SECRET_KEY", [] if own is None else [own]),
+        ("REFRESH_SECRET_KEY_FALLBACKS", settings.refresh_secret_key_fallbacks),
+    ):
+        if any(map(_is_weak_secret_key, secrets)):
+            yield checks.Warning(
+                f"{name} contains a weak secret. An attacker who guesses it can make refresh "
+                "tokens for any session.",
+                hint="Give at least 50 random characters.",
+                id="tokenauth.W001",
+            )
+    if own in settings.secret_keys:
+        yield checks.Warning(
+            "REFRESH_SECRET_KEY is also in SECRET_KEY or its fallbacks, so it does not separate "
+            "refresh tokens from them.",
+            hint="Give another secret. Keep SECRET_KEY in REFRESH_SECRET_KEY_FALLBACKS for "
+            "REFRESH_TOKEN_LIFETIME.",
+            id="tokenauth.W001",
+        )
+
+
 def _is_weak_secret_key(secret: bytes) -> bool:
     # At least as strict as Django's security.W009: 50 characters, 5 of them distinct.
     return len(secret) < 50 or is_guessable(secret)
@@ -110,6 +134,7 @@ def _is_weak_secret_key(secret: bytes) -> bool:
 
 def _secrets(settings: Settings, dated: Iterable[_DatedKey]) -> Iterator[CheckMessage]:
     signing = [settings.signing_key] if settings.signing_key else []
+    roots = {*settings.secret_keys, *settings.refresh_secrets}
     for name, keys in (
         ("SIGNING_KEY", [load_key(material, settings.algorithm) for material in signing]),
         (
@@ -125,10 +150,10 @@ def _secrets(settings: Settings, dated: Iterable[_DatedKey]) -> Iterator[CheckMe
                 hint=f"Give random bytes. {_GENERATE}",
                 id="tokenauth.W001",
             )
-        elif any(root in each or each in root for root in settings.secret_keys for each in secrets):
+        elif any(root in each or each in root for root in roots for each in secrets):
             yield checks.Warning(
-                f"{name} shares a secret with SECRET_KEY. A service that verifies tokens with it "
-                "can create session cookies and refresh tokens.",
+                f"{name} shares a secret with SECRET_KEY or REFRESH_SECRET_KEY. A service that "
+                "verifies tokens with it can create session cookies or refresh tokens.",
                 hint=f"Remove it, or give another secret. {_GENERATE}",
                 id="tokenauth.W001",
             )

@@ -55,9 +55,12 @@ class Settings:
     signing_key: KeyMaterial | None = _setting(values.optional_key_material, None, secret=True)
     verifying_keys: tuple[KeyMaterial, ...] = _setting(values.keys, (), secret=True)
     key_directory: Path | None = _setting(values.optional_path, None)
+    refresh_secret_key: bytes | None = _setting(values.optional_secret, None, secret=True)
+    refresh_secret_key_fallbacks: tuple[bytes, ...] = _setting(values.secrets, (), secret=True)
     keys: tuple[Mapping[str, Any], ...] = _setting(values.optional_key_set, None, secret=True)
     jwks_max_age: timedelta = _setting(values.lifetime, timedelta(minutes=5))
     clients: Mapping[str, str | None] = _setting(values.clients, None, secret=True)
+    revoke_by_access_token: tuple[str, ...] = _setting(values.client_ids, ())
     access_token_lifetime: timedelta = _setting(values.lifetime, timedelta(minutes=5))
     refresh_token_lifetime: timedelta = _setting(values.lifetime, timedelta(days=14))
     session_lifetime: timedelta = _setting(values.lifetime, timedelta(days=90))
@@ -83,6 +86,12 @@ class Settings:
 
     #: From Django's own settings: ``SECRET_KEY`` first, then ``SECRET_KEY_FALLBACKS``.
     secret_keys: tuple[bytes, ...] = field(repr=False)
+
+    @property
+    def refresh_secrets(self) -> tuple[bytes, ...]:
+        """The secrets of refresh tokens: the first signs, all verify."""
+        own = () if self.refresh_secret_key is None else (self.refresh_secret_key,)
+        return (*(own or self.secret_keys), *self.refresh_secret_key_fallbacks)
 
     @property
     def prune_after(self) -> timedelta:

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from django.utils.encoding import force_bytes
 from django.utils.module_loading import import_string
 
 from .._scope import is_scope_name
@@ -33,6 +34,8 @@ _MAX_LIFETIME = timedelta(days=36500)
 # A longer delay would lock a user out.
 _MAX_DELAY = timedelta(days=1)
 _PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+# An HMAC key with fewer bytes than the hash is weaker than the hash (RFC 7518 section 3.2).
+_SHORTEST_SECRET = 32
 _RATE = re.compile(r"([1-9][0-9]*)/(s|sec|second|m|min|minute|h|hour|d|day)\Z")
 _PERIOD_NAMES = ("second", "minute", "hour", "day")
 # What people write instead: another period, spaces, "per".
@@ -186,6 +189,39 @@ def optional_rate(value: object) -> Rate | None:
             hint = f'Did you mean "{int(almost[1])}/{period[0]}"? {hint}'
         raise InvalidSetting('None or a rate such as "20/hour"', hint, shown=bool(almost))
     return Rate(int(match[1]), _PERIODS[match[2][0]])
+
+
+def client_ids(value: object) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple, set, frozenset)):
+        raise InvalidSetting("a list of client ids", 'For example ["phone"].')
+    for client_id in value:
+        try:
+            string(client_id)
+        except InvalidSetting as error:
+            raise InvalidSetting(
+                "a list of client ids", f"A client id is {error.expected}."
+            ) from None
+    return tuple(value)
+
+
+def secret(value: object) -> bytes:
+    # Any other type would be encoded by its repr, which another process may not repeat.
+    if not isinstance(value, (str, bytes)) or len(value) < _SHORTEST_SECRET:
+        raise InvalidSetting(
+            f"a string of at least {_SHORTEST_SECRET} random characters",
+            "In a Python shell, secrets.token_urlsafe(50) returns one.",
+        )
+    return force_bytes(value)
+
+
+def optional_secret(value: object) -> bytes | None:
+    return None if value is None else secret(value)
+
+
+def secrets(value: object) -> tuple[bytes, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise InvalidSetting("a list of secrets, as SECRET_KEY_FALLBACKS is")
+    return tuple(map(secret, value))
 
 
 def scopes(value: object) -> tuple[str, ...]:

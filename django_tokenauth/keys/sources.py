@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from ..conf.settings import HMAC_ALGORITHMS, Settings, UnusableSettings
@@ -26,7 +27,7 @@ def access_keys(settings: Settings) -> KeySource:
 @lru_cache(maxsize=1)
 def refresh_keys(settings: Settings) -> KeySet:
     """Return the keys of refresh tokens: secrets of this server, whatever signs access tokens."""
-    keys = _derived_keys(settings, "refresh token", "HS256")
+    keys = _derived_keys(settings.refresh_secrets, "refresh token", "HS256")
     return make_key_set(keys[0], keys)
 
 
@@ -53,7 +54,7 @@ def build_access_keys(settings: Settings) -> KeySource:
             )
         return KeySchedule([signing], verifiers)
     if algorithm in HMAC_ALGORITHMS:
-        derived = _derived_keys(settings, "access token", algorithm)
+        derived = _derived_keys(settings.secret_keys, "access token", algorithm)
         return KeySchedule(derived[:1], [*derived[1:], *verifiers])
     if not verifiers:
         raise InvalidKey(
@@ -65,6 +66,6 @@ def build_access_keys(settings: Settings) -> KeySource:
     return KeySchedule([], verifiers)
 
 
-def _derived_keys(settings: Settings, purpose: str, algorithm: str) -> list[Key]:
-    """Return the keys derived from ``SECRET_KEY`` and from each of its fallbacks."""
-    return [derive_key(root, purpose, algorithm) for root in dict.fromkeys(settings.secret_keys)]
+def _derived_keys(secrets: Iterable[bytes], purpose: str, algorithm: str) -> list[Key]:
+    """Return the keys derived from a secret and from each of its fallbacks, in their order."""
+    return [derive_key(root, purpose, algorithm) for root in dict.fromkeys(secrets)]

@@ -51,6 +51,19 @@ def has_valid_secret(settings: Settings, credentials: Credentials) -> bool:
     return encoded is not None and hmac.compare_digest(encoded, encode_secret(credentials.secret))
 
 
+def check_listed(settings: Settings, owner: str, *, authenticated: bool) -> None:
+    """Reject a refresh token of a client that is no longer in ``CLIENTS``.
+
+    *authenticated* says that the client *owner* had a secret when it used the session last. Without
+    its entry, its ``client_id`` would be a label that any client can send.
+
+    Raises :class:`InvalidClient`.
+    """
+    if authenticated and owner not in settings.clients:
+        logger.info("token rejected: its client is no longer in CLIENTS")
+        raise InvalidClient
+
+
 def check_owner(settings: Settings, owner: str, client_id: str) -> None:
     """Reject a token of the client ``owner`` in a request of another client, ``client_id``.
 

@@ -8,7 +8,12 @@ A session has a generation, and a refresh token names one:
 * its predecessor after the grace, with ``REFRESH_RETRY``: rotate again, because the client may
   never have received the current generation. If a client presents that generation later, it is a
   copy;
-* any older one: revoke the session, because the token or its successor was stolen.
+* any older one: revoke the session, because the token or its successor was stolen;
+* a later one, by at most ``MAX_GENERATIONS_AHEAD``: rotate, because a failover of the database lost
+  rotations. If it is further ahead, only reject it: an attacker who made it must not end the
+  session.
+
+The grace applies only to the caller that rotated: the same user agent in the same network.
 """
 
 from __future__ import annotations
@@ -28,18 +33,23 @@ from ..conf.settings import Settings, load
 from ..errors import InvalidGrant, InvalidScope, InvalidToken, ServiceUnavailable, TokenErrorCode
 from ..models import RevokedReason, Session
 from ..sessions import store
+from ..sessions.callers import Caller
 from ..sessions.clock import Clock
 from ..sessions.database import database_errors_as_unavailable
 from ..sessions.log_ids import log_id
-from ..sessions.store import SessionState
+from ..sessions.store import LastSeen, SessionState
 from ..sessions.users import auth_hash, get_by_subject, why_refused
 from ..tokens.claims import RefreshClaims
 from ..tokens.refresh import refresh_tokens
 from .arguments import as_strings, clock_of, django_request
-from .clients import check_owner
+from .clients import check_listed, check_owner
 from .issuing import TokenIssuer, TokenPair, check_scope, granted_scope
 
 logger = logging.getLogger("django_tokenauth")
+
+#: How far the generation of a token may be ahead of that of its session. After a failover, the row
+#: lacks the last rotations, one for each refresh during the lag of the replica.
+MAX_GENERATIONS_AHEAD = 100
 
 # How often a refresh starts again because another request changed the session.
 _ATTEMPTS = 3
@@ -55,6 +65,7 @@ class _RefreshRequest:
     claims: RefreshClaims
     scope: Collection[str] | None
     client_id: str
+    caller: Caller
     request: HttpRequest | None
     now: datetime
     #: Returns the current time, which is later than ``now`` if the database was slow.
@@ -71,16 +82,19 @@ def refresh(
     *,
     scope: Collection[str] | None = None,
     client_id: str = "",
+    user_agent: str = "",
+    ip: str | None = None,
     request: HttpRequest | None = None,
     now: datetime | None = None,
 ) -> TokenPair:
     """Return a new pair of tokens for *refresh_token*. Two statements.
 
     *scope*, a collection of scope names, narrows the access token (RFC 6749 section 6); ``None``
-    keeps the scope of the session.
-    *client_id*, if given, must be the client of the sign-in. If ``CLIENTS`` lists it, the caller
-    must have authenticated it. *request* is Django's or REST framework's and is passed to hooks
-    and signals. *now* defaults to the current time.
+    keeps the scope of the session. *client_id*, if given, must be the client of the sign-in. If
+    ``CLIENTS`` lists it, the caller must have authenticated it. *user_agent* and *ip* describe the
+    device as in :func:`~django_tokenauth.services.sign_in`, and the grace compares them. *request*
+    is Django's or REST framework's and is passed to hooks and signals. *now* defaults to the
+    current time.
 
     Do not call it inside ``atomic()``: a reused token revokes the session before the error is
     raised, and a rollback would undo that.
@@ -105,6 +119,7 @@ def refresh(
         claims=claims,
         scope=scope,
         client_id=client_id,
+        caller=Caller.of(ip, user_agent),
         request=django_request(request),
         now=started_at,
         clock=clock,
@@ -137,7 +152,7 @@ def _find_session(refresh_request: _RefreshRequest) -> Session:
     # Tokens count whole seconds: in the last second, a new token would expire at once.
     if int(session.idle_expires_at.timestamp()) <= int(refresh_request.now.timestamp()):
         _reject(TokenErrorCode.EXPIRED)
-    _check_client(refresh_request, session.client_id)
+    _check_client(refresh_request, session.client_id, authenticated=session.client_authenticated)
     reason = why_refused(session, claims.subject, settings.user_id_field)
     if reason is not None:
         _reject(reason)
@@ -150,13 +165,25 @@ def _try_refresh(
     """Refresh *session* once. Return ``None`` if another request changed it first."""
     settings, presented = refresh_request.settings, refresh_request.claims.generation
     # A token can be newer than its row if a failover lost the last rotation. The row follows.
-    if presented >= session.generation:
+    ahead = presented - session.generation
+    if ahead > MAX_GENERATIONS_AHEAD:
+        logger.warning(
+            "refresh token is %d generations ahead of session %s of user %s: an attacker knows its "
+            "key, or an old database was restored",
+            ahead,
+            log_id(session.pk),
+            session.user_id,
+        )
+        _reject(TokenErrorCode.GENERATION)
+    if ahead >= 0:
         return _rotate(refresh_request, session, presented + 1)
     # After a retry, the generation between these two is the one that was lost.
     if presented == session.generation - (2 if session.retried else 1):
         # The clock of another machine may have set refreshed_at.
         age = refresh_request.now - session.refreshed_at
-        if overtaken or age <= settings.refresh_grace + settings.leeway:
+        in_time = overtaken or age <= settings.refresh_grace + settings.leeway
+        # A thief who has the token too is rarely in the same network with the same user agent.
+        if in_time and refresh_request.caller.resembles(Caller.last_of(session)):
             return _issue(refresh_request, session, SessionState.of(session))
         # With two retries in a row, an attacker and the user could refresh alternately.
         if settings.refresh_retry and not session.retried:
@@ -183,8 +210,20 @@ def _rotate(
     pair = _issue(refresh_request, session, state)
     # The hash is written again, with the current SECRET_KEY, so that the session survives the
     # removal of an old key from SECRET_KEY_FALLBACKS.
+    caller, before = refresh_request.caller, Caller.last_of(session)
     with database_errors_as_unavailable():
-        rotated = store.rotate(session, state, auth_hash=auth_hash(session.user), retried=retried)
+        rotated = store.rotate(
+            session,
+            state,
+            seen=LastSeen(
+                last_ip=caller.ip,
+                last_user_agent=caller.user_agent,
+                client_authenticated=session.client_authenticated
+                or session.client_id in refresh_request.settings.clients,
+            ),
+            auth_hash=auth_hash(session.user),
+            retried=retried,
+        )
     if not rotated:
         return None
     pair = _restart_grace(refresh_request, session) or pair
@@ -194,6 +233,10 @@ def _rotate(
             log_id(session.pk),
         )
     signals.refreshed.send_for(session, session.user, refresh_request.request)
+    if caller.has_moved(before):
+        signals.network_changed.send_for(
+            session, session.user, refresh_request.request, previous_ip=before.ip
+        )
     return pair
 
 
@@ -234,9 +277,10 @@ def _granted_scope(
         raise
 
 
-def _check_client(refresh_request: _RefreshRequest, owner: str) -> None:
+def _check_client(refresh_request: _RefreshRequest, owner: str, *, authenticated: bool) -> None:
     """Reject the token if *owner*, the client of the sign-in, is not the client of this request."""
     client_id = refresh_request.client_id
+    check_listed(refresh_request.settings, owner, authenticated=authenticated)
     check_owner(refresh_request.settings, owner, client_id)
     if client_id and client_id != owner:
         _reject(TokenErrorCode.CLAIMS)
@@ -261,7 +305,9 @@ def _refresh_stateless(refresh_request: _RefreshRequest) -> TokenPair:
     sign_in = claims.sign_in
     if sign_in is None:
         _reject(TokenErrorCode.CLAIMS)
-    _check_client(refresh_request, sign_in.client_id)
+    _check_client(refresh_request, sign_in.client_id, authenticated=sign_in.client_authenticated)
+    if sign_in.client_id in settings.clients:
+        sign_in = replace(sign_in, client_authenticated=True)
     absolute_expiry = sign_in.auth_time + int(settings.session_lifetime.total_seconds())
     if absolute_expiry <= int(refresh_request.now.timestamp()):
         _reject(TokenErrorCode.EXPIRED)

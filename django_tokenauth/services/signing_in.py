@@ -30,8 +30,13 @@ from ..conf.settings import load
 from ..errors import InvalidGrant, InvalidRequest, ServiceUnavailable
 from ..models import RevokedReason, Session
 from ..sessions import pruning, store
+from ..sessions.callers import Caller
 from ..sessions.clock import Clock
-from ..sessions.database import database_errors_as_unavailable, outages_as_unavailable
+from ..sessions.database import (
+    database_errors_as_unavailable,
+    database_required,
+    outages_as_unavailable,
+)
 from ..sessions.log_ids import log_id
 from ..sessions.store import SessionState
 from ..sessions.usernames import is_valid_username
@@ -86,7 +91,7 @@ def check_password(request: HttpRequest | None, username: str, password: str) ->
     if is_too_long(password):
         raise PasswordTooLong
     try:
-        with rehashing():
+        with database_required(), rehashing():
             user = authenticate(django_request(request), username=username, password=password)
     except (ValueError, ValidationError, DataError):
         # ModelBackend queries any username, even one that the field cannot hold. A user's own
@@ -168,7 +173,13 @@ def sign_in(
         auth_time = int(now.timestamp())
         pair = issuer.issue_stateless(
             user,
-            SignIn(auth_time=auth_time, client_id=client_id, scope=granted, amr=amr),
+            SignIn(
+                auth_time=auth_time,
+                client_id=client_id,
+                scope=granted,
+                amr=amr,
+                client_authenticated=client_id in settings.clients,
+            ),
             granted,
             session_id=store.new_id(now),
             generation=1,
@@ -177,6 +188,7 @@ def sign_in(
         full = granted
         if scope is not None:
             full = granted_scope(settings, user, None, settings.scopes, request)
+        caller = Caller.of(ip, user_agent)
         absolute_expires_at = now + settings.session_lifetime
         session = Session(
             id=store.new_id(now),
@@ -189,9 +201,12 @@ def sign_in(
             scope=" ".join(sorted(granted)),
             scope_limited=granted != full,
             client_id=client_id,
+            client_authenticated=client_id in settings.clients,
             device_name=device_name,
-            user_agent=user_agent,
-            ip=ip,
+            user_agent=caller.user_agent,
+            ip=caller.ip,
+            last_user_agent=caller.user_agent,
+            last_ip=caller.ip,
             amr=" ".join(amr),
         )
         pair = issuer.issue_for_session(session, SessionState.of(session), granted)
@@ -243,11 +258,7 @@ def _store(issuer: TokenIssuer, session: Session, clock: Clock) -> None:
     # The user may have changed while the password was hashed or a hook ran. From now on, a change
     # revokes the session, because its row exists.
     stored, id_field = store.find(session.pk), issuer.settings.user_id_field
-    if (
-        stored is None
-        or stored.revoked_at is not None
-        or why_refused(stored, get_subject(session.user, id_field), id_field)
-    ):
+    if stored is None or why_refused(stored, get_subject(session.user, id_field), id_field):
         _reject_changed(session.user)
     if not _enforce_session_limit(issuer, session, clock):
         _prune(issuer)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from .. import signals
-from ..conf.settings import load
+from ..conf.settings import Settings, load
 from ..errors import InvalidToken, UnsupportedTokenType
 from ..models import RevokedReason, Session
 from ..sessions import store
@@ -43,23 +45,43 @@ def revoke_token(
     authenticated it. *request* is Django's or REST framework's and is passed to signals. *now*
     defaults to the current time. An invalid token is accepted and nothing is revoked.
 
-    Raises :class:`UnsupportedTokenType` with ``STATELESS_REFRESH``; :class:`InvalidClient` or
+    An access token ends its session only if its client is in ``CLIENTS``, and is *client_id*, or if
+    ``REVOKE_BY_ACCESS_TOKEN`` lists its client. Resource servers receive access tokens too.
+
+    Raises :class:`UnsupportedTokenType` with ``STATELESS_REFRESH`` and for such an access token;
+    :class:`InvalidClient` or
     :class:`InvalidGrant` if the session belongs to another client; :class:`ServiceUnavailable`.
     """
     settings, clock = load(), clock_of(now)
     if settings.stateless_refresh:
         raise UnsupportedTokenType
     session_id = None
-    for kind in (refresh_tokens(settings), access_tokens(settings)):
-        try:
-            session_id = kind.decode(token, now=clock().timestamp()).session_id
-        except InvalidToken:
-            continue
+    with suppress(InvalidToken):
+        session_id = refresh_tokens(settings).decode(token, now=clock().timestamp()).session_id
+    with suppress(InvalidToken):
+        access = access_tokens(settings).decode(token, now=clock().timestamp())
+        _check_access_token(settings, access.client_id)
+        session_id = access.session_id
     with database_errors_as_unavailable():
         session = session_id and store.find(session_id)
         if session and session.revoked_at is None:
             check_owner(settings, session.client_id, client_id)
             revoke_and_signal([[session]], RevokedReason.SIGNED_OUT, request=request, clock=clock)
+
+
+def _check_access_token(settings: Settings, owner: str) -> None:
+    """Check that an access token of the client *owner* can end its session.
+
+    A client in ``CLIENTS`` proves that the token is its own; :func:`check_owner` compares it. Other
+    clients cannot: a resource server that receives the token can send any ``client_id``.
+
+    Raises :class:`UnsupportedTokenType`.
+    """
+    permitted = (*settings.clients, *settings.revoke_by_access_token)
+    if owner not in permitted:
+        raise UnsupportedTokenType(
+            _("An access token cannot end its session here. Send the refresh token.")
+        )
 
 
 def list_sessions(user: Any, *, now: datetime | None = None) -> QuerySet[Session]:

@@ -6,10 +6,12 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import Error as DatabaseError
-from django.db import InterfaceError, InternalError, OperationalError, router
+from django.db import InterfaceError, InternalError, OperationalError, connections, router
 from django.db.models import QuerySet
 
+from ..conf.settings import UnusableSettings
 from ..errors import ServiceUnavailable
 from ..models import Session
 
@@ -18,12 +20,31 @@ logger = logging.getLogger("django_tokenauth")
 
 @contextmanager
 def database_errors_as_unavailable() -> Iterator[None]:
-    """Re-raise database errors as :class:`ServiceUnavailable` and log their class."""
+    """Re-raise database errors as :class:`ServiceUnavailable` and log their class.
+
+    Raises :class:`UnusableSettings` in a service without a database.
+    """
     try:
-        yield
+        with database_required():
+            yield
     except DatabaseError as error:
         logger.error("database error (%s)", type(error).__name__)
         raise ServiceUnavailable from None
+
+
+@contextmanager
+def database_required() -> Iterator[None]:
+    """Raise :class:`UnusableSettings` if the ``with`` block needs the database and has none."""
+    try:
+        yield
+    except ImproperlyConfigured:
+        alias = router.db_for_write(Session)
+        if connections.settings[alias]["ENGINE"] != "django.db.backends.dummy":
+            raise
+        raise UnusableSettings(
+            "DATABASES is empty. This service can verify tokens, but users cannot sign in or "
+            "refresh here."
+        ) from None
 
 
 @contextmanager

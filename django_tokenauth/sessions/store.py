@@ -42,6 +42,19 @@ class SessionState(NamedTuple):
         return cls(session.generation, session.refreshed_at, session.idle_expires_at)
 
 
+class LastSeen(NamedTuple):
+    """The columns that each rotation changes for the next one and for the user to see."""
+
+    last_ip: str | None
+    last_user_agent: str
+    client_authenticated: bool
+
+    @classmethod
+    def of(cls, session: Session) -> LastSeen:
+        """Return the current values of *session*."""
+        return cls(session.last_ip, session.last_user_agent, session.client_authenticated)
+
+
 class SessionStatus(NamedTuple):
     """The part of a session that each request checks. ``user`` is ``None`` after its deletion."""
 
@@ -127,16 +140,25 @@ def _rotation(using: str) -> CompiledUpdate:
 
 # The hash too: overwriting the result of a concurrent rehash would revoke the session.
 _ROTATED_WHERE = ("id", "generation", "auth_hash")
-_ROTATED_VALUES = (*SessionState._fields, "retried", "auth_hash")
+_ROTATED_VALUES = (*SessionState._fields, *LastSeen._fields, "retried", "auth_hash")
 
 
-def rotate(session: Session, state: SessionState, *, auth_hash: str, retried: bool = False) -> bool:
+def rotate(
+    session: Session,
+    state: SessionState,
+    *,
+    seen: LastSeen | None = None,
+    auth_hash: str,
+    retried: bool = False,
+) -> bool:
     """Move *session* to *state* and return ``True``. One statement.
 
-    *retried* is ``True`` if the client never received the previous generation. If the row was
+    *seen* is ``None`` if nothing is known about the request. *retried* is ``True`` if the client
+    never received the previous generation. If the row was
     changed or revoked since it was read, nothing is written and the result is ``False``.
     """
-    values = {**state._asdict(), "retried": retried, "auth_hash": auth_hash}
+    seen = seen or LastSeen.of(session)
+    values = {**state._asdict(), **seen._asdict(), "retried": retried, "auth_hash": auth_hash}
     where = {name: getattr(session, name) for name in _ROTATED_WHERE}
     if not _rotation(router.db_for_write(Session)).run(where=where, values=values):
         return False

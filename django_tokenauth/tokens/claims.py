@@ -119,13 +119,15 @@ class Claims(NamedTuple):
 class SignIn:
     """The facts of a sign-in that a stateless refresh token carries, because no row stores them.
 
-    ``auth_time`` is in seconds since the epoch, ``amr`` as in RFC 8176.
+    ``auth_time`` is in seconds since the epoch, ``amr`` as in RFC 8176. ``client_authenticated``
+    says that the client had a secret.
     """
 
     auth_time: int
     client_id: str
     scope: frozenset[str]
     amr: tuple[str, ...]
+    client_authenticated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +158,7 @@ class RefreshClaims:
                 client_id=_string(members.get("client_id")),
                 scope=_scope(members["scope"]) if "scope" in members else frozenset(),
                 amr=_strings(members["amr"]) if "amr" in members else (),
+                client_authenticated=members.get("client_authenticated") is True,
             )
         issuer = _string(members.get("iss"))
         # Only the issuer reads refresh tokens.
@@ -189,6 +192,8 @@ class RefreshClaims:
                 members["scope"] = " ".join(sorted(self.sign_in.scope))
             if self.sign_in.amr:
                 members["amr"] = list(self.sign_in.amr)
+            if self.sign_in.client_authenticated:
+                members["client_authenticated"] = True
         return members
 
 

@@ -55,7 +55,7 @@ class TestTokenEndpoints:
 
     def test_revoke_endpoint_commits_outside_a_transaction(self, in_transaction):
         tokens = sign_in()
-        assert post("token/revoke/", {"token": tokens["access_token"]}).status_code == 200
+        assert post("token/revoke/", {"token": tokens["refresh_token"]}).status_code == 200
         assert Session.objects.get().revoked_reason == RevokedReason.SIGNED_OUT
         assert in_transaction == [False]
 

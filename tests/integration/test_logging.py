@@ -39,7 +39,7 @@ def run_all_events():
     with pytest.raises(InvalidGrant):
         services.refresh(first.refresh_token, now=after(hours=1))
     third = services.sign_in(user)
-    services.revoke_token(third.access_token)
+    services.revoke_token(third.refresh_token)
     fourth = services.sign_in(user)
     user.set_password(PASSWORDS[2])
     user.save()

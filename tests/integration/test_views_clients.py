@@ -275,7 +275,7 @@ class TestWithoutClients:
             tokens = response.json()
             assert [
                 post("token/refresh/", {**tokens, **body}, **headers).status_code,
-                post("token/revoke/", {"token": tokens["access_token"]}, **headers).status_code,
+                post("token/revoke/", {"token": tokens["refresh_token"]}, **headers).status_code,
                 post("token/introspect/", {"token": "x", **body}, **headers).status_code,
             ] == [200, 200, 401]
         client_id = body.get("client_id", "django-tokenauth")

@@ -100,10 +100,37 @@ class TestRefresh:
         response = post_as("token/refresh/", requester, refresh_token=token)
         assert status_and_json(response) == (OTHER_CLIENT if requester == "billing" else NO_CLIENT)
 
-    def test_refresh_of_a_client_removed_from_clients_succeeds(self, alice, settings):
+    @pytest.mark.parametrize("requester", ["nobody", "phone", "reports"])
+    @pytest.mark.parametrize("stateless", [False, True])
+    def test_refresh_of_a_client_removed_from_clients_is_rejected(
+        self, alice, settings, requester, stateless
+    ):
+        """Without its entry, any client could send its client_id."""
+        listed = {**settings.TOKENAUTH, "STATELESS_REFRESH": stateless}
+        settings.TOKENAUTH = listed
+        token = session_of("reports")["refresh_token"]
+        settings.TOKENAUTH = {"STATELESS_REFRESH": stateless}
+        response = post_as("token/refresh/", requester, refresh_token=token)
+        assert status_and_json(response) == NO_CLIENT
+        settings.TOKENAUTH = listed
+        assert post_as("token/refresh/", "reports", refresh_token=token).status_code == 200
+
+    @pytest.mark.parametrize("stateless", [False, True])
+    def test_client_that_had_a_secret_after_sign_in_is_remembered(self, alice, settings, stateless):
+        listed = {**settings.TOKENAUTH, "STATELESS_REFRESH": stateless}
+        settings.TOKENAUTH = {"STATELESS_REFRESH": stateless}
+        label = session_of("reports")["refresh_token"]
+        settings.TOKENAUTH = listed
+        token = post_as("token/refresh/", "reports", refresh_token=label).json()["refresh_token"]
+        settings.TOKENAUTH = {"STATELESS_REFRESH": stateless}
+        response = post_as("token/refresh/", "nobody", refresh_token=token)
+        assert status_and_json(response) == NO_CLIENT
+
+    def test_refresh_token_of_a_removed_client_still_signs_out(self, alice, settings):
         token = session_of("reports")["refresh_token"]
         settings.TOKENAUTH = {}
-        assert post_as("token/refresh/", "nobody", refresh_token=token).status_code == 200
+        assert status_and_json(post_as("token/revoke/", "nobody", token=token)) == (200, {})
+        assert Session.objects.get().revoked_at is not None
 
 
 class TestRevoke:
@@ -125,8 +152,9 @@ class TestRevoke:
         ],
     )
     def test_revocation_is_only_for_the_client_of_the_sign_in(
-        self, alice, token_name, owner, requester, expected
+        self, alice, token_name, owner, requester, expected, settings
     ):
+        settings.TOKENAUTH = {**settings.TOKENAUTH, "REVOKE_BY_ACCESS_TOKEN": ["phone"]}
         tokens = session_of(owner)
         response = post_as("token/revoke/", requester, token=tokens[token_name])
         assert status_and_json(response) == ((200, {}) if expected is OK else expected)

@@ -68,11 +68,12 @@ class TestAccepted:
         ("query", "status"), [("", 204), ("?status=204", 204), ("?status=200", 200)]
     )
     def test_status_of_an_accepted_request_is_204_or_200(self, alice, query, status):
-        token = sign_in()["access_token"]
+        tokens = sign_in()
+        token = tokens["access_token"]
         response = get(PATH + query, token)
         assert (response.status_code, response["X-Auth-User"]) == (status, str(alice.pk))
         assert response.content == b""
-        post("token/revoke/", {"token": token})
+        post("token/revoke/", {"token": tokens["refresh_token"]})
         assert get(PATH + query, token).status_code == 401
 
     def test_headers_of_the_client_are_not_returned(self, alice):

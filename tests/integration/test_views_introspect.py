@@ -184,8 +184,9 @@ class TestCaller:
         assert response.headers["WWW-Authenticate"] == INVALID_TOKEN
 
     def test_introspect_with_a_revoked_bearer_is_rejected(self, token, caplog):
-        bearer = sign_in("bob", scope="introspect")["access_token"]
-        post("token/revoke/", {"token": bearer})
+        tokens = sign_in("bob", scope="introspect")
+        bearer = tokens["access_token"]
+        post("token/revoke/", {"token": tokens["refresh_token"]})
         caplog.set_level(logging.INFO, "django_tokenauth")
         assert status_and_json(introspect_with_bearer(bearer, token)) == (401, NOT_VALID)
         assert log_messages(caplog)[-1] == "access token rejected: revoked"

@@ -45,9 +45,11 @@ class TestList:
             "scope": "notes:read notes:write",
             "user_agent": "",
             "ip": "127.0.0.1",
+            "last_user_agent": "",
+            "last_ip": "127.0.0.1",
             "created_at": "2030-01-01T12:00:00Z",
-            "refreshed_at": "2030-01-01T12:01:00Z",
-            "idle_expires_at": "2030-01-15T12:01:00Z",
+            "refreshed_at": "2030-01-01T12:00:00Z",
+            "idle_expires_at": "2030-01-15T14:00:00Z",
             "absolute_expires_at": "2030-04-01T12:00:00Z",
             "current": True,
         }

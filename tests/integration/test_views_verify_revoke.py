@@ -12,6 +12,7 @@ from django.contrib.auth import get_user_model
 from django_tokenauth.models import Session
 from django_tokenauth.signals import session_revoked
 from tests.support.client import (
+    ACCESS_TOKEN_NOT_REVOCABLE,
     FORM,
     INVALID_ACCESS_TOKEN,
     INVALID_GRANT,
@@ -78,7 +79,8 @@ class TestVerify:
 
     @pytest.mark.attack(103, 129)
     @pytest.mark.parametrize("token_name", ["access_token", "refresh_token"])
-    def test_verify_after_a_revocation_is_rejected(self, alice, token_name):
+    def test_verify_after_a_revocation_is_rejected(self, alice, token_name, settings):
+        settings.TOKENAUTH = {"REVOKE_BY_ACCESS_TOKEN": ["django-tokenauth"]}
         tokens = sign_in()
         revoke(tokens[token_name])
         assert verify(tokens["access_token"]) == REJECTED
@@ -134,8 +136,9 @@ class TestRevoke:
         ("content_type", "write"), [("application/json", dict), (FORM, urlencode)]
     )
     def test_revoke_with_either_token_ends_only_that_session(
-        self, alice, token_name, hint, content_type, write
+        self, alice, token_name, hint, content_type, write, settings
     ):
+        settings.TOKENAUTH = {"REVOKE_BY_ACCESS_TOKEN": ["django-tokenauth"]}
         tokens, other = sign_in(), sign_in()
         response = post("token/revoke/", write({"token": tokens[token_name], **hint}), content_type)
         assert status_and_json(response) == DONE
@@ -143,6 +146,15 @@ class TestRevoke:
         assert status_and_json(response) == (400, INVALID_GRANT)
         assert get("/who/", tokens["access_token"]).status_code == 401
         assert get("/who/", other["access_token"]).status_code == 200
+
+    @pytest.mark.standard("rfc7009-2.1-4", "rfc7009-2.2.1-1")
+    @pytest.mark.parametrize("parameters", [{}, {"client_id": "django-tokenauth"}])
+    def test_access_token_cannot_end_its_session_by_default(self, alice, parameters):
+        """A resource server receives access tokens, and could end the session of its users."""
+        tokens = sign_in()
+        response = post("token/revoke/", {"token": tokens["access_token"], **parameters})
+        assert status_and_json(response) == (400, ACCESS_TOKEN_NOT_REVOCABLE)
+        assert get("/who/", tokens["access_token"]).status_code == 200
 
     @pytest.mark.standard("rfc7009-2.1-3")
     def test_revoke_reaches_the_stateless_class_after_the_poll(self, alice):
@@ -235,7 +247,10 @@ class TestErrors:
             ("token/revoke/", unwritable),
         ],
     )
-    def test_verify_and_revoke_with_a_database_error_return_503(self, alice, path, failure, caplog):
+    def test_verify_and_revoke_with_a_database_error_return_503(
+        self, alice, path, failure, caplog, settings
+    ):
+        settings.TOKENAUTH = {"REVOKE_BY_ACCESS_TOKEN": ["django-tokenauth"]}
         token = sign_in()["access_token"]
         with failure(Session):
             response = post(path, {"token": token})
@@ -269,6 +284,7 @@ class TestErrors:
         ],
     )
     def test_report_of_a_failing_router_contains_no_token(self, alice, path, token_name, settings):
+        settings.TOKENAUTH = {"REVOKE_BY_ACCESS_TOKEN": ["django-tokenauth"]}
         token = sign_in()[token_name]
         settings.DATABASE_ROUTERS = [BrokenRouter()]
         with server_errors() as reports:

@@ -194,7 +194,7 @@ def sign_out(user: User, session: Session, token: str) -> None:
         return
 
 
-@receiver([signals.signed_in, signals.refreshed, signals.session_revoked])
+@receiver([signals.signed_in, signals.refreshed, signals.network_changed, signals.session_revoked])
 def count(session: Session | None, **kwargs: Any) -> None:
     """A receiver of more than one signal."""
 

@@ -194,7 +194,7 @@ def tokens(block, folder):
 
 
 class TestKeysInSettings:
-    signing, rotated = SETTINGS[2:]
+    signing, rotated = SETTINGS[-2:]
 
     def test_new_key_signs_and_old_key_still_verifies(self, tmp_path):
         write_keys(tmp_path, "signing.pem", "verifying.pem")

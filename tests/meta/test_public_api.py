@@ -66,6 +66,7 @@ PUBLIC = {
     ],
     "signals": [
         "audit_event",
+        "network_changed",
         "refresh_token_reused",
         "refreshed",
         "session_revoked",

@@ -64,6 +64,10 @@ UNSUPPORTED_TOKEN_TYPE = {
     "error": "unsupported_token_type",
     "error_description": "This server keeps no sessions and cannot revoke tokens.",
 }
+ACCESS_TOKEN_NOT_REVOCABLE = {
+    "error": "unsupported_token_type",
+    "error_description": "An access token cannot end its session here. Send the refresh token.",
+}
 TOO_MANY_REQUESTS = {
     "error": "too_many_requests",
     "error_description": "Too many failed attempts. Try again later.",

@@ -16,6 +16,7 @@ ALL_SIGNALS = (
     signals.refreshed,
     signals.refresh_token_reused,
     signals.session_revoked,
+    signals.network_changed,
 )
 
 

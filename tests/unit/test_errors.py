@@ -76,6 +76,7 @@ def test_token_error_codes_are_stable():
         "expired",
         "not_yet_valid",
         "revoked",
+        "generation",
         "user",
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -184,6 +184,8 @@ class TestSessionSerializer:
         device_name="Alice's phone",
         user_agent="curl",
         ip="2001:db8::1",
+        last_user_agent="Browser/1.0",
+        last_ip="192.0.2.1",
         amr="pwd",
     )
 
@@ -201,6 +203,8 @@ class TestSessionSerializer:
             "scope": "a b",
             "user_agent": "curl",
             "ip": "2001:db8::1",
+            "last_user_agent": "Browser/1.0",
+            "last_ip": "192.0.2.1",
             "created_at": now,
             "refreshed_at": now,
             "idle_expires_at": now,
@@ -216,9 +220,16 @@ class TestSessionSerializer:
     ):
         settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "DATETIME_FORMAT": form}
         settings.USE_TZ = use_tz
-        now = self.NOW if use_tz else self.NOW.replace(tzinfo=None)
+        now = self.NOW
         rows = [
-            Session(created_at=now, ip=ip, device_name=name)
+            Session(
+                created_at=now,
+                refreshed_at=now,
+                idle_expires_at=now,
+                absolute_expires_at=now,
+                ip=ip,
+                device_name=name,
+            )
             for ip, name in ((None, ""), ("::", "x"))
         ]
         context = {"request": SimpleNamespace(auth=None)}
@@ -226,6 +237,42 @@ class TestSessionSerializer:
             plain = SessionSerializer(context=context)
             expected = [ModelSerializer.to_representation(plain, row) for row in rows]
             assert SessionSerializer(rows, many=True, context=context).data == expected
+
+    @pytest.mark.parametrize(
+        ("created", "refreshed", "now", "shown"),
+        [
+            ("10:20", "10:20", "10:30", "10:20"),
+            ("10:20", "10:25", "10:30", "10:20"),
+            ("10:20", "12:59", "12:59", "11:00"),
+            ("10:20", "12:59", "13:00", "12:00"),
+            ("10:20", "12:59", "15:30", "12:00"),
+        ],
+    )
+    def test_session_refresh_is_shown_to_the_hour_and_an_hour_late(
+        self, settings, created, refreshed, now, shown, time_machine
+    ):
+        """An attacker could otherwise wait for a refresh, and use the spent token in the grace."""
+        settings.TIME_ZONE = "UTC"
+        created, refreshed, now = (
+            datetime.fromisoformat(f"2030-01-01T{time}:00Z") for time in (created, refreshed, now)
+        )
+        time_machine.move_to(now, tick=False)
+        session = Session(
+            created_at=created,
+            refreshed_at=refreshed,
+            idle_expires_at=refreshed + timedelta(days=14),
+            absolute_expires_at=created + timedelta(days=90),
+        )
+        context = {"request": SimpleNamespace(auth=None)}
+        data = SessionSerializer(session, context=context).data
+        assert data["refreshed_at"] == f"2030-01-01T{shown}:00Z"
+        latest = datetime.fromisoformat(data["refreshed_at"]) + timedelta(days=14, hours=2)
+        assert data["idle_expires_at"] == f"{latest:%Y-%m-%dT%H:%M:%SZ}"
+        assert latest >= session.idle_expires_at
+
+    def test_session_idle_expiry_is_at_most_the_absolute_expiry(self, settings):
+        settings.TIME_ZONE = "UTC"
+        assert self.data(None)["idle_expires_at"] == self.data(None)["absolute_expires_at"]
 
     def test_session_times_are_in_the_time_zone_of_the_request(self):
         times = []

@@ -39,7 +39,11 @@ KEYS: dict[str, tuple[dict[str, Any], list[str | bytes]]] = {
 
 def settings_with(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``TOKENAUTH`` of the canary project, with these values."""
-    return {"SCOPES": ["notes:read", "notes:write"], **values}
+    return {
+        "SCOPES": ["notes:read", "notes:write"],
+        "REVOKE_BY_ACCESS_TOKEN": ["django-tokenauth", "app"],
+        **values,
+    }
 
 
 def secrets_of(keys: list[str | bytes]) -> Secrets:

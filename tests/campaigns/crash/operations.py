@@ -79,7 +79,8 @@ def _refreshing(client: KeptConnection) -> Case:
 
 def _previous_token(client: KeptConnection) -> Case:
     token = _pair().refresh_token
-    successor = services.refresh(token).refresh_token
+    # As in the requests of the client.
+    successor = services.refresh(token, ip="127.0.0.1").refresh_token
     return Case(
         lambda: _refresh(client, token),
         lambda response: response.body["refresh_token"] == successor and _state() == (2, ""),
@@ -190,7 +191,11 @@ OPERATIONS = [
     Operation("sign-in", _signing_in, ignored_verbs=("DELETE",)),
     Operation("sign-in, evicting", _evicting, {"MAX_SESSIONS_PER_USER": 1}),
     Operation("revoke, refresh token", _revoking("refresh_token")),
-    Operation("revoke, access token", _revoking("access_token")),
+    Operation(
+        "revoke, access token",
+        _revoking("access_token"),
+        {"REVOKE_BY_ACCESS_TOKEN": ["django-tokenauth"]},
+    ),
     Operation("verify", _verifying),
     Operation("forward-auth", _calling("GET", "/auth/token/forward-auth/", 204)),
     Operation("JWTAuthentication", _calling("GET", "/who/", 200)),

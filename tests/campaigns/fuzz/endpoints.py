@@ -18,6 +18,7 @@ from tests.campaigns.fuzz.requests import bodies, headers
 from tests.campaigns.fuzz.servers import server
 from tests.campaigns.fuzz.targets import LogCapture, require
 from tests.support.client import (
+    ACCESS_TOKEN_NOT_REVOCABLE,
     BARE,
     BASIC,
     FORM,
@@ -189,7 +190,13 @@ def is_client(case: Body) -> bool:
 
 def is_documented(body: dict[str, str]) -> bool:
     """Return whether the body is a documented error of the token endpoints."""
-    fixed = (INVALID_GRANT, INVALID_SCOPE, INVALID_REQUEST, UNSUPPORTED_GRANT_TYPE)
+    fixed = (
+        INVALID_GRANT,
+        INVALID_SCOPE,
+        INVALID_REQUEST,
+        UNSUPPORTED_GRANT_TYPE,
+        ACCESS_TOKEN_NOT_REVOCABLE,
+    )
     return body in fixed or (
         body.keys() == {"error", "error_description"}
         and _MALFORMED.match(body["error_description"]) is not None

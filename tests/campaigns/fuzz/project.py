@@ -42,7 +42,12 @@ def fixed_project() -> Iterator[None]:
     with (
         time_machine.travel(NOW, tick=False),
         override_settings(
-            SECRET_KEY=SECRET_KEY.decode(), TOKENAUTH={**SETTINGS, "CLIENTS": clients_setting()}
+            SECRET_KEY=SECRET_KEY.decode(),
+            TOKENAUTH={
+                **SETTINGS,
+                "CLIENTS": clients_setting(),
+                "REVOKE_BY_ACCESS_TOKEN": [SETTINGS.get("ISSUER", "django-tokenauth"), "phone"],
+            },
         ),
     ):
         yield
@@ -65,6 +70,7 @@ def populate() -> None:
         auth_hash=auth_hash(alice),
         scope="notes:read notes:write",
         client_id="django-tokenauth",
+        last_ip="127.0.0.1",
     )
 
 

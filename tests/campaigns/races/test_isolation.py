@@ -80,7 +80,7 @@ def test_serialization_failure_returns_503_and_retry_works(clients, settings):
     [target] = create_targets(1)
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
-            first = services.refresh(target.current)
+            first = services.refresh(target.current, ip="127.0.0.1")
             responses = pool.submit(clients, [calls.refreshing(target.current)])
             wait_for_blocked_connection()
         [(status, body)] = responses.result()

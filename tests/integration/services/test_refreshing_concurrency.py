@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from django_tokenauth import services, signals
@@ -47,6 +49,27 @@ class TestLostRotations:
         now = after(hours=1)
         new = refresh(tokens[-1], now=now)
         assert read(new.refresh_token, now).generation == row(pair).generation == 5
+
+    @pytest.mark.parametrize(("ahead", "accepted"), [(100, True), (101, False), (2**62, False)])
+    def test_generation_may_be_ahead_of_its_row_within_a_bound(
+        self, alice, pair, ahead, accepted, caplog
+    ):
+        """With SECRET_KEY, an attacker can make any generation of a session whose id is known."""
+        claims = replace(read(pair.refresh_token, NOW), generation=1 + ahead)
+        token = refresh_tokens(load()).encode(claims)
+        if accepted:
+            assert refresh(token, now=after(minutes=1)).session.generation == 2 + ahead
+            return
+        caplog.set_level("INFO", logger="django_tokenauth")
+        before = Session.objects.values().get()
+        with received(signals.refresh_token_reused) as reused, pytest.raises(InvalidGrant):
+            refresh(token, now=after(minutes=1))
+        assert Session.objects.values().get() == before
+        assert reused == []
+        warning, reason = caplog.messages
+        assert warning.startswith(f"refresh token is {ahead} generations ahead of session ")
+        assert reason == "refresh rejected: generation"
+        assert refresh(pair.refresh_token, now=after(minutes=2)).session.generation == 2
 
     @pytest.mark.attack(134)
     def test_predecessor_after_failover_and_refresh_is_reuse(self, pair):

@@ -254,6 +254,26 @@ class TestSecretKeys:
         assert rejection_reason(pair.refresh_token, now=after(days=1)) == "key"
 
     @pytest.mark.attack(171)
+    def test_refresh_secret_key_takes_over_without_a_sign_out(
+        self, pair, settings, rejection_reason
+    ):
+        settings.TOKENAUTH = {
+            "REFRESH_SECRET_KEY": self.NEW,
+            "REFRESH_SECRET_KEY_FALLBACKS": [self.OLD],
+        }
+        current = refresh(pair.refresh_token, now=after(days=1))
+        settings.TOKENAUTH = {"REFRESH_SECRET_KEY": self.NEW}
+        assert rejection_reason(pair.refresh_token, now=after(days=1)) == "key"
+        assert refresh(current.refresh_token, now=after(days=2)).session.generation == 3
+
+    def test_attacker_with_secret_key_alone_makes_no_refresh_token(
+        self, pair, settings, rejection_reason
+    ):
+        made_with_secret_key = pair.refresh_token
+        settings.TOKENAUTH = {"REFRESH_SECRET_KEY": self.NEW}
+        assert rejection_reason(made_with_secret_key, now=after(days=1)) == "key"
+
+    @pytest.mark.attack(171)
     def test_grace_covers_a_change_of_the_secret_key(self, pair, settings):
         refresh(pair.refresh_token, now=after(days=1))
         settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = self.NEW, [self.OLD]

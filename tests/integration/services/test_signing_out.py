@@ -33,8 +33,9 @@ def is_signed_out(pair):
 class TestRevokeToken:
     @pytest.mark.parametrize("kind", ["refresh_token", "access_token"])
     def test_revoke_token_ends_the_session_in_two_statements(
-        self, pair, kind, django_assert_num_queries
+        self, pair, kind, settings, django_assert_num_queries
     ):
+        settings.TOKENAUTH = {"REVOKE_BY_ACCESS_TOKEN": ["django-tokenauth"]}
         with django_assert_num_queries(2):
             services.revoke_token(getattr(pair, kind), now=after(minutes=1))
         assert is_signed_out(pair)

@@ -116,11 +116,13 @@ class TestStatement:
     def test_rotation_has_the_statement_of_the_orm(self, alice):
         session = create_session(alice)
         state = sessions.SessionState(2, after(days=1), after(days=2))
-        values = {**state._asdict(), "retried": True, "auth_hash": "new"}
+        seen = sessions.LastSeen("192.0.2.1", "Browser/1.0", True)
+        values = {**state._asdict(), **seen._asdict(), "retried": True, "auth_hash": "new"}
         with CaptureQueriesContext(connection) as queries:
             rows = not_revoked().filter(pk=session.pk, generation=1, auth_hash="hash")
             assert rows.update(**values) == 1
-            assert sessions.rotate(session, state, auth_hash="new", retried=True) is False
+            rotated = sessions.rotate(session, state, seen=seen, auth_hash="new", retried=True)
+            assert rotated is False
         first, second = (query["sql"] for query in queries)
         assert first == second
 

@@ -82,6 +82,34 @@ class TestSecretKey:
         settings.SECRET_KEY_FALLBACKS = ["too"]
         assert deploy_check_ids() == ["W001", "W001"]
 
+    @pytest.mark.parametrize(
+        ("more", "message"),
+        [
+            ({"REFRESH_SECRET_KEY": "x" * 100}, "REFRESH_SECRET_KEY contains a weak secret"),
+            ({"REFRESH_SECRET_KEY": OTHER_SECRET[:49]}, "REFRESH_SECRET_KEY contains a weak"),
+            (
+                {"REFRESH_SECRET_KEY": OTHER_SECRET, "REFRESH_SECRET_KEY_FALLBACKS": ["x" * 100]},
+                "REFRESH_SECRET_KEY_FALLBACKS contains a weak secret",
+            ),
+            ({"REFRESH_SECRET_KEY": SECRET}, "REFRESH_SECRET_KEY is also in SECRET_KEY"),
+            (
+                {"REFRESH_SECRET_KEY": OTHER_SECRET, "SIGNING_KEY": OTHER_SECRET},
+                "SIGNING_KEY shares a secret with SECRET_KEY or REFRESH_SECRET_KEY",
+            ),
+        ],
+    )
+    def test_deploy_check_warns_of_weak_or_shared_refresh_secret(self, settings, more, message):
+        settings.TOKENAUTH = more
+        assert deploy_check_ids() == ["W001"]
+        assert message_of("W001").startswith(message)
+
+    def test_separate_refresh_secret_passes_deploy_check(self, settings):
+        settings.TOKENAUTH = {
+            "REFRESH_SECRET_KEY": OTHER_SECRET,
+            "REFRESH_SECRET_KEY_FALLBACKS": [SECRET],
+        }
+        assert deploy_check_ids() == []
+
     def test_unused_weak_secret_key_passes_deploy_check(self, settings):
         settings.SECRET_KEY = "short"
         settings.TOKENAUTH = {"ALGORITHM": "EdDSA", "VERIFYING_KEYS": [PUBLIC], **URL}

@@ -11,7 +11,7 @@ from django_tokenauth.conf.settings import HMAC_ALGORITHMS
 from django_tokenauth.errors import InvalidKey
 from django_tokenauth.keys.files import write_jwk
 from django_tokenauth.keys.generating import make_jwk
-from django_tokenauth.keys.loading import load_key
+from django_tokenauth.keys.loading import derive_key, load_key
 from django_tokenauth.keys.sources import access_keys, build_access_keys, refresh_keys
 from tests.support.raw_tokens import (
     SECRET_KEY,
@@ -99,6 +99,24 @@ class TestRefreshKeys:
         assert keys.signing.algorithm == "HS256"
         expected = hmac_with(derived_secret(SECRET_KEY, "refresh token"))
         assert keys.signing.sign(MESSAGE) == expected(MESSAGE)
+
+    def test_refresh_secret_key_replaces_secret_key(self):
+        own, old = "a secret of refresh tokens only, 32+", b"the secret of the year before, 32+"
+        settings = read_settings(REFRESH_SECRET_KEY=own, REFRESH_SECRET_KEY_FALLBACKS=[old])
+        keys = refresh_keys(settings)
+        expected = [derive_key(each, "refresh token", "HS256") for each in (own.encode(), old)]
+        assert list(keys.verifying) == [key.kid for key in expected]
+        assert keys.signing.kid == expected[0].kid
+        assert build_access_keys(settings).at(0).signing.sign(MESSAGE) == hmac_with(
+            derived_secret(SECRET_KEY, "access token")
+        )(MESSAGE)
+
+    def test_refresh_fallbacks_alone_only_verify(self):
+        old = b"the secret of the year before, 32+"
+        keys = refresh_keys(read_settings(REFRESH_SECRET_KEY_FALLBACKS=[old]))
+        own = derive_key(SECRET_KEY, "refresh token", "HS256")
+        assert keys.signing.kid == own.kid
+        assert list(keys.verifying) == [own.kid, derive_key(old, "refresh token", "HS256").kid]
 
 
 class TestSigningKey:

@@ -98,7 +98,7 @@ def sign_out() -> list[int]:
         for session in listed
         if not session["current"]
     ]
-    revoked = post("token/revoke/", {"token": tokens["access_token"]}).status_code
+    revoked = post("token/revoke/", {"token": tokens["refresh_token"]}).status_code
     statuses = [refresh(each).status_code for each in (tokens, other, last)]
     return [*deleted, revoked, *statuses]
 

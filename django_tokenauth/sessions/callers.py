@@ -1,0 +1,51 @@
+"""Where the request of a sign-in or refresh came from: the IP address and the user agent."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import NamedTuple
+
+from .._limits import MAX_USER_AGENT
+from ..models import Session
+
+# One client has a /64 (RFC 6177). Mobile networks give a client several addresses of one /24.
+_PREFIX_IPV4 = 24
+_PREFIX_IPV6 = 64
+
+
+class Caller(NamedTuple):
+    """The IP address and the user agent of a request; ``None`` and empty if they are unknown."""
+
+    ip: str | None
+    user_agent: str
+
+    @classmethod
+    def of(cls, ip: str | None, user_agent: str) -> Caller:
+        """Return the caller with the values that a row can store."""
+        return cls(ip or None, user_agent[:MAX_USER_AGENT])
+
+    @classmethod
+    def last_of(cls, session: Session) -> Caller:
+        """Return the caller of the sign-in or the last rotation of *session*."""
+        return cls(session.last_ip, session.last_user_agent)
+
+    @property
+    def network(self) -> str | None:
+        """The /24 (IPv4) or /64 (IPv6) of the address; ``None`` if it is unknown."""
+        if self.ip is None:
+            return None
+        try:
+            ip = ipaddress.ip_address(self.ip)
+        except ValueError:
+            return self.ip
+        ip = getattr(ip, "ipv4_mapped", None) or ip
+        prefix = _PREFIX_IPV4 if ip.version == 4 else _PREFIX_IPV6
+        return str(ipaddress.ip_network((ip, prefix), strict=False))
+
+    def resembles(self, other: Caller) -> bool:
+        """Return whether both have the same user agent and network. Unknown equals unknown."""
+        return self.user_agent == other.user_agent and self.network == other.network
+
+    def has_moved(self, before: Caller) -> bool:
+        """Return whether both addresses are known and belong to different networks."""
+        return None not in (self.ip, before.ip) and self.network != before.network
