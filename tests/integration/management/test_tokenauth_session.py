@@ -103,12 +103,12 @@ class TestFound:
         alice.delete()
         assert shown(log_id(phone.pk))["User"] == "deleted"
 
-    def test_session_command_shows_times_without_time_zone(self, alice, settings):
+    def test_session_command_shows_utc_without_time_zones(self, alice, settings):
         settings.USE_TZ = False
         naive = NOW.replace(tzinfo=None)
         times = ("created_at", "refreshed_at", "idle_expires_at", "absolute_expires_at")
         session = create_session(alice, **dict.fromkeys(times, naive))
-        assert shown(log_id(session.pk))["Signed in"] == "2026-11-23 12:00:00"
+        assert shown(log_id(session.pk))["Signed in"] == "2026-11-23 12:00:00 UTC"
 
     def test_session_command_escapes_terminal_commands(self, alice):
         session = create_session(

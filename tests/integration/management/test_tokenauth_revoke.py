@@ -1,0 +1,275 @@
+"""``manage.py tokenauth_revoke``: selected sessions, confirmation, progress and errors."""
+
+from __future__ import annotations
+
+import builtins
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from django_tokenauth import services, signals
+from django_tokenauth.management.commands import tokenauth_revoke
+from django_tokenauth.models import RevokedReason, Session
+from tests.support.clock import NOW, after
+from tests.support.session_rows import create_session
+from tests.support.signal_capture import received
+
+pytestmark = pytest.mark.django_db
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def _now(time_machine):
+    time_machine.move_to(NOW, tick=False)
+
+
+@pytest.fixture
+def rows(alice, bob):
+    """Store four active sessions and two ended ones."""
+    for user, client, hours in (
+        (alice, "phone", 1),
+        (alice, "reports", 3),
+        (bob, "phone", 3),
+        (None, "phone", 5),
+    ):
+        create_session(user, client_id=client, created_at=NOW - timedelta(hours=hours))
+    create_session(alice, client_id="phone", revoked_at=after(hours=-1), idle_expires_at=NOW)
+    create_session(bob, client_id="phone", idle_expires_at=NOW)
+
+
+def run(*arguments):
+    """Run the command and return the printed lines."""
+    output = StringIO()
+    call_command("tokenauth_revoke", *arguments, stdout=output, no_color=True)
+    return output.getvalue().splitlines()
+
+
+def ended():
+    """Return username, client and hours of the sessions that the command revoked."""
+    found = Session.objects.filter(revoked_reason=RevokedReason.ADMIN).order_by("-created_at")
+    return [
+        (
+            row.user and row.user.username,
+            row.client_id,
+            (NOW - row.created_at) // timedelta(hours=1),
+        )
+        for row in found
+    ]
+
+
+ALICE = [("alice", "phone", 1), ("alice", "reports", 3)]
+ALL = [*ALICE, ("bob", "phone", 3), (None, "phone", 5)]
+
+
+@pytest.mark.usefixtures("rows")
+class TestSelection:
+    @pytest.mark.parametrize(
+        ("options", "expected"),
+        [
+            (["--user", "alice"], ALICE),
+            (["--client", "reports"], ALICE[1:]),
+            (["--before", "2026-11-23T09:30:00Z"], [("alice", "reports", 3), *ALL[2:]]),
+            (["--before", "2026-11-23T10:30+01:00", "--user", "alice"], ALICE[1:]),
+            (["--user", "bob", "--client", "reports"], []),
+            (["--before", "2026-11-23"], []),
+            (["--all"], ALL),
+            (["--all", "--before", "2026-11-23 08:00Z"], ALL[3:]),
+        ],
+        ids=str,
+    )
+    def test_revoke_ends_sessions_that_match_all_options(self, options, expected):
+        assert run(*options, "--no-input") == [f"Done: {len(expected)} sessions signed out."]
+        assert sorted(ended(), key=str) == sorted(expected, key=str)
+        for session in Session.objects.filter(revoked_reason=RevokedReason.ADMIN):
+            assert session.revoked_at == session.idle_expires_at == NOW
+
+    def test_revoke_before_a_local_time_uses_the_time_zone(self, settings):
+        settings.TIME_ZONE = "Asia/Seoul"
+        run("--before", "2026-11-23T18:30:00", "--no-input")
+        assert len(ended()) == 3
+
+    def test_revoke_dry_run_changes_nothing(self):
+        assert run("--all", "--dry-run") == ["4 sessions would be signed out."]
+        assert ended() == []
+
+    def test_revoke_can_be_repeated(self):
+        run("--all", "--no-input")
+        assert run("--all", "--no-input") == ["Done: 0 sessions signed out."]
+
+    def test_revoke_sends_a_signal_for_each_session_and_a_record(self):
+        with received(signals.session_revoked) as revoked, received(signals.audit_event) as audits:
+            run("--all", "--no-input")
+        assert len({call["session"].pk for call in revoked}) == len(revoked) == 4
+        assert [(call["action"], call["count"], len(call["ids"])) for call in audits] == [
+            ("sessions.revoke", 4, 4)
+        ]
+
+
+@pytest.mark.usefixtures("rows")
+class TestConfirmation:
+    def reply(self, monkeypatch, text):
+        asked = []
+
+        def read(prompt):
+            asked.append(prompt)
+            if text is None:
+                raise EOFError
+            return text
+
+        monkeypatch.setattr(builtins, "input", read)
+        return asked
+
+    @pytest.mark.parametrize("text", ["y", "YES", " y "])
+    def test_revoke_continues_after_yes(self, monkeypatch, text):
+        asked = self.reply(monkeypatch, text)
+        run("--user", "alice")
+        assert asked == ["Sign out 2 sessions? [y/N] "]
+        assert len(ended()) == 2
+
+    @pytest.mark.parametrize("text", ["", "n", "no", "alice", None])
+    def test_revoke_changes_nothing_after_another_reply(self, monkeypatch, text):
+        self.reply(monkeypatch, text)
+        with pytest.raises(CommandError, match="Nothing was changed"):
+            run("--user", "alice")
+        assert ended() == []
+
+    def test_revoke_of_no_session_needs_no_confirmation(self, monkeypatch):
+        asked = self.reply(monkeypatch, None)
+        assert run("--user", "bob", "--client", "reports") == ["Done: 0 sessions signed out."]
+        assert asked == []
+
+
+class TestBatches:
+    def test_revoke_prints_its_progress(self, alice, monkeypatch):
+        monkeypatch.setattr("django_tokenauth.sessions.store.BATCH_SIZE", 2)
+        monkeypatch.setattr(tokenauth_revoke, "PROGRESS", 4)
+        for _ in range(9):
+            create_session(alice)
+        assert run("--all", "--no-input") == [
+            "4 of 9 sessions signed out",
+            "8 of 9 sessions signed out",
+            "Done: 9 sessions signed out.",
+        ]
+
+    def test_revoke_that_is_interrupted_can_be_continued(self, alice, monkeypatch):
+        monkeypatch.setattr("django_tokenauth.sessions.store.BATCH_SIZE", 2)
+        for _ in range(5):
+            create_session(alice)
+        calls = []
+
+        def interrupt(**keywords):
+            calls.append(keywords)
+            if len(calls) == 4:
+                raise KeyboardInterrupt
+
+        signals.session_revoked.connect(interrupt)
+        try:
+            with (
+                received(signals.audit_event) as audits,
+                pytest.raises(CommandError, match="2 of 5 sessions are signed out") as error,
+            ):
+                run("--all", "--no-input")
+        finally:
+            signals.session_revoked.disconnect(interrupt)
+        assert error.value.returncode == 130
+        assert [call["count"] for call in audits] == [2]
+        # The second batch was written before the interruption.
+        assert run("--all", "--no-input") == ["Done: 1 sessions signed out."]
+
+    @pytest.mark.attack(192)
+    def test_no_statement_names_more_than_500_sessions(self, alice, settings):
+        """1,200 sessions end by each function; drivers and databases limit the parameters."""
+        settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": 1}
+        most = []
+
+        def count(execute, sql, params, many, context):
+            most.append(len(params or ()))
+            return execute(sql, params, many, context)
+
+        def fill():
+            template = create_session(alice)
+            Session.objects.all().delete()
+            rows = []
+            for _ in range(1200):
+                row = Session(
+                    **{
+                        field.attname: getattr(template, field.attname)
+                        for field in Session._meta.concrete_fields
+                        if not field.primary_key
+                    }
+                )
+                rows.append(row)
+            Session.objects.bulk_create(rows, batch_size=50)
+
+        for end in ENDINGS:
+            fill()
+            with received(signals.session_revoked) as calls, connection.execute_wrapper(count):
+                end(alice)
+            assert Session.objects.filter(revoked_at=None).count() <= 1
+            assert len({call["session"].pk for call in calls}) == len(calls) == 1200
+        assert 500 < max(most) < 520
+
+
+def _save_inactive(user):
+    user.is_active = False
+    user.save()
+    user.is_active = True
+    user.save()
+
+
+ENDINGS = [
+    lambda user: run("--all", "--no-input"),
+    lambda user: services_end("sign_out_everywhere", user),
+    lambda user: services_end("revoke_sessions", Session.objects.all()),
+    lambda user: services_end("sign_in", user),
+    _save_inactive,
+]
+
+
+def services_end(name, *arguments):
+    extra = {"reason": RevokedReason.ADMIN} if name == "revoke_sessions" else {}
+    getattr(services, name)(*arguments, **extra)
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ([], "Say which sessions: --user, --client, --before or --all."),
+            (["--all", "--user", "alice"], "--all means every user and client"),
+            (["--all", "--client", "phone"], "--all means every user and client"),
+            (["--user", "carol"], "No user, or more than one, has 'carol' as username."),
+            (["--user", ""], "No user, or more than one, has '' as username."),
+            (["--client", "tv"], r"no client 'tv': .* Known clients: django-tokenauth, reports\."),
+            (["--before", "yesterday"], "'yesterday' is not a time. Write 2026-11-23T12"),
+            (["--before", "2026-13-01"], "'2026-13-01' is not a time"),
+            (["--before", "9999-12-31T23:59:59-12:00"], "is not a time"),
+        ],
+        ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+    )
+    def test_revoke_with_wrong_options_is_a_clear_error(self, alice, settings, options, message):
+        settings.TOKENAUTH = {"CLIENTS": {"reports": None}}
+        create_session(alice, client_id="phone")
+        with pytest.raises(CommandError, match=message):
+            run(*options, "--no-input")
+        assert ended() == []
+
+    def test_revoke_accepts_a_client_of_the_settings(self, settings):
+        settings.TOKENAUTH = {"CLIENTS": {"reports": None}}
+        assert run("--client", "reports", "--no-input") == ["Done: 0 sessions signed out."]
+
+    def test_revoke_in_stateless_mode_is_an_error(self, settings):
+        settings.TOKENAUTH = {"STATELESS_REFRESH": True}
+        with pytest.raises(CommandError, match=r"stores no sessions.*NOT_BEFORE"):
+            run("--all")
+
+    def test_revoke_help_has_examples(self, capsys):
+        with pytest.raises(SystemExit):
+            call_command("tokenauth_revoke", "--help")
+        printed = capsys.readouterr().out
+        assert "manage.py tokenauth_revoke --user alice\n" in printed
+        assert "do not ask for confirmation" in printed
