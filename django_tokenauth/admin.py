@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from . import services
+from .conf.settings import load
 from .models import RevokedReason, Session
 from .services.auditing import MAX_IDS, audit
 from .sessions.clock import utc_now
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Session]
 else:
     _ModelAdmin = admin.ModelAdmin
+
+
+def _active(now: datetime) -> dict[str, Any]:
+    """Return the conditions of an active session."""
+    active = {"revoked_at__isnull": True, "idle_expires_at__gt": now}
+    not_before = load().not_before
+    return active if not_before is None else {**active, "created_at__gte": not_before}
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -38,9 +46,9 @@ class StatusFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         now = utc_now()
         if self.value() == "active":
-            return queryset.filter(revoked_at__isnull=True, idle_expires_at__gt=now)
+            return queryset.filter(**_active(now))
         if self.value() == "ended":
-            return queryset.exclude(revoked_at__isnull=True, idle_expires_at__gt=now)
+            return queryset.exclude(**_active(now))
         return queryset
 
 
@@ -149,7 +157,8 @@ class SessionAdmin(_ModelAdmin):
 
     @admin.display(description=_("active"), boolean=True)
     def is_active(self, session: Session) -> bool:
-        return session.revoked_at is None and session.idle_expires_at > utc_now()
+        ended = load().is_ended(session.created_at.timestamp())
+        return session.revoked_at is None and session.idle_expires_at > utc_now() and not ended
 
     @admin.action(description=_("Sign out the selected sessions"), permissions=["revoke"])
     def revoke_sessions(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:

@@ -65,7 +65,7 @@ class TokenErrorCode(StrEnum):
     AUDIENCE = "audience"  #: another audience
     EXPIRED = "expired"  #: the token has expired
     NOT_YET_VALID = "not_yet_valid"  #: the token is not valid yet
-    REVOKED = "revoked"  #: the session was revoked, or was not found
+    REVOKED = "revoked"  #: the session was revoked or not found, or NOT_BEFORE ended it
     GENERATION = "generation"  #: the refresh token is too far ahead of its session
     USER = "user"  #: the user was deleted, is inactive, or is not the subject
 

@@ -25,6 +25,10 @@ from ..services import INTROSPECTION_SCOPE
 _Check = Callable[[Settings], Iterable[CheckMessage]]
 
 
+# How far NOT_BEFORE may be in the future, in seconds.
+_MAX_AHEAD = 300
+
+
 def problem_messages(problems: Iterable[Problem]) -> list[CheckMessage]:
     """Return the *problems* of ``TOKENAUTH`` as errors."""
     return [
@@ -38,6 +42,7 @@ def setting_messages(settings: Settings, now: float) -> Iterator[CheckMessage]:
     yield from judge(
         settings,
         lambda usable: _key_messages(usable, now),
+        lambda usable: _not_before_messages(usable, now),
         _dubious_refresh,
         _introspection_for_all,
     )
@@ -70,6 +75,16 @@ def _key_messages(settings: Settings, now: float) -> Iterator[CheckMessage]:
             hint="If users sign in here, set KEY_DIRECTORY, KEYS or SIGNING_KEY. If this service "
             "only verifies tokens, silence this check.",
             id="tokenauth.W019",
+        )
+
+
+def _not_before_messages(settings: Settings, now: float) -> Iterator[CheckMessage]:
+    # Clocks of machines may differ.
+    if settings.is_ended(now + _MAX_AHEAD):
+        yield Error(
+            "TOKENAUTH['NOT_BEFORE'] is in the future: every sign-in is rejected until then.",
+            hint="Give the current time, or an earlier one, in the right time zone.",
+            id="tokenauth.E004",
         )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import Field, dataclass, field, fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -64,6 +64,7 @@ class Settings:
     access_token_lifetime: timedelta = _setting(values.lifetime, timedelta(minutes=5))
     refresh_token_lifetime: timedelta = _setting(values.lifetime, timedelta(days=14))
     session_lifetime: timedelta = _setting(values.lifetime, timedelta(days=90))
+    not_before: datetime | None = _setting(values.optional_moment, None)
     refresh_grace: timedelta = _setting(values.duration_up_to(60), timedelta(seconds=10))
     refresh_retry: bool = _setting(values.flag, False)
     leeway: timedelta = _setting(values.duration_up_to(120), timedelta(0))
@@ -100,6 +101,10 @@ class Settings:
         Processes read the snapshot of revoked sessions from the table.
         """
         return max(self.session_retention, self.revocation_window)
+
+    def is_ended(self, auth_time: float) -> bool:
+        """Return whether ``NOT_BEFORE`` ended a sign-in at *auth_time*, a Unix timestamp."""
+        return self.not_before is not None and auth_time < self.not_before.timestamp()
 
     @property
     def revocation_window(self) -> timedelta:

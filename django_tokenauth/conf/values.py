@@ -14,7 +14,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -140,6 +140,23 @@ def lifetime(value: object) -> timedelta:
 
 def optional_lifetime(value: object) -> timedelta | None:
     return None if value is None else lifetime(value)
+
+
+def optional_moment(value: object) -> datetime | None:
+    """Return the time in UTC, in whole seconds as tokens have them, rounded up."""
+    if value is None:
+        return None
+    try:
+        # A time without an offset can be of any time zone.
+        if isinstance(value, datetime) and value.utcoffset() is not None:
+            moment = value.astimezone(UTC)
+            return (moment + timedelta(microseconds=999_999)).replace(microsecond=0)
+    except OverflowError:
+        pass
+    raise InvalidSetting(
+        "None or a datetime with a time zone",
+        "For example datetime(2026, 11, 23, 12, tzinfo=UTC).",
+    )
 
 
 def duration_up_to(seconds: int) -> Callable[[object], timedelta]:

@@ -149,6 +149,8 @@ def _find_session(refresh_request: _RefreshRequest) -> Session:
         session = store.find(claims.session_id)
     if session is None or session.revoked_at is not None:
         _reject(TokenErrorCode.REVOKED)
+    if settings.is_ended(session.created_at.timestamp()):
+        _reject(TokenErrorCode.REVOKED)
     # Tokens count whole seconds: in the last second, a new token would expire at once.
     if int(session.idle_expires_at.timestamp()) <= int(refresh_request.now.timestamp()):
         _reject(TokenErrorCode.EXPIRED)
@@ -305,6 +307,8 @@ def _refresh_stateless(refresh_request: _RefreshRequest) -> TokenPair:
     sign_in = claims.sign_in
     if sign_in is None:
         _reject(TokenErrorCode.CLAIMS)
+    if settings.is_ended(sign_in.auth_time):
+        _reject(TokenErrorCode.REVOKED)
     _check_client(refresh_request, sign_in.client_id, authenticated=sign_in.client_authenticated)
     if sign_in.client_id in settings.clients:
         sign_in = replace(sign_in, client_authenticated=True)

@@ -85,14 +85,23 @@ def _check_access_token(settings: Settings, owner: str) -> None:
 
 
 def list_sessions(user: Any, *, now: datetime | None = None) -> QuerySet[Session]:
-    """Return the sessions of *user* that are neither expired nor revoked, newest first.
+    """Return the sessions of *user* that have not ended, newest first.
 
     One statement when the query set is read. It is empty with ``STATELESS_REFRESH``. *now*
     defaults to the current time.
     """
+    settings = load()
+    if settings.stateless_refresh:
+        return Session.objects.none()
+    rows = store.active(get_key(user), now=current_time(now))
+    return rows if settings.not_before is None else rows.filter(created_at__gte=settings.not_before)
+
+
+def _not_revoked(user: Any, now: datetime) -> QuerySet[Session]:
+    """Return the sessions to revoke. Those that ``NOT_BEFORE`` ended would return without it."""
     if load().stateless_refresh:
         return Session.objects.none()
-    return store.active(get_key(user), now=current_time(now))
+    return store.active(get_key(user), now=now)
 
 
 def sign_out(
@@ -114,7 +123,7 @@ def sign_out(
     if key is None:
         return False
     with database_errors_as_unavailable():
-        sessions = list(list_sessions(user, now=clock()).filter(pk=key))
+        sessions = list(_not_revoked(user, clock()).filter(pk=key))
         revoke_and_signal([sessions], reason, request=request, clock=clock, user=user)
     return bool(sessions)
 
@@ -140,7 +149,7 @@ def sign_out_everywhere(
     if keep is not None and kept is None:
         raise ValueError("keep must be the id of one session, a UUID or its string.")
     with database_errors_as_unavailable():
-        rows = list_sessions(user, now=clock())
+        rows = _not_revoked(user, clock())
         batches = store.batches(rows if kept is None else rows.exclude(pk=kept))
         return revoke_and_signal(batches, reason, request=request, clock=clock, user=user)
 

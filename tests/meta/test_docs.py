@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from io import StringIO
 from urllib.error import HTTPError
@@ -17,6 +17,7 @@ from django.test import override_settings
 from rest_framework.test import APIClient, APIRequestFactory
 
 from django_tokenauth import services, signals
+from django_tokenauth.conf.settings import load
 from django_tokenauth.models import Session
 from tests.meta import docs_examples
 from tests.support.confidential_clients import SECRETS, clients_setting
@@ -42,7 +43,7 @@ EXAMPLES = {
     "gateways": ["stateless"],
     "hooks": ["scope_policy", "LinkView", "ProjectTokenView"],
     "http": ["NamedDeviceView"],
-    "sessions": ["deactivate"],
+    "sessions": ["deactivate", "TOKENAUTH"],
     "signals": ["end_all_sessions", "log_action"],
 }
 # Pages with examples that other modules run.
@@ -251,3 +252,8 @@ class TestExamples:
         finally:
             signals.audit_event.disconnect(names["log_action"])
         assert caplog.messages[-1] == "clients.generate_secret by a command: 1 reports"
+
+
+def test_docs_example_of_not_before_is_valid(settings):
+    settings.TOKENAUTH = example("sessions", "TOKENAUTH")["TOKENAUTH"]
+    assert load().not_before == datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from django_tokenauth.conf.settings import load
 from django_tokenauth.models import Session
 from django_tokenauth.services.arguments import as_uuid
 from django_tokenauth.sessions import log_ids
@@ -115,6 +116,8 @@ def _describe(session: Session) -> Iterator[tuple[str, str]]:
 def _state(session: Session, now: datetime) -> str:
     if session.revoked_at is not None:
         return f"revoked ({session.revoked_reason}) {_time(session.revoked_at)}"
+    if load().is_ended(session.created_at.timestamp()):
+        return "ended by NOT_BEFORE"
     return "active" if session.idle_expires_at > now else "expired"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -45,6 +45,19 @@ def test_clean_project_passes_all_checks(settings):
     settings.TOKENAUTH = {**SIGNED, **URL}
     assert check_ids() == []
     assert deploy_check_ids() == []
+
+
+class TestNotBefore:
+    @pytest.mark.parametrize(
+        ("ahead", "ids"),
+        [(timedelta(days=-9), []), (timedelta(minutes=4), []), (timedelta(minutes=6), ["E004"])],
+        ids=str,
+    )
+    def test_not_before_in_the_future_is_an_error(self, settings, ahead, ids):
+        settings.TOKENAUTH = {"NOT_BEFORE": datetime.now(UTC) + ahead}
+        assert check_ids() == ids
+        if ids:
+            assert "every sign-in is rejected until then" in message_of("E004")
 
 
 class TestSettings:

@@ -31,6 +31,7 @@ DEFAULTS = {
     "access_token_lifetime": timedelta(minutes=5),
     "refresh_token_lifetime": timedelta(days=14),
     "session_lifetime": timedelta(days=90),
+    "not_before": None,
     "refresh_grace": timedelta(seconds=10),
     "refresh_retry": False,
     "leeway": timedelta(0),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -350,3 +350,28 @@ def test_string_above_255_characters_is_rejected():
     assert values.string("i" * 255) == "i" * 255
     with pytest.raises(InvalidSetting):
         values.string("i" * 256)
+
+
+class TestMoments:
+    def test_moment_is_converted_to_utc(self):
+        seoul = datetime(2026, 11, 23, 21, tzinfo=timezone(timedelta(hours=9)))
+        assert values.optional_moment(seoul) == datetime(2026, 11, 23, 12, tzinfo=UTC)
+        assert values.optional_moment(seoul).tzinfo is UTC
+        assert values.optional_moment(None) is None
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            datetime(2026, 11, 23, 12),  # noqa: DTZ001
+            datetime.max.replace(tzinfo=UTC),
+            datetime.min.replace(tzinfo=timezone(timedelta(hours=1))),
+            date(2026, 11, 23),
+            "2026-11-23T12:00:00Z",
+            1795435200,
+            True,
+        ],
+        ids=repr,
+    )
+    def test_moment_without_time_zone_is_rejected(self, value):
+        with pytest.raises(values.InvalidSetting, match="a datetime with a time zone"):
+            values.optional_moment(value)
