@@ -24,10 +24,13 @@ With ``STATELESS_REFRESH`` there are no sessions. ``signed_in`` and ``refreshed`
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.dispatch import Signal
 from django.http import HttpRequest
+
+logger = logging.getLogger("django_tokenauth")
 
 __all__ = [
     "audit_event",
@@ -39,7 +42,23 @@ __all__ = [
 ]
 
 
-class _SessionSignal(Signal):
+class _RobustSignal(Signal):
+    """A signal whose receivers cannot affect the response."""
+
+    def send_robust(self, sender: Any, **named: Any) -> list[tuple[Any, Any]]:
+        """Send the signal, and log the errors of its receivers.
+
+        Django logs them by ``__qualname__``, and raises an error itself if a receiver is an object
+        without one, such as a ``functools.partial``.
+        """
+        try:
+            return super().send_robust(sender, **named)
+        except Exception:
+            logger.exception("a receiver of a signal failed")
+            return []
+
+
+class _SessionSignal(_RobustSignal):
     """A signal about a session."""
 
     def send_for(
@@ -72,4 +91,4 @@ refresh_token_reused = _SessionSignal()
 session_revoked = _SessionSignal()
 
 #: A member of the staff or a management command ended sessions, or changed keys or clients.
-audit_event = Signal()
+audit_event = _RobustSignal()

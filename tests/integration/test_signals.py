@@ -5,6 +5,8 @@ The tests of each service check the arguments of its signals.
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from django.db import connection
 
@@ -37,6 +39,27 @@ class TestFailingReceivers:
             with pytest.raises(InvalidGrant):
                 services.refresh(pair.refresh_token, now=after(hours=1))
         assert Session.objects.get().revoked_reason == RevokedReason.REUSED
+
+
+@pytest.mark.django_db
+def test_failing_partial_receiver_does_not_affect_the_services(alice, caplog):
+    """Django logs a failed receiver by its name, which such an object does not have."""
+
+    def fail(reason, **keywords):
+        raise LookupError(reason)
+
+    receiver = partial(fail, "a receiver of another app")
+    for signal in ALL_SIGNALS:
+        signal.connect(receiver)
+    try:
+        pair = services.sign_in(alice, now=NOW)
+        services.refresh(pair.refresh_token, now=after(minutes=1))
+    finally:
+        for signal in ALL_SIGNALS:
+            signal.disconnect(receiver)
+    assert Session.objects.get().generation == 2
+    traces = [each.exc_text or each.exc_info for each in caplog.records if each.exc_info]
+    assert len(traces) == 2
 
 
 @pytest.mark.django_db(transaction=True)
