@@ -46,7 +46,8 @@ class AccountDelay:
         username: str,
         known_addresses: Callable[[], Collection[str]],
     ) -> None:
-        self._longest = settings.sign_in_delay_user
+        longest = settings.sign_in_delay_user
+        self._longest = 0 if longest is None else int(longest.total_seconds())
         self._counters = Counters(settings.throttle_cache, "sign-in")
         self._address = address
         self._username = username
@@ -60,11 +61,15 @@ class AccountDelay:
         now, turn = int(time.time()), cache_key("turn", folded(self._username), network)
         due = self._counters.read(turn)
         # If two clients of the network try at once, one of them has the turn.
-        if due is None or (0 < due <= now and self._counters.delete(turn) != 0):
+        if due is None or (0 < due <= now and self._counters.delete(turn)):
             return
+        if due > now + self._longest:
+            # The setting was greater.
+            self._counters.delete(turn)
+            due = 0
         if due <= now:
             due = now + delay
-            if self._counters.start(turn, due, delay + _TURN) is None:
+            if not self._counters.start(turn, due, delay + _TURN):
                 return
         logger.warning("sign-in delayed")
         raise TooManyRequests(due - now)
@@ -77,10 +82,10 @@ class AccountDelay:
         except not_checked:
             raise
         except BaseException:
-            if self._longest is not None:
+            if self._longest:
                 self._counters.increment(self._failures(), _MEMORY)
             raise
-        if self._longest is not None:
+        if self._longest:
             self._counters.delete(self._failures())
 
     def _failures(self) -> str:
@@ -88,8 +93,8 @@ class AccountDelay:
 
     def _delay(self) -> int:
         """Return the current delay of the account, in seconds."""
-        if self._longest is None:
+        if not self._longest:
             return 0
         failures = self._counters.read(self._failures()) or 0
         doublings = min(max(failures - FREE_FAILURES, 0), 32)
-        return min(2**doublings, int(self._longest.total_seconds())) if doublings else 0
+        return min(2**doublings, self._longest) if doublings else 0

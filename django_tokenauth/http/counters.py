@@ -15,6 +15,9 @@ from django.core.cache import caches
 logger = logging.getLogger("django_tokenauth")
 
 
+_NOT_THROTTLED = "are not throttled"
+
+
 class Counters:
     """The counters of one action, such as ``"sign-in"``, in the cache *alias*."""
 
@@ -24,7 +27,7 @@ class Counters:
 
     def increment(self, key: str, seconds: int) -> int | None:
         """Add one and return the count. A new counter lasts *seconds*."""
-        count = self._call(self._incr, key, seconds)
+        count = self._count(self._incr, key, seconds)
         if count is not None:
             # Some caches implement incr() with set() and their default timeout.
             self._call(self._cache.touch, key, seconds, effect="can expire early")
@@ -32,34 +35,50 @@ class Counters:
 
     def decrement(self, key: str) -> int | None:
         """Subtract one and return the count."""
-        return self._call(self._cache.decr, key, effect="stay counted")
+        return self._count(self._cache.decr, key, effect="stay counted")
 
     def read(self, key: str) -> int | None:
         """Return the count, which is zero for a missing counter."""
-        return self._call(self._cache.get, key, 0)
+        return self._count(self._cache.get, key, 0)
 
-    def start(self, key: str, count: int, seconds: int) -> int | None:
-        """Set a counter that does not exist, for *seconds*. Return whether it was set."""
-        return self._call(self._cache.add, key, count, seconds)
+    def start(self, key: str, count: int, seconds: int) -> bool:
+        """Set a counter that does not exist, for *seconds*. Return whether it exists now."""
+        return self._call(self._cache.add, key, count, seconds) is not None
 
-    def delete(self, key: str) -> int | None:
-        """Delete a counter. Return whether it existed."""
-        return self._call(self._cache.delete, key, effect="stay counted")
+    def delete(self, key: str) -> bool:
+        """Delete a counter. Return ``False`` only if it did not exist."""
+        return self._call(self._cache.delete, key, effect="stay counted") is not False
 
     def _incr(self, key: str, seconds: int) -> Any:
         self._cache.add(key, 0, seconds)
-        return self._cache.incr(key)
+        count: Any = self._cache.incr(key)
+        if isinstance(count, int) and count < 1:
+            raise ValueError("a count below one")
+        return count
+
+    def _count(
+        self, operation: Callable[..., Any], *arguments: Any, effect: str = _NOT_THROTTLED
+    ) -> int | None:
+        count = self._call(operation, *arguments, effect=effect)
+        # True is an int in Python.
+        if isinstance(count, int) and not isinstance(count, bool):
+            return count
+        if count is not None:
+            self._log(f"{type(count).__name__} instead of int", effect)
+        return None
 
     def _call(
-        self, operation: Callable[..., Any], *arguments: Any, effect: str = "are not throttled"
-    ) -> int | None:
+        self, operation: Callable[..., Any], *arguments: Any, effect: str = _NOT_THROTTLED
+    ) -> Any:
+        """Return the result, or ``None`` after an error. No operation here returns ``None``."""
         try:
             result = operation(*arguments)
         except Exception as error:  # noqa: BLE001
-            kind = type(error).__name__
-        else:
-            if isinstance(result, int):
-                return result
-            kind = f"{type(result).__name__} instead of a number"
-        logger.error("cache error (%s): %ss %s", kind, self._action, effect)
-        return None
+            self._log(type(error).__name__, effect)
+            return None
+        if result is None:
+            self._log("no result", effect)
+        return result
+
+    def _log(self, reason: str, effect: str) -> None:
+        logger.error("cache error (%s): %ss %s", reason, self._action, effect)

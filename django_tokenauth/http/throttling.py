@@ -84,6 +84,9 @@ class SignInThrottle:
         )
         self._fixed_now = now
         self._acquired: list[_Window] = []
+        # The counts for which the attempt waits, and since when they are the same.
+        self._seen: tuple[int, int] | None = None
+        self._since = 0.0
 
     def acquire(self) -> None:
         """Count one attempt. Raises :class:`TooManyRequests` beyond a limit.
@@ -150,21 +153,22 @@ class SignInThrottle:
 
     def _wait(self, full: _Window) -> None:
         """Return once *full* may have room. Raises :class:`TooManyRequests` if it has none."""
-        seen, since = None, time.monotonic()
         while True:
             failures = self._counters.read(full.failures)
             attempts = self._counters.read(full.attempts)
             if failures is None or attempts is None or failures >= full.rate.limit:
                 break
-            if attempts < full.rate.limit:
-                return
-            if (failures, attempts) != seen:
-                seen, since = (failures, attempts), time.monotonic()
-            elif self._counters.read(full.stalled) or time.monotonic() - since > self.stalled_after:
-                # Their processes were killed, or hang.
+            now = time.monotonic()
+            if (failures, attempts) != self._seen:
+                self._seen, self._since = (failures, attempts), now
+            elif self._counters.read(full.stalled) or now - self._since > self.stalled_after:
+                # Their processes were killed, or hang. Or the cache returns wrong counts.
                 self._counters.increment(full.stalled, full.rate.seconds)
                 break
-            time.sleep(random.uniform(0.02, 0.1))  # noqa: S311
+            else:
+                time.sleep(random.uniform(0.02, 0.1))  # noqa: S311
+            if attempts < full.rate.limit:
+                return
         logger.warning("sign-in throttled")
         raise TooManyRequests(full.retry_after(self._now()))
 

@@ -113,6 +113,14 @@ class TestDelay:
         assert responses[0].content == responses[1].content
         assert len(hashed) == checked
 
+    def test_shorter_setting_applies_to_current_delays(self, clock, settings):
+        attack_up_to_longest_delay(clock)
+        assert wait_of(sign_in(HOTEL)) == LONGEST
+        settings.TOKENAUTH = {"SIGN_IN_DELAY_USER": timedelta(seconds=5)}
+        assert wait_of(sign_in(HOTEL)) == 5
+        clock.shift(5)
+        assert sign_in(HOTEL).status_code == 200
+
     def test_delayed_attempt_extends_no_delay(self, clock):
         attack(FREE_FAILURES + 1)
         guess_from(HOTEL, "alice")

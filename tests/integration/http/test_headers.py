@@ -35,6 +35,17 @@ BOTH_VIEWS = pytest.mark.parametrize("start", [WHO, STATELESS], ids=["user", "st
 COMMITTED = pytest.mark.django_db(transaction=True)
 
 
+@pytest.mark.promise(4)
+@pytest.mark.parametrize("path", [b"/auth/token/", b"/who/", b"/nowhere/"])
+@pytest.mark.parametrize("charset", [b"base64", b"rot13", b"hex", b"zlib"])
+def test_charset_that_is_no_text_is_an_error_of_django(send, caplog, path, charset):
+    """Django decodes the query string before it calls a middleware or a view."""
+    content_type = b"Content-Type: a/b; charset=" + charset
+    assert send(b"GET " + path + b"?a=b HTTP/1.1", content_type).status == 500
+    # Without a query string there is nothing to decode.
+    assert send(b"GET " + path + b" HTTP/1.1", content_type).status in (401, 404, 405)
+
+
 @BOTH_VIEWS
 class TestAuthorization:
     @pytest.mark.attack(106)

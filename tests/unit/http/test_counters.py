@@ -62,7 +62,7 @@ class TestCounters:
         assert counters.decrement("a") == counters.read("a") == 1
         assert counters.read("b") == 0
 
-    @pytest.mark.parametrize("junk", ["5", 1.5, [], b"5", {}])
+    @pytest.mark.parametrize("junk", ["5", 1.5, [], b"5", {}, True])
     @pytest.mark.parametrize("name", ["incr", "decr", "get"])
     def test_junk_of_the_cache_is_logged_as_an_error(self, counters, broken, name, junk, caplog):
         operations = {
@@ -72,7 +72,7 @@ class TestCounters:
         broken(name, junk)
         assert operations.get(name, lambda: counters.decrement("a"))() is None
         [line] = log_messages(caplog, "ERROR")
-        assert line.startswith(f"cache error ({type(junk).__name__} instead of a number): sign-ins")
+        assert line.startswith(f"cache error ({type(junk).__name__} instead of int): sign-ins")
 
     def test_count_is_known_if_its_timeout_cannot_be_set(self, counters, broken, caplog):
         broken("touch")
@@ -84,3 +84,17 @@ class TestCounters:
     def test_missing_counter_stays_missing_when_decremented(self, counters, caplog):
         assert counters.decrement("a") is None
         assert log_messages(caplog, "ERROR") == ["cache error (ValueError): sign-ins stay counted"]
+
+    @pytest.mark.parametrize("junk", [0, -5])
+    def test_count_below_one_is_an_error(self, counters, broken, junk, caplog):
+        broken("incr", junk)
+        assert counters.increment("a", 60) is None
+        assert log_messages(caplog, "ERROR") == [
+            "cache error (ValueError): sign-ins are not throttled"
+        ]
+
+    def test_counter_is_started_and_deleted_once(self, counters):
+        counters.start("a", 5, 60)
+        counters.start("a", 6, 60)
+        assert counters.read("a") == 5
+        assert [counters.delete("a"), counters.delete("a")] == [True, False]
