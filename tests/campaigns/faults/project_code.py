@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, OperationalError, ProgrammingError
 from django.dispatch import Signal
+from django.test import override_settings
 
 from django_tokenauth import signals
 
@@ -48,10 +50,12 @@ class Backend(ModelBackend):
 
     fault: Callable[..., Any] | None = None
 
-    def authenticate(self, request: Any, **credentials: Any) -> Any:
+    def authenticate(
+        self, request: Any, username: Any = None, password: Any = None, **more: Any
+    ) -> Any:
         if Backend.fault is not None:
             Backend.fault()
-        return super().authenticate(request, **credentials)
+        return super().authenticate(request, username, password, **more)
 
 
 BACKENDS = [f"{__name__}.Backend"]
@@ -72,20 +76,21 @@ class Fault:
 
 
 @contextmanager
-def injected(fault: Callable[..., Any], place: str, settings: Any) -> Iterator[None]:
+def injected(fault: Callable[..., Any], place: str) -> Iterator[None]:
     """Let *fault* run in *place* during the ``with`` block."""
     signal: Signal | None = {**FRAGILE, **ROBUST}.get(place)
-    before = settings.TOKENAUTH
+    if place in HOOKS:
+        # Assignments to the fixture of pytest-django would add up over thousands of rounds.
+        with override_settings(TOKENAUTH={**settings.TOKENAUTH, place: fault}):
+            yield
+        return
     if signal is not None:
         signal.connect(fault)
-    elif place == "backend":
-        Backend.fault = staticmethod(fault)
     else:
-        settings.TOKENAUTH = {**before, place: fault}
+        Backend.fault = staticmethod(fault)
     try:
         yield
     finally:
         Backend.fault = None
-        settings.TOKENAUTH = before
         if signal is not None:
             signal.disconnect(fault)

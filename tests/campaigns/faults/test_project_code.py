@@ -115,13 +115,13 @@ def expected_status(flow, fault):
     return 503 if fault.error is OUTAGE else 500
 
 
-def play(client, flow, fault, settings, caplog):
+def play(client, flow, fault, caplog):
     """Run *flow* with *fault* once, and assert the properties."""
     if flow == "sign-out":
         # The other flows use the first sessions.
         client.sign_in()
     caplog.clear()
-    with injected(fault, fault.place, settings):
+    with injected(fault, fault.place):
         response = FLOWS[flow][0](client)
     status = expected_status(flow, fault)
     assert response.status_code == status, (flow, fault)
@@ -135,19 +135,19 @@ def play(client, flow, fault, settings, caplog):
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("flow", FLOWS)
-def test_error_of_the_project_loses_no_session_and_no_token(client, flow, place, settings, caplog):
+def test_error_of_the_project_loses_no_session_and_no_token(client, flow, place, caplog):
     for error in (*ERRORS, OUTAGE):
-        play(client, flow, Fault(place, error), settings, caplog)
+        play(client, flow, Fault(place, error), caplog)
 
 
 @pytest.mark.parametrize("hook", HOOKS)
 @pytest.mark.parametrize("flow", FLOWS)
-def test_junk_of_a_hook_loses_no_session_and_no_token(client, flow, hook, settings, caplog):
+def test_junk_of_a_hook_loses_no_session_and_no_token(client, flow, hook, caplog):
     for junk in JUNK:
-        play(client, flow, Fault(hook, junk=junk), settings, caplog)
+        play(client, flow, Fault(hook, junk=junk), caplog)
 
 
-def test_random_faults_leave_the_sessions_of_the_client(client, settings, caplog):
+def test_random_faults_leave_the_sessions_of_the_client(client, caplog):
     generator = random.Random(SEED)  # noqa: S311
     results = Counter()
     for _ in range(ROUNDS):
@@ -157,13 +157,13 @@ def test_random_faults_leave_the_sessions_of_the_client(client, settings, caplog
         if place in HOOKS and generator.random() < 0.5:
             fault = Fault(place, junk=generator.choice(JUNK))
         flow = generator.choice(list(FLOWS))
-        results[play(client, flow, fault, settings, caplog)] += 1
+        results[play(client, flow, fault, caplog)] += 1
     print(f"{ROUNDS} faults: {dict(results)}")  # noqa: T201
     assert {200, 400, 500, 503} <= set(results)
 
 
 @pytest.mark.parametrize("place", [*HOOKS, "backend", "user_logged_in", "signed_in"])
-def test_hanging_sign_in_blocks_no_other_request(client, place, settings):
+def test_hanging_sign_in_blocks_no_other_request(client, place):
     """Another client's refresh, sign-out and sign-in go on, and the slow one succeeds later."""
     hangs, goes_on = Event(), Event()
     results = []
@@ -178,7 +178,7 @@ def test_hanging_sign_in_blocks_no_other_request(client, place, settings):
         results.append(client.sign_in())
         connection.close()
 
-    with injected(hang, place, settings):
+    with injected(hang, place):
         slow = Thread(target=sign_in_slowly)
         slow.start()
         try:
