@@ -30,7 +30,7 @@ from typing import Any
 from django.dispatch import Signal
 from django.http import HttpRequest
 
-logger = logging.getLogger("django_tokenauth")
+_logger = logging.getLogger("django_tokenauth")
 
 __all__ = [
     "audit_event",
@@ -54,7 +54,7 @@ class _RobustSignal(Signal):
         try:
             return super().send_robust(sender, **named)
         except Exception:
-            logger.exception("a receiver of a signal failed")
+            _logger.exception("a receiver of a signal failed")
             return []
 
 

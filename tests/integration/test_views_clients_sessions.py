@@ -100,6 +100,7 @@ class TestRefresh:
         response = post_as("token/refresh/", requester, refresh_token=token)
         assert status_and_json(response) == (OTHER_CLIENT if requester == "billing" else NO_CLIENT)
 
+    @pytest.mark.attack(200)
     @pytest.mark.parametrize("requester", ["nobody", "phone", "reports"])
     @pytest.mark.parametrize("stateless", [False, True])
     def test_refresh_of_a_client_removed_from_clients_is_rejected(
@@ -115,6 +116,7 @@ class TestRefresh:
         settings.TOKENAUTH = listed
         assert post_as("token/refresh/", "reports", refresh_token=token).status_code == 200
 
+    @pytest.mark.attack(200)
     @pytest.mark.parametrize("stateless", [False, True])
     def test_client_that_had_a_secret_after_sign_in_is_remembered(self, alice, settings, stateless):
         listed = {**settings.TOKENAUTH, "STATELESS_REFRESH": stateless}

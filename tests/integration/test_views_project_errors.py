@@ -63,6 +63,7 @@ def stateless(request, settings):
 
 
 class TestSignIn:
+    @pytest.mark.attack(195)
     @pytest.mark.usefixtures("stateless")
     @pytest.mark.parametrize("error", BUGS)
     @pytest.mark.parametrize("place", ["EXTRA_CLAIMS", "SCOPE_POLICY", "user_logged_in"])
@@ -72,6 +73,7 @@ class TestSignIn:
         assert error in tracebacks(caplog)
         assert not Session.objects.exists()
 
+    @pytest.mark.attack(195)
     def test_error_after_the_insert_ends_the_session(self, alice, settings, caplog):
         with failing("post_save", LookupError, settings):
             assert post("token/", ALICE).status_code == 500

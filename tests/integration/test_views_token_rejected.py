@@ -182,6 +182,7 @@ class TestUniformResponse:
             assert post("token/", body).status_code == 400
         assert hashed_passwords == []
 
+    @pytest.mark.attack(196)
     @pytest.mark.parametrize("password", ["correct horse", "wrong"])
     def test_unknown_scope_is_rejected_before_the_password(
         self, users, hashed_passwords, password, django_assert_num_queries
@@ -191,6 +192,7 @@ class TestUniformResponse:
             assert status_and_json(post("token/", body)) == (400, INVALID_SCOPE)
         assert hashed_passwords == []
 
+    @pytest.mark.attack(196)
     def test_scope_denied_by_policy_is_logged_as_correct_password(self, users, settings, caplog):
         caplog.set_level("INFO", logger="django_tokenauth")
         settings.TOKENAUTH = {"SCOPES": ["admin"], "SCOPE_POLICY": lambda *arguments: []}

@@ -72,6 +72,7 @@ def stateless(request, settings):
 
 
 @pytest.mark.promise(5)
+@pytest.mark.attack(194)
 @pytest.mark.usefixtures("stateless")
 class TestUserChangesDuringTheSignIn:
     @pytest.mark.parametrize("change", CHANGES)
@@ -133,6 +134,7 @@ def _without_last_login():
 
 
 @pytest.mark.promise(5)
+@pytest.mark.attack(194)
 @pytest.mark.usefixtures("_without_last_login")
 def test_commit_of_a_password_change_ends_sign_ins_before_it(alice):
     """The sign-in reads the old password after the UPDATE of the user, before its commit."""

@@ -148,6 +148,7 @@ class TestRevoke:
         assert get("/who/", other["access_token"]).status_code == 200
 
     @pytest.mark.standard("rfc7009-2.1-4", "rfc7009-2.2.1-1")
+    @pytest.mark.attack(199)
     @pytest.mark.parametrize("parameters", [{}, {"client_id": "django-tokenauth"}])
     def test_access_token_cannot_end_its_session_by_default(self, alice, parameters):
         """A resource server receives access tokens, and could end the session of its users."""

@@ -238,6 +238,7 @@ class TestSessionSerializer:
             expected = [ModelSerializer.to_representation(plain, row) for row in rows]
             assert SessionSerializer(rows, many=True, context=context).data == expected
 
+    @pytest.mark.attack(197)
     @pytest.mark.parametrize(
         ("created", "refreshed", "now", "shown"),
         [

@@ -133,6 +133,7 @@ def play(client, flow, fault, caplog):
     return status
 
 
+@pytest.mark.attack(195)
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("flow", FLOWS)
 def test_error_of_the_project_loses_no_session_and_no_token(client, flow, place, caplog):

@@ -42,6 +42,7 @@ class TestGrace:
         assert len(statements) == 1
 
     @pytest.mark.promise(7)
+    @pytest.mark.attack(197)
     @pytest.mark.parametrize("caller", STRANGERS)
     def test_spent_token_from_elsewhere_is_reuse_in_the_grace(self, pair, caller):
         refresh(pair.refresh_token, now=after(minutes=1), **OWNER)

@@ -70,7 +70,7 @@ class TestScope:
         assert refresh(pair.refresh_token, now=after(minutes=1)).session.generation == 2
 
     @pytest.mark.promise(11)
-    @pytest.mark.attack(115)
+    @pytest.mark.attack(115, 196)
     @pytest.mark.parametrize("scope", [["unknown"], ["notes"], [READ, "unknown"]], ids=str)
     @pytest.mark.parametrize("valid", [True, False])
     def test_unknown_scope_is_rejected_before_the_token_is_read(self, pair, scope, valid):
