@@ -1,0 +1,21 @@
+"""Clocks that jump, slow databases and new workers: random rounds with a printed seed."""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+import pytest
+
+from tests.campaigns.faults.clocks import run_rounds
+
+pytestmark = [pytest.mark.attack(189, 190, 191), pytest.mark.django_db(transaction=True)]
+
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "60"))
+SEED = int(os.environ.get("FAULT_SEED") or secrets.randbelow(2**32))
+
+
+@pytest.mark.usefixtures("alice")
+def test_jumping_clocks_and_slow_databases_break_nothing():
+    print(f"FAULT_SEED={SEED} repeats these {ROUNDS} rounds.")  # noqa: T201
+    assert run_rounds(SEED, ROUNDS) == []
