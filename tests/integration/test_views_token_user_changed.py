@@ -8,10 +8,11 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import update_last_login
 from django.contrib.auth.signals import user_logged_in
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
+from django.db.models.signals import pre_save
 
 from django_tokenauth import services
-from django_tokenauth.errors import InvalidGrant
+from django_tokenauth.errors import InvalidGrant, ServiceUnavailable
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.sessions.users import auth_hash
 from tests.support.client import INVALID_GRANT, PASSWORDS, get, log_messages, post, status_and_json
@@ -161,6 +162,29 @@ def test_save_in_a_transaction_revokes_sessions_once_more(alice, change):
     assert [Session.objects.get(pk=each.pk).revoked_reason for each in late] == (
         ["user_changed"] if late else []
     )
+
+
+def test_user_saved_and_deleted_in_one_transaction_is_no_error(alice):
+    session = services.sign_in(alice).session
+    with transaction.atomic():
+        change_password(alice.pk)
+        delete(alice.pk)
+    assert Session.objects.get(pk=session.pk).revoked_reason == RevokedReason.USER_CHANGED
+
+
+def test_integrity_error_of_an_unchanged_user_is_unavailable(alice):
+    """Only the deletion of the user makes the error a rejected sign-in."""
+
+    def fail(**keywords):
+        raise IntegrityError
+
+    pre_save.connect(fail, sender=Session)
+    try:
+        with pytest.raises(ServiceUnavailable):
+            services.sign_in(alice)
+    finally:
+        pre_save.disconnect(fail, sender=Session)
+    assert not Session.objects.exists()
 
 
 def test_sign_in_after_a_password_in_one_transaction_is_active(alice):
