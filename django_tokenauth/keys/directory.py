@@ -51,9 +51,9 @@ class KeyDirectory:
         self._directory = directory
         self._verifiers = tuple(verifiers)
         self._files: Mapping[str, KeyFile] = {}
-        # The names and kids of the files in use, and the keys in use with their ends, by kid.
-        self._names: set[tuple[str, str]] = set()
-        self._keys: dict[str, tuple[Key, int | None]] = {}
+        # The keys in use, and the names of their files by kid.
+        self._keys: list[Key] = []
+        self._names: dict[str, str] = {}
         self._errors: list[str] = []
         self._lock = threading.Lock()
         self._polled_at = -inf
@@ -123,30 +123,26 @@ class KeyDirectory:
     def _use(self, files: Mapping[str, KeyFile]) -> list[InvalidKey]:
         """Use the keys of *files* that fit each other, and return the errors of the others."""
         errors: list[InvalidKey] = []
-        keys: dict[str, tuple[Key, int | None]] = {}
-        names: set[tuple[str, str]] = set()
+        files = dict(files)
+        names: dict[str, str] = {}
         # Files in use go first: a new file cannot displace their keys.
-        for name, file in sorted(
-            files.items(), key=lambda item: (item[0], item[1].key.kid) not in self._names
-        ):
-            key = file.key
-            if key.kid in keys:
-                other, end = keys[key.kid]
-                keys[key.kid] = other, _earlier(end, key.expires_at)
+        in_use = {(name, kid) for kid, name in self._names.items()}
+        for name in sorted(files, key=lambda name: (name, files[name].key.kid) not in in_use):
+            key = files[name].key
+            if key.kid in names:
+                # The earlier end stays, also after the file that named it was deleted.
+                files[names[key.kid]] = _ending(files[names[key.kid]], key.expires_at)
+            others = [files[other].key for other in names.values()]
             try:
-                make_key_set(None, [*self._verifiers, *(used for used, _ in keys.values()), key])
+                make_key_set(None, [*self._verifiers, *others, key])
             except InvalidKey as error:
                 errors.append(InvalidKey(f"The key file {name} is not used. {error}", error.hint))
             else:
-                keys[key.kid] = key, key.expires_at
-                names.add((name, key.kid))
+                names[key.kid] = name
+        keys = [files[name].key for name in names.values()]
         # Without a change, the key set and the cache of verified tokens stay.
         if keys != self._keys:
-            ending = [
-                key if key.expires_at == end else replace(key, expires_at=end)
-                for key, end in keys.values()
-            ]
-            self._schedule = KeySchedule(ending, self._verifiers)
+            self._schedule = KeySchedule(keys, self._verifiers)
         self._files, self._keys, self._names = files, keys, names
         return errors
 
@@ -169,5 +165,9 @@ def _no_files(reading: Reading) -> list[InvalidKey]:
     ]
 
 
-def _earlier(one: int | None, other: int | None) -> int | None:
-    return min((end for end in (one, other) if end is not None), default=None)
+def _ending(file: KeyFile, end: int | None) -> KeyFile:
+    """Return *file* with the earlier one of its end and *end*."""
+    current = file.key.expires_at
+    if end is None or (current is not None and current <= end):
+        return file
+    return replace(file, key=replace(file.key, expires_at=end))

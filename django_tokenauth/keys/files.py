@@ -252,12 +252,12 @@ def _without_times(jwk: Mapping[str, Any]) -> dict[str, Any]:
 def write_jwk(path: Path, jwk: Mapping[str, Any], *, like: Access | None = None) -> None:
     """Write *jwk* to the file *path*, atomically and durably.
 
-    A replaced file keeps its owner and group. A new file gets those of *like*, by default those of
-    :func:`~django_tokenauth.keys.ownership.access_of`. A private key has the mode 0600, or 0640
-    if the group may read. Raises ``OSError`` with the name of the file.
+    The owner, group and mode are *like*. By default, a replaced file keeps its owner and group, and
+    a new file gets those of :func:`~django_tokenauth.keys.ownership.access_of`. A private key has
+    the mode 0600, or 0640 if the group may read. Raises ``OSError`` with the name of the file.
     """
     data = json.dumps(jwk, indent=1).encode() + b"\n"
-    access = replaced_access(path, is_private="d" in jwk or "k" in jwk) or like
+    access = like or replaced_access(path, is_private="d" in jwk or "k" in jwk)
     if access is None:
         access = access_of(path.parent, read_folder(path.parent).files.values())
     write_atomically(path, data, access)

@@ -16,7 +16,7 @@ from pathlib import Path
 from ..conf.settings import HMAC_ALGORITHMS, Settings
 from ..errors import InvalidKey
 from .directory import POLL_INTERVAL
-from .drafts import delete_drafts
+from .drafts import Access, delete_drafts
 from .files import (
     SUFFIX,
     KeyFile,
@@ -161,6 +161,7 @@ def rotate(
         _check_successor(files, start, now)
         new = _add(directory, settings, algorithm, files, now=now, not_before=start)
         end = start + _token_drain_time(settings)
+        access = access_of(directory, files)
         ending, without_expiry = [], []
         for file in files:
             # Another service owns a public key and decides when it ends.
@@ -168,7 +169,7 @@ def rotate(
                 # If the end cannot be written, the key verifies for longer. To undo the rotation
                 # could leave keys with an end and without a successor.
                 try:
-                    ending.append(_end(file, end))
+                    ending.append(_end(file, end, access))
                 except FileNotFoundError:
                     # Another process has deleted the file.
                     continue
@@ -192,7 +193,9 @@ def replace_now(
     with lock(directory):
         files = in_signing_order(read_folder(directory).files.values())
         access = access_of(directory, files)
-        new = _add(directory, settings, algorithm, files, now=now, not_before=int(now))
+        # Secrets and key pairs exclude each other. The servers use those that were there first.
+        fitting = [file for file in files if _is_secret(file) == _is_secret(files[0])]
+        new = _add(directory, settings, algorithm, fitting, now=now, not_before=int(now))
         valid = [file for file in files if _ends_later(file.key, int(now))]
         unchanged = tuple(file for file in valid if is_of_other_owner(file, access))
         ending, without_expiry = [], []
@@ -200,7 +203,7 @@ def replace_now(
             if file not in unchanged:
                 # One file that cannot be changed must not save the keys after it.
                 try:
-                    ending.append(_end_or_delete(file, int(now)))
+                    ending.append(_end_or_delete(file, int(now), access))
                 except (OSError, InvalidKey):
                     without_expiry.append(file)
         removed = _clean_up(directory, files, now)
@@ -222,14 +225,26 @@ def retire(
             files = in_signing_order(read_folder(directory).files.values())
         else:
             files = read_files(directory)
-        return _retire(files, settings, kid, now=now, at_once=at_once)
+        return _retire(directory, files, settings, kid, now=now, at_once=at_once)
 
 
 def _retire(
-    files: list[KeyFile], settings: Settings, kid: str, *, now: float, at_once: bool
+    directory: Path,
+    files: list[KeyFile],
+    settings: Settings,
+    kid: str,
+    *,
+    now: float,
+    at_once: bool,
 ) -> Retirement:
+    access = access_of(directory, files)
     file = _find(files, kid)
     is_next = file.key.can_sign and file.key.not_before > now
+    if is_of_other_owner(file, access):
+        raise InvalidKey(
+            f"The key {file.key.kid} is a public key of another user, who decides when it ends.",
+            "To reject its tokens now, delete its file.",
+        )
     end = int(now)
     if not at_once and not is_next:
         successors = [other.key.not_before for other in files if _follows(other.key, file.key)]
@@ -240,15 +255,15 @@ def _retire(
     others = [other for other in files if other is not file]
     remaining = [replace(file.key, expires_at=end), *(other.key for other in others)]
     if not KeySchedule(remaining).has_gaps(now):
-        return Retirement(_end(file, end))
+        return Retirement(_end(file, end, access))
     signing = KeySchedule(remaining).at(now).signing
     if not is_next or signing is None:
         raise InvalidKey(
             f"Without the key {file.key.kid} no key signs.",
             "Create the next key with rotate, or at once with rotate --now.",
         )
-    [kept_signing] = [_end(other, None) for other in others if other.key.kid == signing.kid]
-    return Retirement(_end(file, end), kept_signing)
+    [kept_signing] = [_end(other, None, access) for other in others if other.key.kid == signing.kid]
+    return Retirement(_end(file, end, access), kept_signing)
 
 
 def _find(files: Iterable[KeyFile], kid: str) -> KeyFile:
@@ -303,7 +318,7 @@ def _add(
     """Write a new key beside *files*."""
     algorithm = algorithm or default_algorithm(settings, [file.key for file in files])
     # Checked before the file is written: running processes would reject it and every later change.
-    if any((file.key.secret is None) == (algorithm in HMAC_ALGORITHMS) for file in files):
+    if any(_is_secret(file) != (algorithm in HMAC_ALGORITHMS) for file in files):
         raise InvalidKey(
             f"A key for {algorithm} cannot be beside the keys in the folder: secrets (HS256, "
             "HS384, HS512) and key pairs exclude each other.",
@@ -316,8 +331,11 @@ def _add(
     return new
 
 
-def _end(file: KeyFile, end: int | None) -> KeyFile:
-    """Write *end* as the ``exp`` of the key, or remove it if ``None``. An earlier end stays."""
+def _end(file: KeyFile, end: int | None, access: Access) -> KeyFile:
+    """Write *end* as the ``exp`` of the key, or remove it if ``None``. An earlier end stays.
+
+    The file of a private key gets *access*: the server must be able to read the end.
+    """
     # Read again: another process may have written an earlier end because the key was stolen.
     current = read_file(file.path, file)
     if end is not None and not _ends_later(current.key, end):
@@ -325,17 +343,21 @@ def _end(file: KeyFile, end: int | None) -> KeyFile:
     jwk = {name: value for name, value in current.jwk.items() if name != "exp"}
     if end is not None:
         jwk["exp"] = end
-    write_jwk(file.path, jwk)
+    write_jwk(file.path, jwk, like=access if file.key.can_sign else None)
     return KeyFile(file.path, jwk, replace(current.key, expires_at=end))
 
 
-def _end_or_delete(file: KeyFile, end: int) -> KeyFile:
+def _end_or_delete(file: KeyFile, end: int, access: Access) -> KeyFile:
     try:
-        return _end(file, end)
+        return _end(file, end, access)
     except OSError:
         # On a full disk, a file can still be deleted. That ends its key too.
         file.path.unlink(missing_ok=True)
         return KeyFile(file.path, file.jwk, replace(file.key, expires_at=end))
+
+
+def _is_secret(file: KeyFile) -> bool:
+    return file.key.secret is not None
 
 
 def _ends_later(key: Key, end: int) -> bool:

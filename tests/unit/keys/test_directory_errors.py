@@ -201,6 +201,11 @@ class TestConflicts:
     def test_earlier_exp_of_two_files_with_one_kid_counts(self, clock, tmp_path, name):
         put(tmp_path, name, kid="k", exp=NOW)
         assert clock.kids() == []
+        # The next rotation deletes the file of the ended key.
+        (tmp_path / f"{name}.jwk").unlink()
+        assert clock.kids() == []
+        put(tmp_path, name, kid="k", exp=NOW + 10**6)
+        assert clock.kids() == []
 
     @pytest.mark.parametrize("exp", [{"exp": NOW + 10**6}, {}], ids=["later", "none"])
     @pytest.mark.parametrize("name", ["a", "z"])

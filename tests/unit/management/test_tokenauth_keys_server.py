@@ -89,14 +89,40 @@ class TestOwners:
         assert [row["kid"] for row in list_keys() if row["state"] == "ended"] == ["planted", "a"]
 
     @needs_root
+    @pytest.mark.parametrize("options", [(), ("--now",)])
+    def test_retire_of_public_key_of_another_user_is_rejected(self, folder, options):
+        put(folder, "a")
+        give_to_server(folder)
+        put_public(folder, "0", NOBODY)
+        before = status(folder / "0.jwk")
+        assert command_error("retire", "0", *options) == (
+            "The key 0 is a public key of another user, who decides when it ends. To reject its "
+            "tokens now, delete its file."
+        )
+        assert status(folder / "0.jwk") == before
+
+    @needs_root
+    @pytest.mark.attack(169)
+    def test_private_key_that_the_server_cannot_read_ends_too(self, folder):
+        put(folder, "stolen", SECONDS - 50)
+        put(folder, "b")
+        give_to_server(folder)
+        running = KeyDirectory(folder)
+        running.at(SECONDS)
+        os.chown(folder / "stolen.jwk", NOBODY, NOBODY)
+        run("rotate", "--now")
+        assert status(folder / "stolen.jwk")[1:4] == (SERVER, GROUP, 0o600)
+        assert kids_of_server(folder)[1] == list(running.at(SECONDS + POLL_INTERVAL).verifying)
+
+    @needs_root
     @pytest.mark.attack(169)
     def test_file_that_the_server_cannot_read_fails_the_command(self, folder):
         put(folder, "stolen")
         give_to_server(folder)
         running = KeyDirectory(folder)
         running.at(SECONDS)
-        put(folder, "0", SECONDS - 5000)
-        os.chown(folder / "0.jwk", 0, 0)
+        put_public(folder, "0", NOBODY)
+        (folder / "0.jwk").chmod(0o600)
         message = command_error("rotate", "--now")
         assert f"the user {SERVER}, who cannot read {folder / '0.jwk'}" in message
         assert "stolen" not in running.at(SECONDS + POLL_INTERVAL).verifying
@@ -125,6 +151,16 @@ class TestBrokenFiles:
         (folder / "0.jwk").write_text("{")
         assert "* The key file 0.jwk is not a JWK." in command_error("retire", "stolen", "--now")
         assert list(running.at(SECONDS + POLL_INTERVAL).verifying) == ["b"]
+
+    def test_rotate_now_ends_keys_beside_a_key_of_another_family(self, folder):
+        put(folder, "stolen", SECONDS - 50)
+        running = KeyDirectory(folder)
+        running.at(SECONDS)
+        put(folder, "0", algorithm="HS256")
+        assert "in one key set" in command_error("rotate", "--now")
+        keys = running.at(SECONDS + POLL_INTERVAL)
+        assert keys.signing.algorithm == "EdDSA"
+        assert list(keys.verifying) == [keys.signing.kid]
 
     def test_duplicate_kid_fails_rotate_now_after_ending_both(self, folder):
         put(folder, "a", kid="k")

@@ -1,0 +1,23 @@
+"""Faults in a key folder: ends are in force at once, and no valid key is lost.
+
+``FAULT_SEED`` repeats a run whose seed a failure has printed.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+import pytest
+
+from tests.campaigns.faults.key_folders import run_rounds
+
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "60"))
+
+
+@pytest.mark.promise(20)
+@pytest.mark.attack(169)
+def test_reader_follows_key_files_despite_faults():
+    seed = int(os.environ.get("FAULT_SEED") or secrets.randbelow(2**32))
+    print(f"seed {seed}")  # noqa: T201
+    assert run_rounds(seed, ROUNDS) == []
