@@ -49,26 +49,16 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="few rows and rounds: proves that everything runs"
     )
+    names = list(BENCHMARKS)
     parser.add_argument(
-        "--only",
-        nargs="+",
-        metavar="NAME",
-        choices=list(BENCHMARKS),
-        default=list(BENCHMARKS),
-        help="run these benchmarks only",
+        "--only", nargs="+", metavar="NAME", choices=names, default=names, help="run only these"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
     parser.add_argument(
-        "--publish",
-        action="store_true",
-        help="write the figures into README.rst and docs/, for a release",
+        "--publish", action="store_true", help="write the figures into README.rst and docs/"
     )
     parser.add_argument(
-        "--from",
-        dest="source",
-        type=Path,
-        metavar="FILE",
-        help="measure nothing; take the figures from a file that --json wrote",
+        "--from", dest="source", type=Path, metavar="FILE", help="read figures that --json wrote"
     )
     options = parser.parse_args(arguments)
     if options.publish and (options.quick or set(options.only) != set(BENCHMARKS)):

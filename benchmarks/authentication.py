@@ -10,7 +10,7 @@ once; our stateless class does within seconds; simplejwt and drf-jwt do not.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from copy import copy
 from typing import Any
 
@@ -66,16 +66,15 @@ def subject(
     name: str,
     kind: RowKind,
     group: str,
-    authentication: type | None,
-    headers: Sequence[str],
-    cache_size: int | None = None,
+    class_: type | None,
+    headers: list[str],
+    cache_size: int = 0,
 ) -> Subject:
     """Return a subject that authenticates with each header in turn."""
-    view = APIView(authentication_classes=[authentication] if authentication else [])
+    view = APIView(authentication_classes=[class_] if class_ else [])
     factory = RequestFactory()
-    requests = itertools.cycle(
-        [factory.get("/", headers={"authorization": header}) for header in headers]
-    )
+    made = [factory.get("/", headers={"authorization": header}) for header in headers]
+    requests = itertools.cycle(made)
 
     def call() -> Request:
         # Copied, because a request caches its user.
@@ -84,12 +83,12 @@ def subject(
         return request
 
     def prepare(calls: int) -> None:
-        if cache_size is not None:
+        if cache_size:
             change_tokenauth(TOKEN_CACHE_SIZE=cache_size)
             # Load the keys, and cache the token.
             call()
 
     prepare(1)
-    if authentication and not call().user.is_authenticated:
-        raise SystemExit(f"{authentication.__name__} rejected its own credentials.")
+    if class_ and not call().user.is_authenticated:
+        raise SystemExit(f"{class_.__name__} rejected its own credentials.")
     return Subject(name, kind, call, prepare, group)

@@ -44,13 +44,10 @@ def tables(run: Run) -> Iterator[Table]:
         Row(name, kind, summarize(rates[path]), group=group)
         for name, kind, group, path, _ in subjects
     ]
-    note = (
-        f"{WORKERS} workers with {THREADS} threads, {CONNECTIONS} connections; the client shares "
-        f"the {os.cpu_count()} processors."
-    )
-    yield Table(
-        "Requests over HTTP", rows, "requests/s", more_is_better=True, note=note, rounds=rounds
-    )
+    servers = f"{WORKERS} workers with {THREADS} threads, {CONNECTIONS} connections"
+    note = f"{servers}; the client shares the {os.cpu_count()} processors."
+    unit, title = "requests/s", "Requests over HTTP"
+    yield Table(title, rows, unit, more_is_better=True, note=note, rounds=rounds)
 
 
 def targets(user: Any, run: Run) -> Iterator[tuple[str, RowKind, str, str, str]]:

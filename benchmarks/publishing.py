@@ -87,11 +87,8 @@ def blocks(report: Report) -> dict[Path, str]:
     """Return the generated part of each page. Raises :class:`MissingFigure`."""
     versions = {name: report.versions.get(COMPETITORS[name].package) for name in COMPETITORS}
     versions = {**report.versions, **versions}
-    short = ", ".join(
-        f"{name} {versions[name]}"
-        for name in ("Python", "Django", *COMPETITORS, "SQLite", "PostgreSQL")
-        if versions.get(name)
-    )
+    shown = ("Python", "Django", *COMPETITORS, "SQLite", "PostgreSQL")
+    short = ", ".join(f"{name} {versions[name]}" for name in shown if versions.get(name))
     date, processors = report.made_at[:10], report.processors
     english = wrapped(f"Measured on {date} with {short}, on {processors} processors.")
     korean = wrapped(f"{date}에 {short}, 프로세서 {processors}개에서 측정했습니다.")
@@ -120,12 +117,11 @@ def simple_table(rows: Sequence[Sequence[str]]) -> str:
     """Return a table of reStructuredText whose first row is its head."""
     widths = [max(map(columns_of, column)) for column in zip(*rows, strict=True)]
     border = "  ".join("=" * width for width in widths)
-    lines = [
-        "  ".join(
-            cell + " " * (width - columns_of(cell)) for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
+
+    def padded(cell: str, width: int) -> str:
+        return cell + " " * (width - columns_of(cell))
+
+    lines = ["  ".join(map(padded, row, widths)).rstrip() for row in rows]
     return "\n".join([border, lines[0], border, *lines[1:], border])
 
 

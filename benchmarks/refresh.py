@@ -22,8 +22,6 @@ from .project import new_users
 from .sampling import Subject, measure, show_progress, unit
 from .tables import OURS, Assertion, Row, RowKind, Table, exact
 
-STATEMENTS = 2
-
 
 class Way(NamedTuple):
     """A package's way to refresh."""
@@ -51,7 +49,7 @@ def tables(run: Run) -> Iterator[Table]:
     [user] = new_users(1)
     subjects = [Subject(way.name, way.kind, refreshing(way, user)) for way in ways(run)]
     rows = measure(subjects, run)
-    statements = Assertion("statements of a refresh", STATEMENTS, rows[0].statements or 0)
+    statements = Assertion("statements of a refresh", 2, rows[0].statements or 0)
     yield Table("Refresh", rows, unit(run), assertions=[statements])
     if run.database == "postgresql":
         yield growth(user, run)

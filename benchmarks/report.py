@@ -18,11 +18,8 @@ PACKAGES = ("Django", "djangorestframework", "PyJWT", "gunicorn")
 
 def _installed_versions() -> dict[str, str]:
     packages = dict.fromkeys((*PACKAGES, *(each.package for each in COMPETITORS.values())))
-    known = {package: installed(package) for package in packages}
-    return {
-        "Python": platform.python_version(),
-        **{package: version for package, version in known.items() if version},
-    }
+    found = {name: version for name in packages if (version := installed(name))}
+    return {"Python": platform.python_version(), **found}
 
 
 @dataclass(slots=True)
@@ -44,10 +41,8 @@ class Report:
     def read(cls, path: Path) -> Report:
         """Read a file that :meth:`write` wrote. Raises ``OSError`` or ``ValueError``."""
         members = json.loads(path.read_text(encoding="utf-8"))
-        tables = {
-            benchmark: [table_from_json(table) for table in found]
-            for benchmark, found in members["tables"].items()
-        }
+        found = members["tables"].items()
+        tables = {name: [table_from_json(table) for table in tables] for name, tables in found}
         return cls(**{**members, "tables": tables})
 
     def write(self, path: Path) -> None:
@@ -66,10 +61,8 @@ class Report:
 
     def measured_with(self) -> str:
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
-        return (
-            f"Measured on {self.made_at[:10]} with {versions}, on {self.processors} processors "
-            f"({self.machine})."
-        )
+        machine = f"{self.processors} processors ({self.machine})"
+        return f"Measured on {self.made_at[:10]} with {versions}, on {machine}."
 
     def lines(self) -> Iterator[str]:
         for tables in self.tables.values():

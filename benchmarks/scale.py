@@ -7,27 +7,36 @@ that no statement reads a whole table.
 from __future__ import annotations
 
 import json
+import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
+from math import ceil
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from django_tokenauth import services
+from django_tokenauth.conf.settings import LONGEST_WAIT, load
 from django_tokenauth.models import Session
 from django_tokenauth.services.signing_in import PRUNED_PER_SIGN_IN as PRUNED
 from django_tokenauth.sessions import pruning
+from django_tokenauth.sessions.revocations import RevokedSessions
+from django_tokenauth.tokens.access import access_tokens
 
 from .catalog import Run
 from .project import new_users
 from .prune import LONG_AGO
 from .rows import insert_sessions
 from .sampling import Subject, measure, unit
-from .tables import Assertion, RowKind, Table
+from .tables import Assertion, Row, RowKind, Table, exact, summarize
 
 SESSIONS_PER_USER = 10
+POLL, NEW = timedelta(seconds=10), 100
 
 
 def tables(run: Run) -> Iterator[Table]:
@@ -46,6 +55,60 @@ def tables(run: Run) -> Iterator[Table]:
         if subject.name == "1,000,000 sessions"
     ]
     yield Table("Cost by the number of sessions", rows, unit(run), assertions=assertions)
+    yield from kept_in_memory(sizes[-1], 2 if run.quick else 9)
+
+
+def kept_in_memory(size: int, polls: int) -> Iterator[Table]:
+    """Measure a list of so many revoked sessions, and a full cache of verified tokens."""
+    use_tables(size)
+    keys = list(Session.objects.values_list("pk", flat=True)[: NEW * polls])
+    start, window = timezone.now(), timedelta(minutes=5) + LONGEST_WAIT
+    with connection.cursor() as cursor:
+        table, spread = Session._meta.db_table, (start - POLL, f"{window.seconds} s")
+        cursor.execute(f"UPDATE {table} SET revoked_at = %s - random() * %s::interval", spread)  # noqa: S608
+        Session.objects.filter(pk__in=keys).update(revoked_at=None)
+        cursor.execute(f"VACUUM ANALYZE {table}")
+    # Tracing slows down, so one list is timed and another one is traced.
+    timed, traced = RevokedSessions(POLL, window), RevokedSessions(POLL, window)
+    milliseconds, megabytes = [], []
+    for poll in range(polls + 1):
+        now = (start + poll * POLL).timestamp()
+        if poll:
+            new = Session.objects.filter(pk__in=keys[(poll - 1) * NEW : poll * NEW])
+            new.update(revoked_at=start + (poll - 0.5) * POLL)
+        begin = time.process_time()
+        timed.refresh(now)
+        milliseconds.append((time.process_time() - begin) * 1000)
+        megabytes.append(traced_peak(partial(traced.refresh, now)))
+    yield Table(f"Read {size:,} revoked sessions", rows_of(milliseconds), "CPU ms")
+    limit = Assertion("MB of a read", 40, ceil(max(megabytes)))
+    row = Row("4,096 verified tokens of 7 KB", RowKind.OURS, exact(traced_peak(verifying())))
+    yield Table("Memory of a process", [*rows_of(megabytes), row], "MB", assertions=[limit])
+
+
+def rows_of(values: list[float]) -> list[Row]:
+    return [
+        Row("first read", RowKind.OURS, exact(values[0])),
+        Row(f"each poll after it, {NEW} new", RowKind.OURS, summarize(values[1:])),
+    ]
+
+
+def verifying() -> Callable[[], object]:
+    """Return a function that fills the cache of verified tokens."""
+    tokens, now = access_tokens(load()), time.time()
+    claims = tokens.decode(services.sign_in(new_users(1)[0]).access_token, now=now)
+    big = claims._replace(extra={"groups": ["editors"] * 500})
+    filled = [tokens.encode(big._replace(jwt_id=str(place))) for place in range(4096)]
+    return lambda: all(tokens.decode(token, now=now) for token in filled)
+
+
+def traced_peak(call: Callable[[], object]) -> float:
+    """Return how many megabytes a call adds at most."""
+    tracemalloc.start()
+    call()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak / 1e6
 
 
 def use_tables(size: int) -> None:
@@ -105,19 +168,12 @@ def operations(size: int, users: list[Any], kind: RowKind) -> Iterator[Subject]:
 
 def whole_tables_read(subject: Subject) -> int:
     """Return how many sequential scans PostgreSQL plans for a call."""
-    executed: list[tuple[str, Any]] = []
-
-    def record(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        executed.append((sql, params))
-        return execute(sql, params, many, context)
-
     subject.prepare(1)
-    with connection.execute_wrapper(record):
+    with CaptureQueriesContext(connection) as captured:
         subject.call()
     scans = 0
     with connection.cursor() as cursor:
-        for sql, params in executed:
-            cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
-            [plan] = cursor.fetchone()
-            scans += json.dumps(plan).count("Seq Scan")
+        for query in captured.captured_queries:
+            cursor.execute(f"EXPLAIN (FORMAT JSON) {query['sql']}")
+            scans += json.dumps(cursor.fetchone()).count("Seq Scan")
     return scans

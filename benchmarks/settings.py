@@ -46,11 +46,7 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ROOT_URLCONF = "benchmarks.urls"
 USE_TZ = True
 
-TOKENAUTH = {
-    "ACCESS_TOKEN_LIFETIME": _LIFETIME,
-    "SIGN_IN_RATE_USER": None,
-    "SIGN_IN_RATE_IP": None,
-}
+TOKENAUTH = {"ACCESS_TOKEN_LIFETIME": _LIFETIME, "SIGN_IN_RATE_USER": None, "SIGN_IN_RATE_IP": None}
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": _LIFETIME,
     "REFRESH_TOKEN_LIFETIME": timedelta(days=14),

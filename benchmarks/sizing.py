@@ -18,6 +18,8 @@ from math import ceil, exp
 from pathlib import Path
 from typing import Any
 
+from django_tokenauth.conf.settings import LONGEST_WAIT
+
 from .report import Report
 from .tables import MissingFigure, aligned, number
 
@@ -36,9 +38,8 @@ WRITES = (SIGN_IN, REFRESH, SIGN_OUT)
 ACTIVE = "active sessions"
 
 MINUTES_PER_DAY, SECONDS_PER_DAY = 24 * 60, 24 * 60 * 60
-#: An upper bound for the memory of one id in the set of revoked sessions. The text, and its place
-#: in a set that is at most three fifths full and grows fourfold. A test proves it.
-BYTES_PER_REVOKED_ID = 210
+#: Upper bounds for the memory of revoked sessions: their sets, and an id. A test proves them.
+BYTES_OF_SETS, BYTES_PER_REVOKED_ID = 600_000, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,6 @@ class Assumptions:
     refresh_token_lifetime: int = _assume(14, "REFRESH_TOKEN_LIFETIME in days")
     session_lifetime: int = _assume(90, "SESSION_LIFETIME in days")
     session_retention: float = _assume(7.0, "SESSION_RETENTION in days")
-    revocation_poll_interval: float = _assume(10.0, "REVOCATION_POLL_INTERVAL in seconds")
     peak_factor: float = _assume(3.0, "the busiest seconds as a multiple of the average")
     database_processors: int = _assume(16, "processors of a database machine")
     max_utilization: float = _assume(0.5, "share of the processors that is busy at the peak")
@@ -104,10 +104,7 @@ class Assumptions:
         if self.openings < 2:
             raise ValueError("The application is opened at least twice on a day.")
         if self.start_window <= 0:
-            raise ValueError(
-                "An access token outlives the next opening: assume a shorter lifetime or fewer "
-                "openings."
-            )
+            raise ValueError("An access token outlives the next opening: assume fewer openings.")
 
     @property
     def opening(self) -> float:
@@ -208,9 +205,8 @@ def requirements(users: float, given: Assumptions, costs: Costs) -> dict[str, tu
     passwords = peak[SIGN_IN] * costs.password
     application = total(costs.application, OPERATIONS)
     writes, reads = total(costs.server, WRITES), total(costs.server, [REQUEST])
-    revoked = peak[SIGN_OUT] * (
-        given.access_token_lifetime * 60 + 2 * given.revocation_poll_interval
-    )
+    revoked = peak[SIGN_OUT] * (given.access_token_lifetime * 60 + LONGEST_WAIT.total_seconds())
+    memory = BYTES_OF_SETS + BYTES_PER_REVOKED_ID * revoked
     share = given.max_utilization
     usable = given.database_processors * share
     return {
@@ -229,7 +225,7 @@ def requirements(users: float, given: Assumptions, costs: Costs) -> dict[str, tu
         "connections in use by writes": (total(costs.wait, WRITES),),
         "connections in use by requests": (total(costs.wait, [REQUEST]),),
         "revoked ids in each process": (revoked,),
-        "memory for revoked ids in each process, MB": (revoked * BYTES_PER_REVOKED_ID / 1e6,),
+        "memory for revoked ids in each process, MB": (memory / 1e6,),
         "read replicas for requests": (0 if writes + reads <= usable else ceil(reads / usable),),
         "database machines that share the rows": (max(1, ceil(writes / usable)),),
     }
@@ -249,13 +245,10 @@ def table(users: Sequence[float], given: Assumptions, costs: Costs) -> list[tupl
     """Return the requirements as a head and rows of text."""
     columns = [requirements(count, given, costs) for count in users]
     head = ("Needed", *(f"{count:,.0f} users" for count in users))
-    return [
-        head,
-        *(
-            (name, *(" / ".join(map(rounded, column[name])) for column in columns))
-            for name in columns[0]
-        ),
-    ]
+    texts = (
+        (name, *(" / ".join(map(rounded, each[name])) for each in columns)) for name in columns[0]
+    )
+    return [head, *texts]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -266,21 +259,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "your own views and failed sign-ins are not included.",
     )
     parser.add_argument("--users", nargs="+", type=float, default=USERS, metavar="N")
-    parser.add_argument(
-        "--figures",
-        type=Path,
-        default=FIGURES,
-        metavar="FILE",
-        help="file that python -m benchmarks --json wrote (default: the published figures)",
-    )
+    text = "file that python -m benchmarks --json wrote (default: the published figures)"
+    parser.add_argument("--figures", type=Path, default=FIGURES, metavar="FILE", help=text)
     for item in fields(Assumptions):
-        parser.add_argument(
-            f"--{item.name.replace('_', '-')}",
-            type=type(item.default),
-            default=item.default,
-            metavar="N",
-            help=f"{item.metadata['help']} (default: {item.default:g})",
-        )
+        name, default = f"--{item.name.replace('_', '-')}", item.default
+        text = f"{item.metadata['help']} (default: {default:g})"
+        parser.add_argument(name, type=type(default), default=default, metavar="N", help=text)
     options = vars(parser.parse_args(arguments))
     users, figures = options.pop("users"), options.pop("figures")
     try:

@@ -28,9 +28,7 @@ COMPETITORS = {
     each.name: each
     for each in (
         Competitor(
-            "simplejwt",
-            "djangorestframework-simplejwt",
-            "rest_framework_simplejwt.token_blacklist",
+            "simplejwt", "djangorestframework-simplejwt", "rest_framework_simplejwt.token_blacklist"
         ),
         Competitor("knox", "django-rest-knox", "knox"),
         Competitor("drf-jwt", "drf-jwt", "rest_framework_jwt"),

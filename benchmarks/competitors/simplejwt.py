@@ -7,16 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
-from rest_framework_simplejwt.authentication import (
-    JWTAuthentication,
-    JWTStatelessUserAuthentication,
-)
+from rest_framework_simplejwt import authentication
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 from rest_framework_simplejwt.views import TokenRefreshView
 
-Authentication = JWTAuthentication
-StatelessAuthentication = JWTStatelessUserAuthentication
+Authentication = authentication.JWTAuthentication
+StatelessAuthentication = authentication.JWTStatelessUserAuthentication
 RefreshView = TokenRefreshView
 MODELS = (OutstandingToken, BlacklistedToken)
 
