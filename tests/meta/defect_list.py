@@ -167,8 +167,8 @@ DEFECTS = (
     Defect(
         "sessions/revocations.py",
         "snapshot is never read again",
-        "        if self._begin <= now < self._end:",
-        "        if self._begin <= now:",
+        "        if not self._begin <= now < self._end:",
+        "        if not self._begin <= now:",
         (SESSIONS,),
     ),
     Defect(

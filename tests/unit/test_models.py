@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta, timezone
+from types import SimpleNamespace
+
 import pytest
 
-from django_tokenauth.models import RevokedReason, Session
+from django_tokenauth.models import RevokedReason, Session, UTCDateTimeField
 
 
 class TestSession:
@@ -40,3 +43,45 @@ class TestRevokedReason:
     @pytest.mark.parametrize("reason", RevokedReason)
     def test_revoked_reason_fits_its_column(self, reason):
         assert len(reason) <= Session._meta.get_field("revoked_reason").max_length
+
+
+class TestUTCDateTimeField:
+    """The parts that depend on the database: PostgreSQL converts times, and others do not."""
+
+    FIELD = UTCDateTimeField()
+    TIME = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+
+    @pytest.mark.parametrize(
+        ("zones", "use_tz", "sql"),
+        [
+            (True, False, "(revoked_at) AT TIME ZONE 'UTC'"),
+            (True, True, "revoked_at"),
+            (False, False, "revoked_at"),
+            (False, True, "revoked_at"),
+        ],
+    )
+    def test_column_is_selected_in_utc_without_use_tz(self, settings, zones, use_tz, sql):
+        settings.USE_TZ = use_tz
+        compiler = SimpleNamespace(connection=database(zones=zones))
+        assert self.FIELD.select_format(compiler, "revoked_at", ()) == (sql, ())
+
+    @pytest.mark.parametrize(
+        ("zones", "use_tz", "value"),
+        [
+            (True, True, TIME.astimezone(timezone(timedelta(hours=2)))),
+            (True, False, TIME.replace(tzinfo=None)),
+            (False, True, TIME.replace(tzinfo=timezone(timedelta(hours=2)), fold=1)),
+            (False, False, TIME.replace(tzinfo=None)),
+        ],
+    )
+    def test_value_of_the_column_is_read_as_utc(self, settings, zones, use_tz, value):
+        settings.USE_TZ = use_tz
+        found = self.FIELD.from_db_value(value, None, database(zones=zones))
+        assert found == self.TIME
+        assert found.tzinfo is UTC
+        assert self.FIELD.from_db_value(None, None, database(zones=zones)) is None
+
+
+def database(*, zones):
+    """Return what the field reads of a connection."""
+    return SimpleNamespace(features=SimpleNamespace(supports_timezones=zones))

@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import QuerySet
-from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.dateparse import parse_datetime
 
 from django_tokenauth._utc import as_utc
 from django_tokenauth.conf.settings import Settings, load
@@ -48,10 +48,7 @@ services without a database, set NOT_BEFORE in their settings too.
 
 def _moment(text: str) -> datetime:
     try:
-        moment = parse_datetime(text)
-        if moment is None and (date := parse_date(text)):
-            moment = datetime(date.year, date.month, date.day)  # noqa: DTZ001
-        if moment is not None:
+        if moment := parse_datetime(text):
             return as_utc(moment)
     except (ValueError, OverflowError):
         pass

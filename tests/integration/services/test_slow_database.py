@@ -7,13 +7,14 @@ from datetime import timedelta
 import pytest
 from django.db import DatabaseError, connection
 
-from django_tokenauth import services
+from django_tokenauth import services, signals
 from django_tokenauth.conf.settings import load
 from django_tokenauth.errors import InvalidGrant
 from django_tokenauth.models import RevokedReason, Session
 from tests.support.client import get, log_messages, post, sign_in
 from tests.support.clock import NOW, after
 from tests.support.session_rows import create_session
+from tests.support.signal_capture import received
 from tests.support.slow_statements import after_first, before
 
 pytestmark = pytest.mark.django_db
@@ -61,6 +62,19 @@ class TestEnding:
         with after_first("SELECT", lambda: clock(minutes=5)), pytest.raises(InvalidGrant):
             services.refresh(pair.refresh_token)
         assert Session.objects.get().revoked_at == after(minutes=5)
+
+    def test_reuse_of_a_session_that_ends_meanwhile_sends_no_signal(self, pair, clock):
+        token = services.refresh(pair.refresh_token, now=NOW).refresh_token
+        services.refresh(token, now=NOW)
+        clock(minutes=1)
+        with (
+            before("UPDATE", lambda: services.sign_out(pair.user, pair.session.pk)),
+            received(signals.refresh_token_reused) as reused,
+            pytest.raises(InvalidGrant),
+        ):
+            services.refresh(pair.refresh_token)
+        assert reused == []
+        assert Session.objects.get().revoked_reason == RevokedReason.SIGNED_OUT
 
     def test_revoked_at_of_an_eviction_is_read_after_a_slow_select(self, alice, clock, settings):
         settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": 1}
