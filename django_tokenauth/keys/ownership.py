@@ -61,18 +61,20 @@ def access_of(directory: Path, files: Iterable[KeyFile]) -> Access:
 
     They are those of a file with a private key. If several users own such files, a file of the
     owner of the folder goes first, then one of a user other than root, then the newest. Without
-    one, the owner is that of the folder. If root owns the folder and has opened it for one group
-    only, that group may read.
+    one, or if the folder is closed to all but its owner, the owner is that of the folder. If root
+    owns the folder and has opened it for one group only, that group may read.
     """
     folder = directory.stat()
-    example, best = None, (False, False)
-    for file in sorted(files, key=lambda file: file.key.not_before):
-        status = _existing(file.path) if file.key.can_sign else None
-        if status is not None:
-            rank = (status.st_uid == folder.st_uid != 0, status.st_uid != 0)
-            if rank >= best:
-                example, best = status, rank
-    if example is not None:
+    closed = folder.st_uid != 0 and folder.st_mode & 0o077 == 0
+    examples = [
+        (status.st_uid == folder.st_uid != 0, status.st_uid != 0, file.key.not_before, status)
+        for file in files
+        if file.key.can_sign
+        and (status := _existing(file.path)) is not None
+        and (not closed or status.st_uid == folder.st_uid)
+    ]
+    if examples:
+        *_, example = max(examples, key=lambda example: example[:3])
         mode = _OWNER_ONLY | (example.st_mode & _GROUP_READ & PERMISSIONS)
         return Access(example.st_uid, example.st_gid, mode)
     for_group = folder.st_uid == 0 != folder.st_gid and folder.st_mode & 0o057 == 0o050
@@ -121,9 +123,11 @@ def _server_users(directory: Path, files: Iterable[KeyFile]) -> Iterator[ServerU
     owner = directory.stat().st_uid if access.owner is None else access.owner
     group = directory.stat().st_gid if access.group is None else access.group
     yield ServerUser(owner, _groups_of(owner, group))
-    if access.mode & _GROUP_READ:
-        # Any user other than the owner, without further rights.
-        yield GroupMember(65534 if owner != 65534 else 65533, (group,))
+    # Any user other than the owner, without further rights.
+    member = GroupMember(65534 if owner != 65534 else 65533, (group,))
+    # If the folder is closed to the group, the server runs as the owner.
+    if access.mode & _GROUP_READ and _permits(member, directory):
+        yield member
 
 
 def _groups_of(uid: int, group: int) -> tuple[int, ...]:
@@ -142,9 +146,8 @@ def _name(uid: int) -> str:
 
 def _closed_to(user: ServerUser, paths: list[Path]) -> list[Path]:
     """Return those of *paths*, the folder and its files, that *user* cannot open."""
-    if user.uid == 0 or not PERMISSIONS:
-        return []
-    opened = _open_as(user, paths)
+    # root reads all files.
+    opened = [] if user.uid == 0 or not PERMISSIONS else _open_as(user, paths)
     return [path for path in paths if not _permits(user, path)] if opened is None else opened
 
 

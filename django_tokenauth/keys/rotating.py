@@ -199,13 +199,12 @@ def replace_now(
         valid = [file for file in files if _ends_later(file.key, int(now))]
         unchanged = tuple(file for file in valid if is_of_other_owner(file, access))
         ending, without_expiry = [], []
-        for file in valid:
-            if file not in unchanged:
-                # One file that cannot be changed must not save the keys after it.
-                try:
-                    ending.append(_end_or_delete(file, int(now), access))
-                except (OSError, InvalidKey):
-                    without_expiry.append(file)
+        for file in [file for file in valid if file not in unchanged]:
+            # One file that cannot be changed must not save the keys after it.
+            try:
+                ending.append(_end_or_delete(file, int(now), access))
+            except (OSError, InvalidKey):
+                without_expiry.append(file)
         removed = _clean_up(directory, files, now)
     return Rotation(new, tuple(ending), removed, tuple(without_expiry), unchanged)
 

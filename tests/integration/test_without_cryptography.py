@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from django.core.checks import Error, run_checks
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError, call_command
 from jwt.algorithms import has_crypto
 
 from django_tokenauth.conf.settings import ASYMMETRIC_ALGORITHMS, HMAC_ALGORITHMS
@@ -109,6 +110,12 @@ class TestWithoutCryptography:
         signing = [source.at(NOW + seconds).signing for seconds in (0, 59, 60)]
         assert [key.kid for key in signing] == [jwks[0]["kid"], jwks[0]["kid"], jwks[1]["kid"]]
         assert signing[0].verify(b"message", signing[0].sign(b"message"))
+
+    @pytest.mark.parametrize("form", ["jwks", "pem"])
+    def test_keys_publish_without_cryptography_has_no_public_key(self, settings, form):
+        settings.TOKENAUTH = {}
+        with pytest.raises(CommandError, match="There is no public key"):
+            call_command("tokenauth_keys", "publish", "--format", form)
 
     @pytest.mark.parametrize("algorithm", ASYMMETRIC_ALGORITHMS)
     @pytest.mark.parametrize("setting", ["SIGNING_KEY", "VERIFYING_KEYS"])

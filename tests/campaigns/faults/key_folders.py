@@ -137,6 +137,12 @@ def read_as_server(path):
     return jwk if jwk.get("kty") != "oct" else None
 
 
+def names(path, kid):
+    """Return whether the file contains a key with this ``kid``."""
+    jwk = read_as_server(path)
+    return jwk is not None and jwk["kid"] == kid
+
+
 class Round:
     """One folder with its reader. ``errors`` describes the violated properties."""
 
@@ -175,12 +181,15 @@ class Round:
         for kid, path in list(self.broken.items()):
             if kid in self.known and read_as_server(path) is not None:
                 del self.broken[kid]
-        found = {}
+        found = []
         for path in sorted(self.folder.glob("[!.]*.jwk")):
             jwk = None if path in self.broken.values() else read_as_server(path)
             if jwk is not None:
-                found[jwk["kid"]] = jwk
-        return found
+                found.append(jwk)
+        # The kids of new keys are random. In this order, a seed repeats its choices.
+        order = {kid: number for number, kid in enumerate(self.known)}
+        found.sort(key=lambda jwk: (order.get(jwk["kid"], len(order)), jwk.get("nbf", 0)))
+        return {jwk["kid"]: jwk for jwk in found}
 
     def run(self):
         for number in range(STEPS):
@@ -250,7 +259,7 @@ class Round:
             kid = self.choose.choice(kids)
             for path in self.folder.glob("[!.]*.jwk"):
                 is_twin = path.name.startswith("twin")
-                if (is_twin or path not in self.broken.values()) and kid in path.read_text():
+                if (is_twin or path not in self.broken.values()) and names(path, kid):
                     path.unlink()
             self.ended.add(kid)
         elif kind == "two":
@@ -319,7 +328,7 @@ class Round:
             for kid, path in self.broken.items()
             if kid in self.known and os.path.lexists(path) and kid not in self.ended
         }
-        private = {kid for kid in valid | kept if "d" in self.known[kid]}
+        private = {kid for kid in valid if "d" in self.known[kid]}
         if not self.used & private and any(kid.startswith("secret") for kid in self.broken):
             # When no private key in use is left, a secret may begin a new key set.
             self.finished = True

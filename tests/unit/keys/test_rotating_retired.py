@@ -7,6 +7,7 @@ from threading import Event, Thread
 import pytest
 
 from django_tokenauth.keys import rotating as key_rotation
+from django_tokenauth.keys.drafts import Access
 from django_tokenauth.keys.files import read_file, write_jwk
 from django_tokenauth.keys.generating import make_key
 from django_tokenauth.keys.rotating import (
@@ -180,6 +181,18 @@ class TestRetire:
         error = key_error(retire, tmp_path, SETTINGS, kid, now=NOW)
         assert str(error) == message
         assert error.hint == "To show all keys, use list."
+
+    def test_retire_of_public_key_of_another_owner_is_rejected(self, tmp_path, monkeypatch):
+        # Only root could create a file of another owner, so the private keys get another owner.
+        put(tmp_path, "a")
+        write_jwk(tmp_path / "public.jwk", {**public(), "kid": "public"})
+        other = (tmp_path / "a.jwk").stat().st_uid + 1
+        monkeypatch.setattr(
+            key_rotation, "access_of", lambda *arguments: Access(other, None, 0o600)
+        )
+        error = key_error(retire, tmp_path, SETTINGS, "public", now=NOW)
+        assert str(error).startswith("The key public is a public key of another user")
+        assert "exp" not in read_file(tmp_path / "public.jwk").jwk
 
     def test_retire_prefers_exact_kid_to_prefix(self, tmp_path):
         put(tmp_path, "k", NOW - 5000)
