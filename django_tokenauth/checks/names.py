@@ -22,6 +22,7 @@ _SIMILAR = 0.8
 def name_messages() -> Iterator[CheckMessage]:
     """Check the names of all settings of the project, which Django does not."""
     known = setting_fields()
+    is_set = hasattr(django_settings, "TOKENAUTH")
     # An overridden setting is in the list twice.
     for name in sorted(set(dir(django_settings))):
         if name.removeprefix("TOKENAUTH_") in known and name not in known:
@@ -31,6 +32,9 @@ def name_messages() -> Iterator[CheckMessage]:
                 hint=f'Write TOKENAUTH = {{"{setting}": ...}}.',
                 id="tokenauth.W024",
             )
+        elif is_set and name.endswith("_TOKENAUTH"):
+            # A part of TOKENAUTH, such as BASE_TOKENAUTH.
+            continue
         elif _resembles_tokenauth(name) and _is_meant(getattr(django_settings, name), known):
             yield checks.Warning(
                 f"The setting {name} has no effect.",

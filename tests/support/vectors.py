@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ VECTORS = Path(
 )
 
 
-def require_vectors():
+def require_vectors() -> None:
     """Skip the test if there are no vectors."""
     if not VECTORS.is_dir():
         if skips.in_ci():
@@ -29,15 +30,15 @@ def require_vectors():
         pytest.skip(note)
 
 
-def read(*path):
+def read(*path: str) -> Any:
     return json.loads(VECTORS.joinpath(*path).read_text(encoding="utf-8"))
 
 
-def as_string(token):
+def as_string(token: Any) -> str:
     """Return *token* as a string. Vectors of the JSON serialization have an object."""
     return token if isinstance(token, str) else json.dumps(token)
 
 
-def public_half(jwk):
+def public_half(jwk: dict[str, Any]) -> dict[str, Any]:
     private = ("d", "p", "q", "dp", "dq", "qi")
     return {name: value for name, value in jwk.items() if name not in private}

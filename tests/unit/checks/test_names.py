@@ -54,6 +54,13 @@ class TestMisspelledNames:
         setattr(settings, name, value)
         assert check_ids() == []
 
+    def test_part_of_the_dict_is_no_check_warning(self, settings):
+        settings.TOKENAUTH = {"LEEWAY": 1}
+        settings.BASE_TOKENAUTH = {"LEEWAY": 1}
+        assert check_ids() == []
+        del settings.TOKENAUTH
+        assert check_ids() == ["W024"]
+
     def test_second_dict_with_settings_is_a_check_warning(self, settings):
         settings.TOKENAUTH = {"ISSUER": "https://auth.example.com"}
         settings.TOKEN_AUTH = {}
