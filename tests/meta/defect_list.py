@@ -118,8 +118,8 @@ DEFECTS = (
     Defect(
         "keys/directory.py",
         "later end of a key with two files wins",
-        "keys[key.kid] = other, _earlier(end, key.expires_at)",
-        "keys[key.kid] = other, key.expires_at",
+        "= _ending(files[names[key.kid]], key.expires_at)",
+        "= files[names[key.kid]]",
         (KEYS,),
     ),
     Defect(

@@ -59,7 +59,7 @@ class TestMisspelledNames:
         settings.BASE_TOKENAUTH = {"LEEWAY": 1}
         assert check_ids() == []
         del settings.TOKENAUTH
-        assert check_ids() == ["W024"]
+        assert "W024" in check_ids()
 
     def test_second_dict_with_settings_is_a_check_warning(self, settings):
         settings.TOKENAUTH = {"ISSUER": "https://auth.example.com"}
