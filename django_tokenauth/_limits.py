@@ -12,3 +12,5 @@ MAX_USERNAME = 254
 MAX_DEVICE_NAME = 100
 #: The length of ``Session.user_agent`` and ``Session.last_user_agent``.
 MAX_USER_AGENT = 255
+#: The length of ``Session.amr``.
+MAX_AMR = 255

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from ._limits import MAX_CLIENT_ID, MAX_DEVICE_NAME, MAX_USER_AGENT
+from ._limits import MAX_AMR, MAX_CLIENT_ID, MAX_DEVICE_NAME, MAX_USER_AGENT
 from ._scope import MAX_SCOPE_LENGTH
 from ._utc import as_utc
 
@@ -115,7 +115,7 @@ class Session(models.Model):
         _("last user agent"), max_length=MAX_USER_AGENT, blank=True, default="", db_default=""
     )
     last_ip = models.GenericIPAddressField(_("last IP address"), null=True, blank=True)
-    amr = models.CharField(_("authentication methods"), max_length=255, blank=True)
+    amr = models.CharField(_("authentication methods"), max_length=MAX_AMR, blank=True)
 
     class Meta:
         verbose_name = _("session")

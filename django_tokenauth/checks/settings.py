@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.core import checks
 from django.core.checks import CheckMessage, Error
@@ -123,6 +124,14 @@ def installation_messages(settings: Settings) -> Iterator[CheckMessage]:
             id="tokenauth.E005",
         )
     yield from judge(settings, _user_id_field)
+    # REST framework imports the string, and each view then fails to iterate over the class.
+    if isinstance(_project_value("DEFAULT_AUTHENTICATION_CLASSES"), str):
+        yield Error(
+            "DEFAULT_AUTHENTICATION_CLASSES of REST_FRAMEWORK is a string, so every view raises a "
+            "TypeError.",
+            hint="Write a list, also for one class: [...].",
+            id="tokenauth.E010",
+        )
     if _responds_403():
         yield checks.Warning(
             "The first of DEFAULT_AUTHENTICATION_CLASSES has no WWW-Authenticate header. REST "
@@ -179,6 +188,12 @@ def _default_authenticators() -> Sequence[Any]:
     # REST framework validates the setting only when a view is called.
     classes: Any = api_settings.DEFAULT_AUTHENTICATION_CLASSES
     return classes if isinstance(classes, (list, tuple)) else ()
+
+
+def _project_value(name: str) -> object:
+    """Return the value of *name* in ``REST_FRAMEWORK``, which has not been imported."""
+    project: Mapping[str, object] = getattr(django_settings, "REST_FRAMEWORK", {})
+    return project.get(name)
 
 
 def _responds_403() -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ipaddress
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from django.conf import settings as django_settings
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
 from .._utc import as_utc
+from ..models import Session
 from ..sessions.clock import Clock, utc_now
 
 
@@ -44,6 +47,62 @@ def as_strings(name: str, value: object) -> tuple[str, ...]:
         if not isinstance(item, str):
             raise TypeError(f"{name} must contain only strings, not {type(item).__name__}.")
     return items
+
+
+def check_text(name: str, value: object, max_length: int | None = None) -> None:
+    """Raise an error unless a column of *max_length* characters can store *value*.
+
+    ``TypeError`` if it is not a string; ``ValueError`` if it is too long, or contains a character
+    that no database stores in a text.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, not {type(value).__name__}.")
+    if max_length is not None and len(value) > max_length:
+        raise ValueError(
+            f"{name} must have at most {max_length} characters, not {len(value)}. Shorten it first."
+        )
+    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError(f"{name} must not contain the character NUL or a surrogate.")
+
+
+def check_ip(ip: object) -> None:
+    """Raise an error unless *ip* is the text of an IP address, or ``None`` or empty if unknown.
+
+    ``TypeError`` if it is not a string, ``ValueError`` if it is not an address.
+    """
+    if not ip and (ip is None or isinstance(ip, str)):
+        return
+    check_text("ip", ip)
+    try:
+        # A zone (%eth0) has a meaning on one machine only, and no database stores it.
+        ipaddress.ip_address(str(ip).replace("%", " "))
+    except ValueError:
+        raise ValueError(
+            "ip must be an IPv4 or IPv6 address without a zone or port. Pass None if it is unknown."
+        ) from None
+
+
+def check_user(user: object) -> None:
+    """Raise ``TypeError`` unless *user* has a primary key.
+
+    ``AnonymousUser`` and an unsaved user have none. A query would find the sessions of deleted
+    users for them.
+    """
+    if getattr(user, "pk", None) is None:
+        raise TypeError(f"user must be a user that is stored, not {_name_of(user)}.")
+
+
+def check_sessions(queryset: object) -> None:
+    """Raise ``TypeError`` unless *queryset* is a query set of sessions."""
+    if not isinstance(queryset, QuerySet) or not issubclass(queryset.model, Session):
+        raise TypeError(
+            "queryset must be a query set of sessions, for example Session.objects.filter(...), "
+            f"not {_name_of(queryset)}."
+        )
+
+
+def _name_of(value: object) -> str:
+    return "None" if value is None else f"an object of {type(value).__name__}"
 
 
 def current_time(now: object) -> datetime:

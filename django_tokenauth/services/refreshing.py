@@ -41,7 +41,7 @@ from ..sessions.store import LastSeen, SessionState
 from ..sessions.users import auth_hash, get_by_subject, why_refused
 from ..tokens.claims import RefreshClaims
 from ..tokens.refresh import refresh_tokens
-from .arguments import as_strings, clock_of, django_request
+from .arguments import as_strings, check_ip, check_text, clock_of, django_request
 from .clients import check_listed, check_owner
 from .issuing import TokenIssuer, TokenPair, check_scope, granted_scope
 
@@ -101,9 +101,11 @@ def refresh(
 
     Raises :class:`InvalidGrant`, :class:`InvalidScope`, :class:`ServiceUnavailable`, and
     :class:`InvalidClient` if the session belongs to a client with a secret. ``TypeError`` if
-    *scope* is a single string.
+    *scope* is a single string, ``ValueError`` if *ip* is not an address.
     """
     scope = None if scope is None else as_strings("scope", scope)
+    check_text("user_agent", user_agent)
+    check_ip(ip)
     settings = load()
     # Whether the name is unknown must not depend on the token: the error would show that a stolen
     # token works, without using it.

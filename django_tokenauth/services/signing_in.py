@@ -25,6 +25,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from .. import signals
+from .._limits import MAX_AMR, MAX_CLIENT_ID, MAX_DEVICE_NAME
 from .._scope import is_scope_name
 from ..conf.settings import load
 from ..errors import InvalidGrant, InvalidRequest, ServiceUnavailable
@@ -51,7 +52,7 @@ from ..sessions.users import (
     why_refused,
 )
 from ..tokens.claims import SignIn
-from .arguments import as_strings, clock_of, django_request
+from .arguments import as_strings, check_ip, check_text, check_user, clock_of, django_request
 from .issuing import TokenIssuer, TokenPair, granted_scope
 from .password_limits import is_rejected_by_a_hasher, is_too_long
 from .signing_out import revoke_and_signal
@@ -156,14 +157,22 @@ def sign_in(
     (RFC 8176). *now* defaults to the current time.
 
     Raises :class:`InvalidGrant` if the user changed; :class:`InvalidScope`;
-    :class:`ServiceUnavailable`; ``TypeError`` if *scope* or *amr* is a single string,
-    ``ValueError`` if a name in *amr* is empty or contains a space. An error of a hook or of a
-    receiver of ``user_logged_in`` propagates. No session is left after an error.
+    :class:`ServiceUnavailable`; ``TypeError`` if *scope* or *amr* is a single string, or if *user*
+    is not stored; ``ValueError`` if a name in *amr* is empty or contains a space, if *ip* is not an
+    address, or if *client_id* (255 characters), *device_name* (100) or *amr* (255) is too long. A
+    longer *user_agent* is cut to 255 characters. An error of a hook or of a receiver of
+    ``user_logged_in`` propagates. No session is left after an error.
     """
+    check_user(user)
     scope = None if scope is None else as_strings("scope", scope)
     amr = as_strings("amr", amr)
     if not all(map(is_scope_name, amr)):
         raise ValueError('amr must contain names without spaces (RFC 8176), for example "pwd".')
+    check_text("amr", " ".join(amr), MAX_AMR)
+    check_text("client_id", client_id, MAX_CLIENT_ID)
+    check_text("device_name", device_name, MAX_DEVICE_NAME)
+    check_text("user_agent", user_agent)
+    check_ip(ip)
     settings, clock, request = load(), clock_of(now), django_request(request)
     now = clock()
     issuer = TokenIssuer(settings=settings, request=request, now=now)

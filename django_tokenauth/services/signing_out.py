@@ -25,7 +25,7 @@ from ..sessions.log_ids import log_id
 from ..sessions.users import get_key
 from ..tokens.access import access_tokens
 from ..tokens.refresh import refresh_tokens
-from .arguments import as_uuid, clock_of, current_time, django_request
+from .arguments import as_uuid, check_sessions, check_user, clock_of, current_time, django_request
 from .clients import check_owner
 
 logger = logging.getLogger("django_tokenauth")
@@ -88,8 +88,9 @@ def list_sessions(user: Any, *, now: datetime | None = None) -> QuerySet[Session
     """Return the sessions of *user* that have not ended, newest first.
 
     One statement when the query set is read. It is empty with ``STATELESS_REFRESH``. *now*
-    defaults to the current time.
+    defaults to the current time. Raises ``TypeError`` if *user* is not stored.
     """
+    check_user(user)
     settings = load()
     if settings.stateless_refresh:
         return Session.objects.none()
@@ -99,6 +100,7 @@ def list_sessions(user: Any, *, now: datetime | None = None) -> QuerySet[Session
 
 def _not_revoked(user: Any, now: datetime) -> QuerySet[Session]:
     """Return the sessions to revoke. Those that ``NOT_BEFORE`` ended would return without it."""
+    check_user(user)
     if load().stateless_refresh:
         return Session.objects.none()
     return store.active(get_key(user), now=now)
@@ -117,8 +119,9 @@ def sign_out(
     Returns ``False`` if *session_id* is not the id of an active session of *user*. *request* is
     Django's or REST framework's and is passed to signals. *now* defaults to the current time.
 
-    Raises :class:`ServiceUnavailable`.
+    Raises :class:`ServiceUnavailable`; ``TypeError`` if *user* is not stored.
     """
+    check_user(user)
     clock, key = clock_of(now), as_uuid(session_id)
     if key is None:
         return False
@@ -167,8 +170,9 @@ def revoke_sessions(
     number of revoked sessions. *request* is Django's or REST framework's and is passed to signals.
     *now* defaults to the current time.
 
-    Raises :class:`ServiceUnavailable`.
+    Raises :class:`ServiceUnavailable`; ``TypeError`` if *queryset* is not a query set of sessions.
     """
+    check_sessions(queryset)
     clock = clock_of(now)
     rows = queryset.filter(revoked_at__isnull=True, idle_expires_at__gt=clock())
     with database_errors_as_unavailable():

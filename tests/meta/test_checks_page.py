@@ -57,6 +57,10 @@ def authenticated_by(*classes):
     return {"REST_FRAMEWORK": {"DEFAULT_AUTHENTICATION_CLASSES": classes}}
 
 
+def authenticated_by_string(folder):
+    return {"REST_FRAMEWORK": {"DEFAULT_AUTHENTICATION_CLASSES": JWT}}
+
+
 def tokenauth(**values):
     return {"TOKENAUTH": values}
 
@@ -70,6 +74,7 @@ TRIGGERS = {
     "E005": {"INSTALLED_APPS": [app for app in INSTALLED_APPS if app != "rest_framework"]},
     "E008": tokenauth(ISUER="x"),
     "E009": tokenauth(USER_ID_FIELD="email"),
+    "E010": authenticated_by_string,
     "W001": {"SECRET_KEY": "short"},
     "W002": {"ROOT_URLCONF": "tests.urls"},
     "W005": tokenauth(ACCESS_TOKEN_LIFETIME=timedelta(hours=2)),

@@ -6,6 +6,7 @@ import inspect
 from datetime import timedelta, timezone
 
 import pytest
+from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.core.exceptions import ImproperlyConfigured
 from django.test import RequestFactory
@@ -231,3 +232,95 @@ class TestCollections:
         with pytest.raises(ValueError, match="keep must be the id of one session"):
             services.sign_out_everywhere(alice, keep=pair.session, now=NOW)
         assert services.list_sessions(alice, now=NOW).count() == 1
+
+
+LONG = "x" * 256
+SIGN_IN_ARGUMENTS = [
+    ({"device_name": "x" * 101}, ValueError, "device_name must have at most 100 characters"),
+    ({"client_id": LONG}, ValueError, "client_id must have at most 255 characters, not 256"),
+    ({"amr": ["x" * 128] * 2}, ValueError, "amr must have at most 255 characters"),
+    ({"device_name": "a\0b"}, ValueError, "device_name must not contain the character NUL"),
+    ({"user_agent": "\ud800"}, ValueError, "user_agent must not contain"),
+    ({"client_id": "\0"}, ValueError, "client_id must not contain"),
+    ({"device_name": None}, TypeError, "device_name must be a string, not NoneType"),
+    ({"user_agent": b"x"}, TypeError, "user_agent must be a string, not bytes"),
+    ({"client_id": 7}, TypeError, "client_id must be a string, not int"),
+    ({"ip": "localhost"}, ValueError, "ip must be an IPv4 or IPv6 address"),
+    ({"ip": "192.0.2.1:80"}, ValueError, "ip must be an IPv4 or IPv6 address"),
+    ({"ip": "fe80::1%eth0"}, ValueError, "ip must be an IPv4 or IPv6 address"),
+    ({"ip": "192.0.2.1, 192.0.2.2"}, ValueError, "Pass None if it is unknown"),
+    ({"ip": 3221225985}, TypeError, "ip must be a string, not int"),
+]
+
+
+class TestColumnLimits:
+    @pytest.mark.parametrize("stateless", [False, True])
+    @pytest.mark.parametrize(("arguments", "error", "message"), SIGN_IN_ARGUMENTS)
+    def test_sign_in_rejects_a_value_that_no_column_stores(
+        self, alice, arguments, error, message, stateless, settings, django_assert_num_queries
+    ):
+        settings.TOKENAUTH = {"STATELESS_REFRESH": stateless}
+        with (
+            received(user_logged_in) as calls,
+            django_assert_num_queries(0),
+            pytest.raises(error, match=message),
+        ):
+            services.sign_in(alice, **arguments)
+        assert calls == []
+
+    def test_sign_in_stores_values_of_the_greatest_length(self, alice):
+        arguments = {"device_name": "\N{GRINNING FACE}" * 100, "client_id": "x" * 255}
+        for ip in ("192.0.2.1", "2001:db8::1", "", None):
+            services.sign_in(alice, **arguments, amr=["x" * 255], ip=ip)
+        session = Session.objects.first()
+        assert {name: getattr(session, name) for name in arguments} == arguments
+
+    def test_sign_in_cuts_a_long_user_agent(self, alice):
+        pair = services.sign_in(alice, user_agent="x" * 300)
+        assert Session.objects.get(pk=pair.session.pk).user_agent == "x" * 255
+
+    @pytest.mark.parametrize(
+        ("arguments", "error"),
+        [({"ip": "localhost"}, ValueError), ({"user_agent": None}, TypeError)],
+    )
+    def test_refresh_rejects_a_value_that_no_column_stores(
+        self, pair, arguments, error, django_assert_num_queries
+    ):
+        with django_assert_num_queries(0), pytest.raises(error):
+            services.refresh(pair.refresh_token, now=NOW, **arguments)
+        assert services.refresh(pair.refresh_token, now=NOW).session.generation == 2
+
+
+class TestWrongObjects:
+    @pytest.mark.parametrize("user", [None, AnonymousUser(), User(), "alice"])
+    @pytest.mark.parametrize(
+        "call",
+        [
+            services.sign_in,
+            services.list_sessions,
+            services.sign_out_everywhere,
+            lambda user: services.sign_out(user, "x"),
+        ],
+        ids=["sign_in", "list_sessions", "sign_out_everywhere", "sign_out"],
+    )
+    def test_service_rejects_a_user_that_is_not_stored(self, user, call, django_assert_num_queries):
+        with (
+            django_assert_num_queries(0),
+            pytest.raises(TypeError, match=r"^user must be a user that is stored, not "),
+        ):
+            call(user)
+
+    def test_sign_out_of_no_user_keeps_sessions_of_deleted_users(self, alice, pair):
+        """Their rows have no user, as an unsaved user has no key."""
+        Session.objects.update(user=None)
+        with pytest.raises(TypeError):
+            services.sign_out_everywhere(AnonymousUser())
+        assert Session.objects.get().revoked_at is None
+
+    @pytest.mark.parametrize("queryset", [[], None, "x", Session, User.objects.all()])
+    def test_revoke_sessions_rejects_other_objects(self, queryset, django_assert_num_queries):
+        with (
+            django_assert_num_queries(0),
+            pytest.raises(TypeError, match=r"^queryset must be a query set of sessions, for "),
+        ):
+            services.revoke_sessions(queryset, RevokedReason.ADMIN)

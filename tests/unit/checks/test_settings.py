@@ -346,17 +346,25 @@ class TestAuthenticationClasses:
         "classes",
         [
             None,
-            JWT,
             [f"{__name__}.make_authentication"],
             [f"{__name__}.make_authentication", JWT],
             ["builtins.object", JWT],
         ],
-        ids=["none", "no list", "function", "function first", "other class first"],
+        ids=["none", "function", "function first", "other class first"],
     )
     def test_unusable_authentication_classes_are_not_checked(self, settings, classes):
         settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": classes}
         assert check_ids() == []
         assert deploy_check_ids() == []
+
+    @pytest.mark.parametrize("name", [JWT, BASIC])
+    def test_authentication_classes_as_one_string_are_an_error(self, settings, name):
+        settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": name}
+        assert "is a string" in message_of("E010")
+
+    def test_project_without_rest_framework_settings_gives_no_error(self, settings):
+        del settings.REST_FRAMEWORK
+        assert "E010" not in check_ids()
 
     @pytest.mark.parametrize(
         "classes", [[JWT, SESSION], [STATELESS], [BASIC, JWT], [SESSION, BASIC], [SESSION], []]
