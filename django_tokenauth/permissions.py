@@ -6,6 +6,7 @@ in ``DEFAULT_PERMISSION_CLASSES``.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -60,9 +61,9 @@ class _ScopePermission(BasePermission):
     #: The required scope of the last request that was denied for want of it.
     missing: Collection[str] | None = None
 
+    @abstractmethod
     def required_scope(self, request: Request, view: Any) -> Collection[str] | None:
         """Return the scope that an access token needs, or ``None`` if none is sufficient."""
-        raise NotImplementedError
 
     def has_permission(self, request: Request, view: Any) -> bool:
         self.missing = None

@@ -93,6 +93,11 @@ class TestCounters:
             "cache error (ValueError): sign-ins are not throttled"
         ]
 
+    def test_operation_without_a_result_is_an_error(self, counters, monkeypatch, caplog):
+        monkeypatch.setattr(LocMemCache, "decr", lambda cache, key: None)
+        assert counters.decrement("a") is None
+        assert log_messages(caplog, "ERROR") == ["cache error (no result): sign-ins stay counted"]
+
     def test_counter_is_started_and_deleted_once(self, counters):
         counters.start("a", 5, 60)
         counters.start("a", 6, 60)
