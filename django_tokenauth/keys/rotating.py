@@ -194,7 +194,7 @@ def replace_now(
         files = in_signing_order(read_folder(directory).files.values())
         access = access_of(directory, files)
         # Secrets and key pairs exclude each other. The servers use those that were there first.
-        fitting = [file for file in files if _is_secret(file) == _is_secret(files[0])]
+        fitting = [file for file in files if _is_symmetric(file) == _is_symmetric(files[0])]
         new = _add(directory, settings, algorithm, fitting, now=now, not_before=int(now))
         valid = [file for file in files if _ends_later(file.key, int(now))]
         unchanged = tuple(file for file in valid if is_of_other_owner(file, access))
@@ -317,7 +317,7 @@ def _add(
     """Write a new key beside *files*."""
     algorithm = algorithm or default_algorithm(settings, [file.key for file in files])
     # Checked before the file is written: running processes would reject it and every later change.
-    if any(_is_secret(file) != (algorithm in HMAC_ALGORITHMS) for file in files):
+    if any(_is_symmetric(file) != (algorithm in HMAC_ALGORITHMS) for file in files):
         raise InvalidKey(
             f"A key for {algorithm} cannot be beside the keys in the folder: secrets (HS256, "
             "HS384, HS512) and key pairs exclude each other.",
@@ -355,7 +355,7 @@ def _end_or_delete(file: KeyFile, end: int, access: Access) -> KeyFile:
         return KeyFile(file.path, file.jwk, replace(file.key, expires_at=end))
 
 
-def _is_secret(file: KeyFile) -> bool:
+def _is_symmetric(file: KeyFile) -> bool:
     return file.key.secret is not None
 
 

@@ -11,6 +11,7 @@ import pytest
 import time_machine
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in
+from django.db import connection
 from rest_framework.response import Response
 from rest_framework.serializers import CharField, Serializer
 from rest_framework.test import APIRequestFactory
@@ -74,8 +75,11 @@ class TestSignIn:
 
     @pytest.mark.django_db(transaction=True)
     def test_sign_in_endpoint_takes_six_queries(self, alice, django_assert_num_queries):
-        """The user, last_login, the session, the session again, the limit and the pruning."""
-        with django_assert_num_queries(6):
+        """The user, last_login, the session, the session again, the limit and the pruning.
+
+        MySQL and MariaDB compare text loosely, so the stored username is read first.
+        """
+        with django_assert_num_queries(6 + (connection.vendor == "mysql")):
             sign_in()
 
     def test_sign_in_updates_last_login(self, alice):

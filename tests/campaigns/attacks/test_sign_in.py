@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import BaseBackend
+from django.db import connection
 from django.test import Client
 
 from django_tokenauth.http.parsers import MAX_BODY
@@ -82,6 +83,11 @@ def hashed(settings):
     return count_hash_rounds(settings)
 
 
+#: MySQL and MariaDB compare text loosely, so the stored username is read before each attempt.
+LOOSE = connection.vendor == "mysql"
+USERNAME_ONLY = ["SELECT `auth_user`.`username` AS `username`"] * LOOSE
+
+
 @pytest.fixture
 def fixture_users(hashed, settings, db):
     settings.TOKENAUTH = {"SIGN_IN_RATE_USER": None, "SIGN_IN_RATE_IP": None}
@@ -133,8 +139,9 @@ class TestUserEnumeration:
         send, compare = compare_costs
         for username, password in REJECTED:
             send({"username": username, "password": password})
-        [statement] = compare()
-        assert statement.startswith("SELECT")
+        statements = compare()
+        assert len(statements) == 1 + LOOSE
+        assert statements[-1].startswith("SELECT")
 
     @pytest.mark.promise(13)
     def test_rejected_password_grant_does_not_reveal_users(self, compare_costs):
@@ -143,7 +150,7 @@ class TestUserEnumeration:
             body = {"username": username, "password": password, "grant_type": "password"}
             send(body)
             send(urlencode(body), FORM)
-        assert len(compare()) == 1
+        assert len(compare()) == 1 + LOOSE
 
     def test_rejected_non_ascii_name_does_not_reveal_users(self, compare_costs):
         """A non-ASCII name costs one more query, whether it exists or not."""
@@ -166,7 +173,8 @@ class TestUserEnumeration:
             with time_machine.travel(NOW, tick=False):
                 responses = [server.post("token/", body) for _ in range(4)]
             assert [response.status for response in responses] == statuses
-            assert server.activity.statements == []
+            users = [each for each in server.activity.statements if "auth_user" in each]
+            assert [each.partition(" FROM")[0] for each in users] == USERNAME_ONLY
             assert sum(hashed) == 3 * CountingHasher.iterations
             last.add(responses[-1].body)
         assert len(last) == 1

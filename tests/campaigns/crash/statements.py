@@ -43,7 +43,7 @@ class FaultInjector:
     def __call__(
         self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
     ) -> Any:
-        statement = Statement(sql.split(None, 1)[0], sql)
+        statement = Statement(sql.lstrip("(").split(None, 1)[0], sql)
         # Skip the statements of the driver itself.
         if statement.verb not in _VERBS or statement.model is None:
             return execute(sql, params, many, context)

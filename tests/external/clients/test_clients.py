@@ -7,6 +7,8 @@ import requests
 
 from tests.external.clients.programs import BASIC, NONE, POST, Authlib
 
+TOKENS = ("access_token", "refresh_token")
+
 
 def status(url, token):
     """Return the status of a request with only this token."""
@@ -48,7 +50,23 @@ class TestOAuthClient:
         assert program.get(notes).status_code == 200
         assert program.session.token["refresh_token"] != token["refresh_token"]
 
-    @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
+    def test_public_client_revokes_nothing_with_an_access_token(
+        self, library, metadata, alice, notes
+    ):
+        program = library(metadata, NONE, "notebook", None)
+        token = dict(program.sign_in(*alice))
+        response = program.revoke(token["access_token"], "access_token")
+        assert (response.status_code, response.json()["error"]) == (400, "unsupported_token_type")
+        assert status(notes, token) == 200
+
+    @pytest.mark.parametrize(
+        ("program", "kind"),
+        [
+            (NONE, "refresh_token"),
+            *((method, kind) for method in (BASIC, POST) for kind in TOKENS),
+        ],
+        indirect=["program"],
+    )
     def test_oauth_client_revokes_one_session(self, program, alice, notes, kind):
         token = dict(program.sign_in(*alice))
         other = dict(program.sign_in(*alice))
