@@ -1,4 +1,4 @@
-"""Run the suite on each reachable database server.
+"""Run the suite on each reachable database server, on all at the same time.
 
 Usage: ``python -m tests.support.databases [pytest options]``.
 
@@ -9,8 +9,10 @@ Unreachable servers are reported and skipped, or a failure if ``CI`` is set. The
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from urllib.parse import SplitResult, unquote
 
@@ -71,13 +73,32 @@ def is_reachable(name: str, url: SplitResult, version: Callable[[], str]) -> boo
     return True
 
 
-def run_suite(database: str, options: list[str], environment: dict[str, str]) -> bool:
-    print(f"The suite on {database}, {'with' if environment else 'without'} Redis:", flush=True)
-    command = [sys.executable, "-m", "pytest", *options]
-    process = subprocess.run(
-        command, env={**os.environ, "DATABASE": database, **environment}, check=False
-    )
-    return process.returncode == 0
+def run_suites(databases: list[str], options: list[str], redis_url: SplitResult | None) -> bool:
+    """Run the suite on all *databases* at the same time, and return whether all passed.
+
+    The output of the first is shown at once, and that of the others after it.
+    """
+    suites = []
+    for number, database in enumerate(databases):
+        environment = {**os.environ, "DATABASE": database}
+        if redis_url is not None:
+            # The tests empty their cache, so each suite has a database of Redis for itself.
+            index = int(redis_url.path.strip("/") or 0) + number
+            environment["REDIS_URL"] = redis_url._replace(path=f"/{index}").geturl()
+        output = tempfile.TemporaryFile() if number else None  # noqa: SIM115
+        command = [sys.executable, "-m", "pytest", *options]
+        suites.append((database, output, subprocess.Popen(command, env=environment, stdout=output)))
+    passed = True
+    for database, output, process in suites:
+        redis_used = "with" if redis_url is not None else "without"
+        print(f"The suite on {database}, {redis_used} Redis:", flush=True)
+        passed = process.wait() == 0 and passed
+        if output is not None:
+            output.seek(0)
+            shutil.copyfileobj(output, sys.stdout.buffer)
+            sys.stdout.flush()
+            output.close()
+    return passed
 
 
 def main(options: list[str]) -> int:
@@ -89,18 +110,18 @@ def main(options: list[str]) -> int:
     reachable = [
         database for database, service in database_servers.items() if is_reachable(*service)
     ]
-    environment: dict[str, str] = {}
+    redis_url = None
     marker = "database and not redis"
     if is_reachable("Redis", servers.redis(), redis_version):
-        environment["REDIS_URL"] = servers.redis().geturl()
+        redis_url = servers.redis()
         marker = "database or redis"
         if not reachable:
             reachable, marker = ["sqlite"], "redis"
-    passed = [run_suite(database, ["-m", marker, *options], environment) for database in reachable]
-    complete = len(reachable) == len(database_servers) and bool(environment)
+    passed = run_suites(reachable, ["-m", marker, *options], redis_url)
+    complete = len(reachable) == len(database_servers) and redis_url is not None
     if skips.in_ci() and not complete:
         print("A database server is unreachable, and CI is set.", file=sys.stderr)
-    return int(not all(passed) or (skips.in_ci() and not complete))
+    return int(not passed or (skips.in_ci() and not complete))
 
 
 if __name__ == "__main__":
