@@ -23,6 +23,7 @@ import redis
 from tests.support import servers, skips
 
 SECONDS_TO_CONNECT = 5
+NUMBER_OF_SUITES = 2
 
 
 def postgresql_version() -> str:
@@ -55,9 +56,18 @@ def mariadb_version() -> str:
         return str(row[0])
 
 
+def redis_url(number: int) -> str:
+    """Return the URL of the database of Redis for the suite with *number*, from 0.
+
+    The tests empty their cache, so each suite has a database for itself.
+    """
+    first = servers.redis()
+    return first._replace(path=f"/{int(first.path.strip('/') or 0) + number}").geturl()
+
+
 def redis_version() -> str:
     with redis.Redis.from_url(
-        servers.redis().geturl(), socket_connect_timeout=SECONDS_TO_CONNECT
+        redis_url(NUMBER_OF_SUITES - 1), socket_connect_timeout=SECONDS_TO_CONNECT
     ) as client:
         return str(client.info("server")["redis_version"])
 
@@ -73,7 +83,7 @@ def is_reachable(name: str, url: SplitResult, version: Callable[[], str]) -> boo
     return True
 
 
-def run_suites(databases: list[str], options: list[str], redis_url: SplitResult | None) -> bool:
+def run_suites(databases: list[str], options: list[str], *, has_redis: bool) -> bool:
     """Run the suite on all *databases* at the same time, and return whether all passed.
 
     The output of the first is shown at once, and that of the others after it.
@@ -81,16 +91,14 @@ def run_suites(databases: list[str], options: list[str], redis_url: SplitResult 
     suites = []
     for number, database in enumerate(databases):
         environment = {**os.environ, "DATABASE": database}
-        if redis_url is not None:
-            # The tests empty their cache, so each suite has a database of Redis for itself.
-            index = int(redis_url.path.strip("/") or 0) + number
-            environment["REDIS_URL"] = redis_url._replace(path=f"/{index}").geturl()
+        if has_redis:
+            environment["REDIS_URL"] = redis_url(number)
         output = tempfile.TemporaryFile() if number else None  # noqa: SIM115
         command = [sys.executable, "-m", "pytest", *options]
         suites.append((database, output, subprocess.Popen(command, env=environment, stdout=output)))
     passed = True
     for database, output, process in suites:
-        redis_used = "with" if redis_url is not None else "without"
+        redis_used = "with" if has_redis else "without"
         print(f"The suite on {database}, {redis_used} Redis:", flush=True)
         passed = process.wait() == 0 and passed
         if output is not None:
@@ -110,15 +118,14 @@ def main(options: list[str]) -> int:
     reachable = [
         database for database, service in database_servers.items() if is_reachable(*service)
     ]
-    redis_url = None
+    has_redis = is_reachable("Redis", servers.redis(), redis_version)
     marker = "database and not redis"
-    if is_reachable("Redis", servers.redis(), redis_version):
-        redis_url = servers.redis()
+    if has_redis:
         marker = "database or redis"
         if not reachable:
             reachable, marker = ["sqlite"], "redis"
-    passed = run_suites(reachable, ["-m", marker, *options], redis_url)
-    complete = len(reachable) == len(database_servers) and redis_url is not None
+    passed = run_suites(reachable, ["-m", marker, *options], has_redis=has_redis)
+    complete = len(reachable) == len(database_servers) and has_redis
     if skips.in_ci() and not complete:
         print("A database server is unreachable, and CI is set.", file=sys.stderr)
     return int(not passed or (skips.in_ci() and not complete))

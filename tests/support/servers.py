@@ -16,8 +16,13 @@ def mariadb() -> SplitResult:
 
 
 def redis() -> SplitResult:
-    # Clearing a cache empties the whole database, so do not use number 0, which may hold data.
-    return _url("TOKENAUTH_TEST_REDIS", "redis://127.0.0.1:6379/15")
+    """Return the URL of the first of the two databases that the tests use, and empty.
+
+    The suite on PostgreSQL uses this one, and the suite on MariaDB the one with the next number.
+    The default leaves out number 0, which may hold data, and ends at 15, the last number of a new
+    server.
+    """
+    return _url("TOKENAUTH_TEST_REDIS", "redis://127.0.0.1:6379/14")
 
 
 def as_database(url: SplitResult, engine: str) -> dict[str, Any]:
