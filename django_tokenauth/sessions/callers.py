@@ -48,4 +48,7 @@ class Caller(NamedTuple):
 
     def has_moved(self, before: Caller) -> bool:
         """Return whether both addresses are known and belong to different networks."""
-        return None not in (self.ip, before.ip) and self.network != before.network
+        # Most clients keep their address, and reading two addresses costs more than a comparison.
+        if self.ip == before.ip or None in (self.ip, before.ip):
+            return False
+        return self.network != before.network
