@@ -33,6 +33,14 @@ def test_key_without_its_end_is_a_problem(tmp_path, files):
     assert problems(tmp_path, ended=[files["a"]]) == ["The key a still verifies after its end."]
 
 
+def test_each_problem_says_what_to_do(tmp_path, files):
+    change = {"new": files["a"], "ended": [files["a"]]}
+    assert [problem.hint for problem in find_problems(tmp_path, [], now=NOW, **change)] == [
+        "Remove it from VERIFYING_KEYS, or run the command again.",
+        "To show all keys, use list.",
+    ]
+
+
 def test_deleted_key_has_ended(tmp_path, files):
     files["a"].path.unlink()
     assert problems(tmp_path, ended=[files["a"]]) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import stat
 import subprocess
 import sys
 from threading import Event, Thread
@@ -62,7 +63,7 @@ class TestFolderLock:
         with lock(tmp_path):
             error = lock_error(tmp_path)
         assert str(error) == f"Another command is changing the keys in {tmp_path}."
-        assert "run this command again" in error.hint
+        assert error.hint == "Wait until it has ended, and run this command again."
         with lock(tmp_path):
             pass
 
@@ -103,7 +104,11 @@ class TestLockFile:
         assert str(error) == (
             f"Another command is changing the keys: the lock file {tmp_path / LOCK_FILE} exists."
         )
-        assert error.hint.endswith("If no command runs, delete the file.")
+        assert error.hint == "Wait until it has ended. If no command runs, delete the file."
+
+    def test_lock_file_is_closed_to_other_users(self, tmp_path):
+        with lock(tmp_path):
+            assert stat.S_IMODE((tmp_path / LOCK_FILE).stat().st_mode) == 0o600
 
     @pytest.mark.usefixtures("impatient")
     def test_lock_file_that_cannot_be_created_names_itself(self, tmp_path, monkeypatch):
