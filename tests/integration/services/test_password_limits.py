@@ -12,6 +12,7 @@ from django.contrib.auth.hashers import (
 from django.contrib.auth.models import User
 
 from django_tokenauth import services
+from django_tokenauth.services.password_limits import is_rejected_by_a_hasher
 from tests.support.client import INVALID_GRANT, post, status_and_json
 
 HASHERS = "django.contrib.auth.hashers"
@@ -133,6 +134,16 @@ class TestOtherHashers:
         settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "3/day"}
         create_user("known", "bcrypt")
         assert [sign_in("known", "x" * 73)[0] for _ in range(5)] == [400] * 3 + [429] * 2
+
+    def test_bcrypt_is_tried_before_the_slow_hashers(self, settings):
+        use(settings, PBKDF2, f"{__name__}.LimitedPBKDF2", BCRYPT)
+        assert is_rejected_by_a_hasher("x" * 73)
+        assert FastPBKDF2.hashed == ["x" * 73]
+
+    def test_password_of_72_bytes_is_not_tried(self, settings):
+        use(settings, PBKDF2, BCRYPT)
+        assert not is_rejected_by_a_hasher("x" * 72)
+        assert FastPBKDF2.hashed == []
 
     def test_limit_of_a_hasher_of_the_project_is_a_wrong_password(self, settings):
         use(settings, f"{__name__}.LimitedPBKDF2")
