@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 #: Folders that mirror the rooms of the package.
 MIRRORS = {"unit", "integration"}
-FOLDERS = {*MIRRORS, "campaigns", "external", "meta", "migrations", "support"}
+FOLDERS = {*MIRRORS, "campaigns", "external", "management", "meta", "migrations", "support"}
 #: Marks and fixtures of pytest-django, and our fixtures that store users.
 DATABASE = {
     *("django_db", "db", "transactional_db", "django_db_setup", "django_db_blocker"),
