@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
 
-import django
 import time_machine
 from django.db import connection, connections
 from django.test.utils import override_settings
@@ -16,6 +14,7 @@ from django.test.utils import override_settings
 from tests.support.clock import NOW
 from tests.support.guessing import CountingHasher
 from tests.support.http_server import Address, serve
+from tests.support.worker_processes import fork_server
 
 
 class Workers:
@@ -42,8 +41,7 @@ class Workers:
 @contextmanager
 def workers(number: int) -> Iterator[Workers]:
     """Run ``number`` worker processes on the test database."""
-    # Spawn instead of fork: processes cannot share a database connection.
-    context = multiprocessing.get_context("spawn")
+    context = fork_server()
     database = connection.settings_dict["NAME"]
     pipes: list[Connection] = []
     processes = []
@@ -66,7 +64,6 @@ def workers(number: int) -> Iterator[Workers]:
 
 
 def _serve(pipe: Connection, database: str) -> None:
-    django.setup()
     connections.databases["default"]["NAME"] = database
     # The clock starts at noon, so no day ends during the tests.
     with time_machine.travel(NOW), serve() as address, ExitStack() as overrides:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +13,9 @@ from typing import Any
 from django.db import connection, connections
 from django.test.utils import override_settings
 
-from tests.campaigns.races import calls, worker
+from tests.campaigns.races import calls
 from tests.campaigns.races.calls import Call, Response
+from tests.support.worker_processes import fork_server
 
 #: Make concurrent calls and return their responses in the same order.
 WorkerPool = Callable[[list[Call]], list[Response]]
@@ -64,15 +64,14 @@ def _in_threads(threads: int, before: Callable[[], object] | None = None) -> Ite
 def _in_processes(
     processes: int, threads: int, database: dict[str, Any], settings: dict[str, Any]
 ) -> Iterator[WorkerPool]:
-    # Spawn instead of fork: processes cannot share a database connection.
-    context = multiprocessing.get_context("spawn")
+    context = fork_server()
     start = context.Barrier(processes)
     pipes, workers = [], []
     try:
         for _ in range(processes):
             parent_end, child_end = context.Pipe()
             process = context.Process(
-                target=worker.start,
+                target=serve,
                 args=(child_end, start, threads, database, settings),
                 daemon=True,
             )
