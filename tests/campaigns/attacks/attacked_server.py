@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+
+from django_tokenauth.conf.settings import load
+from django_tokenauth.models import Session
+from django_tokenauth.services.issuing import TokenIssuer
+from django_tokenauth.sessions.store import SessionState
+from django_tokenauth.tokens.access import access_tokens
+from django_tokenauth.tokens.refresh import refresh_tokens
 from tests.campaigns.attacks.activity import Activity, ActivityMonitor
 from tests.support.client import INVALID_TOKEN, JSON, PASSWORDS
 from tests.support.http_server import Address, RawResponse, send_request
@@ -75,3 +86,44 @@ class Server:
         """Assert that both authentication classes accept the access token."""
         for path in AUTHENTICATED_PATHS:
             assert self.get(path, token).status == 200
+
+    def assert_verifies(self, token: str) -> None:
+        """Assert that the access token is accepted, in the header and in a body."""
+        self.assert_accepts(token)
+        assert self.post("token/verify/", {"token": token}).json()["active"] is True
+
+    def refresh(self, token: str) -> str:
+        """Return the successor of the refresh token."""
+        response = self.post("token/refresh/", {"refresh_token": token})
+        assert response.status == 200, response.body
+        return str(response.json()["refresh_token"])
+
+
+class OfflineServer(Server):
+    """A server without a database, which can only reject tokens.
+
+    The tests read its valid tokens with the functions of the package that the server uses.
+    """
+
+    def sign_in(self, username: str = "alice", **parameters: object) -> dict[str, Any]:
+        """Issue tokens for a session that is not stored."""
+        settings, now = load(), timezone.now()
+        fields: dict[str, Any] = {
+            "user": get_user_model()(pk=1, username=username),
+            "created_at": now,
+            "refreshed_at": now,
+            "idle_expires_at": now + timedelta(days=14),
+            "client_id": settings.issuer,
+            **parameters,
+        }
+        session = Session(**fields)
+        issuer = TokenIssuer(settings=settings, request=None, now=now)
+        state = SessionState.of(session)
+        return issuer.issue_for_session(session, state, frozenset()).to_response()
+
+    def assert_verifies(self, token: str) -> None:
+        access_tokens(load()).decode(token, now=time.time())
+
+    def refresh(self, token: str) -> str:
+        refresh_tokens(load()).decode(token, now=time.time())
+        return token

@@ -112,19 +112,19 @@ def test_header_in_package_form_is_not_parsed(maker):
 
 
 @pytest.mark.attack(62)
-def test_oversized_token_in_body_is_rejected(alice, server):
-    for forger in forgers(server):
+def test_oversized_token_in_body_is_rejected(offline_server):
+    for forger in forgers(offline_server):
         for length in (40_000, 1_000_000):
             token = forger.token(payload=b"[" * length)
             for route, name in ROUTES:
-                response = server.post(route, {name: token})
+                response = offline_server.post(route, {name: token})
                 assert (response.status, response.json()) == (400, INVALID_REQUEST)
-                assert server.activity.statements == []
+                assert offline_server.activity.statements == []
 
 
 @pytest.mark.attack(64)
-def test_segment_in_noncanonical_base64_is_rejected(alice, server):
-    for forger in forgers(server):
+def test_segment_in_noncanonical_base64_is_rejected(offline_server):
+    for forger in forgers(offline_server):
         token = forger.token()
         # 43 characters encode 32 bytes, so the last one has two unused bits.
         index = ALPHABET.index(token[-1])
@@ -144,8 +144,8 @@ def noncanonical(segment):
 
 
 @pytest.mark.attack(65)
-def test_segment_with_padding_is_rejected(alice, server):
-    for forger in forgers(server):
+def test_segment_with_padding_is_rejected(offline_server):
+    for forger in forgers(offline_server):
         header, payload, signature = forger.token().split(".")
         for padding in ("=", "==", "===", "%3D"):
             # The signature covers the padding too.
@@ -157,8 +157,8 @@ def test_segment_with_padding_is_rejected(alice, server):
 
 
 @pytest.mark.attack(66)
-def test_whitespace_in_body_token_is_rejected(alice, server):
-    for forger in forgers(server):
+def test_whitespace_in_body_token_is_rejected(offline_server):
+    for forger in forgers(offline_server):
         token = forger.token()
         header, payload, _ = token.split(".")
         for space in (" ", "\n", "\r\n", "\t", "\x0b", "\xa0", "\u200b", "\ufeff", "\uff0e"):
@@ -169,22 +169,22 @@ def test_whitespace_in_body_token_is_rejected(alice, server):
 
 
 @pytest.mark.attack(66)
-def test_nul_in_body_token_is_rejected(alice, server):
-    for forger in forgers(server):
+def test_nul_in_body_token_is_rejected(offline_server):
+    for forger in forgers(offline_server):
         for token in ("\x00", f"{forger.token()}\x00", f"\x00{forger.token()}"):
             for route, name in ROUTES:
-                response = server.post(route, {name: token})
+                response = offline_server.post(route, {name: token})
                 assert (response.status, response.json()) == (400, malformed(name))
-                assert server.activity.statements == []
+                assert offline_server.activity.statements == []
 
 
 @pytest.mark.attack(66)
-def test_whitespace_in_bearer_token_is_rejected(alice, server):
-    access, _ = forgers(server)
+def test_whitespace_in_bearer_token_is_rejected(offline_server):
+    access, _ = forgers(offline_server)
     token = access.token().encode()
     for space in (b" ", b"\t", b"\x00", b"\x0b", b"\xa0", b"\r\n ", b"\xe2\x80\x8b"):
-        server.assert_rejects(token.replace(b".", space + b".", 1))
-        server.assert_rejects(token[:-20] + space + token[-20:])
+        offline_server.assert_rejects(token.replace(b".", space + b".", 1))
+        offline_server.assert_rejects(token[:-20] + space + token[-20:])
 
 
 @pytest.mark.attack(67)
@@ -200,8 +200,8 @@ def test_standard_base64_alphabet_is_rejected(alice, server):
 
 
 @pytest.mark.attack(68)
-def test_token_without_three_segments_is_rejected(alice, server):
-    for forger in forgers(server):
+def test_token_without_three_segments_is_rejected(offline_server):
+    for forger in forgers(offline_server):
         header, payload, signature = forger.token().split(".")
         for segments in ([""], [header], [header, payload], [header, payload, signature, ""]):
             forger.assert_rejected_in_body(".".join(segments) or "x")
@@ -211,13 +211,13 @@ def test_token_without_three_segments_is_rejected(alice, server):
         for dots in (1, 2, 3, 30_000):
             forger.assert_rejected("." * dots)
             forger.assert_rejected(f"{header}.{payload}{'.' * dots}")
-        response = server.post("token/refresh/", {"refresh_token": "." * 1_000_000})
+        response = offline_server.post("token/refresh/", {"refresh_token": "." * 1_000_000})
         assert (response.status, response.json()) == (400, INVALID_REQUEST)
 
 
 @pytest.mark.attack(69)
-def test_token_in_jws_json_form_is_rejected(alice, server):
-    for forger in forgers(server):
+def test_token_in_jws_json_form_is_rejected(offline_server):
+    for forger in forgers(offline_server):
         header, payload, signature = forger.token().split(".")
         flat = {"protected": header, "payload": payload, "signature": signature}
         general = {
@@ -233,21 +233,21 @@ def test_token_in_jws_json_form_is_rejected(alice, server):
 
 
 @pytest.mark.attack(70)
-def test_lone_surrogate_in_token_is_rejected(alice, server):
-    for forger in forgers(server):
+def test_lone_surrogate_in_token_is_rejected(offline_server):
+    for forger in forgers(offline_server):
         for value in ("\ud800", f"{forger.token()}\udfff", f"\udc00{forger.token()}"):
             for route, name in ROUTES:
-                response = server.post(route, {name: value})
+                response = offline_server.post(route, {name: value})
                 assert (response.status, response.json()) == (400, INVALID_REQUEST)
-                assert server.activity.statements == []
-    server.assert_rejects(b"\xed\xa0\x80")
+                assert offline_server.activity.statements == []
+    offline_server.assert_rejects(b"\xed\xa0\x80")
 
 
 @pytest.mark.attack(71)
-def test_token_not_a_string_is_rejected(alice, server):
-    for forger in forgers(server):
+def test_token_not_a_string_is_rejected(offline_server):
+    for forger in forgers(offline_server):
         for value in (None, True, 0, 17, 1.5, [], {}, [forger.token()], {"a": forger.token()}):
             for route, name in ROUTES:
-                response = server.post(route, {name: value})
+                response = offline_server.post(route, {name: value})
                 assert (response.status, response.json()) == (400, malformed(name))
-                assert server.activity.statements == []
+                assert offline_server.activity.statements == []

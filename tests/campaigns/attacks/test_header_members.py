@@ -56,29 +56,29 @@ def encrypted(header, plaintext, key):
 
 @pytest.mark.promise(1)
 @pytest.mark.attack(35)
-def test_kid_with_file_path_opens_no_file(alice, server):
-    for forger in forgers(server):
+def test_kid_with_file_path_opens_no_file(offline_server):
+    for forger in forgers(offline_server):
         # The first rejection in a process may open a translation catalog.
         forger.assert_rejected(forger.with_header(kid="another"))
         for kid in PATHS:
             # The secrets that an empty file or /dev/zero would contain.
             for secret in (b"", b"\x00", b"\x00" * 32):
                 forger.assert_rejected(forger.token(forger.header(kid=kid), sign=hmac_with(secret)))
-                assert server.activity.files_and_commands == []
+                assert offline_server.activity.files_and_commands == []
             forger.assert_rejected(forger.with_header(kid=kid))
 
 
 @pytest.mark.promise(1)
 @pytest.mark.standard("rfc6749-10.14-1")
 @pytest.mark.attack(36)
-def test_kid_with_injection_is_not_executed_or_logged(alice, server, caplog):
-    for forger in forgers(server):
+def test_kid_with_injection_is_not_executed_or_logged(offline_server, caplog):
+    for forger in forgers(offline_server):
         forger.assert_rejected(forger.with_header(kid="another"))
         caplog.clear()
         caplog.set_level(logging.INFO, "django_tokenauth")
         for kid in INJECTIONS:
             forger.assert_rejected(forger.with_header(kid=kid))
-            assert server.activity.files_and_commands == []
+            assert offline_server.activity.files_and_commands == []
         assert {line.rpartition(": ")[2] for line in log_messages(caplog)} == {"key", "header"}
         assert not [kid for kid in INJECTIONS if kid in caplog.text]
 
@@ -99,18 +99,18 @@ def test_kid_not_a_short_ascii_string_is_rejected(alice, server):
 
 
 @pytest.mark.attack(37)
-def test_kid_of_20_kilobytes_is_rejected(alice, server):
-    for forger in forgers(server):
-        # This is near the header limit of the server, and over the body limit.
+def test_kid_of_20_kilobytes_is_rejected(offline_server):
+    for forger in forgers(offline_server):
+        # This is near the header limit of the offline_server, and over the body limit.
         forger.assert_rejected(forger.with_header(kid="k" * 20_000))
 
 
 @pytest.mark.standard("rfc9068-4-8")
 @pytest.mark.attack(38)
-def test_embedded_jwk_secret_is_rejected(alice, server):
+def test_embedded_jwk_secret_is_rejected(offline_server):
     secret = b"a secret of the attacker, who knows it"
     jwk = {"kty": "oct", "k": base64url(secret), "alg": "HS256"}
-    for forger in forgers(server):
+    for forger in forgers(offline_server):
         for kid in (forger.kid, "attacker", MISSING):
             header = forger.header(kid=kid, jwk={**jwk, "kid": "attacker"})
             forger.assert_rejected(forger.token(header, sign=hmac_with(secret)))
@@ -119,9 +119,9 @@ def test_embedded_jwk_secret_is_rejected(alice, server):
 @pytest.mark.promise(1)
 @pytest.mark.standard("rfc9068-4-8")
 @pytest.mark.attack(38, 39, 40)
-def test_embedded_or_remote_public_key_is_rejected(alice, server, settings):
+def test_embedded_or_remote_public_key_is_rejected(offline_server, settings):
     for algorithm in ("RS256", "ES256", "EdDSA"):
-        forger = asymmetric_forger(server, settings, algorithm)
+        forger = asymmetric_forger(offline_server, settings, algorithm)
         attacker_key = private_key(algorithm, 2)
         sign = signer(algorithm, attacker_key)
         forger.assert_rejected(forger.with_header(kid="another"))
@@ -132,7 +132,7 @@ def test_embedded_or_remote_public_key_is_rejected(alice, server, settings):
                 forger.assert_rejected(
                     forger.token(forger.header(kid=kid, **{name: value}), sign=sign)
                 )
-                assert server.activity.files_and_commands == []
+                assert offline_server.activity.files_and_commands == []
 
 
 @pytest.mark.attack(38, 39, 40)
@@ -144,22 +144,22 @@ def test_key_members_with_valid_signature_are_ignored(alice, server):
 
 
 @pytest.mark.attack(41)
-def test_crit_with_any_value_is_rejected(alice, server):
-    for forger in forgers(server):
+def test_crit_with_any_value_is_rejected(offline_server):
+    for forger in forgers(offline_server):
         for crit in (["x"], ["alg"], [], None, "exp", "", ["exp", "exp"], {"exp": 1}, [1], True):
             forger.assert_rejected(forger.with_header(crit=crit))
         forger.assert_rejected(forger.with_header(crit=["x"], x=1))
 
 
 @pytest.mark.attack(42)
-def test_crit_naming_a_present_member_is_rejected(alice, server):
-    for forger in forgers(server):
+def test_crit_naming_a_present_member_is_rejected(offline_server):
+    for forger in forgers(offline_server):
         forger.assert_rejected(forger.with_header(crit=["exp"], exp=forger.claims()["exp"]))
 
 
 @pytest.mark.attack(43)
-def test_unencoded_payload_is_rejected(alice, server):
-    for forger in forgers(server):
+def test_unencoded_payload_is_rejected(offline_server):
+    for forger in forgers(offline_server):
         payload = base64url(as_json(forger.claims()))
         for crit in (["b64"], MISSING):
             header = forger.header(b64=False, crit=crit)
@@ -170,8 +170,8 @@ def test_unencoded_payload_is_rejected(alice, server):
 
 
 @pytest.mark.attack(43)
-def test_detached_payload_is_rejected(alice, server):
-    for forger in forgers(server):
+def test_detached_payload_is_rejected(offline_server):
+    for forger in forgers(offline_server):
         for header in (forger.header(), forger.header(b64=False, crit=["b64"])):
             head, _, signature = forger.token(header=header).split(".")
             forger.assert_rejected(f"{head}..{signature}")
@@ -179,16 +179,16 @@ def test_detached_payload_is_rejected(alice, server):
 
 
 @pytest.mark.attack(44)
-def test_b64_with_any_value_is_rejected(alice, server):
-    for forger in forgers(server):
+def test_b64_with_any_value_is_rejected(offline_server):
+    for forger in forgers(offline_server):
         for b64 in (True, False, 0, 1, "false", "", None, []):
             forger.assert_rejected(forger.with_header(b64=b64))
         forger.assert_rejected(forger.with_header(b64=True, crit=["b64"]))
 
 
 @pytest.mark.attack(45)
-def test_compressed_payload_is_rejected(alice, server):
-    for forger in forgers(server):
+def test_compressed_payload_is_rejected(offline_server):
+    for forger in forgers(offline_server):
         packing = zlib.compressobj(wbits=-15)
         packed = packing.compress(as_json(forger.claims())) + packing.flush()
         bomb = zlib.compress(b" " * 4_000_000, 9)
@@ -199,16 +199,18 @@ def test_compressed_payload_is_rejected(alice, server):
 
 
 @pytest.mark.attack(45)
-def test_signed_token_with_enc_member_is_rejected(alice, server):
-    for forger in forgers(server):
+def test_signed_token_with_enc_member_is_rejected(offline_server):
+    for forger in forgers(offline_server):
         for enc in ("A256GCM", "none", "", None):
             forger.assert_rejected(forger.with_header(enc=enc))
 
 
 @pytest.mark.standard("rfc9068-4-3")
 @pytest.mark.attack(46)
-def test_jwe_encrypted_with_server_key_is_rejected(alice, server):
-    for forger, purpose in zip(forgers(server), ("access token", "refresh token"), strict=True):
+def test_jwe_encrypted_with_server_key_is_rejected(offline_server):
+    for forger, purpose in zip(
+        forgers(offline_server), ("access token", "refresh token"), strict=True
+    ):
         key = derived_secret(django_settings.SECRET_KEY.encode(), purpose)
         direct = forger.header(alg="dir", enc="A256GCM")
         unsigned = compact({"alg": "none"}, forger.claims(), lambda _: b"")
@@ -221,10 +223,10 @@ def test_jwe_encrypted_with_server_key_is_rejected(alice, server):
 
 
 @pytest.mark.attack(47)
-def test_pbes2_header_derives_no_key(alice, server):
+def test_pbes2_header_derives_no_key(offline_server):
     # A derivation would take 2**31 rounds, and the test would not end.
     costly = {"alg": "PBES2-HS256+A128KW", "enc": "A256GCM", "p2s": "AAAA", "p2c": 2**31}
-    for forger in forgers(server):
+    for forger in forgers(offline_server):
         segments = [base64url(as_json(costly)), *["AAAA"] * 4]
         forger.assert_rejected(
             ".".join(segments), ".".join(segments[:3]), forger.with_header(**costly)
@@ -232,8 +234,8 @@ def test_pbes2_header_derives_no_key(alice, server):
 
 
 @pytest.mark.attack(48)
-def test_nested_token_is_rejected(alice, server):
-    for forger in forgers(server):
+def test_nested_token_is_rejected(offline_server):
+    for forger in forgers(offline_server):
         for cty in ("JWT", "jwt", "at+jwt", "", None):
             for payload in (forger.claims(), forger.token().encode()):
                 forger.assert_rejected(forger.token(forger.header(cty=cty), payload))
@@ -243,8 +245,8 @@ def test_nested_token_is_rejected(alice, server):
 
 @pytest.mark.standard("rfc9068-4-2")
 @pytest.mark.attack(49)
-def test_typ_missing_or_unknown_is_rejected(alice, server):
-    for forger in forgers(server):
+def test_typ_missing_or_unknown_is_rejected(offline_server):
+    for forger in forgers(offline_server):
         typ = forger.header()["typ"]
         for other in (MISSING, None, 0, 17, True, [], [typ], {}, {"typ": typ}):
             forger.assert_rejected(forger.with_header(typ=other))
@@ -257,8 +259,8 @@ def test_typ_missing_or_unknown_is_rejected(alice, server):
 
 
 @pytest.mark.attack(49)
-def test_typ_of_other_token_type_is_rejected(alice, server):
-    access, refresh = forgers(server)
+def test_typ_of_other_token_type_is_rejected(offline_server):
+    access, refresh = forgers(offline_server)
     access.assert_rejected(access.with_header(typ="rt+jwt"))
     refresh.assert_rejected(refresh.with_header(typ="at+jwt"))
 

@@ -20,8 +20,8 @@ from tests.support.sample_keys import ORDER_ED25519, ORDER_P256, private_key
 
 
 @pytest.fixture
-def es256(alice, server, settings):
-    return asymmetric_forger(server, settings, "ES256")
+def es256(offline_server, settings):
+    return asymmetric_forger(offline_server, settings, "ES256")
 
 
 def encode_rs(r, s, length=32):
@@ -58,8 +58,8 @@ def test_es256_signature_on_another_curve_is_rejected(es256):
 
 
 @pytest.mark.attack(28)
-def test_ed25519_signature_plus_group_order_is_rejected(alice, server, settings):
-    forger = asymmetric_forger(server, settings, "EdDSA")
+def test_ed25519_signature_plus_group_order_is_rejected(offline_server, settings):
+    forger = asymmetric_forger(offline_server, settings, "EdDSA")
 
     def sign(message):
         signature = forger.sign(message)
@@ -126,8 +126,8 @@ def test_ecdsa_signature_in_other_encoding_is_rejected(es256):
 
 @pytest.mark.standard("rfc6749-10.3-2", "rfc9068-4-6")
 @pytest.mark.attack(32)
-def test_token_with_one_flipped_bit_is_rejected(alice, server):
-    for forger in forgers(server):
+def test_token_with_one_flipped_bit_is_rejected(offline_server):
+    for forger in forgers(offline_server):
         segments = forger.token().split(".")
         for number, segment in enumerate(segments):
             data = unbase64url(segment)
@@ -139,8 +139,8 @@ def test_token_with_one_flipped_bit_is_rejected(alice, server):
 
 
 @pytest.mark.attack(32)
-def test_truncated_or_swapped_segments_are_rejected(alice, server):
-    for forger in forgers(server):
+def test_truncated_or_swapped_segments_are_rejected(offline_server):
+    for forger in forgers(offline_server):
         token = forger.token()
         header, payload, signature = token.split(".")
         forger.assert_rejected(*[token[:length] for length in (-1, -4, -20, -43, -44, 20)])
@@ -152,16 +152,16 @@ def test_truncated_or_swapped_segments_are_rejected(alice, server):
 
 
 @pytest.mark.attack(33)
-def test_signature_of_another_token_is_rejected(alice, server):
-    for forger in forgers(server):
+def test_signature_of_another_token_is_rejected(offline_server):
+    for forger in forgers(offline_server):
         head, _, _ = forger.token().rpartition(".")
         _, _, signature = forger.with_claims(exp=forger.claims()["exp"] - 1).rpartition(".")
         forger.assert_rejected(f"{head}.{signature}")
 
 
 @pytest.mark.attack(33)
-def test_signature_of_other_token_type_is_rejected(alice, server):
-    access, refresh = forgers(server)
+def test_signature_of_other_token_type_is_rejected(offline_server):
+    access, refresh = forgers(offline_server)
     for forger, other in ((access, refresh), (refresh, access)):
         forger.assert_rejected(
             f"{forger.token().rpartition('.')[0]}.{other.token().rpartition('.')[2]}"

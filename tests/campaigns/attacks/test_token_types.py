@@ -61,9 +61,9 @@ def test_access_token_is_rejected_as_refresh_token(alice, server):
 
 
 @pytest.mark.attack(98, 99)
-def test_claims_signed_with_other_token_key_are_rejected(alice, server):
+def test_claims_signed_with_other_token_key_are_rejected(offline_server):
     """Sign the claims of one type with the key, and the ``kid``, of the other type."""
-    access, refresh = forgers(server)
+    access, refresh = forgers(offline_server)
     access.assert_rejected(
         access.token(sign=refresh.sign),
         access.token(header=access.header(kid=refresh.kid), sign=refresh.sign),
@@ -96,8 +96,8 @@ def test_id_token_is_rejected_as_access_token(alice, server, settings):
 
 @pytest.mark.promise(3)
 @pytest.mark.attack(100)
-def test_token_with_foreign_typ_is_rejected(alice, server):
-    for forger in forgers(server):
+def test_token_with_foreign_typ_is_rejected(offline_server):
+    for forger in forgers(offline_server):
         forger.assert_rejected(*(forger.with_header(typ=typ) for typ in FOREIGN_TYPES))
         forger.assert_rejected(forger.with_header(typ=MISSING))
 
