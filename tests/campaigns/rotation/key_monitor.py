@@ -11,7 +11,7 @@ from tests.campaigns.rotation.consumer import fetch
 from tests.campaigns.rotation.load import PROTECTED_PATHS
 from tests.campaigns.rotation.processes import ServerProcess
 
-POLL_INTERVAL = 0.1
+POLL_INTERVAL = 0.25
 OK, UNAUTHORIZED = 200, 401
 
 

@@ -12,7 +12,7 @@ WORKERS = 3
 # The new key is published early enough for the caches of a slow machine.
 PLAN = Plan(
     seconds=0,
-    rate=50,
+    rate=20,
     workers=WORKERS,
     end="retire",
     delay=10,
