@@ -113,6 +113,8 @@ def first_failure(copy: Path, tests: Sequence[str]) -> str | None:
     environment = {
         **os.environ,
         "PYTHONDONTWRITEBYTECODE": "1",
+        # Tests that catch a defect do so without the slower development mode.
+        "PYTHONDEVMODE": "",
         "PYTHONPATH": str(copy),
         # Their default place is relative to the checkout.
         "TOKENAUTH_TEST_VECTORS": str(vectors.VECTORS),

@@ -18,7 +18,8 @@ def collected(*arguments):
         subprocess.Popen(  # noqa: S603
             [*command, "-p", "no:cacheprovider", *arguments],
             cwd=ROOT,
-            env={**os.environ, "PYTHONHASHSEED": seed},
+            # The development mode has no influence on the ids and is slower.
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONDEVMODE": ""},
             stdout=subprocess.PIPE,
             text=True,
             encoding="utf-8",

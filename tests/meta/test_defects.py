@@ -28,6 +28,12 @@ COMMENT = Defect(
 )
 
 
+@pytest.fixture(scope="module")
+def copy():
+    with copied_project() as copy:
+        yield copy
+
+
 def test_defect_list_has_forty_different_entries():
     assert len({(defect.file, defect.old, defect.new) for defect in DEFECTS}) == 40
     assert len({defect.what for defect in DEFECTS}) == 40
@@ -53,27 +59,25 @@ def test_defect_without_a_match_is_an_error():
         apply("", COMMENT)
 
 
-def test_tests_of_the_copy_find_the_vectors():
-    with copied_project() as copy:
-        assert first_failure(copy, ["tests/unit/tokens/test_vectors_rfc.py"]) is None
+def test_tests_of_the_copy_find_the_vectors(copy):
+    assert first_failure(copy, ["tests/unit/tokens/test_vectors_rfc.py"]) is None
 
 
-def test_harmless_change_is_reported_as_missed(capsys):
-    with copied_project() as copy:
-        before = (copy / "django_tokenauth" / "errors.py").read_text(encoding="utf-8")
-        result = run(copy, COMMENT)
-        assert (copy / "django_tokenauth" / "errors.py").read_text(encoding="utf-8") == before
+def test_harmless_change_is_reported_as_missed(copy):
+    before = (copy / "django_tokenauth" / "errors.py").read_text(encoding="utf-8")
+    result = run(copy, COMMENT)
+    assert (copy / "django_tokenauth" / "errors.py").read_text(encoding="utf-8") == before
     assert result.test is None
     assert "MISSED" in defects.line(1, result)
 
 
-def test_defect_that_prevents_the_import_is_an_error():
+def test_defect_that_prevents_the_import_is_an_error(copy):
     broken = replace(COMMENT, new=f"{COMMENT.old}\nimport no_such_module")
-    with copied_project() as copy, pytest.raises(RuntimeError, match="pytest ran no test"):
+    with pytest.raises(RuntimeError, match="pytest ran no test"):
         run(copy, broken)
 
 
-def test_defect_with_an_undefined_name_is_an_error():
+def test_defect_with_an_undefined_name_is_an_error(copy):
     broken = Defect(
         file="authentication.py",
         what="an undefined name",
@@ -81,7 +85,7 @@ def test_defect_with_an_undefined_name_is_an_error():
         new="return undefined",
         tests=("tests/unit/test_token_user.py",),
     )
-    with copied_project() as copy, pytest.raises(RuntimeError, match="the code cannot run"):
+    with pytest.raises(RuntimeError, match="the code cannot run"):
         run(copy, broken)
 
 
@@ -92,6 +96,5 @@ def test_log_record_of_a_failed_test_is_not_its_name():
     )
 
 
-def test_first_defect_of_the_list_is_caught():
-    with copied_project() as copy:
-        assert run(copy, DEFECTS[0]).test
+def test_first_defect_of_the_list_is_caught(copy):
+    assert run(copy, DEFECTS[0]).test
