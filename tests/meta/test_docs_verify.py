@@ -15,7 +15,6 @@ from tests.meta.docs_examples import (
     consoles,
     curl_lines,
     python,
-    quick_start_project,
 )
 from tests.meta.docs_key_commands import ShownKeys
 from tests.support.projects import Project, curl
@@ -25,9 +24,9 @@ FOLDER = "/srv/mysite/keys"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(quick_start, tmp_path_factory):
     """Create the quick start project with the key folder and the public routes."""
-    project = quick_start_project(tmp_path_factory.mktemp("server"))
+    project = quick_start.copy(tmp_path_factory.mktemp("server") / "project")
     for block in python(KEY_DIRECTORY):
         project.add(block.file, block.text.replace(FOLDER, f"{project.folder}/keys"))
     return project

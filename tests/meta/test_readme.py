@@ -19,7 +19,6 @@ from tests.meta.docs_examples import (
     consoles,
     curl_lines,
     python,
-    quick_start_project,
 )
 from tests.support.documents import README, ROOT, section, sections
 from tests.support.projects import DOCUMENTED_ORIGIN, curl
@@ -66,11 +65,6 @@ def walk(lines, origin, variables):
         if isinstance(actual, dict) and "access_token" in actual:
             variables["ACCESS"] = actual["access_token"]
             variables["REFRESH"] = actual["refresh_token"]
-
-
-@pytest.fixture(scope="module")
-def quick_start(tmp_path_factory):
-    return quick_start_project(tmp_path_factory.mktemp("quick_start"))
 
 
 class TestText:
