@@ -36,9 +36,9 @@ def chromium():
     return find_chromium()
 
 
-# The scope is the module: while Playwright runs, Django treats the thread as asynchronous and
+# The scope is this folder: while Playwright runs, Django treats the thread as asynchronous and
 # rejects database access.
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser(chromium):
     sync_api = pytest.importorskip("playwright.sync_api", reason=missing_requirement())
     with sync_api.sync_playwright() as playwright:
@@ -80,7 +80,7 @@ def context(open_browser):
     return open_browser()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def demo(tmp_path_factory):
     with running_demo(tmp_path_factory.mktemp("demo")) as demo:
         yield demo
