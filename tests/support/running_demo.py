@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-MANAGE = Path(__file__).resolve().parents[2] / "example_project" / "manage.py"
+ROOT = Path(__file__).resolve().parents[2]
+MANAGE = ROOT / "example_project" / "manage.py"
 
 
 @dataclass
@@ -26,12 +27,16 @@ class Demo:
     def manage(self, *words):
         """Run a command of the project in another process."""
         command = [sys.executable, MANAGE, *words]
-        subprocess.run(command, check=True, env=without_settings(), stdout=subprocess.PIPE)  # noqa: S603
+        subprocess.run(command, check=True, env=environment(), stdout=subprocess.PIPE)  # noqa: S603
 
 
-def without_settings():
-    """Return the environment without the settings of this suite; the project has its own."""
-    return {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
+def environment():
+    """Return the environment with the settings of the demo."""
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.support.demo_settings",
+        "PYTHONPATH": str(ROOT),
+    }
 
 
 @contextmanager
@@ -42,7 +47,7 @@ def running_demo(folder):
         [*command, "--database", folder / "demo.sqlite3"],
         stdout=subprocess.PIPE,
         text=True,
-        env=without_settings(),
+        env=environment(),
     ) as process:
         output = ""
         for line in process.stdout:
