@@ -22,6 +22,8 @@ TIMEOUT = 300
 
 ALL = ("HS256", "RS256", "ES256", "EdDSA")
 JACKSON = [f"/usr/share/java/jackson-{part}.jar" for part in ("databind", "core", "annotations")]
+# The fast compiler and the simple collector halve the time of a short program.
+JAVA = ("java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", ":".join(JACKSON))
 ASSEMBLIES = "System.Runtime.Serialization,System.Xml,System.Xml.Linq"
 
 
@@ -96,9 +98,9 @@ LIBRARIES = (
     Library(
         "Java",
         ALL,
-        ("java", "-cp", ":".join(JACKSON), "Version.java"),
-        ("java", "-cp", ":".join(JACKSON), "Verify.java"),
-        ("java", "Sign.java"),
+        (*JAVA, "Version.java"),
+        (*JAVA, "Verify.java"),
+        (*JAVA, "Sign.java"),
     ),
     Library(
         "Mono",
