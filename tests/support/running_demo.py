@@ -31,9 +31,9 @@ class Demo:
 
 
 def environment():
-    """Return the environment with the settings of the demo."""
+    """Return the environment with the settings of the demo, and without the development mode."""
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "PYTHONDEVMODE"},
         "DJANGO_SETTINGS_MODULE": "tests.support.demo_settings",
         "PYTHONPATH": str(ROOT),
     }
