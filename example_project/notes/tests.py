@@ -7,11 +7,14 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.http import HttpResponse
+from django.test import override_settings
 from rest_framework.test import APITestCase
 
 PASSWORDS = {"alice": "correct horse battery staple", "bob": "tangerine lantern gravel song"}
 
 
+# Django's first hasher takes half a second for each user and sign-in.
+@override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"])
 class NotesTestCase(APITestCase):
     """Signs in alice and bob with their passwords."""
 
