@@ -23,16 +23,16 @@ from tests.support.client import (
 
 @EACH_ENDPOINT
 @pytest.mark.attack(119)
-def test_other_method_or_content_type_is_rejected(server, path):
+def test_other_method_or_content_type_is_rejected(offline_server, path):
     query = "username=alice&password=correct+horse&token=a.b.c&refresh_token=a.b.c"
     for method in ("GET", "HEAD", "PUT", "PATCH", "DELETE", "TRACE", "BREW"):
-        response = server.send(f"{method} /auth/{path}?{query} HTTP/1.1")
+        response = offline_server.send(f"{method} /auth/{path}?{query} HTTP/1.1")
         assert (response.status, response.headers["Allow"]) == (405, "POST, OPTIONS")
-        assert server.activity.statements == []
+        assert offline_server.activity.statements == []
     for content_type in ("text/plain", "application/xml", "application/jwt", "text/json", "x", ";"):
-        response = server.post(path, ALL_PARAMETERS, content_type=content_type)
+        response = offline_server.post(path, ALL_PARAMETERS, content_type=content_type)
         assert response.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE
-        assert server.activity.statements == []
+        assert offline_server.activity.statements == []
 
 
 UNCLOSED = json.dumps(ALL_PARAMETERS)[:-1]
@@ -73,16 +73,16 @@ BODIES = [
 
 @EACH_ENDPOINT
 @pytest.mark.attack(111, 120)
-def test_malformed_json_body_is_rejected_without_query(server, path):
+def test_malformed_json_body_is_rejected_without_query(offline_server, path):
     for body in BODIES:
-        response = server.post(path, body)
+        response = offline_server.post(path, body)
         assert (response.status, response.json()) == (400, INVALID_REQUEST), body[:80]
-        assert server.activity.statements == []
+        assert offline_server.activity.statements == []
 
 
 @EACH_ENDPOINT
 @pytest.mark.attack(120)
-def test_malformed_form_body_is_rejected_without_query(server, path):
+def test_malformed_form_body_is_rejected_without_query(offline_server, path):
     valid = "username=alice&password=x&token=a&refresh_token=a"
     for body in (
         f"{valid}&username=bob&token=b&refresh_token=b",
@@ -93,30 +93,30 @@ def test_malformed_form_body_is_rejected_without_query(server, path):
         f"{valid}&x={'x' * 3_000_000}",
         b"\0" * 3_000_000,
     ):
-        response = server.post(path, body, content_type=FORM)
+        response = offline_server.post(path, body, content_type=FORM)
         assert (response.status, response.json()) == (400, INVALID_REQUEST), body[:80]
-        assert server.activity.statements == []
+        assert offline_server.activity.statements == []
 
 
 @EACH_ENDPOINT
 @pytest.mark.attack(120)
-def test_multipart_body_is_rejected_without_query(server, path):
+def test_multipart_body_is_rejected_without_query(offline_server, path):
     name = 'Content-Disposition: form-data; name="token"; filename="x"'
     part = f"--x\r\n{name}\r\n\r\na.b.c\r\n"
     for body in (f"{part}--x--\r\n", part, "--x", "", part * 30_000, f"--x\r\n{'a' * 100_000}"):
         for kind in ("multipart/form-data; boundary=x", "multipart/form-data", "multipart/mixed"):
-            response = server.post(path, body, content_type=kind)
+            response = offline_server.post(path, body, content_type=kind)
             assert response.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE
-            assert server.activity.statements == []
+            assert offline_server.activity.statements == []
 
 
 @EACH_ENDPOINT
 @pytest.mark.attack(120)
-def test_parameters_of_wrong_type_are_named_without_query(server, path):
+def test_parameters_of_wrong_type_are_named_without_query(offline_server, path):
     for value in (None, 1, 1.5, True, [], ["a.b.c"], {}, {"a": "b"}, "a\0b", ""):
-        response = server.post(path, dict.fromkeys(ALL_PARAMETERS, value))
+        response = offline_server.post(path, dict.fromkeys(ALL_PARAMETERS, value))
         assert (response.status, response.json()) == (400, malformed(*REQUIRED_PARAMETERS[path]))
-        assert server.activity.statements == []
+        assert offline_server.activity.statements == []
 
 
 @pytest.mark.attack(111)
@@ -189,7 +189,7 @@ def test_extra_body_members_grant_no_privileges(alice, bob, server):
 
 
 @pytest.mark.attack(121)
-def test_sign_in_with_unknown_scope_is_rejected(alice, server, settings):
+def test_sign_in_with_unknown_scope_is_rejected(offline_server, settings):
     settings.TOKENAUTH = {"SCOPES": ["notes:read"]}
     for scope in ("admin", "notes:read admin"):
         body = {
@@ -198,5 +198,5 @@ def test_sign_in_with_unknown_scope_is_rejected(alice, server, settings):
             "scope": scope,
             **EXTRA_MEMBERS,
         }
-        response = server.post("token/", body)
+        response = offline_server.post("token/", body)
         assert (response.status, response.json()) == (400, INVALID_SCOPE)
