@@ -13,6 +13,7 @@ from django_tokenauth.keys.files import list_files, write_jwk
 from django_tokenauth.keys.generating import make_jwk
 from django_tokenauth.keys.rotating import MARGIN
 from tests.support.clock import NOW
+from tests.support.sample_keys import RSA_ALGORITHMS, generated_jwk
 
 SECONDS = int(NOW.timestamp())
 MAX_AGE = 300
@@ -42,9 +43,15 @@ def list_keys(**options):
     return json.loads("\n".join(run("list", "--json", **options)))
 
 
+def rsa_jwk(algorithm, *, now, not_before):
+    """Return what ``make_jwk`` does, with the same key each time."""
+    return {**generated_jwk(algorithm), "iat": now, "nbf": not_before}
+
+
 def put(folder, name, not_before=SECONDS - 10, algorithm="EdDSA", **changes):
     folder.mkdir(exist_ok=True)
-    jwk = {**make_jwk(algorithm, now=SECONDS, not_before=not_before), "kid": name, **changes}
+    make = rsa_jwk if algorithm in RSA_ALGORITHMS else make_jwk
+    jwk = {**make(algorithm, now=SECONDS, not_before=not_before), "kid": name, **changes}
     write_jwk(folder / f"{name}.jwk", jwk)
     return jwk
 

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from django_tokenauth.errors import InvalidKey
+from django_tokenauth.keys.generating import make_jwk
 from django_tokenauth.keys.loading import load_key
 from django_tokenauth.keys.sources import build_access_keys
 from django_tokenauth.tokens.access import AccessTokens
@@ -45,6 +46,12 @@ def private_key(algorithm, number=0):
     if algorithm == "EdDSA":
         return ed25519.Ed25519PrivateKey.generate()
     return ec.generate_private_key(CURVES[algorithm][1])
+
+
+@cache
+def generated_jwk(algorithm):
+    """Return the JWK of one call of ``make_jwk``, because an RSA key of 3072 bits takes 0.3 s."""
+    return make_jwk(algorithm, now=1000, not_before=1300)
 
 
 def private_pem(key):

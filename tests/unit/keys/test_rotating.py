@@ -33,6 +33,7 @@ from tests.support.key_rotations import (
     states,
 )
 from tests.support.raw_tokens import read_settings
+from tests.support.sample_keys import generated_jwk
 
 OLD, NEW = ".0123456789abcdef.jwk", ".00000000000000ff.jwk"
 
@@ -56,7 +57,7 @@ class TestShortestDelay:
 
 class TestDefaultAlgorithm:
     def test_default_algorithm_is_that_of_newest_key(self, tmp_path):
-        write_jwk(tmp_path / "a.jwk", make_jwk("RS256", now=NOW, not_before=NOW))
+        write_jwk(tmp_path / "a.jwk", {**generated_jwk("RS256"), "nbf": NOW})
         write_jwk(tmp_path / "b.jwk", make_jwk("ES384", now=NOW, not_before=NOW + 1))
         assert (
             default_algorithm(SETTINGS, [file.key for file in reversed(read_files(tmp_path))])

@@ -23,6 +23,7 @@ from tests.support.raw_tokens import (
 )
 from tests.support.sample_keys import (
     ALGORITHMS,
+    generated_jwk,
     private_jwk,
     private_key,
     private_pem,
@@ -208,7 +209,7 @@ class TestDatedKeys:
         assert set(source.at(50).verifying) == {old, last, next_one}
 
     def test_dated_keys_use_their_own_algorithm(self, values):
-        jwks = [make_jwk(name, now=50, not_before=50) for name in ("ES256", "RS256")]
+        jwks = [{**generated_jwk(name), "nbf": 50} for name in ("ES256", "RS256")]
         source = build_access_keys(read_settings(**values(*jwks), ALGORITHM="EdDSA"))
         assert {key.algorithm for key in source.at(50).verifying.values()} == {"ES256", "RS256"}
 
