@@ -177,11 +177,11 @@ class TestList:
 class TestManyClients:
     @pytest.fixture(autouse=True)
     def _client_ids(self, alice):
-        """Store 5,000 sessions, each of another client, and the newest ones of three clients."""
+        """Store sessions, each of another client, and the newest ones of three clients."""
         moment = NOW - timedelta(days=1)
         Session.objects.bulk_create(
             session_row(alice, client_id=f"client {number:04} {'x' * 240}", now=moment)
-            for number in range(5000)
+            for number in range(ClientFilter.SESSIONS + 200)
         )
         for name, sessions in (("web", 3), ("app", 2), ("<b>", 1)):
             Session.objects.bulk_create(
