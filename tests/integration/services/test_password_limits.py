@@ -15,8 +15,8 @@ from django_tokenauth import services
 from django_tokenauth.services.password_limits import is_rejected_by_a_hasher
 from tests.support.client import INVALID_GRANT, post, status_and_json
 
-HASHERS = "django.contrib.auth.hashers"
-BCRYPT, BCRYPT_SHA256 = f"{__name__}.FastBCrypt", f"{HASHERS}.BCryptSHA256PasswordHasher"
+HASHERS = "tests.support.hashers"
+BCRYPT, BCRYPT_SHA256 = f"{__name__}.FastBCrypt", f"{HASHERS}.FastBCryptSHA256"
 PBKDF2 = f"{__name__}.FastPBKDF2"
 TOO_LONG = {
     "error": "invalid_request",
@@ -156,8 +156,8 @@ class TestOtherHashers:
         "hasher",
         [
             BCRYPT_SHA256,
-            f"{HASHERS}.Argon2PasswordHasher",
-            f"{HASHERS}.ScryptPasswordHasher",
+            f"{HASHERS}.FastArgon2",
+            f"{HASHERS}.FastScrypt",
             PBKDF2,
         ],
     )
