@@ -26,6 +26,8 @@ DATABASES = {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": _FOLDER / f"{alias}.sqlite3",
         "ATOMIC_REQUESTS": True,
+        # Do not wait for the disk.
+        "OPTIONS": {"init_command": "PRAGMA synchronous = OFF"},
     }
     for alias in ("default", "accounts", "copy")
 }
