@@ -1,10 +1,11 @@
-"""``manage.py tokenauth_keys``: two commands at the same time, in processes of their own."""
+"""``manage.py tokenauth_keys``: commands at the same time, in processes of their own."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 from django_tokenauth.keys.files import read_file, read_files
@@ -12,60 +13,63 @@ from tests.support.keys_command import SECONDS, put
 
 PROJECT = """\
 import sys
+from io import StringIO
 from pathlib import Path
 
 import django
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.test import override_settings
 
 settings.configure(
     INSTALLED_APPS=[
         "django.contrib.auth", "django.contrib.contenttypes", "rest_framework", "django_tokenauth"
     ],
     SECRET_KEY="x" * 50,
-    TOKENAUTH={"KEY_DIRECTORY": Path(sys.argv[1])},
 )
 django.setup()
 print("ready", flush=True)
-sys.stdin.readline()
-try:
-    call_command("tokenauth_keys", *sys.argv[2:])
-except CommandError as error:
-    sys.exit(f"CommandError: {error}")
+for line in sys.stdin:
+    with override_settings(TOKENAUTH={"KEY_DIRECTORY": Path(line.strip())}):
+        try:
+            call_command("tokenauth_keys", *sys.argv[1:], stdout=StringIO())
+        except CommandError as error:
+            print("CommandError", " ".join(str(error).split()), flush=True)
+        else:
+            print("done", flush=True)
 """
-ROUNDS = 2
+ROUNDS = 4
 
 
-def start(folder, *arguments):
-    process = subprocess.Popen(  # noqa: S603
-        [sys.executable, "-c", PROJECT, str(folder), *arguments],
+def start(*arguments):
+    """Start a process that runs the command for each folder that it reads."""
+    return subprocess.Popen(  # noqa: S603
+        [sys.executable, "-c", PROJECT, *arguments],
         cwd=Path(__file__).parents[3],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout.readline() == "ready\n"
-    return process
 
 
 def test_end_by_rotate_now_survives_parallel_rotations(tmp_path):
-    for number in range(ROUNDS):
-        folder = tmp_path / str(number)
-        # Its own times: the processes use the real clock.
-        put(folder, "stolen", SECONDS - 10**8)
+    with ExitStack() as stack:
         processes = [
-            start(folder, *arguments)
+            stack.enter_context(start(*arguments))
             for arguments in (("rotate",), ("rotate", "--now"), ("rotate",))
         ]
-        for process in processes:
-            process.stdin.write("\n")
-            process.stdin.flush()
-        results = [process.communicate(timeout=120) for process in processes]
-        assert processes[1].returncode == 0, results
-        started = min(file.path.stat().st_mtime for file in read_files(folder))
-        path = folder / "stolen.jwk"
-        # A later rotation deletes the file of an ended key.
-        assert not os.path.lexists(path) or read_file(path).jwk["exp"] <= started + 60
-        for process, (_, errors) in zip(processes, results, strict=True):
-            assert process.returncode == 0 or "CommandError" in errors
+        assert [process.stdout.readline() for process in processes] == ["ready\n"] * 3
+        for number in range(ROUNDS):
+            folder = tmp_path / str(number)
+            # Its own times: the processes use the real clock.
+            put(folder, "stolen", SECONDS - 10**8)
+            for process in processes:
+                process.stdin.write(f"{folder}\n")
+                process.stdin.flush()
+            results = [process.stdout.readline().rstrip("\n") for process in processes]
+            assert results[1] == "done", results
+            started = min(file.path.stat().st_mtime for file in read_files(folder))
+            path = folder / "stolen.jwk"
+            # A later rotation deletes the file of an ended key.
+            assert not os.path.lexists(path) or read_file(path).jwk["exp"] <= started + 60
+            assert all(each == "done" or each.startswith("CommandError ") for each in results)
