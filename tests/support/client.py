@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pytest
 from django.test import Client
+
+if TYPE_CHECKING:
+    import pytest
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
