@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import socket
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from urllib.parse import unquote
 
 import pytest
 
@@ -16,6 +18,10 @@ GET = "GET /notes/ HTTP/1.1"
 #: The status line of a response that is not interim.
 FINAL_STATUS = re.compile(rb"^HTTP/1\.1 ([2-5]\d\d) ", re.MULTILINE)
 REPORTS = "GET /reports/7 HTTP/1.1"
+SPELLINGS = [
+    *("/%72eports/7", "/reports%2F7", "//reports/7", "/./reports/7"),
+    *("/notes/../reports/7", "/notes/%2e%2e/reports/7", "/notes/..%2freports/7"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +156,15 @@ class TestScope:
             token = server.signed(bob["access_token"], scope=scope)
             response, requests = gateway.send(REPORTS, token=token)
             assert (response.status, requests) == (gateway.program.forbidden, [])
+
+    @pytest.mark.attack(184)
+    @pytest.mark.parametrize("path", SPELLINGS)
+    def test_scope_is_required_for_other_spellings_of_the_path(self, gateway, bob, path):
+        """WSGI servers decode a path, and some services normalize it."""
+        _, requests = gateway.send(f"GET {path} HTTP/1.1", token=bob["access_token"])
+        for request in requests:
+            read = re.sub("/+", "/", posixpath.normpath(unquote(request.path)))
+            assert not read.startswith("/reports/")
 
     def test_scope_is_required_after_authentication(self, gateway):
         assert gateway.send(REPORTS)[0].status == 401
