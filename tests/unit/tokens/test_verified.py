@@ -25,6 +25,7 @@ SHAPES = {
     "small objects": {"d": [{"a": number} for number in range(600)]},
     "small lists": {"d": [[300 + number] for number in range(700)]},
     "members": {f"k{number:04}": number for number in range(400)},
+    "strings by name": {"m": {f"{number:03}": f"{number}s" for number in range(343)}},
     "permissions": {"p": [{"name": f"o{number}", "rights": ["r", "w"]} for number in range(140)]},
 }
 
