@@ -137,6 +137,9 @@ def _selected(settings: Settings, options: dict[str, Any]) -> QuerySet[Session]:
         raise CommandError("Say which sessions: --user, --client, --before or --all.")
     if options["all"] and (options["user"] is not None or options["client"] is not None):
         raise CommandError("--all means every user and client. Remove it, or --user and --client.")
+    if options["before"] is not None and options["before"] > utc_now():
+        # A wrong year would otherwise sign out everyone.
+        raise CommandError("--before is in the future. Correct it, or use --all for all sessions.")
     rows = primary_sessions().filter(revoked_at__isnull=True, idle_expires_at__gt=utc_now())
     return rows.filter(**filters)
 

@@ -242,6 +242,7 @@ class TestErrors:
             (["--client", "tv"], r"no client 'tv': .* Known clients: django-tokenauth, reports\."),
             (["--before", "yesterday"], "'yesterday' is not a time. Write 2026-11-23T12"),
             (["--before", "2026-13-01"], "'2026-13-01' is not a time"),
+            (["--before", "2027-01-23"], "--before is in the future. Correct it, or use --all"),
             (["--before", "9999-12-31T23:59:59-12:00"], "is not a time"),
         ],
         ids=lambda value: " ".join(value) if isinstance(value, list) else "",
