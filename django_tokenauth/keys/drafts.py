@@ -53,10 +53,11 @@ def write_atomically(path: Path, data: bytes, access: Access) -> None:
 def delete_drafts(directory: Path, suffix: str, before: float) -> None:
     """Delete drafts of interrupted writes that end in *suffix* and are older than *before*.
 
-    They may contain private keys. *before* is in seconds since the epoch.
+    They may contain private keys. *before* is in seconds since the epoch. A draft that cannot be
+    deleted stays.
     """
     for path in directory.glob(f".*{suffix}"):
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             if _DRAFT.fullmatch(path.name) and path.stat().st_mtime < before:
                 path.unlink()
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from stat import S_IMODE, S_ISREG
 from typing import TYPE_CHECKING
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _OWNER_ONLY = 0o600
 _GROUP_READ = 0o040
+_ALL_READ = 0o004
+_ENTER = 0o1
 # Prints the numbers of the files that cannot be opened: 0 is the folder. A redirection opens the
 # file, so access lists and mandatory access control count too.
 _OPEN_ALL = """
@@ -56,25 +58,42 @@ class GroupMember(ServerUser):
         return f"a member of the group {self.groups[0]}"
 
 
+@dataclass(frozen=True, slots=True)
+class AnyUser(ServerUser):
+    """Any user of the machine, if all of them may read a private key."""
+
+    def __str__(self) -> str:
+        return "any user"
+
+
 def access_of(directory: Path, files: Iterable[KeyFile]) -> Access:
     """Return the owner, group and mode of a new private key beside *files* in *directory*.
 
     They are those of a file with a private key. If several users own such files, a file of the
-    owner of the folder goes first, then one of a user other than root, then the newest. Without
-    one, or if the folder is closed to all but its owner, the owner is that of the folder. If root
-    owns the folder and has opened it for one group only, that group may read.
+    owner of the folder goes first, then one of a user other than root, then one that its group may
+    read, then the newest. Without one, or if the folder is closed to all but its owner, the owner
+    is that of the folder. If root owns the folder and has opened it for one group only, that group
+    may read.
     """
     folder = directory.stat()
     closed = folder.st_uid != 0 and folder.st_mode & 0o077 == 0
     examples = [
-        (status.st_uid == folder.st_uid != 0, status.st_uid != 0, file.key.not_before, status)
+        (
+            (
+                status.st_uid == folder.st_uid != 0,
+                status.st_uid != 0,
+                status.st_mode & _GROUP_READ,
+                file.key.not_before,
+            ),
+            status,
+        )
         for file in files
         if file.key.can_sign
         and (status := _existing(file.path)) is not None
         and (not closed or status.st_uid == folder.st_uid)
     ]
     if examples:
-        *_, example = max(examples, key=lambda example: example[:3])
+        _, example = max(examples, key=lambda example: example[0])
         mode = _OWNER_ONLY | (example.st_mode & _GROUP_READ & PERMISSIONS)
         return Access(example.st_uid, example.st_gid, mode)
     for_group = folder.st_uid == 0 != folder.st_gid and folder.st_mode & 0o057 == 0o050
@@ -92,6 +111,18 @@ def replaced_access(path: Path, *, is_private: bool) -> Access | None:
         return None
     kept = (_GROUP_READ if is_private else 0o777) & PERMISSIONS
     return Access(status.st_uid, status.st_gid, _OWNER_ONLY | (status.st_mode & kept))
+
+
+def access_of_end(access: Access, path: Path) -> Access:
+    """Return *access* for the file *path* of a private key whose end is written.
+
+    If all users may read the file, they still may: the server may be any of them, and must see that
+    the key has ended. A new key is never readable by all.
+    """
+    status = _existing(path)
+    if status is None or status.st_uid != access.owner:
+        return access
+    return replace(access, mode=access.mode | (status.st_mode & _ALL_READ & PERMISSIONS))
 
 
 def is_of_other_owner(file: KeyFile, access: Access) -> bool:
@@ -112,22 +143,33 @@ def unreadable_files(directory: Path, files: Mapping[str, KeyFile]) -> Iterator[
         for path in _closed_to(user, paths):
             closed.setdefault(path, user)
     for path, user in closed.items():
-        yield InvalidKey(
-            f"The server runs as {user}, who cannot read {path}{_describe(path)}.",
-            "Correct its owner or its mode: a server that starts now rejects the folder.",
-        )
+        text = f"as {user}, who cannot read {path}{_describe(path)}."
+        if isinstance(user, AnyUser):
+            yield InvalidKey(
+                f"All users can read a private key. The server may run {text}",
+                f"If it runs as the owner: chmod -R go= {directory}. Otherwise, give it the file.",
+            )
+        else:
+            yield InvalidKey(
+                f"The server runs {text}",
+                "Correct its owner or its mode: a server that starts now rejects the folder.",
+            )
 
 
-def _server_users(directory: Path, files: Iterable[KeyFile]) -> Iterator[ServerUser]:
+def _server_users(directory: Path, files: Collection[KeyFile]) -> Iterator[ServerUser]:
     access = access_of(directory, files)
     owner = directory.stat().st_uid if access.owner is None else access.owner
     group = directory.stat().st_gid if access.group is None else access.group
     yield ServerUser(owner, _groups_of(owner, group))
     # Any user other than the owner, without further rights.
-    member = GroupMember(65534 if owner != 65534 else 65533, (group,))
+    other = 65534 if owner != 65534 else 65533
+    member, anyone = GroupMember(other, (group,)), AnyUser(other, (other,))
     # If the folder is closed to the group, the server runs as the owner.
-    if access.mode & _GROUP_READ and _permits(member, directory):
+    if access.mode & _GROUP_READ and _reaches(member, directory):
         yield member
+    open_keys = (file for file in files if file.key.can_sign and _permits(anyone, file.path))
+    if any(open_keys) and _reaches(anyone, directory):
+        yield anyone
 
 
 def _groups_of(uid: int, group: int) -> tuple[int, ...]:
@@ -174,7 +216,12 @@ def _open_as(user: ServerUser, paths: list[Path]) -> list[Path] | None:
     return [paths[int(number)] for number in result.stdout.split()]
 
 
-def _permits(user: ServerUser, path: Path) -> bool:
+def _reaches(user: ServerUser, directory: Path) -> bool:
+    parents = directory.resolve().parents
+    return _permits(user, directory) and all(_permits(user, each, _ENTER) for each in parents)
+
+
+def _permits(user: ServerUser, path: Path, needed: int | None = None) -> bool:
     try:
         status = path.stat()
     except OSError:
@@ -185,7 +232,8 @@ def _permits(user: ServerUser, path: Path) -> bool:
         granted = status.st_mode >> 3
     else:
         granted = status.st_mode
-    needed = 0o5 if path.is_dir() else 0o4
+    if needed is None:
+        needed = 0o5 if path.is_dir() else 0o4
     return granted & needed == needed
 
 

@@ -8,6 +8,7 @@ time changes a folder, so an end that one of them writes is not lost.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import ceil
@@ -29,7 +30,7 @@ from .files import (
 from .generating import make_key
 from .loading import Key
 from .locking import lock
-from .ownership import access_of, is_of_other_owner
+from .ownership import access_of, access_of_end, is_of_other_owner
 from .schedule import KeySchedule, KeySet
 
 #: Seconds that are added to each wait, for responses in flight and for clocks that differ.
@@ -342,7 +343,8 @@ def _end(file: KeyFile, end: int | None, access: Access) -> KeyFile:
     jwk = {name: value for name, value in current.jwk.items() if name != "exp"}
     if end is not None:
         jwk["exp"] = end
-    write_jwk(file.path, jwk, like=access if file.key.can_sign else None)
+    like = access_of_end(access, file.path) if file.key.can_sign else None
+    write_jwk(file.path, jwk, like=like)
     return KeyFile(file.path, jwk, replace(current.key, expires_at=end))
 
 
@@ -366,15 +368,15 @@ def _ends_later(key: Key, end: int) -> bool:
 def _clean_up(directory: Path, files: Iterable[KeyFile], now: float) -> tuple[Path, ...]:
     """Delete old drafts and the files of keys that have ended. Return the latter.
 
-    Files of public keys of other owners stay.
+    Files of public keys of other owners stay, and so does what cannot be deleted: the change of the
+    keys is complete already.
     """
     delete_drafts(directory, SUFFIX, now - MARGIN)
     access = access_of(directory, files)
-    ended = [
-        file.path
-        for file in files
-        if file.key.has_expired(now) and not is_of_other_owner(file, access)
-    ]
-    for path in ended:
-        path.unlink(missing_ok=True)
-    return tuple(ended)
+    deleted = []
+    for file in files:
+        if file.key.has_expired(now) and not is_of_other_owner(file, access):
+            with suppress(OSError):
+                file.path.unlink(missing_ok=True)
+                deleted.append(file.path)
+    return tuple(deleted)

@@ -128,7 +128,57 @@ class TestOwners:
         assert "stolen" not in running.at(SECONDS + POLL_INTERVAL).verifying
 
 
+class TestReaders:
+    """The server is not the owner of the files."""
+
+    @needs_root
+    @pytest.mark.attack(169)
+    def test_group_of_an_older_key_reads_the_change(self, folder):
+        put(folder, "stolen", SECONDS - 50)
+        put(folder, "b")
+        for path in (folder, folder / "stolen.jwk"):
+            os.chown(path, 0, GROUP)
+        folder.chmod(0o750)
+        (folder / "stolen.jwk").chmod(0o640)
+        # root has copied this one, so that the server cannot read it.
+        (folder / "b.jwk").chmod(0o600)
+        created, *_ = run("rotate", "--now")
+        new = created.split("key ")[1].split()[0]
+        assert kids_of_server(folder) == [new, [new]]
+
+    @needs_root
+    @pytest.mark.attack(169)
+    def test_change_that_any_user_could_read_fails_the_command(self, folder):
+        put(folder, "stolen")
+        folder.chmod(0o755)
+        (folder / "stolen.jwk").chmod(0o644)
+        message = command_error("rotate", "--now")
+        assert "can read a private key. The server may run as any user, who cannot read" in message
+        assert "(owner root, mode 0640)" in message
+        # The server notices the end.
+        assert run_as(SERVER, GROUP, lambda: read_file(folder / "stolen.jwk").jwk["exp"]) == SECONDS
+
+    @pytest.mark.parametrize("closed", [".", ".."])
+    def test_open_file_in_a_closed_folder_is_no_problem(self, folder, closed):
+        put(folder, "a")
+        (folder / "a.jwk").chmod(0o644)
+        folder.chmod(0o755)
+        (folder / closed).chmod(0o700)
+        run("rotate", "--now")
+
+
 class TestBrokenFiles:
+    def test_obstacle_to_cleaning_up_hides_no_change(self, folder):
+        put(folder, "stolen")
+        put(folder, "old", exp=SECONDS - 5)
+        draft = folder / ".0123456789abcdef.jwk"
+        draft.mkdir()
+        os.utime(draft, (SECONDS - 3600,) * 2)
+        created, ended, deleted = run("rotate", "--now")
+        assert created.startswith("Created")
+        assert ended.endswith("stolen")
+        assert "old.jwk" in deleted
+
     @pytest.mark.parametrize("name", ["0.jwk", "z.jwk"])
     def test_rotate_now_replaces_keys_beside_a_broken_file(self, folder, name):
         put(folder, "stolen")
