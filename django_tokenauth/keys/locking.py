@@ -52,7 +52,8 @@ def _lock_folder(directory: Path) -> Callable[[], None] | None:
             BlockingIOError,
             InvalidKey(
                 f"Another command is changing the keys in {directory}.",
-                "Wait until it has ended, and run this command again.",
+                "Wait until it has ended, and run this command again. To end a stolen key at once, "
+                "delete its file: that needs no lock.",
             ),
         )
     except (OSError, AttributeError):
