@@ -32,7 +32,8 @@ class AccountDelay:
     A network that is new to the account gets a turn: its first attempt is refused with the delay,
     and one attempt after the delay is checked. The delay is two seconds after the first failure
     that is not free, and doubles with each further one up to the setting. A successful sign-in
-    ends the delays. If the cache fails, there are none.
+    takes back the failures with its spelling of the username, which are those of the same user: an
+    attacker may have an account with a similar name. If the cache fails, there are no delays.
 
     *known_addresses* returns the addresses of earlier sign-ins of the user. It is called only
     during a delay.
@@ -83,13 +84,26 @@ class AccountDelay:
             raise
         except BaseException:
             if self._longest:
-                self._counters.increment(self._failures(), _MEMORY)
+                for key in (self._failures(), self._own_failures()):
+                    self._counters.increment(key, _MEMORY)
             raise
         if self._longest:
-            self._counters.delete(self._failures())
+            self._take_back()
+
+    def _take_back(self) -> None:
+        """Subtract the failures of this user from those of all similar usernames."""
+        own = self._counters.read(self._own_failures())
+        if own and self._counters.delete(self._own_failures()):
+            rest = self._counters.decrement(self._failures(), own)
+            # The cache may have dropped one of the counters.
+            if rest is not None and rest < 1:
+                self._counters.delete(self._failures())
 
     def _failures(self) -> str:
         return cache_key("account", folded(self._username))
+
+    def _own_failures(self) -> str:
+        return cache_key("account.own", self._username)
 
     def _delay(self) -> int:
         """Return the current delay of the account, in seconds."""

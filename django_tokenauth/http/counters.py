@@ -33,9 +33,9 @@ class Counters:
             self._call(self._cache.touch, key, seconds, effect="can expire early")
         return count
 
-    def decrement(self, key: str) -> int | None:
-        """Subtract one and return the count."""
-        return self._count(self._cache.decr, key, effect="stay counted")
+    def decrement(self, key: str, number: int = 1) -> int | None:
+        """Subtract *number* and return the count."""
+        return self._count(self._cache.decr, key, number, effect="stay counted")
 
     def read(self, key: str) -> int | None:
         """Return the count, which is zero for a missing counter."""

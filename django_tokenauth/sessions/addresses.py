@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
+from ..conf.settings import load
 from ..models import Session
 from .database import database_errors_as_unavailable
 
@@ -16,8 +17,11 @@ _SIGN_INS = 200
 def sign_in_addresses(username: str) -> set[str]:
     """Return the addresses in the sessions of the user with the stored *username*. One statement.
 
-    Includes ended sessions until they are pruned. Raises :class:`ServiceUnavailable`.
+    Includes ended sessions until they are pruned. With ``STATELESS_REFRESH`` there is no session
+    and no statement. Raises :class:`ServiceUnavailable`.
     """
+    if load().stateless_refresh:
+        return set()
     field: str = get_user_model().USERNAME_FIELD
     rows: Any = Session.objects.filter(ip__isnull=False, **{f"user__{field}": username})
     with database_errors_as_unavailable():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
 import time_machine
+from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_login_failed
 from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
@@ -136,6 +138,26 @@ class TestDelay:
         assert sign_in(HOTEL).status_code == 200
         assert guess_from(OFFICE, "alice").status_code == 400
 
+    def test_sign_in_of_a_similar_username_ends_no_delay(self, clock):
+        """An attacker may have an account of its own whose letters and digits are the same."""
+        get_user_model().objects.create_user("al.ice", password="its own")
+        for address in attackers(FREE_FAILURES):
+            guess_from(address, "alice")
+            assert guess_from(OFFICE, "al.ice", "its own").status_code == 200
+        assert guess_from(HOTEL, "al.ice").status_code == 400
+        assert wait_of(sign_in(HOTEL)) == 2
+        # Its own failure is taken back.
+        assert guess_from(OFFICE, "al.ice", "its own").status_code == 200
+        assert sign_in(HOME).status_code == 200
+
+    def test_lost_counter_gives_no_further_free_failures(self, clock):
+        attack(5)
+        [key] = [key for key in caches["default"]._cache if re.search(r"\.account\.\w+$", key)]
+        caches["default"].delete(key.split(":", 2)[2])
+        assert sign_in(HOME).status_code == 200
+        attack(FREE_FAILURES + 1)
+        assert wait_of(sign_in(HOTEL)) == 2
+
     def test_delays_end_a_day_after_the_last_failure(self, clock, settings):
         attack(FREE_FAILURES + 1)
         clock.shift(DAY)
@@ -252,6 +274,14 @@ class TestCost:
                 assert guess_from(HOME, "alice").status_code == 400
             table = Session._meta.db_table
             assert [table in each["sql"] for each in statements].count(True) == attacked
+
+    def test_no_statement_is_needed_without_sessions(self, clock, settings):
+        """The table of sessions may be missing."""
+        settings.TOKENAUTH = {**settings.TOKENAUTH, "STATELESS_REFRESH": True}
+        attack(FREE_FAILURES + 1)
+        with CaptureQueriesContext(connection) as statements:
+            assert wait_of(sign_in(HOTEL)) == 2
+        assert Session._meta.db_table not in str(statements.captured_queries)
 
     @pytest.mark.parametrize(("broken", "refused"), [("get", 0), ("add", 0), ("delete", 1)])
     def test_failed_cache_locks_nobody_out(self, clock, settings, monkeypatch, broken, refused):
