@@ -92,7 +92,7 @@ def check_password(request: HttpRequest | None, username: str, password: str) ->
     if is_too_long(password):
         raise PasswordTooLong
     try:
-        with database_required(), rehashing():
+        with database_required(), rehashing(password):
             user = authenticate(django_request(request), username=username, password=password)
     except (ValueError, ValidationError, DataError):
         # ModelBackend queries any username, even one that the field cannot hold. A user's own

@@ -8,6 +8,7 @@ session: parts of its rows may be missing.
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -15,11 +16,11 @@ from django.db import connections, router, transaction
 from django.db.models import Model
 
 from .. import signals
-from ..conf.settings import load
+from ..conf.settings import LONGEST_WAIT, load
 from ..models import RevokedReason, Session
 from . import store
 from .clock import utc_now
-from .users import auth_hash, auth_hashes, get_key, is_rehash, refetch, stored_auth_hashes
+from .users import auth_hash, auth_hashes, get_key, is_rehash, refetch, stored_before_rehash
 
 logger = logging.getLogger("django_tokenauth")
 
@@ -36,10 +37,12 @@ def before_save(
 ) -> None:
     """If the same password is hashed anew, keep its old auth hashes for :func:`after_save`.
 
-    At most one statement.
+    At most one statement. Raises :class:`InvalidGrant` if the password is another one by now.
     """
-    if is_rehash(instance, update_fields) and _has_sessions(using):
-        setattr(instance, _OLD_HASHES, stored_auth_hashes(instance))
+    if is_rehash(instance, update_fields):
+        stored = stored_before_rehash(instance)
+        if stored is not None and _has_sessions(using):
+            setattr(instance, _OLD_HASHES, auth_hashes(stored))
 
 
 def after_save(
@@ -135,20 +138,40 @@ def _repeat_after_commit(user: Any) -> None:
 def before_delete(*, instance: Any, using: str | None = None, **kwargs: Any) -> None:
     """Revoke all sessions of the user.
 
-    Their rows stay until they are pruned, so that other processes learn of the revocation.
+    Their rows stay until they are pruned, so that other processes learn of the revocation. One
+    statement, and one more after the commit.
     """
-    if _has_sessions(using):
-        _revoke(instance, RevokedReason.USER_DELETED, [])
+    if not _has_sessions(using):
+        return
+    since = utc_now() - LONGEST_WAIT
+    _revoke(instance, RevokedReason.USER_DELETED, [])
+    alias = using or router.db_for_write(type(instance), instance=instance)
+    transaction.on_commit(lambda: _revoke_without_user(since), using=alias, robust=True)
+
+
+def _revoke_without_user(since: datetime) -> None:
+    """Revoke the sessions of sign-ins that were stored during the deletion. One statement.
+
+    Their rows have no user any more. In the transaction, two deletions could deadlock on MySQL and
+    MariaDB.
+    """
+    now, reason = utc_now(), RevokedReason.USER_DELETED
+    revoked = store.revoke_without_user(since, reason, now=now)
+    _announce(None, None, reason, revoked, now)
 
 
 def _revoke(user: Any, reason: RevokedReason, keep: list[str]) -> None:
     now = utc_now()
     revoked = store.revoke_of_user(get_key(user), reason, now=now, keep=keep)
+    _announce(get_key(user), user, reason, revoked, now)
+
+
+def _announce(key: Any, user: Any, reason: RevokedReason, revoked: int, now: datetime) -> None:
     if not revoked:
         return
-    logger.info("%d sessions of user %s revoked: %s", revoked, get_key(user), reason)
+    logger.info("%d sessions of user %s revoked: %s", revoked, key, reason)
     # The rows are read only if a receiver needs them.
     if signals.session_revoked.has_listeners():
-        for batch in store.batches(store.revoked_at(get_key(user), now=now)):
+        for batch in store.batches(store.revoked_at(key, now=now)):
             for session in batch:
                 signals.session_revoked.send_for(session, user, None)

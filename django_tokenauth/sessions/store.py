@@ -197,6 +197,15 @@ def revoke_of_user(
     return _revoke(rows.exclude(auth_hash__in=keep), reason, now)
 
 
+def revoke_without_user(since: datetime, reason: RevokedReason, *, now: datetime) -> int:
+    """Revoke the sessions since *since* whose user was deleted, and return their number.
+
+    One statement.
+    """
+    rows = primary_sessions().filter(user=None, created_at__gte=since, idle_expires_at__gt=now)
+    return _revoke(rows, reason, now)
+
+
 def _revoke(rows: QuerySet[Session], reason: RevokedReason, now: datetime) -> int:
     # The idle expiry becomes now, so that one index finds expired and revoked sessions.
     return _not_revoked(rows).update(revoked_at=now, revoked_reason=reason, idle_expires_at=now)

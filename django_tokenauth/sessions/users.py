@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import check_password, get_hasher, identify_hasher
 from django.core.exceptions import ValidationError
 from django.db import DataError, router
 from django.db import Error as DatabaseError
 from django.utils.crypto import constant_time_compare
+from django.views.decorators.debug import sensitive_variables
 
-from ..errors import TokenErrorCode
+from ..errors import InvalidGrant, TokenErrorCode
 from . import store
 
 if TYPE_CHECKING:
@@ -21,7 +24,10 @@ if TYPE_CHECKING:
 
     from ..models import Session
 
-_rehashing: ContextVar[bool] = ContextVar("django_tokenauth_rehashing", default=False)
+logger = logging.getLogger("django_tokenauth")
+
+# The password that is being checked.
+_rehashing: ContextVar[str | None] = ContextVar("django_tokenauth_rehashing", default=None)
 
 
 def get_key(user: Any) -> Any:
@@ -91,9 +97,10 @@ def can_be_read() -> bool:
 
 
 @contextmanager
-def rehashing() -> Iterator[None]:
-    """Mark that a password is being checked: if it is saved now, it is only hashed anew."""
-    token = _rehashing.set(True)
+@sensitive_variables()
+def rehashing(password: str) -> Iterator[None]:
+    """Mark that *password* is being checked: if it is saved now, it is only hashed anew."""
+    token = _rehashing.set(password)
     try:
         yield
     finally:
@@ -108,7 +115,7 @@ def is_rehash(user: Any, update_fields: frozenset[str] | None) -> bool:
     assigned has no ``_password`` at all. The model may save other fields too.
     """
     return (
-        _rehashing.get()
+        _rehashing.get() is not None
         and "password" in (update_fields or ())
         and vars(user).get("_password", "") is None
     )
@@ -121,7 +128,28 @@ def refetch(user: Any) -> Any:
     return rows.filter(pk=user.pk).first()
 
 
-def stored_auth_hashes(user: Any) -> list[str]:
-    """Return the auth hashes of the password in the database; none if the user is not stored."""
-    stored = refetch(user)
-    return auth_hashes(stored) if stored is not None else []
+@sensitive_variables()
+def stored_before_rehash(user: Any) -> Any:
+    """Return the user as stored, before the checked password is hashed anew; ``None`` if deleted.
+
+    One statement. Raises :class:`InvalidGrant` if the password was changed while it was checked:
+    the new hash of the old password would undo the change.
+    """
+    stored, password = refetch(user), _rehashing.get()
+    if stored is None or _is_outdated(stored.password):
+        return stored
+    # The password was changed, or a parallel sign-in has hashed the same one anew.
+    if not check_password(password, stored.password):
+        logger.info("sign-in rejected: user %s changed during the sign-in", get_key(user))
+        raise InvalidGrant
+    return stored
+
+
+def _is_outdated(encoded: str) -> bool:
+    """Return whether a sign-in hashes the password anew, as Django's ``check_password`` decides."""
+    try:
+        hasher, preferred = identify_hasher(encoded), get_hasher()
+    except ValueError:
+        # The password is unusable now.
+        return False
+    return hasher.algorithm != preferred.algorithm or preferred.must_update(encoded)

@@ -19,6 +19,7 @@ from tests.support.client import INVALID_GRANT, PASSWORDS, get, log_messages, po
 from tests.support.interrupted_hashing import HASHERS, during_password_check
 from tests.support.session_rows import create_session
 
+STRONGER = "tests.support.hashers.FastPBKDF2"
 ALICE = {"username": "alice", "password": PASSWORDS["alice"]}
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -122,8 +123,27 @@ class TestUserChangesDuringTheSignIn:
         ]
 
     def test_stronger_hash_of_the_same_password_is_accepted(self, alice, settings):
-        settings.PASSWORD_HASHERS = ["tests.support.hashers.FastPBKDF2", *HASHERS]
+        settings.PASSWORD_HASHERS = [STRONGER, *HASHERS]
         assert post("token/", ALICE).status_code == 200
+
+    def test_stronger_hash_undoes_no_change_of_the_password(self, alice, settings):
+        """Django stores the new hash after the check, whatever is stored by then."""
+        settings.PASSWORD_HASHERS = [STRONGER, *HASHERS]
+        with during_password_check(lambda: in_thread(change_password, alice.pk)):
+            assert status_and_json(post("token/", ALICE)) == (400, INVALID_GRANT)
+        alice.refresh_from_db()
+        assert alice.check_password("another")
+
+    def test_parallel_sign_ins_store_a_stronger_hash(self, alice, settings):
+        settings.PASSWORD_HASHERS = [STRONGER, *HASHERS]
+        statuses = []
+
+        def sign_in(pk):
+            statuses.append(post("token/", ALICE).status_code)
+
+        with during_password_check(lambda: in_thread(sign_in, alice.pk)):
+            sign_in(alice.pk)
+        assert statuses == [200, 200]
 
 
 @pytest.fixture

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.core import serializers
 from django.db import connection
-from django.db.models.signals import post_save
+from django.db.models.signals import post_save, pre_delete
 from django.test.utils import CaptureQueriesContext
 
 from django_tokenauth import services, signals
@@ -182,6 +184,44 @@ class TestBeforeDelete:
         services.revoke_token(pair.refresh_token, now=NOW)
         alice.delete()
         assert reason_of(pair) == RevokedReason.SIGNED_OUT
+
+
+@pytest.mark.django_db(transaction=True)
+class TestSignInDuringDeletion:
+    @pytest.fixture
+    def signed_in_meanwhile(self, alice):
+        """Sign alice in while she is being deleted, after her sessions were revoked."""
+        pairs = []
+
+        def sign_in(instance, **keywords):
+            pairs.append(services.sign_in(instance, now=NOW))
+
+        pre_delete.connect(sign_in, sender=type(alice))
+        yield pairs
+        pre_delete.disconnect(sign_in, sender=type(alice))
+
+    @pytest.mark.attack(194)
+    def test_sign_in_during_the_deletion_is_revoked(self, alice, other, signed_in_meanwhile):
+        with received(signals.session_revoked) as calls:
+            alice.delete()
+        [pair] = signed_in_meanwhile
+        assert reason_of(pair) == RevokedReason.USER_DELETED
+        assert reason_of(other) == ""
+        assert [(call["session"].pk, call["user"]) for call in calls] == [(pair.session.pk, None)]
+
+    def test_deletion_leaves_older_sessions_without_a_user(self, alice, pair):
+        Session.objects.update(user=None, created_at=NOW - timedelta(hours=1))
+        alice.delete()
+        assert reason_of(pair) == ""
+
+    def test_deletion_without_a_database_alias_revokes_them_too(self, alice, pair):
+        Session.objects.update(user=None)
+        pre_delete.send(sender=type(alice), instance=alice, origin=alice)
+        assert reason_of(pair) == RevokedReason.USER_DELETED
+
+    def test_deletion_adds_two_updates_of_sessions(self, alice, pair):
+        # The second one is Django's own SET NULL.
+        assert statements_on_sessions(alice.delete) == ["UPDATE"] * 3
 
 
 class TestStateless:

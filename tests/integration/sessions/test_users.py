@@ -6,7 +6,9 @@ import uuid
 
 import pytest
 
+from django_tokenauth.errors import InvalidGrant
 from django_tokenauth.sessions import users
+from tests.support.client import PASSWORDS
 
 
 @pytest.mark.django_db
@@ -59,19 +61,29 @@ class TestGetBySubject:
 
 
 @pytest.mark.django_db
-class TestStoredAuthHashes:
-    def test_stored_auth_hashes_are_read_from_the_database(self, alice):
+class TestStoredBeforeRehash:
+    def test_stored_user_has_the_auth_hashes_of_the_database(self, alice):
         before = users.auth_hashes(alice)
         alice.set_password("another")
-        assert users.stored_auth_hashes(alice) == before != users.auth_hashes(alice)
+        with users.rehashing(PASSWORDS["alice"]):
+            stored = users.stored_before_rehash(alice)
+        assert users.auth_hashes(stored) == before != users.auth_hashes(alice)
 
-    def test_stored_auth_hashes_include_fallback_secret_keys(self, alice, settings):
+    def test_auth_hashes_include_fallback_secret_keys(self, alice, settings):
         old = users.auth_hash(alice)
         settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
         settings.SECRET_KEY = "a new secret key of the project"
-        assert users.stored_auth_hashes(alice) == [users.auth_hash(alice), old]
+        assert users.auth_hashes(alice) == [users.auth_hash(alice), old]
 
-    def test_stored_auth_hashes_of_a_deleted_user_are_empty(self, alice):
+    def test_deleted_user_is_not_stored(self, alice):
         alice.delete()
         alice.pk = 999_999
-        assert users.stored_auth_hashes(alice) == []
+        with users.rehashing(PASSWORDS["alice"]):
+            assert users.stored_before_rehash(alice) is None
+
+    @pytest.mark.parametrize("password", ["another", None])
+    def test_password_that_was_changed_meanwhile_is_rejected(self, alice, password):
+        alice.set_password(password)
+        alice.save()
+        with users.rehashing(PASSWORDS["alice"]), pytest.raises(InvalidGrant):
+            users.stored_before_rehash(alice)

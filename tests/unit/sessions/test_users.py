@@ -104,33 +104,33 @@ class TestIsRehash:
     @pytest.mark.parametrize("further", [[], ["modified"]])
     def test_password_rehash_by_django_is_recognized(self, further):
         """A user model may save a further field, such as the time of the change."""
-        with users.rehashing():
+        with users.rehashing("a password"):
             assert users.is_rehash(self.user(), self.PASSWORD.union(further))
 
     @pytest.mark.parametrize("password", ["another", None])
     def test_hash_assigned_by_a_backend_is_not_a_rehash(self, password):
         """A directory has a new password, or stores no password locally."""
         user = get_user_model()(password=make_password(password))
-        with users.rehashing():
+        with users.rehashing("a password"):
             assert not users.is_rehash(user, self.PASSWORD)
 
     def test_password_save_outside_of_rehashing_is_not_a_rehash(self):
-        with users.rehashing():
+        with users.rehashing("a password"):
             pass
         assert not users.is_rehash(self.user(), self.PASSWORD)
 
     @pytest.mark.parametrize("fields", [None, frozenset(), frozenset({"email", "last_login"})])
     def test_save_of_other_fields_is_not_a_rehash(self, fields):
-        with users.rehashing():
+        with users.rehashing("a password"):
             assert not users.is_rehash(self.user(), fields)
 
     def test_new_password_while_rehashing_is_not_a_rehash(self):
         user = self.user()
         user.set_password("another")
-        with users.rehashing():
+        with users.rehashing("a password"):
             assert not users.is_rehash(user, self.PASSWORD)
 
     def test_rehashing_ends_after_an_error(self):
-        with pytest.raises(LookupError), users.rehashing():
+        with pytest.raises(LookupError), users.rehashing("a password"):
             raise LookupError
         assert not users.is_rehash(self.user(), self.PASSWORD)
