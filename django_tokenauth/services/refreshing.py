@@ -22,7 +22,7 @@ import logging
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from django.db import Error as DatabaseError
 from django.http import HttpRequest
@@ -38,7 +38,7 @@ from ..sessions.clock import Clock
 from ..sessions.database import database_errors_as_unavailable
 from ..sessions.log_ids import log_id
 from ..sessions.store import LastSeen, SessionState
-from ..sessions.users import auth_hash, get_by_subject, why_refused
+from ..sessions.users import auth_hash, get_by_subject, get_key, why_refused
 from ..tokens.claims import RefreshClaims
 from ..tokens.refresh import refresh_tokens
 from .arguments import as_strings, check_ip, check_text, clock_of, django_request
@@ -253,23 +253,28 @@ def _restart_grace(refresh_request: _RefreshRequest, session: Session) -> TokenP
     if now - session.refreshed_at <= _SLOW_ROTATION:
         return None
     state = SessionState.of(session)._replace(refreshed_at=now)
-    pair = _issue(replace(refresh_request, now=now), session, state)
     try:
-        rotated = store.rotate(session, state, auth_hash=session.auth_hash, retried=session.retried)
+        if store.rotate(session, state, auth_hash=session.auth_hash, retried=session.retried):
+            return _issue(replace(refresh_request, now=now), session, state)
     except DatabaseError as error:
         # The rotation itself is written, and its tokens are valid.
         logger.warning("the grace of a slow refresh was not extended (%s)", type(error).__name__)
-        return None
-    return pair if rotated else None
+    except Exception as error:
+        # A hook of the project, which was called for the first tokens too.
+        logger.exception("new tokens of a slow refresh were not issued (%s)", type(error).__name__)
+    return None
 
 
 def _issue(refresh_request: _RefreshRequest, session: Session, state: SessionState) -> TokenPair:
-    scope = _granted_scope(refresh_request, session.user, session.scopes)
+    scope = _granted_scope(refresh_request, session, session.user, session.scopes)
     return refresh_request.issuer.issue_for_session(session, state, scope)
 
 
 def _granted_scope(
-    refresh_request: _RefreshRequest, user: object, allowed: Collection[str]
+    refresh_request: _RefreshRequest,
+    session: Session | None,
+    user: Any,
+    allowed: Collection[str],
 ) -> frozenset[str]:
     try:
         return granted_scope(
@@ -277,7 +282,11 @@ def _granted_scope(
         )
     except InvalidScope:
         # The error shows that the token works, so it must not be tested without a trace.
-        logger.info("refresh rejected: scope")
+        logger.info(
+            "refresh rejected: scope, session %s of user %s",
+            session and log_id(session.pk),
+            get_key(user),
+        )
         raise
 
 
@@ -324,7 +333,7 @@ def _refresh_stateless(refresh_request: _RefreshRequest) -> TokenPair:
     pair = refresh_request.issuer.issue_stateless(
         user,
         sign_in,
-        _granted_scope(refresh_request, user, sign_in.scope),
+        _granted_scope(refresh_request, None, user, sign_in.scope),
         session_id=claims.session_id,
         generation=claims.generation + 1,
     )

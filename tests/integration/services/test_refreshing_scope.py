@@ -11,6 +11,7 @@ from django_tokenauth.conf.settings import load
 from django_tokenauth.errors import InvalidScope
 from django_tokenauth.models import Session
 from django_tokenauth.services import refresh
+from django_tokenauth.sessions.log_ids import log_id
 from django_tokenauth.tokens.refresh import refresh_tokens
 from tests.support.clock import NOW, after
 
@@ -79,11 +80,13 @@ class TestScope:
             refresh(token, scope=scope, now=after(minutes=1))
         assert len(statements) == 0
 
-    def test_refresh_with_wider_scope_is_logged(self, pair, caplog):
+    def test_refresh_with_wider_scope_is_logged_with_its_session(self, pair, caplog):
         caplog.set_level("INFO", logger="django_tokenauth")
         with pytest.raises(InvalidScope):
             refresh(pair.refresh_token, scope=[ADMIN], now=after(minutes=1))
-        assert caplog.messages[-1] == "refresh rejected: scope"
+        assert caplog.messages[-1] == (
+            f"refresh rejected: scope, session {log_id(pair.session.pk)} of user {pair.user.pk}"
+        )
 
     def test_refresh_omits_a_scope_removed_from_settings(self, pair, settings):
         settings.TOKENAUTH = {"SCOPES": (READ,)}

@@ -182,6 +182,28 @@ class TestGrace:
         ]
         assert services.refresh(current.refresh_token).session.generation == 3
 
+    @pytest.mark.promise(9)
+    def test_hook_that_fails_after_a_slow_rotation_ends_no_session(
+        self, pair, clock, settings, caplog
+    ):
+        calls = []
+
+        def extra_claims(user, session, request):
+            calls.append(user)
+            if len(calls) == 2:
+                raise LookupError("of the project")
+            return {}
+
+        settings.TOKENAUTH = {"EXTRA_CLAIMS": extra_claims}
+        with before("UPDATE", lambda: clock(seconds=30)):
+            current = services.refresh(pair.refresh_token)
+        assert log_messages(caplog, "ERROR") == [
+            "new tokens of a slow refresh were not issued (LookupError)"
+        ]
+        repeated = services.refresh(pair.refresh_token)
+        assert services.refresh(repeated.refresh_token).session.generation == 3
+        services.authenticate_access_token(current.access_token)
+
     def test_session_that_ends_during_a_slow_select_is_not_refreshed(self, pair, clock, settings):
         clock(days=13, hours=23)
         with before("SELECT", lambda: clock(days=14)):
