@@ -14,10 +14,11 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from . import services
 from .conf.settings import load
 from .models import RevokedReason, Session
 from .services.auditing import MAX_IDS, audit
+from .services.signing_out import revoke_and_signal
+from .sessions import store
 from .sessions.clock import utc_now
 from .sessions.log_ids import log_id
 
@@ -163,17 +164,24 @@ class SessionAdmin(_ModelAdmin):
     @admin.action(description=_("Sign out the selected sessions"), permissions=["revoke"])
     def revoke_sessions(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
         actor: Any = request.user
-        # Of a larger selection, the audit record and the history name these sessions.
         active = queryset.filter(revoked_at__isnull=True, idle_expires_at__gt=utc_now())
-        named = list(active[:MAX_IDS])
-        count = services.revoke_sessions(queryset, RevokedReason.ADMIN, request=request)
-        audit(
-            "sessions.revoke",
-            actor=actor,
-            count=count,
-            ids=(log_id(session.pk) for session in named),
-            request=request,
-        )
+        count, named = 0, list[Session]()
+        try:
+            for batch in store.batches(active.select_related("user")):
+                count += revoke_and_signal(
+                    [batch], RevokedReason.ADMIN, request=request, clock=utc_now
+                )
+                # Of a larger selection, the audit record and the history name these sessions.
+                named += batch[: MAX_IDS - len(named)]
+        finally:
+            # Also if the database fails after some batches.
+            audit(
+                "sessions.revoke",
+                actor=actor,
+                count=count,
+                ids=(log_id(session.pk) for session in named),
+                request=request,
+            )
         message = ngettext("Signed out %(count)d session.", "Signed out %(count)d sessions.", count)
         message %= {"count": count}
         LogEntry.objects.log_actions(actor.pk, named, CHANGE, message)

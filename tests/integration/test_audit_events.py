@@ -7,6 +7,7 @@ from io import StringIO
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.management import call_command
+from django.db import OperationalError, connection
 from django.test import Client
 
 from django_tokenauth import services
@@ -71,6 +72,28 @@ class TestAdmin:
             sign_out(administrator, create_session(alice, revoked_at=NOW, idle_expires_at=NOW))
         assert [(event["count"], event["ids"]) for event in events] == [(0, ())]
         assert not LogEntry.objects.exists()
+
+    @pytest.mark.django_db(transaction=True)
+    def test_audit_event_counts_sessions_before_a_failure(self, administrator, alice, monkeypatch):
+        monkeypatch.setattr("django_tokenauth.sessions.store.BATCH_SIZE", 2)
+        sessions = [create_session(alice) for _ in range(5)]
+        updates = []
+
+        def fail(execute, sql, *arguments):
+            if sql.startswith("UPDATE") and Session._meta.db_table in sql:
+                updates.append(sql)
+                if len(updates) == 2:
+                    raise OperationalError
+            return execute(sql, *arguments)
+
+        with (
+            received(audit_event) as events,
+            connection.execute_wrapper(fail),
+            pytest.raises(OperationalError),
+        ):
+            sign_out(administrator, *sessions)
+        assert [(event["count"], len(event["ids"])) for event in events] == [(2, 2)]
+        assert active() == 3
 
     def test_audit_event_and_history_are_bounded(self, administrator, alice):
         for _ in range(MAX_IDS + 5):
