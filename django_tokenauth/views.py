@@ -175,8 +175,11 @@ class VerifyView(TokenEndpoint):
     """``POST token/verify/``: check an access token, its session and its user.
 
     Responds with ``{"active": true, "expires_in": SECONDS}``, or with 401 ``invalid_token``. A
-    caller may therefore rely on the status alone.
+    caller may therefore rely on the status alone. ``OPTIONS`` gets 405 too: some gateways send the
+    method of the client, and would take a 200 for an accepted token.
     """
+
+    http_method_names = ("post",)
 
     @sensitive_variables()
     def post(self, request: Request) -> Response:
