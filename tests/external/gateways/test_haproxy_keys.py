@@ -46,6 +46,9 @@ def test_haproxy_accepts_the_next_key_before_it_signs(server, tmp_path):
     publish_keys(tmp_path)
     two_keys = {path.name for path in public.iterdir()}
     assert one_key == two_keys == {"0.pem", "1.pem", "2.pem", "all.pem"}
+    # Each file has one key. HAProxy reads no other one.
+    files = [(public / f"{number}.pem").read_text(encoding="utf-8") for number in range(3)]
+    assert [text.count("BEGIN PUBLIC KEY") for text in files] == [1, 1, 1]
     current, following = private_jwks(tmp_path)
     with service() as upstream:
         address = free_address()
