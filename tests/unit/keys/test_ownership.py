@@ -16,6 +16,7 @@ from django_tokenauth.keys.ownership import (
     _open_as,
     _permits,
     access_of,
+    access_of_end,
     unreadable_files,
 )
 from tests.support.key_folder import NOW, put
@@ -100,6 +101,13 @@ class TestAccessOf:
         folder.chmod(mode)
         assert access(folder) == expected
 
+    def test_end_of_an_open_key_stays_open(self, folder):
+        put(folder, "a")
+        (folder / "a.jwk").chmod(0o644)
+        closed = Access(os.geteuid(), None, 0o600)
+        assert access_of_end(closed, folder / "a.jwk") == Access(os.geteuid(), None, 0o604)
+        assert access_of_end(closed, folder / "missing.jwk") == closed
+
     def test_replaced_public_key_keeps_its_mode(self, folder):
         put_public(folder, "a", mode=0o644)
         put_public(folder, "b", mode=0o444)
@@ -124,6 +132,16 @@ class TestUnreadableFiles:
         group = (folder / "a.jwk").stat().st_gid
         assert f"a member of the group {group}, who cannot read {folder / 'b.jwk'}" in problem
         assert "mode 0600" in problem
+
+    def test_file_closed_to_others_beside_an_open_key_is_reported(self, folder):
+        put(folder, "a")
+        put(folder, "b")
+        folder.chmod(0o755)
+        (folder / "a.jwk").chmod(0o604)
+        [problem] = problems(folder)
+        assert f"may run as any user, who cannot read {folder / 'b.jwk'}" in problem
+        folder.parent.chmod(0o700)
+        assert problems(folder) == []
 
     def test_group_without_access_to_the_folder_reads_no_file(self, folder):
         put(folder, "a", nbf=NOW - 50)
