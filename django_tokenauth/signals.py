@@ -6,8 +6,8 @@ Each signal about a session is sent with ``sender=Session`` and these keywords:
 * ``user``: the user, or ``None`` if the user was deleted;
 * ``request``: Django's ``HttpRequest``, or ``None`` outside of a request.
 
-They are sent with ``send_robust()`` after the change was written. If a receiver raises an error,
-Django logs it and the client still gets its response.
+They are sent with ``send_robust()`` after the change was written. If a receiver raises an error, it
+is logged, the other receivers are called, and the client still gets its response.
 
 With ``STATELESS_REFRESH`` there are no sessions. ``signed_in`` and ``refreshed`` are then sent with
 ``session=None`` and ``sender=None``.
@@ -31,6 +31,7 @@ from django.dispatch import Signal
 from django.http import HttpRequest
 
 _logger = logging.getLogger("django_tokenauth")
+_dispatch_logger = logging.getLogger("django.dispatch")
 
 __all__ = [
     "audit_event",
@@ -43,19 +44,30 @@ __all__ = [
 
 
 class _RobustSignal(Signal):
-    """A signal whose receivers cannot affect the response."""
+    """A signal whose receivers cannot affect the response or each other."""
 
     def send_robust(self, sender: Any, **named: Any) -> list[tuple[Any, Any]]:
-        """Send the signal, and log the errors of its receivers.
+        """Send the signal, and log errors of the dispatch itself.
 
-        Django logs them by ``__qualname__``, and raises an error itself if a receiver is an object
-        without one, such as a ``functools.partial``.
+        Django raises one, for example, if a receiver is asynchronous and this thread runs an event
+        loop.
         """
         try:
             return super().send_robust(sender, **named)
         except Exception:
-            _logger.exception("a receiver of a signal failed")
+            _logger.exception("a signal could not be sent to all receivers")
             return []
+
+    def _log_robust_failure(self, receiver: Any, err: Exception) -> None:
+        """Log the error of a receiver as Django does.
+
+        Django's method reads ``__qualname__``, which a ``functools.partial`` and other callable
+        objects lack. Its ``AttributeError`` would skip all further receivers.
+        """
+        name = getattr(receiver, "__qualname__", None) or type(receiver).__qualname__
+        _dispatch_logger.error(
+            "Error calling %s in Signal.send_robust() (%s)", name, err, exc_info=err
+        )
 
 
 class _SessionSignal(_RobustSignal):

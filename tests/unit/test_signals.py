@@ -2,11 +2,45 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from contextlib import contextmanager
+from functools import partial
+
+import pytest
 
 from django_tokenauth import signals
 from django_tokenauth.models import Session
 from tests.support.signal_capture import failing_receivers, received
+
+ERROR = LookupError("a receiver of another app")
+
+
+def fail(**keywords):
+    raise ERROR
+
+
+async def fail_later(**keywords):
+    raise ERROR
+
+
+class Receiver:
+    """An object that is called, which has no ``__qualname__``."""
+
+    def __call__(self, **keywords):
+        raise ERROR
+
+
+@contextmanager
+def connected(*receivers):
+    """Connect the receivers to ``audit_event`` in this order."""
+    for receiver in receivers:
+        signals.audit_event.connect(receiver, weak=False)
+    try:
+        yield
+    finally:
+        for receiver in receivers:
+            signals.audit_event.disconnect(receiver)
 
 
 class TestSend:
@@ -42,3 +76,52 @@ class TestSend:
         assert [record.name for record in caplog.records if record.levelno == logging.ERROR] == [
             "django.dispatch"
         ]
+
+    @pytest.mark.parametrize(
+        ("receiver", "name"),
+        [
+            (fail, "fail"),
+            (partial(fail, reason="x"), "partial"),
+            (Receiver(), "Receiver"),
+            (Receiver().__call__, "Receiver.__call__"),
+            (fail_later, "fail_later"),
+            (partial(fail_later, reason="x"), "partial"),
+        ],
+        ids=["function", "partial", "object", "method", "coroutine", "partial-coroutine"],
+    )
+    def test_failing_receiver_of_any_type_is_logged_and_skipped(self, receiver, name, caplog):
+        def receive(**keywords):
+            return "received"
+
+        async def receive_later(**keywords):
+            return "received later"
+
+        with connected(receiver, receive, receive_later):
+            responses = signals.audit_event.send_robust(sender=None)
+        assert dict(responses) == {
+            receiver: ERROR,
+            receive: "received",
+            receive_later: "received later",
+        }
+        [record] = [each for each in caplog.records if each.levelno == logging.ERROR]
+        assert (record.name, record.args) == ("django.dispatch", (name, ERROR))
+        assert record.exc_info[1] is ERROR
+
+    def test_error_of_the_dispatch_is_logged_and_not_raised(self, caplog):
+        """Django cannot call asynchronous receivers in a thread that runs an event loop."""
+        calls = []
+
+        def receive(**keywords):
+            calls.append(keywords)
+
+        async def receive_later(**keywords):
+            calls.append(keywords)
+
+        async def send():
+            return signals.audit_event.send_robust(sender=None)
+
+        with connected(receive_later, receive):
+            assert asyncio.run(send()) == []
+        assert len(calls) == 1
+        [record] = [each for each in caplog.records if each.levelno == logging.ERROR]
+        assert (record.name, record.exc_info[0]) == ("django_tokenauth", RuntimeError)
