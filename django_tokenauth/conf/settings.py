@@ -9,6 +9,7 @@ by it, and a change of the settings replaces them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import Field, dataclass, field, fields
@@ -34,6 +35,9 @@ ASYMMETRIC_ALGORITHMS = (
     *("ES256", "ES384", "ES512"),
     "EdDSA",
 )
+
+# Settings of other packages, such as ROTATE_REFRESH_TOKENS.
+_SEVERAL_WORDS = re.compile(r"[A-Z]{1,16}(_[A-Z]{1,16})+")
 
 #: How much later than its time in the row a revocation may be committed: the longest wait for a
 #: lock, the rest of a transaction, or the difference between two clocks. A revocation that is later
@@ -178,7 +182,9 @@ def read(raw: object, secret_keys: tuple[bytes, ...]) -> tuple[Settings, list[Pr
             )
         )
         raw = {}
-    problems += [_unknown(name, known) for name in raw if name not in known]
+    problems += [
+        _unknown(position, name, known) for position, name in enumerate(raw, 1) if name not in known
+    ]
     for name, item in known.items():
         try:
             parsed[item.name] = item.metadata["parse"](raw.get(name, item.default))
@@ -216,10 +222,22 @@ def _invalid(item: Field[Any], value: object, error: values.InvalidSetting) -> P
     )
 
 
-def _unknown(name: object, known: Mapping[str, object]) -> Problem:
+def _unknown(position: int, name: object, known: Mapping[str, object]) -> Problem:
     hint = values.did_you_mean(str(name).upper(), known)
     hint = hint or f"The settings are {', '.join(known)}."
-    return Problem("E008", f"TOKENAUTH has no setting {name!r}.", hint)
+    message = (
+        f"TOKENAUTH has no setting {name!r}."
+        if _can_be_shown(name, known)
+        else f"The name of entry {position} of TOKENAUTH is not a setting."
+    )
+    return Problem("E008", message, hint)
+
+
+def _can_be_shown(name: object, known: Mapping[str, object]) -> bool:
+    # Name and value may be swapped, so a name can be a secret.
+    if not isinstance(name, str):
+        return name is None or isinstance(name, (bool, int, float))
+    return values.can_be_shown(name, known) or bool(_SEVERAL_WORDS.fullmatch(name))
 
 
 def _empty_fallback(settings: Settings) -> Iterator[Problem]:

@@ -204,7 +204,8 @@ def optional_rate(value: object) -> Rate | None:
         hint = "The period is second, minute, hour or day."
         if almost and period:
             hint = f'Did you mean "{int(almost[1])}/{period[0]}"? {hint}'
-        raise InvalidSetting('None or a rate such as "20/hour"', hint, shown=bool(almost))
+        shown = bool(almost) and (bool(period) or len(str(value)) <= _SHORTER_THAN_SECRETS)
+        raise InvalidSetting('None or a rate such as "20/hour"', hint, shown=shown)
     return Rate(int(match[1]), _PERIODS[match[2][0]])
 
 
@@ -377,16 +378,18 @@ def clients(value: object) -> Mapping[str, str | None]:
         except InvalidSetting as error:
             raise InvalidSetting(_CLIENTS, f"A client id is {error.expected}.") from None
     wrong = [
-        repr(name)
-        for name, encoded in value.items()
+        str(position)
+        for position, encoded in enumerate(value.values(), 1)
         if encoded is not None
         and not (isinstance(encoded, str) and _CLIENT_SECRET.fullmatch(encoded))
     ]
     if wrong:
+        # The client id is not shown: it is the secret if the two are swapped.
         raise InvalidSetting(
             _CLIENTS,
-            f"The value is wrong for {', '.join(wrong)}. Run manage.py tokenauth_client NAME and "
-            "paste the sha256$ value that it prints, or give None to shut the client out. Hashes "
-            "by Django's hashers (make_password) and plain secrets are rejected.",
+            f"The value is wrong in entry {', '.join(wrong)} (of {len(value)}). Run manage.py "
+            "tokenauth_client NAME and paste the line that it prints, or give None to shut the "
+            "client out. Hashes by Django's hashers (make_password) and plain secrets are "
+            "rejected.",
         )
     return MappingProxyType(dict(value))

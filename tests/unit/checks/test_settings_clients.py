@@ -32,9 +32,8 @@ class TestClients:
         encoded = f"{hasher}$1$salt$5f4dcc3b5aa765d61d8327deb882cf99"
         settings.TOKENAUTH = {"CLIENTS": {**clients_setting(), "reports": encoded}}
         assert check_ids() == ["E008"]
-        assert "The value is wrong for 'reports'. Run manage.py tokenauth_client" in message_of(
-            "E008"
-        )
+        message = message_of("E008")
+        assert "The value is wrong in entry 1 (of 2). Run manage.py tokenauth_client" in message
         assert encoded not in message_of("E008")
 
     @pytest.mark.parametrize("password", ["secret", None])
@@ -50,10 +49,20 @@ class TestClients:
         for part in ("$ecret", DIGEST[:16]):
             assert part not in message_of("E008")
 
-    def test_clients_check_error_names_each_invalid_client(self, settings):
+    def test_clients_check_error_has_each_invalid_entry(self, settings):
         settings.TOKENAUTH = {"CLIENTS": {"a": "x$", "b": make_password(None), **clients_setting()}}
         assert check_ids() == ["E008"]
-        assert "The value is wrong for 'a', 'b'." in message_of("E008")
+        assert "The value is wrong in entry 1, 2 (of 4)." in message_of("E008")
+
+    @pytest.mark.attack(174)
+    @pytest.mark.promise(18)
+    @pytest.mark.parametrize("secret", ["a $ecret in plain text", "T2VqZ0xqdkhPc0ZsS3J4Yw"])
+    @pytest.mark.parametrize("value", ["reports", "", 1, "md5$salt$5f4dcc3b5aa765d6"])
+    def test_client_secret_in_place_of_the_id_is_not_shown(self, settings, secret, value):
+        settings.TOKENAUTH = {"CLIENTS": {**clients_setting(), secret: value}}
+        assert check_ids() == ["E008"]
+        assert "The value is wrong in entry 3 (of 3)." in message_of("E008")
+        assert secret not in message_of("E008")
 
     def test_issuer_as_client_is_a_check_error(self, settings):
         settings.TOKENAUTH = {"CLIENTS": clients_setting(**{"django-tokenauth": "secret"})}

@@ -281,11 +281,28 @@ class TestUnknownNames:
         assert problem.message == f"TOKENAUTH has no setting {name!r}."
         assert problem.hint == f"Did you mean {suggestion!r}?"
 
-    @pytest.mark.parametrize("name", ["BLACKLIST_AFTER_ROTATION", 17, None, (1, 2), ""])
+    @pytest.mark.parametrize(
+        "name", ["BLACKLIST_AFTER_ROTATION", 17, 1.5, None, True, "", "cookie"]
+    )
     def test_unknown_setting_is_reported_with_the_list_of_names(self, name):
         [problem] = problems_of({name: CANARY})
         assert problem.check_id == "E008"
-        assert repr(name) in problem.message
+        assert problem.message == f"TOKENAUTH has no setting {name!r}."
+        assert problem.hint == f"The settings are {', '.join(conf.setting_fields())}."
+
+    @pytest.mark.attack(174)
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *(CANARY, CANARY.encode(), (1, CANARY), "canary_4711_CANARY"),
+            *("GEZDGNBVGY3TQOJQ", "CANARYCANARYCANARY", "CANARY_CANARYCANARYCANARY"),
+            "redis://:canary@cache.example.com/1",
+        ],
+    )
+    def test_unknown_setting_that_can_be_a_secret_is_not_shown(self, name):
+        [problem] = problems_of({"ISSUER": "notes", name: "SIGNING_KEY"})
+        assert problem.check_id == "E008"
+        assert problem.message == "The name of entry 2 of TOKENAUTH is not a setting."
         assert problem.hint == f"The settings are {', '.join(conf.setting_fields())}."
 
     def test_secret_keys_cannot_be_set_in_tokenauth(self):
@@ -298,7 +315,9 @@ class TestSecrecy:
 
     @pytest.mark.attack(174)
     @pytest.mark.parametrize("name", DEFAULTS)
-    @pytest.mark.parametrize("value", [CANARY, [CANARY], {"k": CANARY}, CANARY.encode()])
+    @pytest.mark.parametrize(
+        "value", [CANARY, [CANARY], {"k": CANARY}, {CANARY: "k"}, CANARY.encode()]
+    )
     def test_setting_error_does_not_contain_the_value(self, name, value):
         _, problems = conf.read({name.upper(): value}, (SECRET_KEY,))
         assert CANARY not in repr(problems)

@@ -105,10 +105,10 @@ INVALID = [
     (values.optional_path, 1, "an absolute path"),
     (values.clients, [("reports", HASH)], "a dict of client ids"),
     (values.clients, {"reports": A_SECRET}, "Run manage.py tokenauth_client NAME"),
-    (values.clients, {"reports": HASH.encode()}, "wrong for 'reports'."),
-    (values.clients, {"reports": True}, "wrong for 'reports'."),
-    (values.clients, {"a": "", "b": HASH, "c": "!", "d": None}, "wrong for 'a', 'c'."),
-    *((values.clients, {"reports": value}, "wrong for 'reports'.") for value in MALFORMED),
+    (values.clients, {"reports": HASH.encode()}, "wrong in entry 1 (of 1)."),
+    (values.clients, {"reports": True}, "wrong in entry 1 (of 1)."),
+    (values.clients, {"a": "", "b": HASH, "c": "!", "d": None}, "wrong in entry 1, 3 (of 4)."),
+    *((values.clients, {"reports": value}, "wrong in entry 1 (of 1).") for value in MALFORMED),
     (values.clients, {"": HASH}, "1 to 255 printable characters"),
     (values.clients, {"reports ": HASH}, "A client id is a string of 1 to 255 "),
     (values.clients, {" reports": HASH}, "without spaces at its ends"),
@@ -267,7 +267,15 @@ def test_secret_in_wrong_setting_is_not_in_the_error(kind):
 
 
 @pytest.mark.parametrize(
-    "value", [[A_SECRET], {"keys": [A_SECRET]}, f'{{"keys": ["{A_SECRET}"', {"reports": A_SECRET}]
+    "value",
+    [
+        [A_SECRET],
+        {"keys": [A_SECRET]},
+        f'{{"keys": ["{A_SECRET}"',
+        {"reports": A_SECRET},
+        {A_SECRET: "reports"},
+        {A_SECRET: A_SECRET},
+    ],
 )
 @pytest.mark.parametrize("kind", [values.optional_key_set, values.clients])
 def test_nested_secret_in_wrong_setting_is_not_in_the_error(kind, value):
@@ -275,6 +283,22 @@ def test_nested_secret_in_wrong_setting_is_not_in_the_error(kind, value):
         kind(value)
     assert A_SECRET not in f"{caught.value} {caught.value.hint}"
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("20/week", True),
+        ("20 per Minutes", True),
+        ("123456789", True),
+        ("123456789swordfish", False),
+        ("00000000000000000020", False),
+    ],
+)
+def test_rate_that_can_be_a_secret_is_not_shown(value, shown):
+    with pytest.raises(InvalidSetting) as caught:
+        values.optional_rate(value)
+    assert caught.value.shown == shown
 
 
 @pytest.fixture
