@@ -53,6 +53,20 @@ def claims_of(token: str) -> dict[str, Any]:
     return reference.strict(unbase64url(token.split(".")[1]))
 
 
+def bearer_token(header: str) -> str | None:
+    """Return the token in the value of ``Authorization``, or ``None`` for another scheme."""
+    if not _BEARER.match(header):
+        return None
+    return header[7:] if header[6:7] == " " else ""
+
+
+def session_errors(token: str) -> list[str]:
+    """Return the error of a valid token that does not belong to the session of alice."""
+    claims = claims_of(token)
+    is_known = (claims["sub"], claims.get("sid")) == ("1", SESSION)
+    return [] if is_known else ["the session is unknown or belongs to another user"]
+
+
 class Authorization:
     """``JWTAuthentication`` or ``StatelessJWTAuthentication``, with any value of the header."""
 
@@ -65,19 +79,17 @@ class Authorization:
         """Send one header. Return ``accepted``, ``rejected`` or ``no bearer token``."""
         response = send_request(self.path, REQUEST_METHOD="GET", HTTP_AUTHORIZATION=case.header)
         check_response(response, log, case.header)
-        if not _BEARER.match(case.header):
+        token = bearer_token(case.header)
+        if token is None:
             require(response.status == 401, "a request without a bearer token is authenticated")
             require(response.headers["WWW-Authenticate"] == BARE, "the challenge contains an error")
             require(not response.statements, "a request without a token causes a query")
             return "no bearer token"
-        token = case.header[7:] if case.header[6:7] == " " else ""
         errors = reference.find_errors(token, self._server)
         if errors:
             require(not response.statements, "an invalid token causes a query")
         elif self.path == "/who/":
-            claims = claims_of(token)
-            if (claims["sub"], claims.get("sid")) != ("1", SESSION):
-                errors = ["the session is unknown or belongs to another user"]
+            errors = session_errors(token)
         if response.status == 401:
             require(errors, "a valid token was rejected")
             require(response.headers["WWW-Authenticate"] == INVALID_TOKEN, "unexpected challenge")

@@ -45,8 +45,18 @@ class Body:
     environ: dict[str, str] = field(default_factory=dict)
 
 
-Input = Token | Header | Body
-_KINDS = {"Token": Token, "Header": Header, "Body": Body}
+@dataclass(frozen=True)
+class GatewayRequest:
+    """A request to ``token/forward-auth/``, and the signing input of its token."""
+
+    method: str
+    query: str
+    header: str
+    signed: str = ""
+
+
+Input = Token | Header | Body | GatewayRequest
+_KINDS = {kind.__name__: kind for kind in (Token, Header, Body, GatewayRequest)}
 
 
 def to_text(value: Input) -> str:

@@ -8,6 +8,7 @@ from functools import cache
 
 from tests.campaigns.fuzz.campaign import Target
 from tests.campaigns.fuzz.endpoints import Authorization, Endpoint
+from tests.campaigns.fuzz.forward_auth import ForwardAuth
 from tests.campaigns.fuzz.targets import Decoder
 
 
@@ -21,7 +22,7 @@ class Entry:
 
 
 TARGETS = {
-    "access": Entry("AccessTokens.decode with HS256", 30, lambda: Decoder("access")),
+    "access": Entry("AccessTokens.decode with HS256", 28, lambda: Decoder("access")),
     "access-eddsa": Entry("AccessTokens.decode with EdDSA", 15, lambda: Decoder("access-eddsa")),
     "access-es256": Entry("AccessTokens.decode with ES256", 10, lambda: Decoder("access-es256")),
     "refresh": Entry("RefreshTokens.decode", 25, lambda: Decoder("refresh")),
@@ -34,6 +35,7 @@ TARGETS = {
     "token-verify": Entry("POST token/verify/", 2, lambda: Endpoint("token/verify/")),
     "token-revoke": Entry("POST token/revoke/", 2, lambda: Endpoint("token/revoke/")),
     "token-introspect": Entry("POST token/introspect/", 2, lambda: Endpoint("token/introspect/")),
+    "forward-auth": Entry("token/forward-auth/", 2, ForwardAuth),
 }
 
 

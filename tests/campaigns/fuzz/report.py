@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.campaigns.fuzz.campaign import Failure, Tally
-from tests.campaigns.fuzz.inputs import Body, Header, Token, to_text
+from tests.campaigns.fuzz.inputs import Body, GatewayRequest, Header, Token, to_text
 from tests.support.raw_tokens import unbase64url
 
 MAXIMUM_LENGTH = 600
@@ -56,6 +56,10 @@ def _described(case: Any) -> Iterator[str]:
         yield from _segments(case.token)
         yield f"signed by the server's key: {'yes' if case.signed else 'no'}"
     elif isinstance(case, Header):
+        yield f"Authorization: {_cut(case.header)}"
+        yield from _segments(case.header.partition(" ")[2])
+    elif isinstance(case, GatewayRequest):
+        yield f"{_cut(case.method)} ?{_cut(case.query)}"
         yield f"Authorization: {_cut(case.header)}"
         yield from _segments(case.header.partition(" ")[2])
     elif isinstance(case, Body):

@@ -20,7 +20,7 @@ from django_tokenauth.errors import InvalidToken, TokenErrorCode
 from django_tokenauth.tokens.claims import Claims
 from tests.campaigns.fuzz import reference, report
 from tests.campaigns.fuzz.campaign import Failure, run_round
-from tests.campaigns.fuzz.inputs import Body, Header, Token, from_text, to_text
+from tests.campaigns.fuzz.inputs import Body, GatewayRequest, Header, Token, from_text, to_text
 from tests.campaigns.fuzz.project import fixed_project, populate
 from tests.campaigns.fuzz.registry import TARGETS, target
 from tests.campaigns.fuzz.servers import LEEWAY, server
@@ -71,6 +71,10 @@ def test_endpoint_returns_only_documented_responses(name):
         if accepted > 5:
             return
     pytest.fail(f"Only {accepted} inputs were accepted.")
+
+
+def test_shares_of_fuzz_targets_add_up_to_100_percent():
+    assert sum(entry.share for entry in TARGETS.values()) == 100
 
 
 def accepts_padding(token, *, now):
@@ -198,8 +202,9 @@ def test_fuzzer_reports_smallest_failure_for_replay():
         Token([1, {"a": "b"}]),
         Header("Bearer \xff"),
         Body("token/", b"\xff", "text/plain", environ={"HTTP_ACCEPT": "\xe9"}),
+        GatewayRequest("X\x00", "scope=\xff", "Bearer \xff"),
     ],
-    ids=["token", "surrogate", "bytes", "none", "list", "header", "body"],
+    ids=["token", "surrogate", "bytes", "none", "list", "header", "body", "gateway"],
 )
 def test_fuzzer_input_survives_text_round_trip(case):
     text = to_text(case)
