@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 
@@ -25,23 +25,24 @@ class Progress:
     """Print the progress on one line of a terminal, or every ten seconds in a log."""
 
     def __init__(self, row: Row, runs: int, *, silent: bool = False) -> None:
-        self._row = row
+        self.row = row
         self._runs = runs
         self._silent = silent
         self._started = time.monotonic()
         self._last = self._started
 
     def step(self, errors: Iterable[str] = ()) -> None:
-        self._row.runs += 1
-        self._row.seconds = time.monotonic() - self._started
-        is_end = self._row.runs == self._runs
+        self.row.runs += 1
+        self.row.seconds = time.monotonic() - self._started
+        is_end = self.row.runs == self._runs
         interval = 0.2 if sys.stdout.isatty() else 10
         if self._silent or (time.monotonic() - self._last < interval and not is_end):
             return
         self._last = time.monotonic()
+        name = ", ".join(filter(None, (self.row.title, self.row.database)))
         print_line(
-            f"{self._row.title}, {self._row.database}: {self._row.runs} of {self._runs}, "
-            f"{len(list(errors))} errors, {self._row.seconds:.0f} s",
+            f"{name}: {self.row.runs} of {self._runs}, "
+            f"{len(list(errors))} errors, {self.row.seconds:.0f} s",
             end="\r" if sys.stdout.isatty() and not is_end else "\n",
         )
 
@@ -60,25 +61,33 @@ def total(tallies: Iterable[Counter[str]]) -> dict[str, int]:
 
 def table(rows: list[Row]) -> str:
     """Return the rows with their figures and errors."""
-    head = ("test", "database", "runs", "seconds", "errors")
     cells = [
         (row.title, row.database, str(row.runs), f"{row.seconds:.0f}", str(len(row.errors)))
         for row in rows
     ]
-    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
-
-    def line(parts: Iterable[str]) -> str:
-        left, right = "<<>>>", zip(parts, widths, strict=True)
-        return "  ".join(
-            f"{part:{side}{width}}" for side, (part, width) in zip(left, right, strict=True)
-        ).rstrip()
-
-    lines = [line(head), line("-" * width for width in widths)]
-    for row, parts in zip(rows, cells, strict=True):
-        lines.append(line(parts))
+    head, *aligned = align([("test", "database", "runs", "seconds", "errors"), *cells])
+    lines = [*head.splitlines()]
+    for row, line in zip(rows, aligned, strict=True):
+        lines.append(line)
         lines += [f"    {name}: {counts}" for name, counts in _grouped(row.figures).items()]
         lines += [f"    ERROR: {text}" for text in row.errors[:20]]
     return "\n".join(lines)
+
+
+def align(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines with aligned columns: two of text, then numbers.
+
+    The first one is the head, with a line of dashes.
+    """
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    sides = "<<" + ">" * (len(widths) - 2)
+
+    def line(parts: Iterable[str]) -> str:
+        columns = zip(parts, sides, widths, strict=True)
+        return "  ".join(f"{part:{side}{width}}" for part, side, width in columns).rstrip()
+
+    head, *rest = map(line, lines)
+    return [f"{head}\n{line('-' * width for width in widths)}", *rest]
 
 
 def _grouped(figures: dict[str, int]) -> dict[str, str]:

@@ -161,9 +161,12 @@ class Round:
             self.signed_out_at = self.now
 
 
-def run_rounds(seed: int, rounds: int) -> list[str]:
-    """Run *rounds* rounds and return the errors. The user alice exists."""
-    errors = []
+def run_rounds(seed: int, rounds: int, step: Callable[[list[str]], None]) -> list[str]:
+    """Run *rounds* rounds and return the errors. The user alice exists.
+
+    *step* is called after each round with the errors so far.
+    """
+    errors: list[str] = []
     for number in range(rounds):
         source = random.Random(f"{seed} {number}")  # noqa: S311
         start = source.choice(CHANGES).timestamp() + source.uniform(-600, 600)
@@ -178,4 +181,5 @@ def run_rounds(seed: int, rounds: int) -> list[str]:
                 for error in Round(f"{seed} {number} steps", traveller, start).run()
             ]
             Session.objects.all().delete()
+        step(errors)
     return errors

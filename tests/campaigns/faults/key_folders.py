@@ -356,8 +356,11 @@ class Round:
             self.put(f"repair{self.now}", self.now)
 
 
-def run_rounds(seed, rounds):
-    """Return the errors of *rounds* rounds, each with its seed and its history."""
+def run_rounds(seed, rounds, step):
+    """Return the errors of *rounds* rounds, each with its seed and its history.
+
+    *step* is called after each round with the errors so far.
+    """
     found = []
     for number in range(rounds):
         choose = random.Random(f"{seed}-{number}")  # noqa: S311
@@ -369,4 +372,5 @@ def run_rounds(seed, rounds):
                 shutil.rmtree(one.folder, ignore_errors=True)
         if errors:
             found.append(f"seed {seed}, round {number}: {errors}\n  " + "\n  ".join(one.history))
+        step(found)
     return found

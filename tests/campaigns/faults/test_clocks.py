@@ -17,8 +17,9 @@ SEED = int(os.environ.get("FAULT_SEED") or secrets.randbelow(2**32))
 
 
 @pytest.mark.usefixtures("alice")
-def test_jumping_clocks_and_slow_databases_break_nothing(monkeypatch):
+def test_jumping_clocks_and_slow_databases_break_nothing(monkeypatch, progress):
     # A request that waits for another one's read of the list would wait for a whole second.
     monkeypatch.setattr(RevokedSessions, "LOCK_TIMEOUT", 0.01)
     print(f"FAULT_SEED={SEED} repeats these {ROUNDS} rounds.")  # noqa: T201
-    assert run_rounds(SEED, ROUNDS) == []
+    row = progress("jumping clocks and slow databases", ROUNDS)
+    assert run_rounds(SEED, ROUNDS, row.step) == []

@@ -15,6 +15,7 @@ from typing import Any
 from django.utils import timezone
 
 from django_tokenauth.models import Session
+from tests.campaigns.crash.report import Progress
 from tests.campaigns.races import calls
 from tests.campaigns.races.calls import UNAVAILABLE, Call
 from tests.campaigns.races.endings import ENDINGS, Ending, Target, create_targets
@@ -36,7 +37,12 @@ Result = dict[str, Any]
 
 
 def play_rounds(
-    clients: WorkerPool, name: str, number: int, *, may_be_unavailable: bool = False
+    clients: WorkerPool,
+    name: str,
+    number: int,
+    *,
+    may_be_unavailable: bool = False,
+    progress: Progress | None = None,
 ) -> Counter[str]:
     """Play ``number`` rounds, and more until enough ends fell inside. Return the outcomes."""
     generator = random.Random(f"{SEED} {name}")  # noqa: S311
@@ -45,12 +51,14 @@ def play_rounds(
         ends_inside(outcomes) < minimum_inside(number)
         and outcomes.total() < MAXIMUM_FACTOR * number
     ):
-        outcomes.update(
-            play_round(
+        for target in create_targets(min(BATCH, number), prefix=f"user {outcomes.total()}"):
+            outcome = play_round(
                 clients, ENDINGS[name], target, generator, may_be_unavailable=may_be_unavailable
             )
-            for target in create_targets(min(BATCH, number), prefix=f"user {outcomes.total()}")
-        )
+            outcomes[outcome] += 1
+            if progress is not None:
+                progress.row.figures[INSIDE] = ends_inside(outcomes)
+                progress.step()
     return outcomes
 
 

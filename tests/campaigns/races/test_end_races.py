@@ -32,9 +32,9 @@ def two_clients(django_db_setup, django_db_blocker):
 @pytest.mark.promise(6)
 @pytest.mark.attack(136, 137)
 @pytest.mark.parametrize("name", ENDINGS)
-def test_ended_session_is_unusable_during_refreshes(two_clients, settings, name):
+def test_ended_session_is_unusable_during_refreshes(two_clients, settings, name, progress):
     settings.TOKENAUTH = TOKENAUTH
-    outcomes = play_rounds(two_clients, name, ROUNDS)
+    outcomes = play_rounds(two_clients, name, ROUNDS, progress=progress(name, ROUNDS))
     print(summary(name, outcomes))  # noqa: T201
     assert_ends_inside(outcomes, ROUNDS)
 

@@ -16,7 +16,7 @@ from django_tokenauth import services
 from django_tokenauth.models import Session
 from tests.campaigns.races import calls
 from tests.campaigns.races.endings import ENDINGS, GENERATION, create_targets
-from tests.campaigns.races.options import ROUNDS, TOKENAUTH
+from tests.campaigns.races.options import ROUNDS_OF_LEVEL, TOKENAUTH
 from tests.campaigns.races.rounds import assert_ends_inside, play_rounds, summary
 from tests.campaigns.races.waiting import wait_for_blocked_connection
 from tests.campaigns.races.worker_pool import worker_pool
@@ -47,8 +47,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(scope="module", params=LEVELS[connection.vendor])
-def clients(request, django_db_setup, django_db_blocker):
-    options = LEVELS[connection.vendor][request.param]
+def level(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def clients(level, django_db_setup, django_db_blocker):
+    options = LEVELS[connection.vendor][level]
     with (
         django_db_blocker.unblock(),
         worker_pool(2, CLIENTS // 2, options=options, TOKENAUTH=TOKENAUTH) as make,
@@ -57,12 +62,13 @@ def clients(request, django_db_setup, django_db_blocker):
 
 
 @pytest.mark.attack(131)
-def test_concurrent_refreshes_with_503_retries_rotate_once(clients, settings):
+def test_concurrent_refreshes_with_503_retries_rotate_once(clients, settings, level, progress):
     settings.TOKENAUTH = TOKENAUTH
+    row = progress(f"{CLIENTS} refreshes, {level}", ROUNDS_OF_LEVEL)
     [target] = create_targets(1)
     token = target.current
     statuses: Counter[int] = Counter()
-    for generation in range(GENERATION + 1, GENERATION + 1 + ROUNDS // 4):
+    for generation in range(GENERATION + 1, GENERATION + 1 + ROUNDS_OF_LEVEL):
         responses = clients([calls.refreshing(token)] * CLIENTS)
         statuses.update(status for status, _ in responses)
         assert {status for status, _ in responses} <= {200, 503}
@@ -72,6 +78,7 @@ def test_concurrent_refreshes_with_503_retries_rotate_once(clients, settings):
         [token] = {body["refresh_token"] for status, body in responses if status == 200}
         session = Session.objects.get()
         assert (session.generation, session.revoked_at) == (generation, None)
+        row.step()
     print(f"{CLIENTS} concurrent refreshes: {dict(statuses)}")  # noqa: T201
 
 
@@ -93,8 +100,9 @@ def test_serialization_failure_returns_503_and_retry_works(clients, settings):
 
 @pytest.mark.attack(136, 137)
 @pytest.mark.parametrize("name", ENDINGS)
-def test_ended_session_is_unusable_at_isolation_level(clients, settings, name):
+def test_ended_session_is_unusable_at_isolation_level(clients, settings, name, level, progress):
     settings.TOKENAUTH = TOKENAUTH
-    outcomes = play_rounds(clients, name, ROUNDS // 4, may_be_unavailable=True)
+    row = progress(f"{name}, {level}", ROUNDS_OF_LEVEL)
+    outcomes = play_rounds(clients, name, ROUNDS_OF_LEVEL, may_be_unavailable=True, progress=row)
     print(summary(name, outcomes))  # noqa: T201
-    assert_ends_inside(outcomes, ROUNDS // 4)
+    assert_ends_inside(outcomes, ROUNDS_OF_LEVEL)

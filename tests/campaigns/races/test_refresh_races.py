@@ -19,7 +19,7 @@ from django_tokenauth.errors import InvalidGrant
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.tokens.refresh import refresh_tokens
 from tests.campaigns.races.calls import refreshing
-from tests.campaigns.races.options import ROUNDS, TOKENAUTH
+from tests.campaigns.races.options import ROUNDS_OF_MANY, TOKENAUTH
 from tests.campaigns.races.worker_pool import worker_pool
 from tests.support.session_rows import create_session
 
@@ -53,9 +53,9 @@ def refresh_error(token):
 
 @pytest.mark.promise(8)
 @pytest.mark.attack(131, 143)
-def test_concurrent_refreshes_rotate_once(clients, token):
-    rounds = ROUNDS // 2
-    for generation in range(2, rounds + 2):
+def test_concurrent_refreshes_rotate_once(clients, token, progress):
+    row = progress(f"{CLIENTS} refreshes", ROUNDS_OF_MANY)
+    for generation in range(2, ROUNDS_OF_MANY + 2):
         call = "observed", {"call": refreshing(token), "delays": []}
         responses = clients([call] * CLIENTS)
         assert [status for status, _ in responses] == [200] * CLIENTS
@@ -73,7 +73,8 @@ def test_concurrent_refreshes_rotate_once(clients, token):
         session = Session.objects.get()
         assert claims.generation == session.generation == generation
         assert session.revoked_at is None
-    assert services.refresh(token).session.generation == rounds + 2
+        row.step()
+    assert services.refresh(token).session.generation == ROUNDS_OF_MANY + 2
 
 
 @pytest.mark.attack(130)
@@ -101,19 +102,21 @@ def test_concurrent_reuse_revokes_session_once(clients, token):
     ],
     ids=["sign-out", "new-password"],
 )
-def test_session_ended_among_refreshes_is_unusable(clients, alice, ending, reason):
-    for number in range(ROUNDS // 2):
+def test_session_ended_among_refreshes_is_unusable(clients, alice, ending, reason, progress):
+    row = progress(f"{reason.value} among {CLIENTS - 1} refreshes", ROUNDS_OF_MANY)
+    for number in range(ROUNDS_OF_MANY):
         alice.refresh_from_db()
         token = services.sign_in(alice).refresh_token
         requests = [refreshing(token)] * CLIENTS
         # The position of the end moves from the first to the last requests.
-        requests[number * CLIENTS // ROUNDS * 2 % CLIENTS] = ending(token)
+        requests[number * CLIENTS // ROUNDS_OF_MANY] = ending(token)
         responses = clients(requests)
         assert {status for status, _ in responses} <= {200, 400}
         session = Session.objects.latest("created_at")
         assert session.revoked_reason == reason
         tokens = {body.get("refresh_token", token) for _, body in responses}
         assert {refresh_error(each) for each in tokens} == {"invalid_grant"}
+        row.step()
 
 
 def test_concurrent_sign_ins_all_succeed(clients, alice):

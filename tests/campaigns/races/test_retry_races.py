@@ -27,7 +27,8 @@ def clients(django_db_setup, django_db_blocker):
         yield make
 
 
-def test_concurrent_retries_rotate_once(clients):
+def test_concurrent_retries_rotate_once(clients, progress):
+    row = progress(f"{CLIENTS} late retries", ROUNDS // 4)
     for target in create_targets(ROUNDS // 4, ago=ONE_HOUR):
         responses = clients([refreshing(target.predecessor)] * CLIENTS)
         assert [status for status, _ in responses] == [200] * CLIENTS
@@ -35,11 +36,13 @@ def test_concurrent_retries_rotate_once(clients):
         session = Session.objects.get(pk=target.session)
         assert (session.generation, session.revoked_at) == (GENERATION + 1, None)
         assert clients([refreshing(token)])[0][0] == 200
+        row.step()
 
 
 @pytest.mark.promise(10)
-def test_concurrent_retry_and_successor_revoke_session(clients, settings):
+def test_concurrent_retry_and_successor_revoke_session(clients, settings, progress):
     settings.TOKENAUTH = TOKENAUTH
+    row = progress("late retry and successor", ROUNDS // 2)
     for target in create_targets(ROUNDS // 2, ago=ONE_HOUR):
         responses = clients([refreshing(target.predecessor), refreshing(target.current)])
         assert {status for status, _ in responses} <= {200, 400}
@@ -47,3 +50,4 @@ def test_concurrent_retry_and_successor_revoke_session(clients, settings):
         assert_session_unusable(
             target, [{"status": status, "body": body} for status, body in responses]
         )
+        row.step()

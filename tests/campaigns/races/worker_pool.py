@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -106,6 +107,8 @@ def serve(
     settings: dict[str, Any],
 ) -> None:
     """Make the calls that arrive on the pipe, until it is closed."""
+    # The log lines of rejected requests would hide the results.
+    logging.getLogger("django_tokenauth").addHandler(logging.NullHandler())
     connections.databases["default"].update(database)
     with override_settings(**settings), _in_threads(threads, before=start.wait) as make:
         while True:

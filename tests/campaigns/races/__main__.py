@@ -1,0 +1,103 @@
+"""``python -m tests.campaigns.races``: the long form of the races."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from pathlib import Path
+
+from tests.campaigns import long_form
+from tests.campaigns.crash.report import Row, align, print_line
+from tests.support import skips
+
+#: The figure of a row with this name, as in :mod:`tests.campaigns.races.rounds`.
+INSIDE = "the end fell inside"
+
+DESCRIPTION = """\
+Run refreshes in parallel with each way to end their session, and with each other. After the end,
+no token of the session works. Parallel refreshes rotate the token once.
+
+  sign-out, ...           two clients with random delays: one refreshes, the other ends the session
+  64 refreshes            a fifth of the rounds; all clients send the same token
+  ..., repeatable-read    a tenth of the rounds, in a project with this isolation level
+"""
+EPILOG = """\
+One end in ten must fall inside a refresh, or more rounds follow. The clients are processes. SQLite
+has no isolation levels; "deferred" transactions lock it at their first write. All databases are
+used at the same time.
+
+The database servers are those of the suite, at TOKENAUTH_TEST_POSTGRESQL and
+TOKENAUTH_TEST_MARIADB. The command creates the database test_tokenauth_races and drops it at the
+end. The exit code is 0 without errors and 1 with errors. If CI is set, an unreachable database is
+an error.
+"""
+
+
+def main(arguments: list[str]) -> int:
+    options = _parser().parse_args(arguments)
+    skips.clear_notes()
+    print_line(f"Seed {options.seed}: it determines the delays.")
+    names = options.database or list(long_form.DATABASES)
+    reachable = long_form.available(names)
+    rows = long_form.run(
+        Path(__file__).parent,
+        reachable,
+        {"TOKENAUTH_TEST_ROUNDS": str(options.rounds), "TOKENAUTH_TEST_SEED": str(options.seed)},
+    )
+    print_line(f"\n{table(rows)}\n")
+    errors = sum(len(row.errors) for row in rows)
+    print_line(f"{sum(row.runs for row in rows)} rounds, {errors} errors. Seed {options.seed}.")
+    return int(errors > 0 or not rows or (skips.in_ci() and reachable != names))
+
+
+def table(rows: list[Row]) -> str:
+    """Return the rows with the number of ends inside a refresh, and their errors."""
+    cells = [
+        (
+            row.title,
+            row.database,
+            str(row.runs),
+            str(row.figures.get(INSIDE, "")),
+            f"{row.seconds:.0f}",
+            str(len(row.errors)),
+        )
+        for row in rows
+    ]
+    head = ("race", "database", "rounds", "ends inside a refresh", "seconds", "errors")
+    first, *lines = align([head, *cells])
+    for row, line in zip(rows, lines, strict=True):
+        first += "".join(f"\n{each}" for each in (line, *(f"    ERROR: {e}" for e in row.errors)))
+    return first
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m tests.campaigns.races",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--database",
+        action="append",
+        choices=long_form.DATABASES,
+        help="database to use; can be repeated (default: all available)",
+    )
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=1000,
+        help="rounds of each race of two clients (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=random.SystemRandom().randrange(10**6),
+        help="seed of an earlier run",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
