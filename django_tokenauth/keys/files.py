@@ -199,6 +199,11 @@ def unreadable_folder(directory: Path, error: OSError) -> InvalidKey:
     """Return the error for a key folder whose listing raised *error*."""
     if isinstance(error, FileNotFoundError):
         hint = "Create it with a first key: manage.py tokenauth_keys generate"
+    elif isinstance(error, PermissionError):
+        hint = (
+            "Run this as the user that owns the folder. Commands that need no key accept "
+            "--skip-checks."
+        )
     else:
         hint = "It must be a folder that the user of this process can list."
     return InvalidKey(f"The key folder {directory} cannot be read ({error.strerror}).", hint)

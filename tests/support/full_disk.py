@@ -10,8 +10,8 @@ import pytest
 
 
 @contextmanager
-def full_after(writes):
-    """Make the creation of files fail with ENOSPC after this many new files."""
+def full_after(writes, number=errno.ENOSPC):
+    """Make the creation of files fail with the error *number* after this many new files."""
     real = os.open
 
     def counting(path, flags, *arguments, **options):
@@ -19,7 +19,7 @@ def full_after(writes):
         if flags & os.O_CREAT:
             writes -= 1
             if writes < 0:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                raise OSError(number, os.strerror(number))
         return real(path, flags, *arguments, **options)
 
     with pytest.MonkeyPatch.context() as patch:

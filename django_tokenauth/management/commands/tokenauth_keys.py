@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from argparse import RawDescriptionHelpFormatter
+from argparse import ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,8 +42,8 @@ Examples, from the first key on:
 
 class Command(BaseCommand):
     help = (
-        "Generate, list, rotate, retire and publish the keys that sign access tokens. The keys are "
-        "files in the folder KEY_DIRECTORY of TOKENAUTH."
+        "Generate, list, rotate, retire and publish the keys that sign access tokens.\n"
+        "The keys are files in the folder KEY_DIRECTORY of TOKENAUTH."
     )
     # The checks report a missing first key, which this command creates.
     requires_system_checks = []
@@ -57,7 +57,7 @@ class Command(BaseCommand):
             parser: CommandParser = actions.add_parser(name, help=text, description=text)
             parser.add_argument(
                 "--directory",
-                type=Path,
+                type=_path,
                 metavar="FOLDER",
                 help="The folder of the keys (default: KEY_DIRECTORY of TOKENAUTH).",
             )
@@ -91,7 +91,7 @@ class Command(BaseCommand):
             "End a key when the last token that it signed has expired. A next key that has not "
             "signed yet ends at once, and the key that signs stays.",
         )
-        retire.add_argument("kid", help="The kid of the key, or its beginning.")
+        retire.add_argument("kid", metavar="KID", help="The kid of the key, or its beginning.")
         retire.add_argument("--now", action="store_true", help="End it at once.")
 
         publish = action(
@@ -106,7 +106,7 @@ class Command(BaseCommand):
         )
         publish.add_argument(
             "--output",
-            type=Path,
+            type=_path,
             metavar="FILE",
             help="Write them to FILE. With --format pem, FILE may be an existing folder. It gets a "
             "file KID.pem for each key, and loses those of earlier keys.",
@@ -129,7 +129,10 @@ class Command(BaseCommand):
         except InvalidKey as error:
             raise CommandError(f"{error} {error.hint}".strip()) from None
         except OSError as error:
-            raise CommandError(f"{error.filename}: {error.strerror}.") from None
+            message = f"{error.filename}: {error.strerror}."
+            if isinstance(error, PermissionError):
+                message += " Run the command as the user that owns the folder."
+            raise CommandError(message) from None
 
     def _generate(self, settings: Settings, options: _Options, now: float) -> None:
         if options["print"]:
@@ -204,9 +207,11 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(rows, indent=2))
             return
         if not listed:
+            directory = _directory(settings, options)
+            option = f" --directory {directory}" if options["directory"] else ""
             self.stdout.write(
-                f"There is no key in {_directory(settings, options)}. To create the first one, run "
-                "manage.py tokenauth_keys generate."
+                f"There is no key in {directory}. To create the first one, run manage.py "
+                f"tokenauth_keys generate{option}."
             )
             return
         table = [("KID", "ALGORITHM", "STATE", "SIGNS FROM", "VERIFIES UNTIL")]
@@ -230,7 +235,10 @@ class Command(BaseCommand):
         try:
             self._write_public_keys(keys, publishing.public_keys(keys), options)
         except OSError as error:
-            raise CommandError(f"{error.filename} cannot be written: {error.strerror}.") from None
+            message = f"{error.filename} cannot be written: {error.strerror}."
+            if isinstance(error, (FileNotFoundError, IsADirectoryError)):
+                message += " FILE must be the path of a file in an existing folder."
+            raise CommandError(message) from None
 
     def _write_public_keys(self, current: KeySet, keys: list[Key], options: _Options) -> None:
         noun = "key" if len(keys) == 1 else "keys"
@@ -257,6 +265,13 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(jwk))
         # Standard output may be redirected to a file or a variable.
         self.stderr.write(f"In KEYS, the key signs from {_format_time(not_before)}.")
+
+
+def _path(text: str) -> Path:
+    if not text:
+        # An unset variable of a shell script. Path("") would be the current folder.
+        raise ArgumentTypeError("the path is empty.")
+    return Path(text)
 
 
 def _audit(action: str, *keys: Key) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django_tokenauth.keys.files import read_files, write_jwk
+from django_tokenauth.keys.files import read_files, unreadable_folder, write_jwk
 from django_tokenauth.keys.rotating import State
 from tests.support.key_rotations import NOW, key_error, public, put, states
 
@@ -22,6 +22,11 @@ class TestReadFiles:
         (tmp_path / "file").write_text("")
         error = key_error(read_files, tmp_path / "file")
         assert str(error) == f"The key folder {tmp_path}/file cannot be read (Not a directory)."
+
+    def test_error_of_a_closed_folder_says_who_may_read_it(self, tmp_path):
+        error = unreadable_folder(tmp_path, PermissionError(13, "Permission denied"))
+        assert str(error) == f"The key folder {tmp_path} cannot be read (Permission denied)."
+        assert error.hint.startswith("Run this as the user that owns the folder.")
 
     def test_read_files_with_duplicate_kids_is_rejected(self, tmp_path):
         put(tmp_path, "a")

@@ -202,7 +202,10 @@ class TestPublish:
         put(folder, "a")
         output = tmp_path / "none" / "jwks.json"
         message = command_error("publish", "--output", str(output))
-        assert message == f"{output} cannot be written: No such file or directory."
+        assert message == (
+            f"{output} cannot be written: No such file or directory. FILE must be the path of a "
+            "file in an existing folder."
+        )
 
     def test_keys_publish_below_a_file_is_rejected(self, folder, tmp_path):
         put(folder, "a")
@@ -215,7 +218,7 @@ class TestPublish:
         put(folder, "a")
         (tmp_path / "jwks.json").mkdir()
         message = command_error("publish", "--output", str(tmp_path / "jwks.json"))
-        assert message.endswith("Is a directory.")
+        assert "cannot be written: Is a directory. FILE must be " in message
         assert sorted(path.name for path in tmp_path.iterdir()) == ["jwks.json", "keys"]
 
     @pytest.mark.standard("rfc7517-9.2-1")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import re
 
 import pytest
+from django.core.management import CommandError
 
 from tests.support.full_disk import full_after
 from tests.support.keys_command import (
@@ -14,6 +16,9 @@ from tests.support.keys_command import (
     put,
     run,
 )
+from tests.support.other_users import NOBODY, needs_root, public_folder, run_as
+
+RUN_AS_OWNER = "Run the command as the user that owns the folder."
 
 
 @pytest.fixture
@@ -75,6 +80,12 @@ class TestErrors:
             message = command_error(*action)
         assert re.fullmatch(rf"{folder}/\S+\.jwk: No space left on device\.", message)
 
+    def test_keys_rotate_without_permission_says_who_may(self, folder):
+        put(folder, "a")
+        with full_after(writes=0, number=errno.EACCES):
+            message = command_error("rotate")
+        assert message.endswith(f"Permission denied. {RUN_AS_OWNER}")
+
     def test_keys_rotate_with_full_disk_names_key_without_end(self, folder):
         put(folder, "a")
         with full_after(writes=1):
@@ -98,6 +109,22 @@ class TestErrors:
         assert len(run("rotate", "--now")) == 2
         assert [row["state"] for row in list_keys()] == ["signs"]
 
+    @ACTIONS
+    def test_keys_action_with_an_empty_path_is_rejected(self, tmp_path, monkeypatch, action):
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(CommandError, match=r"argument --directory: the path is empty\.$"):
+            run(*action, "--directory", "")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_keys_publish_to_an_empty_path_is_rejected(self, folder):
+        put(folder, "a")
+        with pytest.raises(CommandError, match=r"argument --output: the path is empty\.$"):
+            run("publish", "--output", "")
+
+    def test_keys_list_of_an_empty_folder_names_the_option(self, tmp_path):
+        [line] = run("list", "--directory", str(tmp_path))
+        assert line.endswith(f"run manage.py tokenauth_keys generate --directory {tmp_path}.")
+
     def test_keys_command_with_invalid_setting_is_rejected(self, settings):
         settings.TOKENAUTH = {"KEY_DIRECTROY": "/keys"}
         assert "KEY_DIRECTORY" in command_error("list")
@@ -105,3 +132,33 @@ class TestErrors:
     def test_keys_command_with_invalid_key_in_settings_is_rejected(self, settings):
         settings.TOKENAUTH = {"KEYS": [{"kty": "OKP"}]}
         assert command_error("list").startswith("A JWK cannot be read")
+
+
+@needs_root
+class TestOtherUsers:
+    """Errors of a user who may not read or change the folder."""
+
+    def error(self, settings, mode, *action):
+        with public_folder() as parent:
+            folder = parent / "keys"
+            settings.TOKENAUTH = {"KEY_DIRECTORY": folder}
+            put(folder, "a")
+            folder.chmod(mode)
+            (folder / "a.jwk").chmod(0o644)
+            return run_as(NOBODY, NOBODY, lambda: command_error(*action)).replace(str(parent), "")
+
+    @pytest.mark.parametrize("action", [("generate",), ("rotate",), ("retire", "a")])
+    def test_change_of_a_closed_folder_says_who_may(self, settings, action):
+        message = self.error(settings, 0o700, *action)
+        assert message == f"/keys/.lock: Permission denied. {RUN_AS_OWNER}"
+
+    def test_rotate_in_a_read_only_folder_says_who_may(self, settings):
+        message = self.error(settings, 0o755, "rotate")
+        assert re.fullmatch(rf"/keys/\S+: Permission denied\. {RUN_AS_OWNER}", message)
+
+    @pytest.mark.parametrize("action", ["list", "publish"])
+    def test_read_of_a_closed_folder_says_who_may(self, settings, action):
+        assert self.error(settings, 0o700, action) == (
+            "The key folder /keys cannot be read (Permission denied). Run this as the user that "
+            "owns the folder. Commands that need no key accept --skip-checks."
+        )
