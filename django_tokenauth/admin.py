@@ -88,10 +88,11 @@ def _time(name: str) -> Any:
     field: Any = Session._meta.get_field(name)
 
     @admin.display(description=field.verbose_name, ordering=name)
-    def show(self: Any, session: Session) -> str | None:
+    def show(self: Any, session: Session) -> str:
         moment: datetime | None = getattr(session, name)
         if moment is None:
-            return None
+            # Django shows None as a word on the page of one session.
+            return str(self.get_empty_value_display())
         return str(formats.localize(timezone.localtime(moment)))
 
     return show
@@ -106,12 +107,13 @@ class SessionAdmin(_ModelAdmin):
         "user",
         "device",
         "client_id",
+        # Further columns may be outside of the window.
+        "is_active",
         "ip",
         "created",
         "last_ip",
         "refreshed",
         "idle_expiry",
-        "is_active",
     )
     list_display_links = ("device",)
     list_filter = (StatusFilter, "revoked_reason", ClientFilter, "created_at")

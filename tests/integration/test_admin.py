@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import timedelta
 
@@ -161,6 +162,16 @@ class TestList:
         }
         assert listed == {"tablet": False, "laptop": False, "phone": True, "<b>bob's</b>": True}
         assert response.content.decode().count('icon-yes.svg" alt="True"') == 2
+
+    def test_admin_list_shows_the_state_beside_the_client(self, administrator, sessions):
+        text = administrator.get(LIST).content.decode()
+        columns = re.findall(r'class="(?:sortable )?column-(\w+)', text)
+        assert columns[:4] == ["user", "device", "client_id", "is_active"]
+
+    def test_admin_page_of_an_active_session_has_no_revocation(self, administrator, sessions):
+        page = administrator.get(f"{LIST}{sessions['phone'].pk}/change/").content.decode()
+        assert ">None<" not in page
+        assert re.search(r'field-revoked">.*?<div class="readonly">-</div>', page, re.DOTALL)
 
     def test_admin_list_shows_sessions_of_deleted_users(self, administrator, sessions, alice):
         alice.delete()
