@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from django_tokenauth.conf.settings import load
+from django_tokenauth.management.sessions import SessionCommand, counted
 from django_tokenauth.services.auditing import audit
 from django_tokenauth.sessions import pruning
 from django_tokenauth.sessions.clock import utc_now
 
 
-class Command(BaseCommand):
+class Command(SessionCommand):
     """Deletes expired and revoked sessions in batches and prints its progress."""
 
     help = (
@@ -42,7 +43,7 @@ class Command(BaseCommand):
         before = utc_now() - load().prune_after
         total = pruning.prunable(before).count()
         if options["dry_run"]:
-            self.stdout.write(f"{total} ended sessions would be deleted.")
+            self.stdout.write(f"{counted(total, 'ended session')} would be deleted.")
             return
         deleted = 0
         try:
@@ -52,4 +53,4 @@ class Command(BaseCommand):
         finally:
             # Also if the command is stopped, or the database fails.
             audit("sessions.prune", count=deleted)
-        self.stdout.write(self.style.SUCCESS(f"Done: {deleted} ended sessions deleted."))
+        self.stdout.write(self.style.SUCCESS(f"Done: {counted(deleted, 'ended session')} deleted."))

@@ -9,12 +9,13 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db.models import QuerySet
 from django.utils.dateparse import parse_datetime
 
 from django_tokenauth._utc import as_utc
 from django_tokenauth.conf.settings import Settings, load
+from django_tokenauth.management.sessions import SessionCommand, counted
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.services.auditing import MAX_IDS, audit
 from django_tokenauth.services.signing_out import revoke_and_signal
@@ -57,7 +58,7 @@ def _moment(text: str) -> datetime:
     )
 
 
-class Command(BaseCommand):
+class Command(SessionCommand):
     help = "Sign out all sessions that match every given option."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -93,7 +94,7 @@ class Command(BaseCommand):
         rows = _selected(settings, options)
         total = rows.count()
         if options["dry_run"]:
-            self.stdout.write(f"{total} sessions would be signed out.")
+            self.stdout.write(f"{counted(total, 'session')} would be signed out.")
             return
         if total and options["interactive"] and not self._confirmed(total):
             raise CommandError("Nothing was changed.")
@@ -101,11 +102,13 @@ class Command(BaseCommand):
 
     def _confirmed(self, total: int) -> bool:
         try:
-            reply = input(f"Sign out {total} sessions? [y/N] ")
+            reply = input(f"Sign out {counted(total, 'session')}? [y/N] ")
         except EOFError:
             raise CommandError(
                 "There is no terminal to confirm this. Nothing was changed. Use --no-input."
             ) from None
+        except KeyboardInterrupt:
+            raise CommandError("Nothing was changed.", returncode=130) from None
         return reply.strip().lower() in ("y", "yes")
 
     def _revoke(self, rows: QuerySet[Session], total: int) -> None:
@@ -127,7 +130,7 @@ class Command(BaseCommand):
             ) from None
         finally:
             audit("sessions.revoke", count=revoked, ids=map(log_id, named))
-        self.stdout.write(self.style.SUCCESS(f"Done: {revoked} sessions signed out."))
+        self.stdout.write(self.style.SUCCESS(f"Done: {counted(revoked, 'session')} signed out."))
 
 
 def _selected(settings: Settings, options: dict[str, Any]) -> QuerySet[Session]:
@@ -165,7 +168,8 @@ def _user(username: str) -> Any:
         ValidationError,
     ):
         raise CommandError(
-            f"No user, or more than one, has {username!r} as {model.USERNAME_FIELD}."
+            f"There is no user {username!r}, or more than one. Give the {model.USERNAME_FIELD} of "
+            "one user."
         ) from None
 
 

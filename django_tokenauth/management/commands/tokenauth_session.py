@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from django_tokenauth.conf.settings import load
+from django_tokenauth.management.sessions import SessionCommand
 from django_tokenauth.models import Session
 from django_tokenauth.services.arguments import as_uuid
 from django_tokenauth.sessions import log_ids
@@ -30,7 +31,7 @@ the tokens of the session. Keep an old SECRET_KEY in SECRET_KEY_FALLBACKS to loo
 """
 
 
-class Command(BaseCommand):
+class Command(SessionCommand):
     help = "Show the user, client, device, IP address, times and state of a session."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -71,7 +71,7 @@ class TestPrunedSessions:
             alice.delete()
         assert Session.objects.count() == 1
         assert prune() == (
-            ["1 of 1 ended sessions deleted", "Done: 1 ended sessions deleted."],
+            ["1 of 1 ended sessions deleted", "Done: 1 ended session deleted."],
             set(),
         )
 

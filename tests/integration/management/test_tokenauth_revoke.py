@@ -12,6 +12,7 @@ from django.db import connection
 
 from django_tokenauth import services, signals
 from django_tokenauth.management.commands import tokenauth_revoke
+from django_tokenauth.management.sessions import counted
 from django_tokenauth.models import RevokedReason, Session
 from tests.support.clock import NOW, after
 from tests.support.session_rows import create_session
@@ -82,7 +83,9 @@ class TestSelection:
         ids=str,
     )
     def test_revoke_ends_sessions_that_match_all_options(self, options, expected):
-        assert run(*options, "--no-input") == [f"Done: {len(expected)} sessions signed out."]
+        assert run(*options, "--no-input") == [
+            f"Done: {counted(len(expected), 'session')} signed out."
+        ]
         assert sorted(ended(), key=str) == sorted(expected, key=str)
         for session in Session.objects.filter(revoked_reason=RevokedReason.ADMIN):
             assert session.revoked_at == session.idle_expires_at == NOW
@@ -95,6 +98,9 @@ class TestSelection:
     def test_revoke_dry_run_changes_nothing(self):
         assert run("--all", "--dry-run") == ["4 sessions would be signed out."]
         assert ended() == []
+
+    def test_revoke_dry_run_of_one_session_is_singular(self):
+        assert run("--client", "reports", "--dry-run") == ["1 session would be signed out."]
 
     def test_revoke_can_be_repeated(self):
         run("--all", "--no-input")
@@ -135,6 +141,16 @@ class TestConfirmation:
         self.reply(monkeypatch, text)
         with pytest.raises(CommandError, match="Nothing was changed"):
             run("--user", "alice")
+        assert ended() == []
+
+    def test_interrupted_confirmation_changes_nothing(self, monkeypatch):
+        def interrupt(prompt):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(builtins, "input", interrupt)
+        with pytest.raises(CommandError, match=r"^Nothing was changed\.$") as error:
+            run("--user", "alice")
+        assert error.value.returncode == 130
         assert ended() == []
 
     def test_revoke_of_no_session_needs_no_confirmation(self, monkeypatch):
@@ -178,7 +194,7 @@ class TestBatches:
         assert error.value.returncode == 130
         assert [call["count"] for call in audits] == [2]
         # The second batch was written before the interruption.
-        assert run("--all", "--no-input") == ["Done: 1 sessions signed out."]
+        assert run("--all", "--no-input") == ["Done: 1 session signed out."]
 
     @pytest.mark.attack(192)
     def test_no_statement_names_more_than_500_sessions(self, alice, settings):
@@ -237,8 +253,8 @@ class TestErrors:
             ([], "Say which sessions: --user, --client, --before or --all."),
             (["--all", "--user", "alice"], "--all means every user and client"),
             (["--all", "--client", "phone"], "--all means every user and client"),
-            (["--user", "carol"], "No user, or more than one, has 'carol' as username."),
-            (["--user", ""], "No user, or more than one, has '' as username."),
+            (["--user", "carol"], "There is no user 'carol', or more than one. Give the username"),
+            (["--user", ""], "There is no user '', or more than one"),
             (["--client", "tv"], r"no client 'tv': .* Known clients: django-tokenauth, reports\."),
             (["--before", "yesterday"], "'yesterday' is not a time. Write 2026-11-23T12"),
             (["--before", "2026-13-01"], "'2026-13-01' is not a time"),

@@ -1,0 +1,34 @@
+"""The base class of the commands that read the table of sessions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import Error as DatabaseError
+
+from django_tokenauth.conf.settings import UnusableSettings
+from django_tokenauth.sessions.database import database_required
+
+
+def counted(number: int, noun: str) -> str:
+    """Return *number* and *noun*, in the plural unless it is one."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+class SessionCommand(BaseCommand):
+    """Reports a database error in one line. ``--traceback`` shows the rest."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            with database_required():
+                return super().execute(*args, **options)
+        except UnusableSettings as error:
+            raise CommandError(str(error)) from error
+        except DatabaseError as error:
+            # PostgreSQL adds lines with the statement.
+            reported = str(error).partition("\n")[0].rstrip(".")
+            raise CommandError(
+                f"The database reports: {reported}. If a table or column is missing, run "
+                "manage.py migrate."
+            ) from error

@@ -1,0 +1,46 @@
+"""The commands on sessions report a database error in one line."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import Error as DatabaseError
+from django.db import connection
+
+from django_tokenauth.models import Session
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def _missing_table():
+    """Rename the session table, as if ``migrate`` had not run yet."""
+    table = connection.ops.quote_name(Session._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} RENAME TO elsewhere")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE elsewhere RENAME TO {table}")
+
+
+@pytest.mark.usefixtures("_missing_table")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("tokenauth_prune",),
+        ("tokenauth_prune", "--dry-run"),
+        ("tokenauth_revoke", "--all", "--no-input"),
+        ("tokenauth_session", "3f9a0c51d2e7"),
+    ],
+    ids=" ".join,
+)
+def test_command_without_the_session_table_names_migrate(arguments):
+    with pytest.raises(CommandError) as caught:
+        call_command(*arguments, stdout=StringIO(), stderr=StringIO())
+    message = str(caught.value)
+    assert message.startswith("The database reports: ")
+    assert Session._meta.db_table in message
+    assert message.endswith(". If a table or column is missing, run manage.py migrate.")
+    assert isinstance(caught.value.__cause__, DatabaseError)

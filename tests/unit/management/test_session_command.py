@@ -1,0 +1,51 @@
+"""The base class of the commands on sessions: errors in one line, and counted sessions."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError, call_command
+from django.db import ProgrammingError, connections
+
+from django_tokenauth.management.sessions import SessionCommand, counted
+
+
+def command(error):
+    """Return a command that raises *error*."""
+
+    class Command(SessionCommand):
+        requires_system_checks = []
+
+        def handle(self, *args, **options):
+            raise error
+
+    return Command()
+
+
+def test_database_error_is_reported_without_its_further_lines():
+    error = ProgrammingError('relation "x" does not exist\nLINE 1: SELECT 1')
+    with pytest.raises(CommandError) as caught:
+        call_command(command(error))
+    assert str(caught.value) == (
+        'The database reports: relation "x" does not exist. If a table or column is missing, run '
+        "manage.py migrate."
+    )
+    assert caught.value.__cause__ is error
+
+
+def test_service_without_a_database_is_reported(monkeypatch):
+    monkeypatch.setitem(connections.settings["default"], "ENGINE", "django.db.backends.dummy")
+    with pytest.raises(CommandError, match=r"^DATABASES is empty\. "):
+        call_command(command(ImproperlyConfigured("settings.DATABASES is improperly configured.")))
+
+
+def test_error_of_the_project_in_a_command_propagates():
+    with pytest.raises(ImproperlyConfigured, match="a bug of the project"):
+        call_command(command(ImproperlyConfigured("a bug of the project")))
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0 sessions"), (1, "1 session"), (2, "2 sessions")]
+)
+def test_counted_sessions_are_plural_unless_one(number, text):
+    assert counted(number, "session") == text
