@@ -106,6 +106,8 @@ def _describe(session: Session) -> Iterator[tuple[str, str]]:
     yield "Device name", session.device_name
     yield "User agent", session.user_agent
     yield "IP address", session.ip or "unknown"
+    yield "Last user agent", session.last_user_agent
+    yield "Last IP address", session.last_ip or "unknown"
     yield "Scope", session.scope
     yield "Signed in", _time(session.created_at)
     yield "Last refreshed", _time(session.refreshed_at)

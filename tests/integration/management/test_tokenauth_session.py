@@ -42,6 +42,8 @@ def phone(alice):
         device_name="phone",
         user_agent="Firefox",
         ip="192.0.2.1",
+        last_user_agent="Safari",
+        last_ip="198.51.100.1",
         scope="notes:read",
         generation=4,
     )
@@ -72,6 +74,8 @@ class TestFound:
             "Device name": "phone",
             "User agent": "Firefox",
             "IP address": "192.0.2.1",
+            "Last user agent": "Safari",
+            "Last IP address": "198.51.100.1",
             "Scope": "notes:read",
             "Signed in": "2026-11-23 12:00:00 UTC",
             "Last refreshed": "2026-11-23 12:00:00 UTC",
