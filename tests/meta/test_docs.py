@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import logging.config
 import re
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,6 +22,7 @@ from django_tokenauth import services, signals
 from django_tokenauth.conf.settings import load
 from django_tokenauth.models import Session
 from tests.meta import docs_examples
+from tests.support.client import get
 from tests.support.confidential_clients import SECRETS, clients_setting
 from tests.support.documents import DOCS, ROOT, sections
 from tests.support.http_server import serve
@@ -44,7 +47,7 @@ EXAMPLES = {
     "hooks": ["scope_policy", "LinkView", "ProjectTokenView"],
     "http": ["NamedDeviceView"],
     "sessions": ["deactivate", "TOKENAUTH"],
-    "signals": ["end_all_sessions", "log_action"],
+    "signals": ["end_all_sessions", "log_action", "LOGGING"],
 }
 # Pages with examples that other modules run.
 RUN_ELSEWHERE = {
@@ -252,6 +255,18 @@ class TestExamples:
         finally:
             signals.audit_event.disconnect(names["log_action"])
         assert caplog.messages[-1] == "clients.generate_secret by a command: 1 reports"
+
+
+def test_docs_example_of_logging_shows_rejected_tokens(capsys):
+    logger = logging.getLogger("django_tokenauth")
+    handlers, level = [*logger.handlers], logger.level
+    try:
+        logging.config.dictConfig(example("signals", "LOGGING")["LOGGING"])
+        get("/auth/sessions/", token="garbage")
+    finally:
+        logger.handlers = handlers
+        logger.setLevel(level)
+    assert "access token rejected: malformed\n" in capsys.readouterr().err
 
 
 def test_docs_example_of_not_before_is_valid(settings):
