@@ -63,7 +63,10 @@ class TestFolderLock:
         with lock(tmp_path):
             error = lock_error(tmp_path)
         assert str(error) == f"Another command is changing the keys in {tmp_path}."
-        assert error.hint == "Wait until it has ended, and run this command again."
+        assert error.hint == (
+            "Wait until it has ended, and run this command again. To end a stolen key at once, "
+            "delete its file: that needs no lock."
+        )
         with lock(tmp_path):
             pass
 
