@@ -1,0 +1,33 @@
+"""A user and valid tokens that are in no database, for tests that make no statement."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from django_tokenauth.conf.settings import load
+from django_tokenauth.models import Session
+from django_tokenauth.services.issuing import TokenIssuer, TokenPair
+from django_tokenauth.sessions.store import SessionState, new_id
+
+
+def unsaved_alice() -> User:
+    return User(pk=1, username="alice")
+
+
+def issue_tokens(client_id: str = "") -> TokenPair:
+    """Return the tokens of a session of *client_id* that starts now and is not stored."""
+    settings, now = load(), timezone.now()
+    absolute_expires_at = now + settings.session_lifetime
+    session = Session(
+        id=new_id(now),
+        user=unsaved_alice(),
+        created_at=now,
+        refreshed_at=now,
+        idle_expires_at=min(now + settings.refresh_token_lifetime, absolute_expires_at),
+        absolute_expires_at=absolute_expires_at,
+        client_id=client_id or settings.issuer,
+        client_authenticated=client_id in settings.clients,
+    )
+    issuer = TokenIssuer(settings=settings, request=None, now=now)
+    return issuer.issue_for_session(session, SessionState.of(session), frozenset())
