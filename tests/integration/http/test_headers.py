@@ -9,6 +9,7 @@ import pytest
 from django_tokenauth import services
 from tests.support.client import BARE, FORM, INVALID_REQUEST, INVALID_TOKEN, JSON
 from tests.support.http_server import send_request, serve
+from tests.support.unsaved import issue_tokens
 
 REJECTED = {"detail": "The access token is not valid."}
 SIGN_IN = b"username=alice&password=correct+horse"
@@ -24,6 +25,12 @@ def send():
 @pytest.fixture
 def token(alice):
     return services.sign_in(alice).access_token.encode()
+
+
+@pytest.fixture
+def unsaved_token():
+    """Return a token that is valid, but whose use is an error: its test has no database."""
+    return issue_tokens().access_token.encode()
 
 
 WHO = b"GET /who/ HTTP/1.1"
@@ -84,8 +91,10 @@ class TestAuthorization:
         ],
         ids=lambda lines: str(b" / ".join(lines)),
     )
-    def test_authorization_without_a_bearer_gets_bare_challenge(self, send, token, start, lines):
-        response = send(start, *[line.replace(b"%s", token) for line in lines])
+    def test_authorization_without_a_bearer_gets_bare_challenge(
+        self, send, unsaved_token, start, lines
+    ):
+        response = send(start, *[line.replace(b"%s", unsaved_token) for line in lines])
         assert response.status == 401
         assert response.challenge == BARE
 
@@ -126,15 +135,17 @@ class TestAuthorization:
             b" / ".join(lines)[:60].decode("latin-1").encode("unicode_escape").decode()
         ),
     )
-    def test_malformed_bearer_header_returns_401_invalid_token(self, send, token, start, lines):
-        response = send(start, *[line.replace(b"%s", token) for line in lines])
+    def test_malformed_bearer_header_returns_401_invalid_token(
+        self, send, unsaved_token, start, lines
+    ):
+        response = send(start, *[line.replace(b"%s", unsaved_token) for line in lines])
         assert (response.status, response.json()) == (401, REJECTED)
         assert response.challenge == INVALID_TOKEN
-        assert token not in response.body
+        assert unsaved_token not in response.body
         assert b"script" not in response.body
 
     @pytest.mark.attack(111)
-    def test_header_of_100_kb_is_rejected_by_the_server(self, send, token, start):
+    def test_header_of_100_kb_is_rejected_by_the_server(self, send, start):
         response = send(start, b"Authorization: Bearer " + b"x" * 100_000)
         assert response.status == 431
 
