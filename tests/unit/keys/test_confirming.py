@@ -18,8 +18,8 @@ def files(tmp_path):
     return {name: read_file(tmp_path / f"{name}.jwk") for name in ("a", "b")}
 
 
-def problems(folder, **change):
-    return [str(problem) for problem in find_problems(folder, [], now=NOW, **change)]
+def problems(folder, *verifiers, **change):
+    return [str(problem) for problem in find_problems(folder, verifiers, now=NOW, **change)]
 
 
 def test_complete_change_has_no_problem(tmp_path, files):
@@ -44,6 +44,13 @@ def test_each_problem_says_what_to_do(tmp_path, files):
 def test_deleted_key_has_ended(tmp_path, files):
     files["a"].path.unlink()
     assert problems(tmp_path, ended=[files["a"]]) == []
+
+
+def test_deleted_key_in_verifying_keys_has_not_ended(tmp_path, files):
+    files["a"].path.unlink()
+    assert problems(tmp_path, files["a"].key, ended=[files["a"]]) == [
+        "The key a still verifies after its end."
+    ]
 
 
 def test_new_key_that_does_not_sign_is_a_problem(tmp_path, files):

@@ -109,6 +109,11 @@ class TestLockFile:
         )
         assert error.hint == "Wait until it has ended. If no command runs, delete the file."
 
+    def test_deleted_lock_file_is_no_error_at_the_end(self, tmp_path):
+        with lock(tmp_path):
+            (tmp_path / LOCK_FILE).unlink()
+        assert list(tmp_path.iterdir()) == []
+
     def test_lock_file_is_closed_to_other_users(self, tmp_path):
         with lock(tmp_path):
             assert stat.S_IMODE((tmp_path / LOCK_FILE).stat().st_mode) == 0o600

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import pwd
 import stat
 
 import pytest
 
+from django_tokenauth.keys import ownership
 from django_tokenauth.keys.drafts import Access
 from django_tokenauth.keys.files import read_folder, write_jwk
 from django_tokenauth.keys.ownership import (
@@ -17,6 +19,8 @@ from django_tokenauth.keys.ownership import (
     _permits,
     access_of,
     access_of_end,
+    is_of_other_owner,
+    replaced_access,
     unreadable_files,
 )
 from tests.support.key_folder import NOW, put
@@ -108,6 +112,34 @@ class TestAccessOf:
         assert access_of_end(closed, folder / "a.jwk") == Access(os.geteuid(), None, 0o604)
         assert access_of_end(closed, folder / "missing.jwk") == closed
 
+    @needs_root
+    def test_key_of_the_folder_owner_goes_before_a_newer_one(self, folder):
+        for name, owner, begin in (("a", SERVER, NOW - 50), ("b", NOBODY, NOW)):
+            put(folder, name, nbf=begin)
+            os.chown(folder / f"{name}.jwk", owner, GROUP)
+        os.chown(folder, SERVER, GROUP)
+        folder.chmod(0o755)
+        assert access(folder) == Access(SERVER, GROUP, 0o600)
+
+    @pytest.mark.parametrize(("is_private", "mode"), [(True, 0o640), (False, 0o644)])
+    def test_replaced_key_keeps_owner_group_and_mode(self, folder, is_private, mode):
+        put_public(folder, "a", mode=0o644)
+        status = (folder / "a.jwk").stat()
+        assert replaced_access(folder / "a.jwk", is_private=is_private) == Access(
+            status.st_uid, status.st_gid, mode
+        )
+
+    def test_public_key_of_another_owner_is_recognised(self, folder):
+        put_public(folder, "a")
+        put(folder, "b")
+        public, private = (read_folder(folder).files[name] for name in ("a.jwk", "b.jwk"))
+        other = Access(2**30, None, 0o600)
+        assert is_of_other_owner(public, other)
+        assert not is_of_other_owner(private, other)
+        assert not is_of_other_owner(public, access(folder))
+        public.path.unlink()
+        assert not is_of_other_owner(public, other)
+
     def test_replaced_public_key_keeps_its_mode(self, folder):
         put_public(folder, "a", mode=0o644)
         put_public(folder, "b", mode=0o444)
@@ -142,6 +174,59 @@ class TestUnreadableFiles:
         assert f"may run as any user, who cannot read {folder / 'b.jwk'}" in problem
         folder.parent.chmod(0o700)
         assert problems(folder) == []
+
+    def test_unreadable_file_says_what_to_do(self, folder):
+        put(folder, "a", nbf=NOW - 50)
+        put(folder, "b")
+        folder.chmod(0o750)
+        (folder / "a.jwk").chmod(0o640)
+        [error] = unreadable_files(folder, read_folder(folder).files)
+        assert error.hint == (
+            "Correct its owner or its mode: a server that starts now rejects the folder."
+        )
+
+    def test_group_of_the_folder_needs_no_access_to_closed_files(self, folder):
+        put(folder, "a")
+        folder.chmod(0o750)
+        assert problems(folder) == []
+
+    @needs_root
+    def test_server_owns_the_newest_key_in_a_folder_of_root(self, folder):
+        put(folder, "a")
+        put(folder, "b")
+        os.chown(folder / "a.jwk", SERVER, GROUP)
+        folder.chmod(0o755)
+        [problem] = problems(folder)
+        assert f"the user {SERVER}, who cannot read {folder / 'b.jwk'}" in problem
+
+    @needs_root
+    def test_group_of_the_newest_key_is_that_of_the_server(self, folder):
+        put(folder, "a", nbf=NOW - 50)
+        put(folder, "b")
+        os.chown(folder / "a.jwk", SERVER, GROUP)
+        os.chown(folder / "b.jwk", 0, GROUP)
+        for name in ("a", "b"):
+            (folder / f"{name}.jwk").chmod(0o640)
+        folder.chmod(0o755)
+        assert problems(folder) == []
+
+    @needs_root
+    def test_server_without_private_keys_has_the_group_of_the_folder(self, folder):
+        put_public(folder, "a", mode=0o640)
+        os.chown(folder / "a.jwk", 0, GROUP)
+        os.chown(folder, SERVER, GROUP)
+        assert problems(folder) == []
+
+    @needs_root
+    def test_member_of_the_group_is_not_the_owner_nobody(self, folder):
+        put(folder, "a", nbf=NOW - 50)
+        put(folder, "b")
+        for path in (folder, folder / "a.jwk", folder / "b.jwk"):
+            os.chown(path, NOBODY, GROUP)
+        (folder / "a.jwk").chmod(0o640)
+        folder.chmod(0o750)
+        [problem] = problems(folder)
+        assert f"a member of the group {GROUP}, who cannot read {folder / 'b.jwk'}" in problem
 
     def test_group_without_access_to_the_folder_reads_no_file(self, folder):
         put(folder, "a", nbf=NOW - 50)
@@ -208,9 +293,50 @@ class TestUnreadableFiles:
         [message] = [str(error) for error in unreadable_files(folder, files)]
         assert message.endswith(f"who cannot read {folder / 'b.jwk'}.")
 
+    def test_root_reads_every_file(self, folder):
+        assert _closed_to(ServerUser(0, (0,)), [folder / "missing"]) == []
+
+    def test_folder_that_can_be_listed_only_is_closed(self, folder):
+        folder.chmod(0o754)
+        assert not _permits(ServerUser(2**30, (GROUP,)), folder)
+        folder.chmod(0o755)
+        assert _permits(ServerUser(2**30, (GROUP,)), folder)
+
+
+class TestOpenAs:
     def test_this_user_opens_files_without_changing_the_user(self, folder):
         put(folder, "a")
-        me = ServerUser(os.geteuid(), (os.getegid(),))
+        # No process can have this group.
+        me = ServerUser(os.geteuid(), (2**40,))
         assert _open_as(me, [folder, folder / "a.jwk", folder / "gone.jwk"]) == [
             folder / "gone.jwk"
         ]
+
+    @needs_root
+    def test_other_user_opens_files_with_all_its_groups(self, folder):
+        put(folder, "a")
+        os.chown(folder / "a.jwk", 0, GROUP)
+        (folder / "a.jwk").chmod(0o640)
+        folder.chmod(0o755)
+        paths = [folder, folder / "a.jwk"]
+        assert _open_as(ServerUser(SERVER, (NOBODY, GROUP)), paths) == []
+        assert _open_as(ServerUser(SERVER, (NOBODY,)), paths) == [folder / "a.jwk"]
+
+    @pytest.mark.parametrize("script", ["exit 1", "exec sleep 60"], ids=["failed", "hangs"])
+    def test_process_without_a_result_opens_nothing(self, folder, monkeypatch, script):
+        monkeypatch.setattr(ownership, "_OPEN_ALL", script)
+        monkeypatch.setattr(ownership, "_TIMEOUT", 0.2)
+        assert _open_as(ServerUser(os.geteuid(), (os.getegid(),)), [folder]) is None
+
+
+class TestUsers:
+    def test_known_user_has_all_its_groups(self):
+        entry = pwd.getpwuid(os.geteuid())
+        groups = (entry.pw_gid, *os.getgrouplist(entry.pw_name, entry.pw_gid))
+        assert _groups_of(os.geteuid(), 2**30) == groups
+        assert str(ServerUser(os.geteuid(), ())) == f"the user {entry.pw_name}"
+
+    def test_system_without_a_user_database_shows_numbers(self, monkeypatch):
+        monkeypatch.setattr(ownership, "pwd", None)
+        assert _groups_of(0, GROUP) == (GROUP,)
+        assert str(ServerUser(0, ())) == "the user 0"
