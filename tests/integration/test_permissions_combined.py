@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.http import Http404
 from rest_framework import generics
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, PermissionDenied
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.response import Response
@@ -49,6 +49,23 @@ class NoObject(BasePermission):
         return False
 
 
+class NotToday(BasePermission):
+    """Denies all requests, with a message and a code."""
+
+    message = "Not today."
+    code = "not_today"
+
+    def has_permission(self, request, view):
+        return False
+
+
+class OnlyNote(BasePermission):
+    """Allows one object."""
+
+    def has_object_permission(self, request, view, obj):
+        return obj == "note"
+
+
 class WithMessage(HasScope):
     message = "Ask for the scope notes:read."
 
@@ -74,6 +91,21 @@ class NotFoundView(View):
 
     def permission_denied(self, request, message=None, code=None):
         raise Http404
+
+
+class NoteView(View):
+    def get(self, request):
+        self.check_object_permissions(request, "note")
+        return Response({})
+
+
+class OwnChallengeView(View):
+    """A view that denies with a challenge of its own."""
+
+    def permission_denied(self, request, message=None, code=None):
+        error = PermissionDenied()
+        error.auth_header = 'Bearer realm="notes"'
+        raise error
 
 
 @pytest.fixture
@@ -167,6 +199,27 @@ class TestView:
     def test_denial_of_the_view_itself_is_kept(self, tokens):
         assert call(NotFoundView, tokens["without"], HasScope) == (404, None)
 
+    def test_challenge_of_the_view_itself_is_kept(self, tokens):
+        assert call(OwnChallengeView, tokens["without"], HasScope) == (
+            403,
+            'Bearer realm="notes"',
+        )
+
+    def test_denial_for_another_reason_has_its_message_and_code(self, tokens):
+        headers = {"Authorization": f"Bearer {tokens['without']}"}
+        view = View.as_view(permission_classes=[HasScope | Yes, NotToday])
+        detail = view(APIRequestFactory().get("/", headers=headers)).data["detail"]
+        assert (detail, detail.code) == ("Not today.", "not_today")
+
+    def test_full_scope_permission_passes_the_request_to_the_policy(self, tokens, settings):
+        paths = []
+        settings.TOKENAUTH = {
+            "SCOPES": SCOPES,
+            "SCOPE_POLICY": lambda user, scopes, request: paths.append(request.path) or scopes,
+        }
+        assert call(View, tokens["without"], HasFullScope) == (403, ALL)
+        assert set(paths) == {"/"}
+
     def test_permission_of_another_kind_of_view_is_a_boolean(self, tokens):
         class Request:
             auth = services.authenticate_access_token(tokens["without"])
@@ -206,6 +259,10 @@ class TestObject:
     ):
         assert call(ObjectView, tokens["with"], *permissions) == with_scope
         assert call(ObjectView, tokens["without"], *permissions) == without_scope
+
+    def test_object_reaches_the_alternative_of_a_scope(self, tokens):
+        assert call(NoteView, tokens["without"], HasScope | OnlyNote) == OK
+        assert call(ObjectView, tokens["without"], HasScope | OnlyNote) == NAMED
 
     def test_object_is_checked_again_after_a_denial(self, tokens):
         """A view may check many objects and skip those that are denied."""
