@@ -258,6 +258,13 @@ class TestHasScope:
         with pytest.raises(ImproperlyConfigured, match=r"ScopedView\.required_scopes must be"):
             self.request_view("GET", token("notes:read"), required)
 
+    @pytest.mark.parametrize(
+        ("required", "kind"), [(None, "NoneType"), ("notes:read", "str"), ({"GET": 1}, "int")]
+    )
+    def test_error_of_required_scopes_names_their_type(self, token, required, kind):
+        with pytest.raises(ImproperlyConfigured, match=f"not {kind}.$"):
+            self.request_view("GET", token("notes:read"), required)
+
     @pytest.mark.parametrize("scope", ["notes:read", None, [None]])
     def test_insufficient_scope_without_a_collection_is_an_error(self, scope):
         with pytest.raises(TypeError, match="scope must "):

@@ -43,6 +43,12 @@ class TestBearerToken:
     def test_missing_authorization_header_has_no_bearer_token(self):
         assert bearer_token(Request(HttpRequest())) is None
 
+    def test_bearer_token_of_a_django_request_is_read(self):
+        request = HttpRequest()
+        assert bearer_token(request) is None
+        request.META["HTTP_AUTHORIZATION"] = "Bearer abc"
+        assert bearer_token(request) == "abc"
+
     @pytest.mark.parametrize(
         ("header", "token"),
         [
