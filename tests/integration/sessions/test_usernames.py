@@ -13,7 +13,7 @@ from django_tokenauth.errors import ServiceUnavailable
 from django_tokenauth.sessions.usernames import get_stored_username, is_valid_username
 from tests.support.locks import unreadable
 
-pytestmark = [pytest.mark.django_db, pytest.mark.attack(149)]
+pytestmark = pytest.mark.attack(149)
 
 EXACT = connection.vendor in ("sqlite", "postgresql")
 
@@ -56,16 +56,23 @@ class TestGetStoredUsername:
                 ],
                 "00000000-0000-0000-0000-000000000007",
             ),
-            (LowerCaseField(), ["alice", "ALICE", "aLice"], "alice"),
         ],
         ids=lambda value: type(value).__name__ if isinstance(value, models.Field) else "",
     )
     def test_stored_username_is_the_value_of_the_field(
-        self, monkeypatch, django_assert_num_queries, field, spellings, expected
+        self, monkeypatch, field, spellings, expected
     ):
         use_field(monkeypatch, field)
-        with django_assert_num_queries(0 if EXACT or not isinstance(field, LowerCaseField) else 3):
-            assert {get_stored_username(name) for name in spellings} == {expected}
+        assert {get_stored_username(name) for name in spellings} == {expected}
+
+    @pytest.mark.django_db
+    def test_stored_username_is_the_value_of_a_text_field(
+        self, monkeypatch, django_assert_num_queries
+    ):
+        use_field(monkeypatch, LowerCaseField())
+        with django_assert_num_queries(0 if EXACT else 3):
+            stored = {get_stored_username(name) for name in ("alice", "ALICE", "aLice")}
+        assert stored == {"alice"}
 
     @pytest.mark.parametrize("name", ["", "x", "\0", "\ud800", "7;", "0x7"])
     @pytest.mark.parametrize(
@@ -83,11 +90,12 @@ class TestGetStoredUsername:
         use_field(monkeypatch, field)
         assert get_stored_username(name)
 
+    # It has no database, and its result depends on the kind of the database.
+    @pytest.mark.database
     @pytest.mark.skipif(not EXACT, reason="this database compares loosely")
     @pytest.mark.parametrize("name", ["alice", "Alice", "al.ice", "nobody", "x" * 254])
-    def test_ascii_username_needs_no_statement(self, alice, django_assert_num_queries, name):
-        with django_assert_num_queries(0):
-            assert get_stored_username(name) == name
+    def test_ascii_username_needs_no_statement(self, name):
+        assert get_stored_username(name) == name
 
     @pytest.mark.parametrize("name", ["\xe1lice", "alice\x01", "a\u200dlice"])
     def test_other_username_needs_one_statement(self, alice, django_assert_num_queries, name):
