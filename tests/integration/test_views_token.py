@@ -35,8 +35,6 @@ from tests.support.client import (
 )
 from tests.support.signal_capture import received
 
-pytestmark = pytest.mark.django_db
-
 ALICE = {"username": "alice", "password": "correct horse"}
 COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+\Z", re.ASCII)
 SCOPES = {"SCOPES": ["notes:read", "notes:write"]}
@@ -180,7 +178,7 @@ class TestScope:
     @pytest.mark.parametrize(
         "scope", ["notes:delete", "notes:read notes:delete", "notes", "NOTES:READ", "admin"]
     )
-    def test_sign_in_with_an_unknown_scope_returns_invalid_scope(self, alice, settings, scope):
+    def test_sign_in_with_an_unknown_scope_returns_invalid_scope(self, settings, scope):
         settings.TOKENAUTH = SCOPES
         response = post("token/", {**ALICE, "scope": scope})
         assert status_and_json(response) == (400, INVALID_SCOPE)
@@ -193,7 +191,7 @@ class TestScope:
     @pytest.mark.parametrize(
         "scope", ["a  b", "a\tb", 'a"b', "é", 1, True, ["notes:read"], {"a": 1}, "x" * 1025]
     )
-    def test_sign_in_with_a_malformed_scope_returns_invalid_scope(self, alice, settings, scope):
+    def test_sign_in_with_a_malformed_scope_returns_invalid_scope(self, settings, scope):
         settings.TOKENAUTH = SCOPES
         response = post("token/", {**ALICE, "scope": scope})
         assert status_and_json(response) == (400, {**malformed("scope"), "error": "invalid_scope"})
@@ -219,12 +217,12 @@ class TestGrantType:
         "grant_type",
         ["client_credentials", "authorization_code", "Password", " password", "x" * 10_000, "\0"],
     )
-    def test_unknown_grant_type_is_unsupported(self, alice, grant_type):
+    def test_unknown_grant_type_is_unsupported(self, grant_type):
         response = post("token/", {**ALICE, "grant_type": grant_type})
         assert status_and_json(response) == (400, UNSUPPORTED_GRANT_TYPE)
 
     @pytest.mark.parametrize("grant_type", [None, 1, True, ["password"], {"a": 1}, []])
-    def test_grant_type_that_is_not_a_string_is_malformed(self, alice, grant_type):
+    def test_grant_type_that_is_not_a_string_is_malformed(self, grant_type):
         status, body = status_and_json(post("token/", {**ALICE, "grant_type": grant_type}))
         assert (status, body["error"]) == (400, "invalid_request")
 
@@ -278,7 +276,7 @@ class TestOwnGrant:
             ({"grant_type": "urn:example:pan"}, UNSUPPORTED_GRANT_TYPE),
         ],
     )
-    def test_error_of_a_subclass_grant_is_an_oauth_error(self, alice, change, expected):
+    def test_error_of_a_subclass_grant_is_an_oauth_error(self, change, expected):
         assert self.post({**self.PIN, **change}) == (400, expected)
 
     @pytest.mark.parametrize("grant_type", [{}, {"grant_type": "password"}])
@@ -288,7 +286,7 @@ class TestOwnGrant:
         body = {"grant_type": "refresh_token", "refresh_token": pair["refresh_token"]}
         assert self.post(body)[0] == 200
 
-    def test_grant_of_a_subclass_is_unsupported_by_the_default_view(self, alice):
+    def test_grant_of_a_subclass_is_unsupported_by_the_default_view(self):
         assert status_and_json(post("token/", self.PIN)) == (400, UNSUPPORTED_GRANT_TYPE)
 
 
