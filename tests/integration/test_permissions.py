@@ -20,8 +20,7 @@ from django_tokenauth.authentication import JWTAuthentication, StatelessJWTAuthe
 from django_tokenauth.models import Session
 from django_tokenauth.permissions import HasFullScope, HasScope, InsufficientScope
 from tests.support.client import BARE, INVALID_TOKEN
-
-pytestmark = pytest.mark.django_db
+from tests.support.unsaved import unsaved_alice
 
 ALL_SCOPES = ["notes:read", "notes:write", "notes:readall"]
 DENIED = {"detail": "The access token does not have the required scope."}
@@ -281,8 +280,8 @@ class TestHasScope:
         assert response.headers["WWW-Authenticate"] == BARE
 
     @pytest.mark.parametrize("required", [[], ["notes:read"]])
-    def test_has_scope_denies_users_of_other_authentication(self, alice, required):
-        OtherAuthentication.user = alice
+    def test_has_scope_denies_users_of_other_authentication(self, required):
+        OtherAuthentication.user = unsaved_alice()
         response = self.request_view("GET", None, required, authentication=OtherAuthentication)
         assert (response.status_code, response.data) == (403, FORBIDDEN)
 
@@ -367,6 +366,6 @@ class TestHasFullScope:
     def test_has_full_scope_without_a_token_returns_401(self):
         assert self.request_view(None).status_code == 401
 
-    def test_has_full_scope_denies_users_of_other_authentication(self, alice):
-        OtherAuthentication.user = alice
+    def test_has_full_scope_denies_users_of_other_authentication(self):
+        OtherAuthentication.user = unsaved_alice()
         assert self.request_view(None, authentication=OtherAuthentication).status_code == 403
