@@ -18,8 +18,9 @@ from django_tokenauth import services
 from django_tokenauth.authentication import JWTAuthentication
 from django_tokenauth.permissions import HasFullScope, HasScope
 from tests.support.client import BARE
+from tests.support.unsaved import issue_tokens
 
-pytestmark = [pytest.mark.django_db, pytest.mark.attack(114)]
+pytestmark = pytest.mark.attack(114)
 
 SCOPES = ["notes:read", "notes:write"]
 READ = (
@@ -220,9 +221,11 @@ class TestView:
         assert call(View, tokens["without"], HasFullScope) == (403, ALL)
         assert set(paths) == {"/"}
 
-    def test_permission_of_another_kind_of_view_is_a_boolean(self, tokens):
+    def test_permission_of_another_kind_of_view_is_a_boolean(self):
+        token = issue_tokens(scope=["notes:write"]).access_token
+
         class Request:
-            auth = services.authenticate_access_token(tokens["without"])
+            auth = services.authenticate_access_token(token)
             method = "GET"
 
         class Bare:

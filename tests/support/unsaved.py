@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import datetime
+
 from django.contrib.auth.models import User
 from django.utils import timezone
 
@@ -15,9 +18,11 @@ def unsaved_alice() -> User:
     return User(pk=1, username="alice")
 
 
-def issue_tokens(client_id: str = "") -> TokenPair:
-    """Return the tokens of a session of *client_id* that starts now and is not stored."""
-    settings, now = load(), timezone.now()
+def issue_tokens(
+    client_id: str = "", *, scope: Collection[str] = (), now: datetime | None = None
+) -> TokenPair:
+    """Return the tokens of a session of alice that starts at *now* and is not stored."""
+    settings, now = load(), now or timezone.now()
     absolute_expires_at = now + settings.session_lifetime
     session = Session(
         id=new_id(now),
@@ -28,6 +33,7 @@ def issue_tokens(client_id: str = "") -> TokenPair:
         absolute_expires_at=absolute_expires_at,
         client_id=client_id or settings.issuer,
         client_authenticated=client_id in settings.clients,
+        scope=" ".join(sorted(scope)),
     )
     issuer = TokenIssuer(settings=settings, request=None, now=now)
-    return issuer.issue_for_session(session, SessionState.of(session), frozenset())
+    return issuer.issue_for_session(session, SessionState.of(session), frozenset(scope))
