@@ -11,7 +11,6 @@ from django_tokenauth.sessions import users
 from tests.support.client import PASSWORDS
 
 
-@pytest.mark.django_db
 class TestGetBySubject:
     def test_get_by_subject_returns_the_user_in_one_query(
         self, alice, bob, django_assert_num_queries
@@ -24,9 +23,18 @@ class TestGetBySubject:
     @pytest.mark.parametrize(
         "spelling",
         [
-            *("0{}", " {}", "{} ", "+{}", "{}.0", "{}.", "{}\n", "{}e0", "0_{}", "{}\x00", "\x00"),
-            *("-{}", "{}{}", "{} or 1=1", "{},", "[{}]", "0x{}", "", "pk", "None", "True", "nan"),
+            *("{}.0", "{}.", "{}e0", "{}\x00", "\x00", "{} or 1=1", "{},", "[{}]", "0x{}"),
+            *("", "pk", "None", "True", "nan", "1e400", "\ud800"),
         ],
+        ids=ascii,
+    )
+    def test_get_by_subject_rejects_strings_that_are_no_integer(self, spelling):
+        """No statement: these tests have no database."""
+        assert users.get_by_subject(spelling.format(1), "pk") is None
+
+    @pytest.mark.attack(90)
+    @pytest.mark.parametrize(
+        "spelling", ["0{}", " {}", "{} ", "+{}", "{}\n", "0_{}", "-{}", "{}{}"]
     )
     def test_get_by_subject_rejects_other_spellings_of_a_number(self, alice, bob, spelling):
         for user in (alice, bob):
@@ -42,16 +50,23 @@ class TestGetBySubject:
 
     @pytest.mark.parametrize(
         "subject",
-        [str(2**63), str(-(2**63)), str(10**30), "9" * 5000, "1" * 255, "\ud800", "1e400"],
-        ids=lambda subject: ascii(subject[:12]),
+        [str(2**63), str(10**30), "9" * 5000, "1" * 255],
+        ids=lambda subject: subject[:12],
     )
-    def test_get_by_subject_rejects_numbers_out_of_range(self, alice, subject):
+    def test_get_by_subject_rejects_numbers_out_of_range(self, subject):
         assert users.get_by_subject(subject, "pk") is None
 
+    def test_get_by_subject_rejects_the_least_number(self, alice):
+        """It is within the range of the keys on some databases."""
+        assert users.get_by_subject(str(-(2**63)), "pk") is None
+
     @pytest.mark.attack(91)
-    @pytest.mark.parametrize("subject", [str(uuid.UUID(int=7)), uuid.UUID(int=7).hex])
-    def test_get_by_subject_rejects_uuids_for_integer_keys(self, alice, subject):
-        assert users.get_by_subject(subject, "pk") is None
+    def test_get_by_subject_rejects_uuids_for_integer_keys(self):
+        assert users.get_by_subject(str(uuid.UUID(int=7)), "pk") is None
+
+    @pytest.mark.attack(91)
+    def test_get_by_subject_rejects_uuid_digits_for_integer_keys(self, alice):
+        assert users.get_by_subject(uuid.UUID(int=7).hex, "pk") is None
 
     @pytest.mark.parametrize(
         "subject", ["ALICE", "alice ", "Alice", "\xe1lice", "\uff41lice", "alice\x00", "\ud800"]
