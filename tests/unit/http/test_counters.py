@@ -93,8 +93,8 @@ class TestCounters:
             "cache error (ValueError): sign-ins are not throttled"
         ]
 
-    def test_operation_without_a_result_is_an_error(self, counters, monkeypatch, caplog):
-        monkeypatch.setattr(LocMemCache, "decr", lambda cache, key: None)
+    def test_cache_operation_that_returns_none_is_logged(self, counters, monkeypatch, caplog):
+        monkeypatch.setattr(LocMemCache, "decr", lambda cache, key, delta: None)
         assert counters.decrement("a") is None
         assert log_messages(caplog, "ERROR") == ["cache error (no result): sign-ins stay counted"]
 
