@@ -18,8 +18,8 @@
 The authentication and permission classes raise errors that are also exceptions of REST framework:
 ``authentication.AccessTokenRejected`` (401) is an ``InvalidToken``,
 ``authentication.TemporarilyUnavailable`` (503) is a ``ServiceUnavailable``, and
-``permissions.InsufficientScope`` (403) is a ``TokenAuthError``. So ``except InvalidToken`` catches
-a rejected token in a service and in a view.
+``permissions.InsufficientScope`` (403) is a ``TokenAuthError``. ``except InvalidToken`` therefore
+catches a rejected token in a service and in a view.
 
 Wrong settings raise Django's ``ImproperlyConfigured``. No message contains a token, a key, a
 password or a message of a library.

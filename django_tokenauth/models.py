@@ -34,7 +34,7 @@ class RevokedReason(models.TextChoices):
 
 
 class UTCDateTimeField(_DateTimeField):
-    """A ``DateTimeField`` whose column holds UTC and whose values have ``tzinfo``, always.
+    """A ``DateTimeField`` with UTC in its column and ``tzinfo`` in its values, for any ``USE_TZ``.
 
     Django's own field holds local times if ``USE_TZ`` is ``False``, or if the database has another
     ``TIME_ZONE`` and no type with a time zone. After clocks are set back, an hour of them repeats.

@@ -151,7 +151,7 @@ def _shown_refreshed_at(session: Session) -> datetime:
     """Return the time of the last refresh to the hour, and at least a full hour ago.
 
     An attacker with a stolen refresh token would otherwise see when its owner refreshes, and use
-    the spent token within the grace. A refresh in the current hour changes nothing that is shown.
+    the used token within the grace. A refresh in the current hour changes nothing that is shown.
     """
     last_full_hour = _to_hour(utc_now()) - _HOUR
     shown: datetime = max(session.created_at, min(_to_hour(session.refreshed_at), last_full_hour))

@@ -33,7 +33,7 @@ def name_messages() -> Iterator[CheckMessage]:
                 id="tokenauth.W024",
             )
         elif is_set and name.endswith("_TOKENAUTH"):
-            # A part of TOKENAUTH, such as BASE_TOKENAUTH.
+            # Projects build TOKENAUTH from parts, such as BASE_TOKENAUTH.
             continue
         elif _resembles_tokenauth(name) and _is_meant(getattr(django_settings, name), known):
             yield checks.Warning(

@@ -38,7 +38,7 @@ _PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SHORTEST_SECRET = 32
 _RATE = re.compile(r"([1-9][0-9]*)/(s|sec|second|m|min|minute|h|hour|d|day)\Z")
 _PERIOD_NAMES = ("second", "minute", "hour", "day")
-# What people write instead: another period, spaces, "per".
+# Common wrong spellings: another period, spaces, "per".
 _ALMOST_RATE = re.compile(r"\s*0*([1-9][0-9]{0,8})\s*(?:/|per\b)?\s*([A-Za-z]{0,10})\s*", re.ASCII)
 _FLAGS = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
@@ -143,7 +143,7 @@ def optional_lifetime(value: object) -> timedelta | None:
 
 
 def optional_moment(value: object) -> datetime | None:
-    """Return the time in UTC, in whole seconds as tokens have them, rounded up."""
+    """Return the time in UTC, rounded up to whole seconds, the precision of tokens."""
     if value is None:
         return None
     try:

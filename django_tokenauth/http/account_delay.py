@@ -1,7 +1,7 @@
 """Delays of sign-ins to one account after failures at any address (``SIGN_IN_DELAY_USER``).
 
-A limit of this kind must not lock out the user. So the delay applies to each network separately,
-and never to a network from which the user has signed in before.
+A limit per account must not lock the user out. The delay therefore applies to each network
+separately, and never to a network from which the user has signed in before.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class AccountDelay:
     A network that is new to the account gets a turn: its first attempt is refused with the delay,
     and one attempt after the delay is checked. The delay is two seconds after the first failure
     that is not free, and doubles with each further one up to the setting. A successful sign-in
-    takes back the failures with its spelling of the username, which are those of the same user: an
-    attacker may have an account with a similar name. If the cache fails, there are no delays.
+    subtracts only the failures with its own spelling of the username, because an attacker may have
+    an account with a similar name. If the cache fails, there are no delays.
 
     *known_addresses* returns the addresses of earlier sign-ins of the user. It is called only
     during a delay.
@@ -65,7 +65,7 @@ class AccountDelay:
         if due is None or (0 < due <= now and self._counters.delete(turn)):
             return
         if due > now + self._longest:
-            # The setting was greater.
+            # The delay was set when SIGN_IN_DELAY_USER was longer.
             self._counters.delete(turn)
             due = 0
         if due <= now:

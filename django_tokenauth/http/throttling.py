@@ -1,8 +1,8 @@
 """Throttling of failed sign-ins, by address and by (username, address), and of wrong secrets.
 
-There is no limit by username alone: with it, any client could lock out any user. An attempt counts
-before the password check and is given back if the password is correct. So parallel guesses cannot
-exceed the limit, and a process that is killed gives no guess away.
+There is no limit by username alone: with it, any client could lock out any user. The counter is
+incremented before the password check and decremented if the password is correct. Parallel guesses
+therefore cannot exceed the limit, and the attempt of a killed process stays counted.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class SignInThrottle:
             if (failures, attempts) != self._seen:
                 self._seen, self._since = (failures, attempts), now
             elif self._counters.read(full.stalled) or now - self._since > self.stalled_after:
-                # Their processes were killed, or hang. Or the cache returns wrong counts.
+                # Their processes were killed or hang, or the cache returns wrong counts.
                 self._counters.increment(full.stalled, full.rate.seconds)
                 break
             else:

@@ -42,7 +42,7 @@ class KeyDirectory:
     """A source of keys that follows the files in a folder.
 
     ``verifiers`` are keys from elsewhere that verify and never sign. At the start, each problem
-    raises :class:`InvalidKey`. Later, each file stands for itself. A file that cannot be read, or
+    raises :class:`InvalidKey`. Later, files are independent. A file that cannot be read, or
     does not fit the keys in use, is logged as an error. It adds no key, and a key that it had keeps
     its end. All changes in the other files take effect.
     """

@@ -1,6 +1,6 @@
 """The key folder: one JWK (RFC 7517) per file, read by every process and written by one.
 
-Each file stands for itself: an error in one file does not hide the others. A process that reads a
+Files are independent: an error in one file does not hide the others. A process that reads a
 private key can sign tokens, so its file is readable by its owner only.
 """
 

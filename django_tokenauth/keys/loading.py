@@ -119,7 +119,7 @@ def load_key(material: KeyMaterial, algorithm: str) -> Key:
 
 def with_times(key: Key, jwk: Mapping[str, Any]) -> Key:
     """Return *key* with the ``nbf`` and ``exp`` of *jwk*. Raises :class:`InvalidKey`."""
-    # RFC 7517 section 4 permits further members. These mean what they mean in a token.
+    # RFC 7517 section 4 permits further members. nbf and exp have the meaning of RFC 7519.
     times = {name: jwk[name] for name in ("nbf", "exp") if name in jwk}
     if any(type(time) is not int or not 0 <= time <= LAST_SECOND for time in times.values()):
         raise InvalidKey("The nbf or exp of a JWK is invalid. Give whole seconds since the epoch.")

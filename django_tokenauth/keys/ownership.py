@@ -69,10 +69,10 @@ class AnyUser(ServerUser):
 def access_of(directory: Path, files: Iterable[KeyFile]) -> Access:
     """Return the owner, group and mode of a new private key beside *files* in *directory*.
 
-    They are those of a file with a private key. If several users own such files, a file of the
-    owner of the folder goes first, then one of a user other than root, then one that its group may
-    read, then the newest. Without one, or if the folder is closed to all but its owner, the owner
-    is that of the folder. If root owns the folder and has opened it for one group only, that group
+    They are those of a file with a private key. If several users own such files, files are
+    preferred in this order: of the folder's owner, of a user other than root, readable by the
+    group, the newest. Without one, or if the folder is closed to all but its owner, the owner is
+    that of the folder. If root owns the folder and has opened it for one group only, that group
     may read.
     """
     folder = directory.stat()

@@ -290,7 +290,7 @@ def _check_successor(files: Iterable[KeyFile], start: int, now: float) -> None:
         if state_of(file.key, keys, now) is State.NEXT:
             raise InvalidKey(
                 f"The key {file.key.kid} is already the next key and has not signed yet.",
-                "To take it back, use retire.",
+                "To cancel it, use retire.",
             )
     if keys.signing is None:
         raise InvalidKey("No key signs now.", "To create one that signs at once, use generate.")
@@ -352,7 +352,7 @@ def _end_or_delete(file: KeyFile, end: int, access: Access) -> KeyFile:
     try:
         return _end(file, end, access)
     except OSError:
-        # On a full disk, a file can still be deleted. That ends its key too.
+        # On a full disk, a file can still be deleted, which also ends its key.
         file.path.unlink(missing_ok=True)
         return KeyFile(file.path, file.jwk, replace(file.key, expires_at=end))
 

@@ -186,7 +186,7 @@ def _try_refresh(
         # The clock of another machine may have set refreshed_at.
         age = refresh_request.now - session.refreshed_at
         in_time = overtaken or age <= settings.refresh_grace + settings.leeway
-        # A thief who has the token too is rarely in the same network with the same user agent.
+        # An attacker with a stolen token rarely has the same network and the same user agent.
         if in_time and refresh_request.caller.resembles(Caller.last_of(session)):
             return _issue(refresh_request, session, SessionState.of(session))
         # With two retries in a row, an attacker and the user could refresh alternately.
@@ -237,7 +237,7 @@ def _rotate(
             log_id(session.pk),
         )
     signals.refreshed.send_for(session, session.user, refresh_request.request)
-    if caller.has_moved(before):
+    if caller.has_changed_network(before):
         signals.network_changed.send_for(
             session, session.user, refresh_request.request, previous_ip=before.ip
         )

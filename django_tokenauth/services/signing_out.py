@@ -45,12 +45,12 @@ def revoke_token(
     authenticated it. *request* is Django's or REST framework's and is passed to signals. *now*
     defaults to the current time. An invalid token is accepted and nothing is revoked.
 
-    An access token ends its session only if its client is in ``CLIENTS``, and is *client_id*, or if
-    ``REVOKE_BY_ACCESS_TOKEN`` lists its client. Resource servers receive access tokens too.
+    An access token ends its session in two cases: ``REVOKE_BY_ACCESS_TOKEN`` lists its client, or
+    its client is in ``CLIENTS`` and is *client_id*. Resource servers receive access tokens too.
 
-    Raises :class:`UnsupportedTokenType` with ``STATELESS_REFRESH`` and for such an access token;
-    :class:`InvalidClient` or
-    :class:`InvalidGrant` if the session belongs to another client; :class:`ServiceUnavailable`.
+    Raises :class:`UnsupportedTokenType` with ``STATELESS_REFRESH`` and for any other access
+    token; :class:`InvalidClient` or :class:`InvalidGrant` if the session belongs to another
+    client; :class:`ServiceUnavailable`.
     """
     settings, clock = load(), clock_of(now)
     if settings.stateless_refresh:
@@ -99,7 +99,10 @@ def list_sessions(user: Any, *, now: datetime | None = None) -> QuerySet[Session
 
 
 def _not_revoked(user: Any, now: datetime) -> QuerySet[Session]:
-    """Return the sessions to revoke. Those that ``NOT_BEFORE`` ended would return without it."""
+    """Return the sessions to revoke, including those that only ``NOT_BEFORE`` ended.
+
+    Otherwise these would be active again after the setting is removed.
+    """
     check_user(user)
     if load().stateless_refresh:
         return Session.objects.none()

@@ -21,7 +21,7 @@ class Caller(NamedTuple):
 
     @classmethod
     def of(cls, ip: str | None, user_agent: str) -> Caller:
-        """Return the caller with the values that a row can store."""
+        """Return the caller of a request, with the user agent cut to the length of its column."""
         return cls(ip or None, user_agent[:MAX_USER_AGENT])
 
     @classmethod
@@ -46,7 +46,7 @@ class Caller(NamedTuple):
         """Return whether both have the same user agent and network. Unknown equals unknown."""
         return self.user_agent == other.user_agent and self.network == other.network
 
-    def has_moved(self, before: Caller) -> bool:
+    def has_changed_network(self, before: Caller) -> bool:
         """Return whether both addresses are known and belong to different networks."""
         # Most clients keep their address, and reading two addresses costs more than a comparison.
         if self.ip == before.ip or None in (self.ip, before.ip):

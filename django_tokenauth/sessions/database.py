@@ -51,9 +51,9 @@ def database_required() -> Iterator[None]:
 def outages_as_unavailable() -> Iterator[None]:
     """Re-raise an outage of the database in the project's code as :class:`ServiceUnavailable`.
 
-    For hooks, receivers and authentication backends. All other errors of theirs propagate: they are
-    bugs, and the project needs the traceback. So does the log of an outage, because SQLite reports
-    a missing table as one.
+    For hooks, receivers and authentication backends. Their other errors propagate: they are bugs,
+    and the project needs the traceback. The traceback of an outage is logged too, because SQLite
+    reports a missing table as an outage.
     """
     try:
         yield

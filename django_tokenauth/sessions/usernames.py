@@ -20,8 +20,8 @@ _EXACT_VENDORS = ("postgresql", "sqlite")
 def get_stored_username(username: str) -> str:
     """Return one string for all spellings of *username* that belong to the same user.
 
-    It is the stored username if the database finds one, otherwise the value that the model field
-    converts *username* to, otherwise *username* itself.
+    The result is the stored username if the database finds one. Otherwise it is *username* as the
+    model field converts it. If the conversion fails, it is *username* itself.
 
     No statement if only the exact username finds a user: for a number or UUID, and for printable
     ASCII on PostgreSQL and SQLite without ``db_collation``. Otherwise one statement. Differences

@@ -57,5 +57,5 @@ class RefreshTokens:
 
 @lru_cache(maxsize=1)
 def refresh_tokens(settings: Settings) -> RefreshTokens:
-    """Return the refresh tokens of *settings*."""
+    """Return the object that signs and verifies refresh tokens with the keys of *settings*."""
     return RefreshTokens(settings, refresh_keys(settings))

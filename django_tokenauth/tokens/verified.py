@@ -65,7 +65,7 @@ class VerifiedTokens:
     def put(self, digest: bytes, verified: Verified, cost: int = ENTRY_COST) -> None:
         """Add an entry of *cost* bytes, and evict the oldest ones beyond a limit.
 
-        An entry that exceeds the limit alone is not kept.
+        An entry larger than the limit is not cached.
         """
         with self._lock:
             self._bytes += cost - self._costs.get(digest, 0)
@@ -75,7 +75,7 @@ class VerifiedTokens:
                 try:
                     evicted, _ = self._verified.popitem(last=False)
                 except KeyError:
-                    # An empty cache has no cost. Without this, the loop would not end.
+                    # An empty cache has no cost. Without the reset, the loop would not end.
                     self._costs.clear()
                     self._bytes = 0
                 else:

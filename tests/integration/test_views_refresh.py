@@ -215,7 +215,7 @@ class TestScope:
 
     @pytest.mark.standard("rfc6749-5.2-2", "rfc6749-6-2")
     @pytest.mark.attack(115)
-    def test_refresh_may_not_widen_the_scope(self, alice, settings):
+    def test_refresh_with_a_wider_scope_is_rejected(self, alice, settings):
         settings.TOKENAUTH = SCOPES
         token = sign_in(scope="notes:read")["refresh_token"]
         response = refresh(token, scope="notes:read notes:write")

@@ -172,7 +172,7 @@ def test_commit_of_a_password_change_ends_sign_ins_before_it(alice):
 
 
 @pytest.mark.parametrize("change", [change_password, deactivate, delete])
-def test_save_in_a_transaction_revokes_sessions_once_more(alice, change):
+def test_commit_revokes_sessions_started_in_the_transaction(alice, change):
     """A session that the transaction did not see is revoked after the commit."""
     late = []
     with transaction.atomic():

@@ -21,7 +21,7 @@ class ShownKeys:
         return self.known[word][:8] if word in self.known else word
 
     def learn(self, shown, printed):
-        """Return whether ``printed`` matches ``shown``. ``...`` stands for the rest of a name."""
+        """Return whether ``printed`` matches ``shown``. ``...`` replaces the rest of a name."""
         new = set()
         pattern = "".join(self._pattern(part, new) for part in _VARIES.split(shown))
         match = re.fullmatch(pattern, printed)

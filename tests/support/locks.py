@@ -14,7 +14,7 @@ from django.db.models import Model
 
 
 class _Statements(NamedTuple):
-    """SQL statements of one database system. ``{}`` stands for the table."""
+    """SQL statements of one database system. ``{}`` is replaced by the table."""
 
     writes: str
     reads_and_writes: str

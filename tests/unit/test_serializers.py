@@ -252,7 +252,7 @@ class TestSessionSerializer:
     def test_session_refresh_is_shown_to_the_hour_and_an_hour_late(
         self, settings, created, refreshed, now, shown, time_machine
     ):
-        """An attacker could otherwise wait for a refresh, and use the spent token in the grace."""
+        """An attacker could otherwise wait for a refresh, and send the used token in the grace."""
         settings.TIME_ZONE = "UTC"
         created, refreshed, now = (
             datetime.fromisoformat(f"2030-01-01T{time}:00Z") for time in (created, refreshed, now)

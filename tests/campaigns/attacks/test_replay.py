@@ -35,7 +35,7 @@ DELAY = timedelta(milliseconds=287)
 
 
 class StolenSession:
-    """A session of alice whose tokens a thief has copied."""
+    """A session of alice whose tokens an attacker has copied."""
 
     def __init__(self, alice, interval, *, now):
         pairs = [services.sign_in(alice, now=now)]

@@ -52,7 +52,7 @@ class TestGrace:
         assert Session.objects.get().revoked_reason == RevokedReason.REUSED
 
     @pytest.mark.promise(7)
-    def test_owner_after_a_thief_in_the_grace_ends_the_session(self, pair):
+    def test_owner_after_an_attacker_in_the_grace_ends_the_session(self, pair):
         refresh(pair.refresh_token, now=after(minutes=1), **OTHER_AGENT)
         with pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, now=after(minutes=1), **OWNER)

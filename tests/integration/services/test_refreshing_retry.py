@@ -144,7 +144,7 @@ class TestOwner:
         assert row().revoked_reason == RevokedReason.SIGNED_OUT
 
 
-class TestThief:
+class TestAttacker:
     def test_lost_token_after_a_retry_is_reuse(self, held, lost):
         refresh(held, now=after(hours=1))
         assert is_reuse(lost, hours=2)
@@ -155,13 +155,13 @@ class TestThief:
 
     @pytest.mark.promise(10)
     def test_stolen_token_after_a_retry_ends_the_session_for_both(self, held, lost):
-        # The thief refreshed first, so the owner's refresh counts as a retry.
+        # The attacker refreshed first, so the owner's refresh counts as a retry.
         stolen, owner = lost, refresh(held, now=after(hours=1)).refresh_token
         assert is_reuse(stolen, hours=2)
         with pytest.raises(InvalidGrant):
             refresh(owner, now=after(hours=2))
 
-    def test_owner_after_a_retry_by_a_thief_ends_the_session(self, held, lost):
+    def test_owner_after_a_retry_by_an_attacker_ends_the_session(self, held, lost):
         refresh(held, now=after(hours=1))
         # The owner received the response and uses its token.
         assert is_reuse(lost, hours=1, minutes=5)

@@ -78,7 +78,7 @@ class TestGetStoredUsername:
     @pytest.mark.parametrize(
         "field", [models.IntegerField(), models.DecimalField(), models.UUIDField()]
     )
-    def test_username_that_the_field_cannot_hold_stays(self, monkeypatch, field, name):
+    def test_username_invalid_for_the_field_is_returned_unchanged(self, monkeypatch, field, name):
         use_field(monkeypatch, field)
         assert get_stored_username(name) == name
 

@@ -219,7 +219,7 @@ class TestRotate:
         next_kid = rotated(tmp_path).new.key.kid
         error = key_error(rotated, tmp_path, now=NOW + MIN_DELAY - 1)
         assert str(error) == f"The key {next_kid} is already the next key and has not signed yet."
-        assert error.hint == "To take it back, use retire."
+        assert error.hint == "To cancel it, use retire."
         rotated(tmp_path, now=NOW + MIN_DELAY)
         assert len(states(tmp_path)) == 3
 

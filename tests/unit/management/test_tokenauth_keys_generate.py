@@ -185,7 +185,7 @@ class TestRotate:
         put(folder, "a")
         run("rotate")
         assert re.fullmatch(
-            r"The key \S+ is already the next key and has not signed yet\. To take it back, use "
+            r"The key \S+ is already the next key and has not signed yet\. To cancel it, use "
             r"retire\.",
             command_error("rotate"),
         )

@@ -42,7 +42,7 @@ def test_caller_resembles_another_if_both_values_match(first, second, same):
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "moved"),
+    ("before", "after", "changed"),
     [
         ("192.0.2.1", "192.0.2.2", False),
         ("192.0.2.1", "198.51.100.1", True),
@@ -51,8 +51,8 @@ def test_caller_resembles_another_if_both_values_match(first, second, same):
         (None, None, False),
     ],
 )
-def test_caller_has_moved_only_between_known_networks(before, after, moved):
-    assert Caller(after, "").has_moved(Caller(before, "")) is moved
+def test_network_changes_only_between_known_addresses(before, after, changed):
+    assert Caller(after, "").has_changed_network(Caller(before, "")) is changed
 
 
 def test_caller_of_a_request_fits_the_columns_of_a_session():

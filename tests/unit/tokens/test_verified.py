@@ -75,7 +75,7 @@ def test_large_entry_evicts_as_many_as_needed():
     assert len(verified) == 4
 
 
-def test_entry_larger_than_the_limit_is_not_kept():
+def test_entry_larger_than_the_limit_is_not_cached():
     verified = VerifiedTokens(100, 10_000)
     verified.put(b"a", entry({}), 10_001)
     assert len(verified) == 0
