@@ -146,8 +146,8 @@ DEFECTS = (
     Defect(
         "conf/settings.py",
         "unknown setting is ignored",
-        "[_unknown(name, known) for name in raw if name not in known]",
-        "[_unknown(name, known) for name in raw if name == 0]",
+        "for position, name in enumerate(raw, 1) if name not in known",
+        "for position, name in enumerate(raw, 1) if name == 0",
         ("tests/unit/conf",),
     ),
     Defect(
