@@ -103,7 +103,7 @@ class Session(models.Model):
     # The sign-in requested less than the user may have.
     scope_limited = models.BooleanField(_("limited scope"), default=False)
     client_id = models.CharField(_("client"), max_length=MAX_CLIENT_ID)
-    # Without its entry in CLIENTS, this client must not become one that anyone can name.
+    # If CLIENTS loses this client, other clients must not be able to use its name.
     client_authenticated = models.BooleanField(
         _("client with a secret"), default=False, db_default=False
     )

@@ -58,7 +58,7 @@ class _ScopePermission(BasePermission):
     denies the request because a scope is missing, it raises :class:`InsufficientScope`.
     """
 
-    #: The required scope of the last request that was denied for want of it.
+    #: The required scope of the last request that was denied because it was missing.
     missing: Collection[str] | None = None
 
     @abstractmethod
@@ -134,11 +134,10 @@ class HasFullScope(_ScopePermission):
 
 
 def _name_scope_on_denial(view: Any) -> None:
-    """Make *view* raise :class:`InsufficientScope` if it denies the request for want of a scope.
+    """Make *view* raise :class:`InsufficientScope` if it denies the request for a missing scope.
 
-    REST framework passes neither headers nor the permission to ``permission_denied``. Instead of
-    it and of ``check_object_permissions``, this view, which serves one request, calls the functions
-    below.
+    REST framework passes neither headers nor the permission to ``permission_denied``. The
+    functions below replace it and ``check_object_permissions`` on *view*, which serves one request.
     """
     denied: Any = getattr(view, "permission_denied", None)
     check: Any = getattr(view, "check_object_permissions", None)

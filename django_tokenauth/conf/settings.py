@@ -40,8 +40,8 @@ ASYMMETRIC_ALGORITHMS = (
 _SEVERAL_WORDS = re.compile(r"[A-Z]{1,16}(_[A-Z]{1,16})+")
 
 #: How much later than its time in the row a revocation may be committed: the longest wait for a
-#: lock, the rest of a transaction, or the difference between two clocks. A revocation that is later
-#: still is missing in the snapshot of revoked sessions.
+#: lock, the rest of a transaction, or the difference between two clocks. A later revocation is
+#: missing in the snapshot of revoked sessions.
 LONGEST_WAIT = timedelta(minutes=2)
 
 
@@ -244,8 +244,8 @@ def _empty_fallback(settings: Settings) -> Iterator[Problem]:
     if not all(settings.secret_keys):
         yield Problem(
             "E002",
-            "SECRET_KEY_FALLBACKS contains an empty key, from which everyone can derive the keys "
-            "of tokens.",
+            "SECRET_KEY_FALLBACKS contains an empty key, from which an attacker can derive the "
+            "keys of tokens.",
             "Remove the empty key.",
             unusable=("secret_keys",),
         )

@@ -53,7 +53,7 @@ def make_key(algorithm: str, *, now: int, not_before: int) -> tuple[dict[str, An
 
 def _secret(algorithm: str) -> tuple[dict[str, Any], Key]:
     secret = secrets.token_bytes(_SECRET_BYTES[algorithm])
-    # A kid derived from the secret would let everyone test guesses of it offline.
+    # A kid derived from the secret would let an attacker test guesses of it offline.
     kid = secrets.token_hex(8)
     jwk = {"kty": "oct", "kid": kid, "k": base64url.encode(secret).decode()}
     return jwk, load_key(jwk, algorithm)

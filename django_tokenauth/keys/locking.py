@@ -26,8 +26,8 @@ _PAUSE = 0.05
 def lock(directory: Path) -> Iterator[None]:
     """Hold the lock on *directory* in the block. A missing folder needs none.
 
-    The system releases the lock of a process that dies. Where it cannot lock a folder (Windows,
-    some NFS servers), the block holds a lock file, which a crash leaves behind. Raises
+    The system releases the lock of a process that ends. Where it cannot lock a folder (Windows,
+    some NFS servers), the block holds a lock file, which remains after a crash. Raises
     :class:`InvalidKey` if another process holds the lock for 30 seconds.
     """
     if not directory.is_dir():

@@ -22,7 +22,7 @@ except ImportError:
 # Marks the files that may be deleted with their keys. Programs ignore text before the PEM block.
 _MARK = "# Public key, written by manage.py tokenauth_keys publish."
 _SUFFIX = ".pem"
-# Everyone may read a public key.
+# All users may read a public key.
 _MODE = 0o644
 # The kid of another service's key must not become a path.
 _FILE_NAME = re.compile(r"[A-Za-z0-9_-]+")

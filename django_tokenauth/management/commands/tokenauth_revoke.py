@@ -38,11 +38,11 @@ Examples:
     manage.py tokenauth_revoke --before 2026-11-23T12:00:00Z
   Show how many sessions of the client that is, without signing them out:
     manage.py tokenauth_revoke --client reports --before 2026-11-23 --dry-run
-  Sign out everyone, in a script:
+  Sign out all users, in a script:
     manage.py tokenauth_revoke --all --no-input
 
 Sessions are signed out in batches of 500. After an interruption, run the command again. Views that
-use JWTAuthentication notice it at once, and stateless views within REVOCATION_POLL_INTERVAL. For
+use JWTAuthentication reject them at once, and stateless views within REVOCATION_POLL_INTERVAL. For
 services without a database, set NOT_BEFORE in their settings too.
 """
 
@@ -141,7 +141,7 @@ def _selected(settings: Settings, options: dict[str, Any]) -> QuerySet[Session]:
     if options["all"] and (options["user"] is not None or options["client"] is not None):
         raise CommandError("--all means every user and client. Remove it, or --user and --client.")
     if options["before"] is not None and options["before"] > utc_now():
-        # A wrong year would otherwise sign out everyone.
+        # A wrong year would otherwise sign out all users.
         raise CommandError("--before is in the future. Correct it, or use --all for all sessions.")
     rows = primary_sessions().filter(revoked_at__isnull=True, idle_expires_at__gt=utc_now())
     return rows.filter(**filters)
