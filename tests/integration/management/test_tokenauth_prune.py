@@ -15,8 +15,6 @@ from django_tokenauth.management.commands.tokenauth_prune import Command
 from django_tokenauth.models import RevokedReason, Session
 from tests.support.clock import NOW
 
-pytestmark = pytest.mark.django_db
-
 
 def prune(*arguments):
     """Run the command. Return the printed lines and the device names of the remaining sessions."""
@@ -47,6 +45,7 @@ def end_sessions(alice):
 
 
 class TestPrunedSessions:
+    @pytest.mark.django_db
     def test_prune_of_an_empty_table_prints_zero(self):
         assert prune() == (["Done: 0 ended sessions deleted."], set())
 
