@@ -18,8 +18,6 @@ from tests.support.clock import NOW, after
 from tests.support.session_rows import create_session
 from tests.support.signal_capture import received
 
-pytestmark = pytest.mark.django_db
-
 HOUR = timedelta(hours=1)
 
 
@@ -270,6 +268,7 @@ class TestErrors:
             run(*options, "--no-input")
         assert ended() == []
 
+    @pytest.mark.django_db
     def test_revoke_accepts_a_client_of_the_settings(self, settings):
         settings.TOKENAUTH = {"CLIENTS": {"reports": None}}
         assert run("--client", "reports", "--no-input") == ["Done: 0 sessions signed out."]
