@@ -25,7 +25,7 @@ TOO_LONG = {
 #: 73 bytes; the second has 37 characters.
 LONG_PASSWORDS = ["x" * 73, "\xe9" * 36 + "x"]
 
-pytestmark = [pytest.mark.django_db, pytest.mark.attack(147)]
+pytestmark = pytest.mark.attack(147)
 
 
 class FastBCrypt(BCryptPasswordHasher):
@@ -73,6 +73,7 @@ def sign_in(username, password):
     return status_and_json(post("token/", {"username": username, "password": password}))
 
 
+@pytest.mark.django_db
 class TestPlainBCrypt:
     @pytest.fixture(autouse=True)
     def _plain_bcrypt_first(self, settings):
@@ -117,6 +118,19 @@ class TestPlainBCrypt:
         assert sign_in("known", longer)[0] == 200
 
 
+class TestIsRejectedByAHasher:
+    def test_bcrypt_is_tried_before_the_slow_hashers(self, settings):
+        use(settings, PBKDF2, f"{__name__}.LimitedPBKDF2", BCRYPT)
+        assert is_rejected_by_a_hasher("x" * 73)
+        assert FastPBKDF2.hashed == ["x" * 73]
+
+    def test_password_of_72_bytes_is_not_tried(self, settings):
+        use(settings, PBKDF2, BCRYPT)
+        assert not is_rejected_by_a_hasher("x" * 72)
+        assert FastPBKDF2.hashed == []
+
+
+@pytest.mark.django_db
 class TestOtherHashers:
     @pytest.mark.parametrize("password", LONG_PASSWORDS)
     def test_password_that_the_users_hasher_rejects_is_wrong(self, settings, password):
@@ -134,16 +148,6 @@ class TestOtherHashers:
         settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "3/day"}
         create_user("known", "bcrypt")
         assert [sign_in("known", "x" * 73)[0] for _ in range(5)] == [400] * 3 + [429] * 2
-
-    def test_bcrypt_is_tried_before_the_slow_hashers(self, settings):
-        use(settings, PBKDF2, f"{__name__}.LimitedPBKDF2", BCRYPT)
-        assert is_rejected_by_a_hasher("x" * 73)
-        assert FastPBKDF2.hashed == ["x" * 73]
-
-    def test_password_of_72_bytes_is_not_tried(self, settings):
-        use(settings, PBKDF2, BCRYPT)
-        assert not is_rejected_by_a_hasher("x" * 72)
-        assert FastPBKDF2.hashed == []
 
     def test_limit_of_a_hasher_of_the_project_is_a_wrong_password(self, settings):
         use(settings, f"{__name__}.LimitedPBKDF2")
