@@ -17,8 +17,6 @@ from tests.support.client import log_messages
 from tests.support.clock import NOW, after
 from tests.support.signal_capture import received
 
-pytestmark = pytest.mark.django_db
-
 
 @pytest.fixture
 def retrying(settings):
