@@ -68,7 +68,6 @@ class TestCheckPassword:
         assert call["request"] is request
         assert call["credentials"] == {"username": "alice", "password": "*" * 20}
 
-    @pytest.mark.django_db
     def test_check_password_passes_on_value_error_of_a_backend(self, settings):
         settings.AUTHENTICATION_BACKENDS = ["tests.support.broken.ValueErrorBackend"]
         with pytest.raises(ValueError, match="broken"):
