@@ -18,8 +18,6 @@ from tests.support.clock import NOW
 from tests.support.compilers import changed_compiler, unknown_compiler
 from tests.support.session_rows import create_session
 
-pytestmark = pytest.mark.django_db
-
 FALLBACK = "compiled statements, so the ORM is used instead"
 COLUMNS = ("scope_limited", "revoked_at", "ip")
 
@@ -180,7 +178,7 @@ class TestKey:
         assert get(session.pk) == session
 
     @pytest.mark.parametrize("key", ["", "x", "' OR 1=1 --", "%s"])
-    def test_compiled_get_rejects_malformed_keys_like_the_orm(self, session, get, key):
+    def test_compiled_get_rejects_malformed_keys_like_the_orm(self, get, key):
         with pytest.raises(ValidationError):
             orm_get(key)
         with pytest.raises(ValidationError):
