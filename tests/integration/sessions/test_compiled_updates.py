@@ -18,8 +18,6 @@ from tests.support.clock import NOW, after
 from tests.support.compilers import changed_compiler, unknown_compiler
 from tests.support.session_rows import create_session
 
-pytestmark = pytest.mark.django_db
-
 FALLBACK = "compiled statements, so the ORM is used instead"
 #: One value of each kind of field.
 VALUES = {
