@@ -25,8 +25,6 @@ from tests.support.client import get
 from tests.support.clock import NOW
 from tests.support.signal_capture import received
 
-pytestmark = pytest.mark.django_db
-
 LIST = "/admin/django_tokenauth/session/"
 # The hidden field of Django's confirmation page for deletions.
 CONFIRM = 'name="post" value="yes"'
