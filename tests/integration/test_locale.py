@@ -18,8 +18,8 @@ def sign_in(client, **changes):
     return client.post("/auth/token/", body, format="json")
 
 
-@pytest.mark.django_db
 class TestLanguage:
+    @pytest.mark.django_db
     def test_wrong_password_error_is_in_korean(self, client):
         response = sign_in(client, password="wrong")
         assert response.status_code == 400
@@ -58,6 +58,7 @@ class TestLanguage:
             'scope="notes:read notes:write"'
         )
 
+    @pytest.mark.django_db
     def test_untranslated_language_falls_back_to_english(self, client):
         client.credentials(HTTP_ACCEPT_LANGUAGE="xx")
         response = sign_in(client, password="wrong")
