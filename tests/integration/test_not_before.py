@@ -17,7 +17,7 @@ from django_tokenauth.models import RevokedReason, Session
 from tests.support.client import get, post, status_and_json
 from tests.support.clock import NOW, after
 
-pytestmark = [pytest.mark.attack(193), pytest.mark.django_db]
+pytestmark = pytest.mark.attack(193)
 
 SCOPES = {"SCOPES": ["introspect"]}
 INCIDENT = {**SCOPES, "NOT_BEFORE": NOW}
