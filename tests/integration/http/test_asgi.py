@@ -6,18 +6,18 @@ import json
 
 import pytest
 
-from django_tokenauth import services
 from tests.support.asgi import asgi_request
 from tests.support.client import FORM, INVALID_TOKEN, UNAVAILABLE
+from tests.support.unsaved import issue_tokens
 
 REJECTED = {"detail": "The access token is not valid."}
 SIGN_IN = b"username=alice&password=correct+horse"
 AS_FORM = [(b"content-type", FORM.encode()), (b"content-length", str(len(SIGN_IN)).encode())]
 
 
-# The view runs in another thread, which sees only committed rows.
-@pytest.mark.django_db(transaction=True)
 class TestHeaders:
+    # The view runs in another thread, which sees only committed rows.
+    @pytest.mark.django_db(transaction=True)
     def test_sign_in_and_authentication_work_over_asgi(self, alice):
         status, headers, body = asgi_request("POST", "/auth/token/", *AS_FORM, body=SIGN_IN)
         assert (status, headers["cache-control"]) == (200, "no-store")
@@ -40,15 +40,15 @@ class TestHeaders:
         ],
         ids=lambda values: str(values)[:40],
     )
-    def test_malformed_authorization_over_asgi_returns_401(self, alice, values):
-        token = services.sign_in(alice).access_token.encode()
+    def test_malformed_authorization_over_asgi_returns_401(self, values):
+        token = issue_tokens().access_token.encode()
         lines = [(b"authorization", value.replace(b"%s", token)) for value in values]
         status, headers, body = asgi_request("GET", "/who/", *lines)
         assert (status, json.loads(body)) == (401, REJECTED)
         assert headers["www-authenticate"] == INVALID_TOKEN
 
     @pytest.mark.attack(83)
-    def test_sign_in_over_asgi_with_invalid_settings_returns_503(self, alice, settings):
+    def test_sign_in_over_asgi_with_invalid_settings_returns_503(self, settings):
         settings.TOKENAUTH = {"ISUER": "x"}
         status, headers, body = asgi_request("POST", "/auth/token/", *AS_FORM, body=SIGN_IN)
         assert (status, json.loads(body)) == (503, UNAVAILABLE)
