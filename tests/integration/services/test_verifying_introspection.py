@@ -14,6 +14,7 @@ from django_tokenauth.tokens.access import access_tokens
 from tests.support.client import log_messages
 from tests.support.clock import NOW, after
 from tests.support.locks import unreadable
+from tests.support.unsaved import issue_tokens
 
 START = int(NOW.timestamp())
 INACTIVE = {"active": False}
@@ -91,21 +92,17 @@ class TestActive:
 
 
 @pytest.mark.attack(126)
-@pytest.mark.django_db
 class TestInactive:
     @pytest.mark.standard("rfc7662-4-4")
     @pytest.mark.parametrize(
         "token",
         [*("", "garbage", "a.b.c", "{refresh}", "{access} ", "{access}x", "x" * 9000), None, 17],
     )
-    def test_introspect_malformed_token_takes_no_query(
-        self, alice, token, django_assert_num_queries
-    ):
-        pair = sign_in(alice)
+    def test_introspect_malformed_token_takes_no_query(self, token):
+        pair = issue_tokens(now=NOW)
         if isinstance(token, str):
             token = token.format(access=pair.access_token, refresh=pair.refresh_token)
-        with django_assert_num_queries(0):
-            assert introspect(token, now=NOW) == INACTIVE
+        assert introspect(token, now=NOW) == INACTIVE
 
     @pytest.mark.standard("rfc7662-4-1")
     def test_introspect_expired_token_takes_no_query(self, alice, django_assert_num_queries):
