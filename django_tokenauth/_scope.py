@@ -1,4 +1,4 @@
-"""The scope syntax of RFC 6749 section 3.3 and the longest scope, for every room."""
+"""The scope syntax of RFC 6749 section 3.3 and the longest scope, for every component."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rooms of the package, their permitted imports, and the rules of a file."""
+"""The components of the package, their permitted imports, and the rules of a file."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ PACKAGE = "django_tokenauth"
 SETTINGS = f"{PACKAGE}.conf.settings"
 MAX_LINES = 400
 BANNED_NAMES = {"utils", "util", "helpers", "compat", "mixins", "misc", "common"}
-#: The only room whose files may try to import an optional package.
+#: The only component whose files may try to import an optional package.
 MAY_TRY = "keys"
 #: The only function that may import. Django calls it after loading the models.
 READY = ("apps.py", "ready")
-#: The rooms that may load what a setting of the project names by a dotted path.
+#: The components that may load what a setting of the project names by a dotted path.
 MAY_LOAD = {"conf", "checks"}
 LOADER = "django.utils.module_loading"
 #: Modules and functions that import without an import statement, which this test cannot follow.
@@ -33,18 +33,18 @@ CLOCK = ("time", "django.utils.timezone")
 
 @dataclass(frozen=True)
 class Layer:
-    """Rooms of the same height. A room is a folder of the package, or a file at its top.
+    """Components of the same height. A component is a folder of the package, or a file at its top.
 
-    A module imports from its own room and from lower layers. ``independent_of`` names lower rooms
-    that it must not import. ``banned`` names other packages that it must not import.
+    A module imports from its own component and from lower layers. ``independent_of`` names lower
+    components that it must not import. ``banned`` names other packages that it must not import.
     """
 
-    rooms: tuple[str, ...]
+    components: tuple[str, ...]
     banned: tuple[str, ...] = ()
     independent_of: tuple[str, ...] = ()
 
 
-#: The room of all private files at the top of the package, such as ``_strict_json.py``.
+#: The component of all private files at the top of the package, such as ``_strict_json.py``.
 PRIVATE = "_private"
 
 #: From the lowest to the highest.
@@ -67,8 +67,10 @@ LAYERS = (
     Layer(("migrations", "checks", "admin", "management", "integrations", "test")),
     Layer(("apps",)),
 )
-HEIGHT = {room: height for height, layer in enumerate(LAYERS) for room in layer.rooms}
-LAYER_OF = {room: layer for layer in LAYERS for room in layer.rooms}
+HEIGHT = {
+    component: height for height, layer in enumerate(LAYERS) for component in layer.components
+}
+LAYER_OF = {component: layer for layer in LAYERS for component in layer.components}
 
 
 @dataclass(frozen=True)
@@ -82,26 +84,26 @@ class Import:
 
 def violations(file: str, source: str) -> list[str]:
     """Return the rules that ``source`` breaks as the text of ``file`` in the package."""
-    room = room_of(file)
+    component = component_of(file)
     found = list(_naming(file))
-    if room not in HEIGHT:
-        return [*found, f"{file}: {room!r} is neither a room nor a public file"]
+    if component not in HEIGHT:
+        return [*found, f"{file}: {component!r} is neither a component nor a public file"]
     tree = ast.parse(source)
-    if room != "migrations":
+    if component != "migrations":
         found += _length(source)
     for item in imports(tree, file):
-        found += _direction(room, item)
-        found += _banned(room, item)
+        found += _direction(component, item)
+        found += _banned(component, item)
         if item.hidden:
             found.append(f"line {item.line}: the import of {item.target} is not at the top")
-    found += _calls(room, tree)
+    found += _calls(component, tree)
     found += (
         f"line {line}: a setting is read at import" for line in ReadsAtImport(tree, file).lines
     )
     return [f"{file}: {what}" for what in found]
 
 
-def room_of(file: str) -> str:
+def component_of(file: str) -> str:
     name = PurePosixPath(file).parts[0].removesuffix(".py")
     return PRIVATE if name.startswith("_") and name != "__init__" else name
 
@@ -117,41 +119,41 @@ def _length(source: str) -> Iterator[str]:
         yield f"the file has {lines} lines, the limit is {MAX_LINES}"
 
 
-def _direction(room: str, item: Import) -> Iterator[str]:
+def _direction(component: str, item: Import) -> Iterator[str]:
     package, _, rest = item.target.partition(".")
     if package != PACKAGE:
         return
     # Names of the package itself, such as __version__, belong to __init__.
-    imported = room_of(rest.split(".")[0] or "__init__")
+    imported = component_of(rest.split(".")[0] or "__init__")
     if imported not in HEIGHT:
         imported = "__init__"
-    if imported == room:
+    if imported == component:
         return
-    independent = imported in LAYER_OF[room].independent_of
-    if HEIGHT[imported] >= HEIGHT[room] or independent:
-        yield f"line {item.line}: {room} must not import {imported}"
+    independent = imported in LAYER_OF[component].independent_of
+    if HEIGHT[imported] >= HEIGHT[component] or independent:
+        yield f"line {item.line}: {component} must not import {imported}"
 
 
-def _banned(room: str, item: Import) -> Iterator[str]:
+def _banned(component: str, item: Import) -> Iterator[str]:
     if item.target == PACKAGE or item.target.endswith(".*"):
         yield f"line {item.line}: the import of {item.target} does not say what is used"
-    hiding = HIDING if room in MAY_LOAD else (*HIDING, LOADER)
-    for banned in (*LAYER_OF[room].banned, *hiding):
+    hiding = HIDING if component in MAY_LOAD else (*HIDING, LOADER)
+    for banned in (*LAYER_OF[component].banned, *hiding):
         if item.target == banned or item.target.startswith(f"{banned}."):
-            yield f"line {item.line}: {room} must not import {item.target}"
+            yield f"line {item.line}: {component} must not import {item.target}"
 
 
-def _calls(room: str, tree: ast.Module) -> Iterator[str]:
+def _calls(component: str, tree: ast.Module) -> Iterator[str]:
     """Yield the calls that import or read the clock without an import of their own."""
-    without_clock = set(CLOCK) <= set(LAYER_OF[room].banned)
+    without_clock = set(CLOCK) <= set(LAYER_OF[component].banned)
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
         called = ast.unparse(node.func)
         if called in HIDING_CALLS:
-            yield f"line {node.lineno}: {room} must not call {called}"
+            yield f"line {node.lineno}: {component} must not call {called}"
         if without_clock and ".".join(called.split(".")[-2:]) in CLOCK_CALLS:
-            yield f"line {node.lineno}: {room} must not call {called}"
+            yield f"line {node.lineno}: {component} must not call {called}"
 
 
 def imports(tree: ast.Module, file: str) -> Iterator[Import]:
@@ -171,7 +173,7 @@ def imports(tree: ast.Module, file: str) -> Iterator[Import]:
 
 
 def _visible(body: list[ast.stmt], file: str) -> Iterator[ast.stmt]:
-    may_try = room_of(file) == MAY_TRY
+    may_try = component_of(file) == MAY_TRY
     for statement in body:
         match statement:
             case ast.If(test=ast.Name("TYPE_CHECKING"), orelse=[]):
@@ -206,7 +208,7 @@ class ReadsAtImport(ast.NodeVisitor):
         self.lines: list[int] = []
         self._django = {"django.conf.settings"}
         self._ours = {f"{SETTINGS}.{reader}" for reader in ("load", "read_project")}
-        if room_of(file) == "conf":
+        if component_of(file) == "conf":
             self._ours |= {"load", "read_project"}
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom):

@@ -1,4 +1,4 @@
-"""Forty defects that a change could introduce, at least one for each room."""
+"""Forty defects that a change could introduce, at least one for each component."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-#: Folders that mirror the rooms of the package.
+#: Folders that mirror the components of the package.
 MIRRORS = {"unit", "integration"}
 FOLDERS = {*MIRRORS, "campaigns", "external", "management", "meta", "migrations", "support"}
 #: Marks and fixtures of pytest-django, and our fixtures that store users.
@@ -21,11 +21,11 @@ MAX_NAME = 60
 TEST_MODULE = re.compile(r"tests(\.\w+)*\.(test_\w+|conftest)\b")
 
 
-def violations(file: str, source: str, rooms: set[str]) -> list[str]:
+def violations(file: str, source: str, components: set[str]) -> list[str]:
     """Return the rules that the module ``file``, a path below ``tests/``, breaks."""
     tree = ast.parse(source)
     parts = PurePosixPath(file).parts
-    found = list(_place(parts, rooms))
+    found = list(_place(parts, components))
     found += (
         f"line {line}: {name} is a test module; move what is shared to tests/support"
         for line, name in _names(tree)
@@ -50,14 +50,14 @@ def violations(file: str, source: str, rooms: set[str]) -> list[str]:
     return [f"{file}: {what}" for what in found]
 
 
-def _place(parts: tuple[str, ...], rooms: set[str]) -> Iterator[str]:
+def _place(parts: tuple[str, ...], components: set[str]) -> Iterator[str]:
     folder, *rest = parts
     if len(parts) > 1 and folder not in FOLDERS:
         yield f"the folder {folder!r} is not in the layout"
     if len(parts) == 1 and folder.startswith("test_"):
         yield "a test module belongs into a folder"
-    if folder in MIRRORS and len(rest) > 1 and rest[0] not in rooms:
-        yield f"the package has no room {rest[0]!r}"
+    if folder in MIRRORS and len(rest) > 1 and rest[0] not in components:
+        yield f"the package has no component {rest[0]!r}"
 
 
 def _imports(tree: ast.Module) -> Iterator[tuple[int, str]]:

@@ -65,15 +65,15 @@ MODULES = (
 )
 #: Required percentage of killed mutants.
 ENOUGH = 95
-#: Folders of the tests that run. Each mirrors the rooms of the package.
+#: Folders of the tests that run. Each mirrors the components of the package.
 KINDS = ("unit", "integration")
-#: Fast test modules outside the rooms. They call several rooms.
+#: Fast test modules outside the components. They call several components.
 CALLERS = (
     *("test_atomic_requests", "test_authentication", "test_errors", "test_logging"),
     *("test_naive_times", "test_signals", "test_token_user", "test_views"),
 )
-#: Rooms of which all test modules run, not only those of ``MODULES``.
-ROOMS = ("services", "sessions", "tokens")
+#: Components of which all test modules run, not only those of ``MODULES``.
+COMPONENTS = ("services", "sessions", "tokens")
 #: Test modules that do not run: they are slow, or need more than the package.
 EXCLUDED = ("test_benchmark", "test_vectors")
 #: Options for short runs: the tables are created once, without migrations.
@@ -86,7 +86,7 @@ SECONDS = 300
 DATABASES = [
     name for name in ("postgresql", "mariadb") if f"TOKENAUTH_TEST_{name.upper()}" in os.environ
 ]
-#: Rooms whose tests run there, in addition to those of the module.
+#: Components whose tests run there, in addition to those of the module.
 STATEMENTS = ("services", "sessions")
 
 #: These start processes, so mutmut cannot trace them. They run if all other tests pass.
@@ -136,7 +136,7 @@ def chosen_tests() -> list[str]:
         for kind in KINDS
         for path in sorted((ROOT / "tests" / kind).glob("**/test_*.py"))
         if (name := path.relative_to(ROOT).as_posix()).startswith(near)
-        or path.parent.name in ROOMS
+        or path.parent.name in COMPONENTS
         or path.name.startswith(CALLERS)
         if not path.name.startswith(EXCLUDED)
     ]
@@ -250,7 +250,7 @@ def mutate_outside_of_functions(
 
 def elsewhere(module: str, tests: list[str], **environment: str) -> str:
     """Return the verdict of the other databases on a mutant that survived on SQLite."""
-    near = tuple(f"tests/integration/{room}/" for room in STATEMENTS)
+    near = tuple(f"tests/integration/{component}/" for component in STATEMENTS)
     chosen = [name for name in tests if name.startswith((*near, *near_tests(module)))]
     for database in DATABASES:
         if run([*chosen, "--create-db"], DATABASE=database, **environment) != "survived":

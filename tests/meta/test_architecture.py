@@ -1,4 +1,4 @@
-"""The package follows the rules of its rooms, and each violation is reported."""
+"""The package follows the rules of its components, and each violation is reported."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import django_tokenauth
-from tests.meta.architecture import HEIGHT, LAYERS, MAX_LINES, room_of, violations
+from tests.meta.architecture import HEIGHT, LAYERS, MAX_LINES, component_of, violations
 
 ROOT = Path(django_tokenauth.__file__).parent
 FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
@@ -18,12 +18,12 @@ class TestPackage:
     def test_package_file_breaks_no_rule(self, file):
         assert violations(file, (ROOT / file).read_text(encoding="utf-8")) == []
 
-    def test_room_of_each_file_has_a_layer(self):
-        assert {room_of(file) for file in FILES} <= set(HEIGHT)
+    def test_component_of_each_file_has_a_layer(self):
+        assert {component_of(file) for file in FILES} <= set(HEIGHT)
 
-    def test_layers_name_existing_or_planned_rooms(self):
+    def test_layers_name_existing_or_planned_components(self):
         planned = {"test"}
-        assert set(HEIGHT) - {room_of(file) for file in FILES} == planned
+        assert set(HEIGHT) - {component_of(file) for file in FILES} == planned
 
 
 class TestDirectionOfImports:
@@ -100,7 +100,7 @@ class TestDirectionOfImports:
     )
     def test_import_of_a_banned_library_is_reported(self, file, source):
         [found] = violations(file, source)
-        assert f"{room_of(file)} must not import" in found
+        assert f"{component_of(file)} must not import" in found
 
     @pytest.mark.parametrize(
         ("file", "source"),
@@ -137,13 +137,13 @@ class TestCalls:
             f"views.py: line 2: views must not call {call.partition('(')[0]}"
         ]
 
-    @pytest.mark.parametrize("room", ["conf", "keys", "tokens"])
+    @pytest.mark.parametrize("component", ["conf", "keys", "tokens"])
     @pytest.mark.parametrize(
         "call", ["datetime.now", "dt.datetime.utcnow", "datetime.today", "date.today"]
     )
-    def test_call_of_the_clock_in_a_pure_room_is_reported(self, room, call):
-        assert violations(f"{room}/x.py", f"x = {call}()") == [
-            f"{room}/x.py: line 1: {room} must not call {call}"
+    def test_call_of_the_clock_in_a_pure_component_is_reported(self, component, call):
+        assert violations(f"{component}/x.py", f"x = {call}()") == [
+            f"{component}/x.py: line 1: {component} must not call {call}"
         ]
 
     def test_call_of_the_clock_elsewhere_is_accepted(self):
@@ -152,25 +152,25 @@ class TestCalls:
 
 
 class TestFiles:
-    def test_room_outside_the_layers_is_reported(self):
+    def test_component_outside_the_layers_is_reported(self):
         assert violations("cookies.py", "") == [
-            "cookies.py: 'cookies' is neither a room nor a public file"
+            "cookies.py: 'cookies' is neither a component nor a public file"
         ]
 
-    def test_new_file_in_a_room_needs_no_entry(self):
+    def test_new_file_in_a_component_needs_no_entry(self):
         assert violations("http/cookies.py", "from ..services import refresh") == []
 
     def test_new_private_file_needs_no_entry(self):
         assert violations("_base64url.py", "import base64") == []
 
-    def test_room_belongs_to_one_layer_only(self):
-        assert len(HEIGHT) == sum(len(layer.rooms) for layer in LAYERS)
+    def test_component_belongs_to_one_layer_only(self):
+        assert len(HEIGHT) == sum(len(layer.components) for layer in LAYERS)
 
     @pytest.mark.parametrize("file", ["utils.py", "helpers.py", "compat.py", "mixins/x.py"])
     def test_file_with_a_banned_name_is_reported(self, file):
         assert "does not describe" in violations(file, "")[0]
 
-    def test_banned_name_inside_a_room_is_reported(self):
+    def test_banned_name_inside_a_component_is_reported(self):
         assert "does not describe" in violations("management/utils.py", "")[0]
 
     def test_file_over_the_line_limit_is_reported(self):

@@ -1,4 +1,4 @@
-"""docs/architecture.rst shows the rooms, the order of imports and the enforced bans."""
+"""docs/architecture.rst shows the components, the order of imports and the enforced bans."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.meta.architecture import (
     LAYERS,
     ORM,
     PRIVATE,
-    room_of,
+    component_of,
 )
 from tests.support.documents import DOCS, literal, section
 
@@ -39,46 +39,51 @@ def diagram():
 
 
 def table():
-    [[_, *rows]] = section(PAGE, "The rooms").tables
-    return {literal(room): banned for room, _, banned in rows}
+    [[_, *rows]] = section(PAGE, "The components").tables
+    return {literal(component): banned for component, _, banned in rows}
 
 
 def folders():
     return {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
 
 
-def test_room_table_lists_each_folder_of_the_package():
+def test_component_table_lists_each_folder_of_the_package():
     assert set(table()) == folders()
 
 
-def test_room_diagram_lists_each_room_once():
+def test_component_diagram_lists_each_component_once():
     shown = [name for line in diagram() for name in line]
     files = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
     assert len(shown) == len(set(shown))
     assert set(shown) == files | folders()
 
 
-def test_room_diagram_has_the_order_of_the_layers():
+def test_component_diagram_has_the_order_of_the_layers():
     exist = {name for line in diagram() for name in line}
     private = {name for name in exist if name.startswith("_")}
     expected = [
-        {name for room in layer.rooms for name in (private if room == PRIVATE else {room})} & exist
+        {
+            name
+            for component in layer.components
+            for name in (private if component == PRIVATE else {component})
+        }
+        & exist
         for layer in reversed(LAYERS)
     ]
     assert [set(line) for line in diagram()] == [layer for layer in expected if layer]
 
 
-def test_room_table_lists_the_bans_of_each_layer():
-    for room, cell in table().items():
+def test_component_table_lists_the_bans_of_each_layer():
+    for component, cell in table().items():
         banned = set()
         for name in cell.split(", ") if cell else ():
             banned |= {name} if name in LAYER_OF else set(PACKAGES[name])
-        layer = LAYER_OF[room]
-        assert banned == {*layer.banned, *layer.independent_of}, room
+        layer = LAYER_OF[component]
+        assert banned == {*layer.banned, *layer.independent_of}, component
 
 
 def test_architecture_section_fits_on_one_screen():
-    for title in ("The rooms", "The direction of imports", *FLOWS):
+    for title in ("The components", "The direction of imports", *FLOWS):
         assert len(section(PAGE, title).text.splitlines()) <= 45, title
 
 
@@ -87,4 +92,4 @@ def test_architecture_page_names_existing_modules():
     paths = set(re.findall(r"``(\w+/\w+\.py)``", text))
     assert len(paths) > 10
     assert {path for path in paths if not (PACKAGE / path).is_file()} == set()
-    assert {room_of(path) for path in paths} <= folders()
+    assert {component_of(path) for path in paths} <= folders()

@@ -39,10 +39,10 @@ def test_defect_list_has_forty_different_entries():
     assert len({defect.what for defect in DEFECTS}) == 40
 
 
-def test_defect_list_covers_all_rooms():
-    rooms = Counter(defect.file.split("/")[0] for defect in DEFECTS)
+def test_defect_list_covers_all_components():
+    components = Counter(defect.file.split("/")[0] for defect in DEFECTS)
     folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
-    assert folders - {"migrations"} <= set(rooms)
+    assert folders - {"migrations"} <= set(components)
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: f"{defect.file}: {defect.what}")

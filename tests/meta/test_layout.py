@@ -11,12 +11,12 @@ from tests.meta.layout import MAX_NAME, violations
 from tests.support.collection import check_ids
 from tests.support.documents import ROOT
 
-ROOMS = {path.parent.name for path in (ROOT / "django_tokenauth").glob("*/__init__.py")}
+COMPONENTS = {path.parent.name for path in (ROOT / "django_tokenauth").glob("*/__init__.py")}
 TESTS = ROOT / "tests"
 
 
 def found(file, source=""):
-    return [what.partition(": ")[2] for what in violations(file, source, ROOMS)]
+    return [what.partition(": ")[2] for what in violations(file, source, COMPONENTS)]
 
 
 class TestTests:
@@ -27,7 +27,7 @@ class TestTests:
             what
             for path in modules
             for what in violations(
-                path.relative_to(TESTS).as_posix(), path.read_text(encoding="utf-8"), ROOMS
+                path.relative_to(TESTS).as_posix(), path.read_text(encoding="utf-8"), COMPONENTS
             )
         ] == []
 
@@ -54,8 +54,8 @@ class TestFolders:
         [
             ("test_x.py", "a test module belongs into a folder"),
             ("helpers/x.py", "the folder 'helpers' is not in the layout"),
-            ("unit/kitchen/test_x.py", "the package has no room 'kitchen'"),
-            ("integration/kitchen/test_x.py", "the package has no room 'kitchen'"),
+            ("unit/payments/test_x.py", "the package has no component 'payments'"),
+            ("integration/payments/test_x.py", "the package has no component 'payments'"),
         ],
     )
     def test_module_outside_the_layout_is_reported(self, file, what):
