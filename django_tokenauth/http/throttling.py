@@ -152,7 +152,7 @@ class SignInThrottle:
         return None
 
     def _wait(self, full: _Window) -> None:
-        """Return once *full* may have room. Raises :class:`TooManyRequests` if it has none."""
+        """Wait until *full* may be below its limit, or raise :class:`TooManyRequests`."""
         while True:
             failures = self._counters.read(full.failures)
             attempts = self._counters.read(full.attempts)

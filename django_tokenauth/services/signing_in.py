@@ -258,7 +258,7 @@ def _ended_on_error(session: Session | None, clock: Clock) -> Iterator[None]:
 
 
 def _store(issuer: TokenIssuer, session: Session, clock: Clock) -> None:
-    """Store *session*, compare it with its user once more, then make room and prune."""
+    """Store *session*, compare it with its user once more, enforce the limit, and prune."""
     try:
         store.add(session)
     except IntegrityError:

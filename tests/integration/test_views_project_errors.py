@@ -113,7 +113,7 @@ class TestSignIn:
         + [("SCOPE_POLICY", junk) for junk in (None, "notes", b"notes", 7)],
         ids=repr,
     )
-    def test_junk_of_a_hook_returns_500_at_sign_in_and_refresh(
+    def test_invalid_hook_result_returns_500_at_sign_in_and_refresh(
         self, alice, hook, junk, settings, caplog
     ):
         settings.TOKENAUTH = {"SCOPES": ["notes"]}

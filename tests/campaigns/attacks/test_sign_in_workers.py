@@ -116,14 +116,14 @@ def proxy_adds_line(client):
 
 @pytest.mark.promise(14)
 @pytest.mark.attack(149, 150)
-def test_forged_header_without_proxy_gains_no_guess(serve):
+def test_forged_header_without_proxy_does_not_exceed_the_limit(serve):
     processes = serve(SIGN_IN_RATE_USER=RATE)
     assert_limited(processes, send_guesses(processes, lines=forged_headers))
 
 
 @pytest.mark.attack(149, 150)
 @pytest.mark.parametrize("headers", [proxy_appends, proxy_adds_line])
-def test_forged_header_behind_proxy_gains_no_guess(serve, headers):
+def test_forged_header_behind_proxy_does_not_exceed_the_limit(serve, headers):
     processes = serve(num_proxies=1, SIGN_IN_RATE_USER=RATE)
     assert_limited(processes, send_guesses(processes, lines=headers("198.51.100.9")))
     # No process locks bob out, who has another address.
@@ -133,7 +133,7 @@ def test_forged_header_behind_proxy_gains_no_guess(serve, headers):
 
 
 @pytest.mark.attack(149, 150)
-def test_new_username_per_guess_gains_no_guess(serve):
+def test_new_username_per_guess_does_not_exceed_the_limit(serve):
     processes = serve(num_proxies=1, SIGN_IN_RATE_IP=RATE)
     headers = proxy_appends("198.51.100.9")
     assert_limited(
@@ -143,7 +143,7 @@ def test_new_username_per_guess_gains_no_guess(serve):
 
 @pytest.mark.promise(14)
 @pytest.mark.attack(149, 150)
-def test_new_spelling_per_guess_gains_no_guess(serve):
+def test_new_spelling_per_guess_does_not_exceed_the_limit(serve):
     processes = serve(SIGN_IN_RATE_USER=RATE)
     # Each guess has another case or another number of trailing spaces.
     cases = ["".join(letters) for letters in zip("bB" * 4, "ooOO" * 2, "bbbbBBBB", strict=True)]

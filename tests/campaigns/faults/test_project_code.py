@@ -143,7 +143,7 @@ def test_error_of_the_project_loses_no_session_and_no_token(client, flow, place,
 
 @pytest.mark.parametrize("hook", HOOKS)
 @pytest.mark.parametrize("flow", FLOWS)
-def test_junk_of_a_hook_loses_no_session_and_no_token(client, flow, hook, caplog):
+def test_invalid_hook_result_loses_no_session_and_no_token(client, flow, hook, caplog):
     for junk in JUNK:
         play(client, flow, Fault(hook, junk=junk), caplog)
 

@@ -70,7 +70,7 @@ class TestCacheWrite:
         assert post("token/refresh/", tokens).status_code == 200
 
     @pytest.mark.parametrize("value", ["junk", None, [], -(10**9), 1.5])
-    def test_junk_in_the_cache_causes_no_server_error(self, alice, entries, value):
+    def test_invalid_cache_value_causes_no_server_error(self, alice, entries, value):
         assert post("token/", WRONG).status_code == 400
         write(entries(), value)
         assert post("token/", WRONG).status_code == 400

@@ -130,7 +130,7 @@ def test_guess_is_counted_if_a_receiver_raises(server, failing, hashed, error, s
 
 
 @pytest.mark.promise(14)
-def test_client_that_makes_a_receiver_raise_gains_no_guess(server, failing, hashed):
+def test_guess_with_a_header_that_fails_a_receiver_is_counted(server, failing, hashed):
     failing(RuntimeError, header="X-Device")
     assert statuses(server, 20, b"X-Device: long") == [500] * LIMIT + [429] * (20 - LIMIT)
     assert statuses(server, 1) == [429]

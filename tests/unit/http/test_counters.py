@@ -64,7 +64,7 @@ class TestCounters:
 
     @pytest.mark.parametrize("junk", ["5", 1.5, [], b"5", {}, True])
     @pytest.mark.parametrize("name", ["incr", "decr", "get"])
-    def test_junk_of_the_cache_is_logged_as_an_error(self, counters, broken, name, junk, caplog):
+    def test_invalid_cache_result_is_logged_as_an_error(self, counters, broken, name, junk, caplog):
         operations = {
             "incr": lambda: counters.increment("a", 60),
             "get": lambda: counters.read("a"),

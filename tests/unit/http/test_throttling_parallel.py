@@ -132,7 +132,7 @@ class TestUndecidedAttempts:
         monkeypatch.setattr(SignInThrottle, "stalled_after", 3600.0)
         with pytest.raises(TooManyRequests):
             new_throttle().acquire()
-        # A late success still makes room.
+        # A late success still permits another attempt.
         others[0].release()
         new_throttle().acquire()
 
