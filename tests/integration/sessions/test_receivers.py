@@ -10,6 +10,7 @@ from django.contrib.auth.hashers import make_password
 from django.core import serializers
 from django.db import connection
 from django.db.models.signals import post_save, pre_delete
+from django.db.transaction import atomic
 from django.test.utils import CaptureQueriesContext
 
 from django_tokenauth import services, signals
@@ -222,6 +223,38 @@ class TestSignInDuringDeletion:
     def test_deletion_adds_two_updates_of_sessions(self, alice, pair):
         # The second one is Django's own SET NULL.
         assert statements_on_sessions(alice.delete) == ["UPDATE"] * 3
+
+
+@pytest.mark.django_db(transaction=True)
+class TestSignInDuringSave:
+    """A sign-in before the commit reads the old password. Its session may be stored later."""
+
+    @pytest.mark.attack(94)
+    @pytest.mark.parametrize(
+        ("change", "expected"),
+        [
+            (change_password, {"old": RevokedReason.USER_CHANGED, "new": ""}),
+            (deactivate, dict.fromkeys(("old", "new"), RevokedReason.USER_CHANGED)),
+        ],
+    )
+    def test_session_stored_before_the_commit_is_revoked(self, alice, other, change, expected):
+        old_hash = auth_hash(alice)
+        with received(signals.session_revoked) as calls, atomic():
+            change(alice)
+            create_session(alice, device_name="old", auth_hash=old_hash)
+            create_session(alice, device_name="new", auth_hash=auth_hash(alice))
+        sessions = alice.tokenauth_sessions.all()
+        assert {each.device_name: each.revoked_reason for each in sessions} == expected
+        assert reason_of(other) == ""
+        revoked = {name for name, reason in expected.items() if reason}
+        assert {call["session"].device_name for call in calls} == revoked
+        assert {call["user"] for call in calls} == {alice}
+
+    def test_user_deleted_before_the_commit_is_no_error(self, alice, caplog):
+        with atomic():
+            change_password(alice)
+            alice.delete()
+        assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 class TestStateless:

@@ -210,15 +210,18 @@ class WaitingRefresh(threading.Thread):
 
 @pytest.mark.django_db(transaction=True)
 class TestThreads:
+    @pytest.mark.parametrize("seconds", [10, 19])
     def test_other_threads_use_the_old_snapshot_during_a_refresh(
-        self, alice, snapshot, django_assert_num_queries
+        self, alice, snapshot, seconds, django_assert_num_queries
     ):
         known = revoked_session_id(alice)
         snapshot.refresh(NOW.timestamp())
         new = revoked_session_id(alice)
-        with BlockedRefresh(snapshot, after(seconds=10)), django_assert_num_queries(0):
-            # A refresh that waited would block here forever.
-            snapshot.refresh(after(seconds=10).timestamp())
+        then = after(seconds=seconds)
+        # A refresh that waited would block forever.
+        snapshot.LOCK_TIMEOUT = threading.TIMEOUT_MAX
+        with BlockedRefresh(snapshot, then), django_assert_num_queries(0):
+            snapshot.refresh(then.timestamp())
             assert known in snapshot
             assert new not in snapshot
         assert new in snapshot

@@ -56,7 +56,7 @@ def test_network_changes_only_between_known_addresses(before, after, changed):
 
 
 def test_caller_of_a_request_fits_the_columns_of_a_session():
-    caller = Caller.of("", "x" * 300)
-    assert caller == (None, "x" * 255)
+    assert Caller.of("", "x" * 300) == (None, "x" * 255)
+    caller = Caller.of("192.0.2.1", "x")
     session = Session(last_ip=caller.ip, last_user_agent=caller.user_agent)
     assert Caller.last_of(session) == caller
