@@ -25,7 +25,6 @@ from tests.support.signal_capture import received
 READ, WRITE = "notes:read", "notes:write"
 
 
-@pytest.mark.django_db
 class TestCheckPassword:
     @pytest.mark.standard("rfc6749-4.3.2-2")
     def test_check_password_with_valid_credentials_returns_the_user(self, alice):
