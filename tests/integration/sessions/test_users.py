@@ -9,6 +9,7 @@ import pytest
 from django_tokenauth.errors import InvalidGrant
 from django_tokenauth.sessions import users
 from tests.support.client import PASSWORDS
+from tests.support.unsaved import unsaved_alice
 
 
 class TestGetBySubject:
@@ -75,7 +76,6 @@ class TestGetBySubject:
         assert users.get_by_subject(subject, "username") is None
 
 
-@pytest.mark.django_db
 class TestStoredBeforeRehash:
     def test_stored_user_has_the_auth_hashes_of_the_database(self, alice):
         before = users.auth_hashes(alice)
@@ -84,7 +84,9 @@ class TestStoredBeforeRehash:
             stored = users.stored_before_rehash(alice)
         assert users.auth_hashes(stored) == before != users.auth_hashes(alice)
 
-    def test_auth_hashes_include_fallback_secret_keys(self, alice, settings):
+    def test_auth_hashes_include_fallback_secret_keys(self, settings):
+        alice = unsaved_alice()
+        alice.set_password(PASSWORDS["alice"])
         old = users.auth_hash(alice)
         settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
         settings.SECRET_KEY = "a new secret key of the project"
