@@ -18,7 +18,7 @@ from tests.support.client import PASSWORDS, UNAVAILABLE, get, post, sign_in, sta
 ALICE = {"username": "alice", "password": PASSWORDS["alice"]}
 BUGS = [LookupError, IntegrityError, ProgrammingError, DatabaseError, ImproperlyConfigured]
 
-COMMITTED = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @contextmanager
@@ -62,7 +62,6 @@ def stateless(request, settings):
     return request.param
 
 
-@COMMITTED
 class TestSignIn:
     @pytest.mark.attack(195)
     @pytest.mark.usefixtures("stateless")
@@ -127,7 +126,6 @@ class TestSignIn:
         assert Session.objects.count() == 1
 
 
-@COMMITTED
 class TestRefresh:
     @pytest.mark.usefixtures("stateless")
     @pytest.mark.parametrize("error", [*BUGS, OperationalError])
@@ -142,7 +140,6 @@ class TestRefresh:
         assert post("token/refresh/", {"refresh_token": token}).status_code == 200
 
 
-@COMMITTED
 class TestSessions:
     @pytest.mark.parametrize("error", [*BUGS, OperationalError])
     def test_error_of_the_policy_reaches_the_session_list(self, alice, error, settings, caplog):
@@ -155,7 +152,7 @@ class TestSessions:
 
 
 @pytest.mark.parametrize("backend", ["BrokenBackend", "ValueErrorBackend"])
-def test_error_of_a_backend_returns_500(backend, settings, caplog):
+def test_error_of_a_backend_returns_500(alice, backend, settings, caplog):
     settings.AUTHENTICATION_BACKENDS = [f"tests.support.broken.{backend}"]
     assert post("token/", ALICE).status_code == 500
     assert tracebacks(caplog)

@@ -248,7 +248,8 @@ def test_sign_in_with_invalid_settings_returns_503(alice, values, settings, capl
 
 
 @pytest.mark.attack(173)
-def test_report_of_a_server_error_contains_no_password(settings):
+@pytest.mark.django_db
+def test_report_of_a_server_error_contains_no_password(alice, settings):
     """Django mails this report with the variables of all functions to ``ADMINS``."""
     settings.AUTHENTICATION_BACKENDS = ["tests.support.broken.BrokenBackend"]
     with server_errors() as reports:
