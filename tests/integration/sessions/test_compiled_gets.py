@@ -184,7 +184,7 @@ class TestKey:
         assert get(session.pk) == session
 
     @pytest.mark.parametrize("key", ["", "x", "' OR 1=1 --", "%s"])
-    def test_compiled_get_rejects_malformed_keys_like_the_orm(self, get, key):
+    def test_compiled_get_rejects_malformed_keys_like_the_orm(self, session, get, key):
         with pytest.raises(ValidationError):
             orm_get(key)
         with pytest.raises(ValidationError):
