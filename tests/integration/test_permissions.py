@@ -112,6 +112,7 @@ class TestPermissionsOfRestFramework:
         )
         assert response.status_code == (200 if authentication is JWTAuthentication else 403)
 
+    @pytest.mark.django_db
     @pytest.mark.parametrize(
         ("method", "user_fixture", "loaded", "stateless"),
         [
