@@ -1,6 +1,6 @@
 """Signals about sessions and about actions of the staff, for receivers in other apps.
 
-Each signal about a session is sent with ``sender=Session`` and these keywords:
+Each signal about a session is sent with ``sender=Session`` and these keyword arguments:
 
 * ``session``: the row of the session;
 * ``user``: the user, or ``None`` if the user was deleted;
@@ -12,7 +12,8 @@ is logged, the other receivers are called, and the client still gets its respons
 With ``STATELESS_REFRESH`` there are no sessions. ``signed_in`` and ``refreshed`` are then sent with
 ``session=None`` and ``sender=None``.
 
-``audit_event`` is sent once for each action of the staff, with ``sender=None`` and these keywords:
+``audit_event`` is sent once for each action of the staff, with ``sender=None`` and these keyword
+arguments:
 
 * ``action``: a string of the list in the documentation, such as ``"sessions.revoke"``;
 * ``actor``: the user of the admin, or ``None`` for a management command;
@@ -78,7 +79,7 @@ class _SessionSignal(_RobustSignal):
     ) -> None:
         """Send the signal about *session*, which is ``None`` with ``STATELESS_REFRESH``.
 
-        *details* are further keywords for the receivers.
+        *details* are further keyword arguments for the receivers.
         """
         # The class, so that a receiver can be connected with sender=Session.
         sender = None if session is None else type(session)

@@ -13,7 +13,7 @@ from django.utils.module_loading import import_string
 from ..conf.settings import setting_fields
 
 _MIGRATING = "https://drf-tokenauth.readthedocs.io/en/latest/migrating.html"
-#: The dicts of packages that this one replaces, and the modules that read them.
+#: Settings of packages that django_tokenauth replaces, and the module that reads each setting.
 _REPLACED = {"SIMPLE_JWT": "rest_framework_simplejwt", "REST_KNOX": "knox"}
 # TOKENAUTHS has 0.95, OAUTH 0.57.
 _SIMILAR = 0.8

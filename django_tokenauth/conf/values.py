@@ -223,7 +223,7 @@ def client_ids(value: object) -> tuple[str, ...]:
 
 
 def secret(value: object) -> bytes:
-    # Any other type would be encoded by its repr, which another process may not repeat.
+    # Any other type would be encoded as its repr, which can differ between processes.
     if not isinstance(value, (str, bytes)) or len(value) < _SHORTEST_SECRET:
         raise InvalidSetting(
             f"a string of at least {_SHORTEST_SECRET} random characters",

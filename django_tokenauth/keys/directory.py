@@ -41,10 +41,10 @@ logger = logging.getLogger("django_tokenauth")
 class KeyDirectory:
     """A source of keys that follows the files in a folder.
 
-    ``verifiers`` are keys from elsewhere that verify and never sign. At the start, each problem
-    raises :class:`InvalidKey`. Later, files are independent. A file that cannot be read, or
-    does not fit the keys in use, is logged as an error. It adds no key, and a key that it had keeps
-    its end. All changes in the other files take effect.
+    ``verifiers`` are keys from elsewhere that verify and never sign. The constructor raises
+    :class:`InvalidKey` for the first problem. Later, an error in one file does not affect the
+    others. A file that cannot be read, or does not fit the keys in use, is logged as an error. It
+    adds no key, and a key that was loaded from it keeps its expiry.
     """
 
     def __init__(self, directory: Path, verifiers: Iterable[Key] = ()) -> None:

@@ -24,8 +24,9 @@ MAX_LENGTH = 8192
 
 _KID = re.compile(r"[\x20-\x7e]{1,128}\Z")
 
-# crit and b64 change what is signed (RFC 7515 section 4.1.11, RFC 7797). zip and enc change what is
-# read (RFC 7516), and cty changes what it is (RFC 7519 section 5.2). This package writes none.
+# crit requires extensions (RFC 7515 section 4.1.11). b64 changes the signing input (RFC 7797). zip
+# and enc mean a compressed or encrypted payload (RFC 7516). cty means a nested JWT (RFC 7519
+# section 5.2). This package writes none of them.
 _REJECTED = frozenset({"crit", "b64", "zip", "enc", "cty"})
 
 
