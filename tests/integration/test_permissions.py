@@ -310,7 +310,7 @@ class TestHasFullScope:
 
     @pytest.mark.parametrize("authentication", [JWTAuthentication, StatelessJWTAuthentication])
     @pytest.mark.parametrize("requested", [["notes:read"], ["notes:read", "notes:write"], []])
-    def test_has_full_scope_denies_a_narrow_sign_in(
+    def test_has_full_scope_denies_a_token_narrowed_at_sign_in(
         self, alice, settings, authentication, requested
     ):
         settings.TOKENAUTH = {"SCOPES": ALL_SCOPES}
@@ -355,7 +355,7 @@ class TestHasFullScope:
         settings.TOKENAUTH = options
         assert self.request_view(services.sign_in(alice).access_token).status_code == 200
 
-    def test_has_full_scope_of_a_pruned_session_allows(self, alice, settings):
+    def test_has_full_scope_allows_a_token_of_a_pruned_session(self, alice, settings):
         """Without its session row, a token cannot be recognised as narrowed."""
         settings.TOKENAUTH = {"REVOCATION_POLL_INTERVAL": None}
         token = services.sign_in(alice).access_token

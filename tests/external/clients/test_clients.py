@@ -96,7 +96,7 @@ class TestConfidentialClient:
         assert caught.value.error == "invalid_client"
         assert service.refresh(token["refresh_token"])["access_token"]
 
-    def test_public_client_cannot_use_session_of_another(
+    def test_public_client_cannot_use_session_of_another_client(
         self, service, library, metadata, alice, notes
     ):
         token = dict(service.sign_in(*alice))

@@ -159,7 +159,7 @@ class TestScope:
         [(None, False), ([READ, WRITE], False), ([READ], True), ([], True)],
         ids=str,
     )
-    def test_scope_limited_is_set_for_a_narrow_sign_in(self, alice, requested, limited):
+    def test_scope_limited_is_set_at_sign_in_with_narrower_scope(self, alice, requested, limited):
         services.sign_in(alice, scope=requested, now=NOW)
         assert Session.objects.get().scope_limited is limited
 

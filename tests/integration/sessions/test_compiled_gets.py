@@ -85,7 +85,7 @@ class TestCompiledGet:
     @pytest.mark.parametrize(
         "deferred", [(), ("device_name", "idle_expires_at"), ("ip", "scope", "user_agent")]
     )
-    def test_compiled_get_returns_the_instance_of_the_orm(self, session, get, deferred):
+    def test_compiled_get_returns_the_same_fields_as_the_orm(self, session, get, deferred):
         result, expected = get(session.pk, *deferred), orm_get(session.pk, *deferred)
         assert type(result) is Session
         assert field_values(result) == field_values(expected)
@@ -122,7 +122,7 @@ class TestCompiledGet:
         assert CompiledGet(matching, "user", compiler_of=compiler_of).get(session.pk) == session
         assert CompiledGet(other, "user", compiler_of=compiler_of).get(session.pk) is None
 
-    def test_compiled_get_has_the_statement_of_the_orm(self, session):
+    def test_compiled_get_runs_the_same_statement_as_the_orm(self, session):
         with CaptureQueriesContext(connection) as queries:
             list(rows().select_related("user").filter(pk=session.pk))
             CompiledGet(rows(), "user").get(session.pk)
@@ -131,7 +131,7 @@ class TestCompiledGet:
 
 
 class TestCompiledGetColumns:
-    def test_compiled_get_columns_returns_the_values_of_the_orm(
+    def test_compiled_get_columns_returns_same_values_as_the_orm(
         self, session, get_columns, django_assert_num_queries
     ):
         expected = orm_get(session.pk)
@@ -164,7 +164,7 @@ class TestCompiledGetColumns:
     def test_compiled_get_columns_of_unknown_key_returns_none(self, session, get_columns):
         assert get_columns(uuid.uuid4()) is None
 
-    def test_compiled_get_columns_has_the_statement_of_the_orm(self, session):
+    def test_compiled_get_columns_runs_same_statement_as_the_orm(self, session):
         with CaptureQueriesContext(connection) as queries:
             list(rows().select_related("user").only("user", *COLUMNS).filter(pk=session.pk))
             CompiledGetColumns(rows(), "user", COLUMNS).get(session.pk)

@@ -61,7 +61,7 @@ def update(compiler_of):
 
 
 class TestRun:
-    def test_compiled_update_writes_the_values_of_the_orm(
+    def test_compiled_update_writes_the_same_values_as_the_orm(
         self, alice, update, django_assert_num_queries
     ):
         session = create_session(alice, revoked_at=NOW)
@@ -102,7 +102,7 @@ class TestRun:
 
 
 class TestStatement:
-    def test_compiled_update_has_the_statement_of_the_orm(self, alice):
+    def test_compiled_update_runs_the_same_statement_as_the_orm(self, alice):
         where = {"id": create_session(alice).pk, "generation": 1}
         values = {"generation": 1, "refreshed_at": NOW, "auth_hash": "hash"}
         with CaptureQueriesContext(connection) as queries:
@@ -113,7 +113,7 @@ class TestStatement:
         first, second = (query["sql"] for query in queries)
         assert first == second
 
-    def test_rotation_has_the_statement_of_the_orm(self, alice):
+    def test_session_rotation_runs_the_same_statement_as_the_orm(self, alice):
         session = create_session(alice)
         state = sessions.SessionState(2, after(days=1), after(days=2))
         seen = sessions.LastSeen("192.0.2.1", "Browser/1.0", True)
@@ -128,7 +128,7 @@ class TestStatement:
 
 
 class TestErrors:
-    def test_compiled_update_raises_the_database_error_of_the_orm(self, alice, update):
+    def test_compiled_update_raises_the_same_error_as_the_orm(self, alice, update):
         session = create_session(alice)
         values = {"auth_hash": None}
         with pytest.raises(IntegrityError), atomic():

@@ -55,7 +55,7 @@ class TestPrune:
         assert prune(after(days=10), 2) == 2
         assert expiry_times() == [after(days=day) for day in (3, 4, 5)]
 
-    def test_repeated_prune_ends_with_zero(self, alice):
+    def test_repeated_prune_deletes_all_and_then_returns_zero(self, alice):
         for day in range(5):
             create_session(alice, idle_expires_at=after(days=day))
         assert [prune(after(days=4), 3) for _ in range(3)] == [3, 1, 0]
