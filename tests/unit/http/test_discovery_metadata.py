@@ -52,11 +52,13 @@ def metadata(settings):
 
 @pytest.fixture
 def not_found(settings):
-    """Return a function that returns whether the response is 404 with these settings."""
+    """Return a function that returns the reason of the 404 with these settings."""
 
     def not_found(suffix="", **values):
         settings.TOKENAUTH = {"ISSUER": ISSUER, **values}
-        return Client().get(PATH + suffix).status_code == 404
+        response = Client().get(PATH + suffix)
+        assert response.status_code == 404
+        return response.content.decode()
 
     return not_found
 
@@ -187,7 +189,9 @@ class TestIssuer:
         ],
     )
     def test_metadata_of_non_url_issuer_is_not_found(self, not_found, issuer):
-        assert not_found(ISSUER=issuer)
+        assert not_found(ISSUER=issuer) == (
+            "ISSUER is not a URL with a host, or has a query or a fragment."
+        )
 
 
 WELL_KNOWN = path(".well-known/", include("django_tokenauth.well_known"))
@@ -205,7 +209,7 @@ class TestRoutes:
 
     def test_metadata_without_token_route_is_not_found(self, not_found, settings):
         settings.ROOT_URLCONF = (WELL_KNOWN,)
-        assert not_found(**SIGNED)
+        assert not_found(**SIGNED) == "The routes of the token endpoints are not included."
 
     def test_metadata_omits_endpoints_without_a_route(self, metadata, settings):
         only_token = [pattern for pattern in urls.urlpatterns if pattern.name == "token"]
