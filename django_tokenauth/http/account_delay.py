@@ -22,18 +22,18 @@ logger = logging.getLogger("django_tokenauth")
 FREE_FAILURES = 10
 #: Seconds without a failure after which the account has no delays.
 _MEMORY = 86400
-#: Seconds in which a client must use its turn.
-_TURN = 3600
+#: Seconds in which a network must use its reserved attempt.
+_RESERVED_FOR = 3600
 
 
 class AccountDelay:
     """The delay of one sign-in attempt.
 
-    A network that is new to the account gets a turn: its first attempt is refused with the delay,
-    and one attempt after the delay is checked. The delay is two seconds after the first failure
-    that is not free, and doubles with each further one up to the setting. A successful sign-in
-    subtracts only the failures with its own spelling of the username, because an attacker may have
-    an account with a similar name. If the cache fails, there are no delays.
+    The first attempt from a network that is new to the account is refused with the delay. It
+    reserves one attempt after the delay for the network. The delay is two seconds after the first
+    failure that is not free, and doubles with each further one up to the setting. A successful
+    sign-in subtracts only the failures with its own spelling of the username, because an attacker
+    may have an account with a similar name. If the cache fails, there are no delays.
 
     *known_addresses* returns the addresses of earlier sign-ins of the user. It is called only
     during a delay.
@@ -59,18 +59,18 @@ class AccountDelay:
         delay, network = self._delay(), network_of(self._address)
         if not delay or network in map(network_of, self._known_addresses()):
             return
-        now, turn = int(time.time()), cache_key("turn", folded(self._username), network)
-        due = self._counters.read(turn)
-        # If two clients of the network try at once, one of them has the turn.
-        if due is None or (0 < due <= now and self._counters.delete(turn)):
+        now, key = int(time.time()), cache_key("reserved", folded(self._username), network)
+        due = self._counters.read(key)
+        # If two clients of the network try at once, one of them has the reserved attempt.
+        if due is None or (0 < due <= now and self._counters.delete(key)):
             return
         if due > now + self._longest:
             # The delay was set when SIGN_IN_DELAY_USER was longer.
-            self._counters.delete(turn)
+            self._counters.delete(key)
             due = 0
         if due <= now:
             due = now + delay
-            if not self._counters.start(turn, due, delay + _TURN):
+            if not self._counters.start(key, due, delay + _RESERVED_FOR):
                 return
         logger.warning("sign-in delayed")
         raise TooManyRequests(due - now)

@@ -26,13 +26,13 @@ LONGEST, DAY = 60, 86400
 pytestmark = [pytest.mark.django_db, pytest.mark.attack(149, 151)]
 
 
-class BrokenTurns(LocMemCache):
-    """A cache of which one operation on the turns fails."""
+class BrokenReservations(LocMemCache):
+    """A cache of which one operation on the reserved attempts fails."""
 
     broken = ""
 
     def _fail(self, name, key):
-        if name == self.broken and ".turn." in key:
+        if name == self.broken and ".reserved." in key:
             raise ConnectionError
 
     def get(self, key, *arguments, **options):
@@ -226,7 +226,7 @@ class TestLockout:
             clock.shift(5)
         assert sign_in(HOTEL).status_code == 200
 
-    def test_attack_after_the_delay_does_not_take_the_turn_away(self, clock):
+    def test_attack_after_the_delay_leaves_the_reserved_attempt(self, clock):
         attack_up_to_longest_delay(clock)
         clock.shift(wait_of(sign_in(HOTEL)))
         attack(60)
@@ -254,9 +254,9 @@ class TestLockout:
             for address in networks:
                 guess_from(address, "alice")
             clock.shift(30)
-        # A turn takes the longest delay, and up to 30 s pass until it is used.
-        turns = len(networks) * seconds // LONGEST
-        assert turns / 2 < len(hashed) <= FREE_FAILURES + 1 + turns
+        # Each network reserves one attempt per longest delay, and uses it within 30 s.
+        reserved = len(networks) * seconds // LONGEST
+        assert reserved / 2 < len(hashed) <= FREE_FAILURES + 1 + reserved
 
 
 class TestCost:
@@ -285,22 +285,24 @@ class TestCost:
 
     @pytest.mark.parametrize(("broken", "refused"), [("get", 0), ("add", 0), ("delete", 1)])
     def test_failed_cache_locks_nobody_out(self, clock, settings, monkeypatch, broken, refused):
-        settings.CACHES = {"default": {"BACKEND": f"{__name__}.BrokenTurns"}}
+        settings.CACHES = {"default": {"BACKEND": f"{__name__}.BrokenReservations"}}
         caches["default"].clear()
         attack(FREE_FAILURES + 1)
-        monkeypatch.setattr(BrokenTurns, "broken", broken)
+        monkeypatch.setattr(BrokenReservations, "broken", broken)
         statuses = []
         for _ in range(refused + 1):
             statuses.append(sign_in(HOTEL).status_code)
             clock.shift(LONGEST)
         assert statuses == [429] * refused + [200]
 
-    def test_second_client_of_a_network_waits_for_the_next_turn(self, clock, monkeypatch, settings):
-        settings.CACHES = {"default": {"BACKEND": f"{__name__}.BrokenTurns"}}
+    def test_second_client_of_a_network_waits_for_the_next_attempt(
+        self, clock, monkeypatch, settings
+    ):
+        settings.CACHES = {"default": {"BACKEND": f"{__name__}.BrokenReservations"}}
         caches["default"].clear()
         attack(FREE_FAILURES + 1)
         assert wait_of(guess_from(HOTEL, "alice")) == 2
         clock.shift(2)
-        # Another client takes the turn between the two calls of the cache.
-        monkeypatch.setattr(BrokenTurns, "delete", lambda self, key: False)
+        # Another client uses the reserved attempt between the two calls of the cache.
+        monkeypatch.setattr(BrokenReservations, "delete", lambda self, key: False)
         assert sign_in(HOTEL).status_code == 429
