@@ -1,219 +1,140 @@
-"""Mutation testing: ``python -m tests.meta.mutation [module ...]`` lists the surviving mutants.
+"""Mutation testing: ``python -m tests.meta.mutation [component or module ...]``.
 
-mutmut changes one operator, constant or argument at a time and runs the tests that reach it. It
-works on a copy, ``.mutation/``, for three reasons:
+It lists the mutants that survive, and their number in each module and component.
+
+mutmut changes one operator, constant or argument at a time and runs the tests that reach it. All
+modules of the package are mutated except migrations, one component after the other. The name of
+the package stands for the modules outside the components. mutmut works on a copy, ``.mutation/``,
+for three reasons:
 
 * mutmut skips decorated functions. The copy replaces ``@decorator def f`` by ``def f`` and
   ``f = decorator(f)``.
 * mutmut skips code outside of functions: constants, patterns, class attributes and decorators. This
-  script creates such mutants with mutmut's operators, and tests each in its own process.
+  script creates such mutants with mutmut's operators, and tests each in its own process. Functions
+  that only run at import are tested in this way, too.
 * mutmut selects tests by parameter ids, which can differ when a process collects tests again. Here
   each test runs with all parameters. The tests of the module run first. The other tests that reach
-  the function run if those pass.
+  the function run if those pass (``mutation_copy.py``).
 
 Not mutated: class decorators, annotations, arguments of ``len()`` and ``isinstance()``, and
 parameter defaults other than names and constants.
 
-Mutants that survive on SQLite are tested on the servers of ``TOKENAUTH_TEST_POSTGRESQL`` and
+Survivors that execute statements are tested on the servers of ``TOKENAUTH_TEST_POSTGRESQL`` and
 ``TOKENAUTH_TEST_MARIADB`` (see ``tests.support.servers``). In ``.mutation/``, ``mutmut browse``
-shows the survivors.
+shows the survivors of the last component.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
 import difflib
 import json
 import os
-import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 
 import libcst
 from mutmut.mutation.file_mutation import create_mutations, deep_replace
 
-ROOT = Path(__file__).resolve().parents[2]
-COPY = ROOT / ".mutation"
-PACKAGE = "django_tokenauth"
-#: Paths below the package, without the suffix.
-MODULES = (
-    "authentication",
-    "http/client_authentication",
-    "keys/directory",
-    "keys/files",
-    "keys/generating",
-    "keys/rotating",
-    "keys/schedule",
-    "keys/sources",
-    "services/clients",
-    "services/issuing",
-    "services/refreshing",
-    "services/signing_in",
-    "services/signing_out",
-    "services/verifying",
-    "sessions/database",
-    "sessions/store",
-    "sessions/users",
-    "tokens/access",
-    "tokens/claims",
-    "tokens/jws",
-    "tokens/refresh",
+from tests.meta.mutation_copy import (
+    COPY,
+    OPTIONS,
+    OTHER_PROCESSES,
+    PACKAGE,
+    PINS,
+    ROOT,
+    all_modules,
+    chosen_tests,
+    component_of,
+    dotted,
+    nearest_tests,
+    prepare,
+    source_of,
 )
-#: Required percentage of killed mutants.
+
+#: Required percentage of killed mutants in each component.
 ENOUGH = 95
-#: Folders of the tests that run. Each mirrors the components of the package.
-KINDS = ("unit", "integration")
-#: Fast test modules outside the components. They call several components.
-CALLERS = (
-    *("test_atomic_requests", "test_authentication", "test_errors", "test_logging"),
-    *("test_naive_times", "test_signals", "test_token_user", "test_views"),
-)
-#: Components of which all test modules run, not only those of ``MODULES``.
-COMPONENTS = ("services", "sessions", "tokens")
-#: Test modules that do not run: they are slow, or need more than the package.
-EXCLUDED = ("test_benchmark", "test_vectors")
-#: Options for short runs: the tables are created once, without migrations.
-OPTIONS = ("--nomigrations", "--reuse-db", "-p", "no:randomly", "-p", "no:unraisableexception")
 #: Exit codes of mutmut. Any other code is an error of the run.
 VERDICTS = {0: "survived", 1: "killed", 3: "killed", 33: "no tests", 36: "timeout"}
 VERDICTS |= dict.fromkeys((-24, 24, 152), "timeout")
 SECONDS = 300
+#: The output of the last process that ran tests.
+OUTPUT = COPY / "pytest.log"
+#: Characters of an output that are shown if it has an error.
+LONGEST_OUTPUT = 5000
+#: Seconds between two lines that show the progress.
+INTERVAL = 30
 #: Other databases, on which mutants that survive on SQLite are tested.
 DATABASES = [
     name for name in ("postgresql", "mariadb") if f"TOKENAUTH_TEST_{name.upper()}" in os.environ
 ]
-#: Components whose tests run there, in addition to those of the module.
-STATEMENTS = ("services", "sessions")
-
-#: These start processes, so mutmut cannot trace them. They run if all other tests pass.
-OTHER_PROCESSES = (
-    "tests/integration/test_two_databases.py",
-    "tests/integration/test_user_models.py",
+#: Components and modules with statements. The tests of the first two components run there.
+STATEMENTS = ("services", "sessions", "admin", "models")
+#: Imported once, for all processes that test a mutant. Nothing here may need settings.
+PRELOADED = (
+    *("cryptography.hazmat.primitives.asymmetric.rsa", "django.core.management"),
+    *("django.db.backends.sqlite3.base", "django.db.models", "django.test", "jwt", "pytest"),
 )
+#: Runs mutmut without its second run of all tests, which takes as long as the first one.
+MUTMUT = """\
+from mutmut.__main__ import cli
+from mutmut.workers.isolation import ForkServerRunner
 
-PLUGIN = f"""\
-import os
-
-def pytest_configure(config):
-    module = os.environ["MUTANT_UNDER_TEST"].split(".")[1:-1]
-    names = {{name.partition("[")[0] for name in config.args}}
-    beginnings = tuple(
-        "/".join(["tests", kind, *module[:-1], f"test_{{module[-1]}}"])
-        for kind in {KINDS}
-        if module
-    )
-    near = {{name for name in names if name.startswith(beginnings)}}
-    config.args = sorted(near)
-    if not near or "NEAREST" not in os.environ:
-        config.args += sorted(names - near)
-        config.args += {OTHER_PROCESSES} if module else ()
-"""
-CONFIGURATION = """
-[mutmut]
-source_paths={package}
-only_mutate=
-{modules}
-also_copy=
-    by_function.py
-process_isolation=forkserver
-timeout_constant=10
-pytest_add_cli_args=
-    {options}
-pytest_add_cli_args_test_selection=
-{tests}
+ForkServerRunner.run_clean_tests = lambda runner, tests: 0
+cli()
 """
 
 
-def chosen_tests() -> list[str]:
-    """Return the test modules that are fast enough for a thousand runs."""
-    near = tuple(beginning for module in MODULES for beginning in near_tests(module))
-    return [
-        name
-        for kind in KINDS
-        for path in sorted((ROOT / "tests" / kind).glob("**/test_*.py"))
-        if (name := path.relative_to(ROOT).as_posix()).startswith(near)
-        or path.parent.name in COMPONENTS
-        or path.name.startswith(CALLERS)
-        if not path.name.startswith(EXCLUDED)
-    ]
-
-
-def near_tests(module: str) -> tuple[str, ...]:
-    """Return the path prefixes of the tests of the module."""
-    path = PurePosixPath(module)
-    return tuple(
-        (PurePosixPath("tests", kind) / path.with_name(f"test_{path.name}")).as_posix()
-        for kind in KINDS
-    )
-
-
-def prepare(modules: Iterable[str], tests: Iterable[str]) -> None:
-    """Create the copy, with the decorators of ``modules`` moved below their functions."""
-    shutil.rmtree(COPY, ignore_errors=True)
-    left_out = shutil.ignore_patterns("__pycache__", "external")
-    for name in (PACKAGE, "tests"):
-        shutil.copytree(ROOT / name, COPY / name, ignore=left_out)
-    for name in modules:
-        path = source_of(name)
-        path.write_text(undecorated(path.read_text()))
-    (COPY / "by_function.py").write_text(PLUGIN)
-    configuration = CONFIGURATION.format(
-        package=PACKAGE,
-        options="\n    ".join([*OPTIONS, "-p", "by_function"]),
-        modules="\n".join(f"    {PACKAGE}/{name}.py" for name in modules),
-        tests="\n".join(f"    {name}" for name in tests),
-    )
-    (COPY / "setup.cfg").write_text((ROOT / "setup.cfg").read_text() + configuration)
-
-
-def source_of(module: str) -> Path:
-    return COPY / PACKAGE / f"{module}.py"
-
-
-def undecorated(source: str) -> str:
-    """Return ``source`` with ``f = decorator(f)`` in place of function decorators."""
-    lines = source.splitlines(keepends=True)
-    tree = ast.parse(source)
-    scopes = [tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef))]
-    functions = [
-        node
-        for scope in scopes
-        for node in scope
-        if isinstance(node, ast.FunctionDef) and node.decorator_list
-    ]
-    for node in sorted(functions, key=lambda node: -node.lineno):
-        decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
-        if decorators in (["classmethod"], ["staticmethod"]):
-            continue
-        call = node.name
-        for decorator in reversed(decorators):
-            call = f"{decorator}({call})"
-        statement = f"\n{' ' * node.col_offset}{node.name} = {call}\n"
-        lines.insert(node.end_lineno or 0, statement)
-        del lines[node.decorator_list[0].lineno - 1 : node.lineno - 1]
-    return "".join(lines)
-
-
-def mutate_functions() -> dict[str, str]:
+def mutate_functions(component: str) -> dict[str, str]:
     """Run mutmut and return the verdicts by mutant."""
-    command = [sys.executable, "-m", "mutmut", "run", "--max-children", "1"]
-    subprocess.run(command, check=True, cwd=COPY, env={**os.environ, "NEAREST": "1"})
+    mutmut([], f"{component}: functions, nearest tests", NEAREST="1")
     if missed := [name for name, verdict in verdicts().items() if verdict == "survived"]:
-        subprocess.run([*command, *missed], check=True, cwd=COPY)
+        mutmut(missed, f"{component}: functions, other tests")
     return verdicts()
+
+
+def mutmut(mutants: list[str], title: str, **environment: str) -> None:
+    """Run mutmut on these mutants, or all, and show the progress."""
+    command = [sys.executable, "-c", MUTMUT, "run", "--max-children", "1", *mutants]
+    with (COPY / "mutmut.log").open("a") as log:
+        running = subprocess.Popen(
+            command, cwd=COPY, env={**os.environ, **environment}, stdout=log, stderr=log
+        )
+        while True:
+            try:
+                code = running.wait(INTERVAL)
+            except subprocess.TimeoutExpired:
+                say(title, verdicts().values())
+            else:
+                break
+    say(title, verdicts().values())
+    if code:
+        sys.exit(f"mutmut failed:\n{(COPY / 'mutmut.log').read_text()[-LONGEST_OUTPUT:]}")
+
+
+def say(title: str, found: Iterable[str]) -> None:
+    counts = Counter(found)
+    tested = ", ".join(f"{number} {verdict}" for verdict, number in sorted(counts.items()))
+    print(time.strftime("%H:%M:%S"), f"{title}: {tested}", flush=True)
 
 
 def verdicts() -> dict[str, str]:
     found = {}
     for path in sorted((COPY / "mutants" / PACKAGE).rglob("*.meta")):
-        for name, code in json.loads(path.read_text())["exit_code_by_key"].items():
-            if code not in VERDICTS:
-                sys.exit(f"{name} has the unknown exit code {code}.")
-            found[name] = VERDICTS[code]
+        try:
+            codes = json.loads(path.read_text())["exit_code_by_key"]
+        except json.JSONDecodeError:
+            # mutmut is writing the file.
+            continue
+        for name, code in codes.items():
+            found[name] = "not tested" if code is None else VERDICTS.get(code, "error")
     return found
 
 
@@ -225,55 +146,85 @@ def mutate_outside_of_functions(
         path = source_of(module)
         source = path.read_text()
         tree, mutations, _, _ = create_mutations(str(path), source)
-        nearest = [name for name in tests if name.startswith(near_tests(module))]
         for number, mutation in enumerate(mutations):
             if isinstance(mutation.contained_by_top_level_function, libcst.FunctionDef):
                 continue
             changed = deep_replace(tree, mutation.original_node, mutation.mutated_node)
             assert isinstance(changed, libcst.Module)
             path.write_text(changed.code)
-            verdict = run(nearest)
-            if verdict == "survived":
-                verdict = run([*tests, *OTHER_PROCESSES])
-            if verdict == "survived":
-                verdict = elsewhere(module, tests)
+            # Python compares the times of a file and its bytecode in seconds.
+            os.utime(path, (number, number))
+            verdict = in_steps(module, [*tests, PINS])
             difference = difflib.unified_diff(
                 source.splitlines(), changed.code.splitlines(), n=0, lineterm=""
             )
-            yield (
-                f"{PACKAGE}.{module.replace('/', '.')}.{number}",
-                verdict,
-                "\n".join([*difference][2:]),
-            )
+            yield f"{dotted(module)}.{number}", verdict, "\n".join([*difference][2:])
         path.write_text(source)
+
+
+def in_steps(module: str, tests: list[str], **environment: str) -> str:
+    """Return the verdict of the nearest tests, then the others, then the other databases."""
+    near = nearest_tests(module)
+    verdict = run(near, **environment)
+    if verdict == "survived":
+        verdict = run([*(set(tests) - set(near)), *OTHER_PROCESSES], **environment)
+    return elsewhere(module, tests, **environment) if verdict == "survived" else verdict
 
 
 def elsewhere(module: str, tests: list[str], **environment: str) -> str:
     """Return the verdict of the other databases on a mutant that survived on SQLite."""
-    near = tuple(f"tests/integration/{component}/" for component in STATEMENTS)
-    chosen = [name for name in tests if name.startswith((*near, *near_tests(module)))]
+    if not has_statements(module):
+        return "survived"
+    components = tuple(f"tests/integration/{component}/" for component in STATEMENTS)
+    near = nearest_tests(module)
+    chosen = [name for name in tests if name in near or name.startswith(components)]
     for database in DATABASES:
         if run([*chosen, "--create-db"], DATABASE=database, **environment) != "survived":
             return "elsewhere"
     return "survived"
 
 
+def has_statements(module: str) -> bool:
+    return bool({module, component_of(module)} & {*STATEMENTS})
+
+
 def run(tests: list[str], **environment: str) -> str:
-    command = [sys.executable, "-m", "pytest", "-x", "-q", *OPTIONS, *tests]
-    try:
-        ended = subprocess.run(
-            command,
-            check=False,
-            # mutmut keeps the mutants of functions in this folder.
-            cwd=COPY / "mutants" if "MUTANT_UNDER_TEST" in environment else COPY,
-            env={**os.environ, **environment},
-            timeout=SECONDS,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-    except subprocess.TimeoutExpired:
+    """Run pytest in a process that has imported everything but the package and the tests."""
+    for name in PRELOADED:
+        import_module(name)
+    process = os.fork()
+    if not process:
+        code = 1
+        try:
+            code = _pytest(tests, environment)
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(process, 0)
+    Path(COPY, f"tokenauth-{process}.sqlite3").unlink(missing_ok=True)
+    code = os.waitstatus_to_exitcode(status)
+    if code == -signal.SIGALRM:
         return "timeout"
-    return "killed" if ended.returncode else "survived"
+    return "killed" if code else "survived"
+
+
+def _pytest(tests: list[str], environment: dict[str, str]) -> int:
+    signal.alarm(SECONDS)
+    # mutmut keeps the mutants of functions in its own folder.
+    folder = COPY / "mutants" if "MUTANT_UNDER_TEST" in environment else COPY
+    os.chdir(folder)
+    os.environ.update(environment)
+    # The other modules of the copy are compiled once.
+    sys.dont_write_bytecode = False
+    output = os.open(OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    sys.path[:] = [str(folder), *(path for path in sys.path if path not in ("", str(ROOT)))]
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
+        del sys.modules[name]
+    # Processes that the tests spawn import the main module.
+    sys.modules["__main__"] = ModuleType("__main__")
+    return int(import_module("pytest").main(["-x", "-q", *OPTIONS, *tests]))
 
 
 def show(name: str) -> str:
@@ -284,54 +235,93 @@ def show(name: str) -> str:
 
 
 def module_of(mutant: str) -> str:
-    """Return the path of the module of a mutant, as in ``MODULES``."""
-    return "/".join(mutant.split(".")[1:-1])
+    """Return the path of the module of a mutant."""
+    path = "/".join(mutant.split(".")[1:-1])
+    return f"{path}/__init__".lstrip("/") if (ROOT / PACKAGE / path).is_dir() else path
+
+
+def measure(component: str, modules: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the verdicts on the mutants of the modules, and the diffs of the survivors."""
+    tests = chosen_tests(component)
+    prepare(modules, tests)
+    say(f"{component}: {len(modules)} modules, {len(tests)} test modules", ())
+    # mutmut runs all tests without a mutant.
+    nearest = {name for module in modules for name in nearest_tests(module)}
+    verdict = run([*nearest, *OTHER_PROCESSES, PINS])
+    for module in list(filter(has_statements, modules))[:1]:
+        verdict = verdict if verdict != "survived" else elsewhere(module, tests)
+    if verdict != "survived":
+        sys.exit(f"The tests fail without a mutant:\n{OUTPUT.read_text()[-LONGEST_OUTPUT:]}")
+    found = mutate_functions(component)
+    for name, verdict in found.items():
+        module = module_of(name)
+        if verdict == "survived":
+            # mutmut forks after the imports, so it has not tested what runs at import.
+            found[name] = run(nearest_tests(module), MUTANT_UNDER_TEST=name)
+            if found[name] == "survived":
+                found[name] = elsewhere(module, tests, MUTANT_UNDER_TEST=name)
+        if verdict in ("error", "no tests"):
+            found[name] = in_steps(module, tests, MUTANT_UNDER_TEST=name)
+    survivors = {name: show(name) for name, verdict in found.items() if verdict == "survived"}
+    shown = time.monotonic()
+    outside = {}
+    for name, verdict, difference in mutate_outside_of_functions(modules, tests):
+        outside[name] = verdict
+        if verdict == "survived":
+            survivors[name] = difference
+        if time.monotonic() > shown + INTERVAL:
+            shown = time.monotonic()
+            say(f"{component}: outside of functions", outside.values())
+    return found | outside, survivors
 
 
 def table(found: dict[str, str]) -> float:
-    """Print the figures of each module. Return the lowest percentage."""
-    columns = ("killed", "elsewhere", "timeout", "survived", "no tests")
-    print("module".ljust(26), "mutants", *columns, "score", sep="  ")
+    """Print the figures of modules and components. Return the lowest score of a component."""
+    columns = ("killed", "elsewhere", "timeout", "survived")
+    width = max(len(module_of(name)) for name in found) + 2
+    print("module".ljust(width), "mutants", *columns, "score", sep="  ")
     worst = 100.0
     modules = sorted({module_of(name) for name in found})
-    for module in [*modules, "all"]:
-        counts = Counter(
-            verdict for name, verdict in found.items() if module in ("all", module_of(name))
-        )
-        caught = counts["killed"] + counts["elsewhere"] + counts["timeout"]
-        score = 100 * caught / counts.total()
+    for component in sorted({component_of(module) for module in modules}):
+        inside = [module for module in modules if component_of(module) == component]
+        for row, members in [
+            *((f"  {module}", [module]) for module in inside),
+            (component, inside),
+        ]:
+            counts = Counter(
+                verdict for name, verdict in found.items() if module_of(name) in members
+            )
+            caught = counts["killed"] + counts["elsewhere"] + counts["timeout"]
+            score = 100 * caught / counts.total()
+            figures = [str(counts[column]).rjust(len(column)) for column in columns]
+            print(row.ljust(width), f"{counts.total():7}", *figures, f"{score:5.1f}", sep="  ")
         worst = min(worst, score)
-        figures = [str(counts[column]).rjust(len(column)) for column in columns]
-        print(module.ljust(26), f"{counts.total():7}", *figures, f"{score:5.1f}", sep="  ")
     return worst
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("modules", nargs="*", metavar="module", help=", ".join(MODULES))
-    modules = parser.parse_args().modules or list(MODULES)
-    tests = chosen_tests()
-    prepare(modules, tests)
-    # mutmut reads its settings from the current folder. prepare() deletes the databases there.
-    os.chdir(COPY)
-    os.environ["TMPDIR"] = str(COPY)
-    if {run([*tests, *OTHER_PROCESSES]), elsewhere("sessions/store", tests)} != {"survived"}:
-        sys.exit("The tests fail without a mutant.")
-    found = mutate_functions()
-    for name in [name for name, verdict in found.items() if verdict == "survived"]:
-        found[name] = elsewhere(module_of(name), tests, MUTANT_UNDER_TEST=name)
-    survivors = {
-        name: show(name) for name, verdict in found.items() if verdict in ("survived", "no tests")
-    }
-    for name, verdict, difference in mutate_outside_of_functions(modules, tests):
-        found[name] = verdict
-        if verdict == "survived":
-            survivors[name] = difference
-    for name, difference in survivors.items():
-        print(f"\n{name}\n{difference}")
-    print()
+    parser.add_argument("names", nargs="*", metavar="component or module", help="all without one")
+    names = parser.parse_args().names
+    modules = [
+        module
+        for module in all_modules()
+        if not names or module in names or component_of(module) in names
+    ]
+    known = {*modules, *map(component_of, modules)}
+    if unknown := [name for name in names if name not in known]:
+        parser.error(f"{', '.join(unknown)}: no component or module of the package")
+    found: dict[str, str] = {}
+    for component in dict.fromkeys(map(component_of, modules)):
+        verdicts, survivors = measure(
+            component, [name for name in modules if component_of(name) == component]
+        )
+        found |= verdicts
+        for name, difference in survivors.items():
+            print(f"\n{name}: {verdicts[name]}\n{difference}")
+        print(flush=True)
     if table(found) < ENOUGH:
-        sys.exit(f"A module has fewer than {ENOUGH} % killed mutants.")
+        sys.exit(f"A component has fewer than {ENOUGH} % killed mutants.")
 
 
 if __name__ == "__main__":
