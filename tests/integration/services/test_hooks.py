@@ -46,7 +46,7 @@ def test_hooks_at_sign_in_receive_user_scope_session_and_request(alice, hook_cal
     }
 
 
-def test_scope_policy_receives_requested_and_all_scopes_at_sign_in(alice, hook_calls, stateless):
+def test_scope_policy_receives_requested_and_all_scopes(alice, hook_calls, stateless):
     services.sign_in(alice, scope=["notes:read"], request="request", now=NOW)
     narrowed = (alice, frozenset({"notes:read"}), "request")
     full = [] if stateless else [(alice, SCOPES, "request")]
