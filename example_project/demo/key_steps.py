@@ -27,7 +27,7 @@ from demo.steps import (
 JWKS = "/.well-known/jwks.json"
 INTROSPECT = "/auth/token/introspect/"
 # Seconds from the publication of a key to its first signature. Both processes must read it before.
-DELAY = 20
+DELAY = 10
 TIMEOUT = 60
 
 

@@ -27,7 +27,10 @@ def test_other_method_or_content_type_is_rejected(offline_server, path):
     query = "username=alice&password=correct+horse&token=a.b.c&refresh_token=a.b.c"
     for method in ("GET", "HEAD", "PUT", "PATCH", "DELETE", "TRACE", "BREW"):
         response = offline_server.send(f"{method} /auth/{path}?{query} HTTP/1.1")
-        assert (response.status, response.headers["Allow"]) == (405, "POST, OPTIONS")
+        assert response.status == 405
+        # A status of 200 for OPTIONS would look like a valid token at token/verify/.
+        methods = "POST" if path == "token/verify/" else "POST, OPTIONS"
+        assert response.headers["Allow"] == methods
         assert offline_server.activity.statements == []
     for content_type in ("text/plain", "application/xml", "application/jwt", "text/json", "x", ";"):
         response = offline_server.post(path, ALL_PARAMETERS, content_type=content_type)

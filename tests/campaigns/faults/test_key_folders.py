@@ -12,7 +12,7 @@ import pytest
 
 from tests.campaigns.faults.key_folders import run_rounds
 
-ROUNDS = int(os.environ.get("FAULT_ROUNDS", "60"))
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "30"))
 
 
 @pytest.mark.promise(20)
