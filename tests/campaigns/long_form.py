@@ -6,9 +6,11 @@ row of the table from each.
 
 from __future__ import annotations
 
+import argparse
 import logging
 import multiprocessing
 import os
+import random
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module
@@ -20,7 +22,7 @@ import pytest
 from django.db import connection
 
 from tests.campaigns.crash.report import Progress, Row, print_line
-from tests.support import servers
+from tests.support import servers, skips
 
 DATABASES = ("sqlite", "postgresql", "mariadb")
 #: Options of pytest on all databases but the first.
@@ -76,6 +78,55 @@ def progress(request: pytest.FixtureRequest) -> Callable[[str, int], Progress]:
         return plugin.start(title, database, rounds)
 
     return start
+
+
+def main(
+    arguments: Sequence[str],
+    folder: Path,
+    *,
+    description: str,
+    epilog: str,
+    rounds: int,
+    rounds_are: str,
+    variables: tuple[str, str],
+    table: Callable[[list[Row]], str],
+) -> int:
+    """Run the command of the campaign in *folder* and return its exit code.
+
+    *variables* are the names of the environment variables for the number of rounds and the seed.
+    """
+    parser = argparse.ArgumentParser(
+        f"python -m tests.campaigns.{folder.name}",
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--database",
+        action="append",
+        choices=DATABASES,
+        help="database to use; can be repeated (default: all available)",
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=rounds, help=f"{rounds_are} (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=random.SystemRandom().randrange(10**6),
+        help="seed of an earlier run",
+    )
+    options = parser.parse_args(arguments)
+    skips.clear_notes()
+    print_line(f"Seed {options.seed}: it determines the random choices.")
+    names = options.database or list(DATABASES)
+    reachable = available(names)
+    values = (str(options.rounds), str(options.seed))
+    rows = run(folder, reachable, dict(zip(variables, values, strict=True)))
+    print_line(f"\n{table(rows)}\n")
+    errors = sum(len(row.errors) for row in rows)
+    print_line(f"{sum(row.runs for row in rows)} rounds, {errors} errors. Seed {options.seed}.")
+    return int(errors > 0 or not rows or (skips.in_ci() and reachable != names))
 
 
 def run(folder: Path, names: Sequence[str], environment: Mapping[str, str]) -> list[Row]:

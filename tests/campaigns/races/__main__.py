@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
-import random
 import sys
 from pathlib import Path
 
 from tests.campaigns import long_form
-from tests.campaigns.crash.report import Row, align, print_line
-from tests.support import skips
+from tests.campaigns.crash.report import Row, align
 
 #: The figure of a row with this name, as in :mod:`tests.campaigns.races.rounds`.
 INSIDE = "the end fell inside"
@@ -35,20 +32,16 @@ an error.
 
 
 def main(arguments: list[str]) -> int:
-    options = _parser().parse_args(arguments)
-    skips.clear_notes()
-    print_line(f"Seed {options.seed}: it determines the delays.")
-    names = options.database or list(long_form.DATABASES)
-    reachable = long_form.available(names)
-    rows = long_form.run(
+    return long_form.main(
+        arguments,
         Path(__file__).parent,
-        reachable,
-        {"TOKENAUTH_TEST_ROUNDS": str(options.rounds), "TOKENAUTH_TEST_SEED": str(options.seed)},
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        rounds=1000,
+        rounds_are="rounds of each race of two clients",
+        variables=("TOKENAUTH_TEST_ROUNDS", "TOKENAUTH_TEST_SEED"),
+        table=table,
     )
-    print_line(f"\n{table(rows)}\n")
-    errors = sum(len(row.errors) for row in rows)
-    print_line(f"{sum(row.runs for row in rows)} rounds, {errors} errors. Seed {options.seed}.")
-    return int(errors > 0 or not rows or (skips.in_ci() and reachable != names))
 
 
 def table(rows: list[Row]) -> str:
@@ -69,34 +62,6 @@ def table(rows: list[Row]) -> str:
     for row, line in zip(rows, lines, strict=True):
         first += "".join(f"\n{each}" for each in (line, *(f"    ERROR: {e}" for e in row.errors)))
     return first
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m tests.campaigns.races",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--database",
-        action="append",
-        choices=long_form.DATABASES,
-        help="database to use; can be repeated (default: all available)",
-    )
-    parser.add_argument(
-        "--rounds",
-        type=int,
-        default=1000,
-        help="rounds of each race of two clients (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--seed",
-        type=int,
-        default=random.SystemRandom().randrange(10**6),
-        help="seed of an earlier run",
-    )
-    return parser
 
 
 if __name__ == "__main__":

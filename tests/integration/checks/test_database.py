@@ -30,22 +30,11 @@ def warnings(**options):
     ]
 
 
-@pytest.fixture
-def _missing_table():
-    """Rename the session table, as if ``migrate`` had not run yet."""
-    table = connection.ops.quote_name(Session._meta.db_table)
-    with connection.cursor() as cursor:
-        cursor.execute(f"ALTER TABLE {table} RENAME TO elsewhere")
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute(f"ALTER TABLE elsewhere RENAME TO {table}")
-
-
 @pytest.mark.attack(142)
 @COMMITTED
-@pytest.mark.usefixtures("_missing_table")
+@pytest.mark.usefixtures("missing_session_table")
 class TestMissingTable:
-    def test_missing_session_table_is_a_database_check_warning(self):
+    def test_missing_table_is_a_database_check_warning(self):
         [message] = warnings(databases=["default"])
         assert message.level == WARNING
         assert message.msg == "The table of sessions does not exist, so users cannot sign in."

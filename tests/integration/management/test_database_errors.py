@@ -7,25 +7,13 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import Error as DatabaseError
-from django.db import connection
 
 from django_tokenauth.models import Session
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def _missing_table():
-    """Rename the session table, as if ``migrate`` had not run yet."""
-    table = connection.ops.quote_name(Session._meta.db_table)
-    with connection.cursor() as cursor:
-        cursor.execute(f"ALTER TABLE {table} RENAME TO elsewhere")
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute(f"ALTER TABLE elsewhere RENAME TO {table}")
-
-
-@pytest.mark.usefixtures("_missing_table")
+@pytest.mark.usefixtures("missing_session_table")
 @pytest.mark.parametrize(
     "arguments",
     [
