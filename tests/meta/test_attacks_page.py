@@ -36,7 +36,7 @@ def test_attack_tables_have_no_empty_cell():
     assert [row for row in rows() if not all(row)] == []
 
 
-def test_attack_cell_is_no_numbered_list():
+def test_attack_cell_is_not_rendered_as_a_numbered_list():
     """reStructuredText renders "401." as a list. Write "401", or "401: the reason"."""
     assert [row for row in rows() if any(re.match(r"[0-9]+\.(\s|$)", cell) for cell in row)] == []
 
@@ -54,6 +54,6 @@ def test_attack_has_tests_unless_it_is_planned(row):
     assert row[-1] == expected
 
 
-def test_marked_attack_is_on_the_page():
+def test_attack_number_in_a_mark_is_on_the_attacks_page():
     marked = {number for mark, number in marked_tests() if mark == "attack"}
     assert marked <= set(range(FIRST, LAST + 1))

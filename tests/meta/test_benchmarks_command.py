@@ -51,32 +51,32 @@ def quick(tmp_path_factory):
 
 
 class TestQuickRun:
-    def test_quick_run_prints_and_writes_the_table(self, quick):
+    def test_quick_benchmark_run_prints_and_writes_the_table(self, quick):
         done, report = quick
         [table] = report.tables["refresh"]
         assert table.heading == "Refresh (SQLite)"
         for line in table.lines():
             assert line in done.stdout
 
-    def test_quick_run_checks_the_limit_of_statements(self, quick):
+    def test_quick_benchmark_run_checks_the_statement_limit(self, quick):
         _, report = quick
         [table] = report.tables["refresh"]
         assert table.assertions == [Assertion("statements of a refresh", 2, 2)]
 
-    def test_absent_database_is_skipped_and_named(self, quick):
+    def test_benchmarks_skip_and_name_an_absent_database(self, quick):
         done, report = quick
         for name in ("PostgreSQL", "MariaDB"):
             assert any(what.startswith(f"{name} (") for what in report.skipped)
             assert f"SKIPPED: {name} (" in done.stdout
 
-    def test_progress_goes_to_standard_error_only(self, quick):
+    def test_benchmarks_print_progress_to_standard_error_only(self, quick):
         done, _ = quick
         assert "[1/1] refresh on SQLite ..." in done.stderr
         assert "[1/1]" not in done.stdout
 
 
 class TestArguments:
-    def test_help_lists_each_benchmark(self, capsys):
+    def test_benchmarks_help_lists_each_benchmark(self, capsys):
         with pytest.raises(SystemExit):
             main(["--help"])
         shown = capsys.readouterr().out
@@ -97,7 +97,7 @@ class TestArguments:
         assert ended.value.code == 2
         assert message in capsys.readouterr().err
 
-    def test_publication_without_a_database_stops_early(self, monkeypatch, capsys):
+    def test_publication_without_all_databases_measures_nothing(self, monkeypatch, capsys):
         absent = {"prune": catalog.Benchmark("Greet", ("mariadb",))}
         monkeypatch.setattr("benchmarks.__main__.BENCHMARKS", absent)
         monkeypatch.setattr("benchmarks.__main__.COMPETITORS", {})
@@ -124,16 +124,18 @@ class TestStatus:
         assert self.status(tmp_path, failed=["prune on MariaDB"]) == 1
 
     @pytest.mark.parametrize(("found", "status"), [(1, 0), (2, 1)])
-    def test_exceeded_limit_fails_the_run(self, tmp_path, found, status):
+    def test_exceeded_limit_fails_the_benchmark_run(self, tmp_path, found, status):
         table = Table("Greet", [], assertions=[Assertion("statements", 1, found)])
         assert self.status(tmp_path, tables={"greeting": [table]}) == status
 
     @pytest.mark.parametrize(("ci", "status"), [("", 0), ("true", 1)])
-    def test_skipped_database_fails_the_run_in_ci(self, monkeypatch, tmp_path, ci, status):
+    def test_skipped_database_fails_the_benchmark_run_in_ci(
+        self, monkeypatch, tmp_path, ci, status
+    ):
         monkeypatch.setenv("CI", ci)
         assert self.status(tmp_path, skipped=["MariaDB (no response)"]) == status
 
-    def test_crashed_benchmark_is_named(self, monkeypatch, capfd):
+    def test_crashed_benchmark_is_reported_with_its_error(self, monkeypatch, capfd):
         monkeypatch.setitem(BENCHMARKS, "crash", catalog.Benchmark("A missing module"))
         monkeypatch.setattr("benchmarks.__main__.COMPETITORS", {})
         assert main(["--quick", "--only", "crash"]) == 1
@@ -143,19 +145,19 @@ class TestStatus:
 
 
 class TestAvailability:
-    def test_program_output_is_returned(self):
+    def test_benchmark_availability_check_returns_program_output(self):
         report = Report(quick=True, rounds=1)
         version = works("SQLite", Run(""), "project.print_version()", report)
         assert version
         assert version[0].isdigit()
         assert report.skipped == []
 
-    def test_missing_competitor_is_skipped(self):
+    def test_benchmarks_skip_a_missing_competitor(self):
         report = Report(quick=True, rounds=1)
         assert not can_compare(Competitor("greeter", "no-such-package", "greeter"), report)
         assert report.skipped == ["greeter (not installed)"]
 
-    def test_failing_program_is_skipped_with_its_reason(self, capsys):
+    def test_benchmarks_skip_a_failing_program_with_its_reason(self, capsys):
         report = Report(quick=True, rounds=1)
         assert works("knox", Run(""), "import no_such_module", report) is None
         assert report.skipped == ["knox (ModuleNotFoundError: No module named 'no_such_module')"]

@@ -62,7 +62,7 @@ def server() -> Iterator[Server]:
 
 class TestConnection:
     @pytest.mark.parametrize("path", ["/short/", "/long/"])
-    def test_requests_share_one_connection(self, server, path):
+    def test_benchmark_client_reuses_one_connection(self, server, path):
         with closing(Connection(server.server_port, path, "Bearer abc")) as connection:
             for _ in range(3):
                 connection.get()
@@ -72,7 +72,7 @@ class TestConnection:
     @pytest.mark.parametrize(
         ("path", "message"), [("/missing/", "404 Not Found"), ("/torn/", "inside a response")]
     )
-    def test_incomplete_or_failed_response_raises_an_error(self, server, path, message):
+    def test_benchmark_client_rejects_incomplete_or_failed_response(self, server, path, message):
         with (
             closing(Connection(server.server_port, path, "")) as connection,
             pytest.raises(OSError, match=message),
@@ -81,13 +81,13 @@ class TestConnection:
 
 
 class TestThroughput:
-    def test_throughput_is_served_requests_per_second(self, server):
+    def test_throughput_counts_served_requests_per_second(self, server):
         rate = throughput(server.server_port, "/short/", "", connections=2, seconds=0.5)
         # The first request of each connection is not timed.
         assert rate == pytest.approx((server.requests - 2) / 0.5)
         assert server.connections == 2
 
     @pytest.mark.parametrize("path", ["/missing/", "/torn/"])
-    def test_failed_request_stops_the_measurement(self, server, path):
+    def test_failed_request_stops_the_throughput_measurement(self, server, path):
         with pytest.raises(OSError, match="response"):
             throughput(server.server_port, path, "", connections=2, seconds=60)

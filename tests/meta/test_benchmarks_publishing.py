@@ -52,13 +52,13 @@ def files(root):
 
 
 class TestPublish:
-    def test_pages_change_only_between_the_comments(self, report, root):
+    def test_publication_changes_pages_only_between_comments(self, report, root):
         publish(report, root)
         for path, block in blocks(report).items():
             text = files(root)[path]
             assert text == f"Before.\n\n{BEGIN}\n\n{block}\n\n{END}\n\nAfter.\n"
 
-    def test_second_publication_changes_nothing(self, report, root):
+    def test_second_publication_of_figures_changes_no_file(self, report, root):
         publish(report, root)
         before = files(root)
         publish(Report.read(root / FIGURES), root)
@@ -82,7 +82,7 @@ class TestPublish:
         assert files(root) == before
 
     @pytest.mark.parametrize("text", ["", f"{BEGIN}\n", f"{MARKED}{MARKED}"])
-    def test_page_without_its_comments_stops_publication(self, report, root, text):
+    def test_publication_rejects_a_page_without_its_comments(self, report, root, text):
         (root / "README.rst").write_text(text, encoding="utf-8")
         before = files(root)
         with pytest.raises(Unpublishable, match=r"README\.rst needs one line"):
@@ -91,7 +91,7 @@ class TestPublish:
 
 
 class TestComparison:
-    def test_comparison_has_the_figures_of_all_packages(self, report):
+    def test_comparison_table_has_the_figures_of_all_packages(self, report):
         for path in ("README.rst", "docs/ko/README.rst"):
             [block] = [text for page, text in blocks(report).items() if str(page) == path]
             lines = block.splitlines()
@@ -102,7 +102,7 @@ class TestComparison:
                 assert part in block
             assert max(map(len, lines)) <= 101
 
-    def test_missing_competitor_leaves_an_empty_cell(self, report):
+    def test_missing_competitor_has_an_empty_table_cell(self, report):
         tables = [
             replace(table, rows=[row for row in table.rows if row.name != "knox"])
             for table in report.tables["sign_in"]
@@ -112,7 +112,7 @@ class TestComparison:
         [line] = [line for line in block.splitlines() if line.startswith("Sign in")]
         assert len(re.split(r" {2,}", line)) == 4
 
-    def test_korean_cells_count_double(self):
+    def test_korean_characters_in_a_table_have_double_width(self):
         assert simple_table([("가", "b"), ("cd", "e")]).splitlines() == [
             "==  =",
             "가  b",
@@ -142,15 +142,15 @@ class TestPlots:
         ]
         return found[: -len(LEGEND)]
 
-    def test_bars_are_proportional_within_a_group(self, bars):
+    def test_plot_bars_are_proportional_within_a_group(self, bars):
         assert self.widths(bars) == pytest.approx([BARS * 10 / 24, BARS, BARS], abs=0.1)
 
-    def test_row_of_all_groups_gives_one_scale(self, bars):
+    def test_plot_row_without_a_group_gives_all_groups_one_scale(self, bars):
         shared = Row("bare", RowKind.REFERENCE, exact(48))
         widths = self.widths([shared, *bars])
         assert widths == pytest.approx([BARS, BARS * 10 / 48, BARS / 2, BARS / 48], abs=0.1)
 
-    def test_plot_escapes_names(self, bars):
+    def test_plot_escapes_markup_in_names(self, bars):
         assert "&lt;theirs&gt;" in draw([Table("Greet", bars)])
 
 
@@ -167,7 +167,7 @@ class TestPublishedFigures:
         assert shown == plots(report)
         assert len(shown) == 3
 
-    def test_published_counts_keep_their_limits(self, report):
+    def test_published_counts_are_within_their_limits(self, report):
         assert report.broken_assertions() == []
         assert sum(len(t.assertions) for found in report.tables.values() for t in found) > 10
 

@@ -40,14 +40,14 @@ def clock():
 
 class TestCallsPerSample:
     @pytest.mark.parametrize(("seconds", "calls"), [(0.001, 50), (3, 1), (1e-9, MAX_CALLS)])
-    def test_sample_takes_the_given_time(self, clock, seconds, calls):
+    def test_benchmark_sample_takes_the_given_time(self, clock, seconds, calls):
         assert calls_per_sample(clock.subject("a", seconds), 0.05, clock) == calls
 
-    def test_stopped_clock_does_not_loop_forever(self, clock):
+    def test_sampling_with_a_stopped_clock_does_not_loop_forever(self, clock):
         assert calls_per_sample(clock.subject("a", 0), 0.05, clock) == MAX_CALLS
 
     @pytest.mark.parametrize("place", [2, 3, 5])
-    def test_one_slow_call_does_not_shorten_samples(self, clock, place):
+    def test_one_slow_call_does_not_shorten_benchmark_samples(self, clock, place):
         subject = clock.subject("a", 0.0001)
 
         def call():
@@ -60,30 +60,30 @@ class TestCallsPerSample:
 
 
 class TestCompare:
-    def test_comparison_returns_microseconds_per_call(self, clock):
+    def test_benchmark_comparison_returns_microseconds_per_call(self, clock):
         subjects = [clock.subject("a", 0.01), clock.subject("b", 0.02)]
         times = compare(subjects, rounds=3, seconds=0.1, clock=clock)
         assert times == [pytest.approx([10_000] * 3), pytest.approx([20_000] * 3)]
 
-    def test_each_round_samples_every_subject(self, clock):
+    def test_each_benchmark_round_samples_every_subject(self, clock):
         names = ["a", "b", "c"]
         compare([clock.subject(name, 1) for name in names], rounds=5, seconds=1, clock=clock)
         last = clock.called[-15:]
         assert [sorted(last[first : first + 3]) for first in range(0, 15, 3)] == [names] * 5
 
-    def test_each_sample_is_prepared_for_its_calls(self, clock):
+    def test_sampling_prepares_each_sample_for_its_number_of_calls(self, clock):
         compare([clock.subject("a", 0.01)], rounds=2, seconds=0.1, clock=clock)
         assert clock.prepared[-2:] == [10, 10]
         assert len(clock.called) == sum(clock.prepared)
 
-    def test_each_round_shows_progress(self, clock, capsys):
+    def test_each_benchmark_round_prints_one_progress_dot(self, clock, capsys):
         compare([clock.subject("a", 1)], rounds=4, seconds=1, clock=clock)
         assert capsys.readouterr().err == "...."
 
 
 @pytest.mark.django_db
 class TestMeasure:
-    def test_measured_rows_have_time_and_statements(self, django_user_model):
+    def test_measured_rows_contain_time_and_statement_count(self, django_user_model):
         subjects = [
             Subject("query", RowKind.OURS, django_user_model.objects.count, group="g"),
             Subject("nothing", RowKind.REFERENCE, lambda: None),
@@ -93,7 +93,7 @@ class TestMeasure:
         assert (query.statements, nothing.statements) == (1, 0)
         assert query.figure.median > nothing.figure.median > 0
 
-    def test_overhead_is_subtracted_from_other_rows(self):
+    def test_measured_overhead_is_subtracted_from_other_rows(self):
         def work():
             return sum(range(20_000))
 

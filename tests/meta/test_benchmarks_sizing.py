@@ -62,7 +62,7 @@ class TestCosts:
     def report(self):
         return Report.read(sizing.FIGURES)
 
-    def test_published_figures_have_all_costs(self, report):
+    def test_published_figures_contain_all_costs_of_the_sizing(self, report):
         costs = Costs.of(report)
         for seconds in (costs.wait, costs.application, costs.server):
             assert set(seconds) == set(OPERATIONS)
@@ -73,30 +73,30 @@ class TestCosts:
         assert 200 < costs.row < 2000
 
     @pytest.mark.parametrize("place", range(4))
-    def test_missing_cost_table_is_named(self, report, place):
+    def test_sizing_names_a_missing_cost_table(self, report, place):
         title = report.tables["load"].pop(place).title
         with pytest.raises(MissingFigure, match=title):
             Costs.of(report)
 
-    def test_missing_cost_row_is_named(self, report):
+    def test_sizing_names_a_missing_cost_row(self, report):
         report.tables["load"][0].rows.pop()
         with pytest.raises(MissingFigure, match="no row 'sign-out'"):
             Costs.of(report)
 
 
 class TestRequirements:
-    def test_rates_are_daily_counts_per_second(self):
+    def test_sizing_rates_are_daily_counts_per_second(self):
         [average, peak] = needed("refreshes per second")
         assert average == peak == pytest.approx(rate(REFRESH))
 
-    def test_peak_multiplies_all_but_averages(self):
+    def test_peak_factor_multiplies_all_requirements_but_averages(self):
         given = Assumptions(peak_factor=4)
         [average, peak] = needed("requests per second", given=given)
         assert peak == pytest.approx(4 * average)
         [writes] = needed("database: processors for writes", given=given)
         assert writes == pytest.approx(4 * needed("database: processors for writes")[0])
 
-    def test_processors_are_operations_times_their_time(self):
+    def test_sizing_processors_are_operation_rate_times_cpu_time(self):
         writes = sum(rate(name) * MICROSECONDS[name] for name in WRITES)
         reads = rate(REQUEST) * MICROSECONDS[REQUEST]
         assert needed("database: processors for writes") == pytest.approx((writes,))
@@ -106,23 +106,23 @@ class TestRequirements:
             (rate(SIGN_IN) * 0.25,)
         )
 
-    def test_connections_are_operations_times_their_wait(self):
+    def test_sizing_connections_are_operation_rate_times_wait(self):
         costs = replace(COSTS, wait=dict.fromkeys(OPERATIONS, 0.5))
         assert needed("connections in use by requests", costs=costs) == pytest.approx(
             (rate(REQUEST) / 2,)
         )
 
-    def test_write_ahead_log_is_the_bytes_of_all_writes(self):
+    def test_sizing_write_ahead_log_is_write_rate_times_bytes(self):
         written = sum(rate(name) for name in WRITES) * 20_000
         assert needed("write-ahead log") == pytest.approx((written / 1e6,))
 
-    def test_rows_include_expired_sessions_until_pruned(self):
+    def test_sizing_rows_include_expired_sessions_until_pruned(self):
         each = daily(AVERAGE)
         rows = USERS * (each[sizing.ACTIVE] + 7 * each[SIGN_IN])
         assert needed("rows in the session table") == pytest.approx((rows,))
         assert needed("session table with indexes") == pytest.approx((rows * 600 / 1e9,))
 
-    def test_revoked_ids_are_kept_while_tokens_live(self):
+    def test_sizing_keeps_revoked_ids_for_the_token_lifetime(self):
         # Five minutes, and two minutes for a slow database.
         revoked = rate(SIGN_OUT) * 420
         assert needed("revoked ids") == pytest.approx((revoked,))
@@ -130,10 +130,10 @@ class TestRequirements:
         assert needed("memory for revoked ids") == pytest.approx((memory / 1e6,))
 
     @pytest.mark.parametrize("what", ["rows in", "database: processors for writes", "revoked ids"])
-    def test_requirements_are_proportional_to_users(self, what):
+    def test_sizing_requirements_are_proportional_to_users(self, what):
         assert needed(what, users=1000 * USERS) == pytest.approx((1000 * needed(what)[0],))
 
-    def test_one_machine_is_enough_below_maximum_utilization(self):
+    def test_one_database_machine_suffices_below_max_utilization(self):
         writes = needed("database: processors for writes")[0]
         busy = writes + needed("database: processors for requests")[0]
         for processors, replicas in ((busy / 0.5 * 1.01, 0), (busy / 0.5 * 0.99, 1)):
@@ -141,13 +141,13 @@ class TestRequirements:
             assert needed("read replicas", given=given) == (replicas,)
             assert needed("database machines", given=given) == (1,)
 
-    def test_writes_beyond_one_machine_need_more_machines(self):
+    def test_writes_beyond_one_machine_require_more_machines(self):
         writes = needed("database: processors for writes")[0]
         given = replace(AVERAGE, database_processors=writes / 2.5 / 0.5)
         assert needed("database machines", given=given) == (3,)
 
     @pytest.mark.parametrize("number", [0, 1000, 9000, 100_000])
-    def test_revoked_ids_fit_into_the_stated_memory(self, number):
+    def test_revoked_ids_fit_into_the_memory_of_the_sizing(self, number):
         # A process keeps up to four sets.
         ids = [[uuid.uuid4().bytes for _ in range(number // 4)] for _ in range(4)]
         tracemalloc.start()
@@ -174,7 +174,7 @@ class TestRounded:
             (123_456, "120,000"),
         ],
     )
-    def test_rounded_value_has_two_digits(self, value, text):
+    def test_rounded_sizing_value_has_two_significant_digits(self, value, text):
         assert rounded(value) == text
 
 

@@ -181,32 +181,32 @@ class TestAgreement:
 
 
 class TestTokensPerOpening:
-    def test_one_token_is_enough_while_it_is_valid(self):
+    def test_app_opening_within_the_token_lifetime_needs_one_token(self):
         assert tokens_per_opening(Assumptions(access_token_lifetime=15)) == 1
 
-    def test_one_token_is_enough_without_later_requests(self):
+    def test_app_opening_without_later_requests_needs_one_token(self):
         assert tokens_per_opening(Assumptions(requests_per_minute=0)) == 1
 
-    def test_constant_requests_need_a_token_per_lifetime(self):
+    def test_constant_requests_need_one_token_per_token_lifetime(self):
         given = Assumptions(active_hours=2, openings=4, requests_per_minute=200)
         # In 30 minutes: at the start, and after 5, 10, 15, 20 and 25 minutes.
         assert tokens_per_opening(given) == pytest.approx(6)
 
-    def test_second_token_needs_a_request_after_the_first(self):
+    def test_second_token_requires_a_request_after_first_expires(self):
         given = Assumptions(active_hours=2 / 3, access_token_lifetime=9, requests_per_minute=1)
         # In the last of ten minutes, with the probability 1 - 1/e.
         assert tokens_per_opening(given) == pytest.approx(2 - 1 / math.e)
 
 
 class TestDaily:
-    def test_session_used_daily_lives_to_its_end(self):
+    def test_session_used_daily_lasts_until_its_absolute_expiry(self):
         found = daily(Assumptions(daily_share=1, sign_out_share=0, password_changes=0))
         assert found[SIGN_IN] == pytest.approx(2 / 90)
         assert found[ACTIVE] == pytest.approx(2)
         assert found[SIGN_OUT] == 0
         assert found[REQUEST] == pytest.approx(2 * 4 * (1 + 2 * 15))
 
-    def test_idle_session_expires(self):
+    def test_idle_session_requires_a_new_sign_in(self):
         given = Assumptions(
             daily_share=0.5,
             devices_per_user=1,
@@ -219,12 +219,12 @@ class TestDaily:
         assert daily(given)[SIGN_IN] == pytest.approx(1 / 3)
         assert daily(given)[ACTIVE] == pytest.approx(1.5 / 3)
 
-    def test_sign_out_each_day_needs_a_sign_in_each_day(self):
+    def test_sign_out_each_day_requires_a_sign_in_each_day(self):
         found = daily(Assumptions(sign_out_share=1, devices_per_user=1))
         assert found[SIGN_IN] == pytest.approx(0.3)
         assert found[ACTIVE] == 0
 
-    def test_each_token_comes_with_a_sign_in_or_a_refresh(self):
+    def test_sign_ins_and_refreshes_add_up_to_issued_tokens(self):
         found = daily(SHORT)
         tokens = 2 * 0.2 * 4 * tokens_per_opening(SHORT)
         assert found[SIGN_IN] + found[REFRESH] == pytest.approx(tokens)

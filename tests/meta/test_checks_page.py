@@ -130,12 +130,12 @@ class TestPage:
             check_ids_in(PACKAGE / "checks" / "database.py"), "warning, database"
         )
 
-    def test_each_check_outside_the_database_has_a_trigger(self):
+    def test_each_non_database_check_is_triggered_by_a_test(self):
         assert set(TRIGGERS) == {number for number, level, *_ in rows() if "database" not in level}
 
 
 @pytest.mark.parametrize("check_id", TRIGGERS)
-def test_triggered_check_has_the_documented_level_and_run(
+def test_triggered_check_has_the_documented_level_and_command(
     check_id, settings, monkeypatch, tmp_path
 ):
     configure_clean_project(settings)

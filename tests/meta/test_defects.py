@@ -46,7 +46,7 @@ def test_defect_list_covers_all_components():
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: f"{defect.file}: {defect.what}")
-def test_defect_matches_the_code_and_names_tests(defect):
+def test_listed_defect_matches_the_code_and_names_tests(defect):
     source = (PACKAGE / defect.file).read_text(encoding="utf-8")
     compile(apply(source, defect), defect.file, "exec")
     assert defect.tests
@@ -54,12 +54,12 @@ def test_defect_matches_the_code_and_names_tests(defect):
         assert (ROOT / path.partition("::")[0]).exists()
 
 
-def test_defect_without_a_match_is_an_error():
+def test_defect_that_matches_no_code_is_an_error():
     with pytest.raises(ValueError, match="occurs 0 times"):
         apply("", COMMENT)
 
 
-def test_tests_of_the_copy_find_the_vectors(copy):
+def test_tests_in_a_package_copy_find_the_test_vectors(copy):
     assert first_failure(copy, ["tests/unit/tokens/test_vectors_rfc.py"]) is None
 
 
@@ -89,7 +89,7 @@ def test_defect_with_an_undefined_name_is_an_error(copy):
         run(copy, broken)
 
 
-def test_log_record_of_a_failed_test_is_not_its_name():
+def test_failed_test_name_is_not_read_from_a_log_record():
     summary = "== short test summary info ==\nFAILED tests/test_x.py::test_y - AssertionError: no"
     assert failure_in(f"ERROR    app:x.py:1 Error: no - NameError\n{summary}") == (
         "tests/test_x.py::test_y"

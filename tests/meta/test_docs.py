@@ -89,7 +89,7 @@ class TestPages:
         ]
         assert sorted(pages_listed) == sorted(PAGES.keys() - {"index"})
 
-    def test_examples_use_example_servers_only(self):
+    def test_docs_examples_use_only_example_servers(self):
         servers = {
             server
             for blocks in BLOCKS.values()
@@ -100,7 +100,7 @@ class TestPages:
 
 
 class TestExamples:
-    def test_every_example_of_the_docs_is_run(self):
+    def test_every_docs_example_is_run_by_a_test(self):
         run = [block_of(page, name) for page, names in EXAMPLES.items() for name in names]
         run += [block for found in SECTIONS_RUN_ELSEWHERE for block in found.blocks]
         not_run = [
@@ -116,7 +116,7 @@ class TestExamples:
         first, *_ = RUN_ELSEWHERE[page]
         assert f'DOCS / "{page}.rst"' in (ROOT / "tests" / "meta" / first).read_text("utf-8")
 
-    def test_scope_policy_grants_the_groups_of_the_user(self, alice, settings):
+    def test_docs_example_of_scope_policy_grants_the_user_groups(self, alice, settings):
         settings.TOKENAUTH = {
             "SCOPES": ["notes:read", "notes:write"],
             "SCOPE_POLICY": example("hooks", "scope_policy")["scope_policy"],
@@ -128,7 +128,7 @@ class TestExamples:
         assert services.sign_in(alice).scope == {"notes:read", "notes:write"}
 
     @pytest.mark.standard("rfc6749-10.7-1")
-    def test_link_view_accepts_a_link_and_rejects_forged_ones(self, alice):
+    def test_docs_example_of_link_view_accepts_only_signed_links(self, alice):
         view = example("hooks", "LinkView")["LinkView"].as_view()
         link = signing.TimestampSigner(salt="sign-in link").sign(alice.pk)
         response = view(REQUESTS.post("/", {"link": link}, format="json"))
@@ -146,7 +146,7 @@ class TestExamples:
         response = view(REQUESTS.post("/", {"link": link}, format="json"))
         assert (response.status_code, response.data["error"]) == (400, "invalid_grant")
 
-    def test_own_grant_signs_in_with_a_valid_code_only(self, alice):
+    def test_docs_example_of_own_grant_accepts_only_valid_codes(self, alice):
         view = example("hooks", "ProjectTokenView")["ProjectTokenView"].as_view()
         code = signing.dumps(alice.pk, salt="sign-in code")
         body = {"grant_type": "urn:example:code", "code": code}
@@ -161,7 +161,7 @@ class TestExamples:
             response = view(REQUESTS.post("/", {**body, **change}, format="json"))
             assert (response.status_code, response.data["error"]) == (400, error)
 
-    def test_subclassed_view_requires_a_device_name(self, alice):
+    def test_docs_example_of_subclass_requires_a_device_name(self, alice):
         names = example("http", "NamedDeviceView")
         assert len(names["urlpatterns"]) == 3
         view = names["NamedDeviceView"].as_view()
@@ -173,7 +173,7 @@ class TestExamples:
         body = {"grant_type": "refresh_token", "refresh_token": pair["refresh_token"]}
         assert view(REQUESTS.post("/", body, format="json")).status_code == 200
 
-    def test_stateless_route_for_gateways_makes_no_query(self, alice, django_assert_num_queries):
+    def test_docs_example_of_stateless_route_makes_no_query(self, alice, django_assert_num_queries):
         names = example("gateways", "stateless")
         assert len(names["urlpatterns"]) == 2
         bearer = {"Authorization": f"Bearer {services.sign_in(alice).access_token}"}
@@ -189,7 +189,7 @@ class TestExamples:
         pattern = pattern.replace("s65ft", r"[\w-]{5}").replace("8d06a", "[0-9a-f]{5}")
         assert re.fullmatch(pattern, capsys.readouterr().out.strip())
 
-    def test_client_settings_are_valid(self):
+    def test_docs_example_of_client_settings_is_valid(self):
         tokenauth = example("clients", "TOKENAUTH")["TOKENAUTH"]
         assert list(read_settings(**tokenauth).clients) == ["reports"]
 

@@ -97,6 +97,6 @@ class TestChangelog:
 
 
 class TestDocuments:
-    def test_code_block_has_the_file_of_its_first_line(self):
+    def test_docs_block_has_the_file_named_in_its_first_line(self):
         assert Block("python", "# a/b.py\nx = 1\n").file == "a/b.py"
         assert Block("python", "x = 1\n").file == ""

@@ -109,14 +109,14 @@ def test_production_settings_pass_all_checks(tmp_path):
 class TestEnvironment:
     @pytest.mark.parametrize("name", GIVEN)
     @pytest.mark.parametrize("value", [None, ""])
-    def test_missing_variable_is_an_error(self, read, name, value):
+    def test_missing_environment_variable_is_an_error(self, read, name, value):
         assert error_of(read, **{name: value}) == f"Set these environment variables: {name}."
 
-    def test_error_names_all_missing_variables(self, read):
+    def test_error_names_all_missing_environment_variables(self, read):
         text = error_of(read, **dict.fromkeys(GIVEN))
         assert text == f"Set these environment variables: {', '.join(GIVEN)}."
 
-    def test_production_replaces_the_demo_settings(self, read):
+    def test_production_settings_replace_the_demo_settings(self, read):
         settings = read()
         assert settings["DEBUG"] is False
         assert settings["SECRET_KEY"] == SECRET
@@ -127,7 +127,7 @@ class TestEnvironment:
         assert settings["TOKENAUTH"]["ISSUER"] == "https://auth.example.com"
         assert settings["TOKENAUTH"]["KEY_DIRECTORY"] == "/srv/notes/keys"
 
-    def test_list_variables_are_split_at_commas(self, read):
+    def test_environment_lists_are_split_at_commas(self, read):
         settings = read(
             EXAMPLE_HOSTS="auth.example.com, api.example.com,",
             EXAMPLE_SECRET_KEY_FALLBACKS=f"{OTHER_SECRET},{SECRET[::-1]}",

@@ -20,7 +20,7 @@ def found(file, source=""):
 
 
 class TestTests:
-    def test_each_test_module_keeps_the_layout(self):
+    def test_each_test_module_follows_the_layout(self):
         modules = [path for path in TESTS.rglob("*.py") if "programs" not in path.parts]
         assert len(modules) > 300
         assert [
@@ -33,12 +33,12 @@ class TestTests:
 
 
 class TestIds:
-    def test_id_with_a_memory_address_is_an_error(self):
+    def test_parameter_id_with_a_memory_address_is_an_error(self):
         node_id = f"test_x.py::test_x[{iter('ab')!r}]"
         with pytest.raises(pytest.UsageError, match="Give the parameter an id"):
             check_ids(["test_x.py::test_x[a]", node_id])
 
-    def test_id_without_a_memory_address_is_accepted(self):
+    def test_parameter_id_without_a_memory_address_is_accepted(self):
         check_ids(["test_x.py::test_x[0x1f]", "test_x.py::test_x[at noon]"])
 
 
@@ -67,13 +67,13 @@ class TestNames:
         "source",
         ["def {}(): ...", "async def {}(): ...", "class TestX:\n    def {}(self): ..."],
     )
-    def test_name_over_the_limit_is_reported(self, source):
+    def test_name_of_a_test_over_60_characters_is_reported(self, source):
         longest = "test_".ljust(MAX_NAME, "x")
         assert found("unit/keys/test_x.py", source.format(longest)) == []
         [what] = found("unit/keys/test_x.py", source.format(f"{longest}x"))
         assert what.endswith("has 61 characters, the limit is 60")
 
-    def test_long_name_of_a_helper_is_accepted(self):
+    def test_name_of_a_helper_over_60_characters_is_accepted(self):
         assert found("unit/keys/test_x.py", f"def {'x' * 61}(): ...") == []
 
 

@@ -30,7 +30,7 @@ class TestFiles:
     def test_package_has_only_the_korean_translation(self):
         assert [path.name for path in (PACKAGE / "locale").iterdir()] == ["ko"]
 
-    def test_po_header_states_korean_without_plurals(self):
+    def test_po_header_declares_korean_without_plural_forms(self):
         [head] = [entry for entry in PO if not entry.message]
         assert "\nLanguage: ko\n" in head.translations[0]
         assert "\nPlural-Forms: nplurals=1; plural=0;\n" in head.translations[0]
@@ -71,7 +71,7 @@ class TestFiles:
     def test_mo_file_matches_the_po_file(self):
         assert translations.read_compiled(KOREAN / "django.mo") == translations.catalog(MESSAGES)
 
-    def test_translation_commands_of_a_release_change_nothing(self, tmp_path):
+    def test_translation_commands_of_a_release_change_no_file(self, tmp_path):
         if missing := {"xgettext", "msgmerge"} - {
             name for name in ("xgettext", "msgmerge") if shutil.which(name)
         }:

@@ -36,7 +36,7 @@ def test_e(): ...
     }
 
 
-def test_function_without_a_mark_has_no_entry():
+def test_function_without_a_mark_has_an_empty_set_of_marks():
     assert marked_in("def test_f(): ...") == {"test_f": set()}
 
 

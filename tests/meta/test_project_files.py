@@ -43,7 +43,7 @@ class TestContributing:
         assert len(CONTRIBUTING.read_text(encoding="utf-8").splitlines()) <= 50
         assert len(shell_lines("Set up")) == 3
 
-    def test_shown_commands_select_existing_tests(self):
+    def test_contributing_commands_select_existing_tests(self):
         assert len(shown_tests()) == 3
         for path, word in shown_tests():
             assert (ROOT / path).exists(), path
@@ -51,7 +51,7 @@ class TestContributing:
                 source = (ROOT / path).read_text(encoding="utf-8")
                 assert re.search(rf"def test_\w*{word}", source), word
 
-    def test_shown_tox_environments_exist(self):
+    def test_contributing_shows_existing_tox_environments(self):
         shown = [
             name
             for line in shell_lines("Run tests")

@@ -137,14 +137,14 @@ def test_every_top_level_module_is_public_or_private():
 
 @pytest.mark.parametrize("module", PUBLIC)
 class TestModules:
-    def test_all_is_pinned_and_sorted(self, module):
+    def test_all_of_each_public_module_is_pinned_and_sorted(self, module):
         names = import_module(f"django_tokenauth.{module}").__all__
         assert names == PUBLIC[module] == sorted(names)
 
-    def test_all_has_every_definition_without_an_underscore(self, module):
+    def test_all_lists_every_definition_without_an_underscore(self, module):
         assert definitions(module) <= set(PUBLIC[module])
 
-    def test_names_of_all_exist(self, module):
+    def test_each_name_listed_in_all_exists(self, module):
         loaded = import_module(f"django_tokenauth.{module}")
         assert [name for name in PUBLIC[module] if not hasattr(loaded, name)] == []
 

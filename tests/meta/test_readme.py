@@ -120,7 +120,7 @@ class TestComparison:
             (300, 299),
         ],
     )
-    def test_different_json_values_are_not_equal(self, documented, actual):
+    def test_json_comparison_rejects_different_values(self, documented, actual):
         assert not equal_json(documented, actual)
 
 
@@ -142,7 +142,7 @@ class TestDocs:
             walk(curl_lines(SCOPES, AUTHENTICATION), origin, {})
 
     @pytest.mark.standard("rfc9068-2.2.2-1")
-    def test_hooks_change_claims_and_scope(self, quick_start, tmp_path):
+    def test_documented_hooks_change_claims_and_scope(self, quick_start, tmp_path):
         project = quick_start.copy(tmp_path / "project")
         add(project, python(HOOKS))
         project.add("mysite/urls.py", CLAIMS_VIEW)

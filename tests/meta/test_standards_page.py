@@ -53,7 +53,7 @@ def test_standards_tables_have_no_empty_cell():
     assert [row for row in rows() if not all(row)] == []
 
 
-def test_requirement_word_is_from_rfc_2119_or_states():
+def test_requirement_word_is_an_rfc_2119_keyword_or_states():
     assert {row[1] for row in rows()} <= WORDS
 
 
@@ -73,7 +73,7 @@ def entries():
 
 
 @pytest.mark.parametrize("row", rows(), ids=named)
-def test_requirement_has_tests_or_a_reason_without(row):
+def test_requirement_has_tests_or_a_reason_for_none(row):
     if row[-1] == NO_TEST:
         assert row[3].startswith(MAY_HAVE_NO_TEST)
         return

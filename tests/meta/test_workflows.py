@@ -47,7 +47,7 @@ def versions(requirements):
     return dict(re.findall(r"^([\w-]+)(?:\[\w+\])?==([\d.]+)", requirements, re.MULTILINE))
 
 
-def test_factor_expression_is_expanded():
+def test_tox_factor_expression_is_expanded():
     assert tox_file.expanded("py{311, 312}-django{52,60}") == [
         "py311-django52",
         "py311-django60",

@@ -25,7 +25,7 @@ def connect(host, port):
         socket.create_connection((host, port), timeout=5).close()
 
 
-def test_outgoing_connection_is_recorded():
+def test_activity_monitor_records_outgoing_connections():
     activity, port = Activity(), closed_port()
     record_activity(activity, lambda: connect("127.0.0.1", port))
     assert any(str(port) in connection for connection in activity.connections)
@@ -37,13 +37,13 @@ def look_up(host):
         socket.getaddrinfo(host, 443, flags=socket.AI_NUMERICHOST)
 
 
-def test_host_name_lookup_is_recorded():
+def test_activity_monitor_records_host_name_lookups():
     activity = Activity()
     record_activity(activity, lambda: look_up("attacker.invalid"))
     assert any("attacker.invalid" in connection for connection in activity.connections)
 
 
-def test_opened_file_and_command_are_recorded(tmp_path):
+def test_activity_monitor_records_opened_files_and_commands(tmp_path):
     (tmp_path / "key").touch()
     activity = Activity()
     record_activity(activity, (tmp_path / "key").read_bytes)
@@ -54,7 +54,7 @@ def test_opened_file_and_command_are_recorded(tmp_path):
     assert any("subprocess.Popen" in each for each in activity.files_and_commands)
 
 
-def test_statements_of_each_request_are_recorded(alice, server):
+def test_activity_monitor_records_statements_of_each_request(alice, server):
     # With a fixed clock, the list of revoked sessions is read once.
     with time_machine.travel(NOW, tick=False):
         token = server.sign_in()["access_token"]
@@ -68,6 +68,6 @@ def test_statements_of_each_request_are_recorded(alice, server):
     assert list(map(len, queries[1:])) == [1, 1, 1, 0]
 
 
-def test_request_outside_server_is_not_recorded(alice, server):
+def test_activity_monitor_ignores_the_django_test_client(alice, server):
     assert get("/open/").status_code == 200
     assert server.monitor.requests == []

@@ -91,7 +91,7 @@ class TestDecodingCost:
             called = called_by(lambda token=token: assert_rejected(maker, token))
             assert called & self.all_steps == set()
 
-    def test_malformed_token_is_not_decoded(self, maker):
+    def test_malformed_token_is_rejected_before_base64_decoding(self, maker):
         for token in ("x" * 8192, ".".join("xxx"), "." * 8192, f"{maker.token()}="):
             called = called_by(lambda token=token: assert_rejected(maker, token))
             assert called & self.all_steps == self.matching
@@ -105,7 +105,7 @@ class TestDecodingCost:
 
 
 @pytest.mark.parametrize("maker", [Access(), Refresh()], ids=["access", "refresh"])
-def test_header_in_package_form_is_not_parsed(maker):
+def test_issued_header_is_recognized_without_json_parsing(maker):
     token = maker.token()
     assert len(json_parsed_by(lambda: maker.decode(token))) == 1
     assert json_parsed_by(lambda: assert_rejected(maker, f"{token[:-43]}{'A' * 43}")) == []
@@ -157,7 +157,7 @@ def test_segment_with_padding_is_rejected(offline_server):
 
 
 @pytest.mark.attack(66)
-def test_whitespace_in_body_token_is_rejected(offline_server):
+def test_token_in_body_with_whitespace_is_rejected(offline_server):
     for forger in forgers(offline_server):
         token = forger.token()
         header, payload, _ = token.split(".")
@@ -169,7 +169,7 @@ def test_whitespace_in_body_token_is_rejected(offline_server):
 
 
 @pytest.mark.attack(66)
-def test_nul_in_body_token_is_rejected(offline_server):
+def test_token_in_body_with_nul_is_rejected(offline_server):
     for forger in forgers(offline_server):
         for token in ("\x00", f"{forger.token()}\x00", f"\x00{forger.token()}"):
             for route, name in ROUTES:
@@ -179,7 +179,7 @@ def test_nul_in_body_token_is_rejected(offline_server):
 
 
 @pytest.mark.attack(66)
-def test_whitespace_in_bearer_token_is_rejected(offline_server):
+def test_bearer_token_with_whitespace_is_rejected(offline_server):
     access, _ = forgers(offline_server)
     token = access.token().encode()
     for space in (b" ", b"\t", b"\x00", b"\x0b", b"\xa0", b"\r\n ", b"\xe2\x80\x8b"):
@@ -188,7 +188,7 @@ def test_whitespace_in_bearer_token_is_rejected(offline_server):
 
 
 @pytest.mark.attack(67)
-def test_standard_base64_alphabet_is_rejected(alice, server):
+def test_token_in_standard_base64_alphabet_is_rejected(alice, server):
     for forger in forgers(server):
         head = base64url(as_json(forger.header()))
         # The last of three such bytes encodes to the character that differs in base64url.

@@ -107,7 +107,7 @@ def test_kid_of_20_kilobytes_is_rejected(offline_server):
 
 @pytest.mark.standard("rfc9068-4-8")
 @pytest.mark.attack(38)
-def test_embedded_jwk_secret_is_rejected(offline_server):
+def test_token_signed_with_secret_of_its_jwk_member_is_rejected(offline_server):
     secret = b"a secret of the attacker, who knows it"
     jwk = {"kty": "oct", "k": base64url(secret), "alg": "HS256"}
     for forger in forgers(offline_server):
@@ -119,7 +119,7 @@ def test_embedded_jwk_secret_is_rejected(offline_server):
 @pytest.mark.promise(1)
 @pytest.mark.standard("rfc9068-4-8")
 @pytest.mark.attack(38, 39, 40)
-def test_embedded_or_remote_public_key_is_rejected(offline_server, settings):
+def test_token_signed_with_key_named_in_its_header_is_rejected(offline_server, settings):
     for algorithm in ("RS256", "ES256", "EdDSA"):
         forger = asymmetric_forger(offline_server, settings, algorithm)
         attacker_key = private_key(algorithm, 2)
@@ -136,7 +136,7 @@ def test_embedded_or_remote_public_key_is_rejected(offline_server, settings):
 
 
 @pytest.mark.attack(38, 39, 40)
-def test_key_members_with_valid_signature_are_ignored(alice, server):
+def test_jwk_jku_x5u_and_x5c_members_of_valid_tokens_are_ignored(alice, server):
     for forger in forgers(server):
         # The fixture asserts afterwards that nothing was fetched.
         forger.assert_accepted(forger.with_header(**keys_in_a_header({"kty": "oct", "k": "AAAA"})))

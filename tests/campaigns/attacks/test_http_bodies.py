@@ -23,7 +23,7 @@ from tests.support.client import (
 
 @EACH_ENDPOINT
 @pytest.mark.attack(119)
-def test_other_method_or_content_type_is_rejected(offline_server, path):
+def test_token_endpoint_accepts_only_post_with_json_or_form(offline_server, path):
     query = "username=alice&password=correct+horse&token=a.b.c&refresh_token=a.b.c"
     for method in ("GET", "HEAD", "PUT", "PATCH", "DELETE", "TRACE", "BREW"):
         response = offline_server.send(f"{method} /auth/{path}?{query} HTTP/1.1")
@@ -115,7 +115,7 @@ def test_multipart_body_is_rejected_without_query(offline_server, path):
 
 @EACH_ENDPOINT
 @pytest.mark.attack(120)
-def test_parameters_of_wrong_type_are_named_without_query(offline_server, path):
+def test_parameters_of_wrong_type_are_reported_without_query(offline_server, path):
     for value in (None, 1, 1.5, True, [], ["a.b.c"], {}, {"a": "b"}, "a\0b", ""):
         response = offline_server.post(path, dict.fromkeys(ALL_PARAMETERS, value))
         assert (response.status, response.json()) == (400, malformed(*REQUIRED_PARAMETERS[path]))
@@ -137,7 +137,7 @@ def test_token_over_8_kib_is_rejected(alice, server):
 
 
 @pytest.mark.attack(120)
-def test_nested_body_is_not_parsed_by_session_views(alice, server):
+def test_session_views_do_not_parse_a_deeply_nested_body(alice, server):
     """The session views keep REST framework's parser, but do not read a body."""
     deep = "[" * 100_000 + "]" * 100_000
     for accept in ("application/json", "text/html"):
@@ -176,7 +176,7 @@ EXTRA_MEMBERS = {
 
 
 @pytest.mark.attack(121)
-def test_extra_body_members_grant_no_privileges(alice, bob, server):
+def test_unexpected_parameters_grant_no_privileges(alice, bob, server):
     extra = EXTRA_MEMBERS | {"user": bob.pk, "user_id": bob.pk, "sub": str(bob.pk)}
     tokens = server.sign_in(**extra)
     for _ in range(2):

@@ -68,7 +68,7 @@ def test_invalid_utf_8_or_control_bytes_are_rejected(offline_server):
 
 
 @pytest.mark.attack(55)
-def test_numbers_outside_json_are_rejected(offline_server):
+def test_nan_infinity_and_malformed_numbers_are_rejected(offline_server):
     for forger in forgers(offline_server):
         for number in ("NaN", "Infinity", "-Infinity", "1e400", "-1e400", "[NaN]", "01", "0x1"):
             forger.assert_rejected(*in_each_segment(forger, f'"a": {number}'))
@@ -82,7 +82,7 @@ def test_header_or_payload_not_an_object_is_rejected(offline_server):
 
 
 @pytest.mark.attack(57)
-def test_bytes_after_json_are_rejected(offline_server):
+def test_token_with_data_after_its_json_is_rejected(offline_server):
     for forger in forgers(offline_server):
         header, payload = as_json(forger.header()), as_json(forger.claims())
         for rest in (b"{}", b"x", b"}", b",", b"\x00", b"//", payload):

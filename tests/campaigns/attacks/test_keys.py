@@ -70,7 +70,7 @@ def test_ed25519_signature_plus_group_order_is_rejected(offline_server, settings
 
 
 @pytest.mark.attack(29)
-def test_ecdsa_signature_of_degenerate_numbers_is_rejected(es256):
+def test_ecdsa_signature_with_boundary_r_or_s_is_rejected(es256):
     for value in (0, 1, ORDER_P256 - 1, ORDER_P256, 2**256 - 1):
         es256.assert_rejected(
             reencoded(es256, lambda r, s, value=value: encode_rs(value, value)),

@@ -23,25 +23,25 @@ class TestLeakDetection:
             yield collected
 
     @pytest.mark.attack(173)
-    def test_logged_password_is_detected(self, collected, settings):
+    def test_leak_search_finds_a_logged_password(self, collected, settings):
         settings.MIDDLEWARE = [f"{__name__}.body_logging_middleware"]
         canary_project.sign_in(collected)
         assert collected.leaks() == {("log", "password")}
 
     @pytest.mark.attack(173)
-    def test_logged_part_of_token_is_detected(self, collected):
+    def test_leak_search_finds_a_logged_part_of_a_token(self, collected):
         access, _ = canary_project.sign_in(collected)
         logging.getLogger("project").info("token ends with %s", access.rpartition(".")[2])
         assert collected.leaks() == {("log", "token")}
 
     @pytest.mark.attack(173)
-    def test_password_in_error_report_is_detected(self, collected, settings):
+    def test_leak_search_finds_a_password_in_an_error_report(self, collected, settings):
         settings.AUTHENTICATION_BACKENDS = [f"{__name__}.CarelessBackend"]
         collected.add_response(post("token/", canary_project.CREDENTIALS))
         assert ("report", "password") in collected.leaks()
 
     @pytest.mark.attack(173)
-    def test_token_in_device_name_is_detected(self, collected):
+    def test_leak_search_finds_a_token_in_a_device_name(self, collected):
         access, _ = canary_project.sign_in(collected)
         Session.objects.update(device_name=access[:100], user_agent=access.rpartition(".")[2])
         collected.add_stored()
@@ -53,12 +53,12 @@ class TestLeakDetection:
         [str, str.encode, lambda key: key.encode().hex()],
         ids=["string", "bytes", "hex"],
     )
-    def test_key_in_exception_is_detected(self, collected, encode):
+    def test_leak_search_finds_a_key_in_an_exception(self, collected, encode):
         collected.add_exception(ValueError("bad key", encode(canary_project.SECRET)))
         assert collected.leaks() == {("exception", "SIGNING_KEY")}
 
     @pytest.mark.attack(174)
-    def test_line_of_pem_key_is_detected(self):
+    def test_leak_search_finds_one_line_of_a_pem_key(self):
         pem = private_pem(canary_project.RSA_KEY).decode()
         assert canary_project.secrets_of([pem]).names_in(pem.splitlines()[7]) == {"SIGNING_KEY"}
 

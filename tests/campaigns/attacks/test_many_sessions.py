@@ -91,7 +91,7 @@ def deletion(user):
 @pytest.mark.django_db
 @pytest.mark.parametrize("end_session", [unchanged, kept, signed_out])
 @pytest.mark.parametrize("change_user", [everywhere, password, deactivation, deletion])
-def test_session_ended_twice_stays_ended(alice, end_session, change_user):
+def test_session_ended_by_several_events_stays_ended(alice, end_session, change_user):
     with time_machine.travel(START, tick=False) as clock:
         tokens = sign_in()
         end_session(tokens)

@@ -123,23 +123,23 @@ def replay(alice, bob, call_in_thread):
 @pytest.mark.promise(7)
 @pytest.mark.standard("rfc6749-10.4-2")
 @pytest.mark.attack(130, 138)
-def test_reuse_after_grace_revokes_session(replay):
+def test_refresh_token_reuse_after_grace_revokes_session(replay):
     replay([1, *AGES], interval=timedelta(minutes=1), delay=timedelta(seconds=10, microseconds=1))
 
 
 @pytest.mark.promise(7)
 @pytest.mark.attack(132, 138)
-def test_reuse_of_older_token_within_grace_revokes_session(replay):
+def test_older_refresh_token_within_grace_revokes_session(replay):
     replay(AGES, interval=timedelta(minutes=1), delay=timedelta(seconds=1))
 
 
 @pytest.mark.attack(133)
-def test_reuse_after_rotations_in_one_second_revokes_session(replay):
+def test_token_reuse_after_fast_rotations_revokes_session(replay):
     replay(AGES, interval=timedelta(milliseconds=20), delay=timedelta(0))
 
 
 @pytest.mark.attack(134)
-def test_reuse_with_cleared_caches_revokes_session(replay):
+def test_token_reuse_with_cleared_caches_revokes_session(replay):
     def clear_caches():
         for cache in caches.all():
             cache.clear()
@@ -150,13 +150,13 @@ def test_reuse_with_cleared_caches_revokes_session(replay):
 
 @pytest.mark.promise(7)
 @pytest.mark.attack(130)
-def test_reuse_under_atomic_requests_revokes_session(replay, monkeypatch):
+def test_token_reuse_under_atomic_requests_revokes_session(replay, monkeypatch):
     monkeypatch.setitem(connections["default"].settings_dict, "ATOMIC_REQUESTS", True)
     replay([1, *AGES], interval=timedelta(minutes=1), delay=timedelta(minutes=4))
 
 
 @pytest.mark.attack(134)
-def test_reuse_in_new_process_revokes_session(alice):
+def test_token_reuse_in_new_process_revokes_session(alice):
     interval = timedelta(minutes=1)
     stolen = StolenSession(alice, interval, now=timezone.now() - GENERATIONS * interval)
     other = services.sign_in(alice)

@@ -58,7 +58,7 @@ def test_token_of_previous_key_is_valid_until_exp(alice, server, settings):
 
 
 @pytest.mark.attack(168, 169)
-def test_removed_key_is_rejected_from_next_request(alice, server, settings):
+def test_token_of_removed_key_is_rejected_from_next_request(alice, server, settings):
     settings.TOKENAUTH = settings_for(2, 1)
     old = AccessForger(server, server.sign_in()["access_token"], signer_of(2))
     settings.TOKENAUTH = settings_for(1, 2)
@@ -135,7 +135,7 @@ def test_rolling_key_replacement_keeps_tokens_valid(kind, alice, server, setting
 
 
 @pytest.mark.attack(172)
-def test_server_without_new_key_rejects_but_keeps_session(alice, server, settings):
+def test_server_without_new_key_rejects_token_but_keeps_session(alice, server, settings):
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = NEW, [OLD]
     tokens = server.sign_in()
     # This server does not know the new key yet.

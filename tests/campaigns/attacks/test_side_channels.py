@@ -167,7 +167,7 @@ class TestConstantTimeComparison:
             "mac[:16] == tag",
         ],
     )
-    def test_comparison_of_secret_is_detected(self, line):
+    def test_comparison_of_a_secret_with_an_operator_is_detected(self, line):
         assert list(comparisons_of_secrets(f"if {line}:\n    pass")) == [line]
 
     def test_hmac_signatures_are_compared_in_constant_time(self):

@@ -263,13 +263,15 @@ class TestUnusualUsername:
             "1MB",
         ],
     )
-    def test_impossible_username_causes_no_query_or_hash(self, hashed, username, error):
+    def test_invalid_username_causes_no_query_or_hash(self, hashed, username, error):
         response = post("token/", {"username": username, "password": PASSWORD})
         assert status_and_json(response) == (400, error)
         assert hashed == []
 
     @pytest.mark.parametrize("username", UNUSUAL.values(), ids=UNUSUAL)
-    def test_unusual_username_matches_as_in_database(self, fixture_users, hashed, username):
+    def test_unusual_username_matches_the_same_user_as_the_database(
+        self, fixture_users, hashed, username
+    ):
         """Most match no user. Many collations of MySQL and MariaDB ignore case and more."""
         normalized = get_user_model().normalize_username(username)
         users = get_user_model().objects.filter(username=normalized)
@@ -302,7 +304,7 @@ class TestUnusualUsername:
         ["alice", ZOE, "\N{DIGIT ONE}e9", "9" * 200, "-1"],
         ids=["letters", "non-ascii", "exponent", "long-number", "negative"],
     )
-    def test_text_username_is_rejected_with_numeric_field(
+    def test_invalid_number_is_rejected_as_numeric_username(
         self, fixture_users, monkeypatch, username
     ):
         monkeypatch.setattr(get_user_model(), "USERNAME_FIELD", "id")

@@ -180,7 +180,7 @@ class TestAccountLockout:
 
 @pytest.mark.attack(148, 149)
 @pytest.mark.django_db(transaction=True)
-def test_username_equal_in_database_shares_guess_limit(settings, hashed):
+def test_spellings_of_one_username_share_one_guess_limit(settings, hashed):
     settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "3/day"}
     users = get_user_model().objects
     with loose_username_collation(), time_machine.travel(START, tick=False):
@@ -199,7 +199,7 @@ def test_username_equal_in_database_shares_guess_limit(settings, hashed):
 @pytest.mark.attack(150)
 @pytest.mark.redis
 @pytest.mark.django_db
-def test_silent_cache_delays_sign_in_by_one_timeout(bob, settings, caplog):
+def test_unresponsive_cache_delays_sign_in_by_one_timeout(bob, settings, caplog):
     """The timeout is that of the cache client, 50 ms in this test."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings.CACHES = {

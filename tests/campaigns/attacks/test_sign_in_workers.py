@@ -116,14 +116,14 @@ def proxy_adds_line(client):
 
 @pytest.mark.promise(14)
 @pytest.mark.attack(149, 150)
-def test_forged_header_without_proxy_does_not_exceed_the_limit(serve):
+def test_forged_ip_headers_without_proxy_keep_the_guess_limit(serve):
     processes = serve(SIGN_IN_RATE_USER=RATE)
     assert_limited(processes, send_guesses(processes, lines=forged_headers))
 
 
 @pytest.mark.attack(149, 150)
 @pytest.mark.parametrize("headers", [proxy_appends, proxy_adds_line])
-def test_forged_header_behind_proxy_does_not_exceed_the_limit(serve, headers):
+def test_forged_x_forwarded_for_entry_keeps_the_guess_limit(serve, headers):
     processes = serve(num_proxies=1, SIGN_IN_RATE_USER=RATE)
     assert_limited(processes, send_guesses(processes, lines=headers("198.51.100.9")))
     # No process locks bob out, who has another address.
@@ -133,7 +133,7 @@ def test_forged_header_behind_proxy_does_not_exceed_the_limit(serve, headers):
 
 
 @pytest.mark.attack(149, 150)
-def test_new_username_per_guess_does_not_exceed_the_limit(serve):
+def test_guesses_with_many_usernames_share_the_ip_limit(serve):
     processes = serve(num_proxies=1, SIGN_IN_RATE_IP=RATE)
     headers = proxy_appends("198.51.100.9")
     assert_limited(
@@ -143,7 +143,7 @@ def test_new_username_per_guess_does_not_exceed_the_limit(serve):
 
 @pytest.mark.promise(14)
 @pytest.mark.attack(149, 150)
-def test_new_spelling_per_guess_does_not_exceed_the_limit(serve):
+def test_guesses_with_many_spellings_share_the_user_limit(serve):
     processes = serve(SIGN_IN_RATE_USER=RATE)
     # Each guess has another case or another number of trailing spaces.
     cases = ["".join(letters) for letters in zip("bB" * 4, "ooOO" * 2, "bbbbBBBB", strict=True)]
@@ -166,7 +166,7 @@ def test_parallel_correct_passwords_are_never_throttled(serve, rate):
 
 @pytest.mark.promise(14, 19)
 @pytest.mark.attack(149)
-def test_guesses_among_parallel_sign_ins_stay_limited(serve):
+def test_guesses_below_the_limit_throttle_no_parallel_sign_in(serve):
     processes = serve(SIGN_IN_RATE_USER=RATE)
     responses = send_sign_ins(
         processes, lambda number: PASSWORDS["bob"] if number % 8 else f"guess {number}"

@@ -46,7 +46,7 @@ def rejected(server):
 @pytest.mark.attack(180)
 @pytest.mark.promise(26)
 @pytest.mark.parametrize("route", [verify, forward_auth, view])
-def test_status_alone_distinguishes_valid_tokens(alice, server, route):
+def test_status_code_alone_distinguishes_valid_tokens(alice, server, route):
     for reason, token in rejected(server).items():
         response = route(server, token)
         assert (response.status, response.challenge) == (401, INVALID_TOKEN), reason
@@ -54,7 +54,7 @@ def test_status_alone_distinguishes_valid_tokens(alice, server, route):
 
 
 @pytest.mark.attack(180)
-def test_introspection_has_status_200_for_invalid_tokens(alice, server, settings):
+def test_introspection_returns_200_for_invalid_tokens(alice, server, settings):
     """RFC 7662 section 2.2 requires it, so the documentation warns gateways."""
     settings.TOKENAUTH = {"SCOPES": ["introspect"]}
     caller = server.sign_in(scope="introspect")["access_token"]

@@ -61,7 +61,7 @@ def test_access_token_is_rejected_as_refresh_token(alice, server):
 
 
 @pytest.mark.attack(98, 99)
-def test_claims_signed_with_other_token_key_are_rejected(offline_server):
+def test_token_signed_with_key_of_other_token_type_is_rejected(offline_server):
     """Sign the claims of one type with the key, and the ``kid``, of the other type."""
     access, refresh = forgers(offline_server)
     access.assert_rejected(
@@ -96,7 +96,7 @@ def test_id_token_is_rejected_as_access_token(alice, server, settings):
 
 @pytest.mark.promise(3)
 @pytest.mark.attack(100)
-def test_token_with_foreign_typ_is_rejected(offline_server):
+def test_typ_other_than_access_or_refresh_token_is_rejected(offline_server):
     for forger in forgers(offline_server):
         forger.assert_rejected(*(forger.with_header(typ=typ) for typ in FOREIGN_TYPES))
         forger.assert_rejected(forger.with_header(typ=MISSING))
@@ -177,7 +177,7 @@ def test_token_for_another_service_is_rejected(alice, server, settings):
 
 
 @pytest.mark.attack(103)
-def test_verify_rejects_refresh_and_revoked_tokens_by_status(alice, server):
+def test_verify_returns_401_for_refresh_and_revoked_tokens(alice, server):
     tokens = server.sign_in()
     verify = {name: {"token": tokens[name]} for name in ("access_token", "refresh_token")}
     assert server.post("token/verify/", verify["access_token"]).json()["active"] is True

@@ -17,7 +17,7 @@ SEED = int(os.environ.get("FAULT_SEED") or secrets.randbelow(2**32))
 
 
 @pytest.mark.usefixtures("alice")
-def test_jumping_clocks_and_slow_databases_break_nothing(monkeypatch, progress):
+def test_jumping_clocks_and_slow_databases_cause_no_error(monkeypatch, progress):
     # A request that waits for another one's read of the list would wait for a whole second.
     monkeypatch.setattr(RevokedSessions, "LOCK_TIMEOUT", 0.01)
     print(f"FAULT_SEED={SEED} repeats these {ROUNDS} rounds.")  # noqa: T201

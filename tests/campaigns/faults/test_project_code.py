@@ -136,19 +136,19 @@ def play(client, flow, fault, caplog):
 @pytest.mark.attack(195)
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("flow", FLOWS)
-def test_error_of_the_project_loses_no_session_and_no_token(client, flow, place, caplog):
+def test_error_in_project_code_loses_no_session_or_token(client, flow, place, caplog):
     for error in (*ERRORS, OUTAGE):
         play(client, flow, Fault(place, error), caplog)
 
 
 @pytest.mark.parametrize("hook", HOOKS)
 @pytest.mark.parametrize("flow", FLOWS)
-def test_invalid_hook_result_loses_no_session_and_no_token(client, flow, hook, caplog):
+def test_invalid_hook_result_loses_no_session_or_token(client, flow, hook, caplog):
     for junk in JUNK:
         play(client, flow, Fault(hook, junk=junk), caplog)
 
 
-def test_random_faults_leave_the_sessions_of_the_client(client, caplog, progress):
+def test_random_faults_in_project_code_keep_client_sessions(client, caplog, progress):
     generator = random.Random(SEED)  # noqa: S311
     results = Counter()
     row = progress("failing code of the project", ROUNDS)

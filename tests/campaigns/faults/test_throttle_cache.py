@@ -137,7 +137,9 @@ def lies(operation, fault):
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 @pytest.mark.parametrize("operation", OPERATIONS)
 class TestFaults:
-    def test_correct_password_signs_in(self, alice, break_cache, operation, fault, caplog):
+    def test_correct_password_signs_in_during_a_cache_fault(
+        self, alice, break_cache, operation, fault, caplog
+    ):
         break_cache(operation, fault)
         response = guess("alice", PASSWORDS["alice"])
         if operation in ("incr", "get") and fault is MANY_FAILURES:
@@ -148,7 +150,7 @@ class TestFaults:
             assert response.status_code == 200
         assert "password of the cache" not in caplog.text
 
-    def test_guesses_are_limited_if_the_cache_counts(
+    def test_guesses_are_limited_while_a_faulty_cache_counts(
         self, no_users, break_cache, hashed, operation, fault, caplog
     ):
         break_cache(operation, fault)
@@ -161,7 +163,7 @@ class TestFaults:
             assert len([line for line in errors if line.endswith("are not throttled")]) >= GUESSES
             assert not lies(operation, fault) or fault.junk < 1
 
-    def test_fault_that_ends_leaves_no_lockout(self, alice, break_cache, operation, fault):
+    def test_user_is_not_locked_out_after_a_cache_fault(self, alice, break_cache, operation, fault):
         """After the fault, a sign-in from another address works, and guesses are limited again."""
         break_cache(operation, fault)
         guess("alice")
@@ -175,7 +177,9 @@ class TestFaults:
 @pytest.mark.promise(14)
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 @pytest.mark.parametrize("operation", ["touch", "get", "decr", "delete"])
-def test_fault_between_two_guesses_forgets_none(no_users, break_cache, hashed, operation, fault):
+def test_guesses_before_and_during_a_cache_fault_are_counted(
+    no_users, break_cache, hashed, operation, fault
+):
     """The fault begins after the first guess and ends before the last ones."""
     guess("alice")
     break_cache(operation, fault)

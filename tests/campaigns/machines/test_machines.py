@@ -30,7 +30,7 @@ ERRORS = {
 }
 
 
-def test_outages_lose_no_request_and_no_session(tmp_path):
+def test_machine_outages_lose_no_request_and_no_session(tmp_path):
     result = run(Plan(outages=6, sign_outs=1, rate=100, seed=1, silent=True), tmp_path)
     print(table(result))  # noqa: T201
     assert find_errors(result) == []
@@ -40,11 +40,11 @@ def test_outages_lose_no_request_and_no_session(tmp_path):
 @pytest.mark.parametrize(
     "defects", [("keys",), ("grace", "list", "throttle", "user")], ids=["keys", "others"]
 )
-def test_injected_defects_are_reported(tmp_path, defects):
+def test_outage_run_reports_each_injected_defect(tmp_path, defects):
     errors = find_errors(run(replace(SHORT, defects=defects), tmp_path))
     for defect in defects:
         assert any(ERRORS[defect] in error for error in errors), (defect, errors)
 
 
-def test_every_defect_has_an_expected_error():
+def test_every_injected_defect_has_an_expected_error():
     assert set(ERRORS) == set(DEFECTS)

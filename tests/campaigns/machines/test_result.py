@@ -41,19 +41,19 @@ def late_errors(run):
     return [error for error in find_errors(run) if "later" in error]
 
 
-def test_request_within_poll_interval_may_be_accepted(run, check):
+def test_signed_out_token_may_be_accepted_in_poll_interval(run, check):
     accept(run, check, SIGNED_OUT + 2, SIGNED_OUT + 9)
     assert late_errors(run) == []
 
 
-def test_request_after_poll_interval_must_be_rejected(run, check):
+def test_signed_out_token_accepted_after_poll_is_an_error(run, check):
     accept(run, check, SIGNED_OUT + 2.01, SIGNED_OUT + 2.02)
     assert late_errors(run) == [
         "stateless authentication of machine 1 after sign-out: accepted 2.010 s later"
     ]
 
 
-def test_request_during_list_read_may_be_accepted(run, check):
+def test_signed_out_token_may_be_accepted_during_a_list_poll(run, check):
     accept(run, check, SIGNED_OUT + 2.01, SIGNED_OUT + 2.02)
     accept(run, check, SIGNED_OUT + 2.05, SIGNED_OUT + 2.06)
     run.load.results.stateless.append(Span(SIGNED_OUT + 1.99, SIGNED_OUT + 2.055, None))
@@ -70,20 +70,20 @@ def test_request_during_list_read_may_be_accepted(run, check):
     ],
     ids=["started-late", "ended-early"],
 )
-def test_request_outside_list_read_must_be_rejected(run, check, other):
+def test_signed_out_token_accepted_outside_poll_is_an_error(run, check, other):
     accept(run, check, SIGNED_OUT + 2.01, SIGNED_OUT + 2.02)
     accept(run, check, SIGNED_OUT + 2.05, SIGNED_OUT + 2.06)
     run.load.results.stateless.append(other)
     assert len(late_errors(run)) == 1
 
 
-def test_request_with_user_must_be_rejected_at_once(run, check):
+def test_jwt_authentication_of_signed_out_token_is_an_error(run, check):
     check.accepted = 1
     [error] = [error for error in find_errors(run) if "JWTAuthentication" in error]
     assert error == "JWTAuthentication of machine 1 after sign-out: 1 accepted, 1 rejected"
 
 
-def test_missing_observations_are_errors(run):
+def test_machines_run_without_observations_is_an_error(run):
     assert "only these sign-outs were checked: []" not in find_errors(run)
     run.machines = {"127.0.0.1:1": "machine 1"}
     assert "only these sign-outs were checked: []" in find_errors(run)

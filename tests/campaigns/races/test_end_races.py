@@ -32,14 +32,14 @@ def two_clients(django_db_setup, django_db_blocker):
 @pytest.mark.promise(6)
 @pytest.mark.attack(136, 137)
 @pytest.mark.parametrize("name", ENDINGS)
-def test_ended_session_is_unusable_during_refreshes(two_clients, settings, name, progress):
+def test_session_ended_during_refreshes_is_unusable(two_clients, settings, name, progress):
     settings.TOKENAUTH = TOKENAUTH
     outcomes = play_rounds(two_clients, name, ROUNDS, progress=progress(name, ROUNDS))
     print(summary(name, outcomes))  # noqa: T201
     assert_ends_inside(outcomes, ROUNDS)
 
 
-def test_race_without_ends_inside_refreshes_fails(settings):
+def test_race_fails_if_no_session_ends_during_a_refresh(settings):
     """Sequential clients end each session after its refreshes."""
     settings.TOKENAUTH = TOKENAUTH
     outcomes = play_rounds(lambda requests: list(map(make, requests)), "sign-out", 1)

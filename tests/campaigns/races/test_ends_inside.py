@@ -54,7 +54,7 @@ def refresh_during(settings, other_process):
 @pytest.mark.promise(6)
 @pytest.mark.attack(136, 137)
 @pytest.mark.parametrize("name", ENDINGS)
-def test_session_ended_inside_refresh_is_unusable(refresh_during, name):
+def test_session_ended_during_a_refresh_is_unusable(refresh_during, name):
     ending = ENDINGS[name]
     rotating, repeated = create_targets(2)
     status, refresh = refresh_during(rotating.current, ending.call(rotating))
@@ -83,7 +83,7 @@ def test_session_ended_inside_refresh_is_unusable(refresh_during, name):
     ],
     ids=["refresh", "sign-out", "reuse"],
 )
-def test_call_during_revocation_waits_without_deadlock(other_process, settings, call, expected):
+def test_request_during_revocation_waits_without_deadlock(other_process, settings, call, expected):
     settings.TOKENAUTH = TOKENAUTH
     [target] = create_targets(1)
     with ThreadPoolExecutor(1) as pool:

@@ -82,7 +82,7 @@ def test_concurrent_refreshes_with_503_retries_rotate_once(clients, settings, le
     print(f"{CLIENTS} concurrent refreshes: {dict(statuses)}")  # noqa: T201
 
 
-def test_serialization_failure_returns_503_and_retry_works(clients, settings):
+def test_serialization_failure_returns_503_and_retry_succeeds(clients, settings):
     settings.TOKENAUTH = TOKENAUTH
     [target] = create_targets(1)
     with ThreadPoolExecutor(1) as pool:
@@ -100,7 +100,9 @@ def test_serialization_failure_returns_503_and_retry_works(clients, settings):
 
 @pytest.mark.attack(136, 137)
 @pytest.mark.parametrize("name", ENDINGS)
-def test_ended_session_is_unusable_at_isolation_level(clients, settings, name, level, progress):
+def test_ended_session_is_unusable_at_each_isolation_level(
+    clients, settings, name, level, progress
+):
     settings.TOKENAUTH = TOKENAUTH
     row = progress(f"{name}, {level}", ROUNDS_OF_LEVEL)
     outcomes = play_rounds(clients, name, ROUNDS_OF_LEVEL, may_be_unavailable=True, progress=row)

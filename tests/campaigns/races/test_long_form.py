@@ -42,7 +42,7 @@ def rows(tmp_path):
     return rows
 
 
-def test_long_form_has_a_row_of_each_test_with_rounds(rows):
+def test_campaign_table_has_a_row_of_each_test_with_rounds(rows):
     found = [(row.title, row.runs, row.errors) for row in rows(SOURCE)]
     assert found == [
         ("a race", 2, []),
@@ -51,6 +51,6 @@ def test_long_form_has_a_row_of_each_test_with_rounds(rows):
     ]
 
 
-def test_long_form_that_cannot_run_is_an_error(rows):
+def test_campaign_that_cannot_be_imported_reports_an_error(rows):
     [row] = rows("import no_such_module")
     assert row.errors

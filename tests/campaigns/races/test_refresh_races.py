@@ -53,7 +53,7 @@ def refresh_error(token):
 
 @pytest.mark.promise(8)
 @pytest.mark.attack(131, 143)
-def test_concurrent_refreshes_rotate_once(clients, token, progress):
+def test_concurrent_refreshes_rotate_the_token_once(clients, token, progress):
     row = progress(f"{CLIENTS} refreshes", ROUNDS_OF_MANY)
     for generation in range(2, ROUNDS_OF_MANY + 2):
         call = "observed", {"call": refreshing(token), "delays": []}
@@ -102,7 +102,9 @@ def test_concurrent_reuse_revokes_session_once(clients, token):
     ],
     ids=["sign-out", "new-password"],
 )
-def test_session_ended_among_refreshes_is_unusable(clients, alice, ending, reason, progress):
+def test_session_ended_among_parallel_refreshes_is_unusable(
+    clients, alice, ending, reason, progress
+):
     row = progress(f"{reason.value} among {CLIENTS - 1} refreshes", ROUNDS_OF_MANY)
     for number in range(ROUNDS_OF_MANY):
         alice.refresh_from_db()

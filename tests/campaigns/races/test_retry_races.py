@@ -27,7 +27,7 @@ def clients(django_db_setup, django_db_blocker):
         yield make
 
 
-def test_concurrent_retries_rotate_once(clients, progress):
+def test_concurrent_refresh_retries_rotate_the_token_once(clients, progress):
     row = progress(f"{CLIENTS} late retries", ROUNDS // 4)
     for target in create_targets(ROUNDS // 4, ago=ONE_HOUR):
         responses = clients([refreshing(target.predecessor)] * CLIENTS)
@@ -40,7 +40,7 @@ def test_concurrent_retries_rotate_once(clients, progress):
 
 
 @pytest.mark.promise(10)
-def test_concurrent_retry_and_successor_revoke_session(clients, settings, progress):
+def test_concurrent_use_of_old_and_new_token_revokes_session(clients, settings, progress):
     settings.TOKENAUTH = TOKENAUTH
     row = progress("late retry and successor", ROUNDS // 2)
     for target in create_targets(ROUNDS // 2, ago=ONE_HOUR):

@@ -27,7 +27,7 @@ PLAN = Plan(
 @pytest.mark.promise(22)
 @pytest.mark.attack(167)
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="The test has its own database.")
-def test_key_rotation_under_load_fails_no_request(tmp_path):
+def test_key_rotation_under_load_causes_no_failed_request(tmp_path):
     run = rotate(PLAN, tmp_path)
     print(table(run))  # noqa: T201
     assert find_errors(run) == []

@@ -79,7 +79,7 @@ def access_token(tab):
 
 
 class TestSignIn:
-    def test_wrong_password_shows_error_of_server(self, context, demo):
+    def test_page_shows_the_server_error_for_a_wrong_password(self, context, demo):
         tab = context.new_page()
         tab.goto(demo.page)
         tab.locator("[name=username]").fill("alice")
@@ -89,23 +89,23 @@ class TestSignIn:
         expect(tab.locator("#signed-in")).to_be_hidden()
         expect(tab.locator("#log")).to_contain_text("400 invalid_grant")
 
-    def test_reload_keeps_session(self, tab):
+    def test_page_reload_keeps_the_session(self, tab):
         tab.reload()
         expect(tab.locator("#who")).to_have_text("Signed in as alice")
 
-    def test_sign_out_ends_session(self, tab):
+    def test_page_sign_out_ends_the_session(self, tab):
         press(tab, "sign-out")
         expect(message(tab, "sign-in")).to_have_text("You are signed out.")
         tab.reload()
         expect(tab.locator("#signed-out")).to_be_visible()
 
-    def test_storage_contains_only_refresh_token(self, tab):
+    def test_browser_storage_contains_only_the_refresh_token(self, tab):
         stored = tab.evaluate("Object.keys(localStorage)")
         everything = tab.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")
         assert stored == ["tokenauth.refresh_token"]
         assert access_token(tab) not in everything
 
-    def test_unreachable_server_keeps_session(self, context, tab):
+    def test_page_keeps_the_session_if_the_server_is_unreachable(self, context, tab):
         context.route("**/auth/token/refresh/", lambda route: route.abort("connectionfailed"))
         # The browser logs the failed request; this is not an error of the page.
         with tab.expect_event("console"):
@@ -117,7 +117,7 @@ class TestSignIn:
 
 
 class TestTokenView:
-    def test_page_shows_token_parts(self, tab):
+    def test_page_shows_header_claims_and_signature_of_the_token(self, tab):
         header, claims, signature = access_token(tab).split(".")
         expect(tab.locator("#token .header")).to_have_text(header)
         expect(tab.locator("#token .claims")).to_have_text(claims)
@@ -125,19 +125,19 @@ class TestTokenView:
         expect(tab.locator("#token-header")).to_contain_text("at+jwt")
         expect(tab.locator("#token-claims")).to_contain_text("notes:read notes:write")
 
-    def test_page_shows_remaining_lifetime(self, tab):
+    def test_page_shows_remaining_lifetime_of_the_access_token(self, tab):
         remaining = tab.locator("#remaining")
         expect(remaining).to_have_text(re.compile(r"^Expires in [45]:\d\d$"))
         before = remaining.inner_text()
         expect(remaining).not_to_have_text(before)
 
-    def test_refresh_replaces_access_token(self, tab):
+    def test_refresh_button_replaces_the_access_token(self, tab):
         before = access_token(tab)
         press(tab, "refresh")
         expect(message(tab, "token")).to_contain_text("Received a new access token")
         assert access_token(tab) != before
 
-    def test_tampered_token_is_rejected(self, tab):
+    def test_page_shows_401_for_a_tampered_token(self, tab):
         press(tab, "tamper")
         expect(message(tab, "token")).to_contain_text('401\nWWW-Authenticate: Bearer realm="api"')
         expect(message(tab, "token")).to_contain_text('error="invalid_token"')
@@ -145,7 +145,7 @@ class TestTokenView:
         write(tab, "The original token still works")
         expect(note(tab, "The original token").first).to_be_visible()
 
-    def test_rejected_request_is_retried_after_refresh(self, context, tab):
+    def test_page_retries_a_rejected_request_after_a_refresh(self, context, tab):
         before = access_token(tab)
 
         def tamper(route):
@@ -160,7 +160,7 @@ class TestTokenView:
 
 
 class TestKeyView:
-    def test_page_verifies_token_and_shows_key(self, tab, demo, published):
+    def test_page_verifies_the_token_and_shows_the_public_key(self, tab, demo, published):
         expect(tab.locator("#verdict")).to_contain_text("This page verified the signature")
         [key] = published
         shown = tab.locator("#token-key dd")
@@ -169,14 +169,16 @@ class TestKeyView:
         assert key["alg"] == "EdDSA"
         expect(tab.locator("#token-header")).to_contain_text(key["kid"])
 
-    def test_wrong_key_with_same_kid_fails_verification(self, context, tab, demo, published):
+    def test_page_reports_a_signature_of_another_key_with_same_kid(
+        self, context, tab, demo, published
+    ):
         wrong = {**published[0], "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
         respond_with(context, {"keys": [wrong]})
         tab.reload()
         expect(tab.locator("#verdict")).to_contain_text("does not match the public key")
         expect(tab.locator("#token-key")).to_contain_text(wrong["x"])
 
-    def test_unpublished_key_is_reported(self, context, tab):
+    def test_page_reports_a_key_missing_in_the_key_set(self, context, tab):
         respond_with(context, {"keys": []})
         tab.reload()
         expect(tab.locator("#verdict")).to_contain_text("does not publish this key")
@@ -189,13 +191,13 @@ class TestKeyView:
         ],
         ids=["no-subtle-crypto", "failing-import"],
     )
-    def test_missing_ed25519_support_is_reported(self, context, sign_in, script):
+    def test_page_reports_missing_ed25519_support(self, context, sign_in, script):
         context.add_init_script(script)
         tab = sign_in(context)
         expect(tab.locator("#verdict")).to_contain_text("the browser does not support Ed25519")
         expect(tab.locator("#token-key dd")).to_have_count(3)
 
-    def test_key_rotation_changes_shown_key(self, tab, demo, published):
+    def test_page_shows_the_new_key_after_a_rotation(self, tab, demo, published):
         demo.manage("tokenauth_keys", "rotate", "--now", "--directory", demo.keys)
         next_key = tab.locator("#token-key dd").first
         expect(next_key).to_contain_text(published[0]["kid"])
@@ -211,18 +213,18 @@ class TestKeyView:
 
 
 class TestNotes:
-    def test_note_is_written_and_deleted(self, tab):
+    def test_page_writes_and_deletes_a_note(self, tab):
         write(tab, "Buy oranges")
         expect(note(tab, "Buy oranges")).to_have_count(1)
         note(tab, "Buy oranges").get_by_role("button").click()
         expect(note(tab, "Buy oranges")).to_have_count(0)
 
-    def test_markup_in_note_is_escaped(self, tab):
+    def test_page_escapes_markup_in_a_note(self, tab):
         write(tab, "<img src=x onerror=alert(1)>")
         expect(note(tab, "<img src=x onerror=alert(1)>").first).to_be_visible()
         expect(tab.locator("#notes img")).to_have_count(0)
 
-    def test_write_with_read_scope_is_rejected(self, context, sign_in):
+    def test_page_shows_the_scope_error_for_a_read_only_token(self, context, sign_in):
         tab = sign_in(context, "bob", read_only=True)
         write(tab, "No")
         expect(message(tab, "notes")).to_contain_text('error="insufficient_scope"')
@@ -230,11 +232,11 @@ class TestNotes:
 
 
 class TestTwoTabs:
-    def test_second_tab_is_signed_in(self, second_tab):
+    def test_page_in_second_tab_restores_the_session(self, second_tab):
         expect(second_tab.locator("#who")).to_have_text("Signed in as alice")
         expect(second_tab.locator("#sessions .mark")).to_have_count(1)
 
-    def test_refresh_in_one_tab_keeps_both_signed_in(self, tab, second_tab):
+    def test_refresh_in_one_tab_keeps_both_tabs_signed_in(self, tab, second_tab):
         press(tab, "refresh")
         expect(message(tab, "token")).to_contain_text("Received a new access token")
         write(second_tab, "From the second tab")
@@ -242,7 +244,7 @@ class TestTwoTabs:
         press(second_tab, "refresh")
         expect(message(second_tab, "token")).to_contain_text("Received a new access token")
 
-    def test_concurrent_refreshes_of_tabs_keep_session(self, tab, second_tab):
+    def test_concurrent_refreshes_in_two_tabs_keep_the_session(self, tab, second_tab):
         before = {access_token(tab), access_token(second_tab)}
         click = "document.querySelector('#token ~ .actions [data-action=refresh]').click()"
         for _ in range(5):
@@ -268,7 +270,7 @@ class TestTwoTabs:
 
 
 class TestSessions:
-    def test_session_of_another_device_can_be_ended(self, open_browser, sign_in):
+    def test_page_signs_out_the_session_of_another_device(self, open_browser, sign_in):
         phone = sign_in(open_browser(), device="The phone to sign out")
         laptop = sign_in(open_browser(), device="A laptop")
         row = laptop.locator("#sessions li").filter(has_text="The phone to sign out")
@@ -279,7 +281,7 @@ class TestSessions:
         write(laptop, "Still here")
         expect(note(laptop, "Still here").first).to_be_visible()
 
-    def test_all_other_sessions_can_be_ended(self, open_browser, sign_in):
+    def test_page_signs_out_all_other_sessions(self, open_browser, sign_in):
         sign_in(open_browser())
         laptop = sign_in(open_browser(), device="The remaining device")
         press(laptop, "sign-out-others")
@@ -288,7 +290,7 @@ class TestSessions:
 
 
 class TestRequestLog:
-    def test_request_log_shows_no_password_or_full_token(self, tab, demo):
+    def test_page_log_shows_no_password_and_no_full_token(self, tab, demo):
         press(tab, "refresh")
         expect(message(tab, "token")).to_contain_text("Received a new access token")
         log = tab.locator("#log").text_content()
@@ -305,7 +307,7 @@ class TestLanguages:
         expect(tab.locator("html")).to_have_attribute("lang", "ko")
         expect(tab.get_by_role("button", name="로그인")).to_be_visible()
 
-    def test_language_switch_is_applied_and_remembered(self, tab):
+    def test_page_applies_and_stores_the_selected_language(self, tab):
         tab.get_by_role("button", name="한국어").click()
         expect(tab.locator("#who")).to_have_text("alice 님으로 로그인했습니다")
         tab.reload()
@@ -314,7 +316,7 @@ class TestLanguages:
         tab.get_by_role("button", name="English").click()
         expect(tab.locator("#token-title")).to_have_text("The access token")
 
-    def test_both_languages_have_equal_keys(self, context, demo):
+    def test_english_and_korean_page_strings_have_equal_keys(self, context, demo):
         tab = context.new_page()
         tab.goto(demo.page)
         missing = tab.evaluate("""async () => {

@@ -50,7 +50,7 @@ class TestOAuthClient:
         assert program.get(notes).status_code == 200
         assert program.session.token["refresh_token"] != token["refresh_token"]
 
-    def test_public_client_revokes_nothing_with_an_access_token(
+    def test_access_token_of_a_public_client_revokes_no_session(
         self, library, metadata, alice, notes
     ):
         program = library(metadata, NONE, "notebook", None)
@@ -120,7 +120,9 @@ class TestIntrospection:
         """Return an Authlib program, because requests-oauthlib has no introspection."""
         return Authlib(metadata, method, "reports", demo.passwords["reports"])
 
-    def test_introspection_is_active_until_session_ends(self, resource_server, program, alice):
+    def test_introspection_reports_active_until_the_session_ends(
+        self, resource_server, program, alice
+    ):
         token = dict(program.sign_in(*alice))
         response = resource_server.introspect(token["access_token"]).json()
         assert (response["active"], response["username"]) == (True, "alice")

@@ -22,7 +22,7 @@ def assert_accepts(gateway, token):
 
 
 @pytest.mark.attack(186)
-def test_unavailable_database_rejects_requests(exact_gateway, server, token):
+def test_gateway_rejects_requests_during_a_database_failure(exact_gateway, server, token):
     assert_accepts(exact_gateway, token)
     with server.without_database():
         assert_rejects(exact_gateway, token)
@@ -30,7 +30,7 @@ def test_unavailable_database_rejects_requests(exact_gateway, server, token):
 
 
 @pytest.mark.attack(186)
-def test_unreachable_server_rejects_requests(exact_gateway, token):
+def test_gateway_rejects_requests_if_the_server_is_unreachable(exact_gateway, token):
     assert_accepts(exact_gateway, token)
     with exact_gateway.switch.responding(Switch.NOTHING):
         response, requests = exact_gateway.send(token=token)
@@ -40,7 +40,7 @@ def test_unreachable_server_rejects_requests(exact_gateway, token):
 
 @pytest.mark.attack(186)
 @pytest.mark.parametrize("status", ["500 Internal Server Error", "302 Found", "404 Not Found"])
-def test_other_status_of_the_server_rejects_requests(forwarding_gateway, token, status):
+def test_gateway_rejects_requests_on_status_302_404_or_500(forwarding_gateway, token, status):
     content = f"{status}\r\nLocation: /elsewhere/\r\nContent-Length: 0".encode()
     with forwarding_gateway.switch.responding(content):
         response, requests = forwarding_gateway.send(token=token)
@@ -48,6 +48,6 @@ def test_other_status_of_the_server_rejects_requests(forwarding_gateway, token, 
     assert_accepts(forwarding_gateway, token)
 
 
-def test_local_verification_needs_no_server(local_gateway, server, token):
+def test_local_verification_accepts_tokens_without_a_database(local_gateway, server, token):
     with server.without_database():
         assert_accepts(local_gateway, token)

@@ -71,7 +71,7 @@ REJECTED = {
 
 
 class TestTokens:
-    def test_valid_token_reaches_the_service_with_its_user(self, gateway, server, alice):
+    def test_gateway_passes_request_and_user_of_a_valid_token(self, gateway, server, alice):
         start = "GET /notes/?page=2&scope=x HTTP/1.1"
         response, requests = gateway.send(start, token=alice["access_token"])
         assert (response.status, response.body) == (200, b"from the service"), gateway.logs()
@@ -79,40 +79,40 @@ class TestTokens:
         assert (request.method, request.path) == ("GET", "/notes/?page=2&scope=x")
         assert request.identity() == identity(server, alice)
 
-    def test_request_without_a_token_gets_401(self, gateway):
+    def test_gateway_returns_401_without_a_token(self, gateway):
         response, requests = gateway.send()
         assert (response.status, requests) == (401, [])
         assert response.challenge.startswith("Bearer")
 
     @pytest.mark.attack(180, 187)
     @pytest.mark.parametrize("kind", REJECTED)
-    def test_invalid_token_gets_401(self, gateway, server, alice, kind):
+    def test_gateway_returns_401_for_an_invalid_token(self, gateway, server, alice, kind):
         token = REJECTED[kind](server, alice)
         response, requests = gateway.send(token=token)
         assert (response.status, requests) == (401, [])
         assert response.challenge.startswith("Bearer")
 
     @pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
-    def test_scheme_is_case_insensitive(self, gateway, alice, scheme):
+    def test_gateway_accepts_the_bearer_scheme_in_any_case(self, gateway, alice, scheme):
         response, _ = gateway.send(GET, f"Authorization: {scheme} {alice['access_token']}")
         assert response.status == 200
 
     @pytest.mark.attack(188)
     @pytest.mark.parametrize("first", [True, False])
-    def test_two_authorization_headers_are_rejected(self, gateway, alice, bob, first):
+    def test_gateway_rejects_two_authorization_headers(self, gateway, alice, bob, first):
         tokens = [alice["access_token"], bob["access_token"]]
         lines = [f"Authorization: Bearer {token}" for token in tokens[:: 1 if first else -1]]
         response, requests = gateway.send(GET, *lines)
         assert (response.status in (400, 401), requests) == (True, [])
 
-    def test_token_outside_of_the_header_is_not_read(self, gateway, alice):
+    def test_gateway_ignores_tokens_in_query_and_cookie(self, gateway, alice):
         token = alice["access_token"]
         start = f"GET /notes/?access_token={token} HTTP/1.1"
         response, requests = gateway.send(start, f"Cookie: access_token={token}")
         assert (response.status, requests) == (401, [])
 
     @pytest.mark.attack(185)
-    def test_signed_out_token_is_rejected_at_once(self, exact_gateway, server):
+    def test_gateway_rejects_a_signed_out_token_at_once(self, exact_gateway, server):
         tokens = server.sign_in()
         assert exact_gateway.send(token=tokens["access_token"])[0].status == 200
         server.sign_out(tokens)
@@ -120,13 +120,13 @@ class TestTokens:
         assert (response.status, requests) == (401, [])
 
     @pytest.mark.attack(185)
-    def test_tokens_of_two_users_are_never_mixed(self, gateway, server, alice, bob):
+    def test_gateway_never_mixes_the_tokens_of_two_users(self, gateway, server, alice, bob):
         for tokens in (alice, bob, alice, bob):
             _, [request] = gateway.send(token=tokens["access_token"])
             assert request.identity() == identity(server, tokens)
             assert gateway.send()[0].status == 401
 
-    def test_token_of_seven_kilobytes_is_accepted(self, gateway, server, alice):
+    def test_gateway_accepts_a_token_of_seven_kilobytes(self, gateway, server, alice):
         token = server.signed(alice["access_token"], padding="x" * 5_000)
         assert 7_000 < len(token) < 8_000
         response, requests = gateway.send(token=token)
@@ -135,23 +135,23 @@ class TestTokens:
 
 
 class TestScope:
-    def test_required_scope_admits_a_token_that_has_it(self, gateway, server, alice):
+    def test_gateway_accepts_a_token_with_the_required_scope(self, gateway, server, alice):
         response, [request] = gateway.send(REPORTS, token=alice["access_token"])
         assert (response.status, request.path) == (200, "/reports/7")
         assert request.identity() == identity(server, alice)
 
-    def test_token_without_the_required_scope_gets_403(self, gateway, bob):
+    def test_gateway_rejects_a_token_without_the_required_scope(self, gateway, bob):
         response, requests = gateway.send(REPORTS, token=bob["access_token"])
         assert (response.status, requests) == (gateway.program.forbidden, [])
 
     @pytest.mark.attack(184)
     @pytest.mark.parametrize("query", ["?scope=notes:read", "?scope", "?status=200&scope="])
-    def test_query_of_the_client_does_not_lower_the_scope(self, gateway, bob, query):
+    def test_client_query_does_not_lower_the_required_scope(self, gateway, bob, query):
         start = f"GET /reports/{query} HTTP/1.1"
         response, requests = gateway.send(start, token=bob["access_token"])
         assert (response.status, requests) == (gateway.program.forbidden, [])
 
-    def test_required_scope_does_not_match_a_part_of_a_name(self, gateway, server, bob):
+    def test_gateway_matches_the_required_scope_as_a_whole_name(self, gateway, server, bob):
         for scope in ("notes:writes", "xnotes:write", "a:notes:write notes:write:b"):
             token = server.signed(bob["access_token"], scope=scope)
             response, requests = gateway.send(REPORTS, token=token)
@@ -159,14 +159,14 @@ class TestScope:
 
     @pytest.mark.attack(184)
     @pytest.mark.parametrize("path", SPELLINGS)
-    def test_scope_is_required_for_other_spellings_of_the_path(self, gateway, bob, path):
+    def test_gateway_requires_the_scope_for_each_path_spelling(self, gateway, bob, path):
         """WSGI servers decode a path, and some services normalize it."""
         _, requests = gateway.send(f"GET {path} HTTP/1.1", token=bob["access_token"])
         for request in requests:
             read = re.sub("/+", "/", posixpath.normpath(unquote(request.path)))
             assert not read.startswith("/reports/")
 
-    def test_scope_is_required_after_authentication(self, gateway):
+    def test_gateway_returns_401_before_it_checks_the_scope(self, gateway):
         assert gateway.send(REPORTS)[0].status == 401
         assert gateway.send(REPORTS, token="junk")[0].status == 401
 
@@ -190,17 +190,19 @@ FORGED = [
 
 class TestHeaders:
     @pytest.mark.attack(181)
-    def test_forged_headers_never_reach_the_service(self, gateway, server, alice):
+    def test_gateway_removes_forged_identity_headers(self, gateway, server, alice):
         for lines in (FORGED, FORGED * 2, *([line] for line in FORGED)):
             _, [request] = gateway.send(GET, *lines, token=alice["access_token"])
             assert request.identity() == identity(server, alice), lines
 
-    def test_forged_headers_alone_get_401(self, gateway):
+    def test_gateway_returns_401_for_forged_headers_without_token(self, gateway):
         response, requests = gateway.send(GET, *FORGED)
         assert (response.status, requests) == (401, [])
 
     @pytest.mark.attack(182)
-    def test_headers_missing_in_the_response_are_not_forged(self, forwarding_gateway, alice):
+    def test_gateway_removes_forged_headers_missing_in_the_response(
+        self, forwarding_gateway, alice
+    ):
         """The configuration removes the client's headers even if the response has none."""
         forged = {line.partition(": ")[2] for line in FORGED}
         for bare in (b"204 No Content", b"200 OK\r\nContent-Length: 0"):
@@ -211,7 +213,7 @@ class TestHeaders:
         assert requests
 
     @pytest.mark.attack(182)
-    def test_token_without_scope_leaves_no_forged_scope(self, gateway, server):
+    def test_gateway_removes_a_forged_scope_if_the_token_has_none(self, gateway, server):
         tokens = server.sign_in("bob", scope="notes:read")
         token = server.signed(tokens["access_token"], scope=None)
         response, requests = gateway.send(GET, *FORGED, token=token)
@@ -232,7 +234,7 @@ class TestMethods:
     BODY = bytes(range(256)) * 40
 
     @pytest.mark.attack(188)
-    def test_method_and_body_reach_the_service_unchanged(self, gateway, alice, method):
+    def test_gateway_passes_method_and_body_unchanged(self, gateway, alice, method):
         body = b"" if method in ("GET", "HEAD", "OPTIONS") else self.BODY
         lines = [f"Content-Length: {len(body)}", "Content-Type: image/png"] if body else []
         response, [request] = gateway.send(
@@ -241,7 +243,7 @@ class TestMethods:
         assert (response.status, request.method, request.body) == (200, method, body)
 
     @pytest.mark.attack(188)
-    def test_method_without_a_valid_token_is_rejected(self, gateway, method):
+    def test_gateway_rejects_each_method_without_a_valid_token(self, gateway, method):
         body = b"" if method in ("GET", "HEAD", "OPTIONS") else self.BODY
         lines = [f"Content-Length: {len(body)}"] if body else []
         for token in (None, "junk"):
@@ -252,7 +254,7 @@ class TestMethods:
 
 class TestBodies:
     @pytest.mark.attack(188)
-    def test_chunked_body_reaches_the_service_unchanged(self, gateway, alice):
+    def test_gateway_passes_a_chunked_body_unchanged(self, gateway, alice):
         chunks = b"5\r\nhello\r\n7\r\n, alice\r\n0\r\n\r\n"
         response, [request] = gateway.send(
             "POST /notes/ HTTP/1.1",
@@ -264,7 +266,7 @@ class TestBodies:
 
     @pytest.mark.attack(188)
     @pytest.mark.parametrize("valid", [True, False])
-    def test_client_that_expects_100_continue_gets_the_status(self, gateway, alice, valid):
+    def test_gateway_sends_final_status_after_expect_100_continue(self, gateway, alice, valid):
         token = alice["access_token"] if valid else "junk"
         head = (
             "POST /notes/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"

@@ -10,7 +10,7 @@ from tests.support.documents import DOCS, section
 PAGE = DOCS / "gateways.rst"
 
 
-def test_page_shows_the_files_of_all_programs():
+def test_gateways_page_shows_the_files_of_all_programs():
     text = PAGE.read_text(encoding="utf-8")
     shown = re.findall(r"^\.\. literalinclude:: gateways/(.+)$", text, re.MULTILINE)
     files = [name for program in PROGRAMS for name in program.files] + ["haproxy-keys.sh"]
@@ -18,7 +18,7 @@ def test_page_shows_the_files_of_all_programs():
     assert {path.name for path in (DOCS / "gateways").iterdir()} == set(files)
 
 
-def test_table_has_all_programs_in_order():
+def test_gateways_table_lists_all_programs_in_order():
     [[_, *rows]] = section(PAGE, "Configurations").tables
     assert [row[0].partition(",")[0] for row in rows] == [program.name for program in PROGRAMS]
     assert [row[3] == "at once" for row in rows] == [program.exact for program in PROGRAMS]

@@ -10,7 +10,7 @@ from tests.support.documents import DOCS, literal, section
 VERIFY = DOCS / "verify.rst"
 
 
-def test_page_lists_libraries_and_algorithms():
+def test_verify_page_lists_libraries_and_algorithms():
     [[head, *rows]] = section(VERIFY, "Tested libraries").tables
     assert [literal(cell) for cell in head[2:]] == list(ALL)
     assert {row[0]: [bool(cell) for cell in row[2:]] for row in rows} == {
@@ -19,7 +19,7 @@ def test_page_lists_libraries_and_algorithms():
     }
 
 
-def test_page_includes_tested_programs():
+def test_verify_page_includes_the_tested_programs():
     text = VERIFY.read_text(encoding="utf-8")
     included = re.findall(r"^\.\. literalinclude:: verify/(.+)$", text, re.MULTILINE)
     assert sorted(included) == sorted(path.name for path in PAGE.iterdir())
@@ -27,7 +27,7 @@ def test_page_includes_tested_programs():
     assert {name.replace(".cs", ".exe") for name in included} <= tested
 
 
-def test_page_names_tested_program_of_each_library():
+def test_verify_page_names_the_program_of_each_library():
     [[_, *rows]] = section(VERIFY, "Tested libraries").tables
     commands = {library.name: library.verifier for library in LIBRARIES}
     for name, program, *_ in rows:

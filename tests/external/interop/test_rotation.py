@@ -12,7 +12,7 @@ pytestmark = [
 ]
 
 
-def test_removed_key_is_rejected_after_five_minutes(library, workbench, issuer, clock):
+def test_library_rejects_a_removed_key_after_five_minutes(library, workbench, issuer, clock):
     token = issuer.sign_in()["access_token"]
     with workbench.verifier(
         library, {**issuer.verifier_environment, **clock.environment}
@@ -23,7 +23,7 @@ def test_removed_key_is_rejected_after_five_minutes(library, workbench, issuer, 
         assert "error" in verify(token)
 
 
-def test_new_key_is_fetched_after_half_a_minute(library, workbench, issuer, clock):
+def test_library_fetches_a_new_key_after_half_a_minute(library, workbench, issuer, clock):
     old = issuer.sign_in()["access_token"]
     new = issuer.sign_in(signing=1)["access_token"]
     issuer.configure(VERIFYING_KEYS=[])
