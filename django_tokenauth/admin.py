@@ -36,7 +36,7 @@ def _active(now: datetime) -> dict[str, Any]:
 
 
 class StatusFilter(admin.SimpleListFilter):
-    """Filters sessions by whether they are active."""
+    """A list filter for active sessions, and for expired or revoked sessions."""
 
     title = _("status")
     parameter_name = "status"
@@ -54,23 +54,23 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 class ClientFilter(admin.SimpleListFilter):
-    """Filters sessions by client, and lists the most frequent clients of the newest sessions.
+    """A list filter by client, with the most frequent clients of the newest sessions.
 
-    A list of all clients would read the whole table, and clients choose their names. The search
-    and the parameter ``client_id`` find the others.
+    A list of all clients would read the whole table. The search box and the query parameter
+    ``client_id`` find the sessions of any client.
     """
 
     title = _("client")
     parameter_name = "client_id"
 
-    #: The number of sessions that are read, and of clients that are listed.
+    #: Number of the newest sessions that the filter reads, and of the clients that it lists.
     SESSIONS, CLIENTS = 1000, 20
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         newest = Session.objects.order_by("-pk").values_list("client_id", flat=True)
         frequent = Counter(newest[: self.SESSIONS]).most_common(self.CLIENTS)
         names = dict.fromkeys(name for name, _ in frequent)
-        # Without an entry of its own, Django ignores a filter.
+        # List the selected client too, so that the page shows which filter applies.
         if self.value():
             names.setdefault(str(self.value()))
         return [(name, name) for name in names]
@@ -80,9 +80,9 @@ class ClientFilter(admin.SimpleListFilter):
 
 
 def _time(name: str) -> Any:
-    """Return the column of the time *name*, shown in the time zone of the project or the request.
+    """Return an admin column that displays the field *name* in the current time zone.
 
-    Without ``USE_TZ``, Django shows a time as it is, and ours are in UTC.
+    Without ``USE_TZ``, Django displays a time without conversion, and session times are in UTC.
     """
 
     field: Any = Session._meta.get_field(name)
@@ -91,7 +91,7 @@ def _time(name: str) -> Any:
     def show(self: Any, session: Session) -> str:
         moment: datetime | None = getattr(session, name)
         if moment is None:
-            # Django shows None as a word on the page of one session.
+            # On the page of one session, Django would display None as a word.
             return str(self.get_empty_value_display())
         return str(formats.localize(timezone.localtime(moment)))
 
@@ -100,14 +100,15 @@ def _time(name: str) -> Any:
 
 @admin.register(Session)
 class SessionAdmin(_ModelAdmin):
-    """Read-only: creating a session here would bypass authentication."""
+    """The read-only admin of sessions. Creating a session in the admin would bypass
+    authentication."""
 
     actions = ("revoke_sessions",)
     list_display = (
         "user",
         "device",
         "client_id",
-        # Further columns may be outside of the window.
+        # Columns after is_active may be outside a narrow browser window.
         "is_active",
         "ip",
         "created",
@@ -117,9 +118,9 @@ class SessionAdmin(_ModelAdmin):
     )
     list_display_links = ("device",)
     list_filter = (StatusFilter, "revoked_reason", ClientFilter, "created_at")
-    # The number of all sessions, beside that of the listed ones, would read the whole table.
+    # Counting all sessions, in addition to the listed ones, would read the whole table.
     show_full_result_count = False
-    # For projects that permit changes: a list of all users would not fit on a page.
+    # If a subclass permits changes, a select box of all users would be too long for the page.
     raw_id_fields = ("user",)
     list_select_related = ("user",)
     search_fields = (
@@ -173,10 +174,10 @@ class SessionAdmin(_ModelAdmin):
                 count += revoke_and_signal(
                     [batch], RevokedReason.ADMIN, request=request, clock=utc_now
                 )
-                # Of a larger selection, the audit record and the history name these sessions.
+                # The audit record and the admin history name at most MAX_IDS sessions.
                 named += batch[: MAX_IDS - len(named)]
         finally:
-            # Also if the database fails after some batches.
+            # On a database error, audit the batches that were revoked before it.
             audit(
                 "sessions.revoke",
                 actor=actor,

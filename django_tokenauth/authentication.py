@@ -1,6 +1,7 @@
 """REST framework's authentication classes, for access tokens in ``Authorization: Bearer``.
 
-RFC 6750 defines the header and the responses. Tokens in a query string or a form are ignored.
+RFC 6750 defines the header and the responses. Access tokens in a query string or a form are
+ignored.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class AccessTokenRejected(AuthenticationFailed, InvalidToken):
     """401 ``invalid_token`` (RFC 6750 section 3.1): the access token was rejected.
 
     ``code`` is the :class:`~django_tokenauth.errors.TokenErrorCode`. The response does not contain
-    it.
+    ``code``.
     """
 
     error = default_code = "invalid_token"
@@ -47,7 +48,7 @@ class AccessTokenRejected(AuthenticationFailed, InvalidToken):
     def __init__(self, code: TokenErrorCode) -> None:
         AuthenticationFailed.__init__(self)
         InvalidToken.__init__(self, code)
-        # REST framework replaces it by the challenge of the view's authentication class.
+        # REST framework replaces auth_header with the challenge of the view's authentication class.
         self.auth_header = _invalid_token(JWTAuthentication.realm)
 
 
@@ -57,16 +58,16 @@ class TemporarilyUnavailable(APIException, ServiceUnavailable):
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = ServiceUnavailable.description
     default_code = ServiceUnavailable.error
-    #: REST framework sends it as ``Retry-After``, in seconds.
+    #: Seconds that REST framework sends as ``Retry-After``.
     wait = ServiceUnavailable.retry_after
 
 
 class TokenUser:
     """The user of :class:`StatelessJWTAuthentication`, made from the claims of an access token.
 
-    ``pk`` and ``id`` are the ``sub`` claim, a string, and ``claims`` are all claims. The user is
-    authenticated and active, is not staff, and has none of Django's permissions: the scope of the
-    token says what is allowed.
+    ``pk`` and ``id`` are the ``sub`` claim, a string, and ``claims`` are all claims. A
+    ``TokenUser`` is authenticated and active, is not staff, and has none of Django's permissions.
+    The scope of the access token defines what the client may do.
     """
 
     is_authenticated = True
@@ -117,7 +118,7 @@ class JWTAuthentication(BaseAuthentication):
     """Authenticate a request by its access token and load the user, in one query.
 
     The query also checks the session, so a sign-out, a new password or a deactivation takes effect
-    at once. ``request.user`` is the user and ``request.auth`` a :class:`Claims`.
+    at once. ``request.user`` is the user, and ``request.auth`` is a :class:`Claims`.
     """
 
     #: The realm of the challenge (RFC 9110 section 11.5), without quotation marks.
@@ -165,8 +166,8 @@ class StatelessJWTAuthentication(JWTAuthentication):
     """Authenticate a request by its access token alone, without a query for the user.
 
     ``request.user`` is a :class:`TokenUser`. Revocations take effect within
-    ``REVOCATION_POLL_INTERVAL``. A service without a database sets that to ``None``, and then
-    accepts each token until it expires.
+    ``REVOCATION_POLL_INTERVAL``. A service without a database sets ``REVOCATION_POLL_INTERVAL`` to
+    ``None``, and accepts each access token until it expires.
     """
 
     def get_user(self, claims: Claims) -> TokenUser:

@@ -23,7 +23,7 @@ __all__ = ["RevokedReason", "Session", "UTCDateTimeField"]
 
 
 class RevokedReason(models.TextChoices):
-    """Why a session was revoked."""
+    """The reason for the revocation of a session."""
 
     SIGNED_OUT = "signed_out", _("signed out")
     REUSED = "reused", _("refresh token reused")
@@ -36,8 +36,9 @@ class RevokedReason(models.TextChoices):
 class UTCDateTimeField(_DateTimeField):
     """A ``DateTimeField`` with UTC in its column and ``tzinfo`` in its values, for any ``USE_TZ``.
 
-    Django's own field holds local times if ``USE_TZ`` is ``False``, or if the database has another
-    ``TIME_ZONE`` and no type with a time zone. After clocks are set back, an hour of them repeats.
+    Django's own field stores local times if ``USE_TZ`` is ``False``, or if the database has another
+    ``TIME_ZONE`` and no type with a time zone. When clocks are set back, one hour of local times
+    occurs twice.
     """
 
     def get_prep_value(self, value: Any) -> Any:
@@ -47,13 +48,13 @@ class UTCDateTimeField(_DateTimeField):
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
         value = value if prepared else self.get_prep_value(value)
         if isinstance(value, datetime) and not connection.features.supports_timezones:
-            # The backends convert only values with tzinfo.
+            # Database backends convert only values with tzinfo.
             value = value.replace(tzinfo=None)
         return connection.ops.adapt_datetimefield_value(value)
 
     def select_format(self, compiler: Any, sql: str, params: Any) -> tuple[str, Any]:
         if compiler.connection.features.supports_timezones and not settings.USE_TZ:
-            # The driver would convert the column to a local time.
+            # The database driver would convert the column to a local time.
             sql = f"({sql}) AT TIME ZONE 'UTC'"
         return sql, params
 
@@ -63,7 +64,7 @@ class UTCDateTimeField(_DateTimeField):
         if connection.features.supports_timezones and settings.USE_TZ:
             moment: datetime = value.astimezone(UTC)
             return moment
-        # The backend may have marked the value as a local time, without converting it.
+        # The database backend may have marked the value as a local time, without converting it.
         utc: datetime = value.replace(tzinfo=UTC, fold=0)
         return utc
 
@@ -76,8 +77,9 @@ class Session(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # The row outlives its user, because the snapshot of revoked sessions is read from it. The index
-    # below replaces the one that Django creates for a foreign key.
+    # The row remains after its user is deleted, because processes read revoked sessions from this
+    # table. The index tokenauth_session_user replaces the one that Django creates for a foreign
+    # key.
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.SET_NULL,
@@ -87,8 +89,9 @@ class Session(models.Model):
         verbose_name=_("user"),
     )
     generation = models.PositiveBigIntegerField(_("generation"), default=1)
-    # The client never received the previous generation, and refreshed with its predecessor again.
-    # db_default lets processes of an older version add rows during an update.
+    # True if the client never received the previous generation and refreshed again with the
+    # generation before it. During a deployment, db_default lets processes of an older version add
+    # rows.
     retried = models.BooleanField(_("refresh retried"), default=False, db_default=False)
     created_at = UTCDateTimeField(_("signed in at"))
     refreshed_at = UTCDateTimeField(_("last refreshed at"))
@@ -100,17 +103,17 @@ class Session(models.Model):
     )
     auth_hash = models.CharField(max_length=128, editable=False)
     scope = models.CharField(_("scope"), max_length=MAX_SCOPE_LENGTH, blank=True)
-    # The sign-in requested less than the user may have.
+    # True if the sign-in requested a narrower scope than the user may have.
     scope_limited = models.BooleanField(_("limited scope"), default=False)
     client_id = models.CharField(_("client"), max_length=MAX_CLIENT_ID)
-    # If CLIENTS loses this client, other clients must not be able to use its name.
+    # If this client is removed from CLIENTS, other clients must not be able to use its client_id.
     client_authenticated = models.BooleanField(
         _("client with a secret"), default=False, db_default=False
     )
     device_name = models.CharField(_("device name"), max_length=MAX_DEVICE_NAME, blank=True)
     user_agent = models.CharField(_("user agent"), max_length=MAX_USER_AGENT, blank=True)
     ip = models.GenericIPAddressField(_("IP address"), null=True, blank=True)
-    # Of the sign-in or the last rotation, at refreshed_at.
+    # The user agent and the IP address of the sign-in or the last rotation, at refreshed_at.
     last_user_agent = models.CharField(
         _("last user agent"), max_length=MAX_USER_AGENT, blank=True, default="", db_default=""
     )
@@ -130,7 +133,7 @@ class Session(models.Model):
 
     @property
     def scopes(self) -> frozenset[str]:
-        """The names in ``scope``."""
+        """The scope names in ``scope``."""
         return frozenset(self.scope.split())
 
     @property

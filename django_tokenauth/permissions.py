@@ -1,7 +1,7 @@
 """Permission classes for the scope of an access token.
 
-``rest_framework.views`` must not be imported here: it imports this module if one of its classes is
-in ``DEFAULT_PERMISSION_CLASSES``.
+This module must not import ``rest_framework.views``, which imports this module if
+``DEFAULT_PERMISSION_CLASSES`` contains ``HasScope`` or ``HasFullScope``.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ __all__ = ["HasFullScope", "HasScope", "InsufficientScope"]
 class InsufficientScope(PermissionDenied, TokenAuthError):
     """403 ``insufficient_scope`` (RFC 6750 section 3.1). The challenge names the required scope.
 
-    *scope* is a collection of scope names. *detail* is the message of the body, by default a fixed
-    sentence. Raises ``TypeError`` if *scope* is a single string.
+    *scope* is a collection of scope names. *detail* is the message in the response body, by default
+    a fixed sentence. Raises ``TypeError`` if *scope* is a single string.
     """
 
     error = default_code = "insufficient_scope"
@@ -42,7 +42,8 @@ class InsufficientScope(PermissionDenied, TokenAuthError):
 
     def __init__(self, scope: Iterable[str], detail: Any = None) -> None:
         super().__init__(detail)
-        # REST framework sends it as WWW-Authenticate. RFC 6750 section 3 allows ASCII only.
+        # REST framework sends auth_header as WWW-Authenticate. RFC 6750 section 3 allows only ASCII
+        # in the description, so it is not translated.
         self.auth_header = challenge(
             JWTAuthentication.realm,
             self.error,
@@ -54,16 +55,17 @@ class InsufficientScope(PermissionDenied, TokenAuthError):
 class _ScopePermission(BasePermission):
     """A permission that depends on the scope of the access token.
 
-    The result is a boolean, so the class can be combined by ``&``, ``|`` and ``~``. If the view
-    denies the request because a scope is missing, it raises :class:`InsufficientScope`.
+    ``has_permission`` returns a boolean, so that the class can be combined by ``&``, ``|`` and
+    ``~``. The view raises :class:`InsufficientScope` if it denies the request because a scope is
+    missing.
     """
 
-    #: The required scope of the last request that was denied because it was missing.
+    #: The required scope, if the access token of the last request did not have it.
     missing: Collection[str] | None = None
 
     @abstractmethod
     def required_scope(self, request: Request, view: Any) -> Collection[str] | None:
-        """Return the scope that an access token needs, or ``None`` if none is sufficient."""
+        """Return the scope that an access token needs, or ``None`` if no scope is sufficient."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         self.missing = None
@@ -79,7 +81,7 @@ class _ScopePermission(BasePermission):
         return True
 
     def has_object_permission(self, request: Request, view: Any, obj: Any) -> bool:
-        # REST framework denies each object with ~, if this is always true.
+        # With ~, REST framework would deny every object if this method always returned True.
         return self.has_permission(request, view)
 
 
@@ -87,7 +89,7 @@ class HasScope(_ScopePermission):
     """Allow access tokens whose scope contains the view's ``required_scopes``.
 
     ``required_scopes`` is a list of scope names, or a dict of such lists by HTTP method. In a dict,
-    ``GET`` applies to ``HEAD`` too, ``OPTIONS`` requires nothing, and other missing methods are
+    ``GET`` applies to ``HEAD`` too, ``OPTIONS`` requires no scope, and other missing methods are
     denied. Requests that were authenticated without an access token are denied.
 
     The view raises :class:`InsufficientScope` if the scope is missing, also for a combination by
@@ -123,8 +125,8 @@ class HasScope(_ScopePermission):
 class HasFullScope(_ScopePermission):
     """Allow access tokens with all scopes that the user may have.
 
-    A token of narrower scope must not list or end the user's sessions. Costs one query. The view
-    raises :class:`InsufficientScope` if a scope is missing. Raises
+    An access token of narrower scope must not list or revoke the user's sessions. The permission
+    runs one query. The view raises :class:`InsufficientScope` if a scope is missing. Raises
     :class:`~django_tokenauth.errors.ServiceUnavailable`.
     """
 
@@ -136,8 +138,9 @@ class HasFullScope(_ScopePermission):
 def _name_scope_on_denial(view: Any) -> None:
     """Make *view* raise :class:`InsufficientScope` if it denies the request for a missing scope.
 
-    REST framework passes neither headers nor the permission to ``permission_denied``. The
-    functions below replace it and ``check_object_permissions`` on *view*, which serves one request.
+    REST framework passes neither headers nor the permission to ``permission_denied``. This function
+    therefore replaces ``permission_denied`` and ``check_object_permissions`` on *view*, which
+    serves one request.
     """
     denied: Any = getattr(view, "permission_denied", None)
     check: Any = getattr(view, "check_object_permissions", None)
@@ -165,7 +168,7 @@ def _deny(
     message: Any = None,
     code: str | None = None,
 ) -> None:
-    """Call the view's own ``permission_denied``, and name the scope if it would help.
+    """Call the view's own ``permission_denied``, and name the scope if a wider scope would help.
 
     *checked* contains the object whose permissions are checked.
     """
@@ -189,7 +192,7 @@ def _scope_that_helps(
         )
 
     def missing(permission: Any) -> Collection[str] | None:
-        """Return what *permission*, which denies the request, lacks."""
+        """Return the missing scope for which *permission* denies the request."""
         if isinstance(permission, _ScopePermission):
             permission.has_permission(request, view)
             return permission.missing
@@ -204,5 +207,6 @@ def _scope_that_helps(
     for permission in permissions:
         if not allows(permission):
             return missing(permission)
-    # An object was denied, before a scope was compared for the first time, as the last alternative.
+    # No permission had compared a scope before the view denied an object, so *checked* is None
+    # here.
     return next(filter(None, map(missing, permissions)), None)

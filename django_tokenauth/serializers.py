@@ -1,6 +1,7 @@
 """Serializers for the requests of the token endpoints, and for sessions in responses.
 
-They check types, lengths and characters. :mod:`django_tokenauth.services` decides everything else.
+The serializers check types, lengths and characters. :mod:`django_tokenauth.services` checks all
+other conditions.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ __all__ = [
 
 
 class _StringField(serializers.CharField):
-    """A string. Numbers are rejected, which REST framework's field would convert."""
+    """A string field that rejects numbers, which REST framework's field would convert."""
 
     default_error_messages = {"not_string": _("Must be a string.")}
 
@@ -41,7 +42,7 @@ class _StringField(serializers.CharField):
 
 
 class _UsernameField(_StringField):
-    """A username, NFKC-normalized as by ``django.contrib.auth.forms.UsernameField``."""
+    """A username, normalized with NFKC as in ``django.contrib.auth.forms.UsernameField``."""
 
     def to_internal_value(self, data: Any) -> str:
         return unicodedata.normalize("NFKC", super().to_internal_value(data))
@@ -127,7 +128,7 @@ class TokenSerializer(serializers.Serializer[Any]):
 class RevocationRequestSerializer(_ClientSerializer):
     """A token to revoke (RFC 7009 section 2.1) or introspect (RFC 7662 section 2.1).
 
-    There is no ``token_type_hint``: the header of the token says its type.
+    ``token_type_hint`` is ignored, because the header of the token contains its type.
     """
 
     token = _StringField(trim_whitespace=False)
@@ -148,10 +149,11 @@ _HOUR = timedelta(hours=1)
 
 
 def _shown_refreshed_at(session: Session) -> datetime:
-    """Return the time of the last refresh to the hour, and at least a full hour ago.
+    """Return the time of the last refresh, rounded down to the hour and at least one hour ago.
 
-    An attacker with a stolen refresh token would otherwise see when its owner refreshes, and use
-    the used token within the grace. A refresh in the current hour changes nothing that is shown.
+    An exact time would show an attacker with a stolen refresh token when its owner refreshes. The
+    attacker could then send the used token within the grace. A refresh in the current hour does not
+    change the returned time.
     """
     last_full_hour = _to_hour(utc_now()) - _HOUR
     shown: datetime = max(session.created_at, min(_to_hour(session.refreshed_at), last_full_hour))
@@ -163,16 +165,17 @@ def _to_hour(moment: datetime) -> datetime:
 
 
 class _RefreshedAtField(_TimeField):
-    """``refreshed_at`` to the hour."""
+    """``refreshed_at``, rounded down to the hour."""
 
     def get_attribute(self, instance: Session) -> datetime:
         return _shown_refreshed_at(instance)
 
 
 class _IdleExpiryField(_TimeField):
-    """A time at which the session has expired at the latest if it is not refreshed.
+    """The latest time at which the session expires if it is not refreshed.
 
-    The idle expiry shows the time of the last refresh, so this one is up to two hours later.
+    The exact idle expiry would reveal the time of the last refresh, so this field is up to two
+    hours later.
     """
 
     def get_attribute(self, instance: Session) -> datetime:

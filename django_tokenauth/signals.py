@@ -6,10 +6,10 @@ Each signal about a session is sent with ``sender=Session`` and these keyword ar
 * ``user``: the user, or ``None`` if the user was deleted;
 * ``request``: Django's ``HttpRequest``, or ``None`` outside of a request.
 
-They are sent with ``send_robust()`` after the change was written. If a receiver raises an error, it
-is logged, the other receivers are called, and the client still gets its response.
+Signals are sent with ``send_robust()`` after the change is written. If a receiver raises an error,
+the error is logged, the other receivers are called, and the client still gets its response.
 
-With ``STATELESS_REFRESH`` there are no sessions. ``signed_in`` and ``refreshed`` are then sent with
+With ``STATELESS_REFRESH`` there are no sessions, and ``signed_in`` and ``refreshed`` are sent with
 ``session=None`` and ``sender=None``.
 
 ``audit_event`` is sent once for each action of the staff, with ``sender=None`` and these keyword
@@ -18,8 +18,8 @@ arguments:
 * ``action``: a string of the list in the documentation, such as ``"sessions.revoke"``;
 * ``actor``: the user of the admin, or ``None`` for a management command;
 * ``count``: the number of sessions, keys or clients that changed;
-* ``ids``: a tuple of strings that name at most 1,000 of them: the log ids of sessions, the ``kid``
-  of keys, the names of clients;
+* ``ids``: a tuple of strings that name at most 1,000 of the changed items: the log ids of sessions,
+  the ``kid`` of keys, the names of clients;
 * ``request``: Django's ``HttpRequest``, or ``None`` for a management command.
 """
 
@@ -50,8 +50,8 @@ class _RobustSignal(Signal):
     def send_robust(self, sender: Any, **named: Any) -> list[tuple[Any, Any]]:
         """Send the signal, and log errors of the dispatch itself.
 
-        Django raises one, for example, if a receiver is asynchronous and this thread runs an event
-        loop.
+        Django raises an error, for example, if a receiver is asynchronous and this thread runs an
+        event loop.
         """
         try:
             return super().send_robust(sender, **named)
@@ -63,7 +63,7 @@ class _RobustSignal(Signal):
         """Log the error of a receiver as Django does.
 
         Django's method reads ``__qualname__``, which a ``functools.partial`` and other callable
-        objects lack. Its ``AttributeError`` would skip all further receivers.
+        objects lack. The ``AttributeError`` would skip all following receivers.
         """
         name = getattr(receiver, "__qualname__", None) or type(receiver).__qualname__
         _dispatch_logger.error(
@@ -79,9 +79,9 @@ class _SessionSignal(_RobustSignal):
     ) -> None:
         """Send the signal about *session*, which is ``None`` with ``STATELESS_REFRESH``.
 
-        *details* are further keyword arguments for the receivers.
+        *details* are additional keyword arguments for the receivers.
         """
-        # The class, so that a receiver can be connected with sender=Session.
+        # The sender is the class, so that a receiver can be connected with sender=Session.
         sender = None if session is None else type(session)
         self.send_robust(sender=sender, session=session, user=user, request=request, **details)
 
@@ -89,19 +89,20 @@ class _SessionSignal(_RobustSignal):
 #: A user signed in and started the session.
 signed_in = _SessionSignal()
 
-#: The refresh token was rotated. Not sent if a request within the grace gets the same token again.
+#: The refresh token was rotated. ``refreshed`` is not sent if a request within the grace gets the
+#: current refresh token again.
 refreshed = _SessionSignal()
 
 #: A rotation came from another network than the sign-in or rotation before it: another /24 (IPv4)
-#: or /64 (IPv6). ``previous_ip`` is the address before, ``session.last_ip`` the new one. Phones
-#: change their network often; a session that moves to another country may be stolen.
+#: or /64 (IPv6). ``previous_ip`` is the previous address, and ``session.last_ip`` is the new one.
+#: Phones change their network often; a session that moves to another country may be stolen.
 network_changed = _SessionSignal()
 
-#: An old refresh token was presented. It was stolen, or the client restored an old state.
+#: An old refresh token was presented, because it was stolen or the client restored an old state.
 refresh_token_reused = _SessionSignal()
 
-#: The session was revoked. ``session.revoked_reason`` says why.
+#: The session was revoked. ``session.revoked_reason`` contains the reason.
 session_revoked = _SessionSignal()
 
-#: A member of the staff or a management command ended sessions, or changed keys or clients.
+#: A member of the staff or a management command revoked sessions, or changed keys or clients.
 audit_event = _RobustSignal()

@@ -1,4 +1,4 @@
-"""The routes. Include them in your URLconf under any prefix."""
+"""The routes of the views. A project includes the routes in its URLconf under any prefix."""
 
 from __future__ import annotations
 

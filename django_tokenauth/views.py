@@ -1,7 +1,7 @@
 """The views: the token endpoints (RFC 6749, RFC 7009, RFC 7662), the route for gateways, and the
 sessions of the user.
 
-They read the request, call :mod:`django_tokenauth.services`, and build the response.
+The views read the request, call :mod:`django_tokenauth.services`, and build the response.
 """
 
 from __future__ import annotations
@@ -143,8 +143,8 @@ class TokenView(TokenEndpoint):
     A request without ``grant_type`` is a sign-in by the password grant.
     """
 
-    #: The function of each ``grant_type``; extend it in a subclass to add a grant. The function
-    #: takes the request and returns the response, or raises an error of
+    #: The function of each ``grant_type``; extend the mapping in a subclass to add a grant. The
+    #: function takes the request and returns the response, or raises an error of
     #: :mod:`django_tokenauth.errors`.
     grants: ClassVar[Mapping[str, Callable[[Request], Response]]] = {
         "password": _password_grant,
@@ -174,9 +174,9 @@ class RefreshView(TokenEndpoint):
 class VerifyView(TokenEndpoint):
     """``POST token/verify/``: check an access token, its session and its user.
 
-    Responds with ``{"active": true, "expires_in": SECONDS}``, or with 401 ``invalid_token``. A
-    caller may therefore rely on the status alone. ``OPTIONS`` gets 405 too: some gateways send the
-    method of the client, and would take a 200 for an accepted token.
+    The response is ``{"active": true, "expires_in": SECONDS}``, or 401 ``invalid_token``, so a
+    caller can rely on the status alone. ``OPTIONS`` gets 405 too, because some gateways send the
+    method of the client and would take a 200 for an accepted token.
     """
 
     http_method_names = ("post",)
@@ -197,7 +197,7 @@ class VerifyView(TokenEndpoint):
 class RevokeView(TokenEndpoint):
     """``POST token/revoke/``: sign out with an access or refresh token (RFC 7009).
 
-    Responds with 200 to an invalid token too.
+    A request with an invalid token gets 200 too.
     """
 
     @sensitive_variables()
@@ -211,10 +211,11 @@ class RevokeView(TokenEndpoint):
 class IntrospectView(TokenEndpoint):
     """``POST token/introspect/``: the claims of an access token that is valid now (RFC 7662).
 
-    For clients in ``CLIENTS``, and for access tokens with the scope ``introspect``.
+    The caller authenticates as a client in ``CLIENTS``, or by an access token with the scope
+    ``introspect``.
     """
 
-    #: RFC 7662 section 2.3: the scope is part of the authorization, so its absence is a 401.
+    #: RFC 7662 section 2.3: the scope is part of the authorization, so a missing scope gets 401.
     error_statuses: ClassVar[Mapping[type[Exception], int]] = {
         **TokenEndpoint.error_statuses,
         InsufficientScope: status.HTTP_401_UNAUTHORIZED,
@@ -250,13 +251,14 @@ class IntrospectView(TokenEndpoint):
 class ForwardAuthView(NoStoreView):
     """``token/forward-auth/``: authenticate a request for a gateway.
 
-    Reads the access token from ``Authorization: Bearer``. Responds to any method with 204 and the
-    headers ``X-Auth-User``, ``X-Auth-Scope`` and ``X-Auth-Session``, or with the error that
-    :class:`JWTAuthentication` returns: 401 or 503. The body is not read.
+    The view reads the access token from ``Authorization: Bearer``. The response to any method is
+    204 with the headers ``X-Auth-User``, ``X-Auth-Scope`` and ``X-Auth-Session``, or the error of
+    :class:`JWTAuthentication`: 401 or 503. The view does not read the request body.
 
-    The query parameter ``scope`` has required scopes, separated by spaces. A token without them
-    gets 403 ``insufficient_scope``. ``status=200`` replaces 204, because Envoy accepts 200 only.
-    Any other parameter gets 400: a misspelled name must not drop the requirement.
+    The query parameter ``scope`` contains the required scopes, separated by spaces. An access token
+    without the required scopes gets 403 ``insufficient_scope``. The query parameter ``status=200``
+    replaces 204, because Envoy accepts only 200. Any other query parameter gets 400, because a
+    misspelled ``scope`` must not admit every access token.
     """
 
     authentication_classes = (JWTAuthentication,)
@@ -264,7 +266,7 @@ class ForwardAuthView(NoStoreView):
     throttle_classes = ()
     renderer_classes = (JSONRenderer,)
     content_negotiation_class = AlwaysJSONNegotiation
-    #: Scopes that every request needs, in addition to the query parameter.
+    #: Scopes that every request needs, in addition to the query parameter ``scope``.
     required_scopes: Sequence[str] = ()
     _statuses: ClassVar[Mapping[str, int]] = {
         "200": status.HTTP_200_OK,
@@ -283,12 +285,13 @@ class ForwardAuthView(NoStoreView):
         headers = {
             "X-Auth-User": quote(claims.subject, safe="@+:"),
             "X-Auth-Scope": " ".join(sorted(claims.scope)),
-            # Some gateways keep the client's header if the response has none, so send an empty one.
+            # Some gateways keep the client's header if the response has none, so send an empty
+            # header.
             "X-Auth-Session": claims.session_id or "",
         }
         return Response(status=code, headers=headers)
 
-    # Envoy sends the method of the client.
+    # Envoy sends the method of the client, so every method is handled as GET.
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         return self.get(request)
 
@@ -296,7 +299,7 @@ class ForwardAuthView(NoStoreView):
         return self.get(request)
 
     def _parameters(self, request: Request) -> tuple[frozenset[str], int]:
-        """Return the required scopes and the status. Repeated scopes add up."""
+        """Return the required scopes and the status. Repeated ``scope`` parameters are combined."""
         query = request.query_params
         if not {"scope", "status"}.issuperset(query):
             message = _("Only these query parameters are allowed: %(names)s.")
@@ -311,7 +314,7 @@ class ForwardAuthView(NoStoreView):
 
 
 class _SessionEndpoint(NoStoreView):
-    """The sessions of the user, for access tokens with the full scope of the user."""
+    """The base class of the views of the user's sessions, for access tokens with the full scope."""
 
     authentication_classes = (JWTAuthentication,)
     permission_classes = (IsAuthenticated, HasFullScope)
@@ -323,8 +326,8 @@ class _SessionEndpoint(NoStoreView):
 
 
 class SessionListView(_SessionEndpoint):
-    """``GET sessions/``: list the sessions of the user. ``DELETE sessions/``: end all of them, or
-    all but the current one with ``?keep=current``."""
+    """``GET sessions/``: list the sessions of the user. ``DELETE sessions/``: revoke all sessions
+    of the user, or all but the current one with ``?keep=current``."""
 
     def get(self, request: Request) -> Response:
         with database_errors_as_unavailable():
@@ -345,7 +348,7 @@ class SessionListView(_SessionEndpoint):
 
 
 class SessionView(_SessionEndpoint):
-    """``DELETE sessions/ID/``: end one session of the user."""
+    """``DELETE sessions/ID/``: revoke one session of the user."""
 
     def delete(self, request: Request, session_id: uuid.UUID) -> Response:
         if not services.sign_out(request.user, session_id, request=request):

@@ -1,4 +1,5 @@
-"""The well-known routes (RFC 8615). Include them under ``.well-known/`` at the root."""
+"""The well-known routes (RFC 8615). A project includes the routes under ``.well-known/`` at the
+root."""
 
 from __future__ import annotations
 
@@ -21,6 +22,6 @@ _metadata = non_atomic(discovery.metadata)
 urlpatterns = [
     path("jwks.json", _jwks, name="jwks"),
     path(_METADATA, _metadata, name="metadata"),
-    # For an issuer with a path (RFC 8414 section 3.1).
+    # The metadata of an issuer with a path (RFC 8414 section 3.1).
     path(f"{_METADATA}/<path:issuer_path>", _metadata, name="metadata"),
 ]

@@ -1,4 +1,4 @@
-"""Delays of sign-ins to one account after failures at any address (``SIGN_IN_DELAY_USER``).
+"""Delays of sign-ins to one account after failures from any address (``SIGN_IN_DELAY_USER``).
 
 A limit per account must not lock the user out. The delay therefore applies to each network
 separately, and never to a network from which the user has signed in before.
@@ -29,13 +29,14 @@ _RESERVED_FOR = 3600
 class AccountDelay:
     """The delay of one sign-in attempt.
 
-    The first attempt from a network that is new to the account is refused with the delay. It
-    reserves one attempt after the delay for the network. The delay is two seconds after the first
-    failure that is not free, and doubles with each further one up to the setting. A successful
-    sign-in subtracts only the failures with its own spelling of the username, because an attacker
-    may have an account with a similar name. If the cache fails, there are no delays.
+    The first attempt from a network that is new to the account is rejected with the delay. The
+    rejection reserves one attempt after the delay for the network. The delay is two seconds after
+    ``FREE_FAILURES + 1`` failures, and doubles with each additional failure up to
+    ``SIGN_IN_DELAY_USER``. A successful sign-in subtracts only the failures with its own spelling
+    of the username, because an attacker may have an account with a similar name. If the cache
+    fails, there are no delays.
 
-    *known_addresses* returns the addresses of earlier sign-ins of the user. It is called only
+    *known_addresses* returns the addresses of earlier sign-ins of the user, and is called only
     during a delay.
     """
 
@@ -61,7 +62,8 @@ class AccountDelay:
             return
         now, key = int(time.time()), cache_key("reserved", folded(self._username), network)
         due = self._counters.read(key)
-        # If two clients of the network try at once, one of them has the reserved attempt.
+        # If two clients of one network try at the same time, only one of them gets the reserved
+        # attempt.
         if due is None or (0 < due <= now and self._counters.delete(key)):
             return
         if due > now + self._longest:

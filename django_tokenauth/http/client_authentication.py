@@ -1,7 +1,7 @@
 """Client authentication: HTTP Basic, or two parameters of the body (RFC 6749 section 2.3).
 
 A ``client_id`` that is not in ``CLIENTS`` is an unverified label. While ``CLIENTS`` is empty,
-secrets are ignored.
+client secrets are ignored.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ def authenticate_client(request: Request, client_id: str, client_secret: str) ->
 
     ``client_id`` and ``client_secret`` are the parameters of the body, empty if they are missing.
     The result is empty if the request names no client. Raises :class:`InvalidClient`,
-    :class:`InvalidRequest` for two methods at once, :class:`TooManyRequests`, and
+    :class:`InvalidRequest` for two authentication methods at once, :class:`TooManyRequests`, and
     ``ImproperlyConfigured``.
     """
     settings = load()
     if not settings.clients:
-        # No client has a secret here, so the secret is meant for another server, such as a proxy.
+        # CLIENTS is empty, so a secret in the request is meant for another server, such as a proxy.
         return client_id
     found = basic_credentials(request.META.get("HTTP_AUTHORIZATION", ""))
     if found and client_id:
-        # Many clients repeat their client_id in the body, which proves nothing.
+        # Many clients that use HTTP Basic repeat their client_id in the body.
         found = [each for each in found if each.client_id == client_id]
         if not found:
             raise InvalidRequest
@@ -62,11 +62,11 @@ def authenticate_client(request: Request, client_id: str, client_secret: str) ->
 
 @sensitive_variables()
 def basic_credentials(header: str) -> list[Credentials]:
-    """Return the readings of ``Authorization: Basic``: one or two, or none.
+    """Return the possible credentials in ``Authorization: Basic``: none, one or two.
 
-    RFC 6749 section 2.3.1 requires form encoding of both parts, and many clients send them as they
-    are. There is no reading for another scheme or an empty pair. Raises :class:`InvalidClient` for
-    a malformed header.
+    RFC 6749 section 2.3.1 requires form encoding of the client's id and secret, but many clients
+    omit the encoding. The list is empty for another scheme, and if both the id and the secret are
+    empty. Raises :class:`InvalidClient` for a malformed header.
     """
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
@@ -77,7 +77,7 @@ def basic_credentials(header: str) -> list[Credentials]:
         _refuse()
     client_id, colon, secret = text.partition(":")
     if text == ":":
-        # Some programs send it if their user leaves the two fields empty.
+        # Some programs send an empty id and secret if their user leaves both fields empty.
         return []
     raw = Credentials(client_id, secret)
     decoded = Credentials(_decoded(client_id), _decoded(secret))
@@ -106,8 +106,8 @@ def _is_possible(credentials: Credentials) -> bool:
 def _count_failure(request: Request) -> None:
     """Count a wrong secret. Raises :class:`TooManyRequests` beyond the limit of the address.
 
-    A valid secret never gets here. Other clients at the same address therefore cannot lock a client
-    out.
+    A valid secret is neither counted nor throttled, so clients at one address cannot lock each
+    other out.
     """
     ClientThrottle(load(), address=client_address(request)).count_failure()
 

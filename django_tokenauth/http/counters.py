@@ -1,7 +1,7 @@
 """Counters in one of Django's caches, which all processes share.
 
-Each cache has its own exceptions. An error is logged and reported as ``None``: a failed cache must
-not lock out all users.
+Each cache backend raises its own exceptions. A cache error is logged and returned as ``None``,
+because a failed cache must not lock out all users.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Counters:
         self._action = action
 
     def increment(self, key: str, seconds: int) -> int | None:
-        """Add one and return the count. A new counter lasts *seconds*."""
+        """Add one and return the count. A new counter expires after *seconds*."""
         count = self._count(self._incr, key, seconds)
         if count is not None:
             # Some caches implement incr() with set() and their default timeout.
@@ -42,11 +42,12 @@ class Counters:
         return self._count(self._cache.get, key, 0)
 
     def start(self, key: str, count: int, seconds: int) -> bool:
-        """Set a counter that does not exist, for *seconds*. Return whether it exists now."""
+        """Create a counter for *seconds*, unless it exists. Return ``False`` only after a cache
+        error."""
         return self._call(self._cache.add, key, count, seconds) is not None
 
     def delete(self, key: str) -> bool:
-        """Delete a counter. Return ``False`` only if it did not exist."""
+        """Delete a counter. Return ``False`` only if the counter did not exist."""
         return self._call(self._cache.delete, key, effect="stay counted") is not False
 
     def _incr(self, key: str, seconds: int) -> Any:
@@ -60,7 +61,7 @@ class Counters:
         self, operation: Callable[..., Any], *arguments: Any, effect: str = _NOT_THROTTLED
     ) -> int | None:
         count = self._call(operation, *arguments, effect=effect)
-        # True is an int in Python.
+        # In Python, bool is a subclass of int.
         if isinstance(count, int) and not isinstance(count, bool):
             return count
         if count is not None:
@@ -70,7 +71,8 @@ class Counters:
     def _call(
         self, operation: Callable[..., Any], *arguments: Any, effect: str = _NOT_THROTTLED
     ) -> Any:
-        """Return the result, or ``None`` after an error. No operation here returns ``None``."""
+        """Return the result of *operation*, or ``None`` after an error. A successful operation
+        never returns ``None``."""
         try:
             result = operation(*arguments)
         except Exception as error:  # noqa: BLE001

@@ -1,8 +1,8 @@
 """Discovery: the public keys (RFC 7517) and the metadata of the server (RFC 8414).
 
-These views are plain Django views that need no user, session or database, and ``ATOMIC_REQUESTS``
-does not apply to them. Any client may read them, and any cache may store them. Middlewares of the
-project still run: ``LoginRequiredMiddleware`` reads the session of a browser that sends one.
+Discovery views are plain Django views that need no user, session or database. ``ATOMIC_REQUESTS``
+does not apply to discovery views. Any client may read the responses, and any cache may store them.
+The project's middleware still runs, and may read the session of a browser.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ _View = Callable[..., HttpResponse]
 
 
 def _public(view: _View) -> _View:
-    """Open ``view`` to scripts of all origins. Respond with 503 if the settings are invalid."""
+    """Allow scripts of all origins to read *view*, and respond with 503 if the settings are
+    invalid."""
     read_only = require_safe(view)
 
     @wraps(view)
@@ -56,7 +57,7 @@ def _public(view: _View) -> _View:
                     "Cache-Control": "no-store",
                 },
             )
-        # Set here, because Django builds a new response for a 304.
+        # Set the headers last, because Django builds a new response for a 304.
         response["Access-Control-Allow-Origin"] = "*"
         response["X-Content-Type-Options"] = "nosniff"
         return response
@@ -68,8 +69,8 @@ def _public(view: _View) -> _View:
 def jwks(request: HttpRequest) -> HttpResponse:
     """``GET .well-known/jwks.json``: ``{"keys": [...]}``, a JWK Set (RFC 7517 section 5).
 
-    It contains the public key, with ``kid``, ``alg`` and ``use``, of every key that verifies now or
-    will sign later. HMAC keys are secret and are never included.
+    The JWK Set contains the public key, with ``kid``, ``alg`` and ``use``, of every key that
+    verifies now or will sign later. HMAC keys are secret and are never included.
     """
     settings = load()
     body, etag = _key_set(access_keys(settings).at(time.time()))
@@ -80,9 +81,9 @@ def jwks(request: HttpRequest) -> HttpResponse:
 def metadata(request: HttpRequest, issuer_path: str = "") -> HttpResponse:
     """``GET .well-known/oauth-authorization-server``: the metadata of RFC 8414 section 2, as JSON.
 
-    The members follow the settings. The URLs start with ``ISSUER``; the ``Host`` header is ignored.
-    ``issuer_path`` is the path of the issuer (section 3.1). Responds with 404 if ``ISSUER`` is not
-    a URL with that path.
+    The settings determine the members of the metadata. The URLs start with the scheme and host of
+    ``ISSUER``, and the ``Host`` header is ignored. ``issuer_path`` is the path of the issuer (RFC
+    8414 section 3.1). The response is 404 if ``ISSUER`` is not a URL with the path ``issuer_path``.
     """
     settings = load()
     origin = _origin(settings.issuer, issuer_path)
@@ -97,8 +98,8 @@ def metadata(request: HttpRequest, issuer_path: str = "") -> HttpResponse:
         "token_endpoint": token,
         "jwks_uri": _url(origin, "tokenauth_well_known:jwks") if with_keys else None,
         "scopes_supported": list(settings.scopes),
-        # Empty, because there is no authorization endpoint. Section 3.2 omits empty arrays, but
-        # section 2 requires this one.
+        # There is no authorization endpoint, so this array is empty. RFC 8414 section 3.2 omits
+        # empty arrays, but section 2 requires response_types_supported.
         "response_types_supported": [],
         "grant_types_supported": ["password", "refresh_token"],
         "token_endpoint_auth_methods_supported": ["none", *clients],
@@ -108,7 +109,7 @@ def metadata(request: HttpRequest, issuer_path: str = "") -> HttpResponse:
         members["revocation_endpoint_auth_methods_supported"] = ["none", *clients]
     if introspection:
         members["introspection_endpoint"] = _url(origin, "tokenauth:introspect")
-        # Section 2 names an access token by its token type.
+        # RFC 8414 section 2 names authentication by an access token by its token type.
         bearer = ["Bearer"] if INTROSPECTION_SCOPE in settings.scopes else []
         members["introspection_endpoint_auth_methods_supported"] = [*clients, *bearer]
     always = ("response_types_supported",)
@@ -117,16 +118,17 @@ def metadata(request: HttpRequest, issuer_path: str = "") -> HttpResponse:
 
 
 def _origin(issuer: str, issuer_path: str) -> str:
-    """Return the scheme and host of ``issuer``. Raises ``Http404`` if its path is another one."""
+    """Return the scheme and host of ``issuer``. Raises ``Http404`` for another path than
+    ``issuer_path``."""
     try:
         url = urlsplit(issuer)
     except ValueError:
         url = urlsplit("")
-    # RFC 8414 section 2: a URL without a query or a fragment.
+    # RFC 8414 section 2: the issuer is a URL without a query or a fragment.
     if url.scheme not in ("https", "http") or not url.netloc or {*"?#"} & {*issuer}:
         raise Http404("ISSUER is not a URL with a host, or has a query or a fragment.")
     if unquote(url.path).strip("/") != issuer_path.strip("/"):
-        raise Http404("ISSUER has another path.")
+        raise Http404("The path of ISSUER differs from the requested path.")
     return f"{url.scheme}://{url.netloc}"
 
 
@@ -139,7 +141,8 @@ def _url(origin: str, route: str) -> str | None:
 
 @lru_cache(maxsize=1)
 def _key_set(keys: KeySet) -> tuple[bytes, str]:
-    """Return the body and its ETag. Cached, because the set changes only with its keys."""
+    """Return the body and its ETag. The result is cached, because the JWK Set changes only with its
+    keys."""
     return _with_etag({"keys": _public_jwks(keys)})
 
 
@@ -153,12 +156,13 @@ def _with_etag(members: dict[str, Any]) -> tuple[bytes, str]:
 
 
 def _cacheable(request: HttpRequest, settings: Settings, body: bytes, etag: str) -> HttpResponse:
-    # Not application/jwk-set+json (RFC 7517 section 8.5), which some clients do not ask for. RFC
-    # 8414 section 3.2 requires this type for the metadata.
+    # Some clients do not accept application/jwk-set+json (RFC 7517 section 8.5). RFC 8414 section
+    # 3.2 requires application/json for the metadata.
     response = HttpResponse(body, content_type="application/json")
     response["ETag"] = etag
-    # A process reads a new key a few seconds after it is written, so a cached response may be older
-    # than this by that time. The delay of a rotation includes both.
+    # A process reads a new key a few seconds after it is written, so a cached response may lack the
+    # key for longer than max-age. The delay of a rotation includes max-age and the time until all
+    # processes read the key.
     seconds = int(settings.jwks_max_age.total_seconds())
     response["Cache-Control"] = f"public, max-age={seconds}"
     return cast("HttpResponse", get_conditional_response(request, etag=etag, response=response))

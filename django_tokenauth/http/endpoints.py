@@ -1,6 +1,7 @@
 """The base classes of the views, with strict request bodies and the error responses.
 
-The errors of :mod:`django_tokenauth.services` become responses here (RFC 6749 section 5.2).
+:class:`TokenEndpoint` turns the errors of :mod:`django_tokenauth.services` into responses (RFC 6749
+section 5.2).
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class AlwaysJSONNegotiation(DefaultContentNegotiation):
 class NoStoreView(APIView):
     """A view whose responses are not cached (RFC 6749 section 5.1, RFC 9111 section 5.2.2.5)."""
 
-    # The project's versioning scheme does not apply to these routes.
+    # The project's versioning scheme does not apply to the routes of this package.
     versioning_class = None
 
     def finalize_response(
@@ -80,7 +81,7 @@ class TokenEndpoint(NoStoreView):
 
     Subclasses raise the errors of :mod:`django_tokenauth.errors`. An ``InvalidToken`` of a service
     becomes ``invalid_grant``; an ``InvalidKey`` is a mistake on the server and is not caught.
-    ``ATOMIC_REQUESTS`` does not apply, so a revocation is committed before its error is raised.
+    ``ATOMIC_REQUESTS`` does not apply, so a revocation is committed before the error is raised.
     """
 
     authentication_classes = ()
@@ -98,7 +99,7 @@ class TokenEndpoint(NoStoreView):
         TooManyRequests: status.HTTP_429_TOO_MANY_REQUESTS,
         ServiceUnavailable: status.HTTP_503_SERVICE_UNAVAILABLE,
     }
-    #: The challenge of a 401, unless the error has one.
+    #: The challenge of a 401 response, unless the error has its own challenge.
     client_challenge = BASIC_CHALLENGE
 
     @classmethod
@@ -107,8 +108,8 @@ class TokenEndpoint(NoStoreView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        # If a middleware has read the form, REST framework accepts it without asking the parsers.
-        # Some servers invent a content type for methods other than POST.
+        # If a middleware has read the form, REST framework accepts the form without a matching
+        # parser. Some servers add a content type to requests with methods other than POST.
         content_type = request.content_type if request.method == "POST" else ""
         negotiator = self.get_content_negotiator()
         if content_type and not negotiator.select_parser(request, self.get_parsers()):
@@ -121,7 +122,7 @@ class TokenEndpoint(NoStoreView):
             _log.misconfigured(exc)
             exc = ServiceUnavailable()
         elif isinstance(exc, InvalidToken) and not isinstance(exc, AccessTokenRejected):
-            # From a service that a grant or a view of the project calls.
+            # A service that the project's own grant or view calls has raised InvalidToken.
             _log.access_token_rejected(exc.code)
             exc = InvalidGrant()
         for kind in type(exc).__mro__:
@@ -143,7 +144,7 @@ def _invalid_request(exc: ParseError | ValidationError) -> OAuthError:
     if not isinstance(exc.detail, dict):
         return InvalidRequest()
     names = sorted(exc.detail)
-    # An invalid scope alone has an error of its own (RFC 6749 section 5.2).
+    # RFC 6749 section 5.2 defines the error invalid_scope if only the scope is invalid.
     kind = InvalidScope if names == ["scope"] else InvalidRequest
     return kind(
         _("These parameters are missing or malformed: %(names)s.") % {"names": ", ".join(names)}

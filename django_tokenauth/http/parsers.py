@@ -1,7 +1,7 @@
 """Strict parsers of request bodies, with a maximum size.
 
-They do not inherit from REST framework's parsers of these types, for which it reads a body of any
-size into memory.
+The parsers do not inherit from REST framework's JSONParser and FormParser. REST framework reads
+bodies of any size into memory for JSONParser and FormParser.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _read(stream: IO[bytes]) -> bytes:
 
 
 class StrictJSONParser(BaseParser):
-    """A JSON object, as :mod:`django_tokenauth._strict_json` accepts it."""
+    """A parser of JSON objects, with the rules of :mod:`django_tokenauth._strict_json`."""
 
     media_type = "application/json"
 
@@ -51,7 +51,7 @@ class StrictJSONParser(BaseParser):
 
 
 class StrictFormParser(BaseParser):
-    """A form without duplicate names (RFC 6749 section 3.2)."""
+    """A parser of forms without duplicate names (RFC 6749 section 3.2)."""
 
     media_type = "application/x-www-form-urlencoded"
 

@@ -1,8 +1,8 @@
 """Throttling of failed sign-ins, by address and by (username, address), and of wrong secrets.
 
-There is no limit by username alone: with it, any client could lock out any user. The counter is
-incremented before the password check and decremented if the password is correct. Parallel guesses
-therefore cannot exceed the limit, and the attempt of a killed process stays counted.
+A limit by username alone would let any client lock out any user. The counter is incremented before
+the password check and decremented if the password is correct. Parallel guesses therefore cannot
+exceed the limit, and the attempt of a killed process stays counted.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ logger = logging.getLogger("django_tokenauth")
 def client_address(request: HttpRequest) -> str:
     """Return the address of the client, according to REST framework's ``NUM_PROXIES``.
 
-    *request* is Django's or REST framework's. Without ``NUM_PROXIES``, ``X-Forwarded-For`` is
-    ignored, because any client can send it. The result is empty if the server listens on a socket
-    file.
+    *request* is a request of Django or REST framework. Without ``NUM_PROXIES``, ``X-Forwarded-For``
+    is ignored, because any client can send it. The result is empty if the server listens on a Unix
+    socket.
     """
     proxies = api_settings.NUM_PROXIES
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
@@ -55,7 +55,7 @@ def _without_port(address: str) -> str:
 def valid_ip(address: str) -> str | None:
     """Return *address* as a database accepts it, or ``None`` if it is not an IP address."""
     try:
-        # A zone (%eth0) has a meaning on one machine only.
+        # An IPv6 zone (%eth0) is valid on one machine only.
         return str(ipaddress.ip_address(address.partition("%")[0]))
     except ValueError:
         return None
@@ -64,12 +64,12 @@ def valid_ip(address: str) -> str | None:
 class SignInThrottle:
     """The counters of one sign-in attempt.
 
-    Each limit has two counters: of the attempts that are undecided or failed, and of the failed
-    ones. Windows are fixed: with 20/hour, the counts start again at each full hour. *now* is in
-    seconds since the epoch and defaults to the current time.
+    Each limit has two counters: one of undecided and failed attempts, and one of failed attempts.
+    Windows are fixed: with 20/hour, both counters restart at each full hour. *now* is in seconds
+    since the epoch and defaults to the current time.
     """
 
-    #: An undecided attempt counts as failed if no attempt is decided for so many seconds.
+    #: Seconds without a decided attempt after which undecided attempts count as failed.
     stalled_after = 20.0
 
     def __init__(
@@ -77,14 +77,16 @@ class SignInThrottle:
     ) -> None:
         self._counters = Counters(settings.throttle_cache, "sign-in")
         network = network_of(address)
-        # The address is first: beyond its limit, other usernames add no keys to the cache.
+        # The limit of the address is checked first, so that beyond it additional usernames add no
+        # keys to the cache.
         self._limits = (
             (settings.sign_in_rate_ip, ("address", network)),
             (settings.sign_in_rate_user, ("user", network, folded(username))),
         )
         self._fixed_now = now
         self._acquired: list[_Window] = []
-        # The counts for which the attempt waits, and since when they are the same.
+        # The last counts (failures, attempts) that a waiting attempt has read, and the time of
+        # their last change.
         self._seen: tuple[int, int] | None = None
         self._since = 0.0
 
@@ -116,9 +118,9 @@ class SignInThrottle:
     ) -> Iterator[None]:
         """Count the attempt unless the ``with`` block succeeds or raises one of *not_checked*.
 
-        *not_checked* are errors that precede the password check. Any other exception may follow
-        it, and a client may be able to cause it. *precondition* is called first, and its errors are
-        not counted. Raises :class:`TooManyRequests` before the block.
+        *not_checked* are errors that precede the password check. Any other exception may follow the
+        password check, and a client may be able to cause it. *precondition* is called first, and
+        its errors are not counted. Raises :class:`TooManyRequests` before the ``with`` block runs.
         """
         self.acquire()
         try:
@@ -138,11 +140,11 @@ class SignInThrottle:
         self.release()
 
     def _try_acquire(self) -> _Window | None:
-        """Count one attempt, or return the limit that is reached and count nothing."""
+        """Count one attempt, or return the window whose limit is reached and count nothing."""
         for window in self._windows():
             count = self._counters.increment(window.attempts, window.rate.seconds)
             if count is None:
-                # Another call would only wait for the same timeout.
+                # After a cache error, another call would wait for the same timeout.
                 return None
             self._acquired.append(window)
             if count > window.rate.limit:
@@ -152,7 +154,8 @@ class SignInThrottle:
         return None
 
     def _wait(self, full: _Window) -> None:
-        """Wait until *full* may be below its limit, or raise :class:`TooManyRequests`."""
+        """Wait until the window *full* may be below its limit, or raise
+        :class:`TooManyRequests`."""
         while True:
             failures = self._counters.read(full.failures)
             attempts = self._counters.read(full.attempts)
@@ -162,7 +165,8 @@ class SignInThrottle:
             if (failures, attempts) != self._seen:
                 self._seen, self._since = (failures, attempts), now
             elif self._counters.read(full.stalled) or now - self._since > self.stalled_after:
-                # Their processes were killed or hang, or the cache returns wrong counts.
+                # The processes of the undecided attempts were killed or hang, or the cache returns
+                # wrong counts.
                 self._counters.increment(full.stalled, full.rate.seconds)
                 break
             else:
@@ -210,7 +214,7 @@ class _Window:
 class ClientThrottle:
     """The counter of wrong client secrets, by address only.
 
-    A count for each client protects secrets that people choose; generated ones do not need it.
+    Generated secrets cannot be guessed, so they need no additional counter for each client.
     """
 
     def __init__(self, settings: Settings, *, address: str) -> None:
@@ -243,11 +247,11 @@ _LEADING_ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
 def folded(username: str) -> str:
     """Return the same string for all usernames that a database may treat as equal.
 
-    Only letters and digits remain, without case, accents, script of a digit and leading zeros.
-    Collations for Latin treat i and j, and u and v, as equal; for Lithuanian, i and y. ICU
-    collations can ignore punctuation and leading zeros (UTS #10, "variable" and "kn").
+    Only letters and digits remain, without case, accents, the script of digits, and leading zeros.
+    Latin collations treat i and j as equal, and u and v. Lithuanian collations treat i and y as
+    equal. ICU collations can ignore punctuation and leading zeros (UTS #10, "variable" and "kn").
 
-    Usernames of two users may become equal: at one address they then share a limit.
+    If the usernames of two users become equal, the users share a limit at each address.
     """
     letters = unicodedata.normalize("NFKD", username.casefold())
     plain = "".join(

@@ -1,8 +1,9 @@
 """drf-spectacular: describe the sign-in and the routes in the OpenAPI schema.
 
-Imported if ``drf_spectacular`` is in ``INSTALLED_APPS``. The "Authorize" dialog of Swagger UI then
-asks for the username and the password, and sends the access token. The components of the schema are
-named ``TokenAuth...``, so a project may have a ``SessionSerializer`` of its own.
+The app imports this module if ``drf_spectacular`` is in ``INSTALLED_APPS``. The "Authorize" dialog
+of Swagger UI then asks for the username and the password, and sends the access token. The schema
+components of this package are named ``TokenAuth...``, so a project can have its own
+``SessionSerializer``.
 """
 
 from __future__ import annotations
@@ -53,13 +54,13 @@ def _required_by(permission: Any, method: str, view: Any) -> set[str]:
 
 
 class AccessTokenScheme(OpenApiAuthenticationExtension):
-    """The access token, with the password grant that issues it (OpenAPI 3.0.3, "OAuth Flow
-    Object"). Without the token routes, it is described as a bearer token."""
+    """The security scheme of access tokens, with the password grant (OpenAPI 3.0.3, "OAuth Flow
+    Object"). Without the token routes, the scheme is a bearer token."""
 
     target_class = "django_tokenauth.authentication.JWTAuthentication"
     match_subclasses = True
-    # drf-spectacular makes a scheme for each class. One scheme for all of them means one sign-in in
-    # Swagger UI.
+    # drf-spectacular creates a security scheme for each authentication class. One shared scheme
+    # means one sign-in in Swagger UI.
     name: list[str] = []
     shared_name = "accessToken"
 
@@ -84,7 +85,8 @@ class AccessTokenScheme(OpenApiAuthenticationExtension):
             for permission in view.get_permissions():
                 required.update(_required_by(permission, auto_schema.method, view))
         except Exception as error:  # noqa: BLE001
-            # A property of the project's view may need a request, and there is none.
+            # A property of the project's view may need a request, which does not exist while the
+            # schema is generated.
             warn(f"the required scopes are unknown ({type(error).__name__})")
         return required
 
@@ -97,7 +99,7 @@ class AccessTokenScheme(OpenApiAuthenticationExtension):
         flow = {
             "tokenUrl": token,
             "refreshUrl": refresh,
-            # The values are descriptions, which the settings do not have.
+            # The values are descriptions of the scopes, which the settings do not contain.
             "scopes": dict.fromkeys(load().scopes, ""),
         }
         return {"type": "oauth2", "flows": {"password": flow}}
@@ -158,7 +160,8 @@ class VerificationSerializer(serializers.Serializer[Any]):
 class IntrospectionSerializer(serializers.Serializer[Any]):
     """The state of a token (RFC 7662 section 2.2).
 
-    An inactive token has no member but ``active``. An active one also has the project's claims.
+    The response for an inactive token contains only ``active``. The response for an active token
+    also contains the project's claims.
     """
 
     active = serializers.BooleanField()
@@ -219,7 +222,7 @@ _DESCRIPTIONS: dict[type[APIView], dict[str, _Decorator]] = {
             parameters=[
                 OpenApiParameter("keep", enum=["current"], description="Keep the current session.")
             ],
-            # By default it would be that of SessionView.
+            # The default operation_id would equal that of SessionView.
             operation_id="sessions_destroy_all",
         ),
     },
@@ -236,7 +239,8 @@ class ViewDescription(OpenApiViewExtension):
     match_subclasses = True
 
     def view_replacement(self) -> type[APIView]:
-        # The description is stored on the class, so describe a subclass instead of the view itself.
+        # drf-spectacular stores the description on the class, so describe a subclass instead of the
+        # view.
         view = type(self.target.__name__, (self.target,), {"__doc__": self.target.__doc__})
         for known, methods in _DESCRIPTIONS.items():
             if issubclass(view, known):

@@ -243,7 +243,7 @@ class TestHeaders:
         response = Client().get(f"{PATH}/api")
         assert (response.status_code, response.headers["Access-Control-Allow-Origin"]) == (404, "*")
         assert response.headers["Content-Type"].startswith("text/plain")
-        assert response.content == b"ISSUER has another path."
+        assert response.content == b"The path of ISSUER differs from the requested path."
 
     def test_metadata_needs_no_sign_in_with_login_middleware(self, metadata, settings):
         settings.MIDDLEWARE = [
