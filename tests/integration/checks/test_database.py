@@ -34,7 +34,7 @@ def warnings(**options):
 @COMMITTED
 @pytest.mark.usefixtures("missing_session_table")
 class TestMissingTable:
-    def test_missing_table_is_a_database_check_warning(self):
+    def test_missing_session_table_is_a_check_warning(self):
         [message] = warnings(databases=["default"])
         assert message.level == WARNING
         assert message.msg == "The table of sessions does not exist, so users cannot sign in."
@@ -51,7 +51,7 @@ class TestMissingTable:
         response = post("token/", {"username": "alice", "password": "correct horse"})
         assert (response.status_code, response.json()["error"]) == (503, "temporarily_unavailable")
 
-    def test_missing_table_is_ignored_if_stateless_or_misconfigured(self, settings):
+    def test_session_table_check_skips_stateless_or_invalid_settings(self, settings):
         for values in ({"STATELESS_REFRESH": True}, {"ISUER": "x"}):
             settings.TOKENAUTH = values
             assert warnings(databases=["default"]) == []
@@ -88,7 +88,7 @@ def test_complete_session_table_gives_no_check_warning():
 
 
 @pytest.mark.attack(142)
-def test_unchecked_database_is_not_read():
+def test_database_check_skips_databases_that_are_not_selected():
     for databases in (None, [], ["other"]):
         assert check_database(databases=databases) == []
 
@@ -116,7 +116,7 @@ class TestPruning:
         call_command("tokenauth_prune", verbosity=0)
         assert warnings(databases=["default"]) == []
 
-    def test_sessions_within_retention_give_no_check_warning(self, settings):
+    def test_prune_check_waits_30_days_after_session_retention(self, settings):
         settings.TOKENAUTH = {"SESSION_RETENTION": timedelta(days=60)}
         self.create_ended_sessions(1001, timedelta(days=60) + LONG - timedelta(minutes=1))
         assert warnings(databases=["default"]) == []

@@ -42,7 +42,7 @@ def _hashers(settings):
 
 
 @pytest.mark.promise(13)
-def test_hashes_of_other_hashers_are_a_check_warning():
+def test_password_hash_of_another_hasher_is_a_check_warning():
     pbkdf2 = make_password(PASSWORD, hasher="pbkdf2_sha256")
     scrypt = make_password(PASSWORD, hasher="scrypt")
     create_users(make_password(PASSWORD), pbkdf2, pbkdf2, scrypt)
@@ -58,14 +58,14 @@ def test_hashes_of_other_hashers_are_a_check_warning():
 
 
 @pytest.mark.parametrize("password", ["!", "", "unknown$hash", "scrypt$malformed", "plain"])
-def test_unusable_and_unknown_hashes_give_no_warning(settings, password):
+def test_unusable_and_unknown_password_hashes_give_no_warning(settings, password):
     """Django runs the first hasher for them, or cannot verify them."""
     settings.PASSWORD_HASHERS = [f"{HASHERS}ScryptPasswordHasher"]
     create_users(password, make_password(None))
     assert warnings() == []
 
 
-def test_hashes_of_the_first_hasher_give_no_warning(settings):
+def test_password_hash_of_the_first_hasher_gives_no_warning(settings):
     settings.PASSWORD_HASHERS = [FAST_PBKDF2, f"{HASHERS}MD5PasswordHasher"]
     create_users(make_password(PASSWORD), make_password(PASSWORD))
     assert warnings() == []
@@ -90,7 +90,7 @@ def test_pbkdf2_hash_with_fewer_rounds_gives_no_warning(settings):
     assert warnings() == []
 
 
-def test_check_samples_oldest_and_newest_users_in_two_reads():
+def test_hasher_check_samples_old_and_new_users_in_two_queries():
     md5, pbkdf2 = make_password(PASSWORD), make_password(PASSWORD, hasher="pbkdf2_sha256")
     create_users(*[pbkdf2] * 2, *[md5] * 1100, pbkdf2)
     with CaptureQueriesContext(connection) as captured:
@@ -104,7 +104,7 @@ def test_check_samples_oldest_and_newest_users_in_two_reads():
     assert warnings() == []
 
 
-def test_users_of_other_databases_are_not_read(django_assert_num_queries):
+def test_hasher_check_reads_only_users_of_selected_databases(django_assert_num_queries):
     create_users(make_password(PASSWORD, hasher="scrypt"))
     with django_assert_num_queries(0):
         assert warnings(None) == warnings([]) == warnings(["other"]) == []

@@ -97,7 +97,7 @@ def wait_of(response):
 
 
 class TestDelay:
-    def test_delay_doubles_with_each_failure_up_to_the_longest(self, clock):
+    def test_sign_in_delay_doubles_per_failure_up_to_its_maximum(self, clock):
         assert attack(FREE_FAILURES) == [400] * FREE_FAILURES
         waits = []
         for address in attackers(8, start=100):
@@ -106,7 +106,7 @@ class TestDelay:
             assert waits[-1] is None or guess_from(address, "alice").status_code == 400
         assert waits == [None, 2, 4, 8, 16, 32, LONGEST, LONGEST]
 
-    def test_delayed_attempt_checks_no_password(self, clock, hashed):
+    def test_delayed_sign_in_checks_no_password(self, clock, hashed):
         attack(FREE_FAILURES + 1)
         checked = len(hashed)
         responses = [guess_from(HOTEL, "alice"), sign_in(HOTEL)]
@@ -115,7 +115,7 @@ class TestDelay:
         assert responses[0].content == responses[1].content
         assert len(hashed) == checked
 
-    def test_shorter_setting_applies_to_current_delays(self, clock, settings):
+    def test_shorter_sign_in_delay_setting_applies_to_current_delays(self, clock, settings):
         attack_up_to_longest_delay(clock)
         assert wait_of(sign_in(HOTEL)) == LONGEST
         settings.TOKENAUTH = {"SIGN_IN_DELAY_USER": timedelta(seconds=5)}
@@ -123,7 +123,7 @@ class TestDelay:
         clock.shift(5)
         assert sign_in(HOTEL).status_code == 200
 
-    def test_delayed_attempt_extends_no_delay(self, clock):
+    def test_delayed_sign_in_does_not_extend_the_delay(self, clock):
         attack(FREE_FAILURES + 1)
         guess_from(HOTEL, "alice")
         clock.shift(1)
@@ -131,14 +131,14 @@ class TestDelay:
         clock.shift(1)
         assert sign_in(HOTEL).status_code == 200
 
-    def test_successful_sign_in_ends_the_delays(self, clock):
+    def test_successful_sign_in_resets_the_sign_in_delay(self, clock):
         attack(FREE_FAILURES + 1)
         assert wait_of(sign_in(HOTEL)) == 2
         clock.shift(2)
         assert sign_in(HOTEL).status_code == 200
         assert guess_from(OFFICE, "alice").status_code == 400
 
-    def test_sign_in_of_a_similar_username_ends_no_delay(self, clock):
+    def test_sign_in_with_similar_username_does_not_reset_the_delay(self, clock):
         """An attacker may have an account of its own whose letters and digits are the same."""
         get_user_model().objects.create_user("al.ice", password="its own")
         for address in attackers(FREE_FAILURES):
@@ -151,7 +151,7 @@ class TestDelay:
         assert guess_from(OFFICE, "al.ice", "its own").status_code == 200
         assert sign_in(HOME).status_code == 200
 
-    def test_lost_counter_gives_no_further_free_failures(self, clock):
+    def test_lost_delay_counter_gives_no_additional_free_failures(self, clock):
         attack(5)
         [key] = [key for key in caches["default"]._cache if re.search(r"\.account\.\w+$", key)]
         caches["default"].delete(key.split(":", 2)[2])
@@ -159,24 +159,24 @@ class TestDelay:
         attack(FREE_FAILURES + 1)
         assert wait_of(sign_in(HOTEL)) == 2
 
-    def test_delays_end_a_day_after_the_last_failure(self, clock, settings):
+    def test_sign_in_delay_expires_a_day_after_the_last_failure(self, clock, settings):
         attack(FREE_FAILURES + 1)
         clock.shift(DAY)
         assert guess_from(HOTEL, "alice").status_code == 400
 
-    def test_delay_applies_to_unknown_usernames_too(self, clock):
+    def test_sign_in_delay_applies_to_unknown_usernames(self, clock):
         """Another response would reveal which usernames exist."""
         assert attack(name="nobody") == attack()
 
-    def test_delay_of_one_user_does_not_affect_others(self, clock):
+    def test_sign_in_delay_of_one_user_does_not_affect_other_users(self, clock):
         attack()
         assert sign_in(HOTEL, "bob").status_code == 200
 
-    def test_spellings_of_a_username_share_the_delay(self, clock):
+    def test_spellings_of_a_username_share_one_sign_in_delay(self, clock):
         attack(FREE_FAILURES + 1)
         assert [wait_of(guess_from(HOTEL, name)) for name in ("ALICE", "a.lice")] == [2, 2]
 
-    def test_delayed_attempt_is_logged_and_not_counted(self, clock, settings, caplog):
+    def test_delayed_sign_in_is_logged_and_not_counted(self, clock, settings, caplog):
         settings.TOKENAUTH = {**settings.TOKENAUTH, "SIGN_IN_RATE_USER": "1/day"}
         attack(FREE_FAILURES + 1)
         assert [wait_of(guess_from(HOTEL, "alice")) for _ in range(5)] == [2] * 5
@@ -184,7 +184,7 @@ class TestDelay:
         clock.shift(2)
         assert sign_in(HOTEL).status_code == 200
 
-    def test_error_of_a_receiver_counts_for_the_delay(self, clock):
+    def test_sign_in_delay_counts_failures_whose_receiver_raises(self, clock):
         def fail(**keywords):
             raise LookupError("of the project")
 
@@ -197,7 +197,7 @@ class TestDelay:
             user_login_failed.disconnect(fail)
         assert wait_of(guess_from(HOTEL, "alice")) == 2
 
-    def test_password_that_is_not_checked_does_not_count(self, clock, settings):
+    def test_sign_in_delay_ignores_passwords_too_long_for_bcrypt(self, clock, settings):
         settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.BCryptPasswordHasher"]
         for address in attackers(FREE_FAILURES + 5):
             assert guess_from(address, "alice", "x" * 73).status_code == 400
@@ -209,7 +209,7 @@ class TestDelay:
 class TestLockout:
     """An attacker guesses without end, from as many networks as it likes, to lock alice out."""
 
-    def test_user_signs_in_from_a_known_network_at_once(self, clock):
+    def test_delayed_user_signs_in_from_a_known_network_at_once(self, clock):
         for address in (HOME, OFFICE):
             assert sign_in(address).status_code == 200
         attack_up_to_longest_delay(clock)
@@ -218,7 +218,7 @@ class TestLockout:
             assert sign_in(address).status_code == 200
             attack()
 
-    def test_user_signs_in_from_a_new_network_after_one_delay(self, clock):
+    def test_delayed_user_signs_in_from_new_network_after_one_delay(self, clock):
         attack_up_to_longest_delay(clock)
         wait = wait_of(sign_in(HOTEL))
         assert wait == LONGEST
@@ -227,7 +227,7 @@ class TestLockout:
             clock.shift(5)
         assert sign_in(HOTEL).status_code == 200
 
-    def test_attack_after_the_delay_leaves_the_reserved_attempt(self, clock):
+    def test_guesses_at_other_addresses_keep_the_reserved_attempt(self, clock):
         attack_up_to_longest_delay(clock)
         clock.shift(wait_of(sign_in(HOTEL)))
         attack(60)
@@ -236,18 +236,18 @@ class TestLockout:
         attack(60)
         assert sign_in(HOTEL).status_code == 200
 
-    def test_ended_session_keeps_its_network_known(self, clock):
+    def test_sign_in_delay_exempts_networks_of_ended_sessions(self, clock):
         assert sign_in(HOME).status_code == 200
         Session.objects.update(revoked_at=NOW, idle_expires_at=NOW)
         attack_up_to_longest_delay(clock)
         assert sign_in(HOME).status_code == 200
 
-    def test_network_of_another_user_is_not_known(self, clock):
+    def test_sign_in_delay_applies_to_networks_of_other_users(self, clock):
         assert sign_in(HOME, "bob").status_code == 200
         attack_up_to_longest_delay(clock)
         assert wait_of(sign_in(HOME)) == LONGEST
 
-    def test_guesses_of_one_attacker_are_slowed(self, clock, hashed, settings):
+    def test_sign_in_delay_limits_each_network_to_one_guess_a_minute(self, clock, hashed, settings):
         no_rates = {"SIGN_IN_RATE_USER": None, "SIGN_IN_RATE_IP": None}
         settings.TOKENAUTH = {**settings.TOKENAUTH, **no_rates}
         networks, seconds = attackers(10), 1200
@@ -261,12 +261,12 @@ class TestLockout:
 
 
 class TestCost:
-    def test_delay_that_is_off_costs_no_statement_and_no_cache_key(self, alice, settings, hashed):
+    def test_sign_in_delay_turned_off_stores_nothing_in_the_cache(self, alice, settings, hashed):
         settings.TOKENAUTH = {"SIGN_IN_RATE_USER": None, "SIGN_IN_RATE_IP": None}
         assert attack() == [400] * (FREE_FAILURES + 12)
         assert caches["default"]._cache == {}
 
-    def test_addresses_are_read_only_during_a_delay(self, clock):
+    def test_session_addresses_are_queried_only_during_a_delay(self, clock):
         assert sign_in(HOME).status_code == 200
         for attacked in (False, True):
             if attacked:
@@ -276,7 +276,7 @@ class TestCost:
             table = Session._meta.db_table
             assert [table in each["sql"] for each in statements].count(True) == attacked
 
-    def test_no_statement_is_needed_without_sessions(self, clock, settings):
+    def test_sign_in_delay_in_stateless_mode_reads_no_sessions(self, clock, settings):
         """The table of sessions may be missing."""
         settings.TOKENAUTH = {**settings.TOKENAUTH, "STATELESS_REFRESH": True}
         attack(FREE_FAILURES + 1)
@@ -285,7 +285,9 @@ class TestCost:
         assert Session._meta.db_table not in str(statements.captured_queries)
 
     @pytest.mark.parametrize(("broken", "refused"), [("get", 0), ("add", 0), ("delete", 1)])
-    def test_failed_cache_locks_nobody_out(self, clock, settings, monkeypatch, broken, refused):
+    def test_sign_in_delay_with_a_failed_cache_locks_no_user_out(
+        self, clock, settings, monkeypatch, broken, refused
+    ):
         settings.CACHES = {"default": {"BACKEND": f"{__name__}.BrokenReservations"}}
         caches["default"].clear()
         attack(FREE_FAILURES + 1)
@@ -296,7 +298,7 @@ class TestCost:
             clock.shift(LONGEST)
         assert statuses == [429] * refused + [200]
 
-    def test_second_client_of_a_network_waits_for_the_next_attempt(
+    def test_used_reserved_attempt_returns_429_to_the_next_client(
         self, clock, monkeypatch, settings
     ):
         settings.CACHES = {"default": {"BACKEND": f"{__name__}.BrokenReservations"}}

@@ -45,7 +45,7 @@ COMMITTED = pytest.mark.django_db(transaction=True)
 @pytest.mark.promise(4)
 @pytest.mark.parametrize("path", [b"/auth/token/", b"/who/", b"/nowhere/"])
 @pytest.mark.parametrize("charset", [b"base64", b"rot13", b"hex", b"zlib"])
-def test_charset_that_is_no_text_is_an_error_of_django(send, caplog, path, charset):
+def test_query_string_with_a_non_text_charset_returns_500(send, caplog, path, charset):
     """Django decodes the query string before it calls a middleware or a view."""
     content_type = b"Content-Type: a/b; charset=" + charset
     assert send(b"GET " + path + b"?a=b HTTP/1.1", content_type).status == 500
@@ -68,7 +68,7 @@ class TestAuthorization:
             b"Authorization:\tBearer %s\t",
         ],
     )
-    def test_bearer_scheme_accepts_any_case_and_whitespace_around(self, send, token, start, line):
+    def test_bearer_header_in_any_case_with_whitespace_is_accepted(self, send, token, start, line):
         response = send(start, line % token)
         assert response.status == 200
         assert response.challenge is None
@@ -91,7 +91,7 @@ class TestAuthorization:
         ],
         ids=lambda lines: str(b" / ".join(lines)),
     )
-    def test_authorization_without_a_bearer_gets_bare_challenge(
+    def test_request_without_bearer_gets_a_challenge_without_error(
         self, send, unsaved_token, start, lines
     ):
         response = send(start, *[line.replace(b"%s", unsaved_token) for line in lines])
@@ -190,7 +190,7 @@ class TestBody:
             ([AS_FORM, length(14)], SIGN_IN),
         ],
     )
-    def test_body_without_a_valid_length_returns_400(self, send, lines, body):
+    def test_sign_in_with_an_invalid_content_length_returns_400(self, send, lines, body):
         response = send(POST, *lines, body=body)
         assert response.status == 400
         assert response.json()["error"] == "invalid_request"
@@ -206,11 +206,11 @@ class TestBody:
         ],
         ids=lambda body: str(body[:16]),
     )
-    def test_large_invalid_body_returns_400(self, send, body):
+    def test_sign_in_with_a_large_invalid_json_body_returns_400(self, send, body):
         response = send(POST, AS_JSON, length(len(body)), body=body)
         assert (response.status, response.json()) == (400, INVALID_REQUEST)
 
-    def test_incomplete_multipart_body_returns_415(self, send):
+    def test_sign_in_with_incomplete_multipart_body_returns_415(self, send):
         body = b"--x\r\nContent-Disposition: form-data; name=username\r\n\r\nalice"
         content_type = b"Content-Type: multipart/form-data; boundary=x"
         assert send(POST, content_type, length(len(body)), body=body).status == 415

@@ -70,7 +70,7 @@ class TestResponse:
         statuses(*[WRONG] * 3)
         assert statuses(ALICE) == [429]
 
-    def test_sign_in_after_retry_after_succeeds(self, alice, limits):
+    def test_sign_in_after_the_retry_after_time_succeeds(self, alice, limits):
         statuses(*[WRONG] * 3)
         wait = int(post("token/", ALICE).headers["Retry-After"])
         limits.shift(wait - 1)
@@ -101,12 +101,12 @@ class TestResponse:
     def test_sign_in_throttle_counts_username_spellings_as_one(self, alice, limits, names):
         assert statuses(*[{**WRONG, "username": name} for name in names]) == [400, 400, 400, 429]
 
-    def test_unknown_username_is_throttled_like_a_known_one(self, alice, limits):
+    def test_unknown_username_is_throttled_like_a_known_username(self, alice, limits):
         """Another response would reveal which usernames exist."""
         unknown = {"username": "nobody", "password": "x"}
         assert statuses(*[unknown] * 4) == [400, 400, 400, 429]
 
-    def test_password_grant_shares_the_count_of_sign_ins(self, alice, limits):
+    def test_throttle_counts_sign_ins_with_and_without_grant_type(self, alice, limits):
         body = {**WRONG, "grant_type": "password"}
         assert statuses(body, WRONG, body, WRONG) == [400, 400, 400, 429]
 
@@ -119,11 +119,11 @@ class TestResponse:
         assert post("token/verify/", {"token": tokens["access_token"]}).status_code == 200
         assert post("token/revoke/", {"token": tokens["refresh_token"]}).status_code == 200
 
-    def test_malformed_sign_in_is_not_counted(self, alice, limits):
+    def test_throttle_does_not_count_malformed_sign_ins(self, alice, limits):
         assert statuses(*[{"username": "alice"}] * 9) == [400] * 9
         assert statuses(ALICE) == [200]
 
-    def test_sign_in_with_invalid_scope_is_not_counted(self, alice, limits):
+    def test_throttle_does_not_count_sign_ins_with_invalid_scope(self, alice, limits):
         assert statuses(*[{**ALICE, "scope": "admin"}] * 9) == [400] * 9
         assert statuses(ALICE) == [200]
 

@@ -54,14 +54,14 @@ def write(paths, value):
 
 @pytest.mark.django_db
 class TestCacheWrite:
-    def test_reset_counters_allow_further_guesses(self, alice, entries):
+    def test_throttle_counters_reset_in_the_cache_allow_new_guesses(self, alice, entries):
         for _ in range(3):
             assert [post("token/", WRONG).status_code for _ in range(3)] == [400] * 3
             write(entries(), 0)
         assert [post("token/", WRONG).status_code for _ in range(4)][-1] == 429
 
     @pytest.mark.parametrize("value", [10**6, 2**70])
-    def test_raised_counters_block_sign_ins_and_end_no_session(self, alice, entries, value):
+    def test_throttle_counters_raised_in_cache_block_only_sign_ins(self, alice, entries, value):
         tokens = sign_in()
         assert post("token/", WRONG).status_code == 400
         write(entries(), value)
@@ -70,7 +70,7 @@ class TestCacheWrite:
         assert post("token/refresh/", tokens).status_code == 200
 
     @pytest.mark.parametrize("value", ["junk", None, [], -(10**9), 1.5])
-    def test_invalid_cache_value_causes_no_server_error(self, alice, entries, value):
+    def test_sign_in_succeeds_despite_an_invalid_throttle_counter(self, alice, entries, value):
         assert post("token/", WRONG).status_code == 400
         write(entries(), value)
         assert post("token/", WRONG).status_code == 400
@@ -87,7 +87,7 @@ class TestCacheWrite:
         for secret in (*map(str, tokens.values()), "correct horse", "wrong", "alice"):
             assert secret.encode() not in stored + names
 
-    def test_pickle_in_the_cache_runs_code(self, alice, entries, tmp_path):
+    def test_pickle_in_the_throttle_cache_is_executed(self, alice, entries, tmp_path):
         """Django's caches store pickles: write access to them is access to the server."""
         assert post("token/", WRONG).status_code == 400
         write(entries(), Code(tmp_path / "ran"))

@@ -126,7 +126,7 @@ def statuses(server, number, *headers):
 
 @pytest.mark.promise(14)
 @pytest.mark.parametrize(("error", "status"), ERRORS)
-def test_guess_is_counted_if_a_receiver_raises(server, failing, hashed, error, status):
+def test_throttle_counts_a_guess_if_a_receiver_raises(server, failing, hashed, error, status):
     failing(error)
     assert statuses(server, LIMIT + 2) == [status] * LIMIT + [429] * 2
     assert len(hashed) == LIMIT
@@ -135,21 +135,21 @@ def test_guess_is_counted_if_a_receiver_raises(server, failing, hashed, error, s
 
 
 @pytest.mark.promise(14)
-def test_guess_with_a_header_that_fails_a_receiver_is_counted(server, failing, hashed):
+def test_throttle_counts_a_guess_whose_header_fails_a_receiver(server, failing, hashed):
     failing(RuntimeError, header="X-Device")
     assert statuses(server, 20, b"X-Device: long") == [500] * LIMIT + [429] * (20 - LIMIT)
     assert statuses(server, 1) == [429]
     assert len(hashed) == LIMIT
 
 
-def test_receiver_that_raises_is_a_visible_error(server, failing, caplog):
+def test_receiver_error_returns_500_and_logs_a_traceback(server, failing, caplog):
     failing(RuntimeError("of the project"))
     assert statuses(server, 1) == [500]
     [record] = [each for each in caplog.records if each.exc_info]
     assert "of the project" in str(record.exc_info[1])
 
 
-def test_error_of_a_later_backend_is_counted(server, settings, hashed):
+def test_throttle_counts_a_guess_if_a_later_backend_raises(server, settings, hashed):
     settings.AUTHENTICATION_BACKENDS = [
         "django.contrib.auth.backends.ModelBackend",
         f"{__name__}.RaisingBackend",
@@ -158,7 +158,7 @@ def test_error_of_a_later_backend_is_counted(server, settings, hashed):
     assert len(hashed) == LIMIT
 
 
-def test_permission_denied_by_a_backend_is_counted(server, settings):
+def test_throttle_counts_a_guess_if_a_backend_denies_permission(server, settings):
     settings.AUTHENTICATION_BACKENDS = [
         f"{__name__}.ForbiddingBackend",
         "django.contrib.auth.backends.ModelBackend",
@@ -166,7 +166,7 @@ def test_permission_denied_by_a_backend_is_counted(server, settings):
     assert statuses(server, LIMIT + 2) == [400] * LIMIT + [429] * 2
 
 
-def test_error_of_a_middleware_does_not_undo_the_count(server, settings, hashed):
+def test_throttle_counts_a_guess_if_a_middleware_raises(server, settings, hashed):
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.RaisingMiddleware"]
     with serve() as address:
         assert statuses(address, LIMIT + 2) == [500] * (LIMIT + 2)
@@ -174,13 +174,13 @@ def test_error_of_a_middleware_does_not_undo_the_count(server, settings, hashed)
     assert statuses(server, 1) == [429]
 
 
-def test_guess_of_a_worker_that_exits_is_counted(server, settings, hashed):
+def test_throttle_counts_a_guess_if_the_worker_exits(server, settings, hashed):
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.ExitingBackend"]
     assert statuses(server, LIMIT + 2) == [500] * LIMIT + [429] * 2
     assert len(hashed) == LIMIT
 
 
-def test_guess_of_a_client_that_disconnects_is_counted(server, hashed):
+def test_throttle_counts_a_guess_if_the_client_disconnects(server, hashed):
     for _ in range(LIMIT):
         lines, body = request_lines("a guess")
         connection = socket.create_connection(server, timeout=60)
@@ -196,7 +196,7 @@ def test_guess_of_a_client_that_disconnects_is_counted(server, hashed):
     assert len(hashed) == LIMIT
 
 
-def test_sign_in_during_an_outage_is_not_counted(server, hashed):
+def test_throttle_does_not_count_database_errors(server, hashed):
     with unreadable(get_user_model()):
         # In this thread the statements fail at once.
         codes = [guess("alice").status_code for _ in range(LIMIT + 2)]
@@ -205,7 +205,7 @@ def test_sign_in_during_an_outage_is_not_counted(server, hashed):
     assert sign_in(server, PASSWORDS["alice"]).status == 200
 
 
-def test_correct_password_is_not_counted_if_a_receiver_raises(server):
+def test_throttle_ignores_correct_password_if_a_receiver_raises(server):
     def fail(**keywords):
         raise RuntimeError("of the project")
 
@@ -219,6 +219,6 @@ def test_correct_password_is_not_counted_if_a_receiver_raises(server):
 
 
 @pytest.mark.promise(19)
-def test_correct_password_is_never_counted(server):
+def test_throttle_never_counts_a_correct_password(server):
     codes = [sign_in(server, PASSWORDS["alice"]).status for _ in range(LIMIT + 2)]
     assert codes == [200] * (LIMIT + 2)

@@ -125,7 +125,7 @@ class TestRoutes:
         [keep] = listing["delete"]["parameters"]
         assert (keep["in"], keep["name"], keep["schema"]["enum"]) == ("query", "keep", ["current"])
 
-    def test_schema_describes_the_route_for_gateways_once(self, schema):
+    def test_schema_describes_only_get_of_the_forward_auth_route(self, schema):
         operations = schema["paths"]["/auth/token/forward-auth/"]
         assert set(operations) == {"get"}
         assert operations["get"]["security"] == [{"accessToken": []}]
@@ -142,7 +142,7 @@ class TestRoutes:
     def test_schema_keeps_the_description_of_a_project_endpoint(self, schema):
         assert response_components(schema["paths"]["/own/endpoint/"]["post"]) == {"204": None}
 
-    def test_schema_has_secrets_of_a_grant_as_write_only(self, schema):
+    def test_schema_marks_password_and_client_secret_as_write_only(self, schema):
         members = schema["components"]["schemas"]["TokenAuthGrant"]["properties"]
         assert members["password"]["writeOnly"]
         assert members["client_secret"]["writeOnly"]
@@ -165,7 +165,7 @@ class TestNames:
             path: schema["paths"][path] for path in package_paths
         }
 
-    def test_package_schema_components_have_the_prefix(self, schema):
+    def test_package_schema_components_start_with_tokenauth(self, schema):
         assert all(name.startswith("TokenAuth") for name in schema["components"]["schemas"])
 
 

@@ -74,7 +74,7 @@ class TestPrunedSessions:
             set(),
         )
 
-    def test_prune_follows_session_retention(self, end_sessions, settings):
+    def test_prune_follows_the_session_retention_setting(self, end_sessions, settings):
         settings.TOKENAUTH = {"SESSION_RETENTION": timedelta(days=30)}
         end_sessions(days=29)
         end_sessions(days=31)

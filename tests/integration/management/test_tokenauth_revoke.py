@@ -80,7 +80,7 @@ class TestSelection:
         ],
         ids=str,
     )
-    def test_revoke_ends_sessions_that_match_all_options(self, options, expected):
+    def test_revoke_command_revokes_sessions_that_match_all_options(self, options, expected):
         assert run(*options, "--no-input") == [
             f"Done: {counted(len(expected), 'session')} signed out."
         ]
@@ -88,23 +88,23 @@ class TestSelection:
         for session in Session.objects.filter(revoked_reason=RevokedReason.ADMIN):
             assert session.revoked_at == session.idle_expires_at == NOW
 
-    def test_revoke_before_a_local_time_uses_the_time_zone(self, settings):
+    def test_revoke_command_reads_before_option_in_local_time_zone(self, settings):
         settings.TIME_ZONE = "Asia/Seoul"
         run("--before", "2026-11-23T18:30:00", "--no-input")
         assert len(ended()) == 3
 
-    def test_revoke_dry_run_changes_nothing(self):
+    def test_revoke_dry_run_revokes_no_session(self):
         assert run("--all", "--dry-run") == ["4 sessions would be signed out."]
         assert ended() == []
 
-    def test_revoke_dry_run_of_one_session_is_singular(self):
+    def test_revoke_dry_run_of_one_session_prints_the_singular(self):
         assert run("--client", "reports", "--dry-run") == ["1 session would be signed out."]
 
-    def test_revoke_can_be_repeated(self):
+    def test_repeated_revoke_command_revokes_no_session(self):
         run("--all", "--no-input")
         assert run("--all", "--no-input") == ["Done: 0 sessions signed out."]
 
-    def test_revoke_sends_a_signal_for_each_session_and_a_record(self):
+    def test_revoke_command_sends_signals_and_one_audit_event(self):
         with received(signals.session_revoked) as revoked, received(signals.audit_event) as audits:
             run("--all", "--no-input")
         assert len({call["session"].pk for call in revoked}) == len(revoked) == 4
@@ -128,20 +128,20 @@ class TestConfirmation:
         return asked
 
     @pytest.mark.parametrize("text", ["y", "YES", " y "])
-    def test_revoke_continues_after_yes(self, monkeypatch, text):
+    def test_revoke_command_revokes_sessions_after_the_reply_yes(self, monkeypatch, text):
         asked = self.reply(monkeypatch, text)
         run("--user", "alice")
         assert asked == ["Sign out 2 sessions? [y/N] "]
         assert len(ended()) == 2
 
     @pytest.mark.parametrize("text", ["", "n", "no", "alice", None])
-    def test_revoke_changes_nothing_after_another_reply(self, monkeypatch, text):
+    def test_revoke_command_without_the_reply_yes_revokes_nothing(self, monkeypatch, text):
         self.reply(monkeypatch, text)
         with pytest.raises(CommandError, match="Nothing was changed"):
             run("--user", "alice")
         assert ended() == []
 
-    def test_interrupted_confirmation_changes_nothing(self, monkeypatch):
+    def test_revoke_command_interrupted_at_prompt_revokes_nothing(self, monkeypatch):
         def interrupt(prompt):
             raise KeyboardInterrupt
 
@@ -151,14 +151,14 @@ class TestConfirmation:
         assert error.value.returncode == 130
         assert ended() == []
 
-    def test_revoke_of_no_session_needs_no_confirmation(self, monkeypatch):
+    def test_revoke_command_without_matches_skips_confirmation(self, monkeypatch):
         asked = self.reply(monkeypatch, None)
         assert run("--user", "bob", "--client", "reports") == ["Done: 0 sessions signed out."]
         assert asked == []
 
 
 class TestBatches:
-    def test_revoke_prints_its_progress(self, alice, monkeypatch):
+    def test_revoke_command_prints_its_progress(self, alice, monkeypatch):
         monkeypatch.setattr("django_tokenauth.sessions.store.BATCH_SIZE", 2)
         monkeypatch.setattr(tokenauth_revoke, "PROGRESS", 4)
         for _ in range(9):
@@ -169,7 +169,7 @@ class TestBatches:
             "Done: 9 sessions signed out.",
         ]
 
-    def test_revoke_that_is_interrupted_can_be_continued(self, alice, monkeypatch):
+    def test_interrupted_revoke_command_can_be_run_again(self, alice, monkeypatch):
         monkeypatch.setattr("django_tokenauth.sessions.store.BATCH_SIZE", 2)
         for _ in range(5):
             create_session(alice)
@@ -195,7 +195,7 @@ class TestBatches:
         assert run("--all", "--no-input") == ["Done: 1 session signed out."]
 
     @pytest.mark.attack(192)
-    def test_no_statement_names_more_than_500_sessions(self, alice, settings):
+    def test_each_revocation_statement_has_at_most_500_session_ids(self, alice, settings):
         """600 sessions end by each function; drivers and databases limit the parameters."""
         settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": 1}
         most = []
@@ -261,7 +261,9 @@ class TestErrors:
         ],
         ids=lambda value: " ".join(value) if isinstance(value, list) else "",
     )
-    def test_revoke_with_wrong_options_is_a_clear_error(self, alice, settings, options, message):
+    def test_revoke_command_with_invalid_options_names_the_problem(
+        self, alice, settings, options, message
+    ):
         settings.TOKENAUTH = {"CLIENTS": {"reports": None}}
         create_session(alice, client_id="phone")
         with pytest.raises(CommandError, match=message):
@@ -269,16 +271,16 @@ class TestErrors:
         assert ended() == []
 
     @pytest.mark.django_db
-    def test_revoke_accepts_a_client_of_the_settings(self, settings):
+    def test_revoke_command_accepts_a_client_of_the_settings(self, settings):
         settings.TOKENAUTH = {"CLIENTS": {"reports": None}}
         assert run("--client", "reports", "--no-input") == ["Done: 0 sessions signed out."]
 
-    def test_revoke_in_stateless_mode_is_an_error(self, settings):
+    def test_revoke_command_in_stateless_mode_is_an_error(self, settings):
         settings.TOKENAUTH = {"STATELESS_REFRESH": True}
         with pytest.raises(CommandError, match=r"stores no sessions.*NOT_BEFORE"):
             run("--all")
 
-    def test_revoke_help_has_examples(self, capsys):
+    def test_revoke_command_help_has_examples(self, capsys):
         with pytest.raises(SystemExit):
             call_command("tokenauth_revoke", "--help")
         printed = capsys.readouterr().out

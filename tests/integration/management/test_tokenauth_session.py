@@ -91,7 +91,7 @@ class TestFound:
         wanted = re.fullmatch(r"user \d+ signed in, session (\S+)", line).group(1)
         assert shown(wanted)["Session"] == str(pair.session.pk)
 
-    def test_session_command_finds_a_line_of_an_old_secret_key(self, phone, settings):
+    def test_session_command_finds_log_ids_of_a_fallback_key(self, phone, settings):
         wanted, old = log_id(phone.pk), settings.SECRET_KEY
         settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "the next secret", [old]
         assert shown(wanted)["Session"] == str(phone.pk)
@@ -107,14 +107,14 @@ class TestFound:
         alice.delete()
         assert shown(log_id(phone.pk))["User"] == "deleted"
 
-    def test_session_command_shows_utc_without_time_zones(self, alice, settings):
+    def test_session_command_with_use_tz_false_shows_times_in_utc(self, alice, settings):
         settings.USE_TZ = False
         naive = NOW.replace(tzinfo=None)
         times = ("created_at", "refreshed_at", "idle_expires_at", "absolute_expires_at")
         session = create_session(alice, **dict.fromkeys(times, naive))
         assert shown(log_id(session.pk))["Signed in"] == "2026-11-23 12:00:00 UTC"
 
-    def test_session_command_escapes_terminal_commands(self, alice):
+    def test_session_command_escapes_control_characters(self, alice):
         session = create_session(
             alice, device_name="\x1b[2Jphone\r\nUser: bob", user_agent="\x9b1m"
         )
@@ -148,7 +148,7 @@ class TestNotFound:
             run(str(uuid.uuid4()))
 
     @pytest.mark.parametrize("text", ["", "alice", "3f9a0c51d2e", "3f9a0c51d2e7f", "\x1b[2J"])
-    def test_session_command_with_other_text_is_an_error(self, text):
+    def test_session_command_with_a_malformed_id_is_an_error(self, text):
         with pytest.raises(CommandError, match=r"^SESSION must be the 12 hexadecimal digits"):
             run(text)
 
