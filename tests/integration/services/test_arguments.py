@@ -134,14 +134,14 @@ IN_SEOUL = after(minutes=1).astimezone(timezone(timedelta(hours=9)))
 @pytest.mark.parametrize("call", SERVICES_WITH_NOW.values(), ids=SERVICES_WITH_NOW)
 class TestZoneOfNow:
     @pytest.mark.parametrize("now", NOT_AWARE, ids=lambda now: type(now).__name__)
-    def test_now_that_is_not_aware_is_a_clear_error(self, pair, call, now):
+    def test_services_reject_now_that_is_not_an_aware_datetime(self, pair, call, now):
         with pytest.raises(TypeError, match=NOT_A_DATETIME):
             call(pair, now)
         session = Session.objects.get()
         assert (session.revoked_at, session.generation) == (None, 1)
 
     @pytest.mark.parametrize("use_tz", [True, False])
-    def test_now_of_another_zone_is_the_same_instant(self, alice, settings, call, use_tz):
+    def test_services_accept_now_in_another_time_zone(self, alice, settings, call, use_tz):
         settings.USE_TZ = use_tz
         pair = services.sign_in(alice, now=NOW)
         call(pair, IN_SEOUL)
@@ -149,7 +149,7 @@ class TestZoneOfNow:
             assert session.created_at.timestamp() in {NOW.timestamp(), IN_SEOUL.timestamp()}
             assert session.revoked_at in {None, after(minutes=1)}
 
-    def test_naive_now_is_accepted_without_time_zones(self, alice, settings, call):
+    def test_services_accept_naive_now_with_use_tz_false(self, alice, settings, call):
         settings.USE_TZ = False
         pair = services.sign_in(alice, now=NOW.replace(tzinfo=None))
         call(pair, after(minutes=1).replace(tzinfo=None))
@@ -190,20 +190,20 @@ class TestCollections:
 
     @pytest.mark.parametrize("name", ["scope", "amr"])
     @pytest.mark.parametrize("value", ["notes:read notes:write", "pwd", "", b"pwd", 1, [1]])
-    def test_sign_in_rejects_a_string_for_a_collection(self, alice, settings, name, value):
+    def test_sign_in_rejects_a_string_as_scope_or_amr(self, alice, settings, name, value):
         settings.TOKENAUTH = {"SCOPES": ["notes:read", "notes:write"]}
         with pytest.raises(TypeError, match=f"{name} must "):
             services.sign_in(alice, **{name: value}, now=NOW)
         assert not Session.objects.exists()
 
     @pytest.mark.parametrize("amr", [["two words"], [""], ["pwd", "otp "]])
-    def test_sign_in_rejects_amr_that_one_column_cannot_hold(self, alice, amr):
+    def test_sign_in_rejects_empty_amr_values_and_amr_with_spaces(self, alice, amr):
         with pytest.raises(ValueError, match="names without spaces"):
             services.sign_in(alice, amr=amr, now=NOW)
         assert not Session.objects.exists()
 
     @pytest.mark.parametrize("value", ["notes:read", "", b"notes:read"])
-    def test_refresh_rejects_a_string_for_scope(self, pair, value):
+    def test_refresh_rejects_a_string_as_scope(self, pair, value):
         with pytest.raises(TypeError, match="scope must be a collection of strings"):
             services.refresh(pair.refresh_token, scope=value, now=after(hours=1))
         pair.session.refresh_from_db()
@@ -212,7 +212,7 @@ class TestCollections:
     @pytest.mark.parametrize(
         "returned", ["notes:read", None, b"notes:read", {"notes:read": 1}, [1]]
     )
-    def test_scope_policy_without_a_collection_is_an_error(self, alice, settings, returned):
+    def test_scope_policy_that_returns_no_collection_is_an_error(self, alice, settings, returned):
         settings.TOKENAUTH = {
             "SCOPES": ["notes:read"],
             "SCOPE_POLICY": lambda user, scopes, request: returned,
@@ -222,12 +222,12 @@ class TestCollections:
         assert not Session.objects.exists()
 
     @pytest.mark.parametrize("keep", ["", "current", "laptop", 1, []])
-    def test_sign_out_everywhere_rejects_keep_that_is_no_id(self, alice, pair, keep):
+    def test_sign_out_everywhere_rejects_an_invalid_keep_id(self, alice, pair, keep):
         with pytest.raises(ValueError, match="keep must be the id of one session"):
             services.sign_out_everywhere(alice, keep=keep, now=NOW)
         assert services.list_sessions(alice, now=NOW).count() == 1
 
-    def test_sign_out_everywhere_rejects_a_session_for_its_id(self, alice, pair):
+    def test_sign_out_everywhere_rejects_a_session_object_as_keep(self, alice, pair):
         pair.session.device_name = "laptop"
         with pytest.raises(ValueError, match="keep must be the id of one session"):
             services.sign_out_everywhere(alice, keep=pair.session, now=NOW)
@@ -257,7 +257,7 @@ SIGN_IN_ARGUMENTS = [
 class TestColumnLimits:
     @pytest.mark.parametrize("stateless", [False, True])
     @pytest.mark.parametrize(("arguments", "error", "message"), SIGN_IN_ARGUMENTS)
-    def test_sign_in_rejects_a_value_that_no_column_stores(
+    def test_sign_in_rejects_values_that_its_columns_cannot_store(
         self, arguments, error, message, stateless, settings
     ):
         settings.TOKENAUTH = {"STATELESS_REFRESH": stateless}
@@ -268,14 +268,14 @@ class TestColumnLimits:
             services.sign_in(unsaved_alice(), **arguments)
         assert calls == []
 
-    def test_sign_in_stores_values_of_the_greatest_length(self, alice):
+    def test_sign_in_stores_values_of_the_maximum_length(self, alice):
         arguments = {"device_name": "\N{GRINNING FACE}" * 100, "client_id": "x" * 255}
         for ip in ("192.0.2.1", "2001:db8::1", "", None):
             services.sign_in(alice, **arguments, amr=["x" * 255], ip=ip)
         session = Session.objects.first()
         assert {name: getattr(session, name) for name in arguments} == arguments
 
-    def test_sign_in_cuts_a_long_user_agent(self, alice):
+    def test_sign_in_truncates_a_long_user_agent(self, alice):
         pair = services.sign_in(alice, user_agent="x" * 300)
         assert Session.objects.get(pk=pair.session.pk).user_agent == "x" * 255
 
@@ -283,7 +283,7 @@ class TestColumnLimits:
         ("arguments", "error"),
         [({"ip": "localhost"}, ValueError), ({"user_agent": None}, TypeError)],
     )
-    def test_refresh_rejects_a_value_that_no_column_stores(
+    def test_refresh_rejects_values_that_its_columns_cannot_store(
         self, pair, arguments, error, django_assert_num_queries
     ):
         with django_assert_num_queries(0), pytest.raises(error):
@@ -311,12 +311,12 @@ class TestWrongObjects:
         ],
         ids=["sign_in", "list_sessions", "sign_out_everywhere", "sign_out"],
     )
-    def test_service_rejects_a_user_that_is_not_stored(self, user, name, call):
+    def test_services_reject_objects_that_are_not_stored_users(self, user, name, call):
         with pytest.raises(TypeError) as caught:
             call(user)
         assert str(caught.value) == f"user must be a user that is stored, not {name}."
 
-    def test_sign_out_of_no_user_keeps_sessions_of_deleted_users(self, alice, pair):
+    def test_sign_out_of_anonymous_keeps_sessions_of_deleted_users(self, alice, pair):
         """Their rows have no user, as an unsaved user has no key."""
         Session.objects.update(user=None)
         with pytest.raises(TypeError):
@@ -333,7 +333,7 @@ class TestWrongObjects:
             (User.objects.all(), "an object of QuerySet"),
         ],
     )
-    def test_revoke_sessions_rejects_other_objects(self, queryset, name):
+    def test_revoke_sessions_rejects_all_but_session_querysets(self, queryset, name):
         with pytest.raises(TypeError) as caught:
             services.revoke_sessions(queryset, RevokedReason.ADMIN)
         assert str(caught.value) == (

@@ -67,7 +67,7 @@ class TestRefresh:
             services.refresh(pair.refresh_token, now=after(hours=1))
         assert Session.objects.get().revoked_reason == RevokedReason.REUSED
 
-    def test_stateless_refresh_raises_service_unavailable(self, alice, settings):
+    def test_stateless_refresh_without_database_is_unavailable(self, alice, settings):
         settings.TOKENAUTH = {"STATELESS_REFRESH": True}
         pair = services.sign_in(alice, now=NOW)
         with unreadable(get_user_model()), pytest.raises(ServiceUnavailable):
@@ -90,7 +90,7 @@ class TestSlowRefresh:
         assert repeated.refresh_token == current.refresh_token
         assert Session.objects.get().revoked_at is None
 
-    def test_slow_refresh_returns_token_with_full_expires_in(self, pair, time_machine):
+    def test_slow_refresh_returns_access_token_with_full_lifetime(self, pair, time_machine):
         time_machine.move_to(after(minutes=1), tick=False)
         with before("SELECT", lambda: time_machine.move_to(after(minutes=2), tick=False)):
             late = services.refresh(pair.refresh_token)
@@ -151,13 +151,13 @@ class TestSignIn:
             services.check_password(None, "alice", "correct horse")
         assert services.check_password(None, "alice", "correct horse") == alice
 
-    def test_sign_in_that_cannot_store_a_session_is_unavailable(self, alice):
+    def test_sign_in_with_failed_session_insert_is_unavailable(self, alice):
         with unwritable(Session), pytest.raises(ServiceUnavailable):
             services.sign_in(alice, now=NOW)
         assert not Session.objects.exists()
         assert services.sign_in(alice, now=NOW).session.generation == 1
 
-    def test_sign_in_that_cannot_count_sessions_is_unavailable(self, alice):
+    def test_sign_in_with_failed_session_count_is_unavailable(self, alice):
         with pytest.raises(ServiceUnavailable), once_session_is_stored(unreadable(Session)):
             services.sign_in(alice, now=NOW)
         assert services.sign_in(alice, now=NOW).session.generation == 1
@@ -169,7 +169,7 @@ class TestSignIn:
             services.sign_in(alice, now=after(minutes=1))
         assert services.refresh(first.refresh_token, now=after(minutes=1))
 
-    def test_sign_in_that_cannot_store_last_login_is_unavailable(self, alice):
+    def test_sign_in_with_failed_last_login_update_is_unavailable(self, alice):
         with unwritable(get_user_model()), pytest.raises(ServiceUnavailable):
             services.sign_in(alice, now=NOW)
         assert not Session.objects.exists()

@@ -80,7 +80,7 @@ class TestPlainBCrypt:
         use(settings, BCRYPT, PBKDF2)
 
     @pytest.mark.parametrize("password", LONG_PASSWORDS)
-    def test_password_above_72_bytes_is_rejected_for_all_users(self, password):
+    def test_bcrypt_rejects_passwords_above_72_bytes_for_all_users(self, password):
         create_user("known")
         create_user("inactive", is_active=False)
         create_user("other-hasher", "pbkdf2_sha256", password)
@@ -90,12 +90,12 @@ class TestPlainBCrypt:
             assert sign_in(name, password) == (400, TOO_LONG)
         assert FastPBKDF2.hashed == []
 
-    def test_password_of_72_bytes_signs_in(self):
+    def test_bcrypt_accepts_a_password_of_72_bytes(self):
         create_user("known", password="x" * 72)
         assert sign_in("known", "x" * 72)[0] == 200
         assert sign_in("known", "x" * 71) == (400, INVALID_GRANT)
 
-    def test_password_above_72_bytes_is_not_counted(self, settings):
+    def test_throttle_does_not_count_bcrypt_passwords_over_72_bytes(self, settings):
         settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "3/day"}
         create_user("known")
         assert [sign_in("known", "x" * 73)[0] for _ in range(9)] == [400] * 9
@@ -119,12 +119,12 @@ class TestPlainBCrypt:
 
 
 class TestIsRejectedByAHasher:
-    def test_bcrypt_is_tried_before_the_slow_hashers(self, settings):
+    def test_password_limit_check_tries_bcrypt_before_slow_hashers(self, settings):
         use(settings, PBKDF2, f"{__name__}.LimitedPBKDF2", BCRYPT)
         assert is_rejected_by_a_hasher("x" * 73)
         assert FastPBKDF2.hashed == ["x" * 73]
 
-    def test_password_of_72_bytes_is_not_tried(self, settings):
+    def test_password_limit_check_of_72_bytes_runs_no_hasher(self, settings):
         use(settings, PBKDF2, BCRYPT)
         assert not is_rejected_by_a_hasher("x" * 72)
         assert FastPBKDF2.hashed == []
@@ -133,7 +133,7 @@ class TestIsRejectedByAHasher:
 @pytest.mark.django_db
 class TestOtherHashers:
     @pytest.mark.parametrize("password", LONG_PASSWORDS)
-    def test_password_that_the_users_hasher_rejects_is_wrong(self, settings, password):
+    def test_password_rejected_by_the_users_hasher_is_invalid_grant(self, settings, password):
         """The response and the work are those of an unknown user."""
         use(settings, PBKDF2, BCRYPT)
         create_user("known", "bcrypt")
@@ -143,13 +143,13 @@ class TestOtherHashers:
             results.append((sign_in(name, password), len(FastPBKDF2.hashed)))
         assert results == [((400, INVALID_GRANT), 1)] * 2
 
-    def test_password_that_the_users_hasher_rejects_is_counted(self, settings):
+    def test_throttle_counts_passwords_that_the_hasher_rejects(self, settings):
         use(settings, PBKDF2, BCRYPT)
         settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "3/day"}
         create_user("known", "bcrypt")
         assert [sign_in("known", "x" * 73)[0] for _ in range(5)] == [400] * 3 + [429] * 2
 
-    def test_limit_of_a_hasher_of_the_project_is_a_wrong_password(self, settings):
+    def test_password_above_a_project_hashers_limit_is_invalid_grant(self, settings):
         use(settings, f"{__name__}.LimitedPBKDF2")
         create_user("known")
         for name in ("known", "unknown"):
@@ -165,20 +165,20 @@ class TestOtherHashers:
             PBKDF2,
         ],
     )
-    def test_password_of_the_greatest_length_signs_in(self, settings, hasher):
+    def test_password_of_4096_characters_is_accepted(self, settings, hasher):
         use(settings, hasher)
         create_user("known", password="x" * 4096)
         assert sign_in("known", "x" * 4096)[0] == 200
         assert sign_in("known", "x" * 4095) == (400, INVALID_GRANT)
 
     @pytest.mark.parametrize("password", ["guess", "x" * 80])
-    def test_hasher_that_always_fails_is_a_visible_error(self, settings, password):
+    def test_check_password_raises_the_error_of_a_broken_hasher(self, settings, password):
         use(settings, f"{__name__}.ScryptWithoutMemory")
         with pytest.raises(ValueError, match="memory limit"):
             services.check_password(None, "unknown", password)
 
     @pytest.mark.parametrize("password", ["a\0b", "\ud800", "x" * 4097])
-    def test_password_that_no_hasher_gets_is_rejected(self, settings, password):
+    def test_invalid_or_too_long_password_is_not_hashed(self, settings, password):
         use(settings, BCRYPT, PBKDF2)
         create_user("known")
         for name in ("known", "unknown"):

@@ -88,7 +88,7 @@ class TestRotation:
         with django_assert_num_queries(2):
             refresh(pair.refresh_token, now=after(days=1))
 
-    def test_refreshed_signal_is_sent_once_despite_grace(self, alice, pair):
+    def test_refresh_within_grace_sends_no_second_refreshed_signal(self, alice, pair):
         request = object()
         with received(signals.refreshed) as calls:
             refresh(pair.refresh_token, request=request, now=after(days=1))
@@ -99,7 +99,7 @@ class TestRotation:
 
 
 class TestGrace:
-    def test_predecessor_within_grace_gets_identical_current_token(self, pair):
+    def test_refresh_within_grace_returns_the_same_refresh_token(self, pair):
         current = refresh(pair.refresh_token, now=after(minutes=1, microseconds=250_000))
         repeated = refresh(pair.refresh_token, now=after(minutes=1, seconds=9))
         assert repeated.refresh_token == current.refresh_token
@@ -128,14 +128,14 @@ class TestGrace:
             refresh(pair.refresh_token, now=after(minutes=1, seconds=10, microseconds=1))
         assert row(pair).revoked_reason == RevokedReason.REUSED
 
-    def test_use_of_the_grace_does_not_extend_it(self, pair):
+    def test_refresh_within_grace_does_not_extend_the_grace(self, pair):
         refresh(pair.refresh_token, now=after(minutes=1))
         for second in range(1, 11):
             refresh(pair.refresh_token, now=after(minutes=1, seconds=second))
         with pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, now=after(minutes=1, seconds=11))
 
-    def test_current_token_works_after_use_of_the_grace(self, pair):
+    def test_current_token_after_a_refresh_within_grace_is_accepted(self, pair):
         current = refresh(pair.refresh_token, now=after(minutes=1))
         refresh(pair.refresh_token, now=after(minutes=1, seconds=9))
         refresh(current.refresh_token, now=after(minutes=1, seconds=10))
@@ -214,7 +214,7 @@ class TestReuse:
     @pytest.mark.promise(7)
     @pytest.mark.standard("rfc6749-10.4-2")
     @pytest.mark.attack(130)
-    def test_reuse_is_signalled_and_logged_once(self, alice, pair, caplog):
+    def test_reuse_sends_each_signal_once_and_is_logged_once(self, alice, pair, caplog):
         rotate_times(pair, 1, every=timedelta(minutes=1))
         request = object()
         with (

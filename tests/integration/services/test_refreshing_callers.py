@@ -34,7 +34,7 @@ def pair(alice):
 class TestGrace:
     @pytest.mark.promise(8)
     @pytest.mark.parametrize("caller", [OWNER, NEIGHBOUR])
-    def test_retry_of_the_same_client_gets_the_same_token(self, pair, caller):
+    def test_same_client_within_grace_gets_the_same_refresh_token(self, pair, caller):
         current = refresh(pair.refresh_token, now=after(minutes=1), **OWNER)
         with CaptureQueriesContext(connection) as statements:
             repeated = refresh(pair.refresh_token, now=after(minutes=1, seconds=5), **caller)
@@ -44,7 +44,7 @@ class TestGrace:
     @pytest.mark.promise(7)
     @pytest.mark.attack(197)
     @pytest.mark.parametrize("caller", STRANGERS)
-    def test_spent_token_from_elsewhere_is_reuse_in_the_grace(self, pair, caller):
+    def test_refresh_in_grace_from_another_network_or_agent_is_reuse(self, pair, caller):
         refresh(pair.refresh_token, now=after(minutes=1), **OWNER)
         with received(signals.refresh_token_reused) as reused, pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, now=after(minutes=1), **caller)
@@ -52,7 +52,7 @@ class TestGrace:
         assert Session.objects.get().revoked_reason == RevokedReason.REUSED
 
     @pytest.mark.promise(7)
-    def test_owner_after_an_attacker_in_the_grace_ends_the_session(self, pair):
+    def test_owner_refresh_after_attacker_in_grace_revokes_session(self, pair):
         refresh(pair.refresh_token, now=after(minutes=1), **OTHER_AGENT)
         with pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, now=after(minutes=1), **OWNER)
@@ -60,7 +60,7 @@ class TestGrace:
 
     @pytest.mark.promise(10)
     @pytest.mark.parametrize("caller", STRANGERS)
-    def test_phone_that_moved_in_the_grace_retries_once(self, pair, caller, settings):
+    def test_refresh_retry_within_grace_allows_another_network(self, pair, caller, settings):
         """The response to the first refresh was lost with the network that carried it."""
         settings.TOKENAUTH = {"REFRESH_RETRY": True}
         refresh(pair.refresh_token, now=after(minutes=1), **OWNER)
@@ -73,7 +73,7 @@ class TestGrace:
         moved = refresh(pair.refresh_token, now=after(minutes=1), **MOVED)
         assert refresh(moved.refresh_token, now=after(hours=1), **OWNER).session.generation == 3
 
-    def test_callers_without_address_and_agent_share_the_grace(self, alice):
+    def test_refreshes_without_address_and_agent_share_the_grace(self, alice):
         pair = services.sign_in(alice, now=NOW)
         current = refresh(pair.refresh_token, now=after(minutes=1))
         repeated = refresh(pair.refresh_token, now=after(minutes=1))
@@ -81,11 +81,11 @@ class TestGrace:
 
 
 class TestLastSeen:
-    def test_sign_in_is_the_first_time_a_session_is_seen(self, pair):
+    def test_sign_in_stores_last_address_and_user_agent(self, pair):
         session = Session.objects.get()
         assert (session.last_ip, session.last_user_agent) == tuple(OWNER.values())
 
-    def test_rotation_stores_its_address_and_agent_in_its_update(self, pair):
+    def test_rotation_stores_last_address_and_agent_in_one_update(self, pair):
         with CaptureQueriesContext(connection) as statements:
             refresh(pair.refresh_token, now=after(minutes=1), **MOVED)
         assert [each["sql"][:6] for each in statements] == ["SELECT", "UPDATE"]
@@ -94,13 +94,15 @@ class TestLastSeen:
         assert (session.last_ip, session.last_user_agent) == tuple(MOVED.values())
         assert session.refreshed_at == after(minutes=1)
 
-    def test_retry_within_the_grace_changes_nothing_that_is_seen(self, pair):
+    def test_refresh_within_grace_keeps_the_last_address(self, pair):
         refresh(pair.refresh_token, now=after(minutes=1), **OWNER)
         refresh(pair.refresh_token, now=after(minutes=1), **NEIGHBOUR)
         assert Session.objects.get().last_ip == OWNER["ip"]
 
     @pytest.mark.parametrize("proxies", [None, 1])
-    def test_endpoint_reads_the_address_as_the_throttle_does(self, alice, settings, proxies):
+    def test_refresh_endpoint_reads_last_ip_according_to_num_proxies(
+        self, alice, settings, proxies
+    ):
         settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": proxies}
         tokens = sign_in()
         client = Client(
@@ -130,7 +132,7 @@ class TestSignal:
         assert calls[0]["session"].last_ip == MOVED["ip"]
 
     @pytest.mark.parametrize("caller", [OWNER, NEIGHBOUR, OTHER_AGENT, UNKNOWN])
-    def test_other_refreshes_do_not_send_network_changed(self, pair, caller):
+    def test_refresh_without_a_network_change_sends_no_signal(self, pair, caller):
         with received(signals.network_changed) as calls:
             refresh(pair.refresh_token, now=after(minutes=1), **caller)
         assert calls == []

@@ -119,7 +119,7 @@ class TestSession:
         claims = refresh_tokens(load()).decode(pair.refresh_token, now=NOW.timestamp())
         assert claims.expires_at == after(days=1).timestamp()
 
-    def test_session_expiry_limits_access_token_of_the_grace(self, alice, settings):
+    def test_session_expiry_limits_access_token_issued_in_grace(self, alice, settings):
         settings.TOKENAUTH = {"REFRESH_TOKEN_LIFETIME": timedelta(seconds=301)}
         pair = services.sign_in(alice, now=NOW)
         refresh(pair.refresh_token, now=after(seconds=1))
@@ -142,7 +142,7 @@ class TestShorterLifetimes:
             days=8
         )
 
-    def test_grace_after_a_shorter_lifetime_returns_a_valid_token(self, pair, settings):
+    def test_refresh_within_grace_survives_a_shortened_lifetime(self, pair, settings):
         settings.TOKENAUTH = {}
         current = refresh(pair.refresh_token, now=after(days=1))
         settings.TOKENAUTH = {"REFRESH_TOKEN_LIFETIME": timedelta(days=7)}
@@ -236,7 +236,7 @@ class TestSecretKeys:
         assert refresh(pair.refresh_token, now=after(days=1)).session.generation == 2
 
     @pytest.mark.attack(171)
-    def test_session_refreshed_before_removal_of_old_key_survives(self, pair, settings):
+    def test_session_refreshed_before_old_key_removal_stays_active(self, pair, settings):
         settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = self.NEW, [self.OLD]
         current = refresh(pair.refresh_token, now=after(days=1))
         settings.SECRET_KEY_FALLBACKS = []
@@ -248,7 +248,7 @@ class TestSecretKeys:
         assert rejection_reason(token, now=after(days=1)) == "key"
 
     @pytest.mark.attack(171)
-    def test_refresh_secret_key_takes_over_without_a_sign_out(
+    def test_change_to_refresh_secret_key_keeps_the_sessions(
         self, pair, settings, rejection_reason
     ):
         settings.TOKENAUTH = {
@@ -260,7 +260,7 @@ class TestSecretKeys:
         assert rejection_reason(pair.refresh_token, now=after(days=1)) == "key"
         assert refresh(current.refresh_token, now=after(days=2)).session.generation == 3
 
-    def test_attacker_with_secret_key_alone_makes_no_refresh_token(
+    def test_refresh_token_signed_with_secret_key_alone_is_rejected(
         self, settings, rejection_reason
     ):
         made_with_secret_key = issue_tokens(now=NOW).refresh_token
@@ -268,7 +268,7 @@ class TestSecretKeys:
         assert rejection_reason(made_with_secret_key, now=after(days=1)) == "key"
 
     @pytest.mark.attack(171)
-    def test_grace_covers_a_change_of_the_secret_key(self, pair, settings):
+    def test_refresh_within_grace_survives_a_secret_key_change(self, pair, settings):
         refresh(pair.refresh_token, now=after(days=1))
         settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = self.NEW, [self.OLD]
         repeated = refresh(pair.refresh_token, now=after(days=1, seconds=5))

@@ -56,7 +56,7 @@ class TestDefault:
         assert load().refresh_retry is False
 
     @pytest.mark.parametrize("values", [{}, {"REFRESH_RETRY": False}], ids=["unset", "false"])
-    def test_lost_response_without_retry_ends_session_after_grace(self, alice, settings, values):
+    def test_lost_response_without_retry_revokes_session_after_grace(self, alice, settings, values):
         settings.TOKENAUTH = values
         held = services.sign_in(alice, now=NOW).refresh_token
         refresh(held, now=after(minutes=1))
@@ -152,14 +152,14 @@ class TestAttacker:
         assert is_reuse(lost, hours=1, seconds=1)
 
     @pytest.mark.promise(10)
-    def test_stolen_token_after_a_retry_ends_the_session_for_both(self, held, lost):
+    def test_stolen_token_after_a_retry_revokes_the_session(self, held, lost):
         # The attacker refreshed first, so the owner's refresh counts as a retry.
         stolen, owner = lost, refresh(held, now=after(hours=1)).refresh_token
         assert is_reuse(stolen, hours=2)
         with pytest.raises(InvalidGrant):
             refresh(owner, now=after(hours=2))
 
-    def test_owner_after_a_retry_by_an_attacker_ends_the_session(self, held, lost):
+    def test_owner_refresh_after_attacker_retry_revokes_the_session(self, held, lost):
         refresh(held, now=after(hours=1))
         # The owner received the response and uses its token.
         assert is_reuse(lost, hours=1, minutes=5)
@@ -184,7 +184,7 @@ class TestAttacker:
             tokens.append(refresh(tokens[-1], now=after(minutes=number)).refresh_token)
         assert is_reuse(tokens[-1 - age], hours=1)
 
-    def test_token_older_than_the_retried_one_is_reuse(self, alice, retrying):
+    def test_token_older_than_the_retried_token_is_reuse(self, alice, retrying):
         oldest = services.sign_in(alice, now=NOW).refresh_token
         held = refresh(oldest, now=after(minutes=1)).refresh_token
         refresh(held, now=after(minutes=2))
@@ -200,7 +200,7 @@ class TestRow:
         refresh(new.refresh_token, now=after(hours=2))
         assert row().retried is False
 
-    def test_retried_session_keeps_its_state_without_the_setting(self, held, lost, settings):
+    def test_retried_session_keeps_its_state_if_retry_is_turned_off(self, held, lost, settings):
         new = refresh(held, now=after(hours=1)).refresh_token
         settings.TOKENAUTH = {}
         assert refresh(held, now=after(hours=1, seconds=1)).refresh_token == new

@@ -73,7 +73,7 @@ class TestScope:
     @pytest.mark.attack(115, 196)
     @pytest.mark.parametrize("scope", [["unknown"], ["notes"], [READ, "unknown"]], ids=str)
     @pytest.mark.parametrize("valid", [True, False])
-    def test_unknown_scope_is_rejected_before_the_token_is_read(self, scope, valid):
+    def test_refresh_rejects_unknown_scope_before_reading_the_token(self, scope, valid):
         token = issue_tokens(scope=[READ, WRITE], now=NOW).refresh_token if valid else "a.b.c"
         with pytest.raises(InvalidScope):
             refresh(token, scope=scope, now=after(minutes=1))
@@ -112,7 +112,7 @@ class TestScopePolicy:
             refresh(pair.refresh_token, scope=[WRITE], now=after(minutes=1))
         assert Session.objects.get().generation == 1
 
-    def test_refresh_with_a_policy_without_scopes_omits_the_scope(self, pair, settings):
+    def test_refresh_with_a_policy_that_denies_all_omits_the_scope(self, pair, settings):
         with_hook(settings, SCOPE_POLICY=lambda user, scopes, request: ())
         new = refresh(pair.refresh_token, now=after(minutes=1))
         assert new.scope == scope_of(new, after(minutes=1)) == frozenset()

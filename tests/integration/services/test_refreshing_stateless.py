@@ -124,12 +124,12 @@ class TestRefresh:
             refresh(pair.refresh_token, now=after(days=2))
         assert caplog.records[-1].message == "refresh rejected: expired"
 
-    def test_stateless_narrow_refresh_narrows_one_access_token(self, pair):
+    def test_stateless_refresh_narrows_scope_of_one_access_token(self, pair):
         narrow = refresh(pair.refresh_token, scope=[READ], now=after(days=1))
         assert access(narrow, after(days=1)).scope == narrow.scope == {READ}
         assert refresh(narrow.refresh_token, now=after(days=2)).scope == {READ, WRITE}
 
-    def test_stateless_refresh_for_more_than_granted_is_rejected(self, alice):
+    def test_stateless_refresh_with_wider_scope_is_rejected(self, alice):
         pair = services.sign_in(alice, scope=[READ], now=NOW)
         with pytest.raises(InvalidScope):
             refresh(pair.refresh_token, scope=[WRITE], now=after(days=1))
@@ -148,7 +148,7 @@ class TestRefresh:
 
     @pytest.mark.attack(94)
     @pytest.mark.parametrize("way", ["deactivated", "deleted"])
-    def test_stateless_refresh_of_unavailable_user_is_rejected(self, alice, pair, way, caplog):
+    def test_stateless_refresh_rejects_inactive_and_deleted_users(self, alice, pair, way, caplog):
         caplog.set_level("INFO", logger="django_tokenauth")
         if way == "deleted":
             alice.delete()

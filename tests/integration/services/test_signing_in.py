@@ -53,7 +53,7 @@ class TestCheckPassword:
         with pytest.raises(InvalidGrant):
             services.check_password(None, "alice", "correct horse")
 
-    def test_username_invalid_for_its_field_raises_the_same_error(self, alice, monkeypatch):
+    def test_check_password_with_invalid_username_is_invalid_grant(self, alice, monkeypatch):
         monkeypatch.setattr(type(alice), "USERNAME_FIELD", "id")
         with pytest.raises(InvalidGrant):
             services.check_password(None, "alice", "correct horse")
@@ -67,7 +67,7 @@ class TestCheckPassword:
         assert call["request"] is request
         assert call["credentials"] == {"username": "alice", "password": "*" * 20}
 
-    def test_check_password_passes_on_value_error_of_a_backend(self, settings):
+    def test_check_password_reraises_value_error_of_a_backend(self, settings):
         settings.AUTHENTICATION_BACKENDS = ["tests.support.broken.ValueErrorBackend"]
         with pytest.raises(ValueError, match="broken"):
             services.check_password(None, "alice", "correct horse")
@@ -163,7 +163,7 @@ class TestScope:
         services.sign_in(alice, scope=requested, now=NOW)
         assert Session.objects.get().scope_limited is limited
 
-    def test_scope_limited_compares_with_the_scope_policy(self, alice, settings):
+    def test_scope_limited_is_false_for_all_scopes_of_the_policy(self, alice, settings):
         settings.TOKENAUTH = {
             "SCOPES": (READ, WRITE),
             "SCOPE_POLICY": lambda user, scopes, request: scopes & {READ},
@@ -252,19 +252,19 @@ class TestSessionLimit:
             pairs[1].session.pk: after(minutes=4),
         }
 
-    def test_ended_sessions_do_not_count_towards_the_limit(self, alice):
+    def test_session_limit_ignores_ended_sessions(self, alice):
         create_session(alice, idle_expires_at=NOW), create_session(alice, revoked_at=NOW)
         kept = [create_session(alice), create_session(alice)]
         services.sign_in(alice, now=after(minutes=1))
         assert set(kept) < set(services.list_sessions(alice, now=after(minutes=1)))
 
-    def test_sessions_of_other_users_do_not_count_towards_the_limit(self, alice, bob):
+    def test_session_limit_ignores_sessions_of_other_users(self, alice, bob):
         other = [create_session(bob) for _ in range(3)]
         services.sign_in(alice, now=after(minutes=1))
         assert set(services.list_sessions(bob, now=NOW)) == set(other)
 
     @pytest.mark.attack(144)
-    def test_sign_in_after_a_lowered_limit_revokes_all_surplus(self, alice, settings):
+    def test_sign_in_revokes_all_sessions_over_a_lowered_limit(self, alice, settings):
         for minute in range(10):
             create_session(alice, created_at=after(minutes=minute))
         pair = services.sign_in(alice, now=after(hours=1))

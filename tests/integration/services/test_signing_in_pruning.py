@@ -58,7 +58,7 @@ class TestPruning:
         services.sign_in(alice, now=NOW)
         assert not remaining.all().exists()
 
-    def test_session_is_kept_until_its_access_tokens_expire(self, alice, bob, settings):
+    def test_sign_in_keeps_sessions_until_access_tokens_expire(self, alice, bob, settings):
         settings.TOKENAUTH = {
             "SESSION_RETENTION": timedelta(seconds=1),
             "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),
@@ -101,7 +101,7 @@ class TestLockedSessions:
 
     @pytest.mark.skipif(connection.vendor == "mysql", reason="it locks one row after the last")
     @pytest.mark.parametrize("delete", [pruning.prune, prune_all])
-    def test_prune_does_not_wait_for_the_session_that_ends_next(self, alice, bob, delete):
+    def test_prune_does_not_wait_for_the_session_that_expires_next(self, alice, bob, delete):
         create_session(alice, idle_expires_at=NOW - timedelta(days=365))
         with locked_row(create_session(bob, idle_expires_at=NOW)):
             assert delete(NOW, 20) == 1

@@ -31,7 +31,7 @@ def is_signed_out(pair):
 
 class TestRevokeToken:
     @pytest.mark.parametrize("kind", ["refresh_token", "access_token"])
-    def test_revoke_token_ends_the_session_in_two_statements(
+    def test_revoke_token_revokes_the_session_in_two_statements(
         self, pair, kind, settings, django_assert_num_queries
     ):
         settings.TOKENAUTH = {"REVOKE_BY_ACCESS_TOKEN": ["django-tokenauth"]}
@@ -111,7 +111,7 @@ class TestListSessions:
 
 
 class TestSignOut:
-    def test_sign_out_ends_one_session_in_two_statements(
+    def test_sign_out_revokes_one_session_in_two_statements(
         self, alice, pair, django_assert_num_queries
     ):
         other = services.sign_in(alice, now=NOW)
@@ -198,7 +198,7 @@ class TestSignOutEverywhere:
 
 
 class TestRevokeSessions:
-    def test_revoke_sessions_ends_live_sessions_of_all_users(
+    def test_revoke_sessions_revokes_live_sessions_of_all_users(
         self, alice, bob, django_assert_num_queries
     ):
         live = {create_session(alice), create_session(bob), create_session(None)}
@@ -213,7 +213,7 @@ class TestRevokeSessions:
         assert {call["user"] for call in calls} == {alice, bob, None}
         assert set(Session.objects.filter(revoked_reason=RevokedReason.ADMIN)) == live
 
-    def test_revoke_sessions_ends_only_the_given_sessions(self, alice, bob):
+    def test_revoke_sessions_revokes_only_the_given_sessions(self, alice, bob):
         create_session(alice), create_session(bob)
         services.revoke_sessions(
             Session.objects.filter(user=bob), RevokedReason.ADMIN, now=after(minutes=1)

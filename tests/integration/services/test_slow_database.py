@@ -49,13 +49,13 @@ ENDINGS = {
 @pytest.mark.attack(190)
 class TestEnding:
     @pytest.mark.parametrize("end", ENDINGS.values(), ids=ENDINGS)
-    def test_revoked_at_is_read_after_a_slow_select(self, pair, clock, end):
+    def test_revoked_at_is_the_time_after_a_slow_select(self, pair, clock, end):
         with after_first("SELECT", lambda: clock(minutes=4)):
             end(pair)
         session = Session.objects.get()
         assert session.revoked_at == session.idle_expires_at == after(minutes=4)
 
-    def test_revoked_at_of_a_reuse_is_read_after_a_slow_select(self, pair, clock):
+    def test_revoked_at_of_a_reuse_is_the_time_after_a_slow_select(self, pair, clock):
         token = services.refresh(pair.refresh_token, now=NOW).refresh_token
         services.refresh(token, now=after(seconds=1))
         clock(minutes=1)
@@ -63,7 +63,7 @@ class TestEnding:
             services.refresh(pair.refresh_token)
         assert Session.objects.get().revoked_at == after(minutes=5)
 
-    def test_reuse_of_a_session_that_ends_meanwhile_sends_no_signal(self, pair, clock):
+    def test_reuse_of_a_session_revoked_meanwhile_sends_no_signal(self, pair, clock):
         token = services.refresh(pair.refresh_token, now=NOW).refresh_token
         services.refresh(token, now=NOW)
         clock(minutes=1)
@@ -76,14 +76,14 @@ class TestEnding:
         assert reused == []
         assert Session.objects.get().revoked_reason == RevokedReason.SIGNED_OUT
 
-    def test_revoked_at_of_an_eviction_is_read_after_a_slow_select(self, alice, clock, settings):
+    def test_revoked_at_of_an_eviction_is_the_time_after_slow_select(self, alice, clock, settings):
         settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": 1}
         create_session(alice)
         with after_first("SELECT", lambda: clock(minutes=2)):
             services.sign_in(alice)
         assert Session.objects.exclude(revoked_at=None).get().revoked_at == after(minutes=2)
 
-    def test_each_batch_has_its_own_time(self, alice, clock, monkeypatch):
+    def test_sign_out_everywhere_sets_revoked_at_for_each_batch(self, alice, clock, monkeypatch):
         monkeypatch.setattr("django_tokenauth.sessions.store.BATCH_SIZE", 1)
         for _ in range(2):
             create_session(alice)
@@ -93,7 +93,7 @@ class TestEnding:
         assert times == {NOW, after(minutes=1)}
 
     @pytest.mark.parametrize("end", ENDINGS.values(), ids=ENDINGS)
-    def test_slow_update_takes_effect_in_stateless_views(self, alice, clock, end):
+    def test_revocation_by_a_slow_update_reaches_stateless_views(self, alice, clock, end):
         tokens = sign_in()
         pair = services.sign_in(alice)
 
@@ -113,7 +113,7 @@ class TestEnding:
         assert get("/who/stateless/", pair.access_token).status_code == 401
         assert tokens
 
-    def test_slow_transaction_takes_effect_in_stateless_views(self, alice, clock):
+    def test_revocation_committed_late_reaches_stateless_views(self, alice, clock):
         pair = services.sign_in(alice)
         get("/who/stateless/", pair.access_token)
         Session.objects.update(revoked_at=after(seconds=10), idle_expires_at=after(seconds=10))
@@ -162,7 +162,7 @@ class TestGrace:
         assert Session.objects.get().generation == 3
 
     @pytest.mark.django_db(transaction=True)
-    def test_error_after_a_slow_rotation_returns_its_tokens(self, pair, clock, caplog):
+    def test_slow_rotation_returns_its_tokens_despite_a_late_error(self, pair, clock, caplog):
         updates = []
 
         def fail_second(execute, sql, params, many, context):
@@ -183,7 +183,7 @@ class TestGrace:
         assert services.refresh(current.refresh_token).session.generation == 3
 
     @pytest.mark.promise(9)
-    def test_hook_that_fails_after_a_slow_rotation_ends_no_session(
+    def test_hook_error_after_a_slow_rotation_keeps_the_session(
         self, pair, clock, settings, caplog
     ):
         calls = []
@@ -204,7 +204,7 @@ class TestGrace:
         assert services.refresh(repeated.refresh_token).session.generation == 3
         services.authenticate_access_token(current.access_token)
 
-    def test_session_that_ends_during_a_slow_select_is_not_refreshed(self, pair, clock, settings):
+    def test_session_that_expires_in_a_slow_select_is_not_refreshed(self, pair, clock, settings):
         clock(days=13, hours=23)
         with before("SELECT", lambda: clock(days=14)):
             response = post("token/refresh/", {"refresh_token": pair.refresh_token})

@@ -33,7 +33,7 @@ def error_code(claims):
     return error.value.code
 
 
-def test_all_names_in_services_all_exist_and_are_sorted():
+def test_names_in_services_dunder_all_exist_and_are_sorted():
     assert all(hasattr(services, name) for name in services.__all__)
     assert services.__all__ == sorted(services.__all__)
 
@@ -111,7 +111,7 @@ class TestGetUserStateless:
         assert error_code(claims) == TokenErrorCode.USER
 
     @pytest.mark.attack(90)
-    def test_stateless_get_user_with_other_spelling_is_rejected(self, alice, claims):
+    def test_stateless_get_user_rejects_other_spelling_of_subject(self, alice, claims):
         assert error_code(claims._replace(subject=f"0{alice.pk}")) == TokenErrorCode.USER
 
 
@@ -147,7 +147,7 @@ class TestFullScope:
         settings.TOKENAUTH = {"SCOPES": (self.READ, self.WRITE)}
         assert services.full_scope(self.claims(pair)) == {self.READ}
 
-    def test_full_scope_omits_scopes_the_policy_denies_today(self, alice, settings):
+    def test_full_scope_omits_scopes_that_the_policy_now_denies(self, alice, settings):
         pair = services.sign_in(alice, now=NOW)
         policy_calls = []
 
@@ -179,7 +179,7 @@ class TestFullScope:
 class TestIsRevoked:
     # Inside a transaction the query would need a savepoint.
     @pytest.mark.django_db(transaction=True)
-    def test_is_revoked_changes_after_the_poll_interval(
+    def test_is_revoked_becomes_true_after_the_poll_interval(
         self, pair, claims, django_assert_num_queries
     ):
         with django_assert_num_queries(1):
@@ -195,7 +195,7 @@ class TestIsRevoked:
     @pytest.mark.parametrize(
         "tokenauth", [{"REVOCATION_POLL_INTERVAL": None}, {"STATELESS_REFRESH": True}], ids=str
     )
-    def test_is_revoked_when_turned_off_takes_no_query(
+    def test_is_revoked_without_polling_takes_no_query(
         self, pair, claims, settings, tokenauth, django_assert_num_queries
     ):
         services.revoke_token(pair.refresh_token, now=NOW)

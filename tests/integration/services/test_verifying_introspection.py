@@ -74,12 +74,12 @@ class TestActive:
             response["jti"] == services.authenticate_access_token(pair.access_token, now=NOW).jwt_id
         )
 
-    def test_introspect_returns_not_before_of_a_token(self, alice):
+    def test_introspect_returns_the_nbf_claim_of_a_token(self, alice):
         token = with_claims(sign_in(alice).access_token, not_before=START + 5)
         assert introspect(token, now=after(seconds=4)) == INACTIVE
         assert introspect(token, now=after(seconds=5))["nbf"] == START + 5
 
-    def test_introspect_extra_claims_replace_no_member(self, alice, settings):
+    def test_introspect_extra_claims_replace_no_response_member(self, alice, settings):
         settings.TOKENAUTH = {"EXTRA_CLAIMS": claims_hook}
         response = introspect(sign_in(alice).access_token, now=NOW)
         assert response["plan"] == {"name": "gold", "limits": (1, 2)}

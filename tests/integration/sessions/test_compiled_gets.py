@@ -152,7 +152,7 @@ class TestCompiledGetColumns:
     def test_compiled_get_columns_accepts_the_key_as_a_column(self, session, get_columns):
         assert get_columns(session.pk, "id")[1:] == (session.pk,)
 
-    def test_compiled_get_columns_without_user_returns_none_for_it(self, session, get_columns):
+    def test_compiled_get_columns_without_user_returns_none_as_user(self, session, get_columns):
         Session.objects.update(user=None)
         assert get_columns(session.pk) == (None, True, NOW, "2001:db8::1")
 
@@ -223,7 +223,7 @@ def lose_from_db(known):
 
 @pytest.mark.usefixtures("session")
 class TestFallback:
-    def test_compiled_gets_log_no_warning_with_known_internals(self, session, caplog):
+    def test_compiled_gets_log_no_warning_with_installed_django(self, session, caplog):
         for get in (CompiledGet(rows(), "user"), CompiledGetColumns(rows(), "user", COLUMNS)):
             assert get.get(session.pk) is not None
         assert FALLBACK not in caplog.text
@@ -240,7 +240,7 @@ class TestFallback:
             return_sql_only,
         ],
     )
-    def test_compiled_gets_use_the_orm_with_unknown_internals(self, session, change, caplog):
+    def test_compiled_gets_use_the_orm_with_unknown_django_internals(self, session, change, caplog):
         compiler_of = changed_compiler(change)
         get = CompiledGet(rows(), "user", compiler_of=compiler_of)
         columns = CompiledGetColumns(rows(), "user", COLUMNS, compiler_of=compiler_of)
@@ -250,7 +250,7 @@ class TestFallback:
         assert field_values(get.get(session.pk)) == field_values(orm_get(session.pk))
         assert columns.get(session.pk) == (session.user, True, NOW, "2001:db8::1")
 
-    def test_compiled_get_uses_the_orm_if_the_model_cannot_load(
+    def test_compiled_get_uses_the_orm_if_from_db_is_missing(
         self, session, caplog, django_assert_num_queries
     ):
         get = CompiledGet(rows(), "user", compiler_of=changed_compiler(lose_from_db))
@@ -263,7 +263,7 @@ class TestFallback:
         with django_assert_num_queries(1):
             assert get.get(session.pk) == session
 
-    def test_error_of_the_project_keeps_compiled_gets(self, session, bob, caplog):
+    def test_error_while_loading_a_row_keeps_compiled_gets_in_use(self, session, bob, caplog):
         """An error while a row is loaded does not show that Django has changed."""
         broken = create_session(bob)
         gets = (CompiledGet(rows(), "user"), CompiledGetColumns(rows(), "user", COLUMNS))

@@ -159,7 +159,7 @@ def return_sql_only(known):
 
 
 class TestFallback:
-    def test_compiled_update_logs_no_warning_with_known_internals(self, caplog):
+    def test_compiled_update_logs_no_warning_with_installed_django(self, caplog):
         CompiledUpdate(Session.objects.all(), where=["id"], values=VALUES)
         assert FALLBACK not in caplog.text
 
@@ -171,7 +171,7 @@ class TestFallback:
             (return_sql_only, "TypeError"),
         ],
     )
-    def test_compiled_update_uses_the_orm_with_unknown_internals(
+    def test_compiled_update_uses_orm_with_unknown_django_internals(
         self, alice, change, error, caplog
     ):
         session = create_session(alice)

@@ -20,7 +20,7 @@ def matches(wanted, batch_size=100):
 
 
 class TestLogId:
-    def test_log_id_is_an_hmac_with_a_key_of_its_own(self, settings):
+    def test_log_id_is_an_hmac_with_a_derived_key(self, settings):
         settings.SECRET_KEY = "a secret of the project"
         key = hmac.new(
             b"a secret of the project", b"django_tokenauth session in the log", hashlib.sha256
@@ -42,13 +42,13 @@ class TestLogId:
     @pytest.mark.parametrize(
         "text", ["", "3f9a0c51d2e", "3f9a0c51d2e70", "3f9a0c51d2eg", "٣f9a0c51d2e7", str(ID)]
     )
-    def test_parse_log_id_rejects_other_text(self, text):
+    def test_parse_log_id_rejects_malformed_text(self, text):
         assert parse_log_id(text) is None
 
 
 class TestSearch:
     @pytest.mark.parametrize("batch_size", [1, 2, 5, 6])
-    def test_search_reads_each_session_once(self, alice, batch_size):
+    def test_log_id_search_reads_each_session_once(self, alice, batch_size):
         sessions = [create_session(alice) for _ in range(5)]
         for session in sessions:
             assert matches(log_id(session.pk), batch_size) == [session.pk]
@@ -56,16 +56,18 @@ class TestSearch:
         assert read == 5
 
     @pytest.mark.django_db
-    def test_search_of_an_empty_table_yields_nothing(self):
+    def test_log_id_search_of_an_empty_table_yields_nothing(self):
         assert list(search("0" * 12, 10)) == []
 
-    def test_search_takes_one_statement_for_each_batch(self, alice, django_assert_num_queries):
+    def test_log_id_search_takes_one_statement_for_each_batch(
+        self, alice, django_assert_num_queries
+    ):
         for _ in range(4):
             create_session(alice)
         with django_assert_num_queries(3):
             matches("0" * 12, 2)
 
-    def test_search_finds_sessions_with_the_same_log_id(self, alice, monkeypatch):
+    def test_log_id_search_finds_all_sessions_with_the_same_log_id(self, alice, monkeypatch):
         """With one digit, some of these sessions have the same log id."""
         monkeypatch.setattr(log_ids, "LENGTH", 1)
         sessions = [create_session(alice).pk for _ in range(40)]
@@ -73,7 +75,7 @@ class TestSearch:
         expected = {each for each in sessions if log_id(each) == wanted}
         assert set(matches(wanted, 7)) == expected
 
-    def test_search_finds_log_ids_of_a_fallback_key(self, alice, settings):
+    def test_log_id_search_finds_log_ids_of_a_fallback_key(self, alice, settings):
         session, old = create_session(alice), settings.SECRET_KEY
         wanted = log_id(session.pk)
         settings.SECRET_KEY = "the next secret of the project"

@@ -37,7 +37,7 @@ class TestPruneAndPruneAll:
         assert delete(NOW, 100) == 1
         assert set(Session.objects.all()) == kept
 
-    def test_prune_of_a_revoked_session_counts_from_its_revocation(self, alice, delete):
+    def test_retention_of_a_revoked_session_starts_at_revocation(self, alice, delete):
         session = create_session(alice)
         sessions.revoke(session, RevokedReason.SIGNED_OUT, now=NOW)
         assert delete(NOW, 100) == 0
@@ -112,7 +112,7 @@ class TestPruneAll:
         Session.objects.filter(idle_expires_at=after(days=2)).delete()
         assert list(deleting) == [1]
 
-    def test_prune_all_deletes_each_batch_by_its_range_of_expiry(self, alice):
+    def test_prune_all_deletes_each_batch_by_expiry_range(self, alice):
         for day in (0, 1):
             create_session(alice, idle_expires_at=after(days=day))
         with CaptureQueriesContext(connection) as queries:

@@ -96,11 +96,11 @@ class TestAfterSave:
         ],
         ids=["save", "other_field", "unsaved_password"],
     )
-    def test_save_without_a_relevant_change_keeps_the_sessions(self, alice, pair, change):
+    def test_user_save_without_a_password_change_keeps_sessions(self, alice, pair, change):
         change(alice)
         assert reason_of(pair) == ""
 
-    def test_session_of_the_new_password_survives_the_next_save(self, alice, pair):
+    def test_session_with_the_new_password_survives_a_user_save(self, alice, pair):
         change_password(alice)
         new = services.sign_in(alice)
         alice.save()
@@ -202,7 +202,9 @@ class TestSignInDuringDeletion:
         pre_delete.disconnect(sign_in, sender=type(alice))
 
     @pytest.mark.attack(194)
-    def test_sign_in_during_the_deletion_is_revoked(self, alice, other, signed_in_meanwhile):
+    def test_session_of_sign_in_during_user_deletion_is_revoked(
+        self, alice, other, signed_in_meanwhile
+    ):
         with received(signals.session_revoked) as calls:
             alice.delete()
         [pair] = signed_in_meanwhile
@@ -210,17 +212,17 @@ class TestSignInDuringDeletion:
         assert reason_of(other) == ""
         assert [(call["session"].pk, call["user"]) for call in calls] == [(pair.session.pk, None)]
 
-    def test_deletion_leaves_older_sessions_without_a_user(self, alice, pair):
+    def test_user_deletion_does_not_revoke_older_userless_sessions(self, alice, pair):
         Session.objects.update(user=None, created_at=NOW - timedelta(hours=1))
         alice.delete()
         assert reason_of(pair) == ""
 
-    def test_deletion_without_a_database_alias_revokes_them_too(self, alice, pair):
+    def test_pre_delete_without_a_database_alias_revokes_sessions(self, alice, pair):
         Session.objects.update(user=None)
         pre_delete.send(sender=type(alice), instance=alice, origin=alice)
         assert reason_of(pair) == RevokedReason.USER_DELETED
 
-    def test_deletion_adds_two_updates_of_sessions(self, alice, pair):
+    def test_user_deletion_adds_two_updates_of_the_session_table(self, alice, pair):
         # The second one is Django's own SET NULL.
         assert statements_on_sessions(alice.delete) == ["UPDATE"] * 3
 
@@ -237,7 +239,9 @@ class TestSignInDuringSave:
             (deactivate, dict.fromkeys(("old", "new"), RevokedReason.USER_CHANGED)),
         ],
     )
-    def test_session_stored_before_the_commit_is_revoked(self, alice, other, change, expected):
+    def test_session_stored_before_a_user_change_commit_is_revoked(
+        self, alice, other, change, expected
+    ):
         old_hash = auth_hash(alice)
         with received(signals.session_revoked) as calls, atomic():
             change(alice)
@@ -250,7 +254,7 @@ class TestSignInDuringSave:
         assert {call["session"].device_name for call in calls} == revoked
         assert {call["user"] for call in calls} == {alice}
 
-    def test_user_deleted_before_the_commit_is_no_error(self, alice, caplog):
+    def test_user_deletion_before_the_commit_logs_no_error(self, alice, caplog):
         with atomic():
             change_password(alice)
             alice.delete()
@@ -293,12 +297,12 @@ class TestSignalsAndLog:
     def test_password_change_without_receivers_takes_one_update(self, alice, pair):
         assert statements_on_sessions(lambda: change_password(alice)) == ["UPDATE"]
 
-    def test_user_save_that_ends_no_session_sends_no_signal(self, alice, pair):
+    def test_user_save_that_revokes_no_session_sends_no_signal(self, alice, pair):
         with received(signals.session_revoked) as calls:
             alice.save()
         assert calls == []
 
-    def test_number_of_revoked_sessions_is_logged(self, alice, pair, caplog):
+    def test_password_change_logs_the_number_of_revoked_sessions(self, alice, pair, caplog):
         caplog.set_level("INFO", logger="django_tokenauth")
         services.sign_in(alice, now=NOW)
         caplog.clear()
@@ -329,7 +333,7 @@ class TestRehash:
         assert Session.objects.get().auth_hash == auth_hash(alice)
 
     @pytest.mark.attack(95)
-    def test_password_rehash_with_more_fields_keeps_the_sessions(
+    def test_password_rehash_that_saves_more_fields_keeps_sessions(
         self, alice, pair, request, monkeypatch
     ):
         """A model may save more fields, such as the time of its last change."""

@@ -105,7 +105,7 @@ class TestDatabaseErrors:
             "revoked sessions could not be read (OperationalError); the last snapshot stays in use",
         )
 
-    def test_failed_poll_is_repeated_at_the_next_poll(self, alice, snapshot):
+    def test_failed_poll_is_repeated_after_the_poll_interval(self, alice, snapshot):
         snapshot.refresh(NOW.timestamp())
         session_id = revoked_session_id(alice)
         with unreadable(Session):
@@ -116,7 +116,7 @@ class TestDatabaseErrors:
         assert session_id in snapshot
 
     @pytest.mark.attack(191)
-    def test_failed_first_read_rejects_and_is_repeated_each_second(
+    def test_failed_first_snapshot_read_is_repeated_each_second(
         self, alice, snapshot, caplog, django_assert_num_queries
     ):
         session_id = revoked_session_id(alice)
@@ -133,7 +133,7 @@ class TestDatabaseErrors:
             "revoked sessions could not be read (OperationalError); requests get 503 until they are"
         ]
 
-    def test_read_after_an_error_uses_no_server_side_cursor(self, alice, snapshot):
+    def test_snapshot_read_after_error_uses_no_server_side_cursor(self, alice, snapshot):
         """A pooler without server-side cursors must not reject requests forever."""
         session_id = revoked_session_id(alice)
 
@@ -282,7 +282,7 @@ class TestThreads:
         waiting.join(30)
         assert (waiting.found, waiting.statements) == (True, 0)
 
-    def test_snapshot_with_an_earlier_clock_reads_nothing(
+    def test_snapshot_ignores_a_clock_up_to_a_second_behind(
         self, alice, snapshot, django_assert_num_queries
     ):
         snapshot.refresh(after(seconds=1).timestamp())
@@ -291,7 +291,7 @@ class TestThreads:
         with django_assert_num_queries(1):
             snapshot.refresh(after(microseconds=-1).timestamp())
 
-    def test_threads_get_503_while_the_first_read_hangs(self, alice, snapshot):
+    def test_snapshot_is_unavailable_while_its_first_read_hangs(self, alice, snapshot):
         snapshot.LOCK_TIMEOUT = 0.05
         session_id = revoked_session_id(alice)
         with BlockedRefresh(snapshot, NOW):
@@ -320,7 +320,7 @@ class TestLateRevocations:
         assert known in snapshot
         assert late in snapshot
 
-    def test_late_revocation_is_kept_for_a_whole_window(self, alice, snapshot):
+    def test_late_revocation_stays_in_snapshot_for_a_whole_window(self, alice, snapshot):
         snapshot.refresh(NOW.timestamp())
         late = revoked_session_id(alice, at=NOW - LONGEST_WAIT + timedelta(seconds=1))
         for moment in (after(seconds=10), after(seconds=10) + WINDOW):
@@ -364,7 +364,7 @@ class TestLateRevocations:
         assert poll(seconds=200) == 0
         assert len(snapshot) == 6
 
-    def test_revocations_of_a_clock_ahead_are_received_again(self, alice, snapshot):
+    def test_snapshot_contains_revocations_dated_in_the_future(self, alice, snapshot):
         ahead = revoked_session_id(alice, at=after(minutes=5))
         for second in (0, 10, 20):
             snapshot.refresh(after(seconds=second).timestamp())
@@ -381,12 +381,12 @@ class TestLateRevocations:
 @pytest.mark.django_db
 class TestIds:
     @pytest.mark.parametrize("text", ["", "0", "x", "00" * 15, "00" * 17, "\u0660" * 32])
-    def test_snapshot_contains_no_other_strings(self, alice, snapshot, text):
+    def test_snapshot_contains_no_malformed_session_ids(self, alice, snapshot, text):
         revoked_session_id(alice)
         snapshot.refresh(NOW.timestamp())
         assert text not in snapshot
 
-    def test_ids_of_half_windows_are_dropped_together(self, alice, snapshot):
+    def test_snapshot_drops_session_ids_by_half_windows(self, alice, snapshot):
         ids = []
         for minute in range(8):
             ids.append(revoked_session_id(alice, at=after(minutes=minute)))
@@ -395,7 +395,7 @@ class TestIds:
         snapshot.refresh(after(minutes=8, seconds=1).timestamp())
         assert [each in snapshot for each in ids] == 3 * [False] + 5 * [True]
 
-    def test_many_revocations_are_read_in_chunks(self, alice, snapshot, monkeypatch):
+    def test_snapshot_reads_many_revocations_in_chunks(self, alice, snapshot, monkeypatch):
         monkeypatch.setattr("django_tokenauth.sessions.revocations._CHUNK", 10)
         ids = [revoked_session_id(alice) for _ in range(25)]
         snapshot.refresh(NOW.timestamp())

@@ -26,7 +26,7 @@ def rotate(session, generation=2, now=NOW):
 
 class TestDatabaseErrorsAsUnavailable:
     @pytest.mark.django_db(transaction=True)
-    def test_database_error_is_unavailable_and_its_class_logged(self, alice, caplog):
+    def test_database_error_raises_unavailable_and_logs_its_class(self, alice, caplog):
         with (
             unreadable(Session),
             pytest.raises(ServiceUnavailable) as error,
@@ -38,7 +38,7 @@ class TestDatabaseErrorsAsUnavailable:
             (record.levelname, record.message) for record in caplog.records
         ]
 
-    def test_errors_of_other_classes_are_not_made_unavailable(self):
+    def test_non_database_error_is_reraised_unchanged(self):
         with pytest.raises(LookupError), database_errors_as_unavailable():
             raise LookupError
 
@@ -104,7 +104,7 @@ class TestFindStatus:
         assert sessions.find_status(str(session.pk)) == (alice, None, "hash")
 
     @pytest.mark.django_db
-    def test_find_status_without_user_returns_none_for_it(self):
+    def test_find_status_without_user_returns_none_as_user(self):
         session = create_session(None)
         assert sessions.find_status(str(session.pk)) == (None, None, "hash")
 
@@ -113,7 +113,7 @@ class TestFindStatus:
         assert sessions.find_status(str(uuid.uuid4())) is None
 
     @pytest.mark.parametrize("use_tz", [True, False])
-    def test_store_find_returns_user_times_as_use_tz_says(self, alice, settings, use_tz):
+    def test_store_find_returns_user_times_according_to_use_tz(self, alice, settings, use_tz):
         session = create_session(alice)
         # Statements compiled for the other value of USE_TZ must not be used.
         settings.USE_TZ = not use_tz
@@ -124,7 +124,7 @@ class TestFindStatus:
         assert (result.user.date_joined.tzinfo is not None) == use_tz
 
     @pytest.mark.parametrize("use_tz", [True, False])
-    def test_find_status_returns_user_times_as_use_tz_says(self, alice, settings, use_tz):
+    def test_find_status_returns_user_times_according_to_use_tz(self, alice, settings, use_tz):
         session = create_session(alice)
         settings.USE_TZ = not use_tz
         sessions.find_status(str(session.pk))
@@ -150,7 +150,7 @@ class TestRotate:
         [{"generation": 2}, {"generation": 0}, {"revoked_at": NOW}, {"auth_hash": "better"}],
         ids=str,
     )
-    def test_rotate_after_a_concurrent_change_does_nothing(self, alice, changes):
+    def test_rotate_after_a_concurrent_change_stores_nothing(self, alice, changes):
         session = create_session(alice)
         Session.objects.update(**changes)
         before = Session.objects.values().get()
@@ -172,7 +172,9 @@ class TestRotate:
 
 
 class TestRevoke:
-    def test_store_revoke_ends_the_session_in_one_statement(self, alice, django_assert_num_queries):
+    def test_store_revoke_updates_the_session_in_one_statement(
+        self, alice, django_assert_num_queries
+    ):
         session = create_session(alice)
         with django_assert_num_queries(1):
             assert sessions.revoke(session, RevokedReason.ADMIN, now=after(days=1)) is True
@@ -181,7 +183,7 @@ class TestRevoke:
             assert instance.revoked_reason == RevokedReason.ADMIN
             assert instance.absolute_expires_at == after(days=90)
 
-    def test_store_revoke_of_a_revoked_session_changes_nothing(self, alice):
+    def test_store_revoke_keeps_the_revocation_of_a_revoked_session(self, alice):
         session = create_session(alice)
         sessions.revoke(session, RevokedReason.ADMIN, now=after(days=1))
         assert sessions.revoke(session, RevokedReason.SIGNED_OUT, now=after(days=2)) is False
@@ -204,7 +206,7 @@ class TestRevoke:
 
 
 class TestRevokeOfUser:
-    def test_revoke_of_user_ends_all_sessions_in_one_statement(
+    def test_revoke_of_user_revokes_all_sessions_in_one_statement(
         self, alice, bob, django_assert_num_queries
     ):
         create_session(alice), create_session(alice)
@@ -217,7 +219,7 @@ class TestRevokeOfUser:
             Session.objects.filter(user=alice)
         )
 
-    def test_revoke_of_user_keeps_sessions_with_a_kept_hash(self, alice):
+    def test_revoke_of_user_keeps_sessions_with_the_given_hashes(self, alice):
         kept = [
             create_session(alice, auth_hash="today"),
             create_session(alice, auth_hash="fallback"),
@@ -257,7 +259,7 @@ class TestRehash:
 
 
 class TestRevokedAt:
-    def test_revoked_at_returns_sessions_of_that_user_and_time(self, alice, bob):
+    def test_revoked_at_returns_sessions_of_one_user_and_time(self, alice, bob):
         then = create_session(alice, revoked_at=NOW)
         (
             create_session(alice),
@@ -268,7 +270,7 @@ class TestRevokedAt:
 
 
 class TestActive:
-    def test_active_sessions_are_the_live_ones_of_the_user(self, alice, bob):
+    def test_active_returns_only_live_sessions_of_the_user(self, alice, bob):
         create_session(bob)
         create_session(alice, revoked_at=NOW)
         create_session(alice, idle_expires_at=NOW)

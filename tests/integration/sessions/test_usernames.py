@@ -59,7 +59,7 @@ class TestGetStoredUsername:
         ],
         ids=lambda value: type(value).__name__ if isinstance(value, models.Field) else "",
     )
-    def test_stored_username_is_the_value_of_the_field(
+    def test_spellings_of_one_field_value_give_one_stored_username(
         self, monkeypatch, field, spellings, expected
     ):
         use_field(monkeypatch, field)
@@ -74,7 +74,7 @@ class TestGetStoredUsername:
         ],
         ids=["lower case", "IP address"],
     )
-    def test_stored_username_is_the_value_of_a_text_field(
+    def test_spellings_of_one_text_value_give_one_stored_username(
         self, monkeypatch, django_assert_num_queries, field, spellings, expected
     ):
         use_field(monkeypatch, field)
@@ -85,7 +85,7 @@ class TestGetStoredUsername:
     @pytest.mark.parametrize(
         "field", [models.IntegerField(), models.DecimalField(), models.UUIDField()]
     )
-    def test_username_invalid_for_the_field_is_returned_unchanged(self, monkeypatch, field, name):
+    def test_stored_username_of_an_invalid_value_is_unchanged(self, monkeypatch, field, name):
         use_field(monkeypatch, field)
         assert get_stored_username(name) == name
 
@@ -93,7 +93,7 @@ class TestGetStoredUsername:
     @pytest.mark.parametrize(
         "field", [models.IntegerField(), models.DecimalField(), models.FloatField()]
     )
-    def test_extreme_number_is_no_error(self, monkeypatch, field, name):
+    def test_stored_username_of_an_extreme_number_raises_no_error(self, monkeypatch, field, name):
         use_field(monkeypatch, field)
         assert get_stored_username(name)
 
@@ -101,11 +101,13 @@ class TestGetStoredUsername:
     @pytest.mark.database
     @pytest.mark.skipif(not EXACT, reason="this database compares loosely")
     @pytest.mark.parametrize("name", ["alice", "Alice", "al.ice", "nobody", "x" * 254])
-    def test_ascii_username_needs_no_statement(self, name):
+    def test_stored_username_of_printable_ascii_takes_no_query(self, name):
         assert get_stored_username(name) == name
 
     @pytest.mark.parametrize("name", ["\xe1lice", "alice\x01", "a\u200dlice"])
-    def test_other_username_needs_one_statement(self, alice, django_assert_num_queries, name):
+    def test_stored_username_beyond_printable_ascii_takes_one_query(
+        self, alice, django_assert_num_queries, name
+    ):
         with django_assert_num_queries(1):
             stored = get_stored_username(name)
         assert stored == (User.objects.filter(username=name).first() or name) or stored == "alice"
@@ -114,20 +116,20 @@ class TestGetStoredUsername:
         ("name", "stored"),
         [("alice", "alice"), ("a.lice", "alice"), ("alice+1", "alice"), ("b.ob", "b.ob")],
     )
-    def test_username_is_found_as_the_manager_finds_it(self, alice, monkeypatch, name, stored):
+    def test_stored_username_follows_get_by_natural_key(self, alice, monkeypatch, name, stored):
         manager = FoldingManager()
         manager.model = User
         monkeypatch.setattr(User._meta, "default_manager", manager)
         assert User._default_manager is manager
         assert get_stored_username(name) == stored
 
-    def test_username_is_found_by_a_plain_manager(self, alice, monkeypatch):
+    def test_stored_username_works_with_a_plain_manager(self, alice, monkeypatch):
         manager = models.Manager()
         manager.model = User
         monkeypatch.setattr(User._meta, "default_manager", manager)
         assert [get_stored_username(name) for name in ("alice", "\xe9")] == ["alice", "\xe9"]
 
-    def test_username_of_a_loose_column_is_looked_up(
+    def test_stored_username_with_loose_collation_takes_one_query(
         self, alice, monkeypatch, django_assert_num_queries
     ):
         monkeypatch.setattr(User._meta.get_field("username"), "db_collation", "loose")
@@ -137,14 +139,14 @@ class TestGetStoredUsername:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_username_look_up_during_an_outage_is_unavailable(alice):
+def test_stored_username_without_database_is_unavailable(alice):
     with unreadable(get_user_model()), pytest.raises(ServiceUnavailable):
         get_stored_username("\xe1lice")
 
 
 class TestIsValidUsername:
     @pytest.mark.parametrize(("name", "valid"), [("7", True), ("alice", False), ("7\0", False)])
-    def test_numeric_username_is_valid_if_it_is_a_number(self, monkeypatch, name, valid):
+    def test_numeric_username_is_valid_only_if_it_is_an_integer(self, monkeypatch, name, valid):
         use_field(monkeypatch, models.IntegerField())
         assert is_valid_username(name) == valid
 

@@ -57,7 +57,7 @@ class TestGetBySubject:
     def test_get_by_subject_rejects_numbers_out_of_range(self, subject):
         assert users.get_by_subject(subject, "pk") is None
 
-    def test_get_by_subject_rejects_the_least_number(self, alice):
+    def test_get_by_subject_rejects_the_minimum_64_bit_integer(self, alice):
         """It is within the range of the keys on some databases."""
         assert users.get_by_subject(str(-(2**63)), "pk") is None
 
@@ -92,14 +92,14 @@ class TestStoredBeforeRehash:
         settings.SECRET_KEY = "a new secret key of the project"
         assert users.auth_hashes(alice) == [users.auth_hash(alice), old]
 
-    def test_deleted_user_is_not_stored(self, alice):
+    def test_stored_before_rehash_of_a_deleted_user_returns_none(self, alice):
         alice.delete()
         alice.pk = 999_999
         with users.rehashing(PASSWORDS["alice"]):
             assert users.stored_before_rehash(alice) is None
 
     @pytest.mark.parametrize("password", ["another", None])
-    def test_password_that_was_changed_meanwhile_is_rejected(self, alice, password):
+    def test_rehash_after_a_concurrent_password_change_is_rejected(self, alice, password):
         alice.set_password(password)
         alice.save()
         with users.rehashing(PASSWORDS["alice"]), pytest.raises(InvalidGrant):
