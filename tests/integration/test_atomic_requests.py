@@ -66,7 +66,7 @@ class TestTokenEndpoints:
 
 @pytest.mark.usefixtures("alice")
 class TestSessions:
-    def test_session_endpoint_runs_inside_the_transaction(self, in_transaction):
+    def test_session_endpoint_runs_in_the_request_transaction(self, in_transaction):
         tokens = sign_in()
         with received(signals.session_revoked) as calls:
             assert call("DELETE", "/auth/sessions/", tokens["access_token"]).status_code == 204
@@ -74,7 +74,7 @@ class TestSessions:
         assert len(calls) == 1
         assert in_transaction == [True]
 
-    def test_authentication_works_inside_the_transaction(self):
+    def test_authentication_works_in_the_request_transaction(self):
         tokens = sign_in()
         assert get("/who/", tokens["access_token"]).status_code == 200
         assert get("/auth/sessions/", tokens["access_token"]).status_code == 200

@@ -60,21 +60,23 @@ class TestAdmin:
             "count": 2,
         }
 
-    def test_audit_event_is_logged_with_actor_and_number(
+    def test_audit_event_is_logged_with_actor_and_session_count(
         self, administrator, admin_user, alice, caplog
     ):
         caplog.set_level("INFO", logger="django_tokenauth")
         sign_out(administrator, create_session(alice))
         assert caplog.messages[-1] == f"sessions.revoke by user {admin_user.pk}: 1"
 
-    def test_audit_event_is_sent_once_for_an_ended_session(self, administrator, alice):
+    def test_audit_event_for_an_ended_session_has_count_zero(self, administrator, alice):
         with received(audit_event) as events:
             sign_out(administrator, create_session(alice, revoked_at=NOW, idle_expires_at=NOW))
         assert [(event["count"], event["ids"]) for event in events] == [(0, ())]
         assert not LogEntry.objects.exists()
 
     @pytest.mark.django_db(transaction=True)
-    def test_audit_event_counts_sessions_before_a_failure(self, administrator, alice, monkeypatch):
+    def test_audit_event_counts_sessions_before_a_database_error(
+        self, administrator, alice, monkeypatch
+    ):
         monkeypatch.setattr("django_tokenauth.sessions.store.BATCH_SIZE", 2)
         sessions = [create_session(alice) for _ in range(5)]
         updates = []
@@ -95,7 +97,7 @@ class TestAdmin:
         assert [(event["count"], len(event["ids"])) for event in events] == [(2, 2)]
         assert active() == 3
 
-    def test_audit_event_and_history_are_bounded(self, administrator, alice):
+    def test_audit_event_and_admin_history_list_at_most_1000_ids(self, administrator, alice):
         for _ in range(MAX_IDS + 5):
             create_session(alice)
         session = Session.objects.first()
@@ -108,7 +110,9 @@ class TestAdmin:
         message = f"Signed out {event['count']} sessions."
         assert set(LogEntry.objects.values_list("change_message", flat=True)) == {message}
 
-    def test_history_of_a_session_shows_who_signed_it_out(self, administrator, admin_user, alice):
+    def test_admin_history_names_the_user_who_revoked_the_session(
+        self, administrator, admin_user, alice
+    ):
         session = create_session(alice, device_name="phone")
         sign_out(administrator, session)
         [entry] = LogEntry.objects.all()
@@ -141,7 +145,7 @@ def create_ended_sessions(user, number):
 
 
 class TestPrune:
-    def test_audit_event_of_prune_has_the_number_of_rows(self, alice):
+    def test_audit_event_of_prune_counts_the_deleted_sessions(self, alice):
         create_ended_sessions(alice, 3)
         with received(audit_event) as events:
             call_command("tokenauth_prune", "--dry-run", stdout=StringIO())

@@ -36,7 +36,7 @@ def authenticate(authentication, token):
 class TestWithoutCredentials:
     @pytest.mark.attack(112)
     @BOTH
-    def test_request_without_credentials_gets_a_bare_challenge(self, path):
+    def test_request_without_token_gets_a_challenge_without_error(self, path):
         response = get(path)
         assert status_and_json(response) == (401, ABSENT)
         assert response.headers["WWW-Authenticate"] == BARE
@@ -113,7 +113,7 @@ class TestValidToken:
         response = get("/who/", Authorization=f"{scheme} {token}")
         assert status_and_json(response) == (200, {"user": "alice", "sub": str(alice.pk)})
 
-    def test_token_request_sets_no_cookie(self, alice, settings):
+    def test_request_with_an_access_token_sets_no_cookie(self, alice, settings):
         settings.MIDDLEWARE = []
         response = get("/who/", sign_in()["access_token"])
         assert response.status_code == 200
@@ -143,23 +143,23 @@ class TestWithAnotherClass:
         return TokenOrPasswordView.as_view()(request)
 
     @pytest.mark.attack(108)
-    def test_basic_credentials_go_to_the_other_class(self, alice):
+    def test_basic_credentials_reach_the_next_authentication_class(self, alice):
         # alice:correct horse
         response = self.get_with("Basic YWxpY2U6Y29ycmVjdCBob3JzZQ==")
         assert response.data == {"user": "alice", "auth": "NoneType"}
 
-    def test_rejected_token_is_not_passed_to_the_other_class(self):
+    def test_rejected_token_skips_the_next_authentication_class(self):
         response = self.get_with("Bearer garbage")
         assert response.status_code == 401
         assert response.headers["WWW-Authenticate"] == INVALID_TOKEN
 
-    def test_valid_token_is_accepted_with_two_classes(self, alice):
+    def test_valid_token_is_accepted_with_two_authentication_classes(self, alice):
         response = self.get_with(f"Bearer {sign_in()['access_token']}")
         assert response.data == {"user": "alice", "auth": "Claims"}
 
 
 class TestErrors:
-    def test_rejected_token_is_an_invalid_token_with_its_code(self):
+    def test_rejected_token_raises_invalid_token_with_its_code(self):
         with pytest.raises(InvalidToken) as caught:
             authenticate(JWTAuthentication(), "x")
         assert type(caught.value) is AccessTokenRejected

@@ -164,7 +164,7 @@ class TestEndedSession:
     @pytest.mark.standard("rfc7009-5-1")
     @pytest.mark.attack(94, 95, 129)
     @pytest.mark.parametrize("cause", ["sign out", "password", "deactivation", "deletion"])
-    def test_stateless_class_rejects_ended_sessions_after_the_poll(self, alice, cause):
+    def test_stateless_view_rejects_ended_sessions_after_the_poll(self, alice, cause):
         with time_machine.travel("2030-01-01T12:00:00Z", tick=False) as clock:
             tokens = sign_in()
             token = tokens["access_token"]
@@ -188,7 +188,7 @@ class TestEndedSession:
         assert response.headers["WWW-Authenticate"] == INVALID_TOKEN
 
     @pytest.mark.standard("rfc7009-5-1")
-    def test_stateless_class_without_polls_accepts_until_expiry(self, alice, settings):
+    def test_stateless_view_without_polls_accepts_token_until_expiry(self, alice, settings):
         settings.TOKENAUTH = {"REVOCATION_POLL_INTERVAL": None}
         with time_machine.travel("2030-01-01T12:00:00Z", tick=False) as clock:
             tokens = sign_in()
@@ -213,7 +213,7 @@ class TestErrors:
         assert get("/who/", token).status_code == 200
 
     @pytest.mark.django_db(transaction=True)
-    def test_stateless_class_uses_last_snapshot_without_database(self, alice, caplog):
+    def test_stateless_view_uses_last_snapshot_without_database(self, alice, caplog):
         with time_machine.travel("2030-01-01T12:00:00Z", tick=False) as clock:
             valid, revoked_tokens = sign_in(), sign_in()
             post("token/revoke/", {"token": revoked_tokens["refresh_token"]})

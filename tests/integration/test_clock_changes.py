@@ -95,7 +95,7 @@ def test_clock_change_keeps_revoked_tokens_invalid(move, minutes):
         assert refresh(tokens["refresh_token"]).status_code == 400
 
 
-def test_clock_change_within_the_grace_ends_no_session(move):
+def test_clock_change_within_the_grace_revokes_no_session(move):
     move(seconds=-5)
     first = sign_in()["refresh_token"]
     second = refresh(first).json()["refresh_token"]
@@ -113,7 +113,7 @@ def test_clock_change_does_not_extend_the_grace(move):
     assert Session.objects.get().revoked_reason == RevokedReason.REUSED
 
 
-def test_clock_change_does_not_move_the_end_of_a_session(move, settings):
+def test_clock_change_does_not_move_the_expiry_of_a_session(move, settings):
     settings.TOKENAUTH = {"REFRESH_TOKEN_LIFETIME": timedelta(minutes=20)}
     move(minutes=-10)
     token = sign_in()["refresh_token"]
@@ -123,7 +123,7 @@ def test_clock_change_does_not_move_the_end_of_a_session(move, settings):
     assert refresh(token).status_code == 400
 
 
-def test_clock_change_does_not_change_what_is_pruned(move, settings):
+def test_clock_change_does_not_change_the_session_retention(move, settings):
     settings.TOKENAUTH = {"SESSION_RETENTION": timedelta(minutes=30)}
     move(minutes=-20)
     tokens = sign_in()

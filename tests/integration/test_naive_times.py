@@ -39,7 +39,7 @@ def refresh(token):
     return post("token/refresh/", {"refresh_token": token})
 
 
-def test_times_of_rows_have_a_zone_and_tokens_have_timestamps():
+def test_rows_have_aware_times_and_tokens_have_timestamps():
     tokens = sign_in()
     session = Session.objects.get()
     assert session.created_at == session.refreshed_at == NOW
@@ -51,7 +51,7 @@ def test_times_of_rows_have_a_zone_and_tokens_have_timestamps():
     assert refreshed.expires_at == after(days=14).timestamp()
 
 
-def test_columns_of_times_are_in_utc():
+def test_session_times_are_stored_in_utc_with_use_tz_false():
     sign_in()
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":

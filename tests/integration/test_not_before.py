@@ -43,14 +43,14 @@ def at(request):
 
 
 @pytest.mark.parametrize("path", ["/who/", "/who/stateless/"])
-def test_not_before_ends_access_tokens_of_earlier_sign_ins(signed_in, at, settings, path):
+def test_not_before_rejects_access_tokens_of_earlier_sign_ins(signed_in, at, settings, path):
     pair = signed_in(at)
     assert get(path, pair.access_token).status_code == 200
     settings.TOKENAUTH = INCIDENT
     assert get(path, pair.access_token).status_code == (200 if at >= NOW else 401)
 
 
-def test_not_before_applies_to_all_routes_of_tokens(signed_in, at, settings):
+def test_not_before_applies_to_all_token_endpoints(signed_in, at, settings):
     pair = signed_in(at)
     caller = services.sign_in(pair.user, now=NOW).access_token
     settings.TOKENAUTH = INCIDENT
@@ -67,7 +67,7 @@ def test_not_before_applies_to_all_routes_of_tokens(signed_in, at, settings):
         assert refreshed.status_code == 200
 
 
-def test_not_before_applies_after_a_refresh(signed_in, settings, time_machine):
+def test_not_before_rejects_refreshed_tokens_of_earlier_sign_ins(signed_in, settings, time_machine):
     pair = signed_in(NOW - timedelta(days=1))
     refreshed = services.refresh(pair.refresh_token, now=after(seconds=30))
     settings.TOKENAUTH = INCIDENT
@@ -77,7 +77,7 @@ def test_not_before_applies_after_a_refresh(signed_in, settings, time_machine):
         services.refresh(refreshed.refresh_token)
 
 
-def test_not_before_without_database_takes_no_statement(
+def test_not_before_in_stateless_view_takes_no_statement(
     signed_in, at, settings, django_assert_num_queries
 ):
     pair = signed_in(at)
@@ -102,7 +102,7 @@ def test_not_before_applies_to_stateless_refresh(alice, at, settings, time_machi
         assert services.refresh(pair.refresh_token)
 
 
-def test_not_before_hides_ended_sessions_from_lists(signed_in, settings):
+def test_not_before_hides_earlier_sessions_from_session_lists(signed_in, settings):
     old, new = signed_in(NOW - timedelta(seconds=1)), signed_in(NOW)
     settings.TOKENAUTH = INCIDENT
     [shown] = get("/auth/sessions/", new.access_token).json()
@@ -121,7 +121,7 @@ def test_not_before_hides_ended_sessions_from_lists(signed_in, settings):
     assert "ended by NOT_BEFORE" in output.getvalue()
 
 
-def test_not_before_does_not_keep_sessions_from_being_revoked(signed_in, settings):
+def test_session_ended_by_not_before_can_still_be_revoked(signed_in, settings):
     """Without ``NOT_BEFORE`` they would return."""
     pair = signed_in(NOW - timedelta(seconds=1))
     settings.TOKENAUTH = INCIDENT
@@ -133,6 +133,6 @@ def test_not_before_does_not_keep_sessions_from_being_revoked(signed_in, setting
     }
 
 
-def test_not_before_with_a_fraction_rounds_up(settings):
+def test_not_before_is_rounded_up_to_whole_seconds(settings):
     settings.TOKENAUTH = {"NOT_BEFORE": after(microseconds=1)}
     assert load().not_before == after(seconds=1)

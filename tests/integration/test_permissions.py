@@ -71,7 +71,7 @@ class TestPermissionsOfRestFramework:
             (permissions.DjangoModelPermissionsOrAnonReadOnly, "POST", 401, 403),
         ],
     )
-    def test_rest_framework_permissions_for_user_without_rights(
+    def test_rest_framework_permissions_work_with_access_tokens(
         self, alice, authentication, permission, method, without, with_token
     ):
         token = services.sign_in(alice).access_token
@@ -261,12 +261,12 @@ class TestHasScope:
     @pytest.mark.parametrize(
         ("required", "kind"), [(None, "NoneType"), ("notes:read", "str"), ({"GET": 1}, "int")]
     )
-    def test_error_of_required_scopes_names_their_type(self, token, required, kind):
+    def test_error_of_invalid_required_scopes_names_their_type(self, token, required, kind):
         with pytest.raises(ImproperlyConfigured, match=f"not {kind}.$"):
             self.request_view("GET", token("notes:read"), required)
 
     @pytest.mark.parametrize("scope", ["notes:read", None, [None]])
-    def test_insufficient_scope_without_a_collection_is_an_error(self, scope):
+    def test_insufficient_scope_requires_a_collection_of_strings(self, scope):
         with pytest.raises(TypeError, match="scope must "):
             InsufficientScope(scope)
 
@@ -336,7 +336,7 @@ class TestHasFullScope:
         assert self.request_view(token).status_code == 200
 
     @pytest.mark.parametrize("requested", [None, ["notes:read"]])
-    def test_has_full_scope_compares_with_the_scope_policy(self, alice, settings, requested):
+    def test_has_full_scope_allows_all_scopes_of_the_scope_policy(self, alice, settings, requested):
         settings.TOKENAUTH = {"SCOPES": ALL_SCOPES, "SCOPE_POLICY": read_only_policy}
         assert (
             self.request_view(services.sign_in(alice, scope=requested).access_token).status_code
@@ -351,7 +351,9 @@ class TestHasFullScope:
         assert self.request_view(token).status_code == 200
 
     @pytest.mark.parametrize("options", [{}, {"STATELESS_REFRESH": True, "SCOPES": ALL_SCOPES}])
-    def test_has_full_scope_without_scopes_or_sessions_allows(self, alice, settings, options):
+    def test_has_full_scope_allows_tokens_without_scopes_or_sessions(
+        self, alice, settings, options
+    ):
         settings.TOKENAUTH = options
         assert self.request_view(services.sign_in(alice).access_token).status_code == 200
 

@@ -155,7 +155,7 @@ COMBINED = [
 class TestView:
     @pytest.mark.parametrize("view", [View, ObjectView])
     @pytest.mark.parametrize(("permission", "with_scope", "without_scope"), COMBINED)
-    def test_combination_follows_the_operators(
+    def test_combined_permissions_follow_their_operators(
         self, tokens, view, permission, with_scope, without_scope
     ):
         assert call(view, tokens["with"], permission) == with_scope
@@ -165,28 +165,28 @@ class TestView:
         "permissions",
         [(HasScope | Yes, No), (~HasScope, No), (~(HasScope | No), No), (No, HasScope)],
     )
-    def test_denial_for_another_reason_names_no_scope(self, tokens, permissions):
+    def test_denial_by_another_permission_names_no_scope(self, tokens, permissions):
         assert call(View, tokens["without"], *permissions) == PLAIN
 
     @pytest.mark.parametrize(
         "permissions", [(Yes, HasScope), (HasScope, No), (Yes, Yes & HasScope)]
     )
-    def test_first_denying_permission_names_its_scope(self, tokens, permissions):
+    def test_challenge_names_scope_of_the_first_denying_permission(self, tokens, permissions):
         assert call(View, tokens["without"], *permissions) == NAMED
 
     @pytest.mark.parametrize("permission", [HasScope, HasScope | No, ~HasScope, HasFullScope | No])
-    def test_combination_without_a_token_returns_401(self, permission):
+    def test_combined_permissions_without_a_token_return_401(self, permission):
         status, challenge = call(View, None, IsAuthenticated, permission)
         assert (status, challenge) == (401, BARE)
 
     @pytest.mark.parametrize(
         "permission", [HasFullScope, HasFullScope | No, Yes & HasFullScope, HasFullScope & HasScope]
     )
-    def test_full_scope_combination_names_all_scopes(self, tokens, permission):
+    def test_combined_has_full_scope_names_all_scopes(self, tokens, permission):
         assert call(View, tokens["without"], permission) == (403, ALL)
         assert call(View, tokens["without"], ~HasFullScope) == OK
 
-    def test_body_has_the_message_of_the_permission(self, tokens):
+    def test_response_body_has_the_message_of_the_permission(self, tokens):
         for permission, body in (
             (HasScope, MISSING),
             (WithMessage, {"detail": WithMessage.message}),
@@ -197,16 +197,16 @@ class TestView:
             request = APIRequestFactory().get("/", headers={"Authorization": f"Bearer {token}"})
             assert View.as_view(permission_classes=[permission])(request).data == body
 
-    def test_denial_of_the_view_itself_is_kept(self, tokens):
+    def test_permission_denied_override_of_a_view_is_kept(self, tokens):
         assert call(NotFoundView, tokens["without"], HasScope) == (404, None)
 
-    def test_challenge_of_the_view_itself_is_kept(self, tokens):
+    def test_challenge_set_by_the_view_is_kept(self, tokens):
         assert call(OwnChallengeView, tokens["without"], HasScope) == (
             403,
             'Bearer realm="notes"',
         )
 
-    def test_denial_for_another_reason_has_its_message_and_code(self, tokens):
+    def test_denial_by_another_permission_has_its_message_and_code(self, tokens):
         headers = {"Authorization": f"Bearer {tokens['without']}"}
         view = View.as_view(permission_classes=[HasScope | Yes, NotToday])
         detail = view(APIRequestFactory().get("/", headers=headers)).data["detail"]
@@ -221,7 +221,7 @@ class TestView:
         assert call(View, tokens["without"], HasFullScope) == (403, ALL)
         assert set(paths) == {"/"}
 
-    def test_permission_of_another_kind_of_view_is_a_boolean(self):
+    def test_has_scope_outside_rest_framework_views_returns_false(self):
         token = issue_tokens(scope=["notes:write"]).access_token
 
         class Request:
@@ -234,7 +234,7 @@ class TestView:
         assert HasScope().has_permission(Request, Bare()) is False
         assert HasScope().has_object_permission(Request, Bare(), object()) is False
 
-    def test_scope_is_compared_for_each_request_to_a_view(self, tokens):
+    def test_required_scope_is_checked_for_each_request_to_a_view(self, tokens):
         view = View.as_view(permission_classes=[HasScope | No])
         for name, expected in [("with", 200), ("without", 403)] * 2:
             headers = {"Authorization": f"Bearer {tokens[name]}"}
@@ -257,17 +257,17 @@ class TestObject:
             ((~NoObject & ~HasScope,), PLAIN, PLAIN),
         ],
     )
-    def test_object_is_denied_with_the_scope_that_helps(
+    def test_object_denial_names_the_scope_that_would_allow_it(
         self, tokens, permissions, with_scope, without_scope
     ):
         assert call(ObjectView, tokens["with"], *permissions) == with_scope
         assert call(ObjectView, tokens["without"], *permissions) == without_scope
 
-    def test_object_reaches_the_alternative_of_a_scope(self, tokens):
+    def test_object_permission_allows_an_alternative_to_a_scope(self, tokens):
         assert call(NoteView, tokens["without"], HasScope | OnlyNote) == OK
         assert call(ObjectView, tokens["without"], HasScope | OnlyNote) == NAMED
 
-    def test_object_is_checked_again_after_a_denial(self, tokens):
+    def test_object_permissions_are_checked_again_after_a_denial(self, tokens):
         """A view may check many objects and skip those that are denied."""
 
         class ListView(View):
@@ -323,7 +323,7 @@ class TestRenderersAndMetadata:
         assert "actions" not in response("without", permission, "options").data
 
     @pytest.mark.parametrize("permission", [HasScope, HasScope & AllowAny, No | HasScope])
-    def test_browsable_page_shows_the_forms_that_the_scope_allows(self, response, permission):
+    def test_browsable_page_hides_forms_without_the_required_scope(self, response, permission):
         page = response("without", permission, accept="text/html")
         assert page.status_code == 200
         assert b'value="readers"' not in page.content
@@ -331,7 +331,7 @@ class TestRenderersAndMetadata:
         assert denied.status_code == 403
         assert 'scope="notes:write"' in denied.headers["WWW-Authenticate"]
 
-    def test_browsable_page_with_a_negated_scope_has_its_forms(self, response):
+    def test_browsable_page_hides_forms_that_a_negated_scope_denies(self, response):
         page = response("with", ~HasScope, accept="text/html")
         assert page.status_code == 200
         assert b'value="readers"' not in page.content

@@ -42,7 +42,7 @@ def scenario_result(model, **tokenauth):
         ("HiddenUser", {}, "pk"),
     ],
 )
-def test_user_model_works_with_all_services(model, tokenauth, subject):
+def test_custom_user_model_works_with_all_services(model, tokenauth, subject):
     own_process = model != "EmailUser"
     result = scenario_result(model, **tokenauth) if own_process else email_users()[subject]
     assert result == {
@@ -70,7 +70,7 @@ CHANGED, DELETED, NEITHER = ["user_changed", ""], ["user_deleted", ""], ["", ""]
 
 
 @pytest.mark.attack(95)
-def test_child_of_the_user_model_has_the_key_of_its_user():
+def test_child_model_of_user_revokes_sessions_by_the_users_key():
     """Its own primary key is the key of another user, whose session must continue."""
     assert email_users()["children"] == {
         "password": CHANGED,
@@ -90,7 +90,7 @@ def test_child_of_the_user_model_has_the_key_of_its_user():
 
 
 @pytest.mark.attack(95)
-def test_parent_of_the_user_model_ends_sessions_of_its_user():
+def test_change_by_a_parent_model_revokes_sessions_of_the_user():
     assert run_scenario(
         "tests.support.scenarios.user_models.parents",
         "tests.support.scenarios.user_models.settings",

@@ -51,7 +51,9 @@ def has_no_store(response):
 @ALL_ENDPOINTS
 class TestBody:
     @pytest.mark.parametrize("content_type", [JSON, FORM])
-    def test_interrupted_token_request_returns_400_without_a_log(self, path, content_type, caplog):
+    def test_interrupted_token_request_returns_400_and_logs_no_error(
+        self, path, content_type, caplog
+    ):
         """A client must not be able to cause logged errors and mails to the administrators."""
         client = Client(raise_request_exception=False)
         response = client.generic(
@@ -235,7 +237,7 @@ class TestResponse:
         response = post(f"{path}?format=html", {})
         assert status_and_json(response) == (400, malformed(*REQUIRED_PARAMETERS[path]))
 
-    def test_token_endpoints_ignore_the_authorization_bearer(self, path):
+    def test_token_endpoints_ignore_a_bearer_token(self, path):
         response = post(path, {}, Authorization="Bearer garbage")
         assert response.status_code == 400
 

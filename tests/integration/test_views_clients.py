@@ -71,14 +71,16 @@ def is_invalid_client(response, path):
 class TestAuthenticated:
     @pytest.mark.standard("rfc6749-2.3.1-2")
     @pytest.mark.parametrize(("content_type", "write"), [(JSON, dict), (FORM, urlencode)])
-    def test_client_secret_in_the_body_authenticates(self, parameters, path, content_type, write):
+    def test_client_secret_in_the_body_authenticates_the_client(
+        self, parameters, path, content_type, write
+    ):
         assert post(path, write({**parameters, **BODY}), content_type).status_code == 200
 
     @pytest.mark.standard("rfc6749-2.3.1-1")
-    def test_client_secret_in_the_header_authenticates(self, parameters, path):
+    def test_client_secret_in_the_header_authenticates_the_client(self, parameters, path):
         assert post(path, parameters, Authorization=basic("reports")).status_code == 200
 
-    def test_header_secret_with_client_id_in_the_body_authenticates(self, parameters, path):
+    def test_header_secret_with_client_id_in_the_body_is_accepted(self, parameters, path):
         body = {**parameters, "client_id": "reports", "client_secret": ""}
         assert post(path, body, Authorization=basic("reports")).status_code == 200
 
@@ -194,7 +196,7 @@ class TestNotAuthenticated:
     @pytest.mark.parametrize(
         "value", [None, 1, [SECRET], {"a": SECRET}, "a\0b", "a\nb", "x" * 4097]
     )
-    def test_malformed_client_parameter_is_named(self, parameters, path, field, value):
+    def test_malformed_client_parameter_is_named_in_the_error(self, parameters, path, field, value):
         response = post(path, {**parameters, **BODY, field: value})
         assert status_and_json(response) == (400, malformed(field))
 
@@ -234,7 +236,7 @@ class TestNotAuthenticated:
 
 
 @ALL_ENDPOINTS
-def test_client_secret_from_the_command_authenticates(alice, settings, path):
+def test_client_secret_of_the_client_command_is_accepted(alice, settings, path):
     output = StringIO()
     call_command("tokenauth_client", "reports", stdout=output)
     _, secret, _, value = output.getvalue().splitlines()

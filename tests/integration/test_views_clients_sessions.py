@@ -57,7 +57,7 @@ class TestRefresh:
             ("phone", "reports", OTHER_CLIENT),
         ],
     )
-    def test_refresh_is_only_for_the_client_of_the_sign_in(
+    def test_refresh_succeeds_only_for_the_client_of_the_sign_in(
         self, alice, settings, stateless, grant, owner, requester, expected
     ):
         settings.TOKENAUTH = {"CLIENTS": clients_setting(), "STATELESS_REFRESH": stateless}
@@ -118,7 +118,7 @@ class TestRefresh:
 
     @pytest.mark.attack(200)
     @pytest.mark.parametrize("stateless", [False, True])
-    def test_client_that_had_a_secret_after_sign_in_is_remembered(self, alice, settings, stateless):
+    def test_client_removed_after_refresh_with_secret_is_rejected(self, alice, settings, stateless):
         listed = {**settings.TOKENAUTH, "STATELESS_REFRESH": stateless}
         settings.TOKENAUTH = {"STATELESS_REFRESH": stateless}
         label = session_of("reports")["refresh_token"]
@@ -128,7 +128,7 @@ class TestRefresh:
         response = post_as("token/refresh/", "nobody", refresh_token=token)
         assert status_and_json(response) == NO_CLIENT
 
-    def test_refresh_token_of_a_removed_client_still_signs_out(self, alice, settings):
+    def test_refresh_token_of_a_removed_client_can_be_revoked(self, alice, settings):
         token = session_of("reports")["refresh_token"]
         settings.TOKENAUTH = {}
         assert status_and_json(post_as("token/revoke/", "nobody", token=token)) == (200, {})
@@ -153,7 +153,7 @@ class TestRevoke:
             ("phone", "reports", OTHER_CLIENT),
         ],
     )
-    def test_revocation_is_only_for_the_client_of_the_sign_in(
+    def test_revocation_checks_the_client_of_the_sign_in(
         self, alice, token_name, owner, requester, expected, settings
     ):
         settings.TOKENAUTH = {**settings.TOKENAUTH, "REVOKE_BY_ACCESS_TOKEN": ["phone"]}

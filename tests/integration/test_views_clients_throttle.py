@@ -71,23 +71,23 @@ class TestClientThrottle:
         statuses(*["wrong"] * count)
         assert statuses(*[VALID] * 9) == [200] * 9
 
-    def test_valid_client_secret_is_not_counted(self):
+    def test_throttle_does_not_count_valid_client_secrets(self):
         assert statuses(*[VALID] * 9, *["wrong"] * LIMIT) == [200] * 9 + [401] * LIMIT
 
-    def test_valid_client_secret_does_not_reset_the_count(self):
+    def test_valid_client_secret_does_not_reset_the_throttle(self):
         assert statuses(*["wrong", VALID] * LIMIT) == [401, 200] * LIMIT
         assert statuses("wrong") == [429]
 
-    def test_request_without_a_client_secret_is_not_counted(self):
+    def test_throttle_ignores_requests_without_a_client_secret(self):
         assert statuses(*[""] * 9, *["wrong"] * LIMIT) == [401] * (9 + LIMIT)
 
     @pytest.mark.parametrize("client_id", ["billing", "closed", "nobody"])
-    def test_wrong_secrets_of_all_clients_share_one_count(self, client_id):
+    def test_wrong_secrets_of_all_clients_share_one_limit(self, client_id):
         """A 429 must not reveal which clients are in ``CLIENTS``."""
         assert statuses(*["wrong"] * 3) == [401] * 3
         assert statuses(*["wrong"] * 3, client_id=client_id) == [401, 401, 429]
 
-    def test_secret_decodable_in_two_ways_is_counted_once(self):
+    def test_client_secret_decodable_in_two_ways_is_counted_once(self):
         assert statuses(*["wr+ng"] * (LIMIT + 1)) == [401] * LIMIT + [429]
 
     def test_client_throttle_ignores_sign_in_rate_user(self):
@@ -122,7 +122,7 @@ class TestClientThrottle:
         assert statuses(VALID) == [200]
 
     @pytest.mark.django_db
-    def test_client_and_user_of_the_same_name_have_separate_counts(self, alice, settings):
+    def test_client_and_user_of_the_same_name_have_separate_limits(self, alice, settings):
         settings.TOKENAUTH = {**settings.TOKENAUTH, "CLIENTS": clients_setting(alice="secret")}
         assert statuses(*["wrong"] * (LIMIT + 1), client_id="alice")[-1] == 429
         assert sign_in()

@@ -44,7 +44,7 @@ class TestAccepted:
     @pytest.mark.attack(185, 188)
     @pytest.mark.promise(26)
     @pytest.mark.parametrize("method", METHODS)
-    def test_any_method_gets_user_scope_and_session_in_one_query(
+    def test_forward_auth_returns_identity_headers_in_one_query(
         self, alice, settings, method, django_assert_num_queries
     ):
         settings.TOKENAUTH = SCOPES
@@ -59,7 +59,7 @@ class TestAccepted:
     @pytest.mark.parametrize(
         "content_type", ["application/json", "multipart/form-data; boundary=x", "image/png", "?"]
     )
-    def test_content_type_and_accept_header_have_no_influence(self, alice, content_type):
+    def test_forward_auth_ignores_content_type_and_accept_header(self, alice, content_type):
         bearer = {"Authorization": f"bearer {sign_in()['access_token']}", "Accept": "image/png"}
         response = post("token/forward-auth/", "{not read", content_type, **bearer)
         assert response.status_code == 204
@@ -67,7 +67,7 @@ class TestAccepted:
     @pytest.mark.parametrize(
         ("query", "status"), [("", 204), ("?status=204", 204), ("?status=200", 200)]
     )
-    def test_status_of_an_accepted_request_is_204_or_200(self, alice, query, status):
+    def test_forward_auth_status_parameter_sets_204_or_200(self, alice, query, status):
         tokens = sign_in()
         token = tokens["access_token"]
         response = get(PATH + query, token)
@@ -76,7 +76,7 @@ class TestAccepted:
         post("token/revoke/", {"token": tokens["refresh_token"]})
         assert get(PATH + query, token).status_code == 401
 
-    def test_headers_of_the_client_are_not_returned(self, alice):
+    def test_forward_auth_does_not_return_forged_identity_headers(self, alice):
         forged = {"X-Auth-User": "2", "X-Auth-Scope": "admin", "X-Auth-Session": "x"}
         response = get(PATH, sign_in()["access_token"], **forged)
         assert identity(response) == (204, str(alice.pk), "", str(Session.objects.get().pk))
@@ -86,27 +86,27 @@ class TestRejected:
     @pytest.mark.attack(185, 188)
     @pytest.mark.promise(26)
     @pytest.mark.parametrize("method", METHODS)
-    def test_any_method_without_a_token_gets_the_bare_challenge(self, method):
+    def test_forward_auth_without_token_gets_challenge_without_error(self, method):
         response = call(method, PATH)
         assert (response.status_code, response["WWW-Authenticate"]) == (401, BARE)
         assert response.headers["Cache-Control"] == "no-store"
         assert "X-Auth-User" not in response.headers
 
     @pytest.mark.parametrize("name", ["junk", "access_token", "refresh_token"])
-    def test_invalid_or_revoked_token_is_rejected(self, alice, name):
+    def test_forward_auth_rejects_invalid_and_revoked_tokens(self, alice, name):
         tokens = {**sign_in(), "junk": "a.b.c"}
         post("token/revoke/", {"token": tokens["refresh_token"]})
         response = get(PATH, tokens[name])
         assert (response.status_code, response["WWW-Authenticate"]) == (401, INVALID_TOKEN)
         assert "X-Auth-User" not in response.headers
 
-    def test_token_in_query_or_body_is_not_read(self, alice):
+    def test_forward_auth_ignores_a_token_in_query_or_body(self, alice):
         token = sign_in()["access_token"]
         assert post("token/forward-auth/", {"token": token}).status_code == 401
         assert get(f"{PATH}?token={token}").status_code == 401
         assert get(f"{PATH}?access_token={token}").status_code == 401
 
-    def test_invalid_settings_return_503(self, alice, settings):
+    def test_forward_auth_with_invalid_settings_returns_503(self, alice, settings):
         token = sign_in()["access_token"]
         settings.TOKENAUTH = {"SIGNING_KEY": "a secret of 22 letters"}
         assert get(PATH, token).status_code == 503
@@ -115,7 +115,7 @@ class TestRejected:
 @pytest.mark.attack(186)
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("atomic", [False, True])
-def test_database_error_returns_503_also_with_atomic_requests(alice, atomic, monkeypatch):
+def test_forward_auth_with_a_database_error_returns_503(alice, atomic, monkeypatch):
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", atomic)
     token = sign_in()["access_token"]
     with unreadable(Session):
@@ -147,7 +147,7 @@ class TestRequiredScope:
         ],
     )
     @pytest.mark.attack(184)
-    def test_scope_in_the_query_is_required(self, alice, query, status):
+    def test_forward_auth_requires_the_scope_in_the_query(self, alice, query, status):
         response = get(PATH + query, sign_in(scope="notes:read")["access_token"])
         assert response.status_code == status
         if status == 403:
@@ -168,10 +168,10 @@ class TestRequiredScope:
         ],
     )
     @pytest.mark.attack(184)
-    def test_other_query_is_a_bad_request(self, alice, query, error):
+    def test_forward_auth_with_an_invalid_query_returns_400(self, alice, query, error):
         assert status_and_json(get(PATH + query, sign_in()["access_token"])) == (400, error)
 
-    def test_required_scopes_of_a_subclass_add_to_the_query(self, alice):
+    def test_forward_auth_adds_required_scopes_of_a_subclass(self, alice):
         view = ForwardAuthView.as_view(required_scopes=["notes:write"])
         for scope, status in (("notes:read", 403), ("notes:read notes:write", 204)):
             bearer = {"Authorization": f"Bearer {sign_in(scope=scope)['access_token']}"}
@@ -194,7 +194,7 @@ class TestStateless:
         return send
 
     @pytest.mark.attack(182)
-    def test_token_without_session_gets_an_empty_session_header(self, authorize):
+    def test_forward_auth_without_session_has_empty_session_header(self, authorize):
         response = authorize(sid=MISSING, scope=MISSING)
         assert identity(response) == (204, "1", "", "")
 
@@ -210,20 +210,20 @@ class TestStateless:
         ],
     )
     @pytest.mark.attack(183)
-    def test_user_id_in_the_header_is_percent_encoded(self, authorize, subject, header):
+    def test_forward_auth_percent_encodes_the_user_id(self, authorize, subject, header):
         response = authorize(sub=subject)
         assert (response.status_code, response["X-Auth-User"]) == (204, header)
 
     @pytest.mark.attack(183)
     @pytest.mark.parametrize("subject", ["1\r\nX-Auth-Scope: admin", "1\n", "1\x00", "", 1, None])
-    def test_user_id_with_control_characters_is_rejected(self, authorize, subject):
+    def test_forward_auth_rejects_malformed_user_ids(self, authorize, subject):
         response = authorize(sub=subject)
         assert response.status_code == 401
         assert "X-Auth-User" not in response.headers
 
 
 @pytest.mark.django_db
-def test_sign_out_is_noticed_at_once(alice):
+def test_forward_auth_rejects_a_token_at_once_after_sign_out(alice):
     pair = services.sign_in(alice)
     assert get(PATH, pair.access_token).status_code == 204
     services.sign_out_everywhere(alice)

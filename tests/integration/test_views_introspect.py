@@ -155,7 +155,7 @@ class TestCaller:
         assert status_and_json(introspect_with_bearer(bearer, "garbage")) == INACTIVE
 
     @pytest.mark.standard("rfc7662-4-7")
-    def test_introspection_of_itself_by_a_user_token_is_rejected(self, token):
+    def test_user_token_cannot_introspect_itself(self, token):
         response = introspect_with_bearer(token, token)
         assert status_and_json(response) == (401, NOT_ENOUGH)
         assert response.headers["WWW-Authenticate"] == NEEDS_SCOPE

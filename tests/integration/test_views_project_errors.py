@@ -67,14 +67,16 @@ class TestSignIn:
     @pytest.mark.usefixtures("stateless")
     @pytest.mark.parametrize("error", BUGS)
     @pytest.mark.parametrize("place", ["EXTRA_CLAIMS", "SCOPE_POLICY", "user_logged_in"])
-    def test_error_returns_500_and_leaves_no_session(self, alice, place, error, settings, caplog):
+    def test_sign_in_with_project_error_returns_500_without_session(
+        self, alice, place, error, settings, caplog
+    ):
         with failing(place, error, settings):
             assert post("token/", ALICE).status_code == 500
         assert error in tracebacks(caplog)
         assert not Session.objects.exists()
 
     @pytest.mark.attack(195)
-    def test_error_after_the_insert_ends_the_session(self, alice, settings, caplog):
+    def test_sign_in_error_after_the_insert_revokes_the_session(self, alice, settings, caplog):
         with failing("post_save", LookupError, settings):
             assert post("token/", ALICE).status_code == 500
         assert LookupError in tracebacks(caplog)
@@ -82,7 +84,7 @@ class TestSignIn:
 
     @pytest.mark.usefixtures("stateless")
     @pytest.mark.parametrize("place", ["EXTRA_CLAIMS", "SCOPE_POLICY", "user_logged_in"])
-    def test_outage_returns_503_with_a_traceback_in_the_log(self, alice, place, settings, caplog):
+    def test_sign_in_with_project_database_error_returns_503(self, alice, place, settings, caplog):
         with failing(place, OperationalError, settings):
             assert status_and_json(post("token/", ALICE)) == (503, UNAVAILABLE)
         assert OperationalError in tracebacks(caplog)
@@ -96,7 +98,7 @@ class TestSignIn:
                 assert post("token/", ALICE).status_code == 500
         assert post("token/refresh/", {"refresh_token": token}).status_code == 200
 
-    def test_terminated_receiver_of_signed_in_ends_the_session(self, alice):
+    def test_sign_in_stopped_in_a_receiver_revokes_the_session(self, alice):
         """A server that stops a worker raises SystemExit in it."""
 
         def stop(**keywords):
@@ -130,7 +132,9 @@ class TestRefresh:
     @pytest.mark.usefixtures("stateless")
     @pytest.mark.parametrize("error", [*BUGS, OperationalError])
     @pytest.mark.parametrize("hook", ["EXTRA_CLAIMS", "SCOPE_POLICY"])
-    def test_refresh_token_stays_valid_after_an_error(self, alice, hook, error, settings, caplog):
+    def test_refresh_token_stays_valid_after_a_hook_error(
+        self, alice, hook, error, settings, caplog
+    ):
         token = sign_in()["refresh_token"]
         expected = 503 if error is OperationalError else 500
         with failing(hook, error, settings):
@@ -142,7 +146,9 @@ class TestRefresh:
 
 class TestSessions:
     @pytest.mark.parametrize("error", [*BUGS, OperationalError])
-    def test_error_of_the_policy_reaches_the_session_list(self, alice, error, settings, caplog):
+    def test_scope_policy_error_in_session_list_logs_a_traceback(
+        self, alice, error, settings, caplog
+    ):
         settings.TOKENAUTH = {"SCOPES": ["notes"]}
         token = sign_in()["access_token"]
         with failing("SCOPE_POLICY", error, settings):
@@ -152,7 +158,7 @@ class TestSessions:
 
 
 @pytest.mark.parametrize("backend", ["BrokenBackend", "ValueErrorBackend"])
-def test_error_of_a_backend_returns_500(alice, backend, settings, caplog):
+def test_sign_in_with_a_backend_error_returns_500(alice, backend, settings, caplog):
     settings.AUTHENTICATION_BACKENDS = [f"tests.support.broken.{backend}"]
     assert post("token/", ALICE).status_code == 500
     assert tracebacks(caplog)

@@ -49,7 +49,9 @@ class TestRefresh:
     @pytest.mark.parametrize(
         ("content_type", "write"), [(JSON, dict), (FORM, urlencode)], ids=["json", "form"]
     )
-    def test_refresh_returns_two_new_tokens(self, alice, path, extra, content_type, write):
+    def test_refresh_returns_new_access_and_refresh_tokens(
+        self, alice, path, extra, content_type, write
+    ):
         old = sign_in()
         response = post(path, write({"refresh_token": old["refresh_token"], **extra}), content_type)
         status, new = status_and_json(response)
@@ -73,7 +75,7 @@ class TestRefresh:
         refresh(tokens["refresh_token"])
         assert get("/who/", tokens["access_token"]).status_code == 200
 
-    def test_refresh_sends_refreshed_with_the_request(self, alice):
+    def test_refresh_sends_refreshed_signal_with_the_request(self, alice):
         token = sign_in()["refresh_token"]
         with received(refreshed) as calls:
             refresh(token)
@@ -94,7 +96,7 @@ class TestRefresh:
             assert refresh(second["refresh_token"]).status_code == 200
 
     @pytest.mark.attack(130, 138)
-    def test_reuse_after_the_grace_ends_only_that_session(self, alice, bob):
+    def test_reuse_after_the_grace_revokes_only_its_session(self, alice, bob):
         with time_machine.travel(START, tick=False) as clock:
             other_device, other_user = sign_in(), sign_in("bob")
             old = sign_in()["refresh_token"]
@@ -112,7 +114,7 @@ class TestRefresh:
 
     @pytest.mark.attack(132, 133)
     @pytest.mark.parametrize("seconds", [0, 10])
-    def test_token_before_the_predecessor_is_reuse_within_grace(self, alice, seconds):
+    def test_token_older_than_predecessor_within_grace_is_reuse(self, alice, seconds):
         with time_machine.travel(START, tick=False) as clock:
             first = sign_in()["refresh_token"]
             second = refresh(first).json()["refresh_token"]
@@ -185,7 +187,7 @@ class TestRejected:
         assert refresh(token, client_id="phone").status_code == 200
 
     @pytest.mark.parametrize("client_id", [1, None, ["phone"], "x" * 256])
-    def test_refresh_with_a_malformed_client_id_names_it(self, alice, client_id):
+    def test_refresh_with_malformed_client_id_names_the_parameter(self, alice, client_id):
         response = refresh(sign_in()["refresh_token"], client_id=client_id)
         assert status_and_json(response) == (400, malformed("client_id"))
 
@@ -203,7 +205,7 @@ class TestRejected:
 @pytest.mark.django_db
 class TestScope:
     @pytest.mark.standard("rfc6749-3.2-3")
-    def test_refresh_may_narrow_the_scope_of_one_token(self, alice, settings):
+    def test_refresh_narrows_the_scope_of_only_one_access_token(self, alice, settings):
         settings.TOKENAUTH = SCOPES
         narrow = refresh(sign_in()["refresh_token"], scope="notes:read").json()
         assert narrow["scope"] == "notes:read"
@@ -312,7 +314,7 @@ class TestErrors:
             ({"SCOPE_POLICY": None}, "SCOPE_POLICY must return a collection"),
         ],
     )
-    def test_invalid_result_of_a_hook_is_a_server_error(self, alice, settings, hook, error):
+    def test_refresh_with_an_invalid_hook_result_returns_500(self, alice, settings, hook, error):
         """It is no outage: the client must not retry, and the traceback names the claim."""
         token = sign_in()["refresh_token"]
         [(name, result)] = hook.items()

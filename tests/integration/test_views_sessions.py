@@ -69,7 +69,7 @@ class TestList:
         ]
 
     @pytest.mark.attack(144)
-    def test_session_list_takes_three_queries_for_any_number(
+    def test_session_list_takes_three_queries_for_many_sessions(
         self, alice, django_assert_num_queries
     ):
         for _ in range(5):
@@ -122,7 +122,7 @@ class TestList:
 
 @pytest.mark.django_db
 class TestSignOutOne:
-    def test_delete_of_a_session_ends_only_that_session(self, alice, django_assert_num_queries):
+    def test_delete_of_a_session_revokes_only_that_session(self, alice, django_assert_num_queries):
         token_pair, other = sign_in(), sign_in()
         path = f"{SESSIONS}{current_id(other['access_token'])}/"
         with django_assert_num_queries(4):
@@ -178,7 +178,7 @@ class TestSignOutOne:
 
 @pytest.mark.django_db
 class TestSignOutEverywhere:
-    def test_delete_of_all_sessions_ends_those_of_the_user(
+    def test_delete_of_all_sessions_revokes_only_own_sessions(
         self, alice, bob, django_assert_num_queries
     ):
         tokens = [sign_in()["access_token"] for _ in range(3)]
@@ -189,7 +189,7 @@ class TestSignOutEverywhere:
         assert [get("/who/", token).status_code for token in tokens] == [401, 401, 401]
         assert get("/who/", bob_token).status_code == 200
 
-    def test_delete_with_keep_current_ends_all_other_sessions(
+    def test_delete_with_keep_current_revokes_all_other_sessions(
         self, alice, django_assert_num_queries
     ):
         tokens = [sign_in()["access_token"] for _ in range(3)]
@@ -199,7 +199,7 @@ class TestSignOutEverywhere:
         assert [get("/who/", token).status_code for token in tokens] == [401, 200, 401]
 
     @pytest.mark.parametrize("keep", ["curent", "", "all", "current ", "CURRENT", "1"])
-    def test_delete_with_an_invalid_keep_ends_no_session(self, alice, keep):
+    def test_delete_with_an_invalid_keep_revokes_no_session(self, alice, keep):
         """A misspelled ``keep`` must not end all sessions, including the current one."""
         tokens = [sign_in()["access_token"] for _ in range(2)]
         response = call("DELETE", f"{SESSIONS}?keep={keep}", tokens[0])

@@ -46,7 +46,7 @@ class TestSignIn:
     @pytest.mark.parametrize(
         ("content_type", "write"), [(JSON, dict), (FORM, urlencode)], ids=["json", "form"]
     )
-    def test_sign_in_returns_both_tokens(self, alice, changes, content_type, write):
+    def test_sign_in_returns_access_and_refresh_tokens(self, alice, changes, content_type, write):
         response = post("token/", write({**ALICE, **changes}), content_type)
         status, body = status_and_json(response)
         assert status == 200
@@ -86,7 +86,7 @@ class TestSignIn:
         alice.refresh_from_db()
         assert alice.last_login == datetime(2030, 1, 1, tzinfo=UTC)
 
-    def test_sign_in_sends_both_signals_with_the_request(self, alice):
+    def test_sign_in_sends_user_logged_in_and_signed_in_signals(self, alice):
         with received(user_logged_in) as logins, received(signed_in) as sessions:
             sign_in()
         assert [(call["user"], call["request"].path) for call in logins] == [
@@ -217,17 +217,17 @@ class TestGrantType:
         "grant_type",
         ["client_credentials", "authorization_code", "Password", " password", "x" * 10_000, "\0"],
     )
-    def test_unknown_grant_type_is_unsupported(self, grant_type):
+    def test_unknown_grant_type_returns_unsupported_grant_type(self, grant_type):
         response = post("token/", {**ALICE, "grant_type": grant_type})
         assert status_and_json(response) == (400, UNSUPPORTED_GRANT_TYPE)
 
     @pytest.mark.parametrize("grant_type", [None, 1, True, ["password"], {"a": 1}, []])
-    def test_grant_type_that_is_not_a_string_is_malformed(self, grant_type):
+    def test_non_string_grant_type_returns_invalid_request(self, grant_type):
         status, body = status_and_json(post("token/", {**ALICE, "grant_type": grant_type}))
         assert (status, body["error"]) == (400, "invalid_request")
 
     @pytest.mark.standard("rfc6749-6-1")
-    def test_parameters_of_another_grant_are_missing_parameters(self, alice):
+    def test_token_endpoint_names_missing_parameters_of_the_grant(self, alice):
         token = sign_in()["refresh_token"]
         response = post("token/", {"grant_type": "password", "refresh_token": token})
         assert status_and_json(response) == (400, malformed("password", "username"))

@@ -77,7 +77,7 @@ class TestRejected:
     @pytest.mark.standard("rfc6749-5.2-1")
     @pytest.mark.parametrize("field", ["username", "password"])
     @pytest.mark.parametrize("value", ["", None, 1, 1.5, False, ["alice"], {"a": "b"}, "a\0b"])
-    def test_sign_in_with_a_malformed_parameter_names_it(self, field, value):
+    def test_sign_in_names_a_malformed_parameter(self, field, value):
         with received(user_login_failed) as failures:
             response = post("token/", {**ALICE, field: value})
         assert status_and_json(response) == (400, malformed(field))
@@ -88,7 +88,7 @@ class TestRejected:
         ("field", "limit"),
         [("username", 254), ("password", 4096), ("client_id", 255), ("device_name", 100)],
     )
-    def test_sign_in_with_a_too_long_parameter_names_it(self, alice, field, limit):
+    def test_sign_in_names_a_parameter_that_is_too_long(self, alice, field, limit):
         response = post("token/", {**ALICE, field: "x" * (limit + 1)})
         assert status_and_json(response) == (400, malformed(field))
         assert post("token/", {**ALICE, field: "x" * limit}).json() != malformed(field)
@@ -173,13 +173,13 @@ class TestUniformResponse:
         ],
         ids=lambda body: str(list(map(len, body.values()))),
     )
-    def test_malformed_sign_in_takes_no_hash_and_no_query(self, hashed_passwords, body):
+    def test_malformed_sign_in_hashes_no_password_and_runs_no_query(self, hashed_passwords, body):
         assert post("token/", body).status_code == 400
         assert hashed_passwords == []
 
     @pytest.mark.attack(196)
     @pytest.mark.parametrize("password", ["correct horse", "wrong"])
-    def test_unknown_scope_is_rejected_before_the_password(self, hashed_passwords, password):
+    def test_sign_in_with_unknown_scope_hashes_no_password(self, hashed_passwords, password):
         body = {"username": "alice", "password": password, "scope": "admin"}
         assert status_and_json(post("token/", body)) == (400, INVALID_SCOPE)
         assert hashed_passwords == []

@@ -78,14 +78,14 @@ def stateless(request, settings):
 @pytest.mark.usefixtures("stateless")
 class TestUserChangesDuringTheSignIn:
     @pytest.mark.parametrize("change", CHANGES)
-    def test_change_while_hashing_rejects_the_sign_in(self, alice, change):
+    def test_user_change_during_hashing_rejects_the_sign_in(self, alice, change):
         with during_password_check(lambda: in_thread(change, alice.pk)):
             response = post("token/", ALICE)
         assert status_and_json(response) == (400, INVALID_GRANT)
         assert not Session.objects.filter(revoked_at=None).exists()
 
     @pytest.mark.parametrize("change", CHANGES)
-    def test_change_during_extra_claims_rejects_the_sign_in(self, alice, change, settings):
+    def test_user_change_during_extra_claims_rejects_the_sign_in(self, alice, change, settings):
         def claims(user, session, request):
             in_thread(change, user.pk)
             return {}
@@ -95,7 +95,7 @@ class TestUserChangesDuringTheSignIn:
         assert not Session.objects.filter(revoked_at=None).exists()
 
     @pytest.mark.parametrize("change", CHANGES)
-    def test_receiver_that_changes_the_user_rejects_the_sign_in(self, alice, change):
+    def test_user_change_in_a_receiver_rejects_the_sign_in(self, alice, change):
         def receive(*, user, **keywords):
             in_thread(change, user.pk)
 
@@ -113,7 +113,7 @@ class TestUserChangesDuringTheSignIn:
             services.sign_in(alice)
         assert not Session.objects.filter(revoked_at=None).exists()
 
-    def test_sign_in_rejected_by_a_change_is_logged(self, alice, caplog):
+    def test_sign_in_rejected_after_a_user_change_is_logged(self, alice, caplog):
         caplog.set_level("INFO", logger="django_tokenauth")
         with during_password_check(lambda: update_is_active(alice.pk)):
             post("token/", ALICE)
@@ -122,11 +122,11 @@ class TestUserChangesDuringTheSignIn:
             f"sign-in rejected: user {alice.pk} changed during the sign-in",
         ]
 
-    def test_stronger_hash_of_the_same_password_is_accepted(self, alice, settings):
+    def test_sign_in_that_rehashes_the_password_succeeds(self, alice, settings):
         settings.PASSWORD_HASHERS = [STRONGER, *HASHERS]
         assert post("token/", ALICE).status_code == 200
 
-    def test_stronger_hash_undoes_no_change_of_the_password(self, alice, settings):
+    def test_rehash_at_sign_in_keeps_a_concurrent_new_password(self, alice, settings):
         """Django stores the new hash after the check, whatever is stored by then."""
         settings.PASSWORD_HASHERS = [STRONGER, *HASHERS]
         with during_password_check(lambda: in_thread(change_password, alice.pk)):
@@ -134,7 +134,7 @@ class TestUserChangesDuringTheSignIn:
         alice.refresh_from_db()
         assert alice.check_password("another")
 
-    def test_parallel_sign_ins_store_a_stronger_hash(self, alice, settings):
+    def test_parallel_sign_ins_that_rehash_the_password_succeed(self, alice, settings):
         settings.PASSWORD_HASHERS = [STRONGER, *HASHERS]
         statuses = []
 
@@ -157,7 +157,7 @@ def _without_last_login():
 @pytest.mark.promise(5)
 @pytest.mark.attack(194)
 @pytest.mark.usefixtures("_without_last_login")
-def test_commit_of_a_password_change_ends_sign_ins_before_it(alice):
+def test_commit_of_password_change_revokes_earlier_sign_ins(alice):
     """The sign-in reads the old password after the UPDATE of the user, before its commit."""
     if connection.vendor != "postgresql":
         pytest.skip("SQLite and MariaDB let the INSERT of the session wait for the commit")
@@ -184,7 +184,7 @@ def test_commit_revokes_sessions_started_in_the_transaction(alice, change):
     )
 
 
-def test_user_saved_and_deleted_in_one_transaction_is_no_error(alice):
+def test_user_saved_and_deleted_in_one_commit_revokes_sessions(alice):
     session = services.sign_in(alice).session
     with transaction.atomic():
         change_password(alice.pk)
@@ -207,7 +207,7 @@ def test_integrity_error_of_an_unchanged_user_is_unavailable(alice):
     assert not Session.objects.exists()
 
 
-def test_sign_in_after_a_password_in_one_transaction_is_active(alice):
+def test_sign_in_after_password_change_in_transaction_survives(alice):
     with transaction.atomic():
         for password in ("second", "third"):
             alice.set_password(password)

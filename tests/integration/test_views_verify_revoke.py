@@ -57,7 +57,7 @@ class TestVerify:
             clock.shift(0.5)
             assert verify(token) == REJECTED
 
-    def test_verify_accepts_a_form(self, alice):
+    def test_verify_endpoint_accepts_a_form_encoded_token(self, alice):
         body = urlencode({"token": sign_in()["access_token"]})
         assert post("token/verify/", body, FORM).json()["active"] is True
 
@@ -131,7 +131,7 @@ class TestRevoke:
     @pytest.mark.parametrize(
         ("content_type", "write"), [("application/json", dict), (FORM, urlencode)]
     )
-    def test_revoke_with_either_token_ends_only_that_session(
+    def test_revoke_with_either_token_revokes_only_its_session(
         self, alice, token_name, hint, content_type, write, settings
     ):
         settings.TOKENAUTH = {"REVOKE_BY_ACCESS_TOKEN": ["django-tokenauth"]}
@@ -146,7 +146,7 @@ class TestRevoke:
     @pytest.mark.standard("rfc7009-2.1-4", "rfc7009-2.2.1-1")
     @pytest.mark.attack(199)
     @pytest.mark.parametrize("parameters", [{}, {"client_id": "django-tokenauth"}])
-    def test_access_token_cannot_end_its_session_by_default(self, alice, parameters):
+    def test_access_token_cannot_revoke_its_session_by_default(self, alice, parameters):
         """A resource server receives access tokens, and could end the session of its users."""
         tokens = sign_in()
         response = post("token/revoke/", {"token": tokens["access_token"], **parameters})
@@ -154,7 +154,7 @@ class TestRevoke:
         assert get("/who/", tokens["access_token"]).status_code == 200
 
     @pytest.mark.standard("rfc7009-2.1-3")
-    def test_revoke_reaches_the_stateless_class_after_the_poll(self, alice):
+    def test_revoke_takes_effect_in_stateless_views_after_the_poll(self, alice):
         with time_machine.travel(START, tick=False) as clock:
             tokens = sign_in()
             assert get("/who/stateless/", tokens["access_token"]).status_code == 200
@@ -163,7 +163,9 @@ class TestRevoke:
             assert get("/who/stateless/", tokens["access_token"]).status_code == 401
 
     @pytest.mark.standard("rfc7009-5-2", "rfc7009-5-3")
-    def test_revoke_takes_two_queries_and_one_when_repeated(self, alice, django_assert_num_queries):
+    def test_revoke_takes_two_queries_and_repeated_revoke_takes_one(
+        self, alice, django_assert_num_queries
+    ):
         token = sign_in()["refresh_token"]
         with django_assert_num_queries(2):
             assert revoke(token) == DONE
@@ -209,7 +211,7 @@ class TestRevoke:
         Session.objects.all().delete()
         assert revoke(token) == DONE
 
-    def test_revoke_with_a_rotated_refresh_token_ends_the_session(self, alice):
+    def test_revoke_with_a_rotated_refresh_token_revokes_the_session(self, alice):
         """The client may have lost the response to its last refresh."""
         first = sign_in()["refresh_token"]
         tokens = post("token/refresh/", {"refresh_token": first}).json()
@@ -280,7 +282,9 @@ class TestErrors:
             ("token/revoke/", "refresh_token"),
         ],
     )
-    def test_report_of_a_failing_router_contains_no_token(self, alice, path, token_name, settings):
+    def test_server_error_report_of_verify_and_revoke_has_no_token(
+        self, alice, path, token_name, settings
+    ):
         settings.TOKENAUTH = {"REVOKE_BY_ACCESS_TOKEN": ["django-tokenauth"]}
         token = sign_in()[token_name]
         settings.DATABASE_ROUTERS = [BrokenRouter()]
