@@ -1,4 +1,4 @@
-"""Sign out: revoke sessions by a token, by user or by query set, and list the active ones."""
+"""Sign out: revoke sessions by token, by user or by query set, and list active sessions."""
 
 from __future__ import annotations
 
@@ -39,18 +39,20 @@ def revoke_token(
     request: HttpRequest | None = None,
     now: datetime | None = None,
 ) -> None:
-    """Revoke the session of a refresh or access token (RFC 7009). At most two statements.
+    """Revoke the session of a refresh or access token (RFC 7009).
 
-    *client_id* is the client that sends the request. If ``CLIENTS`` lists it, the caller must have
-    authenticated it. *request* is Django's or REST framework's and is passed to signals. *now*
-    defaults to the current time. An invalid token is accepted and nothing is revoked.
+    Execute at most two statements. *client_id* is the client that sends the request. If ``CLIENTS``
+    lists *client_id*, the caller must have authenticated this client. *request* (of Django or REST
+    framework) is passed to signals. *now* defaults to the current time. An invalid token raises no
+    error and revokes no session.
 
-    An access token ends its session in two cases: ``REVOKE_BY_ACCESS_TOKEN`` lists its client, or
-    its client is in ``CLIENTS`` and is *client_id*. Resource servers receive access tokens too.
+    An access token revokes its session in two cases: ``REVOKE_BY_ACCESS_TOKEN`` lists its client,
+    or its client is in ``CLIENTS`` and is *client_id*. An access token of any other client is
+    rejected, because resource servers receive access tokens too.
 
-    Raises :class:`UnsupportedTokenType` with ``STATELESS_REFRESH`` and for any other access
-    token; :class:`InvalidClient` or :class:`InvalidGrant` if the session belongs to another
-    client; :class:`ServiceUnavailable`.
+    Raises :class:`UnsupportedTokenType` for a rejected access token, and for every token with
+    ``STATELESS_REFRESH``. Raises :class:`InvalidClient` or :class:`InvalidGrant` if the session
+    belongs to another client, and :class:`ServiceUnavailable` on a database error.
     """
     settings, clock = load(), clock_of(now)
     if settings.stateless_refresh:
@@ -70,25 +72,26 @@ def revoke_token(
 
 
 def _check_access_token(settings: Settings, owner: str) -> None:
-    """Check that an access token of the client *owner* can end its session.
+    """Check that an access token of the client *owner* may revoke its session.
 
-    A client in ``CLIENTS`` proves that the token is its own; :func:`check_owner` compares it. Other
-    clients cannot: a resource server that receives the token can send any ``client_id``.
+    A client in ``CLIENTS`` authenticates, and :func:`check_owner` compares this client with
+    *owner*. A client without an entry in ``CLIENTS`` cannot prove its identity: a resource server
+    that receives the token can send any ``client_id``.
 
     Raises :class:`UnsupportedTokenType`.
     """
     permitted = (*settings.clients, *settings.revoke_by_access_token)
     if owner not in permitted:
         raise UnsupportedTokenType(
-            _("An access token cannot end its session here. Send the refresh token.")
+            _("This access token cannot revoke its session. Send the refresh token.")
         )
 
 
 def list_sessions(user: Any, *, now: datetime | None = None) -> QuerySet[Session]:
-    """Return the sessions of *user* that have not ended, newest first.
+    """Return the active sessions of *user*, newest first.
 
-    One statement when the query set is read. It is empty with ``STATELESS_REFRESH``. *now*
-    defaults to the current time. Raises ``TypeError`` if *user* is not stored.
+    Reading the query set executes one statement. With ``STATELESS_REFRESH``, the query set is
+    empty. *now* defaults to the current time. Raises ``TypeError`` if *user* is not stored.
     """
     check_user(user)
     settings = load()
@@ -99,9 +102,10 @@ def list_sessions(user: Any, *, now: datetime | None = None) -> QuerySet[Session
 
 
 def _not_revoked(user: Any, now: datetime) -> QuerySet[Session]:
-    """Return the sessions to revoke, including those that only ``NOT_BEFORE`` ended.
+    """Return the sessions of *user* to revoke, including sessions from before ``NOT_BEFORE``.
 
-    Otherwise these would be active again after the setting is removed.
+    Unrevoked sessions from before ``NOT_BEFORE`` would be active again after the setting is
+    removed.
     """
     check_user(user)
     if load().stateless_refresh:
@@ -117,12 +121,12 @@ def sign_out(
     reason: RevokedReason = RevokedReason.SIGNED_OUT,
     now: datetime | None = None,
 ) -> bool:
-    """Revoke one session of *user*. At most two statements.
+    """Revoke one session of *user*, with at most two statements.
 
-    Returns ``False`` if *session_id* is not the id of an active session of *user*. *request* is
-    Django's or REST framework's and is passed to signals. *now* defaults to the current time.
+    Returns ``False`` if *session_id* is not the id of an active session of *user*. *request* (of
+    Django or REST framework) is passed to signals. *now* defaults to the current time.
 
-    Raises :class:`ServiceUnavailable`; ``TypeError`` if *user* is not stored.
+    Raises :class:`ServiceUnavailable`, and ``TypeError`` if *user* is not stored.
     """
     check_user(user)
     clock, key = clock_of(now), as_uuid(session_id)
@@ -144,12 +148,12 @@ def sign_out_everywhere(
 ) -> int:
     """Revoke all sessions of *user* except the one with the id *keep*.
 
-    Two statements for each 500 sessions. A call that was interrupted can be repeated. Returns the
-    number of revoked sessions. *request* is Django's or REST framework's and is passed to signals.
-    *now* defaults to the current time.
+    Execute two statements for each 500 sessions. An interrupted call can be repeated. Returns the
+    number of revoked sessions. *request* (of Django or REST framework) is passed to signals. *now*
+    defaults to the current time.
 
-    Raises :class:`ServiceUnavailable`; ``ValueError`` if *keep* is not one id, because the session
-    to keep would be revoked too.
+    Raises :class:`ServiceUnavailable`, and ``ValueError`` if *keep* is not the id of one session,
+    because the session to keep would be revoked too.
     """
     clock, kept = clock_of(now), as_uuid(keep)
     if keep is not None and kept is None:
@@ -169,11 +173,12 @@ def revoke_sessions(
 ) -> int:
     """Revoke the active sessions of *queryset*, of any user.
 
-    Two statements for each 500 sessions. A call that was interrupted can be repeated. Returns the
-    number of revoked sessions. *request* is Django's or REST framework's and is passed to signals.
-    *now* defaults to the current time.
+    Execute two statements for each 500 sessions. An interrupted call can be repeated. Returns the
+    number of revoked sessions. *request* (of Django or REST framework) is passed to signals. *now*
+    defaults to the current time.
 
-    Raises :class:`ServiceUnavailable`; ``TypeError`` if *queryset* is not a query set of sessions.
+    Raises :class:`ServiceUnavailable`, and ``TypeError`` if *queryset* is not a query set of
+    sessions.
     """
     check_sessions(queryset)
     clock = clock_of(now)
@@ -193,12 +198,12 @@ def revoke_and_signal(
 ) -> int:
     """Revoke the sessions of *batches* and send ``session_revoked`` for each.
 
-    At most one statement for each batch. All sessions belong to *user*, or each has its user
-    loaded. Returns the number of revoked sessions.
+    Execute at most one statement for each batch. All sessions must belong to *user*; if *user* is
+    ``None``, each session must have its user loaded. Returns the number of revoked sessions.
     """
     request, revoked = django_request(request), 0
     for batch in batches:
-        # The clock is read for each UPDATE: the statements before it may have waited.
+        # Read the clock for each UPDATE, because earlier statements may have waited.
         revoked += store.revoke_all(batch, reason, now=clock())
         for session in batch:
             logger.info(

@@ -68,7 +68,7 @@ UNSUPPORTED_TOKEN_TYPE = {
 }
 ACCESS_TOKEN_NOT_REVOCABLE = {
     "error": "unsupported_token_type",
-    "error_description": "An access token cannot end its session here. Send the refresh token.",
+    "error_description": "This access token cannot revoke its session. Send the refresh token.",
 }
 TOO_MANY_REQUESTS = {
     "error": "too_many_requests",
