@@ -1,12 +1,12 @@
 """The service layer: sign in, refresh, sign out and verify.
 
-This is the only import path of the services. They combine tokens and rows, raise the errors of
-:mod:`django_tokenauth.errors` and do not depend on REST framework. Other sign-ins (social login,
-passkeys) call them too.
+Import the services from ``django_tokenauth.services`` only. The services combine tokens and stored
+sessions, raise the errors of :mod:`django_tokenauth.errors` and do not depend on REST framework.
+Projects call the services for other sign-in methods (social login, passkeys) too.
 
-All of them take the same arguments in the same form. ``now`` is a ``datetime``, aware if ``USE_TZ``
-is true, and defaults to the current time. ``request`` is Django's or REST framework's. The id of a
-session is a ``UUID`` or a string.
+All services accept their common arguments in the same form. ``now`` is a ``datetime``, aware if
+``USE_TZ`` is true, and defaults to the current time. ``request`` is a request of Django or REST
+framework. A session id is a ``UUID`` or a string.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Convert the arguments that the services accept in more than one form."""
+"""Check and convert the arguments of the services."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ..sessions.clock import Clock, utc_now
 
 
 def django_request(request: HttpRequest | None) -> HttpRequest | None:
-    """Return Django's request; *request* may also be REST framework's, which wraps it."""
+    """Return the Django request in *request*, which may be a request of REST framework."""
     return getattr(request, "_request", request)
 
 
 def as_uuid(session_id: uuid.UUID | str | None) -> uuid.UUID | None:
-    """Return the id of a session as a UUID, or ``None`` if it is not one."""
+    """Return *session_id* as a UUID, or ``None`` if *session_id* is not a valid UUID."""
     try:
         return uuid.UUID(str(session_id))
     except ValueError:
@@ -31,7 +31,7 @@ def as_uuid(session_id: uuid.UUID | str | None) -> uuid.UUID | None:
 
 
 def as_strings(name: str, value: object) -> tuple[str, ...]:
-    """Return *value*, which the caller passed as *name*, as a tuple of strings.
+    """Return *value*, the argument *name* of a service, as a tuple of strings.
 
     Raises ``TypeError`` for a single string, whose characters would become the items.
     """
@@ -52,8 +52,8 @@ def as_strings(name: str, value: object) -> tuple[str, ...]:
 def check_text(name: str, value: object, max_length: int | None = None) -> None:
     """Raise an error unless a column of *max_length* characters can store *value*.
 
-    ``TypeError`` if it is not a string; ``ValueError`` if it is too long, or contains a character
-    that no database stores in a text.
+    Raises ``TypeError`` if *value* is not a string, and ``ValueError`` if *value* is too long or
+    contains NUL or a surrogate, which PostgreSQL cannot store.
     """
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a string, not {type(value).__name__}.")
@@ -66,15 +66,15 @@ def check_text(name: str, value: object, max_length: int | None = None) -> None:
 
 
 def check_ip(ip: object) -> None:
-    """Raise an error unless *ip* is the text of an IP address, or ``None`` or empty if unknown.
+    """Raise an error unless *ip* is an IP address as a string; ``None`` and empty mean unknown.
 
-    ``TypeError`` if it is not a string, ``ValueError`` if it is not an address.
+    Raises ``TypeError`` if *ip* is not a string, and ``ValueError`` if *ip* is not an address.
     """
     if not ip and (ip is None or isinstance(ip, str)):
         return
     check_text("ip", ip)
     try:
-        # A zone (%eth0) has a meaning on one machine only, and no database stores it.
+        # An IPv6 zone (%eth0) is valid on one host only, and PostgreSQL rejects it.
         ipaddress.ip_address(str(ip).replace("%", " "))
     except ValueError:
         raise ValueError(
@@ -85,8 +85,8 @@ def check_ip(ip: object) -> None:
 def check_user(user: object) -> None:
     """Raise ``TypeError`` unless *user* has a primary key.
 
-    ``AnonymousUser`` and an unsaved user have none. A query would find the sessions of deleted
-    users for them.
+    ``AnonymousUser`` and an unsaved user have no primary key. A query for the key ``None`` would
+    find the sessions of deleted users.
     """
     if getattr(user, "pk", None) is None:
         raise TypeError(f"user must be a user that is stored, not {_name_of(user)}.")
@@ -108,10 +108,10 @@ def _name_of(value: object) -> str:
 def current_time(now: object) -> datetime:
     """Return *now*, or the current time if it is ``None``, in UTC.
 
-    If ``USE_TZ`` is ``False``, a time without ``tzinfo`` is a local time of ``TIME_ZONE``, as
+    If ``USE_TZ`` is ``False``, a naive ``datetime`` is a local time in ``TIME_ZONE``, as
     ``django.utils.timezone.now()`` returns it (:func:`~django_tokenauth._utc.as_utc`). Raises
-    ``TypeError`` if *now* is not a ``datetime``, or has no ``tzinfo`` although ``USE_TZ`` is true:
-    it may be in any time zone.
+    ``TypeError`` if *now* is not a ``datetime``, or is naive although ``USE_TZ`` is true: the time
+    zone of *now* is unknown.
     """
     if now is None:
         return utc_now()
@@ -121,10 +121,10 @@ def current_time(now: object) -> datetime:
 
 
 def clock_of(now: object) -> Clock:
-    """Return the clock of a call: the current time, or always *now* if that is given.
+    """Return a clock for one call of a service: the current time, or always *now* if given.
 
-    A function that waits for the database between two steps reads it again for the second one.
-    Raises ``TypeError`` as :func:`current_time` does.
+    A service reads the clock again after each step that waits for the database. Raises
+    ``TypeError`` for the same values of *now* as :func:`current_time`.
     """
     if now is None:
         return utc_now

@@ -1,4 +1,4 @@
-"""Record the actions of the staff."""
+"""Log the actions of staff users and management commands, and send ``audit_event``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .. import signals
 
 logger = logging.getLogger("django_tokenauth")
 
-#: How many ids a record contains at most. An action can end millions of sessions.
+#: Maximum number of ids in an audit event. One action can revoke millions of sessions.
 MAX_IDS = 1000
 
 
@@ -25,10 +25,11 @@ def audit(
     actor: Any = None,
     request: HttpRequest | None = None,
 ) -> None:
-    """Log *action* and send ``audit_event``, as soon as the change is written.
+    """Log *action* and send ``audit_event``. Call ``audit()`` after the change is written.
 
-    *actor* is the user of the admin, or ``None`` for a command. *count* objects were changed, and
-    *ids* name the first of them. The log contains no ids: staff choose the names of clients.
+    *actor* is the user of the admin, or ``None`` for a management command. *count* is the number of
+    changed objects, and the event contains the first *ids*. The log record contains no ids, because
+    a ``client_id`` is free text.
     """
     name = "a command" if actor is None else f"user {actor.pk}"
     logger.info("%s by %s: %d", action, name, count)

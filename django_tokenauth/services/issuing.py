@@ -1,6 +1,6 @@
 """Issue the tokens of a sign-in or a refresh: lifetimes, scope and extra claims.
 
-Except for the hooks of the settings, these functions depend only on their arguments.
+Only the hooks ``SCOPE_POLICY`` and ``EXTRA_CLAIMS`` may query the database.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class TokenPair:
     """The tokens of a sign-in or a refresh, with the granted scope.
 
-    ``expires_in`` is the lifetime of the access token in seconds. ``session`` is the row of the
+    ``expires_in`` is the lifetime of the access token in seconds. ``session`` is the stored
     session, or ``None`` with ``STATELESS_REFRESH``.
     """
 
@@ -57,12 +57,13 @@ class TokenPair:
 
 
 def check_scope(scope: Collection[str] | None) -> None:
-    """Reject *scope*, the names that a sign-in requests, if one of them is not in ``SCOPES``.
+    """Reject *scope*, the requested scope names, if one of them is not in ``SCOPES``.
 
-    Call it before you check a password or another secret. Otherwise the error for an unknown name
-    shows that the secret was correct, and no session shows that it was tested.
+    Call ``check_scope()`` before you check a password or another secret. An error for an unknown
+    scope after the check would show an attacker that the secret is correct, without creating a
+    session.
 
-    Raises :class:`InvalidScope`; ``TypeError`` if *scope* is a single string.
+    Raises :class:`InvalidScope`, and ``TypeError`` if *scope* is a single string.
     """
     if scope is not None and not set(as_strings("scope", scope)).issubset(load().scopes):
         raise InvalidScope
@@ -75,11 +76,11 @@ def granted_scope(
     allowed: Collection[str],
     request: HttpRequest | None,
 ) -> frozenset[str]:
-    """Return the scope to grant: *requested*, or *allowed* if that is ``None``.
+    """Return the scope to grant: *requested*, or *allowed* if *requested* is ``None``.
 
-    ``SCOPES`` and ``SCOPE_POLICY`` can narrow it further. Raises :class:`InvalidScope` if
-    *requested* exceeds *allowed*, or if nothing of it is left; ``ImproperlyConfigured`` if the
-    policy returns no collection of names.
+    ``SCOPES`` and ``SCOPE_POLICY`` can narrow the granted scope. Raises :class:`InvalidScope` if
+    *requested* exceeds *allowed*, or if no requested name is granted. Raises
+    ``ImproperlyConfigured`` if ``SCOPE_POLICY`` does not return a collection of names.
     """
     if requested is not None and not set(requested) <= set(allowed):
         raise InvalidScope
@@ -114,7 +115,7 @@ class TokenIssuer:
     ) -> TokenPair:
         """Return the tokens of *session* in *state*, with an access token for *scope*.
 
-        The refresh token depends only on *session* and *state*: it is the same each time.
+        Two calls with the same *session* and *state* return the same refresh token.
         """
         refresh = self._refresh_claims(
             session.user, session.pk, state.generation, state.refreshed_at, state.idle_expires_at
@@ -136,9 +137,9 @@ class TokenIssuer:
         session_id: uuid.UUID | str,
         generation: int,
     ) -> TokenPair:
-        """Return the tokens of a sign-in that has no row.
+        """Return the tokens of a sign-in without a stored session.
 
-        The refresh token carries *sign_in* instead.
+        The refresh token carries *sign_in*, because no row stores it.
         """
         absolute_expiry = sign_in.auth_time + int(self.settings.session_lifetime.total_seconds())
         idle_expires_at = self.now + self.settings.refresh_token_lifetime

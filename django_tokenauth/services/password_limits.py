@@ -1,7 +1,7 @@
-"""Passwords that a hasher of the project cannot hash.
+"""Detect passwords that a hasher of the project cannot hash.
 
-bcrypt reads 72 bytes of a password. Since version 5, its Python package raises ``ValueError`` for a
-longer one. Django's other hashers hash a password of any length.
+bcrypt reads 72 bytes of a password. Since version 5, the Python package ``bcrypt`` raises
+``ValueError`` for a longer password. Django's other hashers hash a password of any length.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SHORT = "a"
 def is_too_long(password: str) -> bool:
     """Return whether plain bcrypt hashes new passwords and rejects *password*.
 
-    This does not depend on the user, so it may be checked and reported before the password.
+    The result does not depend on the user, so a sign-in may reject the password before checking it.
     """
     hasher = get_hasher()
     return (
@@ -35,15 +35,15 @@ def is_too_long(password: str) -> bool:
 
 @sensitive_variables()
 def is_rejected_by_a_hasher(password: str) -> bool:
-    """Return whether one of ``PASSWORD_HASHERS`` fails for *password* and not for a short one.
+    """Return whether one of ``PASSWORD_HASHERS`` fails for *password* but not for a short password.
 
-    A hasher that always fails is an error of the project. Only a long password is hashed: once by
-    the first hasher, as for an unknown user, and by the others until one fails.
+    A hasher that fails for every password is an error of the project. A password of more than 72
+    bytes is hashed by the first hasher, as for an unknown user, then by the others until one fails.
     """
     if len(password.encode()) <= _BCRYPT_BYTES:
         return False
     first, *others = get_hashers()
-    # The trial is fast for bcrypt.
+    # Among the other hashers, try plain bcrypt first, because its trial with 4 rounds is fast.
     hashers = [first, *sorted(others, key=_is_plain_bcrypt, reverse=True)]
     return any(not _can_hash(each, password) and _can_hash(each, _SHORT) for each in hashers)
 
@@ -56,7 +56,7 @@ def _is_plain_bcrypt(hasher: BasePasswordHasher) -> bool:
 def _can_hash(hasher: BasePasswordHasher, password: str) -> bool:
     trial = type(hasher)()
     if isinstance(trial, BCryptSHA256PasswordHasher):
-        # The number of rounds does not matter for the limit.
+        # The limit of 72 bytes is the same for any number of rounds.
         trial.rounds = _BCRYPT_FEWEST_ROUNDS
     try:
         trial.encode(password, trial.salt())

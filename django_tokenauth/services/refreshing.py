@@ -1,19 +1,21 @@
 """Refresh: exchange a refresh token for a new pair of tokens (RFC 9700 section 4.14.2).
 
-A session has a generation, and a refresh token names one:
+Each rotation increments the generation of a session. The generation in a refresh token decides the
+result of the refresh.
 
-* the current generation: rotate, so that the next generation becomes the current one;
-* its predecessor, within ``REFRESH_GRACE`` of the rotation: return the current tokens again. Two
-  tabs, or a client that repeats a request, get the same refresh token;
-* its predecessor after the grace, with ``REFRESH_RETRY``: rotate again, because the client may
-  never have received the current generation. If a client presents that generation later, it is a
-  copy;
-* any older one: revoke the session, because the token or its successor was stolen;
-* a later one, by at most ``MAX_GENERATIONS_AHEAD``: rotate, because a failover of the database lost
-  rotations. If it is further ahead, only reject it: an attacker who made it must not end the
-  session.
+* For the current generation, rotate the session.
+* For the previous generation within ``REFRESH_GRACE`` of the rotation, return the current tokens
+  again. Two tabs, or a client that repeats a request, get the same refresh token.
+* For the previous generation after the grace period, rotate again if ``REFRESH_RETRY`` is true: the
+  client may never have received the current generation. A later request with the skipped generation
+  revokes the session, because its refresh token is a copy.
+* For an older generation, revoke the session: the refresh token or its successor was stolen.
+* For a generation up to ``MAX_GENERATIONS_AHEAD`` ahead, rotate: a database failover lost
+  rotations.
+* For a generation further ahead, reject the token without revoking the session: an attacker who
+  forged the token must not sign the user out.
 
-The grace applies only to the caller that rotated: the same user agent in the same network.
+The grace period applies only to the client that rotated: the same user agent in the same network.
 """
 
 from __future__ import annotations
@@ -47,13 +49,14 @@ from .issuing import TokenIssuer, TokenPair, check_scope, granted_scope
 
 logger = logging.getLogger("django_tokenauth")
 
-#: How far the generation of a token may be ahead of that of its session. After a failover, the row
-#: lacks the last rotations, one for each refresh during the lag of the replica.
+#: Maximum number of generations that a refresh token may be ahead of its session. A database
+#: failover loses the rotations during the replication lag.
 MAX_GENERATIONS_AHEAD = 100
 
-# How often a refresh starts again because another request changed the session.
+# Maximum number of attempts of a refresh if concurrent requests change the session.
 _ATTEMPTS = 3
-# A rotation that waited longer for the database starts the grace again: its client waited too.
+# A rotation that waits longer than this for the database restarts the grace period: its client
+# waits too.
 _SLOW_ROTATION = timedelta(seconds=1)
 
 
@@ -68,7 +71,7 @@ class _RefreshRequest:
     caller: Caller
     request: HttpRequest | None
     now: datetime
-    #: Returns the current time, which is later than ``now`` if the database was slow.
+    #: The clock for steps after a wait for the database, when ``now`` is out of date.
     clock: Clock
 
     @property
@@ -89,26 +92,26 @@ def refresh(
 ) -> TokenPair:
     """Return a new pair of tokens for *refresh_token*. Two statements.
 
-    *scope*, a collection of scope names, narrows the access token (RFC 6749 section 6); ``None``
-    keeps the scope of the session. *client_id*, if given, must be the client of the sign-in. If
-    ``CLIENTS`` lists it, the caller must have authenticated it. *user_agent* and *ip* describe the
-    device as in :func:`~django_tokenauth.services.sign_in`, and the grace compares them. *request*
-    is Django's or REST framework's and is passed to hooks and signals. *now* defaults to the
-    current time.
+    *scope*, a collection of scope names, narrows the scope of the access token (RFC 6749 section
+    6); ``None`` keeps the scope of the session. *client_id*, if given, must be the client of the
+    sign-in. If ``CLIENTS`` lists *client_id*, the caller must have authenticated this client.
+    *user_agent* and *ip* describe the device as in :func:`~django_tokenauth.services.sign_in`, and
+    the grace period compares them. *request* (of Django or REST framework) is passed to hooks and
+    signals. *now* defaults to the current time.
 
-    Do not call it inside ``atomic()``: a reused token revokes the session before the error is
-    raised, and a rollback would undo that.
+    Do not call ``refresh()`` inside ``atomic()``: a reused token revokes the session and raises an
+    error, and the rollback would undo the revocation.
 
     Raises :class:`InvalidGrant`, :class:`InvalidScope`, :class:`ServiceUnavailable`, and
-    :class:`InvalidClient` if the session belongs to a client with a secret. ``TypeError`` if
-    *scope* is a single string, ``ValueError`` if *ip* is not an address.
+    :class:`InvalidClient` if the session belongs to a client with a secret. Raises ``TypeError`` if
+    *scope* is a single string, and ``ValueError`` if *ip* is not an address.
     """
     scope = None if scope is None else as_strings("scope", scope)
     check_text("user_agent", user_agent)
     check_ip(ip)
     settings = load()
-    # Whether the name is unknown must not depend on the token: the error would show that a stolen
-    # token works, without using it.
+    # Check the scope names before the token: otherwise an unknown scope name would test a stolen
+    # token without using it.
     check_scope(scope)
     clock = clock_of(now)
     started_at = clock()
@@ -135,7 +138,8 @@ def _refresh_session(refresh_request: _RefreshRequest) -> TokenPair:
     previous_generation = None
     for _ in range(_ATTEMPTS):
         session = _find_session(refresh_request)
-        # The grace does not apply to a request that another one overtook while it was waiting.
+        # If another request rotated the session while this request waited, the grace period has no
+        # time limit.
         overtaken = previous_generation not in (None, session.generation)
         previous_generation = session.generation
         pair = _try_refresh(refresh_request, session, overtaken=overtaken)
@@ -153,7 +157,7 @@ def _find_session(refresh_request: _RefreshRequest) -> Session:
         _reject(TokenErrorCode.REVOKED)
     if settings.is_ended(session.created_at.timestamp()):
         _reject(TokenErrorCode.REVOKED)
-    # Tokens count whole seconds: in the last second, a new token would expire at once.
+    # Token times are whole seconds: a token issued in the last second would expire immediately.
     if int(session.idle_expires_at.timestamp()) <= int(refresh_request.now.timestamp()):
         _reject(TokenErrorCode.EXPIRED)
     _check_client(refresh_request, session.client_id, authenticated=session.client_authenticated)
@@ -166,9 +170,10 @@ def _find_session(refresh_request: _RefreshRequest) -> Session:
 def _try_refresh(
     refresh_request: _RefreshRequest, session: Session, *, overtaken: bool
 ) -> TokenPair | None:
-    """Refresh *session* once. Return ``None`` if another request changed it first."""
+    """Refresh *session* once. Return ``None`` if a concurrent request changed *session* first."""
     settings, presented = refresh_request.settings, refresh_request.claims.generation
-    # A token can be newer than its row if a failover lost the last rotation. The row follows.
+    # A refresh token is newer than its session if a database failover lost the last rotation. The
+    # next rotation starts from the generation of the refresh token.
     ahead = presented - session.generation
     if ahead > MAX_GENERATIONS_AHEAD:
         logger.warning(
@@ -181,15 +186,16 @@ def _try_refresh(
         _reject(TokenErrorCode.GENERATION)
     if ahead >= 0:
         return _rotate(refresh_request, session, presented + 1)
-    # After a retry, the generation between these two is the one that was lost.
+    # After a retry, the previous refresh token is two generations back: the client never received
+    # the generation in between.
     if presented == session.generation - (2 if session.retried else 1):
-        # The clock of another machine may have set refreshed_at.
+        # Add the leeway, because the clock of another server may have set refreshed_at.
         age = refresh_request.now - session.refreshed_at
         in_time = overtaken or age <= settings.refresh_grace + settings.leeway
         # An attacker with a stolen token rarely has the same network and the same user agent.
         if in_time and refresh_request.caller.resembles(Caller.last_of(session)):
             return _issue(refresh_request, session, SessionState.of(session))
-        # With two retries in a row, an attacker and the user could refresh alternately.
+        # Two retries in a row would let an attacker and the user refresh in turn.
         if settings.refresh_retry and not session.retried:
             return _rotate(refresh_request, session, session.generation + 1, retried=True)
     _revoke_reused(refresh_request, session)
@@ -199,7 +205,7 @@ def _try_refresh(
 def _rotate(
     refresh_request: _RefreshRequest, session: Session, generation: int, *, retried: bool = False
 ) -> TokenPair | None:
-    # The grace starts when the session is written, even if the database was slow to read it.
+    # The grace period starts when the session is written, even after a slow read.
     now = refresh_request.clock()
     if int(session.idle_expires_at.timestamp()) <= int(now.timestamp()):
         _reject(TokenErrorCode.EXPIRED)
@@ -212,8 +218,8 @@ def _rotate(
     )
     # Tokens are signed before the rotation: if signing fails, the old token stays valid.
     pair = _issue(refresh_request, session, state)
-    # The hash is written again, with the current SECRET_KEY, so that the session survives the
-    # removal of an old key from SECRET_KEY_FALLBACKS.
+    # Write the auth hash with the current SECRET_KEY, so that the session survives the removal of
+    # an old key from SECRET_KEY_FALLBACKS.
     caller, before = refresh_request.caller, Caller.last_of(session)
     with database_errors_as_unavailable():
         rotated = store.rotate(
@@ -245,9 +251,10 @@ def _rotate(
 
 
 def _restart_grace(refresh_request: _RefreshRequest, session: Session) -> TokenPair | None:
-    """Let the grace start now if the rotation waited for the database, and return new tokens.
+    """Restart the grace period if the rotation waited for the database, and return new tokens.
 
-    Otherwise the grace is over before the client has its response. No statement if it was fast.
+    Without the restart, the grace period would be over before the client receives the response. A
+    fast rotation needs no restart and no statement.
     """
     now = refresh_request.clock()
     if now - session.refreshed_at <= _SLOW_ROTATION:
@@ -257,10 +264,10 @@ def _restart_grace(refresh_request: _RefreshRequest, session: Session) -> TokenP
         if store.rotate(session, state, auth_hash=session.auth_hash, retried=session.retried):
             return _issue(replace(refresh_request, now=now), session, state)
     except DatabaseError as error:
-        # The rotation itself is written, and its tokens are valid.
+        # The rotation is stored, so its tokens are valid.
         logger.warning("the grace of a slow refresh was not extended (%s)", type(error).__name__)
     except Exception as error:
-        # A hook of the project, which was called for the first tokens too.
+        # A hook of the project failed, although it succeeded for the first tokens.
         logger.exception("new tokens of a slow refresh were not issued (%s)", type(error).__name__)
     return None
 
@@ -281,7 +288,7 @@ def _granted_scope(
             refresh_request.settings, user, refresh_request.scope, allowed, refresh_request.request
         )
     except InvalidScope:
-        # The error shows that the token works, so it must not be tested without a trace.
+        # Log the rejection, because InvalidScope shows an attacker that the stolen token is valid.
         logger.info(
             "refresh rejected: scope, session %s of user %s",
             session and log_id(session.pk),
@@ -300,7 +307,7 @@ def _check_client(refresh_request: _RefreshRequest, owner: str, *, authenticated
 
 
 def _revoke_reused(refresh_request: _RefreshRequest, session: Session) -> None:
-    """Revoke *session*, committed before the caller raises."""
+    """Revoke *session* because of a reused refresh token, before the caller raises an error."""
     with database_errors_as_unavailable():
         revoked = store.revoke(session, RevokedReason.REUSED, now=refresh_request.clock())
     if revoked:

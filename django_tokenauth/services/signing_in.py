@@ -59,13 +59,13 @@ from .signing_out import revoke_and_signal
 
 logger = logging.getLogger("django_tokenauth")
 
-#: How many rows a sign-in prunes at most, so that projects do not need cron. With more than one,
-#: sign-ins catch up after a period without any.
+#: Maximum number of rows that a sign-in prunes, so that projects do not need cron. With more than
+#: one row per sign-in, sign-ins catch up with a backlog of prunable rows.
 PRUNED_PER_SIGN_IN = 20
 
 
 class PasswordTooLong(InvalidRequest):
-    """The server cannot hash the password. It has not been compared with a user's."""
+    """The server cannot hash the password, so the password was not checked."""
 
     description = _("The password is too long for this server.")
 
@@ -74,7 +74,7 @@ class PasswordNotChecked(ServiceUnavailable):
     """The database failed before it returned the user, so the password was not checked."""
 
 
-#: Errors of :func:`check_password` that precede the check.
+#: Errors that :func:`check_password` raises before it checks the password.
 NOT_CHECKED = (PasswordTooLong, PasswordNotChecked)
 
 
@@ -82,12 +82,13 @@ NOT_CHECKED = (PasswordTooLong, PasswordNotChecked)
 def check_password(request: HttpRequest | None, username: str, password: str) -> Any:
     """Return the user with *username* and *password*, from Django's authentication backends.
 
-    *request* is Django's or REST framework's; the backends receive Django's. A correct password is
-    logged, whatever the caller does next.
+    *request* is a request of Django or REST framework; the backends receive the Django request. The
+    log records that the password is correct, even if the caller rejects the sign-in later.
 
-    Raises :class:`InvalidGrant`, the same for an unknown username, a wrong password and an
-    inactive user; :class:`InvalidRequest` for a password that the first of ``PASSWORD_HASHERS``
-    cannot hash; :class:`ServiceUnavailable`. Other errors of a backend propagate.
+    Raises the same :class:`InvalidGrant` for an unknown username, a wrong password and an inactive
+    user. Raises :class:`InvalidRequest` for a password that the first of ``PASSWORD_HASHERS``
+    cannot hash, and :class:`ServiceUnavailable` on a database outage. Other errors of a backend
+    propagate.
     """
     if is_too_long(password):
         raise PasswordTooLong
@@ -95,8 +96,8 @@ def check_password(request: HttpRequest | None, username: str, password: str) ->
         with database_required(), rehashing(password):
             user = authenticate(django_request(request), username=username, password=password)
     except (ValueError, ValidationError, DataError):
-        # ModelBackend queries any username, even one that the field cannot hold. A user's own
-        # hasher may be another one than the first.
+        # ModelBackend queries any username, even one that the username field cannot hold. The
+        # hasher of the stored password may not be the first of PASSWORD_HASHERS.
         if is_valid_username(username) and not is_rejected_by_a_hasher(password):
             raise
         user = None
@@ -106,7 +107,7 @@ def check_password(request: HttpRequest | None, username: str, password: str) ->
     if user is None:
         logger.info("sign-in rejected")
         raise InvalidGrant
-    # A stolen password can otherwise be tested without a trace.
+    # Log the successful check: otherwise, an attacker could test stolen passwords without a trace.
     logger.info("user %s: the password is correct", get_key(user))
     if not user.is_active:
         logger.info("sign-in rejected: user %s is inactive", get_key(user))
@@ -117,8 +118,8 @@ def check_password(request: HttpRequest | None, username: str, password: str) ->
 def _raise_if_unavailable(error: DatabaseError) -> None:
     """Raise :class:`ServiceUnavailable` if *error* is an outage, and return for other errors.
 
-    A backend or receiver may raise *error* after the check, because of what the client sent. If
-    the users cannot be read, the client is not the cause.
+    A backend or receiver may raise *error* after the password check, because of the client's input.
+    If the database cannot return users, *error* is an outage.
     """
     name = type(error).__name__
     if not can_be_read():
@@ -143,25 +144,26 @@ def sign_in(
 ) -> TokenPair:
     """Start a session for *user*, whose identity the caller has checked, and return its tokens.
 
-    At most four statements, and those of the receivers of ``user_logged_in``: Django's own updates
-    ``last_login``. One statement reads the stored session and its user again. If the password or
-    ``is_active`` changed since *user* was read, the session is revoked and the sign-in rejected.
+    Execute at most four statements, plus those of the receivers of ``user_logged_in``. Django's
+    receiver updates ``last_login``. One statement reads the stored session and its user again. If
+    the password or ``is_active`` changed since *user* was read, the session is revoked and the
+    sign-in rejected.
 
-    Do not call it inside ``atomic()``: until the commit, a change of the user cannot revoke the
-    session.
+    Do not call ``sign_in()`` inside ``atomic()``: until the commit, a change of the user cannot
+    revoke the session.
 
-    *request* is Django's or REST framework's and is passed to hooks and signals. *scope* is a
-    collection of the requested scope names; ``None`` requests all that the user may have.
-    *client_id* defaults to ``ISSUER``. *device_name*, *user_agent* and *ip* describe the device in
-    the list of sessions. *amr* is a collection of names that say how the user was authenticated
-    (RFC 8176). *now* defaults to the current time.
+    *request* (of Django or REST framework) is passed to hooks and signals. *scope* is a collection
+    of the requested scope names; ``None`` requests every scope that the user may have. *client_id*
+    defaults to ``ISSUER``. *device_name*, *user_agent* and *ip* describe the device in the list of
+    sessions. *amr* is a collection of authentication methods (RFC 8176). *now* defaults to the
+    current time.
 
-    Raises :class:`InvalidGrant` if the user changed; :class:`InvalidScope`;
-    :class:`ServiceUnavailable`; ``TypeError`` if *scope* or *amr* is a single string, or if *user*
-    is not stored; ``ValueError`` if a name in *amr* is empty or contains a space, if *ip* is not an
-    address, or if *client_id* (255 characters), *device_name* (100) or *amr* (255) is too long. A
-    longer *user_agent* is cut to 255 characters. An error of a hook or of a receiver of
-    ``user_logged_in`` propagates. No session is left after an error.
+    Raises :class:`InvalidGrant` if the user changed, :class:`InvalidScope`, and
+    :class:`ServiceUnavailable`. Raises ``TypeError`` if *scope* or *amr* is a single string, or if
+    *user* is not stored. Raises ``ValueError`` if a name in *amr* is empty or contains a space, or
+    if *ip* is not an address. Raises ``ValueError`` if *client_id* (255 characters), *device_name*
+    (100) or *amr* (255) is too long. *user_agent* is truncated to 255 characters. Errors of hooks
+    and of receivers of ``user_logged_in`` propagate. On error, no active session remains.
     """
     check_user(user)
     scope = None if scope is None else as_strings("scope", scope)
@@ -233,12 +235,12 @@ def sign_in(
 
 
 def _send_user_logged_in(user: Any, request: HttpRequest | None) -> None:
-    """Send Django's signal before anything is stored, because its receivers may raise an error."""
+    """Send ``user_logged_in`` before storing the session, because a receiver may raise an error."""
     try:
         with outages_as_unavailable():
             user_logged_in.send(sender=type(user), request=request, user=user)
     except DatabaseError:
-        # Django's own receiver raises one if the user was deleted.
+        # Django's receiver update_last_login raises a DatabaseError if the user was deleted.
         with database_errors_as_unavailable():
             _check_stored_user(user)
         raise
@@ -251,21 +253,21 @@ def _ended_on_error(session: Session | None, clock: Clock) -> Iterator[None]:
         yield
     except BaseException:
         if session is not None:
-            # The database may be the reason, and the first error is the one to report.
+            # Suppress a second database error, because the first error is the one to report.
             with suppress(DatabaseError):
                 store.revoke(session, RevokedReason.USER_CHANGED, now=clock())
         raise
 
 
 def _store(issuer: TokenIssuer, session: Session, clock: Clock) -> None:
-    """Store *session*, compare it with its user once more, enforce the limit, and prune."""
+    """Store *session*, check its user again, enforce the session limit, and prune."""
     try:
         store.add(session)
     except IntegrityError:
         _check_stored_user(session.user)
         raise
-    # The user may have changed while the password was hashed or a hook ran. From now on, a change
-    # revokes the session, because its row exists.
+    # The user may have changed while the password was hashed or a hook ran. A later change of the
+    # user revokes the session, because its row exists.
     stored, id_field = store.find(session.pk), issuer.settings.user_id_field
     if stored is None or why_refused(stored, get_subject(session.user, id_field), id_field):
         _reject_changed(session.user)
@@ -274,7 +276,7 @@ def _store(issuer: TokenIssuer, session: Session, clock: Clock) -> None:
 
 
 def _check_stored_user(user: Any) -> None:
-    """Reject the sign-in if the stored user is not active or has another password."""
+    """Reject the sign-in if the stored user is inactive or has a new password."""
     stored = refetch(user)
     if stored is None or not stored.is_active or not has_auth_hash(stored, auth_hash(user)):
         _reject_changed(user)
@@ -286,7 +288,7 @@ def _reject_changed(user: Any) -> NoReturn:
 
 
 def _enforce_session_limit(issuer: TokenIssuer, new: Session, clock: Clock) -> bool:
-    """Revoke the oldest sessions above ``MAX_SESSIONS_PER_USER``; return whether there were any."""
+    """Revoke the oldest sessions above ``MAX_SESSIONS_PER_USER``; return whether any existed."""
     limit = issuer.settings.max_sessions_per_user
     if limit is None:
         return False
@@ -304,8 +306,9 @@ def _enforce_session_limit(issuer: TokenIssuer, new: Session, clock: Clock) -> b
 
 
 def _prune(issuer: TokenIssuer) -> None:
-    """Delete a few rows that nothing needs any more. At most one statement."""
-    # In the caller's transaction, the locks would last and an error would break the transaction.
+    """Delete up to ``PRUNED_PER_SIGN_IN`` prunable rows, with at most one statement."""
+    # Do not prune in the caller's transaction: locks would last until the commit, and an error
+    # would break the transaction.
     if connections[router.db_for_write(Session)].in_atomic_block:
         return
     try:

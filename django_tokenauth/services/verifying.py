@@ -29,8 +29,8 @@ INTROSPECTION_SCOPE = "introspect"
 def authenticate_access_token(token: object, *, now: datetime | None = None) -> Claims:
     """Return the claims of *token*, an access token in compact form. No statement.
 
-    *now* defaults to the current time. This function does not check for a revocation:
-    :func:`get_user` and :func:`is_revoked` do.
+    *now* defaults to the current time. This function does not check for a revocation: call
+    :func:`get_user` or :func:`is_revoked` for that.
 
     Raises :class:`InvalidToken`.
     """
@@ -61,7 +61,7 @@ def get_user(claims: Claims) -> Any:
 def is_revoked(claims: Claims, *, now: datetime | None = None) -> bool:
     """Return whether the session of *claims* is in this process's snapshot of revoked sessions.
 
-    The snapshot is read again, with one statement, after ``REVOCATION_POLL_INTERVAL``. *now*
+    A snapshot older than ``REVOCATION_POLL_INTERVAL`` is read again, with one statement. *now*
     defaults to the current time.
     """
     snapshot = revoked_sessions(load())
@@ -74,14 +74,15 @@ def is_revoked(claims: Claims, *, now: datetime | None = None) -> bool:
 def full_scope(claims: Claims, *, request: HttpRequest | None = None) -> frozenset[str]:
     """Return the scope that a token of the session of *claims* needs for full rights.
 
-    One statement. The result is:
+    One statement.
 
-    * the scope of the session, as far as ``SCOPE_POLICY`` still grants it;
-    * all that the policy grants the user, if the sign-in requested less;
-    * empty, if *claims* have no session;
-    * all of ``SCOPES``, if the session is not found.
+    * For a session with the full scope of its user, return the session's scope as far as
+      ``SCOPE_POLICY`` still grants it.
+    * For a session with a narrower scope, return every scope that ``SCOPE_POLICY`` grants the user.
+    * For *claims* without a session, return an empty scope.
+    * For a session that is not found, return all of ``SCOPES``.
 
-    *request* is Django's or REST framework's and is passed to the policy.
+    *request* (of Django or REST framework) is passed to ``SCOPE_POLICY``.
 
     Raises :class:`ServiceUnavailable`.
     """
@@ -91,7 +92,7 @@ def full_scope(claims: Claims, *, request: HttpRequest | None = None) -> frozens
     with database_errors_as_unavailable():
         session = store.find(claims.session_id, from_primary=False)
     if session is None:
-        # A replica may not have the session yet, so its limits are unknown.
+        # A replica may not have the session yet, so require every scope.
         return frozenset(settings.scopes)
     allowed = settings.scopes if session.scope_limited else session.scopes
     return granted_scope(settings, session.user, None, allowed, django_request(request))
@@ -101,9 +102,10 @@ def full_scope(claims: Claims, *, request: HttpRequest | None = None) -> frozens
 def introspect(token: object, *, now: datetime | None = None) -> dict[str, Any]:
     """Return the members of the introspection response for *token* (RFC 7662 section 2.2).
 
-    One statement for an access token whose signature and claims are valid; none otherwise. For any
-    other token the response is ``{"active": False}`` and gives no reason. This includes refresh
-    tokens, which must not be sent to resource servers. *now* defaults to the current time.
+    Execute one statement for an access token with a valid signature and valid claims, and none
+    otherwise. For an invalid token, the response is ``{"active": False}`` without a reason. For a
+    refresh token, the response is ``{"active": False}`` too, because clients must not send refresh
+    tokens to resource servers. *now* defaults to the current time.
 
     Raises :class:`ServiceUnavailable`.
     """
@@ -113,10 +115,11 @@ def introspect(token: object, *, now: datetime | None = None) -> dict[str, Any]:
     except InvalidToken as error:
         _log.access_token_rejected(error.code)
         return {"active": False}
-    # The username field may hold another type, but RFC 7662 requires a string.
+    # The username field may hold a number, for example, but RFC 7662 requires a string.
     username = str(user.get_username())
     own = {"active": True, "token_type": "Bearer", "username": username}
-    # The last copy prevents extra claims from replacing these members; the first fixes the order.
+    # The last copy of own prevents extra claims from replacing the members of own. The first copy
+    # puts the members of own first.
     return {**own, **claims.to_payload(), **own}
 
 
