@@ -1,4 +1,4 @@
-"""The addresses from which a user has signed in."""
+"""The IP addresses from which a user has signed in."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from ..conf.settings import load
 from ..models import Session
 from .database import database_errors_as_unavailable
 
-#: Of how many sign-ins, the latest ones, the addresses are known.
+#: Number of latest sign-ins whose addresses are read.
 _SIGN_INS = 200
 
 
 def sign_in_addresses(username: str) -> set[str]:
     """Return the addresses in the sessions of the user with the stored *username*. One statement.
 
-    Includes ended sessions until they are pruned. With ``STATELESS_REFRESH`` there is no session
-    and no statement. Raises :class:`ServiceUnavailable`.
+    The set includes addresses of expired and revoked sessions until they are pruned. With
+    ``STATELESS_REFRESH``, return an empty set without a statement. Raises
+    :class:`ServiceUnavailable`.
     """
     if load().stateless_refresh:
         return set()

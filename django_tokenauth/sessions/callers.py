@@ -1,4 +1,4 @@
-"""Where the request of a sign-in or refresh came from: the IP address and the user agent."""
+"""The IP address and the user agent of a sign-in or refresh request."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from typing import NamedTuple
 from .._limits import MAX_USER_AGENT
 from ..models import Session
 
-# One client has a /64 (RFC 6177). Mobile networks give a client several addresses of one /24.
+# An IPv6 client has a /64 (RFC 6177). Mobile networks give a client several IPv4 addresses of one
+# /24.
 _PREFIX_IPV4 = 24
 _PREFIX_IPV6 = 64
 
 
 class Caller(NamedTuple):
-    """The IP address and the user agent of a request; ``None`` and empty if they are unknown."""
+    """The IP address and the user agent of a request; ``None`` and ``""`` mean unknown."""
 
     ip: str | None
     user_agent: str
 
     @classmethod
     def of(cls, ip: str | None, user_agent: str) -> Caller:
-        """Return the caller of a request, with the user agent cut to the length of its column."""
+        """Return the caller of a request, with *user_agent* truncated to the column's length."""
         return cls(ip or None, user_agent[:MAX_USER_AGENT])
 
     @classmethod
@@ -31,7 +32,7 @@ class Caller(NamedTuple):
 
     @property
     def network(self) -> str | None:
-        """The /24 (IPv4) or /64 (IPv6) of the address; ``None`` if it is unknown."""
+        """The /24 (IPv4) or /64 (IPv6) of the address; ``None`` for an unknown address."""
         if self.ip is None:
             return None
         try:
@@ -43,12 +44,15 @@ class Caller(NamedTuple):
         return str(ipaddress.ip_network((ip, prefix), strict=False))
 
     def resembles(self, other: Caller) -> bool:
-        """Return whether both have the same user agent and network. Unknown equals unknown."""
+        """Return whether both callers have the same user agent and network.
+
+        Two unknown networks are equal.
+        """
         return self.user_agent == other.user_agent and self.network == other.network
 
     def has_changed_network(self, before: Caller) -> bool:
         """Return whether both addresses are known and belong to different networks."""
-        # Most clients keep their address, and reading two addresses costs more than a comparison.
+        # Compare the strings first: most clients keep their address, and parsing takes longer.
         if self.ip == before.ip or None in (self.ip, before.ip):
             return False
         return self.network != before.network

@@ -1,11 +1,11 @@
-"""The clock of everything that reads or writes sessions."""
+"""The clock for reading and writing sessions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-#: Returns the current time in UTC.
+#: A function that returns the current time in UTC.
 Clock = Callable[[], datetime]
 
 

@@ -1,4 +1,4 @@
-"""Which database the sessions are written to, and how its errors are reported."""
+"""Select the database of the sessions and convert database errors."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def database_errors_as_unavailable() -> Iterator[None]:
 
 @contextmanager
 def database_required() -> Iterator[None]:
-    """Raise :class:`UnusableSettings` if the ``with`` block needs the database and has none."""
+    """Raise :class:`UnusableSettings` if the ``with`` block needs a database and none is set."""
     try:
         yield
     except ImproperlyConfigured:
@@ -51,9 +51,9 @@ def database_required() -> Iterator[None]:
 def outages_as_unavailable() -> Iterator[None]:
     """Re-raise an outage of the database in the project's code as :class:`ServiceUnavailable`.
 
-    For hooks, receivers and authentication backends. Their other errors propagate: they are bugs,
-    and the project needs the traceback. The traceback of an outage is logged too, because SQLite
-    reports a missing table as an outage.
+    Call hooks, receivers and authentication backends in this context. Other errors of the project's
+    code propagate, because they are bugs and need a traceback. The traceback of an outage is logged
+    too, because SQLite reports a missing table as an outage.
     """
     try:
         yield
@@ -63,7 +63,7 @@ def outages_as_unavailable() -> Iterator[None]:
 
 
 def primary_sessions() -> QuerySet[Session]:
-    """Return the sessions of the database for writes.
+    """Return the sessions in the database for writes.
 
     A replica may not have the latest rotation or revocation yet.
     """

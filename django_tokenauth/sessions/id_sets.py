@@ -1,20 +1,20 @@
-"""A compact set of session ids: a million take 16 MB, and in a ``set`` of strings 150 MB."""
+"""A compact set of session ids: a million ids take 16 MB; a ``set`` of strings takes 150 MB."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-#: The bytes of an id (``uuid.UUID.bytes``).
+#: Length of an id in bytes (``uuid.UUID.bytes``).
 ID_SIZE = 16
-# Every kind of UUID that a session can have ends with random bits.
+# Number of parts of a set. Every version of UUID that a session can have ends with random bits.
 _PARTS = 16_384
 
 
 class IdSet:
-    """A set of ids of 16 bytes each, stored without gaps in parts of one ``bytes`` object each.
+    """A set of 16-byte ids, concatenated in parts of one ``bytes`` object each.
 
-    The last bits of an id choose its part, and a lookup searches only that. Threads may look up ids
-    while one thread adds some.
+    The last bits of an id select its part, and a lookup searches only this part. Threads may look
+    up ids while one thread adds ids.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class IdSet:
     def __contains__(self, key: bytes) -> bool:
         part = self._parts[_part_of(key)]
         place = part.find(key)
-        # The end of one id and the begin of the next can look like another id.
+        # Skip a match that spans two adjacent ids.
         while place > 0 and place % ID_SIZE:
             place = part.find(key, place + 1)
         return place >= 0

@@ -1,7 +1,7 @@
 """The log id of a session: a keyed hash that log records contain instead of the session's id.
 
-``SECRET_KEY`` and the id of a session are enough to make its tokens. A copy of the log must not
-supply one of the two.
+An attacker with ``SECRET_KEY`` and the id of a session can forge its tokens. A copy of the log must
+not reveal the id of a session.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from ..conf.settings import load
 from .database import primary_sessions
 
-#: The hexadecimal digits of a log id. With 48 bits, one pair in a million sessions is equal with a
-#: probability of 0.2 %.
+#: Number of hexadecimal digits in a log id. With 48 bits, two of a million sessions have the same
+#: log id with a probability of 0.2 %.
 LENGTH = 12
 
 _PURPOSE = b"django_tokenauth session in the log"
@@ -23,25 +23,25 @@ _LOG_ID = re.compile(rf"[0-9a-f]{{{LENGTH}}}", re.ASCII)
 
 
 def log_id(session_id: uuid.UUID) -> str:
-    """Return the name of the session in log records: 12 hexadecimal digits.
+    """Return the log id of a session: 12 hexadecimal digits.
 
-    They are the beginning of an HMAC-SHA256 of *session_id*, with a key that is derived from
+    A log id is a truncated HMAC-SHA256 of *session_id*, with a key that is derived from
     ``SECRET_KEY`` for this purpose.
     """
     return _log_id(_derive_key(load().secret_keys[0]), session_id)
 
 
 def parse_log_id(text: str) -> str | None:
-    """Return *text* as :func:`log_id` writes it, or ``None`` if it is not a log id."""
+    """Return the log id in *text*, in lowercase, or ``None`` if *text* is not a log id."""
     text = text.strip().lower()
     return text if _LOG_ID.fullmatch(text) else None
 
 
 def search(wanted: str, batch_size: int) -> Iterator[tuple[int, list[uuid.UUID]]]:
-    """Find the sessions with the log id *wanted*, also one made with ``SECRET_KEY_FALLBACKS``.
+    """Find the sessions with the log id *wanted*, made with any of the secret keys.
 
-    Reads the ids of all sessions in batches, one statement each. After each batch, yields the
-    number of rows that were read so far, and the ids that match.
+    The secret keys are ``SECRET_KEY`` and ``SECRET_KEY_FALLBACKS``. One statement reads each batch
+    of session ids. After each batch, yield the number of rows read so far and the ids that match.
     """
     keys = [_derive_key(secret) for secret in load().secret_keys]
     read = 0
@@ -51,7 +51,7 @@ def search(wanted: str, batch_size: int) -> Iterator[tuple[int, list[uuid.UUID]]
 
 
 def _batches(size: int) -> Iterator[Sequence[uuid.UUID]]:
-    """Yield the ids of all sessions. Those that start with the time come newest first."""
+    """Yield the ids of all sessions in batches. Ids of UUID version 7 are ordered newest first."""
     rows = primary_sessions().order_by("-pk").values_list("pk", flat=True)
     batch = list(rows[:size])
     while batch:

@@ -1,7 +1,8 @@
-"""Delete the rows of sessions that expired or were revoked: a few of them, or all in batches.
+"""Delete the rows of expired and revoked sessions: at most a given number, or all in batches.
 
-No request waits for these rows, so a deletion must not slow down other statements. Each one finds
-its rows by the index of ``idle_expires_at`` and locks only them (MySQL and MariaDB: one more).
+No request needs these rows, so a deletion must not slow down other statements. Each deletion finds
+its rows by the index of ``idle_expires_at`` and locks only these rows (one more on MySQL and
+MariaDB).
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from .database import primary_sessions
 
 def prunable(before: datetime) -> QuerySet[Session]:
     """Return the sessions that expired or were revoked before *before*."""
-    # A revocation sets the idle expiry too.
+    # A revocation sets idle_expires_at too.
     return primary_sessions().filter(idle_expires_at__lt=before)
 
 
 def prune(before: datetime, limit: int) -> int:
     """Delete at most *limit* rows of :func:`prunable`, the oldest first, and return their number.
 
-    One statement. The ORM cannot limit a ``DELETE``, so it only compiles the subquery.
+    One statement. The ORM cannot limit a ``DELETE``, so the ORM compiles only the subquery.
     """
     rows = prunable(before).order_by("idle_expires_at").values(pruned_id=F("pk"))[:limit]
     subquery, parameters = rows.query.get_compiler(using=rows.db).as_sql()
@@ -38,15 +39,15 @@ def prune(before: datetime, limit: int) -> int:
 def prune_all(before: datetime, size: int) -> Iterator[int]:
     """Delete all rows of :func:`prunable` and yield the number of rows of each batch.
 
-    A batch has about *size* rows, and fewer than twice as many. One statement reads where the
-    batches end, and each batch is deleted by this range of expiries. On PostgreSQL, finding each
-    row by its key takes several times as long as deleting it. A last statement deletes the rows
-    that expired since then.
+    A batch has about *size* rows, and fewer than twice *size*. One statement reads the limits of
+    the batches, and one statement deletes each batch by its range of expiries. On PostgreSQL,
+    finding each row by its key takes several times as long as deleting the row. A final deletion
+    covers the rows that became prunable during the other deletions.
     """
     crowded = None
     for low, high in pairwise([*_batch_limits(before, size), before]):
         if low == high:
-            # More rows than a batch may have expired at this moment.
+            # The number of rows with this expiry may exceed the size of a batch.
             crowded = low
         elif low == crowded:
             yield from _prune_by_key(high, size)
@@ -80,7 +81,7 @@ def _execute(statements: dict[str, str], parameters: Sequence[Any], *, subquery:
     """Run the statement for the vendor of the database and return the number of rows."""
     connection = connections[router.db_for_write(Session)]
     expiry: Any = Session._meta.get_field("idle_expires_at")
-    # Only names of the model and SQL by Django are inserted; values are parameters.
+    # Format only names of tables and columns, and SQL by Django; all values are parameters.
     statement = statements.get(connection.vendor, statements["default"]).format(
         table=connection.ops.quote_name(Session._meta.db_table),
         pk=connection.ops.quote_name(str(Session._meta.pk.column)),
@@ -92,15 +93,16 @@ def _execute(statements: dict[str, str], parameters: Sequence[Any], *, subquery:
         return int(cursor.rowcount)
 
 
-# With IN, MySQL and MariaDB read and lock the whole table. With a JOIN whose order they choose,
-# they do so if the table is small or most rows are to be deleted. STRAIGHT_JOIN fixes the order.
+# With IN, MySQL and MariaDB read and lock the whole table. With a plain JOIN, MySQL and MariaDB
+# lock the whole table if the table is small or most rows are to be deleted. STRAIGHT_JOIN fixes the
+# order of the join.
 _DELETE_IN = {
     "default": "DELETE FROM {table} WHERE {pk} IN (SELECT pruned_id FROM ({subquery}) pruned)",
     "mysql": "DELETE {table} FROM ({subquery}) pruned STRAIGHT_JOIN {table}"
     " ON {table}.{pk} = pruned.pruned_id",
 }
-# If the batch is a large part of the table, they read all of it, even with an index hint. The keys
-# alone are always read from the index.
+# If a batch is a large part of the table, MySQL and MariaDB read the whole table, even with an
+# index hint. A query for the primary keys alone always reads the index.
 _DELETE_BETWEEN = {
     "default": "DELETE FROM {table} WHERE {expiry} >= %s AND {expiry} < %s",
     "mysql": "DELETE {table} FROM {table} pruned STRAIGHT_JOIN {table}"

@@ -1,8 +1,8 @@
 """Receivers of the signals of the user model: revoke sessions when a user changes.
 
-``apps`` connects them, also for the proxies, parents and children of the user model (multi-table
-inheritance). Django sends the signals of the saved model only. A fixture (``raw``) changes no
-session: parts of its rows may be missing.
+``apps`` connects the receivers, also for the proxies, parents and children of the user model
+(multi-table inheritance). Django sends a signal for the saved model only. Loading a fixture
+(``raw``) revokes no session, because related rows may be missing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .users import auth_hash, auth_hashes, get_key, is_rehash, refetch, stored_b
 
 logger = logging.getLogger("django_tokenauth")
 
-# The attribute of a user that holds the old hashes between the two signals of a save.
+# The attribute of a user that holds the old auth hashes between pre_save and post_save.
 _OLD_HASHES = "_django_tokenauth_old_hashes"
 
 
@@ -35,9 +35,10 @@ def before_save(
     update_fields: frozenset[str] | None = None,
     **kwargs: Any,
 ) -> None:
-    """If the same password is hashed anew, keep its old auth hashes for :func:`after_save`.
+    """Keep the old auth hashes for :func:`after_save` if the save only rehashes the password.
 
-    At most one statement. Raises :class:`InvalidGrant` if the password is another one by now.
+    Execute at most one statement. Raises :class:`InvalidGrant` if the password was changed in the
+    meantime.
     """
     if is_rehash(instance, update_fields):
         stored = stored_before_rehash(instance)
@@ -54,9 +55,10 @@ def after_save(
     update_fields: frozenset[str] | None = None,
     **kwargs: Any,
 ) -> None:
-    """Revoke the sessions of an inactive user, or those that started with an old password.
+    """Revoke all sessions of an inactive user, or the sessions that started with an old password.
 
-    One statement; two with *update_fields*. In a transaction, two more after its commit.
+    Execute one statement, or two with *update_fields*. In a transaction, execute two additional
+    statements after the commit.
     """
     if raw or update_fields == frozenset({"last_login"}) or not _has_sessions(using):
         return
@@ -68,7 +70,7 @@ def after_save(
         store.rehash(get_key(instance), old_hashes, auth_hash(instance))
         return
     _repeat_after_commit(instance)
-    # Fields that were not saved can be out of date if another process changed the password.
+    # Fields outside of update_fields can be out of date if another process changed the password.
     user = instance if update_fields is None else refetch(instance) or instance
     keep = auth_hashes(user) if user.is_active else []
     _revoke(instance, RevokedReason.USER_CHANGED, keep)
@@ -82,9 +84,10 @@ def after_parent_save(
     raw: bool = False,
     **kwargs: Any,
 ) -> None:
-    """Do the same for *instance* of a parent of the user model, which has some of its columns.
+    """Call :func:`after_save` for the user whose parent object *instance* was saved.
 
-    One statement more.
+    A parent of the user model (multi-table inheritance) has some columns of the user. Finding the
+    user takes one additional statement.
     """
     if created or raw or not _has_sessions(using):
         return
@@ -102,8 +105,8 @@ def _is_user_model(model: type[Model]) -> bool:
 def _has_sessions(using: str | None) -> bool:
     """Return whether the users of the database *using* have the sessions of this package.
 
-    A user of another database, such as an archive, only has the same key. A project that sends the
-    signal itself may omit the database.
+    A user in another database, such as an archive, may have the primary key of an unrelated user. A
+    project that sends the signal itself may omit *using*.
     """
     if load().stateless_refresh:
         return False
@@ -117,9 +120,9 @@ def _location(alias: str) -> tuple[Any, ...]:
 
 
 def _repeat_after_commit(user: Any) -> None:
-    """After a transaction, revoke sessions that started while it was not committed.
+    """Revoke, after the commit, the sessions that started during the transaction.
 
-    Such a sign-in reads the old password, and the transaction does not see its session.
+    A concurrent sign-in reads the old password, and the transaction does not see its session.
     """
     alias = router.db_for_write(type(user), instance=user)
     if not connections[alias].in_atomic_block:
@@ -138,8 +141,8 @@ def _repeat_after_commit(user: Any) -> None:
 def before_delete(*, instance: Any, using: str | None = None, **kwargs: Any) -> None:
     """Revoke all sessions of the user.
 
-    Their rows stay until they are pruned, so that other processes learn of the revocation. One
-    statement, and one more after the commit.
+    The rows of the sessions stay until they are pruned, so that other processes read the
+    revocation. Execute one statement, and another one after the commit.
     """
     if not _has_sessions(using):
         return
@@ -150,10 +153,10 @@ def before_delete(*, instance: Any, using: str | None = None, **kwargs: Any) -> 
 
 
 def _revoke_without_user(since: datetime) -> None:
-    """Revoke the sessions of sign-ins that were stored during the deletion. One statement.
+    """Revoke the sessions that were stored while their user was deleted. One statement.
 
-    Their rows have no user any more. In the transaction, two deletions could deadlock on MySQL and
-    MariaDB.
+    The row of a session has no user after the deletion of the user. Call this function after the
+    commit, because two transactions that delete users could deadlock on MySQL and MariaDB.
     """
     now, reason = utc_now(), RevokedReason.USER_DELETED
     revoked = store.revoke_without_user(since, reason, now=now)
@@ -170,7 +173,7 @@ def _announce(key: Any, user: Any, reason: RevokedReason, revoked: int, now: dat
     if not revoked:
         return
     logger.info("%d sessions of user %s revoked: %s", revoked, key, reason)
-    # The rows are read only if a receiver needs them.
+    # Read the session rows only if session_revoked has a receiver.
     if signals.session_revoked.has_listeners():
         for batch in store.batches(store.revoked_at(key, now=now)):
             for session in batch:

@@ -1,6 +1,6 @@
-"""The recently revoked sessions, for requests that make no query.
+"""A snapshot of the recently revoked sessions, for requests that make no query.
 
-This module knows the database, but neither tokens nor requests. The time is always an argument.
+This module depends on the database, but not on tokens or requests. Callers pass the current time.
 """
 
 from __future__ import annotations
@@ -28,37 +28,38 @@ from .id_sets import ID_SIZE, IdSet
 
 logger = logging.getLogger("django_tokenauth")
 
-# Rows that are in memory at a time.
+# Maximum number of rows that a read keeps in memory at a time.
 _CHUNK = 10_000
-# The seconds before the previous read that are always received again. Revocations that are this
-# late are common: a statement that revokes 500 sessions takes a part of a second.
+# Number of seconds before the previous read whose revocations are always read again. Such late
+# commits are common: a statement that revokes 500 sessions takes a fraction of a second.
 _RECEIVED_AGAIN = 2
 
 
 class RevokedSessions:
     """The ids of recently revoked sessions, as one process has read them. Thread-safe.
 
-    They cover the revocations of the last *window*: the lifetime of an access token and the longest
-    wait of a revocation for the database. After *poll_interval*, one thread reads what is new while
-    all other threads use the old ids. If nothing was read for two poll intervals, they wait for the
-    reader for ``LOCK_TIMEOUT`` at most. A database that hangs must not block all threads.
+    The ids cover the revocations of the last *window*: the lifetime of an access token, the leeway
+    and the longest wait of a revocation for the database. After *poll_interval*, one thread reads
+    new revocations while all other threads use the old ids. If the last attempt to read is older
+    than two poll intervals, other threads wait for the reader, but at most ``LOCK_TIMEOUT``. A
+    database that hangs must not block all threads.
 
-    A revocation is visible only when it is committed, later than its time in the row. Each read
-    therefore counts the rows of ``LONGEST_WAIT`` before the previous read, in a few spans. It
+    A revocation becomes visible at its commit, which is later than the time in its row. Each read
+    therefore counts the rows of ``LONGEST_WAIT`` before the previous read, in a few spans. A read
     receives the rows of a span again only if their number has changed.
     """
 
-    #: The longest wait for the reader, in seconds.
+    #: The longest wait for the thread that reads, in seconds.
     LOCK_TIMEOUT = 1.0
-    #: The time between two attempts if nothing was ever read, in seconds.
+    #: The time between two attempts until the first read succeeds, in seconds.
     RETRY_DELAY = 1.0
 
     def __init__(self, poll_interval: timedelta, window: timedelta) -> None:
         self._poll_interval = poll_interval.total_seconds()
         self._window = window.total_seconds()
-        # Oldest first. Ids are dropped with their whole set.
+        # Oldest first. A set of ids is dropped as a whole, after the window.
         self._sets: tuple[_DatedIds, ...] = ()
-        # The number of revocations in each second since the epoch that is counted again.
+        # The number of revocations in each second that the next read counts again.
         self._counts: Counter[int] = Counter()
         # The time of the last successful read.
         self._read_at = -inf
@@ -67,9 +68,9 @@ class RevokedSessions:
         # The number of reads, including failed ones.
         self._reads = 0
         self._lock = threading.Lock()
-        # A thread waited for LOCK_TIMEOUT in vain.
+        # True after a thread has waited for LOCK_TIMEOUT in vain.
         self._reader_hangs = False
-        # The last read failed, perhaps because a pooler supports no server-side cursors.
+        # True if reads avoid a server-side cursor, which some connection poolers reject.
         self._avoid_cursor = False
 
     def __contains__(self, session_id: str) -> bool:
@@ -85,18 +86,18 @@ class RevokedSessions:
         return sum(len(each.ids) for each in self._sets)
 
     def _has(self, key: bytes) -> bool:
-        # A loop, because a generator doubles the time of a lookup.
+        # Use a loop, because a generator expression doubles the time of a lookup.
         for each in self._sets:  # noqa: SIM110
             if key in each.ids:
                 return True
         return False
 
     def refresh(self, now: float) -> None:
-        """Read what is new if it is due at *now* (seconds since the epoch). At most one statement.
+        """Read new revocations if a read is due at *now* (seconds since the epoch).
 
-        On a database error, the old ids stay in use and the error is logged. Raises
-        :class:`ServiceUnavailable` until the first read has succeeded: without it, every session
-        would look active.
+        Execute at most one statement. On a database error, the old ids stay in use and the error is
+        logged. Raises :class:`ServiceUnavailable` until the first read has succeeded: without any
+        ids, every session would look active.
         """
         if not self._begin <= now < self._end:
             self._refresh(now)
@@ -107,7 +108,7 @@ class RevokedSessions:
         reads = self._reads
         if self._acquire(now):
             try:
-                # Threads that waited for another one's read do not read again.
+                # Do not read again if another thread has read while this thread waited.
                 if self._reads == reads:
                     self._try_to_read(now)
             finally:
@@ -115,11 +116,11 @@ class RevokedSessions:
                 self._lock.release()
 
     def _acquire(self, now: float) -> bool:
-        """Return whether this thread holds the lock and may read."""
+        """Try to acquire the lock and return whether this thread may read."""
         fresh = self._begin <= now < self._end + self._poll_interval
         if self._reader_hangs or (fresh and self._read_at != -inf):
             return self._lock.acquire(blocking=False)
-        # The old ids may lack a sign-out of minutes ago, or there are none.
+        # Wait for the reader, because the ids are missing or may lack a sign-out of minutes ago.
         acquired = self._lock.acquire(timeout=self.LOCK_TIMEOUT)
         self._reader_hangs = not acquired
         return acquired
@@ -135,8 +136,8 @@ class RevokedSessions:
                 type(error).__name__,
                 "the last snapshot stays in use" if loaded else "requests get 503 until they are",
             )
-        # A clock that was set back makes a read due. A difference of less than a second is only a
-        # thread that was slower than the reader.
+        # A clock that was set back makes a read due. A thread that is slower than the reader may
+        # pass a time that is up to one second older.
         delay = self._poll_interval
         if self._read_at == -inf:
             delay = min(delay, self.RETRY_DELAY)
@@ -149,10 +150,10 @@ class RevokedSessions:
             spans = list(_spans(ceil(since), floor(self._read_at)))
             rows = _new_rows([(span, self._count(span)) for span in spans])
         else:
-            # The first read, the first after a long pause, or the clock was set back.
+            # Read the whole window at first, after a long pause, or if the clock was set back.
             spans, rows = [], _revoked(since)
         received = self._receive(rows, now)
-        # The database returns no row of a span, or all of them.
+        # The database returns no row of an unchanged span, and all rows of a changed span.
         for span in spans:
             if not any(each in received for each in span):
                 received.update({each: self._counts[each] for each in span if self._counts[each]})
@@ -164,7 +165,7 @@ class RevokedSessions:
         return sum(self._counts[second] for second in span)
 
     def _receive(self, rows: QuerySet[Session, Any], now: float) -> Counter[int]:
-        """Add the ids of *rows* that are not known. Return the number of rows of each second."""
+        """Add the new ids of *rows* and return the number of rows of each second."""
         received: Counter[int] = Counter()
         new: list[bytes] = []
         # With a savepoint, the transaction of the request survives a database error.
@@ -205,9 +206,9 @@ def _revoked(since: float) -> QuerySet[Session, Any]:
 
 
 def _spans(begin: int, end: int) -> Iterator[range]:
-    """Yield the seconds between *begin* and *end* that are counted again, the latest first.
+    """Yield the spans between *begin* and *end* whose rows are counted again, the latest first.
 
-    Most late revocations are only slightly late, so the latest spans are the shortest.
+    Most late revocations become visible after a few seconds, so the latest spans are the shortest.
     """
     end -= _RECEIVED_AGAIN
     for length in (5, 15, ceil(LONGEST_WAIT.total_seconds()) - 20):
@@ -216,10 +217,10 @@ def _spans(begin: int, end: int) -> Iterator[range]:
 
 
 def _new_rows(known: Iterable[tuple[range, int]]) -> QuerySet[Session, Any]:
-    """Return the rows of :func:`_revoked` since the end of the first span, and rows of spans.
+    """Return the revocations since the end of the first span, and all rows of changed spans.
 
-    *known* are the spans, each with a number. The rows of a span are returned if their number is
-    another one. One statement: the database counts them in its index.
+    *known* contains each span with its known number of rows. A span has changed if the database
+    counts another number of rows. One statement counts the rows in the index and returns the rows.
     """
     old = []
     for span, number in known:
@@ -234,7 +235,7 @@ def _new_rows(known: Iterable[tuple[range, int]]) -> QuerySet[Session, Any]:
 
 @lru_cache(maxsize=1)
 def revoked_sessions(settings: Settings) -> RevokedSessions | None:
-    """Return the snapshot of this process, or ``None`` if *settings* turn it off."""
+    """Return the snapshot of this process, or ``None`` if *settings* disable the snapshot."""
     if settings.revocation_poll_interval is None or settings.stateless_refresh:
         return None
     return RevokedSessions(settings.revocation_poll_interval, settings.revocation_window)

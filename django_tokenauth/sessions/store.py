@@ -1,8 +1,8 @@
 """Create, find, rotate and revoke sessions, each in one statement.
 
-The store knows the database, but neither tokens nor requests. The time is always an argument. Each
-change is one conditional ``UPDATE``: it needs no transaction or lock on any database, and its
-caller must not roll it back.
+The store depends on the database, but not on tokens or requests. Callers pass the current time.
+Each change is one conditional ``UPDATE`` that needs no transaction or lock on any database. Callers
+must not roll back a change.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from ..models import RevokedReason, Session
 from .compiled import CompiledGet, CompiledGetColumns, CompiledUpdate
 from .database import primary_sessions
 
-#: The most sessions of a statement that names each of them. Older versions of SQLite permit 999
-#: parameters, and PostgreSQL needs memory for each.
+#: Maximum number of session ids in a statement. SQLite before 3.32 permits 999 parameters, and
+#: PostgreSQL needs memory for each parameter.
 BATCH_SIZE = 500
 
 
 class SessionState(NamedTuple):
-    """The columns that a refresh changes and its refresh token depends on."""
+    """The columns that a refresh changes and that determine the refresh token."""
 
     generation: int
     refreshed_at: datetime
@@ -43,7 +43,7 @@ class SessionState(NamedTuple):
 
 
 class LastSeen(NamedTuple):
-    """The columns that each rotation changes for the next one and for the user to see."""
+    """The columns that describe the last request of a session, set by each rotation."""
 
     last_ip: str | None
     last_user_agent: str
@@ -51,12 +51,15 @@ class LastSeen(NamedTuple):
 
     @classmethod
     def of(cls, session: Session) -> LastSeen:
-        """Return the current values of *session*."""
+        """Return the current values of these columns in *session*."""
         return cls(session.last_ip, session.last_user_agent, session.client_authenticated)
 
 
 class SessionStatus(NamedTuple):
-    """The part of a session that each request checks. ``user`` is ``None`` after its deletion."""
+    """The columns of a session that each request checks.
+
+    ``user`` is ``None`` if the user was deleted.
+    """
 
     user: Any
     revoked_at: datetime | None
@@ -82,7 +85,7 @@ def add(session: Session) -> None:
 
 
 def find(session_id: uuid.UUID | str, *, from_primary: bool = True) -> Session | None:
-    """Return the session with its user, or ``None``. One statement.
+    """Return the session *session_id* with its user, or ``None``. One statement.
 
     With *from_primary*, read from the database for writes; otherwise Django's routers choose. If
     the default manager of the user model hides a user, that user has no sessions.
@@ -95,9 +98,9 @@ def find(session_id: uuid.UUID | str, *, from_primary: bool = True) -> Session |
 
 
 def find_status(session_id: uuid.UUID | str) -> SessionStatus | None:
-    """Return the status of the session, or ``None``. One statement.
+    """Return the status of the session *session_id*, or ``None``. One statement.
 
-    Reads where :func:`find` reads with ``from_primary=False``.
+    Read from the database that Django's routers choose for reads.
     """
     using, user_model = router.db_for_read(Session), get_user_model()
     if _shows_all_users(user_model):
@@ -110,7 +113,7 @@ def find_status(session_id: uuid.UUID | str) -> SessionStatus | None:
 
 
 def _shows_all_users(user_model: type[Model]) -> bool:
-    """Return whether the default manager shows every user, so that its query never changes."""
+    """Return whether the default manager returns every user, with a query that never changes."""
     return type(user_model._default_manager).get_queryset is Manager.get_queryset
 
 
@@ -119,7 +122,7 @@ def _with_visible_user(using: str, user_model: type[Model]) -> QuerySet[Session]
     return Session.objects.using(using).select_related("user").filter(user__in=visible)
 
 
-# The arguments of the next three functions are everything that their statements depend on.
+# Each cached statement below depends only on the arguments of its function.
 
 
 @lru_cache(maxsize=16)
@@ -138,7 +141,7 @@ def _rotation(using: str) -> CompiledUpdate:
     return CompiledUpdate(rows, where=_ROTATED_WHERE, values=_ROTATED_VALUES)
 
 
-# The hash too: overwriting the result of a concurrent rehash would revoke the session.
+# Compare auth_hash too: overwriting the hash of a concurrent rehash would revoke the session.
 _ROTATED_WHERE = ("id", "generation", "auth_hash")
 _ROTATED_VALUES = (*SessionState._fields, *LastSeen._fields, "retried", "auth_hash")
 
@@ -151,11 +154,11 @@ def rotate(
     auth_hash: str,
     retried: bool = False,
 ) -> bool:
-    """Move *session* to *state* and return ``True``. One statement.
+    """Rotate *session* to *state* and return whether the rotation was stored. One statement.
 
-    *seen* is ``None`` if nothing is known about the request. *retried* is ``True`` if the client
-    never received the previous generation. If the row was
-    changed or revoked since it was read, nothing is written and the result is ``False``.
+    Without *seen*, the columns of :class:`LastSeen` keep their values. *retried* is ``True`` if the
+    client never received the previous generation. If the row was changed or revoked since it was
+    read, write nothing and return ``False``.
     """
     seen = seen or LastSeen.of(session)
     values = {**state._asdict(), **seen._asdict(), "retried": retried, "auth_hash": auth_hash}
@@ -175,7 +178,7 @@ def revoke(session: Session, reason: RevokedReason, *, now: datetime) -> bool:
 def revoke_all(sessions: Collection[Session], reason: RevokedReason, *, now: datetime) -> int:
     """Revoke *sessions*, at most ``BATCH_SIZE``, and return how many were active.
 
-    One statement; none for no sessions.
+    Execute one statement, or none if *sessions* is empty.
     """
     if not sessions:
         return 0
@@ -198,7 +201,7 @@ def revoke_of_user(
 
 
 def revoke_without_user(since: datetime, reason: RevokedReason, *, now: datetime) -> int:
-    """Revoke the sessions since *since* whose user was deleted, and return their number.
+    """Revoke the sessions created since *since* whose user was deleted, and return their number.
 
     One statement.
     """
@@ -207,7 +210,7 @@ def revoke_without_user(since: datetime, reason: RevokedReason, *, now: datetime
 
 
 def _revoke(rows: QuerySet[Session], reason: RevokedReason, now: datetime) -> int:
-    # The idle expiry becomes now, so that one index finds expired and revoked sessions.
+    # Set idle_expires_at to now, so that one index finds expired and revoked sessions.
     return _not_revoked(rows).update(revoked_at=now, revoked_reason=reason, idle_expires_at=now)
 
 
@@ -215,7 +218,8 @@ def _not_revoked(rows: QuerySet[Session]) -> QuerySet[Session]:
     """Return the rows that are not revoked, with a condition that no index covers.
 
     MySQL and MariaDB would use the index of ``revoked_at`` even for a primary key, and lock that
-    index first. A refresh and a revocation of the same session could then deadlock.
+    index first. A refresh and a revocation of the same session could deadlock on the index of
+    ``revoked_at``.
     """
     return rows.alias(end=Coalesce("revoked_at", "absolute_expires_at")).filter(
         end=F("absolute_expires_at")
@@ -225,7 +229,7 @@ def _not_revoked(rows: QuerySet[Session]) -> QuerySet[Session]:
 def rehash(user_id: Any, old: Collection[str], new: str) -> int:
     """Replace the *old* auth hashes of the user's sessions by *new*. One statement.
 
-    The password is the same, hashed anew. Returns the number of sessions.
+    The password of the user stays the same. Returns the number of sessions.
     """
     return primary_sessions().filter(user_id=user_id, auth_hash__in=old).update(auth_hash=new)
 
@@ -233,7 +237,7 @@ def rehash(user_id: Any, old: Collection[str], new: str) -> int:
 def active(user_id: Any, *, now: datetime) -> QuerySet[Session]:
     """Return the user's sessions that are neither expired nor revoked, newest first.
 
-    One statement when the query set is read.
+    Reading the query set executes one statement.
     """
     rows = primary_sessions().filter(
         user_id=user_id, revoked_at__isnull=True, idle_expires_at__gt=now
@@ -242,10 +246,10 @@ def active(user_id: Any, *, now: datetime) -> QuerySet[Session]:
 
 
 def batches(rows: QuerySet[Session]) -> Iterator[list[Session]]:
-    """Yield the sessions of *rows* in lists of at most ``BATCH_SIZE``. One statement for each.
+    """Yield the sessions of *rows* in batches of at most ``BATCH_SIZE``, with one statement each.
 
-    They are in the order of their primary keys. The caller may change the rows of a batch before it
-    takes the next one.
+    The sessions are ordered by primary key. The caller may change the rows of a batch before taking
+    the next batch.
     """
     rows, page = rows.order_by("pk"), rows.order_by("pk")
     while batch := list(page[:BATCH_SIZE]):
@@ -257,9 +261,10 @@ def batches(rows: QuerySet[Session]) -> Iterator[list[Session]]:
 
 
 def over_limit(new: Session, others: int, *, now: datetime) -> list[Session]:
-    """Return active sessions of the user, except *new* and the newest *others* ones.
+    """Return active sessions of the user of *new*, except *new* and the *others* newest sessions.
 
-    One statement. There are at most ``BATCH_SIZE``; call it again after they were revoked.
+    One statement. The list has at most ``BATCH_SIZE`` sessions. Revoke the returned sessions before
+    the next call of ``over_limit()``.
     """
     rows = active(new.user_id, now=now).exclude(pk=new.pk)
     return list(rows[others : others + BATCH_SIZE])

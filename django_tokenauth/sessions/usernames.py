@@ -1,4 +1,4 @@
-"""Usernames as a client sends them, as the user model converts them, and as they are stored."""
+"""Convert the username in a request to the stored username."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _EXACT_VENDORS = ("postgresql", "sqlite")
 def get_stored_username(username: str) -> str:
     """Return one string for all spellings of *username* that belong to the same user.
 
-    The result is the stored username if the database finds one. Otherwise it is *username* as the
-    model field converts it. If the conversion fails, it is *username* itself.
+    Return the stored username if the database finds one, and otherwise *username* as the model
+    field converts it. If the conversion fails, return *username* unchanged.
 
-    No statement if only the exact username finds a user: for a number or UUID, and for printable
-    ASCII on PostgreSQL and SQLite without ``db_collation``. Otherwise one statement. Differences
-    of case and punctuation are left to the throttle.
+    Execute no statement if only the exact username finds a user: for a number or UUID, and for
+    printable ASCII on PostgreSQL and SQLite without ``db_collation``. Execute one statement for any
+    other username. The throttle handles differences of case and punctuation.
 
     Raises :class:`ServiceUnavailable`.
     """
@@ -42,14 +42,14 @@ def get_stored_username(username: str) -> str:
 
 
 def is_valid_username(username: str) -> bool:
-    """Return whether the username field can hold *username*; it may be a number, for example."""
+    """Return whether the username field, which may be numeric, can hold *username*."""
     model = get_user_model()
     field: Any = model._meta.get_field(model.USERNAME_FIELD)
     try:
         field.to_python(username)
     except ValidationError:
         return False
-    # psycopg rejects it.
+    # psycopg rejects NUL characters.
     return "\0" not in username
 
 
@@ -63,7 +63,7 @@ def _may_find_other_spellings(model: type[Model], field: Field[Any, Any], userna
 
 
 def _has_own_look_up(model: type[Model]) -> bool:
-    """Return whether the manager finds a username in another way than by its exact value."""
+    """Return whether the manager has its own ``get_by_natural_key``, which may ignore case."""
     look_up = getattr(type(model._default_manager), "get_by_natural_key", None)
     return look_up not in (None, BaseUserManager.get_by_natural_key)
 

@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("django_tokenauth")
 
-# The password that is being checked.
+# The password that the current sign-in checks.
 _rehashing: ContextVar[str | None] = ContextVar("django_tokenauth_rehashing", default=None)
 
 
 def get_key(user: Any) -> Any:
     """Return the primary key of *user* in the table of the user model.
 
-    A child model (multi-table inheritance) may have a primary key of its own, which is the key of
-    another user. A ``TokenUser`` has the subject of its token as key.
+    A child model (multi-table inheritance) may have its own primary key, which may equal the key of
+    another user. The primary key of a ``TokenUser`` is the subject of its token.
     """
     model = get_user_model()
     return getattr(user, model._meta.pk.attname) if isinstance(user, model) else user.pk
@@ -52,14 +52,14 @@ def get_by_subject(subject: str, id_field: str) -> AbstractBaseUser | None:
         user = model._default_manager.filter(**{id_field: subject}).first()
     except (ValueError, OverflowError, ValidationError, DataError):
         return None
-    # The database may also find a user for "01", for " 1" or for another case.
+    # The database may match "01" or " 1" with the user "1", or ignore case.
     return user if user is not None and get_subject(user, id_field) == subject else None
 
 
 def auth_hash(user: Any) -> str:
     """Return Django's session auth hash of *user*, which changes with the password.
 
-    It is empty for a user model without one.
+    For a user model without ``get_session_auth_hash()``, return an empty string.
     """
     return user.get_session_auth_hash() if hasattr(user, "get_session_auth_hash") else ""
 
@@ -80,7 +80,7 @@ def has_auth_hash(user: Any, stored: str) -> bool:
 def why_refused(
     session: Session | store.SessionStatus, subject: str, id_field: str
 ) -> TokenErrorCode | None:
-    """Return why the user of *session* must not act as *subject*, or ``None`` if they may."""
+    """Return why a token with *subject* is rejected for *session*, or ``None`` to accept it."""
     user = session.user
     if user is None or not user.is_active or get_subject(user, id_field) != subject:
         return TokenErrorCode.USER
@@ -99,7 +99,7 @@ def can_be_read() -> bool:
 @contextmanager
 @sensitive_variables()
 def rehashing(password: str) -> Iterator[None]:
-    """Mark that *password* is being checked: if it is saved now, it is only hashed anew."""
+    """Mark *password* as being checked: saving it in the ``with`` block is only a rehash."""
     token = _rehashing.set(password)
     try:
         yield
@@ -108,11 +108,11 @@ def rehashing(password: str) -> Iterator[None]:
 
 
 def is_rehash(user: Any, update_fields: frozenset[str] | None) -> bool:
-    """Return whether this save only hashes the same password with stronger parameters.
+    """Return whether saving *user* only hashes the same password with stronger parameters.
 
-    Django's ``check_password`` saves such a hash after it has set ``_password`` to ``None``. A
-    changed password is still in ``_password`` when the user is saved, and a hash that a backend
-    assigned has no ``_password`` at all. The model may save other fields too.
+    Django's ``check_password`` saves a rehashed password after setting ``_password`` to ``None``. A
+    changed password is still in ``_password`` when the user is saved. If a backend assigned the
+    hash, the user has no ``_password`` attribute. *update_fields* may contain other fields too.
     """
     return (
         _rehashing.get() is not None
@@ -130,15 +130,15 @@ def refetch(user: Any) -> Any:
 
 @sensitive_variables()
 def stored_before_rehash(user: Any) -> Any:
-    """Return the user as stored, before the checked password is hashed anew; ``None`` if deleted.
+    """Return the stored user before the checked password is rehashed, or ``None`` if deleted.
 
-    One statement. Raises :class:`InvalidGrant` if the password was changed while it was checked:
+    One statement. Raises :class:`InvalidGrant` if the password was changed during its check: saving
     the new hash of the old password would undo the change.
     """
     stored, password = refetch(user), _rehashing.get()
     if stored is None or _is_outdated(stored.password):
         return stored
-    # The password was changed, or a parallel sign-in has hashed the same one anew.
+    # The password was changed, or a concurrent sign-in has rehashed the same password.
     if not check_password(password, stored.password):
         logger.info("sign-in rejected: user %s changed during the sign-in", get_key(user))
         raise InvalidGrant
@@ -146,10 +146,10 @@ def stored_before_rehash(user: Any) -> Any:
 
 
 def _is_outdated(encoded: str) -> bool:
-    """Return whether a sign-in hashes the password anew, as Django's ``check_password`` decides."""
+    """Return whether Django's ``check_password`` would replace the hash *encoded* by a new hash."""
     try:
         hasher, preferred = identify_hasher(encoded), get_hasher()
     except ValueError:
-        # The password is unusable now.
+        # No hasher identifies an unusable password.
         return False
     return hasher.algorithm != preferred.algorithm or preferred.must_update(encoded)
