@@ -1,7 +1,7 @@
 """Access tokens: signed with the key set of the settings, read by every API that trusts the issuer.
 
-They are compact JWS of type ``at+jwt`` (RFC 9068). Each process caches the claims of verified
-tokens.
+Access tokens are compact JWS of type ``at+jwt`` (RFC 9068). Each process caches the claims of
+verified tokens.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from .claims import Claims, validity_period
 from .readable import check_readable, too_long
 from .verified import ENTRY_COST, Verified, VerifiedTokens, estimate_cost
 
-#: RFC 9068 section 2.1.
+#: The type of an access token (RFC 9068 section 2.1).
 ACCESS_TYP: Final = "at+jwt"
 
 
 class AccessTokens:
-    """Signs and verifies access tokens with the keys of their time."""
+    """Signs and verifies access tokens with the key set that is in use at the given time."""
 
     def __init__(self, settings: Settings, source: KeySource) -> None:
         self._issuer = settings.issuer
@@ -37,21 +37,21 @@ class AccessTokens:
         self._source = source
         self._cache_limits = settings.token_cache_size, settings.token_cache_bytes
         self._hash = _token_hash()
-        # A new key set gets a new cache. If another thread still adds a token of a removed key, it
-        # adds it to the old cache.
+        # A new key set gets a new cache. A slower thread can add a token of a removed key to the
+        # old cache only.
         self._latest: tuple[KeySet, jws.Reader, VerifiedTokens] | None = None
 
     def encode(self, claims: Claims) -> str:
         """Return *claims* as a token, signed with the key that signs at ``claims.issued_at``.
 
-        Raises ``UnusableSettings`` if no key signs then, and ``ImproperlyConfigured`` if
+        Raises ``UnusableSettings`` if no key signs at that time, and ``ImproperlyConfigured`` if
         :meth:`decode` would reject the token.
         """
         payload = claims.to_payload()
         check_readable(payload, claims.extra)
         token = jws.encode(payload, ACCESS_TYP, self._source.at(claims.issued_at))
         if len(token) > jws.MAX_LENGTH:
-            # Error reports show the variables.
+            # Error reports show local variables, so delete the token.
             del token
             raise too_long(payload, claims.extra)
         return token
@@ -76,7 +76,7 @@ class AccessTokens:
         if now < begin:
             raise InvalidToken(TokenErrorCode.NOT_YET_VALID)
         if cached is None:
-            # Without extra claims, entries are alike.
+            # Without extra claims, all entries take about the same memory.
             cost = estimate_cost(jws.parse(data).payload) if claims.extra else ENTRY_COST
             cache.put(digest, (claims, begin, end), cost)
         return claims
@@ -98,15 +98,15 @@ class AccessTokens:
 
 @lru_cache(maxsize=1)
 def access_tokens(settings: Settings) -> AccessTokens:
-    """Return the access tokens of *settings*, with their cache of verified tokens."""
+    """Return the object that signs and verifies access tokens with the keys of *settings*."""
     return AccessTokens(settings, access_keys(settings))
 
 
 def _token_hash() -> Callable[[bytes], Any]:
     """Return the hash function of cache keys: BLAKE2b, or SHA-256 under FIPS 140.
 
-    Python calls OpenSSL for SHA-256. In a busy server that takes 8 us per token instead of 4. A
-    machine in FIPS mode rejects BLAKE2b.
+    Python calls OpenSSL for SHA-256. In a busy server, SHA-256 takes 8 us per token, and BLAKE2b
+    takes 4 us. A machine in FIPS mode rejects BLAKE2b.
     """
     try:
         blake2b(b"")

@@ -1,4 +1,4 @@
-"""Claims of tokens as frozen values.
+"""The claims of tokens as immutable objects.
 
 Only this module uses the three-letter names of RFC 7519: ``from_payload`` reads them and
 ``to_payload`` writes them.
@@ -15,7 +15,7 @@ from .._scope import parse_scope
 from ..conf.values import LAST_SECOND
 from ..errors import InvalidToken, TokenErrorCode
 
-#: The claims that this package defines. ``EXTRA_CLAIMS`` cannot set them.
+#: The claims that this package defines and that ``EXTRA_CLAIMS`` cannot set.
 REGISTERED = frozenset(
     {"iss", "aud", "sub", "client_id", "iat", "exp", "nbf", "jti", "sid"}
     | {"scope", "auth_time", "amr", "gen"}
@@ -47,11 +47,11 @@ class Claims(NamedTuple):
     """The claims of an access token (RFC 9068 section 2.2).
 
     Times are in seconds since the epoch. ``session_id`` is the ``sid`` claim, a UUID as a string,
-    or ``None`` where the server keeps no session. ``extra`` holds all other claims. It is read-only
-    at every depth: lists become tuples and objects become read-only dicts.
+    or ``None`` if the server stores no session. ``extra`` holds all other claims. ``extra`` is
+    read-only at every depth: lists become tuples and objects become read-only dicts.
     """
 
-    # A named tuple and not a frozen dataclass, which takes three times as long to create.
+    # A named tuple, because creating a frozen dataclass takes three times as long.
 
     issuer: str
     audience: tuple[str, ...]
@@ -117,10 +117,10 @@ class Claims(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignIn:
-    """The facts of a sign-in that a stateless refresh token carries, because no row stores them.
+    """The data of a sign-in that a stateless refresh token contains, because no row stores it.
 
-    ``auth_time`` is in seconds since the epoch, ``amr`` as in RFC 8176. ``client_authenticated``
-    says that the client had a secret.
+    ``auth_time`` is in seconds since the epoch. ``amr`` contains authentication methods (RFC 8176).
+    ``client_authenticated`` is true if the client had a secret.
     """
 
     auth_time: int
@@ -161,7 +161,7 @@ class RefreshClaims:
                 client_authenticated=members.get("client_authenticated") is True,
             )
         issuer = _string(members.get("iss"))
-        # Only the issuer reads refresh tokens.
+        # The issuer is the only audience of a refresh token.
         if members.get("aud") != issuer:
             raise InvalidToken(TokenErrorCode.AUDIENCE)
         return cls(
@@ -198,14 +198,14 @@ class RefreshClaims:
 
 
 def validity_period(claims: Claims, *, leeway: float, max_lifetime: float) -> tuple[float, float]:
-    """Return the begin and the end of the validity of *claims*, in seconds since the epoch.
+    """Return the start and the end of the validity of *claims*, in seconds since the epoch.
 
-    *leeway* (seconds) extends both. *max_lifetime* (seconds) is the longest lifetime that this
-    server issues. At the end itself the claims have expired (RFC 7519 section 4.1.4). Raises
-    :class:`InvalidToken` (claims).
+    *leeway* (seconds) extends the validity at both ends. *max_lifetime* (seconds) is the longest
+    lifetime that this server issues. At the end of its validity, a token has expired (RFC 7519
+    section 4.1.4). Raises :class:`InvalidToken` (claims).
     """
     begin = max(claims.issued_at, claims.not_before or 0)
-    # The leeway could otherwise validate a token that expires before it begins.
+    # Without this check, the leeway could accept a token that expires before it becomes valid.
     if begin >= claims.expires_at or claims.expires_at - claims.issued_at > max_lifetime:
         raise InvalidToken(TokenErrorCode.CLAIMS)
     return begin - leeway, claims.expires_at + leeway
@@ -229,8 +229,8 @@ def _audience(value: object) -> tuple[str, ...]:
 
 
 def _time(value: object) -> int:
-    # isinstance() accepts a bool as an int. RFC 7519 section 2 permits fractions, but this package
-    # issues none, and libraries round them differently.
+    # isinstance() accepts a bool as an int. RFC 7519 section 2 permits fractions of a second, but
+    # this package issues none, and libraries round fractions differently.
     if type(value) is not int or not 0 <= value <= LAST_SECOND:
         raise InvalidToken(TokenErrorCode.CLAIMS)
     return value

@@ -1,7 +1,7 @@
 """Signed tokens in compact form (RFC 7515): parse, verify and sign.
 
-RFC 7515 leaves much to the reader. Everything that this package does not use is rejected
-(RFC 8725). PyJWT computes and verifies signatures only: see :mod:`django_tokenauth.keys.loading`.
+Optional features of RFC 7515 that this package does not use are rejected (RFC 8725). PyJWT only
+computes and verifies signatures: see :mod:`django_tokenauth.keys.loading`.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from ..errors import InvalidToken, TokenErrorCode
 from ..keys.loading import Key
 from ..keys.schedule import KeySet
 
-#: The longest token that is parsed, in bytes. Most servers limit a header field to the same size.
+#: Maximum length of a token in bytes. Most servers limit a header field to the same size.
 MAX_LENGTH = 8192
 
 _KID = re.compile(r"[\x20-\x7e]{1,128}\Z")
 
 # crit requires extensions (RFC 7515 section 4.1.11). b64 changes the signing input (RFC 7797). zip
 # and enc mean a compressed or encrypted payload (RFC 7516). cty means a nested JWT (RFC 7519
-# section 5.2). This package writes none of them.
+# section 5.2). This package writes none of these header parameters.
 _REJECTED = frozenset({"crit", "b64", "zip", "enc", "cty"})
 
 
 class Compact(NamedTuple):
-    """The parts of a compact JWS. Its header is not parsed and its signature not verified."""
+    """The parts of a compact JWS. The header is not parsed and the signature is not verified."""
 
-    #: In base64url, as in the token.
+    #: The header in base64url, as in the token.
     header: bytes
     payload: bytes
     signing_input: bytes
@@ -52,8 +52,8 @@ def parse(token: bytes) -> Compact:
 
     :func:`read_header` decodes the header, which most tokens do not need.
     """
-    # Without the alphabet, two points remain. One regular expression for this and for what decode()
-    # checks takes three times as long.
+    # Two dots remain after deleting all base64url characters. A regular expression for all checks
+    # of parse() and decode() takes three times as long.
     if len(token) > MAX_LENGTH or token.translate(None, base64url.ALPHABET) != b"..":
         raise InvalidToken(TokenErrorCode.MALFORMED)
     header, payload, signature = token.split(b".")
@@ -67,7 +67,7 @@ def parse(token: bytes) -> Compact:
 
 
 def read_header(segment: bytes) -> dict[str, Any]:
-    """Return the members of a header in base64url.
+    """Decode a header in base64url and return its members.
 
     Raises :class:`InvalidToken` (malformed, header).
     """
@@ -117,8 +117,8 @@ class Reader:
     def __init__(self, keys: KeySet, typ: str) -> None:
         self._keys = keys
         self._typ = typ
-        # This package writes one header per key. A header that equals it needs no parsing, which
-        # would take a quarter of a verification with HS256.
+        # This package writes one header per key. A lookup of a known header avoids its parsing,
+        # which would take a quarter of a verification with HS256.
         self._known_headers = {
             _header(key.algorithm, key.kid, typ): key for key in keys.verifying.values()
         }
@@ -136,8 +136,8 @@ class Reader:
     def _find_key(self, segment: bytes) -> Key:
         header = read_header(segment)
         typ = header.get("typ")
-        # RFC 7515 section 4.1.9: typ is a media type. It ignores case, and application/ may be
-        # omitted.
+        # RFC 7515 section 4.1.9: typ is a media type. A media type ignores case, and the prefix
+        # application/ is optional.
         if not isinstance(typ, str) or typ.lower().removeprefix("application/") != self._typ:
             raise InvalidToken(TokenErrorCode.TYP)
         return find_key(header, self._keys)

@@ -1,7 +1,7 @@
-"""Check that the reader will accept a payload, before it is signed.
+"""Check, before signing a payload, that the reader of the token will accept the payload.
 
-A token that its own server rejects would send a client into a loop: it refreshes, gets the same
-token and refreshes again.
+A server that rejects its own tokens sends its clients into a loop of refreshes: a refresh returns
+another rejected token.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ _Payload = Mapping[str, Any]
 
 
 def check_readable(payload: _Payload, extra: _Payload | None = None) -> None:
-    """Read each claim of *payload* as the reader does.
+    """Parse each claim of *payload* as the reader of the token does.
 
-    Only the claims in *extra*, which come from a hook, can change in JSON, so without them nothing
-    is converted. Raises ``ImproperlyConfigured``, which names the claim and not its value.
+    Only the claims in *extra*, which come from a hook, can change in JSON. Without *extra*, the
+    payload is not converted to JSON. Raises ``ImproperlyConfigured``, which names the claim without
+    its value.
     """
     try:
         if extra:
             jws.json_object(jws.to_json(payload))
-        # 2 us of the 10 us that a token with HS256 takes.
+        # This loop takes 2 us of the 10 us for encoding a token with HS256.
         for name, value in payload.items():
             if name in PARSERS:
                 PARSERS[name](value)
@@ -35,7 +36,7 @@ def check_readable(payload: _Payload, extra: _Payload | None = None) -> None:
         error = _explain(payload, extra or {})
     else:
         return
-    # Raised here: in the handler, the context of the error would show the value.
+    # Raise the error outside of the handler: in the handler, its context would show the value.
     raise error
 
 

@@ -13,7 +13,7 @@ from . import jws
 from .claims import RefreshClaims
 from .readable import check_readable, too_long
 
-#: Private to this package. RFC 8725 section 3.11: each kind of token has its own type.
+#: The private type of a refresh token. Each kind of token has its own type (RFC 8725 section 3.11).
 REFRESH_TYP: Final = "rt+jwt"
 
 
@@ -35,7 +35,7 @@ class RefreshTokens:
         check_readable(payload)
         token = jws.encode(payload, REFRESH_TYP, self._keys)
         if len(token) > jws.MAX_LENGTH:
-            # Error reports show the variables.
+            # Error reports show local variables, so delete the token.
             del token
             raise too_long(payload)
         return token
@@ -48,8 +48,8 @@ class RefreshTokens:
         claims = RefreshClaims.from_payload(self._reader.read_payload(jws.token_bytes(token)))
         if claims.issuer != self._issuer:
             raise InvalidToken(TokenErrorCode.ISSUER)
-        # Only the expiry is compared. A shorter REFRESH_TOKEN_LIFETIME must not sign users out, and
-        # neither must a clock behind that of the server that issued the token.
+        # Compare only the expiry. A shorter REFRESH_TOKEN_LIFETIME must not sign users out. A clock
+        # that is behind the clock of the issuing server must not sign users out either.
         if now >= claims.expires_at + self._leeway:
             raise InvalidToken(TokenErrorCode.EXPIRED)
         return claims

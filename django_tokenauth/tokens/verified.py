@@ -7,23 +7,24 @@ from threading import Lock
 
 from .claims import Claims
 
-# Claims with the begin and the end of their validity, in seconds since the epoch.
+# Claims with the start and the end of their validity, in seconds since the epoch.
 Verified = tuple[Claims, float, float]
 
-#: The memory of an entry without extra claims, in bytes. Measured: 1.3 KB, and the dict of costs.
+#: The memory of an entry without extra claims, in bytes: 1.3 KB measured, plus the dict of costs.
 ENTRY_COST = 2048
 # Measured with CPython 3.13 for 5.6 KB of claims: 7 KB as one string, 46 KB as integers, 47 KB as
 # small objects with lists, 152 KB as objects of one member. An object that has just grown beyond
-# 341 members takes 125 bytes for each, and 147 with CPython 3.11. These factors exceed all of them.
+# 341 members takes 125 bytes per member, and 147 with CPython 3.11. The factors in _COSTS exceed
+# all measured values.
 _COSTS = ((b"{", 200), (b"[", 72), (b",", 48), (b":", 80))
-# One character outside of Latin-1 makes each character of a string take four bytes.
+# One character above U+FFFF makes each character of a string take four bytes.
 _WIDE = 4
 
 
 def estimate_cost(payload: bytes) -> int:
     """Return an upper estimate of the memory of the claims in the JSON *payload*, in bytes.
 
-    It counts characters: 2 us for 6 KB.
+    Counting the characters takes 2 us for 6 KB.
     """
     wide = not payload.isascii() or b"\\u" in payload
     structure = sum(payload.count(character) * cost for character, cost in _COSTS)
@@ -33,9 +34,10 @@ def estimate_cost(payload: bytes) -> int:
 class VerifiedTokens:
     """A bounded cache of verified claims that evicts the least recently used entry.
 
-    Keys are digests of whole tokens. The cache holds no token, no failure and nothing that depends
-    on the time: expiry and revocation are checked at every use. Threads share it. A hit takes no
-    lock: each operation on the ``OrderedDict`` is atomic, and a race costs a cached entry at most.
+    Keys are digests of whole tokens. The cache holds no token, no error and no state that depends
+    on the time: expiry and revocation are checked at every use. Threads share the cache. A cache
+    hit takes no lock: each operation on the ``OrderedDict`` is atomic, and a race loses at most one
+    cached entry.
     """
 
     def __init__(self, size: int, max_bytes: int = 16 * 2**20) -> None:
@@ -44,7 +46,7 @@ class VerifiedTokens:
         self._verified: OrderedDict[bytes, Verified] = OrderedDict()
         self._costs: dict[bytes, int] = {}
         self._bytes = 0
-        # For the sum only.
+        # The lock protects only the sum of the costs.
         self._lock = Lock()
 
     def __len__(self) -> int:
@@ -54,8 +56,8 @@ class VerifiedTokens:
         """Return the entry of *digest*, or ``None``."""
         verified = self._verified.get(digest)
         if verified is not None:
-            # Another thread may have evicted the entry. suppress() is a function call on the path
-            # of every request.
+            # Another thread may have evicted the entry. suppress() would add a function call to
+            # every request.
             try:  # noqa: SIM105
                 self._verified.move_to_end(digest)
             except KeyError:
@@ -63,9 +65,9 @@ class VerifiedTokens:
         return verified
 
     def put(self, digest: bytes, verified: Verified, cost: int = ENTRY_COST) -> None:
-        """Add an entry of *cost* bytes, and evict the oldest ones beyond a limit.
+        """Add an entry of *cost* bytes and evict the least recently used entries above a limit.
 
-        An entry larger than the limit is not cached.
+        An entry of more than ``max_bytes`` is not cached.
         """
         with self._lock:
             self._bytes += cost - self._costs.get(digest, 0)
@@ -75,7 +77,7 @@ class VerifiedTokens:
                 try:
                     evicted, _ = self._verified.popitem(last=False)
                 except KeyError:
-                    # An empty cache has no cost. Without the reset, the loop would not end.
+                    # Reset the costs of an empty cache: without the reset, the loop would not end.
                     self._costs.clear()
                     self._bytes = 0
                 else:
