@@ -8,10 +8,12 @@ from typing import Any
 def bearer_token(request: Any) -> str | None:
     """Return the token of ``Authorization: Bearer``, or ``None`` for another scheme.
 
-    ``request`` is Django's or REST framework's. The scheme is case-insensitive (RFC 9110 section
-    11.1). Everything after it counts as the token, so a malformed header is a rejected token.
+    ``request`` is a request of Django or of REST framework. The scheme is case-insensitive (RFC
+    9110 section 11.1). Everything after the scheme is the token, so a malformed header is rejected
+    as an invalid token.
     """
-    # REST framework's request finds META only after a failed lookup, so read Django's own.
+    # REST framework's request finds META only after a failed lookup, so read META from Django's
+    # request.
     header: str = getattr(request, "_request", request).META.get("HTTP_AUTHORIZATION", "")
     if header.startswith("Bearer "):
         return header[7:]

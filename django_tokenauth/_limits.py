@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-#: The length of ``Session.client_id``.
+#: Maximum length of ``Session.client_id``.
 MAX_CLIENT_ID = 255
-#: Longer passwords and secrets would only make the hash slow.
+#: Maximum length of passwords and client secrets. A longer password or secret would only slow down
+#: the hash.
 MAX_PASSWORD = 4096
-#: Django's own username field has 150.
+#: Maximum length of usernames. Django's own username field permits 150 characters.
 MAX_USERNAME = 254
-#: The length of ``Session.device_name``.
+#: Maximum length of ``Session.device_name``.
 MAX_DEVICE_NAME = 100
-#: The length of ``Session.user_agent`` and ``Session.last_user_agent``.
+#: Maximum length of ``Session.user_agent`` and ``Session.last_user_agent``.
 MAX_USER_AGENT = 255
-#: The length of ``Session.amr``.
+#: Maximum length of ``Session.amr``.
 MAX_AMR = 255

@@ -13,5 +13,5 @@ def access_token_rejected(code: str) -> None:
 
 
 def misconfigured(error: Exception) -> None:
-    """Log an ``UnusableSettings`` of the settings. Clients get a 503 without the reason."""
+    """Log an ``UnusableSettings`` error. Clients get a 503 response without the message."""
     logger.critical("TOKENAUTH cannot be used: %s", error)

@@ -1,10 +1,10 @@
-"""The scope syntax of RFC 6749 section 3.3 and the longest scope, for every component."""
+"""The scope syntax (RFC 6749 section 3.3) and the maximum length of a scope."""
 
 from __future__ import annotations
 
 import re
 
-#: The longest scope of a request, a setting or a session, in characters.
+#: Maximum length of a scope in a request, a setting or a session, in characters.
 MAX_SCOPE_LENGTH = 1024
 
 # Printable ASCII without space, quotation mark and backslash.
@@ -19,5 +19,5 @@ def is_scope_name(name: str) -> bool:
 
 
 def parse_scope(scope: str) -> frozenset[str] | None:
-    """Return the names in *scope*, or ``None`` if they are not separated by single spaces."""
+    """Return the scope names in *scope*, or ``None`` if its syntax is invalid."""
     return frozenset(scope.split(" ")) if _SCOPE.match(scope) else None

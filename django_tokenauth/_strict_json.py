@@ -5,28 +5,29 @@ from __future__ import annotations
 import json
 from typing import Any
 
-#: The deepest nesting of arrays and objects. The formats read here need less, and every reader of
-#: them can handle this depth.
+#: Maximum nesting depth of arrays and objects. Requests, tokens and key files need fewer than 16
+#: levels, and JSON parsers support 16 levels.
 MAX_DEPTH = 16
-# RFC 8259 section 2.
+# Whitespace in JSON (RFC 8259 section 2).
 _WHITESPACE = " \t\n\r"
-# A value that JSON cannot express.
+# The result for invalid JSON: an object that no JSON text can represent.
 _INVALID = object()
 
 
 class Malformed(ValueError):
-    """Not JSON, or JSON that two readers could understand differently."""
+    """The text is not JSON, or two JSON parsers could read it differently."""
 
 
 def loads(data: bytes) -> Any:
     """Return the value of the JSON text *data*.
 
-    Raises :class:`Malformed`, also for encodings other than UTF-8, duplicate names in an object,
-    infinite numbers, unpaired surrogates, and nesting deeper than :data:`MAX_DEPTH`.
+    Raises :class:`Malformed` if *data* is not strict JSON in UTF-8. Strict JSON has no duplicate
+    names in an object, infinite numbers, unpaired surrogates, or nesting deeper than
+    :data:`MAX_DEPTH`.
     """
     value = _read(data)
-    # Raised here and not in the handler: there, the library's error would become the context of
-    # this one, and it contains all of data.
+    # Malformed is raised outside the exception handler: in the handler, its context would be the
+    # json library's error, which contains all of data.
     if value is _INVALID:
         raise Malformed
     if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
@@ -37,13 +38,13 @@ def loads(data: bytes) -> Any:
 def _read(data: bytes) -> Any:
     try:
         text = data.decode("utf-8").strip(_WHITESPACE)
-        # JSONDecoder.decode() does the same, but finds whitespace with regular expressions, which
-        # takes as long as the other checks here together.
+        # JSONDecoder.decode() finds whitespace with regular expressions, which take as long as all
+        # other checks of this module.
         value, end = _DECODER.raw_decode(text)
         if end != len(text):
             return _INVALID
         if b"\\u" in data:
-            # Only escapes can express an unpaired surrogate. UTF-8 cannot encode it.
+            # Only an escape can express an unpaired surrogate, which UTF-8 cannot encode.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         return _INVALID
@@ -51,7 +52,10 @@ def _read(data: bytes) -> Any:
 
 
 def _is_deeper(value: Any, depth: int) -> bool:
-    """Return whether *value* is nested deeper than *depth*. Iterative: it may be very deep."""
+    """Return whether *value* is nested deeper than *depth*.
+
+    The search is iterative, because a recursive search of a deep value raises ``RecursionError``.
+    """
     level = [value]
     for _ in range(depth):
         level = [

@@ -1,6 +1,6 @@
-"""Conversion of times to UTC, whatever ``USE_TZ`` and ``TIME_ZONE`` say.
+"""Conversion of times to UTC, for any ``USE_TZ`` and ``TIME_ZONE``.
 
-Local times repeat when clocks are set back, and the order of two of them is then unknown.
+Local times repeat when clocks are set back, so the order of two local times can be ambiguous.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from django.conf import settings
 def as_utc(moment: datetime) -> datetime:
     """Return *moment* in UTC.
 
-    Without ``tzinfo`` it is a local time of ``TIME_ZONE``, as ``datetime.now()`` returns it. In the
-    hour that repeats when clocks are set back, ``fold=1`` means the second pass (PEP 495).
+    A *moment* without ``tzinfo`` is a local time in ``TIME_ZONE``, like ``datetime.now()``. In the
+    hour that repeats when clocks are set back, ``fold=1`` means the second occurrence (PEP 495).
     """
     if moment.utcoffset() is None:
         moment = moment.replace(tzinfo=ZoneInfo(settings.TIME_ZONE))

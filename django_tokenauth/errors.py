@@ -18,11 +18,11 @@
 The authentication and permission classes raise errors that are also exceptions of REST framework:
 ``authentication.AccessTokenRejected`` (401) is an ``InvalidToken``,
 ``authentication.TemporarilyUnavailable`` (503) is a ``ServiceUnavailable``, and
-``permissions.InsufficientScope`` (403) is a ``TokenAuthError``. ``except InvalidToken`` therefore
-catches a rejected token in a service and in a view.
+``permissions.InsufficientScope`` (403) is a ``TokenAuthError``. ``except InvalidToken`` catches a
+rejected token in a service and in a view.
 
-Wrong settings raise Django's ``ImproperlyConfigured``. No message contains a token, a key, a
-password or a message of a library.
+Invalid settings raise Django's ``ImproperlyConfigured``. Error messages never contain a token, a
+key, a password or a message of a library.
 """
 
 from __future__ import annotations
@@ -53,11 +53,14 @@ __all__ = [
 
 
 class TokenErrorCode(StrEnum):
-    """Why a token was rejected. Stable, for logs and programs; never sent to clients."""
+    """The reason why a token was rejected.
+
+    The error codes are stable, for use in logs and programs. Clients never receive the error codes.
+    """
 
     MALFORMED = "malformed"  #: not a compact JWS within the limits, or not strict JSON
     HEADER = "header"  #: a header member is forbidden or has the wrong type
-    TYP = "typ"  #: another kind of token
+    TYP = "typ"  #: the token is of another kind
     KEY = "key"  #: no key has this ``kid``, or it is for another algorithm
     SIGNATURE = "signature"  #: the signature is wrong
     CLAIMS = "claims"  #: a claim is missing, has the wrong type or is out of range
@@ -65,7 +68,7 @@ class TokenErrorCode(StrEnum):
     AUDIENCE = "audience"  #: another audience
     EXPIRED = "expired"  #: the token has expired
     NOT_YET_VALID = "not_yet_valid"  #: the token is not valid yet
-    REVOKED = "revoked"  #: the session was revoked or not found, or NOT_BEFORE ended it
+    REVOKED = "revoked"  #: the session was revoked, not found, or started before NOT_BEFORE
     GENERATION = "generation"  #: the refresh token is too far ahead of its session
     USER = "user"  #: the user was deleted, is inactive, or is not the subject
 
@@ -75,9 +78,9 @@ class TokenAuthError(Exception):
 
 
 class InvalidKey(TokenAuthError):
-    """Key material is unusable. The message says why, without the key.
+    """Key material is unusable. The message gives the reason and never contains the key.
 
-    ``hint`` suggests a fix. ``check_id`` is the id of the system check that reports it.
+    ``hint`` suggests a fix. ``check_id`` is the id of the system check that reports the error.
     """
 
     def __init__(self, message: str, hint: str = "", *, check_id: str = "E002") -> None:
@@ -89,11 +92,11 @@ class InvalidKey(TokenAuthError):
 class InvalidToken(TokenAuthError):
     """The token was rejected.
 
-    ``code`` is a :class:`TokenErrorCode` and the whole message.
+    ``code`` is a :class:`TokenErrorCode` and is also the message.
     """
 
     def __init__(self, code: TokenErrorCode) -> None:
-        # Without arguments, so that an exception of REST framework can be the next base class.
+        # Pass no arguments, so that an exception of REST framework can be the next base class.
         super().__init__()
         self.code = code
 
@@ -107,7 +110,7 @@ class InvalidToken(TokenAuthError):
 class ServiceUnavailable(TokenAuthError):
     """A database error. Tokens stay valid, and the client may send the same request again.
 
-    ``error`` and ``description`` are those of the response, as in :class:`OAuthError`.
+    The response contains ``error`` and ``description``, as for :class:`OAuthError`.
     """
 
     error: ClassVar[str] = "temporarily_unavailable"
@@ -177,7 +180,7 @@ class UnsupportedTokenType(OAuthError):
 
 
 class TooManyRequests(OAuthError):
-    """Too many failed attempts of a client. ``retry_after`` is in seconds."""
+    """The client made too many failed attempts. ``retry_after`` is in seconds."""
 
     error = "too_many_requests"
     description = _("Too many failed attempts. Try again later.")

@@ -1,7 +1,7 @@
 """The system checks ``tokenauth.E0xx`` (errors) and ``tokenauth.W0xx`` (warnings).
 
-Django calls the functions in this file. They load the settings and pass them to the checks of one
-subject, which are in the other files.
+Django calls the functions in this module, which load the settings. Each other module in this
+package contains the checks of one subject.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ def check_installation(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMe
 def check_database(
     app_configs: _Apps = None, *, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """Report a table of sessions that is missing, outdated or never pruned, and old hashes.
+    """Report a session table that is missing, outdated or not pruned, and old password hashes.
 
-    Django calls this in ``migrate`` and in ``manage.py check --database default``. With invalid
-    settings, the project does not run and no table is read.
+    Django runs this check in ``migrate`` and in ``manage.py check --database default``. If the
+    settings are invalid, the check reads no table.
     """
     settings, problems = _load()
     if problems or not databases:
@@ -54,7 +54,10 @@ def check_database(
 
 
 def check_deployment(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMessage]:
-    """Report what is insecure in production. Django calls this in ``check --deploy``."""
+    """Report settings, keys and libraries that are insecure in production.
+
+    Django runs this check in ``manage.py check --deploy``.
+    """
     settings, _ = _load()
     return [
         *keys.key_messages(settings, time.time()),
@@ -63,7 +66,7 @@ def check_deployment(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMess
 
 
 def _load() -> tuple[Settings, Sequence[Problem]]:
-    """Return the settings, or those without problems, and the problems."""
+    """Return the valid settings, and the problems of the invalid settings."""
     try:
         return load(), ()
     except InvalidSettings as error:

@@ -23,18 +23,19 @@ from ..models import Session
 from ..sessions import pruning
 from ..sessions.clock import utc_now
 
-# Sign-ins prune smaller numbers.
+# Maximum number of overdue sessions without a warning. Sign-ins prune a smaller number of overdue
+# sessions.
 _MAX_UNPRUNED = 1000
 _OVERDUE = timedelta(days=30)
-# The oldest and the newest users are read, this many of each.
+# Number of users in each half of the sample: the oldest users and the newest users.
 _SAMPLED_USERS = 500
 
 
 def table_messages(settings: Settings, databases: Sequence[str]) -> list[CheckMessage]:
     """Check the table of sessions if its database is among *databases* (aliases).
 
-    All messages are warnings. ``migrate`` runs this check first, and an error would prevent it from
-    creating the table.
+    All messages are warnings: ``migrate`` runs this check first, and an error would prevent
+    ``migrate`` from creating the table.
     """
     alias = router.db_for_write(Session)
     if settings.stateless_refresh or alias not in databases:
@@ -77,7 +78,8 @@ def _unpruned(settings: Settings) -> Iterator[CheckMessage]:
 def user_messages(databases: Sequence[str]) -> list[CheckMessage]:
     """Check a sample of the password hashes if their database is among *databases* (aliases).
 
-    The passwords are not checked, so the hashes alone decide. Two statements read the sample.
+    The check needs no passwords: each hash contains its hasher's name and parameters. Two
+    statements read the sampled hashes.
     """
     user_model: Any = get_user_model()
     alias = router.db_for_read(user_model)
@@ -91,7 +93,10 @@ def user_messages(databases: Sequence[str]) -> list[CheckMessage]:
 
 
 def _has_passwords(alias: str, user_model: Any) -> bool:
-    """Return whether the column of passwords exists. ``migrate`` runs this check first."""
+    """Return whether the password column exists.
+
+    The column is missing when ``migrate`` runs the check before it creates the tables.
+    """
     introspection, table = connections[alias].introspection, user_model._meta.db_table
     with connections[alias].cursor() as cursor:
         return table in introspection.table_names(cursor) and "password" in {
@@ -115,10 +120,10 @@ def _other_hashers(passwords: Iterable[str]) -> Iterator[CheckMessage]:
 
 
 def _slow_or_fast_hasher(password: str) -> str | None:
-    """Return the name of the hasher if verifying *password* may take longer or shorter than usual.
+    """Return the name of *password*'s hasher if its duration may reveal that the user exists.
 
-    "Usual" is the first of ``PASSWORD_HASHERS``, which Django runs for unknown users. If a hash has
-    another number of rounds, Django adjusts the time, except for Argon2 and scrypt.
+    Django runs the first of ``PASSWORD_HASHERS`` for an unknown user. If a hash has fewer rounds
+    than that hasher, Django adds the missing rounds, except for Argon2 and scrypt.
     """
     try:
         hasher = identify_hasher(password)
@@ -128,6 +133,6 @@ def _slow_or_fast_hasher(password: str) -> str | None:
         if adjusts or not hasher.must_update(password):
             return None
     except ValueError:
-        # The password is unusable, or no hasher knows it. Django then runs the first hasher.
+        # Django runs the first hasher if the password is unusable or no hasher recognizes the hash.
         return None
     return f"{hasher.algorithm} with other parameters"

@@ -31,9 +31,10 @@ from ..conf.settings import Settings
 from ..models import Session
 from .settings import is_default, judge
 
-#: The oldest PyJWT that setup.cfg permits. pip can install an older one with --no-deps.
+#: The oldest version of PyJWT that setup.cfg permits. With --no-deps, pip can install an older
+#: PyJWT.
 OLDEST_PYJWT = (2, 15)
-# These backends do not count failures. Others may.
+# The prefix of Django's authentication backends, which do not count failed sign-ins.
 _DJANGO_BACKENDS = "django.contrib.auth.backends."
 _FAST_HASHERS = {"md5", "sha1", "unsalted_md5", "unsalted_sha1", "crypt"}
 _ASYNCHRONOUS_COMMIT = re.compile(r"synchronous[_-]commit\s*=\s*(off|false|no|0)\b", re.IGNORECASE)
@@ -165,7 +166,7 @@ def _is_behind_proxy() -> bool:
 
 
 def _passwords() -> Iterator[CheckMessage]:
-    # The first hasher hashes new passwords. The others only verify existing hashes.
+    # The first hasher hashes new passwords. The other hashers only verify existing hashes.
     for hasher in get_hashers()[:1]:
         if hasher.algorithm in _FAST_HASHERS:
             yield checks.Warning(
@@ -224,7 +225,7 @@ def _logging() -> Iterator[CheckMessage]:
             hint="Set it to INFO. Set DEBUG only for loggers that you know.",
             id="tokenauth.W017",
         )
-    # Django calls it, so it may be a function.
+    # Django only calls DEFAULT_EXCEPTION_REPORTER_FILTER, so it may name a function.
     if not _hides_secrets(import_string(django_settings.DEFAULT_EXCEPTION_REPORTER_FILTER)()):
         yield checks.Warning(
             "DEFAULT_EXCEPTION_REPORTER_FILTER shows tokens and keys in error reports.",

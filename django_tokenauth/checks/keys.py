@@ -27,9 +27,9 @@ from .settings import judge
 
 _GENERATE = 'Generate one: python -c "import secrets; print(secrets.token_urlsafe(64))"'
 _OLD = timedelta(days=180)
-# FIPS 186-4 appendix B.3.1: more than 2 to the 16.
+# FIPS 186-4 appendix B.3.1: the public exponent is greater than 2**16.
 _MIN_RSA_EXPONENT = 65537
-# The permissions of Windows differ: there, all files seem to have these.
+# The permission bits of the group and of other users, which Windows reports for every file.
 _OTHERS = 0 if os.name == "nt" else 0o077
 
 #: A key of KEY_DIRECTORY or KEYS with its JWK.
@@ -39,7 +39,7 @@ _DatedKey = tuple[Mapping[str, Any], Key]
 def key_messages(settings: Settings, now: float) -> Iterator[CheckMessage]:
     """Check the keys at *now* (seconds since the epoch).
 
-    Keys that cannot be used are errors of every ``manage.py check`` and not reported again.
+    Every ``manage.py check`` already reports unusable keys as errors, so this check skips them.
     """
     yield from judge(settings, lambda usable: _dated_key_messages(usable, now))
     yield from judge(settings, lambda usable: _key_set_messages(usable, now))
@@ -54,7 +54,7 @@ def _dated_key_messages(settings: Settings, now: float) -> Iterator[CheckMessage
     yield from judge(settings, lambda usable: _publication(usable, dated, now))
     if settings.key_directory is not None and settings.key_directory.is_dir():
         yield from _exposure(settings.key_directory)
-    # Without a signing key, there is an error already, or this service only verifies.
+    # Without a signing key, another check reports an error, or this service only verifies tokens.
     if schedule.at(now).signing is not None:
         yield from _age(schedule, [key for _, key in dated], now)
 
@@ -65,7 +65,7 @@ def _key_set_messages(settings: Settings, now: float) -> Iterator[CheckMessage]:
         keys = build_access_keys(settings).at(now)
     except InvalidKey:
         return
-    # Without a key, there is an error already.
+    # Another check reports a key set without keys.
     if not keys.verifying:
         return
     yield from judge(settings, lambda usable: _secret_keys(usable, keys))
@@ -83,7 +83,7 @@ def _dated_keys(settings: Settings) -> list[_DatedKey]:
 
 
 def _secret_keys(settings: Settings, keys: KeySet) -> Iterator[CheckMessage]:
-    """Check the secrets from which the keys of refresh tokens and others are derived."""
+    """Check the secrets from which keys are derived: ``SECRET_KEY`` and ``REFRESH_SECRET_KEY``."""
     if keys.signing is None:
         return
     yield from _refresh_secret_keys(settings)
@@ -128,7 +128,7 @@ def _refresh_secret_keys(settings: Settings) -> Iterator[CheckMessage]:
 
 
 def _is_weak_secret_key(secret: bytes) -> bool:
-    # At least as strict as Django's security.W009: 50 characters, 5 of them distinct.
+    # This check is at least as strict as Django's security.W009: 50 characters, 5 of them distinct.
     return len(secret) < 50 or is_guessable(secret)
 
 
@@ -174,8 +174,8 @@ def _empty_key_set() -> Iterator[CheckMessage]:
 
 
 def _key_pairs(settings: Settings, keys: KeySet) -> Iterator[CheckMessage]:
-    # RFC 8414 section 2. Services fetch the keys from this URL. An attacker who replaces them on
-    # the way can sign in as any user.
+    # RFC 8414 section 2: the issuer is an https URL. Services fetch the keys from the issuer. An
+    # attacker who replaces the keys in transit can sign in as any user.
     if not settings.issuer.startswith("https://"):
         yield checks.Warning(
             "Other services verify the access tokens, but ISSUER is not an https URL.",
@@ -246,7 +246,7 @@ def _age(schedule: KeySchedule, keys: Sequence[Key], now: float) -> Iterator[Che
 def _publication(
     settings: Settings, dated: Iterable[_DatedKey], now: float
 ) -> Iterator[CheckMessage]:
-    """Check that every service can fetch the next key before it signs."""
+    """Check that every service can fetch the next key before that key signs."""
     shortest = shortest_delay(settings)
     times = [(jwk.get("iat"), jwk.get("nbf")) for jwk, _ in dated]
     if any(

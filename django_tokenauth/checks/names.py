@@ -15,15 +15,15 @@ from ..conf.settings import setting_fields
 _MIGRATING = "https://drf-tokenauth.readthedocs.io/en/latest/migrating.html"
 #: Settings of packages that django_tokenauth replaces, and the module that reads each setting.
 _REPLACED = {"SIMPLE_JWT": "rest_framework_simplejwt", "REST_KNOX": "knox"}
-# TOKENAUTHS has 0.95, OAUTH 0.57.
+# Minimum similarity of a setting to TOKENAUTH: TOKENAUTHS has 0.95, OAUTH 0.57.
 _SIMILAR = 0.8
 
 
 def name_messages() -> Iterator[CheckMessage]:
-    """Check the names of all settings of the project, which Django does not."""
+    """Report settings without effect, such as a misspelled ``TOKENAUTH``, which Django ignores."""
     known = setting_fields()
     is_set = hasattr(django_settings, "TOKENAUTH")
-    # An overridden setting is in the list twice.
+    # dir() lists an overridden setting twice.
     for name in sorted(set(dir(django_settings))):
         if name.removeprefix("TOKENAUTH_") in known and name not in known:
             setting = name.removeprefix("TOKENAUTH_")
@@ -59,7 +59,10 @@ def _resembles_tokenauth(name: str) -> bool:
 
 
 def _is_meant(value: object, known: Mapping[str, object]) -> bool:
-    """Return whether *value* is a dict of settings of this package, or the empty one."""
+    """Return whether *value* is a dict with keys that resemble settings of ``TOKENAUTH``.
+
+    An empty dict counts if the project does not set ``TOKENAUTH``.
+    """
     if not isinstance(value, Mapping):
         return False
     if not value:

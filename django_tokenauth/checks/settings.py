@@ -26,12 +26,12 @@ from ..services import INTROSPECTION_SCOPE
 _Check = Callable[[Settings], Iterable[CheckMessage]]
 
 
-# How far NOT_BEFORE may be in the future, in seconds.
+# Seconds by which NOT_BEFORE may be in the future, because the clocks of machines may differ.
 _MAX_AHEAD = 300
 
 
 def problem_messages(problems: Iterable[Problem]) -> list[CheckMessage]:
-    """Return the *problems* of ``TOKENAUTH`` as errors."""
+    """Return the *problems* of ``TOKENAUTH`` as check errors."""
     return [
         Error(problem.message, hint=problem.hint or None, id=f"tokenauth.{problem.check_id}")
         for problem in problems
@@ -39,7 +39,7 @@ def problem_messages(problems: Iterable[Problem]) -> list[CheckMessage]:
 
 
 def setting_messages(settings: Settings, now: float) -> Iterator[CheckMessage]:
-    """Check the keys, the sessions and the scopes. *now* is in seconds since the epoch."""
+    """Check the settings of keys, sessions and scopes. *now* is in seconds since the epoch."""
     yield from judge(
         settings,
         lambda usable: _key_messages(usable, now),
@@ -50,7 +50,7 @@ def setting_messages(settings: Settings, now: float) -> Iterator[CheckMessage]:
 
 
 def judge(settings: Settings, *subjects: _Check) -> Iterator[CheckMessage]:
-    """Run the checks *subjects*, and skip each that needs a setting with an invalid value."""
+    """Run the checks *subjects*, and skip each check that reads an invalid setting."""
     for check in subjects:
         with suppress(UnusableSetting):
             yield from check(settings)
@@ -80,7 +80,6 @@ def _key_messages(settings: Settings, now: float) -> Iterator[CheckMessage]:
 
 
 def _not_before_messages(settings: Settings, now: float) -> Iterator[CheckMessage]:
-    # Clocks of machines may differ.
     if settings.is_ended(now + _MAX_AHEAD):
         yield Error(
             "TOKENAUTH['NOT_BEFORE'] is in the future: every sign-in is rejected until then.",
@@ -124,7 +123,8 @@ def installation_messages(settings: Settings) -> Iterator[CheckMessage]:
             id="tokenauth.E005",
         )
     yield from judge(settings, _user_id_field)
-    # REST framework imports the string, and each view then fails to iterate over the class.
+    # REST framework imports the class that the string names, and each view fails to iterate over
+    # that class.
     if isinstance(_project_value("DEFAULT_AUTHENTICATION_CLASSES"), str):
         yield Error(
             "DEFAULT_AUTHENTICATION_CLASSES of REST_FRAMEWORK is a string, so every view raises a "
@@ -158,7 +158,7 @@ def _user_id_field(settings: Settings) -> Iterator[CheckMessage]:
 
 
 def identifies_user(user_model: type[Model], name: str) -> bool:
-    """Return whether the field *name*, as a string, identifies exactly one user."""
+    """Return whether the string of the field *name* identifies exactly one user."""
     if name == "pk":
         return True
     try:
@@ -170,8 +170,8 @@ def identifies_user(user_model: type[Model], name: str) -> bool:
     constraints = user_model._meta.total_unique_constraints
     if not field.unique and all(tuple(each.fields) != (name,) for each in constraints):
         return False
-    # These strings identify no user: "None", which many users share; the string of a related
-    # object; and that of bytes, which no field can parse.
+    # Reject fields whose string does not identify a user: a nullable field (many users can share
+    # "None"), a relation, and bytes, whose string no field can parse.
     is_object = field.is_relation and name != field.attname
     return not field.null and not is_object and not isinstance(field, BinaryField)
 
@@ -185,19 +185,20 @@ def is_default(authentication_class: type) -> bool:
 
 
 def _default_authenticators() -> Sequence[Any]:
-    # REST framework validates the setting only when a view is called.
+    # REST framework validates DEFAULT_AUTHENTICATION_CLASSES only when a view is called.
     classes: Any = api_settings.DEFAULT_AUTHENTICATION_CLASSES
     return classes if isinstance(classes, (list, tuple)) else ()
 
 
 def _project_value(name: str) -> object:
-    """Return the value of *name* in ``REST_FRAMEWORK``, which has not been imported."""
+    """Return the value of *name* in ``REST_FRAMEWORK``, as the project wrote it."""
     project: Mapping[str, object] = getattr(django_settings, "REST_FRAMEWORK", {})
     return project.get(name)
 
 
 def _responds_403() -> bool:
-    # REST framework takes the header from the first class (RFC 9110 section 15.5.2).
+    # REST framework takes WWW-Authenticate from the first authentication class. A 401 response must
+    # contain WWW-Authenticate (RFC 9110 section 15.5.2).
     if not is_default(JWTAuthentication):
         return False
     header = getattr(_default_authenticators()[0], "authenticate_header", None)

@@ -1,10 +1,10 @@
 """The settings of the project: the dict ``TOKENAUTH`` as one frozen, typed value.
 
-:func:`load` returns it, and reads it again only after a setting changes. Its error has every
-problem at once, which the system checks report.
+:func:`load` returns the :class:`Settings` and caches them until a setting changes.
+:class:`InvalidSettings` contains every problem, and the system checks report every problem.
 
-:class:`Settings` compares by identity. Objects derived from it (key sets, token readers) are cached
-by it, and a change of the settings replaces them.
+:class:`Settings` compares by identity and is the cache key of derived objects, such as key sets and
+token readers. A change of the settings replaces the derived objects.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from .._scope import MAX_SCOPE_LENGTH
 from . import values
 from .values import KeyMaterial, Rate
 
-#: The two families of algorithms. A key set has keys of one only (RFC 8725 section 3.1).
+#: The two families of algorithms. A key set contains keys of one family only (RFC 8725 section
+#: 3.1).
 HMAC_ALGORITHMS = ("HS256", "HS384", "HS512")
 ASYMMETRIC_ALGORITHMS = (
     *("RS256", "RS384", "RS512"),
@@ -36,12 +37,12 @@ ASYMMETRIC_ALGORITHMS = (
     "EdDSA",
 )
 
-# Settings of other packages, such as ROTATE_REFRESH_TOKENS.
+# Matches the names of settings of other packages, such as ROTATE_REFRESH_TOKENS.
 _SEVERAL_WORDS = re.compile(r"[A-Z]{1,16}(_[A-Z]{1,16})+")
 
-#: How much later than its time in the row a revocation may be committed: the longest wait for a
-#: lock, the rest of a transaction, or the difference between two clocks. A later revocation is
-#: missing in the snapshot of revoked sessions.
+#: Maximum delay between ``revoked_at`` and the commit of a revocation: a wait for a lock, a long
+#: transaction, or a difference between clocks. A revocation with a longer delay is missing in the
+#: snapshot of revoked sessions.
 LONGEST_WAIT = timedelta(minutes=2)
 
 
@@ -51,7 +52,7 @@ def _setting(parse: Callable[[object], Any], default: Any, *, secret: bool = Fal
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Settings:
-    """The settings, each under its name in ``TOKENAUTH`` in lower case."""
+    """The settings of ``TOKENAUTH``, with their names in lower case."""
 
     issuer: str = _setting(values.string, "django-tokenauth")
     audience: str = _setting(values.optional_string, None)
@@ -89,7 +90,7 @@ class Settings:
     sign_in_delay_user: timedelta | None = _setting(values.optional_delay, None)
     throttle_cache: str = _setting(values.string, "default")
 
-    #: From Django's own settings: ``SECRET_KEY`` first, then ``SECRET_KEY_FALLBACKS``.
+    #: The settings ``SECRET_KEY`` and ``SECRET_KEY_FALLBACKS`` of Django, in this order.
     secret_keys: tuple[bytes, ...] = field(repr=False)
 
     @property
@@ -100,36 +101,38 @@ class Settings:
 
     @property
     def prune_after(self) -> timedelta:
-        """How long an ended session stays in the table.
+        """The time for which an expired or revoked session stays in the table.
 
-        Processes read the snapshot of revoked sessions from the table.
+        The retention is at least :attr:`revocation_window`, because processes read the snapshot of
+        revoked sessions from the table.
         """
         return max(self.session_retention, self.revocation_window)
 
     def is_ended(self, auth_time: float) -> bool:
-        """Return whether ``NOT_BEFORE`` ended a sign-in at *auth_time*, a Unix timestamp."""
+        """Return whether ``NOT_BEFORE`` invalidates a sign-in at *auth_time*, a Unix timestamp."""
         return self.not_before is not None and auth_time < self.not_before.timestamp()
 
     @property
     def revocation_window(self) -> timedelta:
-        """How long the snapshot of revoked sessions contains a session.
+        """The time for which the snapshot of revoked sessions contains a session.
 
-        This is as long as its last access token can be valid, counted from the time in its row.
+        The window begins at ``revoked_at`` and covers the lifetime of the last access token of the
+        session.
         """
         return self.access_token_lifetime + self.leeway + LONGEST_WAIT
 
 
 class UnusableSetting(Exception):
-    """The value of a setting is invalid, so nothing that depends on it can be checked."""
+    """The value of a setting is invalid, so checks that read the setting are skipped."""
 
 
 class PartialSettings(Settings):
-    """The settings without those that have problems. To read one of these raises an error."""
+    """The valid settings. Reading an invalid setting raises :class:`UnusableSetting`."""
 
     __slots__ = ()
 
     def __getattr__(self, name: str) -> NoReturn:
-        # Python calls it for a slot without a value.
+        # Python calls __getattr__() for a slot without a value.
         raise UnusableSetting(name)
 
     def __repr__(self) -> str:
@@ -140,7 +143,7 @@ class PartialSettings(Settings):
 class Problem:
     """A problem of ``TOKENAUTH``, reported by the system check ``tokenauth.<check_id>``.
 
-    ``unusable`` are the fields of :class:`Settings` whose values nothing else can use.
+    ``unusable`` contains the fields of :class:`Settings` that other checks cannot use.
     """
 
     check_id: str
@@ -155,10 +158,10 @@ def setting_fields() -> dict[str, Field[Any]]:
 
 
 def read(raw: object, secret_keys: tuple[bytes, ...]) -> tuple[Settings, list[Problem]]:
-    """Return the settings in *raw*, the value of ``TOKENAUTH``, and every problem of it.
+    """Return the settings in *raw*, the value of ``TOKENAUTH``, and every problem of the settings.
 
-    *secret_keys* are the encoded ``SECRET_KEY`` and ``SECRET_KEY_FALLBACKS``; none if
-    ``SECRET_KEY`` is empty. With problems, the settings are :class:`PartialSettings`.
+    *secret_keys* contains the encoded ``SECRET_KEY`` and ``SECRET_KEY_FALLBACKS``, or is empty if
+    ``SECRET_KEY`` is empty. If there are problems, the settings are :class:`PartialSettings`.
     """
     known = setting_fields()
     problems = []
@@ -190,7 +193,7 @@ def read(raw: object, secret_keys: tuple[bytes, ...]) -> tuple[Settings, list[Pr
             parsed[item.name] = item.metadata["parse"](raw.get(name, item.default))
         except values.InvalidSetting as error:
             problems.append(_invalid(item, raw[name], error))
-    # None means the issuer, which can be invalid itself.
+    # If AUDIENCE is None, the audience is the issuer, which can be invalid itself.
     if parsed.get("audience", "") is None:
         del parsed["audience"]
         if "issuer" in parsed:
@@ -211,7 +214,7 @@ def _partial(parsed: Mapping[str, Any], problems: Iterable[Problem]) -> PartialS
 
 
 def _invalid(item: Field[Any], value: object, error: values.InvalidSetting) -> Problem:
-    # Show no value that can be a key: the project may have put one into the wrong setting.
+    # Show no value that may be a key: the project may have put a key into the wrong setting.
     shown = error.shown or value is None or isinstance(value, (bool, int, float, timedelta))
     got = repr(value) if shown and item.repr else f"a value of type {type(value).__name__}"
     return Problem(
@@ -234,7 +237,7 @@ def _unknown(position: int, name: object, known: Mapping[str, object]) -> Proble
 
 
 def _can_be_shown(name: object, known: Mapping[str, object]) -> bool:
-    # Name and value may be swapped, so a name can be a secret.
+    # The project may have swapped the name and the value, so the name may be a secret.
     if not isinstance(name, str):
         return name is None or isinstance(name, (bool, int, float))
     return values.can_be_shown(name, known) or bool(_SEVERAL_WORDS.fullmatch(name))
@@ -316,7 +319,8 @@ def _unknown_cache(settings: Settings) -> Iterator[Problem]:
         )
 
 
-#: Each reads as few settings as it can: it is skipped if one of them is invalid.
+#: Checks that compare several settings. Each check reads as few settings as possible, because an
+#: invalid setting skips the check.
 _CONFLICTS = (
     _empty_fallback,
     _several_key_sources,
@@ -329,7 +333,7 @@ _CONFLICTS = (
 
 
 class UnusableSettings(ImproperlyConfigured):
-    """The settings or keys of this package cannot be used. Clients get a 503.
+    """The settings or keys of this package cannot be used. Clients get a 503 response.
 
     Any other ``ImproperlyConfigured`` comes from the project's code and propagates.
     """
@@ -338,7 +342,7 @@ class UnusableSettings(ImproperlyConfigured):
 class InvalidSettings(UnusableSettings):
     """``TOKENAUTH`` is invalid.
 
-    ``problems`` are all of its problems, and ``settings`` the values that have none.
+    ``problems`` contains all problems of ``TOKENAUTH``, and ``settings`` the valid settings.
     """
 
     def __init__(self, problems: Sequence[Problem], settings: Settings) -> None:
@@ -351,16 +355,16 @@ class InvalidSettings(UnusableSettings):
 def read_project() -> tuple[Settings, list[Problem]]:
     """Return the settings of this Django project and every problem, as :func:`read` does."""
     secrets: tuple[object, ...] = ()
-    # Django raises this error wherever SECRET_KEY is read. A system check must not raise.
+    # Django raises ImproperlyConfigured if SECRET_KEY is empty, but a system check must not raise.
     with suppress(ImproperlyConfigured):
         secrets = (django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS)
-    # Any type is encoded as Django's own signing does.
+    # force_bytes() encodes keys of any type, as Django's own signing does.
     return read(getattr(django_settings, "TOKENAUTH", {}), tuple(map(force_bytes, secrets)))
 
 
 @cache
 def load() -> Settings:
-    """Return the settings of this project, which are read once and again after a change.
+    """Return the settings of this project, cached until a setting changes.
 
     Raises :class:`InvalidSettings` with every problem.
     """

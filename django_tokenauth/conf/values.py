@@ -1,8 +1,8 @@
 """The permitted values of settings: one parser per kind of setting.
 
 A parser takes the value that the project wrote and returns the value that the package uses, or
-raises :class:`InvalidSetting`. No error contains the value, because it may be a key. Strings that
-cannot be one are shown: short ones, and misspelled names.
+raises :class:`InvalidSetting`. An error shows a value only if the value cannot be a key, for
+example a short string or a misspelled name.
 """
 
 from __future__ import annotations
@@ -29,38 +29,39 @@ KeyMaterial = str | bytes | Mapping[str, Any]
 #: The last second of the year 9999, in seconds since the epoch: the latest ``datetime``.
 LAST_SECOND = 253402300799
 
-# now + this is a valid datetime, and so is the end of every session.
+# Maximum of a lifetime setting, which keeps the expiry of every session a valid datetime.
 _MAX_LIFETIME = timedelta(days=36500)
-# A longer delay would lock a user out.
+# Maximum of SIGN_IN_DELAY_USER: a longer delay would lock a user out.
 _MAX_DELAY = timedelta(days=1)
 _PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 # An HMAC key with fewer bytes than the hash is weaker than the hash (RFC 7518 section 3.2).
 _SHORTEST_SECRET = 32
 _RATE = re.compile(r"([1-9][0-9]*)/(s|sec|second|m|min|minute|h|hour|d|day)\Z")
 _PERIOD_NAMES = ("second", "minute", "hour", "day")
-# Common wrong spellings: another period, spaces, "per".
+# Matches common misspellings of a rate: another period, spaces, "per".
 _ALMOST_RATE = re.compile(r"\s*0*([1-9][0-9]{0,8})\s*(?:/|per\b)?\s*([A-Za-z]{0,10})\s*", re.ASCII)
 _FLAGS = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),
 }
-# The shortest secret of this package has 32 bytes, and the shortest password that people choose
-# has about 12 characters.
+# Maximum length of a string that is certainly not a secret: secrets of this package have at least
+# 32 bytes, and chosen passwords about 12 characters.
 _SHORTER_THAN_SECRETS = 10
-# SHA-256 in hexadecimal digits, as manage.py tokenauth_client prints it.
+# The SHA-256 digest of a client secret, as manage.py tokenauth_client prints it.
 _CLIENT_SECRET = re.compile(r"sha256\$[0-9a-f]{64}")
 _CLIENTS = "a dict of client ids and hashed secrets"
 _FUNCTION = "a function or its dotted path"
-# Parts as long as a secret are not shown. A token has three parts, and its payload is longer.
+# The maximum of 40 characters per part of a dotted path excludes generated secrets and tokens,
+# whose payload is longer.
 _DOTTED_PATH = re.compile(r"[^\W\d]\w{0,39}(\.[^\W\d]\w{0,39})+")
 _ONE_KEY = "PEM text, a JWK (a dict or its JSON) or a secret string"
 
 
 class InvalidSetting(ValueError):
-    """A value that a setting cannot have.
+    """The value of a setting is invalid.
 
-    *expected* is a noun phrase for the values that it can have, *hint* a sentence on how to get
-    one. *shown* is whether the value may be shown: it cannot be a secret.
+    *expected* is a noun phrase for the permitted values, and *hint* is a sentence with advice.
+    *shown* permits the error to show the value, because the value cannot be a secret.
     """
 
     def __init__(self, expected: str, hint: str = "", *, shown: bool = False) -> None:
@@ -79,21 +80,24 @@ class Rate:
 
 
 def did_you_mean(value: object, permitted: Iterable[object]) -> str:
-    """Return "Did you mean ...?" with the one of *permitted* that *value* resembles, or ""."""
+    """Return "Did you mean ...?" with the most similar of the *permitted* values, or ""."""
     by_spelling = {str(each).casefold(): each for each in permitted}
     close = difflib.get_close_matches(str(value).strip().casefold(), by_spelling, n=1)
     return f"Did you mean {by_spelling[close[0]]!r}?" if close else ""
 
 
 def can_be_shown(value: object, permitted: Iterable[object]) -> bool:
-    """Return whether *value* is a string too short for a secret, or resembles a permitted one."""
+    """Return whether *value* is a string that cannot be a secret.
+
+    A string cannot be a secret if it is too short, or resembles one of the *permitted* values.
+    """
     return isinstance(value, str) and bool(
         len(value) <= _SHORTER_THAN_SECRETS or did_you_mean(value, permitted)
     )
 
 
 def one_of(*permitted: str) -> Callable[[object], str]:
-    """Return the parser of a string that is one of *permitted*."""
+    """Return a parser that accepts the strings *permitted*."""
 
     def choice(value: object) -> str:
         if not isinstance(value, str) or value not in permitted:
@@ -109,7 +113,8 @@ def one_of(*permitted: str) -> Callable[[object], str]:
 
 
 def string(value: object) -> str:
-    # A claim has the same limits: the server would reject its own tokens.
+    # The iss and aud claims have these limits: with a longer issuer, the server would reject its
+    # own tokens.
     if not isinstance(value, str) or not 0 < len(value) <= 255 or not value.isprintable():
         raise InvalidSetting("a string of 1 to 255 printable characters")
     return value
@@ -147,7 +152,7 @@ def optional_moment(value: object) -> datetime | None:
     if value is None:
         return None
     try:
-        # A time without an offset can be of any time zone.
+        # A datetime without an offset is ambiguous, so it is rejected.
         if isinstance(value, datetime) and value.utcoffset() is not None:
             moment = value.astimezone(UTC)
             return (moment + timedelta(microseconds=999_999)).replace(microsecond=0)
@@ -160,7 +165,7 @@ def optional_moment(value: object) -> datetime | None:
 
 
 def duration_up_to(seconds: int) -> Callable[[object], timedelta]:
-    """Return the parser of durations from zero to *seconds*."""
+    """Return a parser of durations from zero to *seconds*."""
 
     def duration(value: object) -> timedelta:
         if not isinstance(value, timedelta) or not timedelta(0) <= value <= timedelta(
@@ -223,7 +228,8 @@ def client_ids(value: object) -> tuple[str, ...]:
 
 
 def secret(value: object) -> bytes:
-    # Any other type would be encoded as its repr, which can differ between processes.
+    # force_bytes() encodes an object of another type as its string, which can differ between
+    # processes.
     if not isinstance(value, (str, bytes)) or len(value) < _SHORTEST_SECRET:
         raise InvalidSetting(
             f"a string of at least {_SHORTEST_SECRET} random characters",
@@ -254,10 +260,9 @@ def scopes(value: object) -> tuple[str, ...]:
 
 
 def hook(value: object) -> Callable[..., Any] | None:
-    """Return the function, or import the one at a dotted path.
+    """Return the function *value*, or import the function if *value* is a dotted path.
 
-    Exceptions inside the imported module are not caught: they are bugs of the project, and the
-    traceback shows where.
+    Exceptions inside the imported module propagate, because they are bugs of the project.
     """
     if isinstance(value, str):
         value = _import(value)
@@ -268,17 +273,17 @@ def hook(value: object) -> Callable[..., Any] | None:
 
 def _import(path: str) -> Any:
     if not _DOTTED_PATH.fullmatch(path):
-        # It may be a key in the wrong setting.
+        # The hint omits the path, which may be a key in the wrong setting.
         raise InvalidSetting(_FUNCTION, 'Write "module.function", for example "mysite.tokens.f".')
     module_name, _, name = path.rpartition(".")
     try:
         found = import_string(path)
     except Exception as error:
         hint = ""
-        # With another name, an import inside the module fails.
+        # If error.name is another module, an import inside the imported module failed.
         if isinstance(error, ModuleNotFoundError) and _is_in(module_name, error.name):
             hint = f"{path} cannot be imported: {error.msg}."
-        # Django raises it for a missing name, from the AttributeError of the module.
+        # import_string() raises an error from an AttributeError if the module lacks the name.
         elif module_name in sys.modules and isinstance(error.__cause__, AttributeError):
             names = [each for each in dir(sys.modules[module_name]) if each[:1] != "_"]
             hint = f"The module {module_name} has no function {name}."
@@ -311,7 +316,7 @@ def optional_key_material(value: object) -> KeyMaterial | None:
 
 
 def keys(value: object) -> tuple[KeyMaterial, ...]:
-    # A string is a sequence too: each of its characters would be one key.
+    # A string is a sequence too: each character would be one key.
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Sequence):
         raise InvalidSetting("a list of keys", "A single key needs a list too.")
     try:
@@ -328,7 +333,7 @@ def optional_key_set(value: object) -> tuple[Mapping[str, Any], ...]:
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
-            # The library's error contains the text, which contains keys.
+            # The error is dropped, because the json library's error contains the text and its keys.
             value = None
     if isinstance(value, Mapping):
         value = value.get("keys")
@@ -336,7 +341,7 @@ def optional_key_set(value: object) -> tuple[Mapping[str, Any], ...]:
         raise InvalidSetting(
             "a list of JWKs, or a JWK Set as a dict or its JSON", 'For example {"keys": [...]}.'
         )
-    # With an empty list, the key derived from SECRET_KEY would sign.
+    # An empty list is rejected: without a key in KEYS, the key derived from SECRET_KEY would sign.
     if not value or not all(isinstance(item, Mapping) and item for item in value):
         raise InvalidSetting(
             "at least one key, each of them a JWK",
@@ -355,18 +360,17 @@ def optional_path(value: object) -> Path | None:
 
 def client_id(value: object) -> str:
     name = string(value)
-    # Requests have it in a form, whose values REST framework trims.
+    # REST framework trims the client_id of a request, so spaces at its ends would never match.
     if name != name.strip():
         raise InvalidSetting("a string of 1 to 255 printable characters without spaces at its ends")
     return name
 
 
 def clients(value: object) -> Mapping[str, str | None]:
-    """Return the ``sha256$`` value of each client's secret; ``None`` shuts the client out.
+    """Return the ``sha256$`` value of each client's secret, or ``None`` for a disabled client.
 
-    A hash by one of Django's hashers is rejected: it would slow down each request of the client.
-    Malformed hex is rejected too, because it was cut or changed while being pasted. No secret could
-    match it.
+    A hash by one of Django's hashers is rejected: it would slow down each request of the client. A
+    truncated or malformed digest is rejected, because no secret could match that digest.
     """
     if value is None:
         value = {}
@@ -384,7 +388,7 @@ def clients(value: object) -> Mapping[str, str | None]:
         and not (isinstance(encoded, str) and _CLIENT_SECRET.fullmatch(encoded))
     ]
     if wrong:
-        # The client id is not shown: it is the secret if the two are swapped.
+        # The error shows no client id, because the project may have swapped the id and the secret.
         raise InvalidSetting(
             _CLIENTS,
             f"The value is wrong in entry {', '.join(wrong)} (of {len(value)}). Run manage.py "

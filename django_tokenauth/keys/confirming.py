@@ -1,4 +1,4 @@
-"""Confirm that a change of the key folder is in force: read the folder again, as a server does."""
+"""Confirm that a change of the key folder is in force: read the folder as a server reads it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def find_problems(
     new: KeyFile | None = None,
     ended: Iterable[KeyFile] = (),
 ) -> Iterator[InvalidKey]:
-    """Yield each reason for which a change of the keys in *directory* is not in force.
+    """Yield the reasons why a change of the keys in *directory* is not in force.
 
-    The *new* key must sign from its ``not_before`` on. The keys *ended* must not verify at their
-    ends. The server must be able to read each file. *verifiers* are the further keys of the
-    settings, and *now* is in seconds since the epoch. Raises :class:`InvalidKey` if the folder
-    cannot be listed.
+    The *new* key must sign from its ``not_before`` on. Each key in *ended* must stop verifying at
+    its expiry. The server must be able to read each key file. *verifiers* are the keys of
+    ``VERIFYING_KEYS``, and *now* is in seconds since the epoch. Raises :class:`InvalidKey` if the
+    folder cannot be listed.
     """
     reading = read_folder(directory)
     yield from reading.errors
@@ -36,7 +36,7 @@ def find_problems(
         yield error
         return
     for file in ended:
-        # The end of an ended key is set.
+        # A key that a command ended always has an expiry.
         end = max(now, file.key.expires_at or 0)
         if file.key.kid in schedule.at(end).verifying:
             yield InvalidKey(

@@ -1,4 +1,4 @@
-"""The key folder as a running process follows it."""
+"""The key folder, which each running process polls for changes."""
 
 from __future__ import annotations
 
@@ -24,27 +24,30 @@ from .files import (
 from .loading import Key
 from .schedule import KeySchedule, KeySet, make_key_set
 
-#: How often a process lists the folder, in seconds. A new or deleted key is noticed within twice
-#: that time.
+#: Seconds between two listings of the key folder by a process. A process notices a new or deleted
+#: key within twice ``POLL_INTERVAL``.
 POLL_INTERVAL = 2.0
-#: The age of a key set, in seconds, at which other threads wait for the polling thread. An idle
-#: process reaches it. It is less than the margin of a rotation.
+#: The age of a key set, in seconds, at which other threads wait for the polling thread. The key set
+#: of an idle process reaches ``STALE_AFTER``. ``STALE_AFTER`` is less than the margin of a
+#: rotation.
 STALE_AFTER = 30.0
-# How long they wait, in seconds. If the disk hangs, they continue with the keys that they have.
+# Maximum wait for the polling thread, in seconds. If the disk hangs, the waiting threads continue
+# with the loaded keys.
 _LOCK_TIMEOUT = 2.0
-# How often the folder is read if it changes during each reading.
+# Maximum number of readings of a key folder that changes during each reading.
 _MAX_READS = 3
 
 logger = logging.getLogger("django_tokenauth")
 
 
 class KeyDirectory:
-    """A source of keys that follows the files in a folder.
+    """A source of keys that follows the files in the key folder.
 
-    ``verifiers`` are keys from elsewhere that verify and never sign. The constructor raises
-    :class:`InvalidKey` for the first problem. Later, an error in one file does not affect the
-    others. A file that cannot be read, or does not fit the keys in use, is logged as an error. It
-    adds no key, and a key that was loaded from it keeps its expiry.
+    ``verifiers`` are keys of the settings, which verify and never sign. The constructor raises
+    :class:`InvalidKey` for the first problem. During polling, an error in one file does not affect
+    the other files. A file that cannot be read, or is incompatible with the keys in use, is logged
+    as an error. A rejected file adds no key. A key that was loaded from a file before its rejection
+    keeps its expiry.
     """
 
     def __init__(self, directory: Path, verifiers: Iterable[Key] = ()) -> None:
@@ -72,8 +75,8 @@ class KeyDirectory:
     def at(self, now: float) -> KeySet:
         """Return the keys at *now*: see :class:`~django_tokenauth.keys.schedule.KeySource`."""
         if self._age(now) >= POLL_INTERVAL:
-            # One thread polls. The others wait for it only if their keys are stale, and not again
-            # right after a timeout: then the disk hangs.
+            # One thread polls. Other threads wait for the polling thread only if their keys are
+            # stale, and not right after a timeout, which indicates a hanging disk.
             waits = self._age(now) >= STALE_AFTER <= abs(now - self._timed_out_at)
             if self._lock.acquire(timeout=_LOCK_TIMEOUT if waits else 0):
                 try:
@@ -87,7 +90,7 @@ class KeyDirectory:
         return self._schedule.at(now)
 
     def _age(self, now: float) -> float:
-        # Absolute, so that a clock that is set back does not stop the polling.
+        # The age is absolute, so that polling continues after the clock is set back.
         return abs(now - self._polled_at)
 
     def _poll(self) -> None:
@@ -97,10 +100,12 @@ class KeyDirectory:
         except OSError as error:
             errors.append(f"{unreadable_folder(self._directory, error)}")
             if isinstance(error, (FileNotFoundError, NotADirectoryError)):
-                # The whole folder is away, for example an unmounted disk. The keys stay in use.
+                # The key folder is missing, for example because its disk is not mounted. The loaded
+                # keys stay in use.
                 self._report(errors)
                 return
-            # The files in use may still be reached by their names.
+            # A process may be able to read the files in use by name, even if it cannot list the
+            # folder.
             listed = find_files(self._directory, self._files)
         known = {name: file.stamp for name, file in self._files.items()}
         if errors or self._errors or listed != known:
@@ -111,8 +116,8 @@ class KeyDirectory:
     def _read(self, listed: Mapping[str, Stamp]) -> Reading:
         reading = read_listed(self._directory, listed, self._files)
         for _ in range(_MAX_READS - 1):
-            # During a rotation, one reading may see the end of the old key and miss the new key.
-            # Read until the listing is stable.
+            # During a rotation, one reading may contain the expiry of the old key and miss the new
+            # key. Read the folder until its listing is stable.
             with suppress(OSError):
                 later = list_files(self._directory)
                 if later == listed:
@@ -121,16 +126,17 @@ class KeyDirectory:
         return reading
 
     def _use(self, files: Mapping[str, KeyFile]) -> list[InvalidKey]:
-        """Use the keys of *files* that fit each other, and return the errors of the others."""
+        """Use the compatible keys of *files*, and return an error for each incompatible key."""
         errors: list[InvalidKey] = []
         files = dict(files)
         names: dict[str, str] = {}
-        # Files in use go first: a new file cannot displace their keys.
+        # Files in use come first, so that a new file cannot replace the key of a file in use.
         in_use = {(name, kid) for kid, name in self._names.items()}
         for name in sorted(files, key=lambda name: (name, files[name].key.kid) not in in_use):
             key = files[name].key
             if key.kid in names:
-                # The earlier end stays, also after the file that named it was deleted.
+                # If two files have the same kid, the earlier expiry applies, even after its file is
+                # deleted.
                 files[names[key.kid]] = _ending(files[names[key.kid]], key.expires_at)
             others = [files[other].key for other in names.values()]
             try:
@@ -140,14 +146,14 @@ class KeyDirectory:
             else:
                 names[key.kid] = name
         keys = [files[name].key for name in names.values()]
-        # Without a change, the key set and the cache of verified tokens stay.
+        # If no key changed, the key set and the cache of verified tokens stay.
         if keys != self._keys:
             self._schedule = KeySchedule(keys, self._verifiers)
         self._files, self._keys, self._names = files, keys, names
         return errors
 
     def _report(self, errors: list[str]) -> None:
-        """Log each of *errors* once while it lasts."""
+        """Log each of *errors* that the previous poll did not report."""
         for error in errors:
             if error not in self._errors:
                 logger.error("Key folder error: %s", error)
@@ -166,7 +172,7 @@ def _no_files(reading: Reading) -> list[InvalidKey]:
 
 
 def _ending(file: KeyFile, end: int | None) -> KeyFile:
-    """Return *file* with the earlier one of its end and *end*."""
+    """Return *file* with *end* as the expiry of its key, unless the key expires earlier."""
     current = file.key.expires_at
     if end is None or (current is not None and current <= end):
         return file

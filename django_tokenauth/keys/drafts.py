@@ -1,4 +1,4 @@
-"""Atomic writes: a file is complete under a draft's name before it gets its own name."""
+"""Atomic writes: a complete temporary file (the draft) replaces the file."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-#: The mode bits that count. On Windows, where permissions differ, every file seems to have them.
+#: The permission bits of a mode. On Windows, every file reports all permission bits, so the bits
+#: are ignored.
 PERMISSIONS = 0 if os.name == "nt" else 0o777
 _DRAFT = re.compile(r"\.[0-9a-f]{16}(\.[a-z]+)?")
-# O_EXCL alone follows no symbolic link at the draft's name (POSIX). Windows lacks O_NOFOLLOW.
+# O_EXCL alone does not follow a symbolic link at the path of the draft (POSIX). Windows lacks
+# O_NOFOLLOW.
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The owner, the group and the mode of a file. ``None`` keeps those of the process."""
+    """The owner, the group and the mode of a file.
+
+    ``None`` keeps the owner or the group of the process.
+    """
 
     owner: int | None
     group: int | None
@@ -28,8 +33,8 @@ class Access:
 def write_atomically(path: Path, data: bytes, access: Access) -> None:
     """Write *data* to the file *path*, atomically and durably.
 
-    The draft's name is unpredictable and new, so no other user can place a file or a link there.
-    Raises ``OSError`` with the name *path*.
+    The draft has a random, unused name, so no other user can place a file or a link at its path.
+    Raises ``OSError`` with *path* as the ``filename``.
     """
     draft = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
     try:
@@ -45,7 +50,7 @@ def write_atomically(path: Path, data: bytes, access: Access) -> None:
             draft.unlink(missing_ok=True)
         _fsync_directory(path.parent)
     except OSError as error:
-        # The error of a full disk, for example, names no file.
+        # Some errors, such as the error of a full disk, name no file.
         error.filename = str(path)
         raise
 
@@ -53,7 +58,7 @@ def write_atomically(path: Path, data: bytes, access: Access) -> None:
 def delete_drafts(directory: Path, suffix: str, before: float) -> None:
     """Delete drafts of interrupted writes that end in *suffix* and are older than *before*.
 
-    They may contain private keys. *before* is in seconds since the epoch. A draft that cannot be
+    Drafts may contain private keys. *before* is in seconds since the epoch. A draft that cannot be
     deleted stays.
     """
     for path in directory.glob(f".*{suffix}"):
@@ -68,7 +73,8 @@ def _set_access(descriptor: int, access: Access) -> None:
     group = current.st_gid if access.group is None else access.group
     if (owner, group) != (current.st_uid, current.st_gid):
         os.fchown(descriptor, owner, group)
-    # After fchown(), which may clear bits. The mode of open() depends on the umask.
+    # fchmod() runs after fchown(), which may clear mode bits, and is needed because the umask
+    # changes the mode of open().
     if access.mode != 0o600:
         os.fchmod(descriptor, access.mode)
 

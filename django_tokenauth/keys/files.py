@@ -1,7 +1,7 @@
 """The key folder: one JWK (RFC 7517) per file, read by every process and written by one.
 
-Files are independent: an error in one file does not hide the others. A process that reads a
-private key can sign tokens, so its file is readable by its owner only.
+Files are independent: an error in one file does not hide the other files. A process that reads a
+private key can sign tokens, so by default only the owner can read a key file.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from .loading import Key, load_key, with_times
 from .ownership import access_of, replaced_access
 from .schedule import KeySchedule
 
-#: The suffix of key files. Other files in the folder are ignored.
+#: The suffix of key files. Files in the key folder with another suffix are ignored.
 SUFFIX = ".jwk"
 _MAX_BYTES = 65536
-# Opening a pipe would otherwise wait for a writer, and stop the polling.
+# Without O_NONBLOCK, opening a pipe would wait for a writer and stop the polling.
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 
-#: Inode, size and times of a file. Every write changes at least one of them.
+#: Inode, size and times of a file: every write changes at least one of them.
 Stamp = tuple[int, int, int, int]
 _UNREACHABLE: Stamp = (0, 0, 0, 0)
 
@@ -39,7 +39,8 @@ _UNREACHABLE: Stamp = (0, 0, 0, 0)
 class KeyFile:
     """A key file: its path, the JWK in it, and the key.
 
-    ``stamp`` is that of the folder's listing, ``None`` for a file that this process wrote.
+    ``stamp`` comes from the listing of the folder, and is ``None`` for a file that this process
+    wrote.
     """
 
     path: Path
@@ -75,15 +76,15 @@ def find_files(directory: Path, names: Iterable[str]) -> dict[str, Stamp]:
     """Return the stamps of the key files *names*. Files that do not exist are omitted."""
     stamps = {}
     for name in names:
-        # Another process may delete the file at any time.
+        # Another process may delete a key file at any time.
         with suppress(FileNotFoundError):
             stamps[name] = _stamp(directory / name)
     return stamps
 
 
 def _stamp(path: Path) -> Stamp:
-    # A symbolic link may point to itself, or into a folder of another user. The file is listed
-    # anyway: reading it reports the error, and the other files are read too.
+    # List a symbolic link even if it points to itself or into another user's folder: reading the
+    # link reports the error, and the other files are read too.
     for look in (path.stat, path.lstat):
         try:
             status = look()
@@ -108,7 +109,7 @@ def read_file(path: Path, previous: KeyFile | None = None, stamp: Stamp | None =
         if previous is not None and _without_times(jwk) == _without_times(previous.jwk):
             key = with_times(previous.key, jwk)
         else:
-            # A JWK without alg has the usual algorithm of its type.
+            # A JWK without alg gets the default algorithm of its key type.
             key = load_key(jwk, "EdDSA")
     except InvalidKey as error:
         raise InvalidKey(
@@ -123,8 +124,8 @@ def read_listed(
     """Read the key files in *directory* that have the names and stamps in *listed*.
 
     Files of *known* with the same stamp are not read again. Files that were deleted after the
-    listing are omitted. If a file cannot be read now, its key in *known* stays, with its end or an
-    earlier one that the file names.
+    listing are omitted. If a file is rejected, its key in *known* stays, unless the file contains
+    another key. An earlier ``exp`` in the rejected file applies to the known key.
     """
     files, errors = {}, []
     for name, stamp in listed.items():
@@ -143,10 +144,10 @@ def read_listed(
 
 
 def _kept(known: KeyFile | None) -> KeyFile | None:
-    """Return *known* as it stays in use after its file was rejected, or ``None``.
+    """Return *known* if its key stays in use after the file was rejected, otherwise ``None``.
 
-    Half of a JSON object is not JSON, so a file that is being written keeps its key. A complete
-    object with another key removes it.
+    A file with an incomplete JSON object keeps its known key, because a write may be in progress. A
+    complete object with another key removes the known key.
     """
     if known is None:
         return None
@@ -163,7 +164,7 @@ def _kept(known: KeyFile | None) -> KeyFile | None:
 
 
 def read_folder(directory: Path) -> Reading:
-    """Read all key files in *directory*. A missing folder has none.
+    """Read all key files in *directory*. A missing folder has no files.
 
     Raises :class:`InvalidKey` if the folder cannot be listed.
     """
@@ -179,8 +180,8 @@ def read_folder(directory: Path) -> Reading:
 def read_files(directory: Path) -> list[KeyFile]:
     """Return the key files in *directory* in the order in which their keys sign.
 
-    A missing folder has none. Raises :class:`InvalidKey` for a folder or file that cannot be read,
-    and for keys that exclude each other.
+    A missing folder has no files. Raises :class:`InvalidKey` for a folder or file that cannot be
+    read, and for keys that cannot be in one key set.
     """
     reading = read_folder(directory)
     for error in reading.errors:
@@ -257,9 +258,10 @@ def _without_times(jwk: Mapping[str, Any]) -> dict[str, Any]:
 def write_jwk(path: Path, jwk: Mapping[str, Any], *, like: Access | None = None) -> None:
     """Write *jwk* to the file *path*, atomically and durably.
 
-    The owner, group and mode are *like*. By default, a replaced file keeps its owner and group, and
-    a new file gets those of :func:`~django_tokenauth.keys.ownership.access_of`. A private key has
-    the mode 0600, or 0640 if the group may read. Raises ``OSError`` with the name of the file.
+    The file gets the owner, group and mode of *like*. By default, a replaced file keeps its owner
+    and group, and a new file gets the owner and group of
+    :func:`~django_tokenauth.keys.ownership.access_of`. The file of a private key has the mode 0600,
+    or 0640 if the group may read the file. Raises ``OSError`` with the name of the file.
     """
     data = json.dumps(jwk, indent=1).encode() + b"\n"
     access = like or replaced_access(path, is_private="d" in jwk or "k" in jwk)

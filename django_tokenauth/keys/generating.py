@@ -19,7 +19,8 @@ try:
 except ImportError:
     _GENERATORS: dict[str, Callable[[], Any]] = {}
 else:
-    # 3072 bits are as strong as the curves (NIST SP 800-57 part 1, table 2).
+    # An RSA key of 3072 bits is as strong as an elliptic curve of 256 bits (NIST SP 800-57 part 1,
+    # table 2).
     _rsa = partial(rsa.generate_private_key, 65537, 3072)
     _GENERATORS = {
         **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), _rsa),
@@ -29,23 +30,24 @@ else:
         "EdDSA": ed25519.Ed25519PrivateKey.generate,
     }
 
-# RFC 7518 section 3.2: at least the size of the hash.
+# RFC 7518 section 3.2: an HMAC secret has at least the size of the hash.
 _SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
-# The members of private keys in RFC 7518 and RFC 8037. PyJWT adds others.
+# The members of private keys in RFC 7518 and RFC 8037. PyJWT adds other members.
 _MEMBERS = ("kty", "crv", "x", "y", "n", "e", "d", "p", "q", "dp", "dq", "qi")
 
 
 def make_jwk(algorithm: str, *, now: int, not_before: int) -> dict[str, Any]:
     """Return a new private key or secret for *algorithm* as a JWK with a ``kid``.
 
-    *now* becomes its ``iat`` and *not_before*, when it starts to sign, its ``nbf``. Both are in
-    seconds since the epoch. Raises :class:`InvalidKey` without the package cryptography.
+    *now* becomes the ``iat`` of the JWK. *not_before* becomes the ``nbf`` of the JWK, the time from
+    which the key signs. The times are in seconds since the epoch. Raises :class:`InvalidKey` if
+    *algorithm* needs the package cryptography, which is not installed.
     """
     return make_key(algorithm, now=now, not_before=not_before)[0]
 
 
 def make_key(algorithm: str, *, now: int, not_before: int) -> tuple[dict[str, Any], Key]:
-    """Return what :func:`make_jwk` does, and the key in it."""
+    """Return the JWK that :func:`make_jwk` returns, and its :class:`Key`."""
     jwk, key = _secret(algorithm) if algorithm in HMAC_ALGORITHMS else _private(algorithm)
     jwk |= {"alg": algorithm, "use": "sig", "iat": now, "nbf": not_before}
     return jwk, with_times(key, jwk)
@@ -53,7 +55,7 @@ def make_key(algorithm: str, *, now: int, not_before: int) -> tuple[dict[str, An
 
 def _secret(algorithm: str) -> tuple[dict[str, Any], Key]:
     secret = secrets.token_bytes(_SECRET_BYTES[algorithm])
-    # A kid derived from the secret would let an attacker test guesses of it offline.
+    # A kid derived from the secret would let an attacker test guesses of the secret offline.
     kid = secrets.token_hex(8)
     jwk = {"kty": "oct", "kid": kid, "k": base64url.encode(secret).decode()}
     return jwk, load_key(jwk, algorithm)
@@ -67,7 +69,7 @@ def _private(algorithm: str) -> tuple[dict[str, Any], Key]:
     members = get_default_algorithms()[algorithm].to_jwk(_GENERATORS[algorithm](), as_dict=True)
     jwk = {name: members[name] for name in _MEMBERS if name in members}
     key = load_key(jwk, algorithm)
-    # A command line would parse such a kid as an option.
+    # A command line would parse a kid with a leading hyphen as an option.
     if key.kid.startswith("-"):
         return _private(algorithm)
     return {**jwk, "kid": key.kid}, key

@@ -1,7 +1,7 @@
 """Keys that sign and verify (RFC 7517, RFC 7518).
 
-A :class:`Key` has exactly one algorithm and one ``kid``. PyJWT implements the algorithms and reads
-the material. Material that PyJWT accepts and RFC 8725 does not is rejected here.
+A :class:`Key` has exactly one algorithm and one ``kid``. PyJWT implements the algorithms and parses
+the key material. This module rejects key material that PyJWT accepts and RFC 8725 forbids.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ INSTALL_CRYPTO = 'Install the extra: pip install "drf-tokenauth[crypto]"'
 
 _ALGORITHMS = get_default_algorithms()
 _DIGESTS = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
-# RFC 7518 section 6, RFC 8037 section 2: the public members, in the order of RFC 7638 section 3.
+# The public members of a JWK (RFC 7518 section 6, RFC 8037 section 2), in the order of RFC 7638
+# section 3.
 _PUBLIC_MEMBERS = {
     "RSA": ("e", "kty", "n"),
     "EC": ("crv", "kty", "x", "y"),
     "OKP": ("crv", "kty", "x"),
 }
-# The algorithms of keys that do not name one, tried in this order.
+# The algorithms that are tried, in this order, for a key without an alg.
 _INFERRED = ("RS256", "ES256", "ES384", "ES512", "EdDSA")
 _MAX_RSA_BITS = 8192
 _KID = re.compile(r"[\x21-\x7e]{1,128}\Z")
@@ -60,17 +61,17 @@ class Key:
 
     @property
     def can_sign(self) -> bool:
-        """Whether this is a secret or a private key. Only such keys have a :meth:`sign`."""
+        """Whether the key can :meth:`sign`: it is a secret or a private key."""
         return self._signing is not None
 
     @property
     def secret(self) -> bytes | None:
-        """The bytes of an HMAC secret, ``None`` for a key pair."""
+        """The bytes of an HMAC secret, or ``None`` for a key pair."""
         return self._signing if self.public_jwk is None else None
 
     @property
     def public_key(self) -> Any:
-        """The public key object of the package cryptography. A secret has none."""
+        """The public key of a key pair, an object of the package cryptography."""
         return self._verifying
 
     def has_expired(self, now: float) -> bool:
@@ -89,9 +90,9 @@ class Key:
 def load_key(material: KeyMaterial, algorithm: str) -> Key:
     """Return the key in *material*: PEM, a JWK (a mapping or its JSON) or a secret.
 
-    The algorithm of the key is the ``alg`` of a JWK, otherwise *algorithm*. A key pair of another
-    type gets the usual algorithm of its type. A JWK may contain ``nbf`` and ``exp``. Raises
-    :class:`InvalidKey`.
+    The algorithm of the key is the ``alg`` of a JWK, otherwise *algorithm*. A key pair that does
+    not fit *algorithm* gets the default algorithm of its key type. A JWK may contain ``nbf`` and
+    ``exp``. Raises :class:`InvalidKey`.
     """
     if isinstance(material, Mapping):
         return _from_dated_jwk(material, algorithm)
@@ -119,7 +120,8 @@ def load_key(material: KeyMaterial, algorithm: str) -> Key:
 
 def with_times(key: Key, jwk: Mapping[str, Any]) -> Key:
     """Return *key* with the ``nbf`` and ``exp`` of *jwk*. Raises :class:`InvalidKey`."""
-    # RFC 7517 section 4 permits further members. nbf and exp have the meaning of RFC 7519.
+    # RFC 7517 section 4 permits additional members of a JWK. The members nbf and exp have the
+    # meaning of RFC 7519.
     times = {name: jwk[name] for name in ("nbf", "exp") if name in jwk}
     if any(type(time) is not int or not 0 <= time <= LAST_SECOND for time in times.values()):
         raise InvalidKey("The nbf or exp of a JWK is invalid. Give whole seconds since the epoch.")
@@ -127,9 +129,9 @@ def with_times(key: Key, jwk: Mapping[str, Any]) -> Key:
 
 
 def derive_key(root: bytes, purpose: str, algorithm: str) -> Key:
-    """Return the HMAC key for *purpose* that is derived from *root*, a secret of many purposes.
+    """Derive the HMAC key for *purpose* from *root*, a secret that serves several purposes.
 
-    The keys of two purposes are independent: no key reveals another one or *root*.
+    The derived keys are independent: no key reveals *root* or the key of another purpose.
     """
     info = f"django_tokenauth {purpose} {algorithm}".encode()
     return _from_secret(hmac.digest(root, info, _DIGESTS[algorithm]), algorithm, None)
@@ -156,11 +158,11 @@ def _from_secret(secret: bytes, algorithm: str, kid: str | None) -> Key:
 
 
 def _secret_kid(secret: bytes) -> str:
-    """Return a ``kid`` for *secret* that reveals nothing about it.
+    """Return a ``kid`` that reveals nothing about *secret*.
 
-    A thumbprint (RFC 7638) would let an attacker test guesses of the secret offline. This ``kid``
-    is keyed with the secret, so it helps to test guesses no more than any token does. It is not the
-    signature of a token either, because a signing input has no spaces.
+    A thumbprint (RFC 7638) would let an attacker test guesses of the secret offline. An HMAC keyed
+    with the secret helps to test guesses no more than a token does. The HMAC is never the signature
+    of a token, because a signing input contains no spaces.
     """
     return _encode(hmac.digest(secret, b"django_tokenauth key id", "sha256")[:12])
 
@@ -179,14 +181,15 @@ def _from_pem(data: bytes, algorithm: str) -> Key:
 
 
 class _Unreadable(InvalidKey):
-    """Not a key of this algorithm. It may be a key of another one."""
+    """The material is not a key for the tried algorithm, but may be a key for another algorithm."""
 
 
 def _call_hiding_errors(read: Callable[[Any], Any], material: Any, error: InvalidKey) -> Any:
-    """Call *read*, and raise *error* in place of its errors, which may contain key material."""
+    """Call *read*, and raise *error* instead of its errors, which may contain key material."""
     with suppress(Exception):
         return read(material)
-    # Raised here and not in a handler, where the library's error would be its context.
+    # The error is raised outside an exception handler, where its context would be the library's
+    # error.
     raise error
 
 
@@ -258,7 +261,8 @@ def _check_rsa(public: Any) -> None:
             f"An RSA key has {public.key_size} bits.",
             f"Give one with 2048 (RFC 7518 section 3.3) to {_MAX_RSA_BITS} bits.",
         )
-    # One statement for both: newer versions of cryptography reject every key of the first kind.
+    # One statement covers weak exponents and ROCA keys, because newer versions of cryptography
+    # never load a key with a weak exponent.
     weaknesses = {
         "has an exponent that lets an attacker sign": numbers.e < 3 or numbers.e % 2 == 0,
         "was generated by a faulty chip (ROCA, CVE-2017-15361)": is_roca(numbers.n),

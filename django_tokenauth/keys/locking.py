@@ -15,19 +15,20 @@ try:
 except ImportError:  # pragma: no cover - Windows
     fcntl = None  # type: ignore[assignment]
 
-#: The name of the lock file, where the system cannot lock the folder itself.
+#: The name of the lock file on systems that cannot lock a folder.
 LOCK_FILE = ".lock"
-# Generating an RSA key of 4096 bits takes some seconds.
+# Maximum wait for the lock, in seconds. Another command may need some seconds to generate an RSA
+# key.
 _TIMEOUT = 30.0
 _PAUSE = 0.05
 
 
 @contextmanager
 def lock(directory: Path) -> Iterator[None]:
-    """Hold the lock on *directory* in the block. A missing folder needs none.
+    """Hold the lock on *directory* during the ``with`` block. A missing folder needs no lock.
 
-    The system releases the lock of a process that ends. Where it cannot lock a folder (Windows,
-    some NFS servers), the block holds a lock file, which remains after a crash. Raises
+    The system releases the lock when the process exits. On systems that cannot lock a folder
+    (Windows, some NFS servers), a lock file replaces the lock and remains after a crash. Raises
     :class:`InvalidKey` if another process holds the lock for 30 seconds.
     """
     if not directory.is_dir():
@@ -41,7 +42,10 @@ def lock(directory: Path) -> Iterator[None]:
 
 
 def _lock_folder(directory: Path) -> Callable[[], None] | None:
-    """Lock the folder and return the function that releases it, or ``None`` if unsupported."""
+    """Lock the folder and return the function that releases the lock.
+
+    Return ``None`` if the system cannot lock a folder.
+    """
     try:
         descriptor = os.open(directory, os.O_RDONLY)
     except OSError:
@@ -85,7 +89,7 @@ def _create_lock_file(path: Path) -> Callable[[], None]:
 
 
 def _retry(attempt: Callable[[], object], busy: type[OSError], error: InvalidKey) -> None:
-    """Call *attempt* until it does not raise *busy*, and raise *error* after the timeout."""
+    """Retry *attempt* while it raises *busy*, and raise *error* after the timeout."""
     for _ in range(int(_TIMEOUT / _PAUSE)):
         try:
             attempt()

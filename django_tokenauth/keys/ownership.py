@@ -1,6 +1,7 @@
-"""The owners and modes of key files: those of new files, and whether the server can read a file.
+"""The owners and modes of key files, and a check that the server can read the files.
 
-The server is the user that the private keys belong to. A file that it cannot read hides a change.
+The server runs as the user that owns the private keys. The server misses a change in a key file
+that it cannot read.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ _OWNER_ONLY = 0o600
 _GROUP_READ = 0o040
 _ALL_READ = 0o004
 _ENTER = 0o1
-# Prints the numbers of the files that cannot be opened: 0 is the folder. A redirection opens the
-# file, so access lists and mandatory access control count too.
+# A shell script that prints the number of each file that cannot be opened, and 0 for the folder.
+# The redirection in the script opens the file, so access control lists and mandatory access control
+# apply too.
 _OPEN_ALL = """
 [ -r "$0" ] && [ -x "$0" ] || echo 0
 n=0
@@ -41,7 +43,7 @@ _TIMEOUT = 10.0
 
 @dataclass(frozen=True, slots=True)
 class ServerUser:
-    """A user as whom a server reads the key files."""
+    """The user that a server runs as when it reads the key files."""
 
     uid: int
     groups: tuple[int, ...]
@@ -52,7 +54,7 @@ class ServerUser:
 
 @dataclass(frozen=True, slots=True)
 class GroupMember(ServerUser):
-    """Any user of a group that may read the private keys."""
+    """Any member of a group that may read the private keys."""
 
     def __str__(self) -> str:
         return f"a member of the group {self.groups[0]}"
@@ -60,7 +62,7 @@ class GroupMember(ServerUser):
 
 @dataclass(frozen=True, slots=True)
 class AnyUser(ServerUser):
-    """Any user of the machine, if all of them may read a private key."""
+    """Any user of the machine, if all users may read a private key."""
 
     def __str__(self) -> str:
         return "any user"
@@ -69,11 +71,12 @@ class AnyUser(ServerUser):
 def access_of(directory: Path, files: Iterable[KeyFile]) -> Access:
     """Return the owner, group and mode of a new private key beside *files* in *directory*.
 
-    They are those of a file with a private key. If several users own such files, files are
-    preferred in this order: of the folder's owner, of a user other than root, readable by the
-    group, the newest. Without one, or if the folder is closed to all but its owner, the owner is
-    that of the folder. If root owns the folder and has opened it for one group only, that group
-    may read.
+    The new file gets the owner and group of an existing private key, and the read permission of its
+    group. If several users own private keys, the order of preference is: the folder's owner, a user
+    other than root, a file that the group can read, the newest key. Without a private key, the
+    folder's owner owns the new file. In a folder that only its owner can open, the folder's owner
+    owns the new file too. If root owns the folder and only one group can list the folder, that
+    group may read the new file.
     """
     folder = directory.stat()
     closed = folder.st_uid != 0 and folder.st_mode & 0o077 == 0
@@ -102,9 +105,9 @@ def access_of(directory: Path, files: Iterable[KeyFile]) -> Access:
 
 
 def replaced_access(path: Path, *, is_private: bool) -> Access | None:
-    """Return the owner, group and mode with which the file *path* is replaced, if it exists.
+    """Return the owner, group and mode for replacing the file *path*, or ``None`` if it is missing.
 
-    Others may read a public key, so its file keeps its mode.
+    The file of a public key keeps its mode, because all users may read a public key.
     """
     status = _existing(path)
     if status is None:
@@ -114,10 +117,10 @@ def replaced_access(path: Path, *, is_private: bool) -> Access | None:
 
 
 def access_of_end(access: Access, path: Path) -> Access:
-    """Return *access* for the file *path* of a private key whose end is written.
+    """Return *access*, adjusted for writing the expiry of a private key to its file *path*.
 
-    If all users may read the file, they still may: the server may be any of them, and must see that
-    the key has ended. A new key is never readable by all.
+    A file that all users may read stays readable: the server may run as any user and must read the
+    expiry. A new key is never readable by all users.
     """
     status = _existing(path)
     if status is None or status.st_uid != access.owner:
@@ -126,7 +129,7 @@ def access_of_end(access: Access, path: Path) -> Access:
 
 
 def is_of_other_owner(file: KeyFile, access: Access) -> bool:
-    """Return whether *file* is a public key of another owner than *access*: another service."""
+    """Return whether *file* is a public key of another service, which has another owner."""
     status = _existing(file.path)
     return not file.key.can_sign and status is not None and status.st_uid != access.owner
 
@@ -134,8 +137,8 @@ def is_of_other_owner(file: KeyFile, access: Access) -> bool:
 def unreadable_files(directory: Path, files: Mapping[str, KeyFile]) -> Iterator[InvalidKey]:
     """Yield an error for each of the *files* in *directory* that the server cannot read.
 
-    root opens the files as the users of the server. Other users, and root where that is not
-    permitted, conclude it from the owners and modes.
+    If permitted, for example as root, a process of the server's user opens the files. Otherwise,
+    the owners and modes of the files determine the result.
     """
     paths = [directory, *(file.path for file in files.values())]
     closed: dict[Path, ServerUser] = {}
@@ -161,10 +164,10 @@ def _server_users(directory: Path, files: Collection[KeyFile]) -> Iterator[Serve
     owner = directory.stat().st_uid if access.owner is None else access.owner
     group = directory.stat().st_gid if access.group is None else access.group
     yield ServerUser(owner, _groups_of(owner, group))
-    # Any user other than the owner, without further rights.
+    # An arbitrary user other than the owner, without additional permissions.
     other = 65534 if owner != 65534 else 65533
     member, anyone = GroupMember(other, (group,)), AnyUser(other, (other,))
-    # If the folder is closed to the group, the server runs as the owner.
+    # If the group cannot open the folder, the server runs as the owner.
     if access.mode & _GROUP_READ and _reaches(member, directory):
         yield member
     open_keys = (file for file in files if file.key.can_sign and _permits(anyone, file.path))
@@ -173,7 +176,7 @@ def _server_users(directory: Path, files: Collection[KeyFile]) -> Iterator[Serve
 
 
 def _groups_of(uid: int, group: int) -> tuple[int, ...]:
-    """Return the groups of the user *uid*. A user without an entry has *group*."""
+    """Return the groups of the user *uid*, or *group* for a user without a passwd entry."""
     with suppress(KeyError, AttributeError):
         entry = pwd.getpwuid(uid)
         return (entry.pw_gid, *os.getgrouplist(entry.pw_name, entry.pw_gid))
@@ -187,16 +190,16 @@ def _name(uid: int) -> str:
 
 
 def _closed_to(user: ServerUser, paths: list[Path]) -> list[Path]:
-    """Return those of *paths*, the folder and its files, that *user* cannot open."""
-    # root reads all files.
+    """Return the *paths* (the folder and its files) that *user* cannot open."""
+    # root can read all files.
     opened = [] if user.uid == 0 or not PERMISSIONS else _open_as(user, paths)
     return [path for path in paths if not _permits(user, path)] if opened is None else opened
 
 
 def _open_as(user: ServerUser, paths: list[Path]) -> list[Path] | None:
-    """Open *paths* in a process of *user* and return those that fail.
+    """Open *paths* in a process of *user*, and return the paths that cannot be opened.
 
-    Return ``None`` if this process cannot start one.
+    Return ``None`` if this process cannot start a process of *user*.
     """
     identity = {} if user.uid == os.geteuid() else {"user": user.uid, "group": user.groups[0]}
     groups = {"extra_groups": user.groups} if identity else {}

@@ -16,22 +16,22 @@ from .schedule import KeySet
 try:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 except ImportError:
-    # Without the package there is no public key.
+    # Without the package cryptography, there is no public key.
     Encoding = PublicFormat = None  # type: ignore[assignment,misc]
 
-# Marks the files that may be deleted with their keys. Programs ignore text before the PEM block.
+# Marks the PEM files that are deleted with their keys. Programs ignore text before a PEM block.
 _MARK = "# Public key, written by manage.py tokenauth_keys publish."
 _SUFFIX = ".pem"
 # All users may read a public key.
 _MODE = 0o644
-# The kid of another service's key must not become a path.
+# A kid may come from another service, so only a kid that is a plain file name is accepted.
 _FILE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def public_keys(keys: KeySet) -> list[Key]:
     """Return the public keys of *keys*, in the order in which they sign.
 
-    Raises :class:`InvalidKey` if there is none.
+    Raises :class:`InvalidKey` if *keys* contains no public key.
     """
     if not keys.verifying:
         raise InvalidKey("There is no key to publish.", "To create a key, use generate.")
@@ -50,7 +50,7 @@ def to_jwks(keys: Iterable[Key]) -> str:
 
 
 def signing_first(public: Iterable[Key], keys: KeySet) -> list[Key]:
-    """Return *public* with the key that signs first: some programs read one PEM block only."""
+    """Return *public* with the signing key first: some programs read only one PEM block."""
     return sorted(public, key=lambda key: key is not keys.signing)
 
 
@@ -78,9 +78,9 @@ def write_file(path: Path, text: str) -> None:
 def write_pem_files(folder: Path, keys: Iterable[Key]) -> list[Path]:
     """Write each of *keys* to the file ``KID.pem`` in *folder*, and return the paths.
 
-    Files of earlier calls whose keys are not among *keys* are deleted first, because a program that
-    finds one accepts its key. Raises :class:`InvalidKey` for a ``kid`` that is no file name, and
-    ``OSError``.
+    Files of earlier calls whose keys are not among *keys* are deleted first, because programs
+    accept the key in each file. Raises :class:`InvalidKey` for a ``kid`` that cannot be a file
+    name, and ``OSError``.
     """
     named = {}
     for key in keys:

@@ -1,8 +1,9 @@
 """Rotation of the keys in a folder: generate, rotate, replace and retire.
 
-These functions do not talk to running processes. Each process follows the files (see
-:class:`~django_tokenauth.keys.directory.KeyDirectory`) and uses the times in them. One process at a
-time changes a folder, so an end that one of them writes is not lost.
+Each running process follows the key files (see
+:class:`~django_tokenauth.keys.directory.KeyDirectory`) and uses the times in the files. A lock lets
+one process at a time change the folder, so no process overwrites the expiry that another process
+wrote.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from .locking import lock
 from .ownership import access_of, access_of_end, is_of_other_owner
 from .schedule import KeySchedule, KeySet
 
-#: Seconds that are added to each wait, for responses in flight and for clocks that differ.
+#: Seconds that are added to each waiting time, for responses in transit and for clock differences.
 MARGIN = 60
 _MAX_DELAY = 366 * 86400
 
@@ -51,9 +52,9 @@ class State(StrEnum):
 class Rotation:
     """The result of a rotation.
 
-    ``new`` is the new key and ``ending`` the keys that got an end. ``removed`` are the paths of
-    deleted files. For the keys ``without_expiry``, the end could not be written. ``unchanged`` are
-    public keys of other owners, which still verify.
+    ``new`` is the new key, and ``ending`` are the keys whose expiry was written. ``removed`` are
+    the paths of deleted files. For the keys ``without_expiry``, the expiry could not be written.
+    ``unchanged`` are public keys of other owners, which still verify.
     """
 
     new: KeyFile
@@ -67,8 +68,8 @@ class Rotation:
 class Retirement:
     """The result of a retirement.
 
-    ``ended`` is the retired key. If it was the next key, ``kept_signing`` is the key that signs,
-    whose end was removed.
+    ``ended`` is the retired key. If the retired key was the next key, ``kept_signing`` is the
+    signing key, whose expiry was removed.
     """
 
     ended: KeyFile
@@ -87,14 +88,14 @@ def state_of(key: Key, keys: KeySet, now: float) -> State:
 def shortest_delay(settings: Settings) -> int:
     """Return the seconds after which every consumer has seen a new key.
 
-    Running processes publish it within twice ``POLL_INTERVAL``. Caches of the published keys expire
-    after ``JWKS_MAX_AGE``.
+    Running processes publish a new key within twice ``POLL_INTERVAL``. Caches of the published keys
+    expire after ``JWKS_MAX_AGE``.
     """
     return ceil(settings.jwks_max_age.total_seconds() + 2 * POLL_INTERVAL)
 
 
 def default_delay(settings: Settings) -> int:
-    """Return the seconds after which a new key signs by default."""
+    """Return the default delay, in seconds, after which a new key signs."""
     return ceil(settings.jwks_max_age.total_seconds()) + MARGIN
 
 
@@ -114,8 +115,8 @@ def check_delay(settings: Settings, delay: int) -> None:
 def default_algorithm(settings: Settings, keys: Iterable[Key]) -> str:
     """Return the algorithm of the next key: that of the newest key in *keys* that can sign.
 
-    Without one, it is ``ALGORITHM``, or EdDSA if that is HMAC: services that verify tokens should
-    not share a secret.
+    Without a key that can sign, the default is ``ALGORITHM``, or EdDSA if ``ALGORITHM`` is HMAC:
+    services that verify tokens should not share a secret.
     """
     newest = max(
         (key for key in keys if key.can_sign), key=lambda key: key.not_before, default=None
@@ -130,7 +131,7 @@ def generate(
 ) -> KeyFile:
     """Create a first key, which signs from *now* on (seconds since the epoch).
 
-    *algorithm* is :func:`default_algorithm` if ``None``. Raises :class:`InvalidKey` if a key signs
+    *algorithm* defaults to :func:`default_algorithm`. Raises :class:`InvalidKey` if a key signs
     already, and ``OSError``.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -148,12 +149,12 @@ def generate(
 def rotate(
     directory: Path, settings: Settings, algorithm: str | None = None, *, now: float, delay: int
 ) -> Rotation:
-    """Create the next key, which signs *delay* seconds after *now*, and end the keys before it.
+    """Create the next key, which signs *delay* seconds after *now*, and expire the older keys.
 
-    These verify until the last token that they signed has expired. Files of keys that have ended
-    are deleted. *algorithm* is :func:`default_algorithm` if ``None``. Raises :class:`InvalidKey`,
-    also if no key would sign for a while, and ``OSError`` if the next key cannot be written. After
-    an error nothing has changed.
+    Each older key verifies until the last token that it signed has expired. Files of expired keys
+    are deleted. *algorithm* defaults to :func:`default_algorithm`. Raises :class:`InvalidKey`, also
+    if no key would sign for some time. Raises ``OSError`` if the next key cannot be written. On
+    error, the key folder is unchanged.
     """
     check_delay(settings, delay)
     with lock(directory):
@@ -165,10 +166,10 @@ def rotate(
         access = access_of(directory, files)
         ending, without_expiry = [], []
         for file in files:
-            # Another service owns a public key and decides when it ends.
+            # Another service owns a public key and decides when the key expires.
             if file.key.can_sign and _ends_later(file.key, end):
-                # If the end cannot be written, the key verifies for longer. To undo the rotation
-                # could leave keys with an end and without a successor.
+                # If the expiry cannot be written, the key verifies for longer. Undoing the rotation
+                # could leave keys with an expiry and without a successor.
                 try:
                     ending.append(_end(file, end, access))
                 except FileNotFoundError:
@@ -183,25 +184,26 @@ def rotate(
 def replace_now(
     directory: Path, settings: Settings, algorithm: str | None = None, *, now: float
 ) -> Rotation:
-    """Create a key that signs from *now* on, and end all others at once, because one was stolen.
+    """Create a key that signs from *now* on, and expire all other keys, because one was stolen.
 
     Services reject the tokens of the new key until they fetch the published keys again. A file that
-    cannot be read hinders nothing, and stays. A public key that belongs to another user than the
-    private keys stays too: it is the key of another service. *algorithm* is
-    :func:`default_algorithm` if ``None``. Raises :class:`InvalidKey` and ``OSError``.
+    cannot be read is skipped. A public key whose owner is not the owner of the private keys stays
+    valid, because another service owns the key. *algorithm* defaults to :func:`default_algorithm`.
+    Raises :class:`InvalidKey` and ``OSError``.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with lock(directory):
         files = in_signing_order(read_folder(directory).files.values())
         access = access_of(directory, files)
-        # Secrets and key pairs exclude each other. The servers use those that were there first.
+        # Secrets and key pairs cannot be in one key set. The servers use the family of the oldest
+        # key: secrets or key pairs.
         fitting = [file for file in files if _is_symmetric(file) == _is_symmetric(files[0])]
         new = _add(directory, settings, algorithm, fitting, now=now, not_before=int(now))
         valid = [file for file in files if _ends_later(file.key, int(now))]
         unchanged = tuple(file for file in valid if is_of_other_owner(file, access))
         ending, without_expiry = [], []
         for file in [file for file in valid if file not in unchanged]:
-            # One file that cannot be changed must not save the keys after it.
+            # An error in one file must not prevent the expiry of the remaining keys.
             try:
                 ending.append(_end_or_delete(file, int(now), access))
             except (OSError, InvalidKey):
@@ -213,12 +215,12 @@ def replace_now(
 def retire(
     directory: Path, settings: Settings, kid: str, *, now: float, at_once: bool = False
 ) -> Retirement:
-    """End the key *kid*, or the only key whose ``kid`` begins with *kid*.
+    """Set the expiry of the key *kid*, or of the only key whose ``kid`` begins with *kid*.
 
-    It ends when the last token that it may have signed has expired, or at *now* if *at_once*. An
-    earlier end stays. The next key, which has not signed yet, ends at once, and the key that signs
-    loses its end. If *at_once*, a file that cannot be read hinders nothing. Raises
-    :class:`InvalidKey`, also if no key would sign, and ``OSError``.
+    The key expires when the last token that it may have signed has expired, or at *now* if
+    *at_once*. An earlier expiry stays unchanged. The next key, which has not signed yet, expires at
+    once, and the expiry of the signing key is removed. If *at_once*, files that cannot be read are
+    skipped. Raises :class:`InvalidKey`, also if no key would sign, and ``OSError``.
     """
     with lock(directory):
         if at_once:
@@ -283,7 +285,7 @@ def _follows(other: Key, key: Key) -> bool:
 
 
 def _check_successor(files: Iterable[KeyFile], start: int, now: float) -> None:
-    """Raise :class:`InvalidKey` unless a key signs until *start* and no next key waits."""
+    """Raise :class:`InvalidKey` unless a key signs until *start* and there is no next key."""
     schedule = KeySchedule([file.key for file in files])
     keys = schedule.at(now)
     for file in files:
@@ -302,7 +304,7 @@ def _check_successor(files: Iterable[KeyFile], start: int, now: float) -> None:
 
 
 def _token_drain_time(settings: Settings) -> int:
-    """Return the seconds after which the last token of a key has expired."""
+    """Return the seconds until the tokens of a key that stops signing have expired."""
     return ceil((settings.access_token_lifetime + settings.leeway).total_seconds()) + MARGIN
 
 
@@ -315,9 +317,10 @@ def _add(
     now: float,
     not_before: int,
 ) -> KeyFile:
-    """Write a new key beside *files*."""
+    """Write a new key to *directory*, which contains *files*."""
     algorithm = algorithm or default_algorithm(settings, [file.key for file in files])
-    # Checked before the file is written: running processes would reject it and every later change.
+    # Check the algorithm before the file is written: running processes would reject the file and
+    # every later change.
     if any(_is_symmetric(file) != (algorithm in HMAC_ALGORITHMS) for file in files):
         raise InvalidKey(
             f"A key for {algorithm} cannot be beside the keys in the folder: secrets (HS256, "
@@ -332,11 +335,13 @@ def _add(
 
 
 def _end(file: KeyFile, end: int | None, access: Access) -> KeyFile:
-    """Write *end* as the ``exp`` of the key, or remove it if ``None``. An earlier end stays.
+    """Write *end* as the ``exp`` of the key, or remove the ``exp`` if *end* is ``None``.
 
-    The file of a private key gets *access*: the server must be able to read the end.
+    An earlier ``exp`` stays unchanged. The file of a private key gets *access*, so that the server
+    can read the expiry.
     """
-    # Read again: another process may have written an earlier end because the key was stolen.
+    # Read the file again: another process may have written an earlier expiry because the key was
+    # stolen.
     current = read_file(file.path, file)
     if end is not None and not _ends_later(current.key, end):
         return current
@@ -352,7 +357,7 @@ def _end_or_delete(file: KeyFile, end: int, access: Access) -> KeyFile:
     try:
         return _end(file, end, access)
     except OSError:
-        # On a full disk, a file can still be deleted, which also ends its key.
+        # On a full disk, a file can still be deleted, which also invalidates its key.
         file.path.unlink(missing_ok=True)
         return KeyFile(file.path, file.jwk, replace(file.key, expires_at=end))
 
@@ -366,10 +371,10 @@ def _ends_later(key: Key, end: int) -> bool:
 
 
 def _clean_up(directory: Path, files: Iterable[KeyFile], now: float) -> tuple[Path, ...]:
-    """Delete old drafts and the files of keys that have ended. Return the latter.
+    """Delete old drafts and the files of expired keys, and return the paths of the key files.
 
-    Files of public keys of other owners stay, and so does what cannot be deleted: the change of the
-    keys is complete already.
+    Files of public keys of other owners stay. Files that cannot be deleted stay too, because the
+    change of the keys is already complete.
     """
     delete_drafts(directory, SUFFIX, now - MARGIN)
     access = access_of(directory, files)

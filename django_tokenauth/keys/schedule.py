@@ -1,7 +1,7 @@
 """The schedule of keys: which key signs and which keys verify at a given time.
 
-Keys are pure values with a begin and an end, so that a rotation needs no restart. Every process
-knows the next key in advance, and all of them start to sign with it in the same second.
+Keys are values with a start and an expiry, so a rotation needs no restart. Every process loads the
+next key in advance, and all processes start to sign with the next key in the same second.
 """
 
 from __future__ import annotations
@@ -29,14 +29,17 @@ class KeySource(Protocol):
     """A source of key sets."""
 
     def at(self, now: float) -> KeySet:
-        """Return the keys at *now* (seconds since the epoch), the same object until they change."""
+        """Return the keys at *now* (seconds since the epoch).
+
+        The method returns the same object until the keys change.
+        """
 
 
 def make_key_set(signing: Key | None, verifying: Iterable[Key]) -> KeySet:
-    """Return the set of the *verifying* keys, of which *signing* signs.
+    """Return a key set of the *verifying* keys, with *signing* as the signing key.
 
     Raises :class:`InvalidKey` for two keys with the same ``kid``, and for secrets beside key pairs.
-    There, a public key could be used as a secret (RFC 8725 section 2.1).
+    In a mixed key set, an attacker could use a public key as a secret (RFC 8725 section 2.1).
     """
     by_kid: dict[str, Key] = {}
     for key in verifying:
@@ -59,19 +62,19 @@ def make_key_set(signing: Key | None, verifying: Iterable[Key]) -> KeySet:
 class KeySchedule:
     """A fixed collection of keys as a :class:`KeySource`.
 
-    Of the *signers* whose ``not_before`` has passed, the one with the latest signs. Every key
-    verifies until it expires. Keys that do not sign yet verify too, because the clock of another
-    server may be ahead. *verifiers* never sign. Raises :class:`InvalidKey` as :func:`make_key_set`
-    does.
+    The signing key is the key in *signers* with the latest ``not_before`` that has passed. Every
+    key verifies until it expires. Keys that do not sign yet verify too, because the clock of
+    another server may be ahead. *verifiers* never sign. Raises :class:`InvalidKey` as
+    :func:`make_key_set` does.
     """
 
     def __init__(self, signers: Iterable[Key], verifiers: Iterable[Key] = ()) -> None:
         signers = list(signers)
         self._signers = [key for key in signers if key.can_sign]
-        # Published in the order in which they sign.
+        # The keys are published in the order in which they sign.
         self._all = (*sorted(signers, key=lambda key: key.not_before), *verifiers)
         make_key_set(None, self._all)
-        # The key set changes at these times only.
+        # The times at which the key set changes.
         self._changes = sorted(
             {key.not_before for key in self._signers}
             | {key.expires_at for key in self._all if key.expires_at is not None}

@@ -1,4 +1,4 @@
-"""The two key sets of the settings: that of access tokens and that of refresh tokens."""
+"""The two key sets of the settings: one for access tokens and one for refresh tokens."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def access_keys(settings: Settings) -> KeySource:
 
 @lru_cache(maxsize=1)
 def refresh_keys(settings: Settings) -> KeySet:
-    """Return the keys of refresh tokens: secrets of this server, whatever signs access tokens."""
+    """Return the keys of refresh tokens, which are always HMAC secrets of this server."""
     keys = _derived_keys(settings.refresh_secrets, "refresh token", "HS256")
     return make_key_set(keys[0], keys)
 
@@ -67,5 +67,5 @@ def build_access_keys(settings: Settings) -> KeySource:
 
 
 def _derived_keys(secrets: Iterable[bytes], purpose: str, algorithm: str) -> list[Key]:
-    """Return the keys derived from a secret and from each of its fallbacks, in their order."""
+    """Derive a key from a secret and from each of its fallbacks, in the order of *secrets*."""
     return [derive_key(root, purpose, algorithm) for root in dict.fromkeys(secrets)]

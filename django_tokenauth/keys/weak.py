@@ -1,4 +1,4 @@
-"""Detection of keys that are well formed but weak: public keys, and secrets."""
+"""Detection of weak keys: public keys with a known weakness, and guessable secrets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ _PRIMES = (
 )
 
 _FIELD = 2**255 - 19
-# The y coordinates of the eight points of Ed25519 whose order divides 8. Two of them have order 8.
+# The y coordinates of the Ed25519 points of order 8. The points of order 1, 2 and 4 have the y
+# coordinates 1, -1 and 0.
 _ORDER_8 = (
     "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
     "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
@@ -28,8 +29,9 @@ def _powers(prime: int) -> frozenset[int]:
 def is_roca(modulus: int) -> bool:
     """Return whether the faulty generator of CVE-2017-15361 generated the RSA *modulus*.
 
-    Its primes are powers of 65537 modulo a product of small primes, and so is their product. A
-    sound modulus matches by chance with a probability of about 2 to the minus 28 or less.
+    The faulty generator chooses primes that are powers of 65537 modulo a product of small primes,
+    so the modulus is such a power too. A sound modulus matches by chance with a probability of
+    about 2 to the minus 28 or less.
     """
     return all(modulus % prime in _powers(prime) for prime in _PRIMES)
 
@@ -37,20 +39,19 @@ def is_roca(modulus: int) -> bool:
 def is_small_order(point: bytes) -> bool:
     """Return whether an Ed25519 public key (32 bytes, RFC 8032 section 5.1.2) is of small order.
 
-    With such a key one signature verifies every message (RFC 8725 section 3.4).
+    With a key of small order, one signature is valid for every message (RFC 8725 section 3.4).
     """
     y = int.from_bytes(point, "little") & (2**255 - 1)
     return y % _FIELD in _SMALL_ORDER_Y
 
 
-#: Django's ``startproject`` marks its keys with this prefix.
+#: The prefix that Django's ``startproject`` adds to its keys.
 _MARK = b"django-insecure-"
-# Words in secrets that people invent or copy. A word does not weaken a secret that is long enough
-# without it.
+# Words in secrets that people invent or copy. A secret that is long enough without common words is
+# accepted.
 _WORDS = (b"secret", b"password", b"changeme", b"change-me", b"change_me", b"insecure", b"example")
 _MIN_LENGTH = 32
-# The random secret with the smallest alphabet is 32 hexadecimal digits. It has fewer than 8
-# distinct digits once in 28 million.
+# About one of 28 million random secrets of 32 hexadecimal digits has fewer than 8 distinct digits.
 _MIN_DISTINCT = 8
 
 
@@ -58,8 +59,8 @@ def is_guessable(secret: bytes) -> bool:
     """Return whether *secret* consists of common words or follows a pattern.
 
     Patterns are repetition, few distinct characters, and runs through the alphabet. True means that
-    the secret is weak. False does not mean that it is strong. Random bytes, hexadecimal digits and
-    base64 are never guessable.
+    the secret is weak. False does not mean that the secret is strong. Random bytes, hexadecimal
+    digits and base64 are practically never reported.
     """
     return (
         secret.startswith(_MARK)
@@ -78,5 +79,5 @@ def _is_worded(secret: bytes) -> bool:
 
 
 def _repeats(secret: bytes) -> bool:
-    """Return whether *secret* is one piece repeated. The last repetition may be incomplete."""
+    """Return whether *secret* repeats a substring, perhaps with an incomplete last repetition."""
     return any(secret[size:] == secret[:-size] for size in range(1, len(secret) // 2 + 1))

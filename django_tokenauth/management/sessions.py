@@ -12,12 +12,15 @@ from django_tokenauth.sessions.database import database_required
 
 
 def counted(number: int, noun: str) -> str:
-    """Return *number* and *noun*, in the plural unless it is one."""
+    """Return *number* and *noun*, in the plural unless *number* is 1."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 class SessionCommand(BaseCommand):
-    """Reports a database error in one line. ``--traceback`` shows the rest."""
+    """A command that reports a database error in one line.
+
+    The option ``--traceback`` shows the whole error.
+    """
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
@@ -26,7 +29,7 @@ class SessionCommand(BaseCommand):
         except UnusableSettings as error:
             raise CommandError(str(error)) from error
         except DatabaseError as error:
-            # PostgreSQL adds lines with the statement.
+            # PostgreSQL appends lines with the SQL statement to its error message.
             reported = str(error).partition("\n")[0].rstrip(".")
             raise CommandError(
                 f"The database reports: {reported}. If a table or column is missing, run "

@@ -1,4 +1,4 @@
-"""``manage.py tokenauth_client``: generates the secret of a client."""
+"""``manage.py tokenauth_client``: generate the secret of a client."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ To disable a client, give None instead of the sha256$ value: {"reports": None}
 
 class Command(BaseCommand):
     help = "Print a new secret for a client, and its value for the setting CLIENTS of TOKENAUTH."
-    # The check of a wrong value in CLIENTS says to run this command.
+    # Skip the system checks, because the error for an invalid value in CLIENTS recommends this
+    # command.
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -58,7 +59,8 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{json.dumps(name, ensure_ascii=False)}: {json.dumps(encode_secret(secret))},"
         )
-        # The last line of the standard output is the entry for the settings.
+        # Notes go to the standard error, so the last line of the standard output is the entry for
+        # CLIENTS.
         for note in _notes(name, clients or {}):
             self.stderr.write(note)
 

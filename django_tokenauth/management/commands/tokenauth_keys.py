@@ -45,7 +45,7 @@ class Command(BaseCommand):
         "Generate, list, rotate, retire and publish the keys that sign access tokens.\n"
         "The keys are files in the folder KEY_DIRECTORY of TOKENAUTH."
     )
-    # The checks report a missing first key, which this command creates.
+    # Skip the system checks, which report a missing first key: this command creates the first key.
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -263,19 +263,21 @@ class Command(BaseCommand):
         jwk = make_jwk(algorithm, now=int(now), not_before=not_before)
         audit("keys.print", count=1, ids=[str(jwk["kid"])])
         self.stdout.write(json.dumps(jwk))
-        # Standard output may be redirected to a file or a variable.
+        # The note goes to the standard error, because the standard output may be redirected to a
+        # file.
         self.stderr.write(f"In KEYS, the key signs from {_format_time(not_before)}.")
 
 
 def _path(text: str) -> Path:
     if not text:
-        # An unset variable of a shell script. Path("") would be the current folder.
+        # The path is empty if a variable of a shell script is not set. Path("") would be the
+        # current folder.
         raise ArgumentTypeError("the path is empty.")
     return Path(text)
 
 
 def _audit(action: str, *keys: Key) -> None:
-    """Send ``audit_event`` about *keys*, before the command reports and can fail."""
+    """Send ``audit_event`` about *keys*, before the report of the command, which can fail."""
     audit(action, count=len(keys), ids=[key.kid for key in keys])
 
 
@@ -305,7 +307,7 @@ def _directory(settings: Settings, options: _Options) -> Path:
 
 
 def _verifiers(settings: Settings, options: _Options) -> list[Key]:
-    """Return the keys of ``VERIFYING_KEYS``, which do not apply to the option ``--directory``."""
+    """Return the keys of ``VERIFYING_KEYS``, or no keys with the option ``--directory``."""
     if options["directory"] is not None:
         return []
     return [load_key(key, settings.algorithm) for key in settings.verifying_keys]
@@ -326,7 +328,7 @@ def _confirm(
 
 
 def _printed_algorithm(settings: Settings, options: _Options, now: float) -> str:
-    # The key is for KEYS. Without KEYS, it resembles no other key.
+    # The printed key is for KEYS, so its default algorithm depends on the keys in KEYS.
     keys = [key for key, _ in _read_keys(settings, options, now)[1]] if settings.keys else []
     return rotating.default_algorithm(settings, keys)
 
@@ -334,7 +336,7 @@ def _printed_algorithm(settings: Settings, options: _Options, now: float) -> str
 def _read_keys(
     settings: Settings, options: _Options, now: float
 ) -> tuple[KeySet, list[tuple[Key, Path | None]]]:
-    """Return the key set at *now*, and all keys with their paths, ended keys included."""
+    """Return the key set at *now*, and all keys with their paths, including expired keys."""
     listed: list[tuple[Key, Path | None]]
     if options["directory"] is None and settings.key_directory is None:
         keys = build_access_keys(settings).at(now)

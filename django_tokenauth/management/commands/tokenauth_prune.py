@@ -14,7 +14,7 @@ from django_tokenauth.sessions.clock import utc_now
 
 
 class Command(SessionCommand):
-    """Deletes expired and revoked sessions in batches and prints its progress."""
+    """Delete expired and revoked sessions in batches, and print the progress."""
 
     help = (
         "Delete the sessions that expired or were revoked longer ago than SESSION_RETENTION, in "
@@ -51,6 +51,6 @@ class Command(SessionCommand):
                 deleted += batch
                 self.stdout.write(f"{deleted} of {max(total, deleted)} ended sessions deleted")
         finally:
-            # Also if the command is stopped, or the database fails.
+            # Send the audit event even if the command is interrupted or a database error occurs.
             audit("sessions.prune", count=deleted)
         self.stdout.write(self.style.SUCCESS(f"Done: {counted(deleted, 'ended session')} deleted."))

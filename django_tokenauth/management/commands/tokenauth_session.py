@@ -63,7 +63,8 @@ class Command(SessionCommand):
             )
         found = 0
         for key in [session_id] if session_id else self._search(str(wanted), size):
-            # The default manager of the user model may hide the user. The row may be deleted.
+            # The join finds users that the default manager of the user model hides. Another process
+            # may delete the row during the search.
             session = primary_sessions().select_related("user").filter(pk=key).first()
             if session is not None:
                 found += 1
@@ -129,5 +130,5 @@ def _time(moment: datetime) -> str:
 
 
 def _printable(text: str) -> str:
-    """Return *text*, which a client chose, without control characters for the terminal."""
+    """Return *text* from a client for the terminal, with its control characters escaped."""
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
