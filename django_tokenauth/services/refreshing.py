@@ -9,7 +9,8 @@ result of the refresh.
 * For the previous generation after the grace period, rotate again if ``REFRESH_RETRY`` is true: the
   client may never have received the current generation. A later request with the skipped generation
   revokes the session, because its refresh token is a copy.
-* For an older generation, revoke the session: the refresh token or its successor was stolen.
+* For any other earlier generation, revoke the session: the refresh token or its successor was
+  stolen.
 * For a generation up to ``MAX_GENERATIONS_AHEAD`` ahead, rotate: a database failover lost
   rotations.
 * For a generation further ahead, reject the token without revoking the session: an attacker who

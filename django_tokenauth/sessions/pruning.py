@@ -81,7 +81,7 @@ def _execute(statements: dict[str, str], parameters: Sequence[Any], *, subquery:
     """Run the statement for the vendor of the database and return the number of rows."""
     connection = connections[router.db_for_write(Session)]
     expiry: Any = Session._meta.get_field("idle_expires_at")
-    # Format only names of tables and columns, and SQL by Django; all values are parameters.
+    # Insert only table names, column names and SQL by Django; all values are parameters.
     statement = statements.get(connection.vendor, statements["default"]).format(
         table=connection.ops.quote_name(Session._meta.db_table),
         pk=connection.ops.quote_name(str(Session._meta.pk.column)),

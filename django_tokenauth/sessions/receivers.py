@@ -103,7 +103,7 @@ def _is_user_model(model: type[Model]) -> bool:
 
 
 def _has_sessions(using: str | None) -> bool:
-    """Return whether the users of the database *using* have the sessions of this package.
+    """Return whether the sessions of this package belong to users in the database *using*.
 
     A user in another database, such as an archive, may have the primary key of an unrelated user. A
     project that sends the signal itself may omit *using*.

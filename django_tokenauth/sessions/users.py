@@ -88,7 +88,7 @@ def why_refused(
 
 
 def can_be_read() -> bool:
-    """Return whether the database returns users. One statement."""
+    """Return whether the database can return users. One statement."""
     try:
         get_user_model()._default_manager.values_list("pk").first()
     except DatabaseError:
