@@ -36,7 +36,7 @@ class TestLifetimes:
             ("SESSION_LIFETIME", timedelta(days=366)),
         ],
     )
-    def test_deploy_check_warns_of_long_lifetime(self, settings, name, limit):
+    def test_deploy_check_warns_of_long_token_or_session_lifetime(self, settings, name, limit):
         settings.TOKENAUTH = {name: limit + SECOND}
         assert check_ids() == []
         assert deploy_check_ids() == ["W005"]
@@ -54,7 +54,9 @@ class TestLifetimes:
             (5 * MINUTE, 60 * MINUTE, []),
         ],
     )
-    def test_deploy_check_warns_of_late_stateless_sign_out(self, settings, access, poll, ids):
+    def test_deploy_check_warns_of_late_revocation_in_stateless_auth(
+        self, settings, access, poll, ids
+    ):
         settings.TOKENAUTH = {"ACCESS_TOKEN_LIFETIME": access, "REVOCATION_POLL_INTERVAL": poll}
         assert deploy_check_ids() == []
         settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": [STATELESS]}
@@ -159,7 +161,7 @@ class TestPasswordHashers:
     @pytest.mark.parametrize(
         "hasher", ["PBKDF2", "PBKDF2SHA1", "Argon2", "BCryptSHA256", "Scrypt"], ids=str
     )
-    def test_deploy_check_accepts_other_django_password_hashers(self, settings, hasher):
+    def test_deploy_check_accepts_slow_django_password_hashers(self, settings, hasher):
         settings.PASSWORD_HASHERS = [f"{HASHERS}.{hasher}PasswordHasher"]
         assert deploy_check_ids() == []
 
@@ -197,12 +199,12 @@ def test_deploy_check_reports_all_warnings_together(settings):
         ({"LEEWAY": 1, "SIGNING_KEY": "k" * 64}, ["E008", "W001"]),
     ],
 )
-def test_deploy_check_reports_what_valid_settings_show(settings, values, reported):
+def test_invalid_setting_does_not_hide_other_deploy_warnings(settings, values, reported):
     settings.TOKENAUTH = values
     assert deploy_check_ids() == reported
 
 
-def test_deploy_check_of_hashers_needs_no_valid_setting(settings):
+def test_deploy_check_of_hashers_runs_with_invalid_settings(settings):
     settings.PASSWORD_HASHERS = [f"{HASHERS}.MD5PasswordHasher"]
     settings.TOKENAUTH = None
     assert deploy_check_ids() == ["E008", "W010"]

@@ -140,7 +140,7 @@ class TestLogging:
             (f"{__name__}.make_filter", []),
         ],
     )
-    def test_deploy_check_warns_of_report_filter_showing_secrets(self, settings, kind, ids):
+    def test_deploy_check_warns_of_error_reports_that_show_secrets(self, settings, kind, ids):
         settings.DEFAULT_EXCEPTION_REPORTER_FILTER = kind
         assert check_ids() == []
         assert deploy_check_ids() == ids

@@ -77,7 +77,7 @@ class TestSecretKey:
         settings.SECRET_KEY_FALLBACKS = [OTHER_SECRET]
         assert deploy_check_ids() == []
 
-    def test_deploy_check_reports_secret_key_and_its_fallback(self, settings):
+    def test_deploy_check_reports_weak_secret_key_and_weak_fallback(self, settings):
         settings.SECRET_KEY = "short"
         settings.SECRET_KEY_FALLBACKS = ["too"]
         assert deploy_check_ids() == ["W001", "W001"]
@@ -153,7 +153,7 @@ class TestSecrets:
         ],
     )
     @pytest.mark.parametrize("name", ["SIGNING_KEY", "VERIFYING_KEYS"])
-    def test_deploy_check_reads_secrets_in_every_form(self, settings, name, form):
+    def test_deploy_check_finds_guessable_secret_in_every_key_format(self, settings, name, form):
         for secret, ids in (("0" * 64, ["W001"]), (OTHER_SECRET, [])):
             key = form(secret)
             settings.TOKENAUTH = {name: [key] if name == "VERIFYING_KEYS" else key}

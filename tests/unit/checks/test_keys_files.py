@@ -51,12 +51,12 @@ def put(folder, **times):
 
 
 class TestPermissions:
-    def test_key_file_for_its_owner_only_passes_deploy_check(self, folder):
+    def test_key_file_with_mode_600_passes_deploy_check(self, folder):
         put(folder)
         assert deploy_check_ids() == []
 
     @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o644, 0o666])
-    def test_deploy_check_warns_of_key_file_open_to_other_users(self, folder, mode):
+    def test_deploy_check_warns_of_key_file_open_to_group_or_others(self, folder, mode):
         path = put(folder)
         path.chmod(mode)
         assert check_ids() == []
@@ -64,7 +64,7 @@ class TestPermissions:
         assert f"permissions for {path}." in message_of("W011")
         assert f"chmod -R go= {folder}" in message_of("W011")
 
-    def test_deploy_check_warns_of_key_folder_writable_by_all(self, folder):
+    def test_deploy_check_warns_of_key_folder_writable_by_all_users(self, folder):
         put(folder)
         folder.chmod(0o777)
         assert deploy_check_ids() == ["W011"]
@@ -111,31 +111,31 @@ class TestKeyAge:
         assert "older than 180 days" in message_of("W012")
         assert "tokenauth_keys rotate" in message_of("W012")
 
-    def test_old_key_with_waiting_successor_passes_deploy_check(self, folder):
+    def test_old_key_with_published_next_key_passes_deploy_check(self, folder):
         put(folder, start=-181 * DAY)
         put(folder, start=3600, iat=int(time.time()))
         assert deploy_check_ids() == []
 
-    def test_undated_key_passes_deploy_check(self, folder):
+    def test_key_without_nbf_and_exp_passes_deploy_check(self, folder):
         write_jwk(folder / "a.jwk", private_jwk(private_key("EdDSA")))
         assert deploy_check_ids() == []
 
-    def test_deploy_check_warns_of_expiring_key_without_successor(self, folder):
+    def test_deploy_check_warns_of_expiring_key_without_next_key(self, folder):
         put(folder, end=7 * DAY)
         assert deploy_check_ids() == ["W012"]
         assert "no key follows it" in message_of("W012")
 
-    def test_expiring_key_with_successor_passes_deploy_check(self, folder):
+    def test_expiring_key_with_next_key_passes_deploy_check(self, folder):
         put(folder, end=7200)
         put(folder, start=3600, iat=int(time.time()))
         assert deploy_check_ids() == []
 
-    def test_deploy_check_warns_of_gap_before_successor(self, folder):
+    def test_deploy_check_warns_of_gap_between_signing_keys(self, folder):
         put(folder, end=3600)
         put(folder, start=7200, iat=int(time.time()))
         assert deploy_check_ids() == ["W012"]
 
-    def test_expired_only_key_is_an_error_without_warning(self, folder):
+    def test_expired_only_key_is_a_check_error_without_warning(self, folder):
         put(folder, end=-1)
         assert check_ids() == ["E002"]
         assert deploy_check_ids() == ["E002"]
@@ -146,7 +146,7 @@ class TestKeyAge:
         settings.TOKENAUTH = {**URL, "KEYS": [dated(-181 * DAY)]}
         assert deploy_check_ids() == ["W012"]
 
-    def test_old_public_key_needs_no_rotation(self, settings):
+    def test_old_public_key_passes_deploy_check_of_key_age(self, settings):
         public = {**public_jwk(private_key("EdDSA")), "nbf": int(time.time()) - 400 * DAY}
         settings.TOKENAUTH = {**URL, "KEYS": [public]}
         assert deploy_check_ids() == ["W019"]
@@ -162,14 +162,14 @@ class TestPublicationDelay:
         assert deploy_check_ids() == ["W018"]
         assert "JWKS_MAX_AGE" in message_of("W018")
 
-    def test_deploy_check_of_early_key_uses_jwks_max_age(self, folder, settings):
+    def test_deploy_check_compares_nbf_of_next_key_with_jwks_max_age(self, folder, settings):
         put(folder)
         put(folder, start=310, iat=int(time.time()))
         assert deploy_check_ids() == []
         settings.TOKENAUTH = {**settings.TOKENAUTH, "JWKS_MAX_AGE": timedelta(hours=1)}
         assert deploy_check_ids() == ["W018"]
 
-    def test_key_in_use_passes_deploy_check(self, folder):
+    def test_key_that_already_signs_passes_deploy_check(self, folder):
         put(folder, start=-1)
         assert deploy_check_ids() == []
 
@@ -178,7 +178,7 @@ class TestPublicationDelay:
         put(folder, start=60, iat="yesterday")
         assert deploy_check_ids() == []
 
-    def test_deploy_check_warns_of_early_key_in_keys_setting(self, settings):
+    def test_deploy_check_warns_of_too_early_nbf_in_keys_setting(self, settings):
         settings.TOKENAUTH = {**URL, "KEYS": [dated(), dated(60, iat=int(time.time()))]}
         assert deploy_check_ids() == ["W018"]
 

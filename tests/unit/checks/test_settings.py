@@ -53,7 +53,7 @@ class TestNotBefore:
         [(timedelta(days=-9), []), (timedelta(minutes=4), []), (timedelta(minutes=6), ["E004"])],
         ids=str,
     )
-    def test_not_before_in_the_future_is_an_error(self, settings, ahead, ids):
+    def test_not_before_in_the_future_is_a_check_error(self, settings, ahead, ids):
         settings.TOKENAUTH = {"NOT_BEFORE": datetime.now(UTC) + ahead}
         assert check_ids() == ids
         if ids:
@@ -126,7 +126,7 @@ class TestSettings:
 
     @pytest.mark.attack(83)
     @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 0, -1, 60, 86400.0, "60"])
-    def test_leeway_of_other_type_is_check_error_e008(self, settings, value):
+    def test_leeway_that_is_not_a_timedelta_is_check_error_e008(self, settings, value):
         settings.TOKENAUTH = {"LEEWAY": value}
         assert check_ids() == ["E008"]
         assert "expected a timedelta" in message_of("E008")
@@ -134,7 +134,7 @@ class TestSettings:
     @pytest.mark.attack(87)
     @pytest.mark.parametrize("name", ["ISSUER", "AUDIENCE"])
     @pytest.mark.parametrize("value", [[], ["api"], ("api",), {"api"}, {"api": 1}, b"api", ""])
-    def test_issuer_or_audience_of_other_type_is_check_error_e008(self, settings, name, value):
+    def test_invalid_issuer_or_audience_is_check_error_e008(self, settings, name, value):
         settings.TOKENAUTH = {name: value}
         assert check_ids() == ["E008"]
 
@@ -160,7 +160,9 @@ class TestSettings:
             ({"STATELESS_REFRESH": True}, "W007"),
         ],
     )
-    def test_valid_settings_are_judged_beside_invalid_ones(self, settings, wrong, values, check_id):
+    def test_invalid_setting_does_not_hide_other_check_messages(
+        self, settings, wrong, values, check_id
+    ):
         settings.TOKENAUTH = {**wrong, **values}
         assert check_ids(databases=["default"]) == sorted(["E008", check_id])
 
@@ -182,7 +184,7 @@ class TestSettings:
         else:
             assert check_ids() == ["E008"]
 
-    def test_empty_secret_key_does_not_hide_other_problems(self, settings):
+    def test_empty_secret_key_does_not_hide_other_check_messages(self, settings):
         settings.SECRET_KEY = ""
         settings.TOKENAUTH = {"ISUER": "x", "USER_ID_FIELD": "email", "STATELESS_REFRESH": True}
         assert check_ids() == ["E002", "E008", "E009", "W007"]
@@ -205,7 +207,9 @@ class TestSettings:
             ({"THROTTLE_CACHE": "redis"}, "CACHES contains 'default', 'local'."),
         ],
     )
-    def test_wrong_choice_is_reported_with_permitted_values(self, settings, values, message):
+    def test_check_error_for_wrong_value_lists_the_permitted_values(
+        self, settings, values, message
+    ):
         settings.TOKENAUTH = values
         assert message in message_of("E008")
 
@@ -214,7 +218,7 @@ class TestSettings:
         "name", ["ALGORITHM", "REFRESH_RETRY", "SIGN_IN_RATE_IP", "THROTTLE_CACHE", "SCOPE_POLICY"]
     )
     @pytest.mark.parametrize("secret", [SECRET, "redis://:swordfish@cache/1", "4711" * 8])
-    def test_wrong_choice_that_can_be_secret_is_not_shown(self, settings, name, secret):
+    def test_check_error_hides_wrong_value_that_can_be_a_secret(self, settings, name, secret):
         settings.TOKENAUTH = {name: secret}
         assert secret not in message_of("E008")
 
@@ -249,7 +253,7 @@ class TestRefreshSettings:
             settings.TOKENAUTH = {"REFRESH_GRACE": timedelta(0), name: timedelta(seconds=1)}
             assert check_ids() == []
 
-    def test_stateless_refresh_hides_the_warning_of_the_grace(self, settings):
+    def test_stateless_refresh_hides_the_refresh_grace_warning(self, settings):
         settings.TOKENAUTH = {"STATELESS_REFRESH": True, "REFRESH_GRACE": timedelta(0)}
         assert message_of("W007").startswith("STATELESS_REFRESH stores no sessions")
 
@@ -337,7 +341,7 @@ class TestInstallation:
 
 class TestAuthenticationClasses:
     @pytest.mark.parametrize("jwt_class", [JWT, STATELESS])
-    def test_authenticator_without_challenge_first_is_a_warning(self, settings, jwt_class):
+    def test_first_authenticator_without_challenge_is_check_warning(self, settings, jwt_class):
         settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": [SESSION, jwt_class]}
         assert check_ids() == ["W013"]
         assert "responds 403 instead of 401" in message_of("W013")
@@ -358,17 +362,17 @@ class TestAuthenticationClasses:
         assert deploy_check_ids() == []
 
     @pytest.mark.parametrize("name", [JWT, BASIC])
-    def test_authentication_classes_as_one_string_are_an_error(self, settings, name):
+    def test_authentication_classes_as_string_are_a_check_error(self, settings, name):
         settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": name}
         assert "is a string" in message_of("E010")
 
-    def test_project_without_rest_framework_settings_gives_no_error(self, settings):
+    def test_project_without_rest_framework_setting_passes_check(self, settings):
         del settings.REST_FRAMEWORK
         assert "E010" not in check_ids()
 
     @pytest.mark.parametrize(
         "classes", [[JWT, SESSION], [STATELESS], [BASIC, JWT], [SESSION, BASIC], [SESSION], []]
     )
-    def test_other_orders_of_authentication_classes_pass_the_check(self, settings, classes):
+    def test_valid_order_of_authentication_classes_passes_check(self, settings, classes):
         settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": classes}
         assert check_ids() == []

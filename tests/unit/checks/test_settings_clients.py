@@ -49,7 +49,7 @@ class TestClients:
         for part in ("$ecret", DIGEST[:16]):
             assert part not in message_of("E008")
 
-    def test_clients_check_error_has_each_invalid_entry(self, settings):
+    def test_clients_check_error_lists_each_invalid_entry(self, settings):
         settings.TOKENAUTH = {"CLIENTS": {"a": "x$", "b": make_password(None), **clients_setting()}}
         assert check_ids() == ["E008"]
         assert "The value is wrong in entry 1, 2 (of 4)." in message_of("E008")
@@ -58,13 +58,13 @@ class TestClients:
     @pytest.mark.promise(18)
     @pytest.mark.parametrize("secret", ["a $ecret in plain text", "T2VqZ0xqdkhPc0ZsS3J4Yw"])
     @pytest.mark.parametrize("value", ["reports", "", 1, "md5$salt$5f4dcc3b5aa765d6"])
-    def test_client_secret_in_place_of_the_id_is_not_shown(self, settings, secret, value):
+    def test_check_error_hides_client_secret_in_place_of_client_id(self, settings, secret, value):
         settings.TOKENAUTH = {"CLIENTS": {**clients_setting(), secret: value}}
         assert check_ids() == ["E008"]
         assert "The value is wrong in entry 3 (of 3)." in message_of("E008")
         assert secret not in message_of("E008")
 
-    def test_issuer_as_client_is_a_check_error(self, settings):
+    def test_issuer_as_client_id_is_a_check_error(self, settings):
         settings.TOKENAUTH = {"CLIENTS": clients_setting(**{"django-tokenauth": "secret"})}
         assert check_ids() == ["E008"]
         assert "CLIENTS contains the ISSUER" in message_of("E008")

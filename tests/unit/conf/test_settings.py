@@ -99,7 +99,7 @@ class TestDefaults:
         assert settings.sign_in_rate_user is None
         assert settings.sign_in_rate_ip == Rate(1, 1)
 
-    def test_settings_value_is_frozen(self):
+    def test_settings_object_is_frozen(self):
         with pytest.raises(dataclasses.FrozenInstanceError):
             read_settings().issuer = "another"
 
@@ -358,7 +358,7 @@ class TestPruneAfter:
             ),
         ],
     )
-    def test_prune_after_is_at_least_the_window_of_the_snapshot(self, values, prune_after):
+    def test_prune_after_is_at_least_the_revocation_window(self, values, prune_after):
         assert read_settings(**values).prune_after == prune_after
 
 

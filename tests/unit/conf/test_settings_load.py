@@ -76,7 +76,7 @@ class TestLoad:
         with override_settings(LANGUAGE_CODE="ko"):
             assert conf.load() is before
 
-    def test_removal_of_the_throttle_cache_is_detected(self):
+    def test_load_rejects_throttle_cache_removed_from_caches(self):
         caches = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
         project = {"THROTTLE_CACHE": "shared"}
         with override_settings(CACHES={**caches, "shared": caches["default"]}, TOKENAUTH=project):
@@ -141,7 +141,7 @@ class TestSecretKeys:
 
 
 class TestSettingsChange:
-    def test_keys_and_tokens_are_rebuilt_for_changed_settings(self):
+    def test_settings_change_rebuilds_key_and_token_objects(self):
         for build in (access_keys, refresh_keys, access_tokens, refresh_tokens):
             first = build(conf.load())
             assert build(conf.load()) is first
@@ -187,7 +187,7 @@ class TestSettingsChange:
             assert refresh_error(refresh) is TokenErrorCode.KEY
 
     @pytest.mark.attack(171)
-    def test_fallback_verifies_old_tokens_and_new_key_signs(self):
+    def test_secret_key_fallback_verifies_and_new_secret_key_signs(self):
         with override_settings(SECRET_KEY="the key of last year"):
             access, refresh = make_access_token(), make_refresh_token()
         rotated = {"SECRET_KEY": "this year", "SECRET_KEY_FALLBACKS": ["the key of last year"]}
@@ -202,13 +202,13 @@ class TestSettingsChange:
             assert refresh_error(new_tokens[1]) is None
 
     @pytest.mark.attack(169)
-    def test_refresh_token_survives_change_of_signing_key(self):
+    def test_refresh_token_is_accepted_after_signing_key_change(self):
         access, refresh = make_access_token(), make_refresh_token()
         with override_settings(TOKENAUTH={"SIGNING_KEY": "a" * 31 + "b"}):
             assert access_error(access) is TokenErrorCode.KEY
             assert refresh_error(refresh) is None
 
-    def test_unusable_key_raises_the_error_of_its_check(self):
+    def test_unusable_signing_key_raises_its_check_error(self):
         with (
             override_settings(TOKENAUTH={"SIGNING_KEY": "short"}),
             pytest.raises(ImproperlyConfigured, match=r"\Atokenauth\.E002: .* too short .*32"),

@@ -295,7 +295,7 @@ def test_nested_secret_in_wrong_setting_is_not_in_the_error(kind, value):
         ("00000000000000000020", False),
     ],
 )
-def test_rate_that_can_be_a_secret_is_not_shown(value, shown):
+def test_invalid_rate_that_can_be_a_secret_is_not_shown(value, shown):
     with pytest.raises(InvalidSetting) as caught:
         values.optional_rate(value)
     assert caught.value.shown == shown
@@ -369,7 +369,7 @@ def test_lifetime_above_calendar_range_is_rejected():
         values.lifetime(timedelta.max)
 
 
-def test_string_above_255_characters_is_rejected():
+def test_string_setting_above_255_characters_is_rejected():
     # Claims have at most 255 characters, so the server would reject its own tokens.
     assert values.string("i" * 255) == "i" * 255
     with pytest.raises(InvalidSetting):
@@ -377,7 +377,7 @@ def test_string_above_255_characters_is_rejected():
 
 
 class TestMoments:
-    def test_moment_is_converted_to_utc(self):
+    def test_datetime_setting_is_converted_to_utc(self):
         seoul = datetime(2026, 11, 23, 21, tzinfo=timezone(timedelta(hours=9)))
         assert values.optional_moment(seoul) == datetime(2026, 11, 23, 12, tzinfo=UTC)
         assert values.optional_moment(seoul).tzinfo is UTC
@@ -396,6 +396,6 @@ class TestMoments:
         ],
         ids=repr,
     )
-    def test_moment_without_time_zone_is_rejected(self, value):
+    def test_datetime_setting_without_time_zone_is_rejected(self, value):
         with pytest.raises(values.InvalidSetting, match="a datetime with a time zone"):
             values.optional_moment(value)
