@@ -15,10 +15,10 @@ from tests.support.confidential_clients import basic
 
 class TestBasicCredentials:
     @pytest.mark.parametrize("header", ["", "Bearer x", "Basics eDp5", "Token eDp5", "Digest x"])
-    def test_other_scheme_gives_no_client_credentials(self, header):
+    def test_authorization_with_other_scheme_gives_no_credentials(self, header):
         assert basic_credentials(header) == []
 
-    def test_empty_basic_pair_gives_no_client_credentials(self):
+    def test_empty_basic_header_gives_no_client_credentials(self):
         assert basic_credentials("Basic Og==") == []
 
     @pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC", "Basic  "])
@@ -42,7 +42,7 @@ class TestBasicCredentials:
             ("reports", "%00x", [("reports", "%00x")]),
         ],
     )
-    def test_basic_pair_is_read_with_and_without_form_encoding(self, client_id, secret, expected):
+    def test_basic_credentials_are_read_raw_and_form_decoded(self, client_id, secret, expected):
         """RFC 6749 section 2.3.1 requires form encoding, and many clients omit it."""
         credentials = basic_credentials(basic(client_id, secret))
         assert [(each.client_id, each.secret) for each in credentials] == expected
@@ -75,5 +75,5 @@ class TestBasicCredentials:
         assert log_messages(caplog) == ["client rejected"]
 
     @pytest.mark.parametrize(("client_id", "secret"), [("r" * 255, "x"), ("reports", "s" * 4096)])
-    def test_basic_pair_of_maximum_length_is_accepted(self, client_id, secret):
+    def test_basic_credentials_of_maximum_length_are_accepted(self, client_id, secret):
         assert basic_credentials(basic(client_id, secret)) == [Credentials(client_id, secret)]

@@ -74,7 +74,7 @@ class TestCounters:
         [line] = log_messages(caplog, "ERROR")
         assert line.startswith(f"cache error ({type(junk).__name__} instead of int): sign-ins")
 
-    def test_count_is_known_if_its_timeout_cannot_be_set(self, counters, broken, caplog):
+    def test_counter_increments_if_the_timeout_cannot_be_set(self, counters, broken, caplog):
         broken("touch")
         assert [counters.increment("a", 60) for _ in range(3)] == [1, 2, 3]
         assert set(log_messages(caplog, "ERROR")) == {
@@ -86,7 +86,7 @@ class TestCounters:
         assert log_messages(caplog, "ERROR") == ["cache error (ValueError): sign-ins stay counted"]
 
     @pytest.mark.parametrize("junk", [0, -5])
-    def test_count_below_one_is_an_error(self, counters, broken, junk, caplog):
+    def test_counter_value_below_one_is_logged_as_an_error(self, counters, broken, junk, caplog):
         broken("incr", junk)
         assert counters.increment("a", 60) is None
         assert log_messages(caplog, "ERROR") == [
@@ -98,7 +98,7 @@ class TestCounters:
         assert counters.decrement("a") is None
         assert log_messages(caplog, "ERROR") == ["cache error (no result): sign-ins stay counted"]
 
-    def test_counter_is_started_and_deleted_once(self, counters):
+    def test_counter_can_be_started_and_deleted_only_once(self, counters):
         counters.start("a", 5, 60)
         counters.start("a", 6, 60)
         assert counters.read("a") == 5

@@ -104,7 +104,7 @@ class TestKeys:
         assert kids(now=after(seconds=-1))[0] == ended["kid"]
         assert kids(now=after(seconds=9)) == [following["kid"]]
 
-    def test_jwks_follows_changes_of_key_files(self, settings, tmp_path):
+    def test_jwks_contains_added_and_omits_deleted_key_files(self, settings, tmp_path):
         first, second = (make_jwk("EdDSA", now=SECONDS, not_before=SECONDS) for _ in range(2))
         settings.TOKENAUTH = {"KEY_DIRECTORY": tmp_path}
         write_jwk(tmp_path / "first.jwk", first)
@@ -229,7 +229,7 @@ class TestErrors:
             {"KEYS": [{"kty": "oct", "k": "swordfish"}]},
         ],
     )
-    def test_jwks_with_invalid_settings_is_503_without_details(self, settings, values, caplog):
+    def test_jwks_with_invalid_settings_returns_503_without_details(self, settings, values, caplog):
         settings.TOKENAUTH = values
         with caplog.at_level(logging.CRITICAL, "django_tokenauth"):
             response = get_jwks()

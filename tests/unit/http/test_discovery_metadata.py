@@ -88,7 +88,7 @@ class TestMembers:
         ]
 
     @pytest.mark.standard("rfc8414-2-2", "rfc8414-2-8", "rfc8414-2-9")
-    def test_metadata_with_client_secrets_lists_their_methods(self, metadata):
+    def test_metadata_with_client_secrets_lists_secret_auth_methods(self, metadata):
         assert metadata(CLIENTS=CLIENTS) == {
             **ALWAYS,
             **REVOCATION,
@@ -99,7 +99,7 @@ class TestMembers:
         }
 
     @pytest.mark.standard("rfc8414-2-9")
-    def test_metadata_with_introspect_scope_lists_bearer_method(self, metadata):
+    def test_metadata_with_introspect_scope_lists_bearer_auth_method(self, metadata):
         members = metadata(SCOPES=["introspect"])
         assert members["introspection_endpoint"] == f"{ISSUER}/auth/token/introspect/"
         assert members["introspection_endpoint_auth_methods_supported"] == ["Bearer"]
@@ -107,7 +107,7 @@ class TestMembers:
         assert both["introspection_endpoint_auth_methods_supported"] == [*SECRETS, "Bearer"]
 
     @pytest.mark.standard("rfc8414-2-3", "rfc8414-3-1")
-    def test_metadata_endpoints_exist(self, metadata):
+    def test_metadata_lists_only_existing_endpoints(self, metadata):
         members = metadata(SCOPES=["introspect"], CLIENTS=CLIENTS, **SIGNED)
         urls_in_metadata = [
             value for name, value in members.items() if name.endswith(("_endpoint", "_uri"))
@@ -160,7 +160,7 @@ class TestIssuer:
     def test_metadata_at_malformed_path_is_not_found(self, not_found, issuer, suffix):
         assert not_found(suffix, ISSUER=issuer)
 
-    def test_metadata_of_issuer_without_path_has_no_other_path(self, metadata, not_found):
+    def test_metadata_with_path_is_not_found_for_issuer_without_path(self, metadata, not_found):
         assert metadata(ISSUER="https://example.com/")["issuer"] == "https://example.com/"
         for suffix in ("/x", "/api/v1", "/..", "/%00", "/a%2Fb"):
             assert not_found(suffix)
@@ -265,7 +265,7 @@ class TestHeaders:
         assert (response.status, response.json()) == (200, expected)
         assert json.loads(asgi_request("GET", PATH)[2]) == expected
 
-    def test_metadata_with_invalid_settings_is_503(self, settings, caplog):
+    def test_metadata_with_invalid_settings_returns_503(self, settings, caplog):
         settings.TOKENAUTH = {"ISSUER": ISSUER, "ALGORITHM": "EdDSA"}
         with caplog.at_level(logging.CRITICAL, "django_tokenauth"):
             response = Client().get(PATH)

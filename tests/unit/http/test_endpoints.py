@@ -163,14 +163,14 @@ class TestHandleException:
         assert response.headers.items() >= headers.items()
         assert response.headers.keys() & {"WWW-Authenticate", "Retry-After"} == headers.keys()
 
-    def test_rejected_token_of_a_service_is_an_invalid_grant(self, caplog):
+    def test_invalid_token_error_is_returned_as_invalid_grant(self, caplog):
         with caplog.at_level("INFO"):
             response = TokenEndpoint().handle_exception(InvalidToken(TokenErrorCode.EXPIRED))
         body = {"error": "invalid_grant", "error_description": InvalidGrant.description}
         assert (response.status_code, response.data) == (400, body)
         assert caplog.messages == ["access token rejected: expired"]
 
-    def test_endpoint_subclass_can_map_another_error(self):
+    def test_endpoint_subclass_can_set_the_status_of_an_error(self):
         class Brewer(TokenEndpoint):
             error_statuses = {**TokenEndpoint.error_statuses, Teapot: 418}
 

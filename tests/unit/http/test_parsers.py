@@ -83,7 +83,7 @@ class TestStrictFormParser:
             (b"a=%ff", {"a": "\N{REPLACEMENT CHARACTER}"}),
         ],
     )
-    def test_form_parser_accepts_fields(self, body, fields):
+    def test_form_parser_decodes_form_fields(self, body, fields):
         assert self.parse(body).dict() == fields
 
     @pytest.mark.parametrize("body", [b"a=1&a=1", b"a=1&a=2", b"a=&a=", b"a&b=1&a", b"%61=1&a=2"])

@@ -28,7 +28,7 @@ class TestSignInThrottleByUser:
     def test_failed_sign_ins_above_user_rate_are_throttled(self, by_user):
         assert [attempt() for _ in range(5)] == [None, None, None, HOUR, HOUR]
 
-    def test_successful_sign_ins_do_not_count(self, by_user):
+    def test_throttle_does_not_count_successful_sign_ins(self, by_user):
         assert [attempt(successful=True) for _ in range(9)] == [None] * 9
         assert [attempt() for _ in range(4)] == [None, None, None, HOUR]
 
@@ -43,7 +43,7 @@ class TestSignInThrottleByUser:
         assert results == [None, None, None, None, HOUR]
 
     @pytest.mark.attack(151)
-    def test_user_throttle_ignores_other_users_and_addresses(self, by_user):
+    def test_user_throttle_counts_each_user_and_address_separately(self, by_user):
         for _ in range(4):
             attempt()
         assert attempt() == HOUR
@@ -92,7 +92,7 @@ class TestSignInThrottleByUser:
         assert attempt(name) == HOUR
         assert attempt("alice70") is None
 
-    def test_user_throttle_counts_equal_letters_together(self, by_user):
+    def test_user_throttle_treats_i_j_y_and_u_v_as_equal(self, by_user):
         for _ in range(3):
             attempt("july_ivan")
         assert attempt("IVLI_JUAN") == HOUR
@@ -160,7 +160,7 @@ class TestSignInThrottle:
         assert [attempt("alice") for _ in range(3)] == [None, None, HOUR]
         assert [attempt("bob") for _ in range(3)] == [None, None, MINUTE]
 
-    def test_throttled_sign_in_does_not_count_for_the_other_limit(self, settings):
+    def test_sign_in_throttled_by_user_does_not_count_for_ip_rate(self, settings):
         settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "1/hour", "SIGN_IN_RATE_IP": "2/min"}
         assert [attempt("alice") for _ in range(9)] == [None, *[HOUR] * 8]
         assert attempt("bob") is None
@@ -175,7 +175,7 @@ class TestWindow:
     @pytest.mark.parametrize(
         ("seconds", "wait"), [(0, 3600), (0.5, 3600), (1, 3599), (3599, 1), (3599.9, 1)]
     )
-    def test_retry_after_is_the_rest_of_the_window(self, by_user, seconds, wait):
+    def test_retry_after_is_the_time_until_the_next_window(self, by_user, seconds, wait):
         for _ in range(3):
             attempt()
         assert attempt(at=START + seconds) == wait
@@ -186,7 +186,7 @@ class TestWindow:
         assert attempt(at=START + 3599) == 1
         assert [attempt(at=START + 3600) for _ in range(4)] == [None, None, None, HOUR]
 
-    def test_attempt_is_released_in_the_window_of_its_start(self, by_user):
+    def test_sign_in_is_released_in_the_window_of_its_start(self, by_user):
         throttle = SignInThrottle(load(), address=CLIENT_IP, username="alice", now=START + 3599)
         throttle.acquire()
         assert [attempt(at=START + 3600) for _ in range(3)] == [None, None, None]
@@ -195,26 +195,26 @@ class TestWindow:
 
     @pytest.mark.attack(149)
     @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit, GeneratorExit])
-    def test_unexpected_error_during_sign_in_counts(self, by_user, error):
+    def test_throttle_counts_sign_in_with_unexpected_error(self, by_user, error):
         """It may follow the password check, and the client may cause it."""
         for _ in range(3):
             with pytest.raises(error), throttle().counting(ValueError):
                 raise error
         assert attempt() == HOUR
 
-    def test_error_that_precedes_the_check_does_not_count(self, by_user):
+    def test_throttle_does_not_count_error_before_password_check(self, by_user):
         for _ in range(9):
             with pytest.raises(ValueError, match="before"), throttle().counting(ValueError):
                 raise ValueError("before")
         assert [attempt() for _ in range(4)] == [None, None, None, HOUR]
 
-    def test_success_does_not_count(self, by_user):
+    def test_throttle_counting_without_error_is_not_a_failure(self, by_user):
         for _ in range(9):
             with throttle().counting():
                 pass
         assert [attempt() for _ in range(4)] == [None, None, None, HOUR]
 
-    def test_attempt_is_released_only_once(self, by_user):
+    def test_throttle_releases_a_sign_in_only_once(self, by_user):
         throttle = SignInThrottle(load(), address=CLIENT_IP, username="alice", now=START)
         throttle.acquire()
         throttle.release()
@@ -258,7 +258,7 @@ class TestClientAddress:
             (1, None, CLIENT_IP),
         ],
     )
-    def test_client_address_is_the_one_seen_by_the_outer_proxy(
+    def test_client_address_is_the_peer_of_the_outermost_proxy(
         self, settings, proxies, forwarded, address
     ):
         settings.REST_FRAMEWORK = {"NUM_PROXIES": proxies}
@@ -283,7 +283,7 @@ class TestValidIP:
             ("192.0.2.1\0", None),
         ],
     )
-    def test_valid_ip_returns_only_database_addresses(self, address, ip):
+    def test_valid_ip_returns_an_ip_address_or_none(self, address, ip):
         assert valid_ip(address) == ip
 
     def test_valid_ip_removes_the_zone_of_an_address(self):

@@ -40,7 +40,7 @@ class TestThrottleCache:
         lines = set(log_messages(caplog, "ERROR"))
         assert lines == {CACHE_ERROR}
 
-    def test_throttle_counts_in_the_cache_of_the_settings(self, settings, tmp_path):
+    def test_throttle_uses_the_throttle_cache_setting(self, settings, tmp_path):
         separate = {
             "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
             "LOCATION": "separate",
@@ -101,7 +101,7 @@ class TestUnavailableCache:
         assert attempt(successful=successful) is None
         assert log_messages(caplog, "ERROR") == [CACHE_ERROR]
 
-    def test_unavailable_cache_is_called_once_more_by_release(self, throttle, switched, caplog):
+    def test_throttle_release_calls_an_unavailable_cache_once(self, throttle, switched, caplog):
         throttle.acquire()
         switched(True)
         throttle.release()
@@ -110,14 +110,14 @@ class TestUnavailableCache:
             "cache error (ConnectionError): sign-ins stay counted"
         ]
 
-    def test_unavailable_cache_is_called_once_more_by_fail(self, throttle, switched, caplog):
+    def test_throttle_fail_calls_an_unavailable_cache_once(self, throttle, switched, caplog):
         throttle.acquire()
         switched(True)
         throttle.fail()
         throttle.fail()
         assert log_messages(caplog, "ERROR") == [CACHE_ERROR]
 
-    def test_attempt_without_count_is_not_released(self, by_user, throttle, switched):
+    def test_throttle_does_not_release_an_uncounted_sign_in(self, by_user, throttle, switched):
         switched(True)
         throttle.acquire()
         switched(False)

@@ -87,7 +87,7 @@ class TestParallelSignIns:
         assert results.count(400) == LIMIT
         assert checks.total == LIMIT + results.count(200)
 
-    def test_sign_in_waits_for_the_attempts_before_it(self):
+    def test_sign_in_at_the_limit_waits_for_pending_sign_ins(self):
         others = [new_throttle() for _ in range(LIMIT)]
         for each in others:
             each.acquire()
@@ -99,7 +99,7 @@ class TestParallelSignIns:
             waiting.result(timeout=30)
         assert acquired.is_set()
 
-    def test_waiting_sign_in_is_throttled_once_the_others_failed(self):
+    def test_waiting_sign_in_is_throttled_after_pending_ones_fail(self):
         others = [new_throttle() for _ in range(LIMIT)]
         for each in others:
             each.acquire()
@@ -117,7 +117,7 @@ class TestUndecidedAttempts:
     def _impatient(self, monkeypatch):
         monkeypatch.setattr(SignInThrottle, "stalled_after", 0.0)
 
-    def test_attempts_that_are_never_decided_count_as_failed(self):
+    def test_hanging_sign_ins_count_as_failed_after_the_timeout(self):
         for _ in range(LIMIT):
             new_throttle().acquire()
         with pytest.raises(TooManyRequests):
@@ -136,7 +136,7 @@ class TestUndecidedAttempts:
         others[0].release()
         new_throttle().acquire()
 
-    def test_sign_in_beyond_the_limit_waits_for_no_broken_cache(self, monkeypatch):
+    def test_sign_in_at_the_limit_does_not_wait_for_a_broken_cache(self, monkeypatch):
         others = [new_throttle() for _ in range(LIMIT)]
         for each in others:
             each.acquire()
@@ -161,7 +161,7 @@ def die_while_checking(cache):
 
 @pytest.mark.attack(149)
 @pytest.mark.promise(14)
-def test_guess_of_a_killed_process_stays_counted(settings, tmp_path):
+def test_sign_in_of_a_killed_process_stays_counted(settings, tmp_path):
     cache = {
         "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
         "LOCATION": str(tmp_path),
