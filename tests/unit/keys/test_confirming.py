@@ -22,18 +22,18 @@ def problems(folder, *verifiers, **change):
     return [str(problem) for problem in find_problems(folder, verifiers, now=NOW, **change)]
 
 
-def test_complete_change_has_no_problem(tmp_path, files):
+def test_completed_key_change_has_no_problem(tmp_path, files):
     ended = put(tmp_path, "c", exp=NOW)
     file = read_file(tmp_path / "c.jwk")
     assert ended["exp"] == file.key.expires_at
     assert problems(tmp_path, new=files["b"], ended=[file]) == []
 
 
-def test_key_without_its_end_is_a_problem(tmp_path, files):
+def test_key_change_without_written_exp_is_a_problem(tmp_path, files):
     assert problems(tmp_path, ended=[files["a"]]) == ["The key a still verifies after its end."]
 
 
-def test_each_problem_says_what_to_do(tmp_path, files):
+def test_each_key_change_problem_has_a_hint(tmp_path, files):
     change = {"new": files["a"], "ended": [files["a"]]}
     assert [problem.hint for problem in find_problems(tmp_path, [], now=NOW, **change)] == [
         "Remove it from VERIFYING_KEYS, or run the command again.",
@@ -41,12 +41,12 @@ def test_each_problem_says_what_to_do(tmp_path, files):
     ]
 
 
-def test_deleted_key_has_ended(tmp_path, files):
+def test_key_change_with_deleted_key_file_has_no_problem(tmp_path, files):
     files["a"].path.unlink()
     assert problems(tmp_path, ended=[files["a"]]) == []
 
 
-def test_deleted_key_in_verifying_keys_has_not_ended(tmp_path, files):
+def test_deleted_key_in_verifying_keys_is_a_problem(tmp_path, files):
     files["a"].path.unlink()
     assert problems(tmp_path, files["a"].key, ended=[files["a"]]) == [
         "The key a still verifies after its end."
@@ -57,18 +57,18 @@ def test_new_key_that_does_not_sign_is_a_problem(tmp_path, files):
     assert problems(tmp_path, new=files["a"]) == ["The new key a does not sign."]
 
 
-def test_folder_without_a_signing_key_is_a_problem(tmp_path, files):
+def test_key_folder_without_a_signing_key_is_a_problem(tmp_path, files):
     for file in files.values():
         file.path.unlink()
     assert problems(tmp_path, new=files["a"]) == ["The new key a does not sign."]
 
 
-def test_unlistable_folder_is_an_error(tmp_path):
+def test_unreadable_key_folder_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     assert "cannot be read" in str(key_error(problems, tmp_path / "file"))
 
 
-def test_folder_of_another_kind_of_keys_is_a_problem(tmp_path, files):
+def test_key_folder_with_secret_and_key_pairs_is_a_problem(tmp_path, files):
     put(tmp_path, "secret", "HS256")
     assert "in one key set" in problems(tmp_path, new=files["b"])[0]
     assert os.path.lexists(tmp_path / "secret.jwk")

@@ -22,7 +22,7 @@ class TestInit:
         keys = KeyDirectory(tmp_path).at(NOW)
         assert (keys.signing.kid, list(keys.verifying)) == ("b", ["a", "b", "c"])
 
-    def test_key_directory_further_keys_only_verify(self, tmp_path):
+    def test_verifying_keys_beside_a_key_directory_only_verify(self, tmp_path):
         put(tmp_path, "a")
         further = load_key({**private_jwk(private_key("EdDSA")), "kid": "z"}, "EdDSA")
         keys = KeyDirectory(tmp_path, [further]).at(NOW)
@@ -94,7 +94,7 @@ class TestAt:
         (tmp_path / "b.jwk").unlink()
         assert clock.kids() == ["a"]
 
-    def test_key_file_with_new_exp_ends_its_key(self, tmp_path):
+    def test_exp_added_to_a_key_file_expires_its_key(self, tmp_path):
         jwk = put(tmp_path, "a")
         clock = Clock(tmp_path)
         assert clock.kids() == ["a"]

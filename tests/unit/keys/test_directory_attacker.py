@@ -20,14 +20,14 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_added_key_signs_and_verifies_access_tokens(folder):
+def test_key_added_by_attacker_signs_access_tokens(folder):
     clock = Clock(folder)
     put(folder, "planted", nbf=NOW)
     keys = clock.advance()
     assert (keys.signing.kid, set(keys.verifying)) == ("planted", {"own", "planted"})
 
 
-def test_rotate_now_ends_added_keys(folder):
+def test_rotate_now_expires_keys_added_by_attacker(folder):
     clock = Clock(folder)
     put(folder, "planted", nbf=NOW)
     put(folder, "later", nbf=NOW + 10**6)
@@ -36,7 +36,7 @@ def test_rotate_now_ends_added_keys(folder):
     assert clock.kids() == [replacement.new.key.kid]
 
 
-def test_added_key_makes_no_refresh_token(folder):
+def test_key_of_the_key_folder_cannot_sign_refresh_tokens(folder):
     settings = read_settings(KEY_DIRECTORY=folder)
     access = AccessTokens(settings, build_access_keys(settings))
     claims = Claims.from_payload(access_members(iss=settings.issuer, aud=settings.audience))
@@ -47,7 +47,7 @@ def test_added_key_makes_no_refresh_token(folder):
     assert not set(refresh_keys(settings).verifying) & {"own"}
 
 
-def test_deleted_keys_stop_sign_ins_until_a_key_is_generated(folder):
+def test_deletion_of_all_key_files_stops_signing_until_a_new_one(folder):
     clock = Clock(folder)
     (folder / "own.jwk").unlink()
     assert clock.advance().signing is None
@@ -55,7 +55,7 @@ def test_deleted_keys_stop_sign_ins_until_a_key_is_generated(folder):
     assert clock.advance().signing.kid == "new"
 
 
-def test_link_to_a_foreign_file_shows_nothing_of_it(folder, caplog, tmp_path):
+def test_error_for_symlinked_key_file_does_not_show_its_content(folder, caplog, tmp_path):
     clock = Clock(folder)
     (tmp_path / "secret").write_text("swordfish")
     (folder / "link.jwk").symlink_to(tmp_path / "secret")

@@ -35,7 +35,7 @@ class TestReadDuringRotation:
             patch.setattr(key_files, "read_file", loading)
             yield tmp_path
 
-    def test_key_directory_start_reads_a_complete_rotation(self, rotating):
+    def test_key_directory_start_during_rotation_reads_the_new_key(self, rotating):
         assert KeyDirectory(rotating).at(NOW).signing.kid == "new1"
 
     def test_constantly_changing_key_file_is_read_three_times(self, tmp_path):
@@ -125,7 +125,7 @@ class TestAtInThreads:
     def test_thread_gets_recent_keys_without_waiting_for_a_poll(self, kids_during_poll):
         assert kids_during_poll(NOW + POLL_INTERVAL, waiting=False) == ["a"]
 
-    def test_thread_waits_for_a_hanging_poll_at_intervals(self, tmp_path, monkeypatch):
+    def test_threads_wait_for_a_hanging_poll_once_per_interval(self, tmp_path, monkeypatch):
         monkeypatch.setattr(key_directory, "_LOCK_TIMEOUT", 0.05)
         put(tmp_path, "a")
         source = KeyDirectory(tmp_path)

@@ -66,7 +66,7 @@ class TestOtherFiles:
     @pytest.mark.attack(169)
     @ERRORS
     @pytest.mark.parametrize("broken", ["0new", "a", "z", "zz-new"])
-    def test_earlier_exp_takes_effect_beside_a_broken_file(
+    def test_earlier_exp_applies_beside_an_invalid_key_file(
         self, clock, jwks, tmp_path, break_file, broken
     ):
         break_file(tmp_path / f"{broken}.jwk")
@@ -77,19 +77,21 @@ class TestOtherFiles:
     @pytest.mark.attack(169)
     @ERRORS
     @pytest.mark.parametrize("broken", ["0new", "a", "z", "zz-new"])
-    def test_deletion_takes_effect_beside_a_broken_file(self, clock, tmp_path, break_file, broken):
+    def test_deleted_key_is_removed_beside_an_invalid_key_file(
+        self, clock, tmp_path, break_file, broken
+    ):
         break_file(tmp_path / f"{broken}.jwk")
         (tmp_path / "stolen.jwk").unlink()
         assert clock.kids() == ["a", "z"]
 
     @ERRORS
-    def test_replaced_key_is_dropped_beside_a_broken_file(self, clock, tmp_path, break_file):
+    def test_replaced_key_is_removed_beside_an_invalid_key_file(self, clock, tmp_path, break_file):
         break_file(tmp_path / "a.jwk")
         put(tmp_path, "stolen", kid="successor")
         assert clock.kids() == ["a", "z", "successor"]
 
     @ERRORS
-    def test_broken_file_adds_no_key_and_rejects_a_start(self, clock, tmp_path, break_file):
+    def test_invalid_key_file_adds_no_key_and_prevents_a_start(self, clock, tmp_path, break_file):
         break_file(tmp_path / "bad.jwk")
         before = clock.advance()
         assert clock.advance() is before
@@ -109,7 +111,7 @@ class TestFolder:
                 (folder / f"{name}.jwk").chmod(0o644)
             yield folder
 
-    def test_folder_that_links_to_itself_keeps_the_keys(self, folder, caplog):
+    def test_key_folder_with_symlink_loop_keeps_the_loaded_keys(self, folder, caplog):
         clock = Clock(folder)
         folder.rename(folder.with_name("moved"))
         folder.symlink_to(folder)
@@ -123,7 +125,7 @@ class TestFolder:
 
     @needs_root
     @pytest.mark.parametrize("mode", [0o711, 0o744], ids=["not listable", "not searchable"])
-    def test_deletion_is_seen_in_a_folder_with_wrong_mode(self, folder, mode):
+    def test_deleted_key_is_removed_in_a_folder_with_wrong_mode(self, folder, mode):
         clock = Clock(folder)
         clock.advance()
         folder.chmod(mode)
@@ -132,7 +134,7 @@ class TestFolder:
 
     @needs_root
     @pytest.mark.parametrize("broken", ["0", "a", "z"])
-    def test_server_user_sees_an_end_beside_an_unreadable_file(self, folder, broken):
+    def test_earlier_exp_applies_beside_an_unreadable_key_file(self, folder, broken):
         jwk = put(folder, "stolen")
         (folder / "stolen.jwk").chmod(0o644)
         clock = Clock(folder)
@@ -158,11 +160,11 @@ class TestRejectedContent:
     def rewrite(self, tmp_path, **changes):
         put_text(tmp_path, json.dumps({**self.jwk, **changes}), "a.jwk")
 
-    def test_key_keeps_its_end_if_the_new_end_is_malformed(self, clock, tmp_path):
+    def test_key_keeps_its_exp_if_the_new_exp_is_malformed(self, clock, tmp_path):
         self.rewrite(tmp_path, exp="tomorrow")
         assert clock.kids() == ["a", "b"]
 
-    def test_earlier_exp_counts_beside_a_malformed_nbf(self, clock, tmp_path):
+    def test_earlier_exp_applies_beside_a_malformed_nbf(self, clock, tmp_path):
         self.rewrite(tmp_path, nbf="x", exp=NOW + 10**6)
         assert clock.advance().verifying["a"].expires_at == NOW + 10**6
         self.rewrite(tmp_path, nbf="x", exp=NOW + 10**7)
@@ -171,11 +173,11 @@ class TestRejectedContent:
         assert clock.kids() == ["b"]
 
     @pytest.mark.parametrize("text", ["{}", '{"kty": "OKP"}'])
-    def test_complete_object_without_the_key_removes_it(self, clock, tmp_path, text):
+    def test_json_object_without_key_removes_the_loaded_key(self, clock, tmp_path, text):
         put_text(tmp_path, text, "a.jwk")
         assert clock.kids() == ["b"]
 
-    def test_key_with_another_use_is_dropped(self, clock, tmp_path):
+    def test_key_changed_to_use_enc_is_removed(self, clock, tmp_path):
         self.rewrite(tmp_path, use="enc")
         assert clock.kids() == ["b"]
 
@@ -191,14 +193,14 @@ class TestConflicts:
         return clock
 
     @pytest.mark.parametrize("name", ["a", "z"])
-    def test_file_with_a_used_kid_does_not_displace_its_key(self, clock, tmp_path, name):
+    def test_second_key_file_with_same_kid_does_not_replace_the_key(self, clock, tmp_path, name):
         before = clock.advance().verifying["k"]
         put(tmp_path, name, kid="k")
         for _ in range(3):
             assert clock.advance().verifying["k"] is before
 
     @pytest.mark.parametrize("name", ["a", "z"])
-    def test_earlier_exp_of_two_files_with_one_kid_counts(self, clock, tmp_path, name):
+    def test_earlier_exp_of_two_key_files_with_same_kid_applies(self, clock, tmp_path, name):
         put(tmp_path, name, kid="k", exp=NOW)
         assert clock.kids() == []
         # The next rotation deletes the file of the ended key.
@@ -209,25 +211,25 @@ class TestConflicts:
 
     @pytest.mark.parametrize("exp", [{"exp": NOW + 10**6}, {}], ids=["later", "none"])
     @pytest.mark.parametrize("name", ["a", "z"])
-    def test_later_exp_of_a_second_file_is_ignored(self, tmp_path, name, exp):
+    def test_later_exp_of_second_key_file_with_same_kid_is_ignored(self, tmp_path, name, exp):
         put(tmp_path, "k", exp=NOW + 1000)
         clock = Clock(tmp_path)
         put(tmp_path, name, kid="k", **exp)
         assert clock.advance().verifying["k"].expires_at == NOW + 1000
 
-    def test_deletion_counts_beside_a_key_of_another_family(self, clock, tmp_path):
+    def test_deleted_key_is_removed_beside_an_hmac_secret(self, clock, tmp_path):
         put(tmp_path, "secret", "HS256")
         put(tmp_path, "next")
         assert clock.kids() == ["k", "next"]
         (tmp_path / "k.jwk").unlink()
         assert clock.kids() == ["next"]
 
-    def test_folder_may_change_its_family_at_once(self, clock, tmp_path):
+    def test_key_folder_can_change_from_key_pair_to_hmac_secret(self, clock, tmp_path):
         (tmp_path / "k.jwk").unlink()
         put(tmp_path, "secret", "HS256")
         assert clock.kids() == ["secret"]
 
-    def test_kid_of_a_further_key_is_not_taken_over(self, tmp_path):
+    def test_key_file_does_not_replace_verifying_key_with_same_kid(self, tmp_path):
         put(tmp_path, "a")
         further = load_key({**private_jwk(private_key("EdDSA")), "kid": "z"}, "EdDSA")
         clock = Clock(tmp_path, [further])

@@ -38,7 +38,7 @@ def test_delete_drafts_ignores_a_draft_that_vanishes(tmp_path):
     assert os.path.lexists(tmp_path / DRAFT)
 
 
-def test_file_is_written_where_folders_cannot_be_opened(tmp_path, monkeypatch):
+def test_atomic_write_succeeds_if_the_folder_cannot_be_opened(tmp_path, monkeypatch):
     real = os.open
 
     def opening(path, flags, *arguments):

@@ -81,7 +81,7 @@ class TestWriteJwk:
         put(tmp_path)
         assert [path.name for path in tmp_path.iterdir()] == ["a.jwk"]
 
-    def test_failed_write_jwk_keeps_old_file_and_names_it(self, tmp_path):
+    def test_failed_write_jwk_leaves_no_draft_and_names_the_file(self, tmp_path):
         (tmp_path / "a.jwk").mkdir()
         with pytest.raises(OSError, match="directory") as caught:
             put(tmp_path)
@@ -121,19 +121,19 @@ class TestReadFile:
             json.dumps({"a": "x" * 70000}),
         ],
     )
-    def test_error_names_the_key_file_without_json_object(self, tmp_path, text):
+    def test_read_file_error_names_the_key_file_without_json_object(self, tmp_path, text):
         put_text(tmp_path, text)
         assert (
             str(key_error(read_file, tmp_path / "bad.jwk")) == "The key file bad.jwk is not a JWK."
         )
 
-    def test_error_gives_the_reason_for_an_unreadable_key_file(self, tmp_path):
+    def test_read_file_error_has_the_reason_for_an_unreadable_file(self, tmp_path):
         (tmp_path / "bad.jwk").mkdir()
         error = key_error(read_file, tmp_path / "bad.jwk")
         assert str(error) == "The key file bad.jwk cannot be read (Is a directory)."
         assert "0600" in error.hint
 
-    def test_error_names_the_key_file_with_short_secret(self, tmp_path):
+    def test_read_file_error_names_the_key_file_with_short_secret(self, tmp_path):
         jwk = put(tmp_path, "short", "HS256", k="c2hvcnQ")
         error = key_error(read_file, tmp_path / "short.jwk")
         assert str(error).startswith("The key file short.jwk: The secret for HS256 is too short")

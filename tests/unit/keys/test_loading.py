@@ -152,7 +152,7 @@ class TestSecret:
         assert key.verify(MESSAGE, key.sign(MESSAGE))
         assert not key.verify(MESSAGE + b".", key.sign(MESSAGE))
 
-    def test_hmac_secret_has_one_kid_in_every_form(self):
+    def test_hmac_secret_has_the_same_kid_in_every_key_format(self):
         assert len({load_key(form, "HS256").kid for form in SECRET_FORMS.values()}) == 1
 
     @pytest.mark.attack(170)

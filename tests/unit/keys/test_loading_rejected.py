@@ -37,7 +37,7 @@ class TestSecret:
     @pytest.mark.attack(18)
     @pytest.mark.parametrize(("algorithm", "length"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
     @pytest.mark.parametrize("form", ["string", "bytes", "JWK"])
-    def test_short_hmac_secret_is_rejected_with_command(self, algorithm, length, form):
+    def test_short_hmac_secret_is_rejected_with_command_to_make_one(self, algorithm, length, form):
         short = SIGNING_KEY[: length - 1]
         forms = {"string": short.decode(), "bytes": short, "JWK": {**OCT, "k": base64url(short)}}
         error = load_error(forms[form], algorithm)
@@ -79,7 +79,7 @@ class TestSecret:
 
     @pytest.mark.attack(6)
     @pytest.mark.parametrize("lead", ["\ufeff", "[", "\ufeff["])
-    def test_disguised_jwk_as_hmac_secret_is_rejected(self, lead):
+    def test_jwk_behind_bom_or_bracket_as_hmac_secret_is_rejected(self, lead):
         text = lead + json.dumps(public_jwk(private_key("RS256"))) + "]" * lead.count("[")
         assert load_error(text, "HS256").check_id == "E002"
 
@@ -260,7 +260,7 @@ class TestJwk:
         assert error.check_id == "E003"
         assert "visible ASCII" in str(error)
 
-    def test_jwk_with_mismatched_halves_is_rejected(self):
+    def test_jwk_with_public_part_of_another_key_is_rejected(self):
         for algorithm in ("RS256", "ES256", "EdDSA"):
             private = private_jwk(private_key(algorithm))
             other_public = public_jwk(private_key(algorithm, 2))

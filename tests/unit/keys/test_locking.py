@@ -54,12 +54,12 @@ def enters_after_release(folder):
 
 
 class TestFolderLock:
-    def test_second_thread_waits_for_the_lock(self, tmp_path):
+    def test_second_thread_waits_for_the_key_folder_lock(self, tmp_path):
         assert enters_after_release(tmp_path)
         assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.usefixtures("impatient")
-    def test_held_lock_is_an_error_after_the_timeout(self, tmp_path):
+    def test_held_key_folder_lock_is_an_error_after_the_timeout(self, tmp_path):
         with lock(tmp_path):
             error = lock_error(tmp_path)
         assert str(error) == f"Another command is changing the keys in {tmp_path}."
@@ -89,7 +89,7 @@ class TestFolderLock:
         with lock(tmp_path):
             pass
 
-    def test_missing_folder_needs_no_lock(self, tmp_path):
+    def test_lock_of_missing_key_folder_creates_no_file(self, tmp_path):
         with lock(tmp_path / "missing"):
             assert list(tmp_path.iterdir()) == []
 
@@ -101,7 +101,7 @@ class TestLockFile:
         assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.usefixtures("impatient")
-    def test_lock_file_of_a_crashed_command_is_named(self, tmp_path):
+    def test_error_for_existing_lock_file_names_the_file(self, tmp_path):
         (tmp_path / LOCK_FILE).write_text("")
         error = lock_error(tmp_path)
         assert str(error) == (
@@ -109,23 +109,23 @@ class TestLockFile:
         )
         assert error.hint == "Wait until it has ended. If no command runs, delete the file."
 
-    def test_deleted_lock_file_is_no_error_at_the_end(self, tmp_path):
+    def test_lock_release_ignores_a_deleted_lock_file(self, tmp_path):
         with lock(tmp_path):
             (tmp_path / LOCK_FILE).unlink()
         assert list(tmp_path.iterdir()) == []
 
-    def test_lock_file_is_closed_to_other_users(self, tmp_path):
+    def test_lock_file_has_mode_600(self, tmp_path):
         with lock(tmp_path):
             assert stat.S_IMODE((tmp_path / LOCK_FILE).stat().st_mode) == 0o600
 
     @pytest.mark.usefixtures("impatient")
-    def test_lock_file_that_cannot_be_created_names_itself(self, tmp_path, monkeypatch):
+    def test_error_for_uncreatable_lock_file_names_the_file(self, tmp_path, monkeypatch):
         monkeypatch.setattr(locking, "LOCK_FILE", "x" * 300)
         with pytest.raises(OSError, match="too long") as caught, lock(tmp_path):
             pass
         assert caught.value.filename == str(tmp_path / ("x" * 300))
 
-    def test_folder_that_cannot_be_opened_is_locked_by_a_file(self, tmp_path, monkeypatch):
+    def test_key_folder_that_cannot_be_opened_uses_a_lock_file(self, tmp_path, monkeypatch):
         real = locking.os.open
 
         def opening(path, flags, *arguments):

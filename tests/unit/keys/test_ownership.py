@@ -82,7 +82,7 @@ class TestAccessOf:
             (SERVER, {"a": 0}, SERVER),
         ],
     )
-    def test_new_key_file_belongs_to_the_server(self, folder, folder_owner, owners, owner):
+    def test_new_key_file_has_the_server_user_as_owner(self, folder, folder_owner, owners, owner):
         for number, (name, uid) in enumerate(owners.items()):
             put(folder, name, nbf=NOW + number)
             os.chown(folder / f"{name}.jwk", uid, -1)
@@ -100,12 +100,14 @@ class TestAccessOf:
             (0o750, 0, Access(0, None, 0o600)),
         ],
     )
-    def test_first_key_file_follows_a_folder_for_one_group(self, folder, mode, group, expected):
+    def test_first_key_file_copies_group_access_of_a_750_folder(
+        self, folder, mode, group, expected
+    ):
         os.chown(folder, 0, group)
         folder.chmod(mode)
         assert access(folder) == expected
 
-    def test_end_of_an_open_key_stays_open(self, folder):
+    def test_retired_key_file_keeps_read_access_of_other_users(self, folder):
         put(folder, "a")
         (folder / "a.jwk").chmod(0o644)
         closed = Access(os.geteuid(), None, 0o600)
@@ -113,7 +115,7 @@ class TestAccessOf:
         assert access_of_end(closed, folder / "missing.jwk") == closed
 
     @needs_root
-    def test_key_of_the_folder_owner_goes_before_a_newer_one(self, folder):
+    def test_access_of_prefers_key_of_folder_owner_to_a_newer_key(self, folder):
         for name, owner, begin in (("a", SERVER, NOW - 50), ("b", NOBODY, NOW)):
             put(folder, name, nbf=begin)
             os.chown(folder / f"{name}.jwk", owner, GROUP)
@@ -122,7 +124,7 @@ class TestAccessOf:
         assert access(folder) == Access(SERVER, GROUP, 0o600)
 
     @pytest.mark.parametrize(("is_private", "mode"), [(True, 0o640), (False, 0o644)])
-    def test_replaced_key_keeps_owner_group_and_mode(self, folder, is_private, mode):
+    def test_replaced_key_file_keeps_owner_group_and_group_access(self, folder, is_private, mode):
         put_public(folder, "a", mode=0o644)
         status = (folder / "a.jwk").stat()
         assert replaced_access(folder / "a.jwk", is_private=is_private) == Access(
@@ -140,7 +142,7 @@ class TestAccessOf:
         public.path.unlink()
         assert not is_of_other_owner(public, other)
 
-    def test_replaced_public_key_keeps_its_mode(self, folder):
+    def test_replaced_public_key_file_has_mode_644(self, folder):
         put_public(folder, "a", mode=0o644)
         put_public(folder, "b", mode=0o444)
         for name in ("a", "b"):
@@ -149,12 +151,12 @@ class TestAccessOf:
 
 
 class TestUnreadableFiles:
-    def test_files_of_one_owner_have_no_problem(self, folder):
+    def test_key_files_of_one_owner_are_not_reported(self, folder):
         put(folder, "a")
         put(folder, "b")
         assert problems(folder) == []
 
-    def test_file_closed_to_the_reading_group_is_reported_once(self, folder):
+    def test_key_file_unreadable_by_the_server_group_is_reported(self, folder):
         put(folder, "a", nbf=NOW - 50)
         put(folder, "b")
         folder.chmod(0o750)
@@ -165,7 +167,7 @@ class TestUnreadableFiles:
         assert f"a member of the group {group}, who cannot read {folder / 'b.jwk'}" in problem
         assert "mode 0600" in problem
 
-    def test_file_closed_to_others_beside_an_open_key_is_reported(self, folder):
+    def test_key_file_less_readable_than_other_keys_is_reported(self, folder):
         put(folder, "a")
         put(folder, "b")
         folder.chmod(0o755)
@@ -175,7 +177,7 @@ class TestUnreadableFiles:
         folder.parent.chmod(0o700)
         assert problems(folder) == []
 
-    def test_unreadable_file_says_what_to_do(self, folder):
+    def test_error_for_unreadable_key_file_has_a_hint(self, folder):
         put(folder, "a", nbf=NOW - 50)
         put(folder, "b")
         folder.chmod(0o750)
@@ -185,13 +187,13 @@ class TestUnreadableFiles:
             "Correct its owner or its mode: a server that starts now rejects the folder."
         )
 
-    def test_group_of_the_folder_needs_no_access_to_closed_files(self, folder):
+    def test_key_files_without_group_access_are_not_reported(self, folder):
         put(folder, "a")
         folder.chmod(0o750)
         assert problems(folder) == []
 
     @needs_root
-    def test_server_owns_the_newest_key_in_a_folder_of_root(self, folder):
+    def test_key_file_of_root_beside_key_of_server_user_is_reported(self, folder):
         put(folder, "a")
         put(folder, "b")
         os.chown(folder / "a.jwk", SERVER, GROUP)
@@ -200,7 +202,7 @@ class TestUnreadableFiles:
         assert f"the user {SERVER}, who cannot read {folder / 'b.jwk'}" in problem
 
     @needs_root
-    def test_group_of_the_newest_key_is_that_of_the_server(self, folder):
+    def test_server_group_is_the_group_of_the_newest_key(self, folder):
         put(folder, "a", nbf=NOW - 50)
         put(folder, "b")
         os.chown(folder / "a.jwk", SERVER, GROUP)
@@ -218,7 +220,7 @@ class TestUnreadableFiles:
         assert problems(folder) == []
 
     @needs_root
-    def test_member_of_the_group_is_not_the_owner_nobody(self, folder):
+    def test_key_file_owner_nobody_is_not_the_server_user(self, folder):
         put(folder, "a", nbf=NOW - 50)
         put(folder, "b")
         for path in (folder, folder / "a.jwk", folder / "b.jwk"):
@@ -228,7 +230,7 @@ class TestUnreadableFiles:
         [problem] = problems(folder)
         assert f"a member of the group {GROUP}, who cannot read {folder / 'b.jwk'}" in problem
 
-    def test_group_without_access_to_the_folder_reads_no_file(self, folder):
+    def test_group_access_is_not_required_in_a_folder_with_mode_700(self, folder):
         put(folder, "a", nbf=NOW - 50)
         put(folder, "b")
         (folder / "a.jwk").chmod(0o640)
@@ -236,7 +238,7 @@ class TestUnreadableFiles:
         assert problems(folder) == []
 
     @needs_root
-    def test_file_of_root_is_reported_by_a_real_open(self, folder):
+    def test_key_file_of_root_in_folder_of_server_user_is_reported(self, folder):
         put(folder, "a")
         put(folder, "b")
         for path in (folder, folder / "a.jwk"):
@@ -245,7 +247,7 @@ class TestUnreadableFiles:
         assert f"the user {SERVER}, who cannot read {folder / 'b.jwk'} (owner root" in problem
 
     @needs_root
-    def test_real_open_finds_a_closed_parent_folder(self, folder):
+    def test_key_files_below_an_unreadable_parent_are_reported(self, folder):
         put(folder, "a")
         for path in (folder, folder / "a.jwk"):
             os.chown(path, SERVER, GROUP)
@@ -263,7 +265,9 @@ class TestUnreadableFiles:
             (2**40, 2**40, 0o660, True),
         ],
     )
-    def test_modes_are_compared_where_no_process_can_start(self, folder, uid, gid, mode, closed):
+    def test_file_access_is_read_from_mode_if_no_process_can_start(
+        self, folder, uid, gid, mode, closed
+    ):
         put(folder, "a")
         path = folder / "a.jwk"
         path.chmod(mode)
@@ -278,12 +282,12 @@ class TestUnreadableFiles:
         assert _open_as(stranger, [path]) is None
         assert _closed_to(stranger, [folder, path]) == ([] if mode & 0o004 else [path])
 
-    def test_user_without_an_entry_has_the_group_of_its_files(self, folder):
+    def test_unknown_server_user_has_the_group_of_the_key_files(self, folder):
         assert str(ServerUser(2**30, ())) == f"the user {2**30}"
         assert _groups_of(2**30, GROUP) == (GROUP,)
         assert not _permits(ServerUser(2**30, (GROUP,)), folder / "missing")
 
-    def test_vanished_file_is_reported_without_its_mode(self, folder):
+    def test_deleted_key_file_is_reported_without_its_mode(self, folder):
         put(folder, "a")
         put(folder, "b")
         (folder / "a.jwk").chmod(0o640)
@@ -293,10 +297,10 @@ class TestUnreadableFiles:
         [message] = [str(error) for error in unreadable_files(folder, files)]
         assert message.endswith(f"who cannot read {folder / 'b.jwk'}.")
 
-    def test_root_reads_every_file(self, folder):
+    def test_root_as_server_user_can_read_every_file(self, folder):
         assert _closed_to(ServerUser(0, (0,)), [folder / "missing"]) == []
 
-    def test_folder_that_can_be_listed_only_is_closed(self, folder):
+    def test_folder_without_search_permission_is_unreadable(self, folder):
         folder.chmod(0o754)
         assert not _permits(ServerUser(2**30, (GROUP,)), folder)
         folder.chmod(0o755)
@@ -304,7 +308,7 @@ class TestUnreadableFiles:
 
 
 class TestOpenAs:
-    def test_this_user_opens_files_without_changing_the_user(self, folder):
+    def test_open_as_current_user_keeps_user_and_groups(self, folder):
         put(folder, "a")
         # No process can have this group.
         me = ServerUser(os.geteuid(), (2**40,))
@@ -313,7 +317,7 @@ class TestOpenAs:
         ]
 
     @needs_root
-    def test_other_user_opens_files_with_all_its_groups(self, folder):
+    def test_open_as_other_user_uses_all_groups_of_the_user(self, folder):
         put(folder, "a")
         os.chown(folder / "a.jwk", 0, GROUP)
         (folder / "a.jwk").chmod(0o640)
@@ -323,20 +327,20 @@ class TestOpenAs:
         assert _open_as(ServerUser(SERVER, (NOBODY,)), paths) == [folder / "a.jwk"]
 
     @pytest.mark.parametrize("script", ["exit 1", "exec sleep 60"], ids=["failed", "hangs"])
-    def test_process_without_a_result_opens_nothing(self, folder, monkeypatch, script):
+    def test_open_as_returns_none_if_its_process_fails_or_hangs(self, folder, monkeypatch, script):
         monkeypatch.setattr(ownership, "_OPEN_ALL", script)
         monkeypatch.setattr(ownership, "_TIMEOUT", 0.2)
         assert _open_as(ServerUser(os.geteuid(), (os.getegid(),)), [folder]) is None
 
 
 class TestUsers:
-    def test_known_user_has_all_its_groups(self):
+    def test_known_server_user_has_all_groups_of_the_system(self):
         entry = pwd.getpwuid(os.geteuid())
         groups = (entry.pw_gid, *os.getgrouplist(entry.pw_name, entry.pw_gid))
         assert _groups_of(os.geteuid(), 2**30) == groups
         assert str(ServerUser(os.geteuid(), ())) == f"the user {entry.pw_name}"
 
-    def test_system_without_a_user_database_shows_numbers(self, monkeypatch):
+    def test_server_user_without_user_database_is_shown_as_number(self, monkeypatch):
         monkeypatch.setattr(ownership, "pwd", None)
         assert _groups_of(0, GROUP) == (GROUP,)
         assert str(ServerUser(0, ())) == "the user 0"

@@ -56,7 +56,7 @@ class TestShortestDelay:
 
 
 class TestDefaultAlgorithm:
-    def test_default_algorithm_is_that_of_newest_key(self, tmp_path):
+    def test_default_algorithm_is_the_algorithm_of_the_newest_key(self, tmp_path):
         write_jwk(tmp_path / "a.jwk", {**generated_jwk("RS256"), "nbf": NOW})
         write_jwk(tmp_path / "b.jwk", make_jwk("ES384", now=NOW, not_before=NOW + 1))
         assert (
@@ -80,7 +80,7 @@ class TestGenerate:
         assert read_file(generated.path).jwk["iat"] == NOW
         assert generated.key.algorithm == "ES256"
 
-    def test_generated_key_folder_is_for_its_owner_only(self, tmp_path):
+    def test_generated_key_folder_has_mode_700(self, tmp_path):
         generated = generate(tmp_path / "keys", SETTINGS, "EdDSA", now=NOW)
         assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o700
         assert stat.S_IMODE(generated.path.stat().st_mode) == 0o600
@@ -117,7 +117,7 @@ class TestRotate:
         assert states(tmp_path, start - 1) == {"a": "signs", generated.key.kid: "next"}
         assert states(tmp_path, start) == {"a": "verifies", generated.key.kid: "signs"}
 
-    def test_rotate_ends_old_key_after_its_last_token(self, tmp_path):
+    def test_rotate_sets_exp_of_old_key_after_its_last_token(self, tmp_path):
         put(tmp_path, "a")
         rotation = rotated(tmp_path)
         end = NOW + MIN_DELAY + DRAIN_TIME
@@ -134,7 +134,7 @@ class TestRotate:
         assert [file.key.kid for file in rotated(tmp_path).ending] == ["b"]
         assert read_file(tmp_path / "a.jwk").jwk["exp"] == NOW + 5
 
-    def test_rotate_does_not_end_public_keys(self, tmp_path):
+    def test_rotate_sets_no_exp_for_public_keys(self, tmp_path):
         put(tmp_path, "a")
         write_jwk(tmp_path / "public.jwk", {**public(), "kid": "public"})
         assert [file.key.kid for file in rotated(tmp_path).ending] == ["a"]
@@ -170,7 +170,7 @@ class TestRotate:
         assert [file.key.kid for file in rotation.ending] == ["a"]
         assert rotation.without_expiry == ()
 
-    def test_rotate_ends_key_file_without_alg(self, tmp_path):
+    def test_rotate_sets_exp_of_key_file_without_alg(self, tmp_path):
         jwk = make_jwk("EdDSA", now=NOW, not_before=NOW - 5)
         del jwk["alg"]
         write_jwk(tmp_path / "a.jwk", jwk)
@@ -214,7 +214,7 @@ class TestRotate:
         assert error.hint == "If a key was stolen, use --now."
         assert states(tmp_path) == {"a": "signs"}
 
-    def test_rotate_is_rejected_while_the_next_key_waits(self, tmp_path):
+    def test_rotate_before_the_next_key_signs_is_rejected(self, tmp_path):
         put(tmp_path, "a")
         next_kid = rotated(tmp_path).new.key.kid
         error = key_error(rotated, tmp_path, now=NOW + MIN_DELAY - 1)
@@ -256,7 +256,7 @@ class TestRotate:
         put(tmp_path, "a", exp=NOW + MIN_DELAY + 1)
         rotated(tmp_path, delay=MIN_DELAY)
 
-    def test_rotate_with_full_disk_leaves_key_without_exp_verifying(self, tmp_path):
+    def test_rotate_without_space_for_exp_reports_key_without_exp(self, tmp_path):
         put(tmp_path, "a", NOW - 2000)
         put(tmp_path, "b")
         with full_after(writes=2):
@@ -270,7 +270,7 @@ class TestRotate:
             rotation.new.key.kid: "signs",
         }
 
-    def test_rotate_unable_to_write_new_key_changes_nothing(self, tmp_path):
+    def test_rotate_without_space_for_new_key_changes_no_key(self, tmp_path):
         put(tmp_path, "a")
         with full_after(writes=0), pytest.raises(OSError, match="No space left"):
             rotated(tmp_path)

@@ -28,7 +28,7 @@ from tests.support.key_rotations import (
 
 
 class TestReplaceNow:
-    def test_replace_now_ends_all_other_keys(self, tmp_path):
+    def test_replace_now_expires_all_other_keys(self, tmp_path):
         put(tmp_path, "a", exp=NOW + 50)
         put(tmp_path, "b", NOW - 5)
         put(tmp_path, "next", NOW + 50)
@@ -39,7 +39,7 @@ class TestReplaceNow:
         assert {file.key.kid for file in replacement.ending} == ended.keys()
         assert replacement.removed == (tmp_path / "old.jwk",)
 
-    def test_replace_now_with_full_disk_deletes_old_key_file(self, tmp_path):
+    def test_replace_now_without_space_for_exp_deletes_old_key_file(self, tmp_path):
         put(tmp_path, "stolen")
         with full_after(writes=1):
             replacement = replace_now(tmp_path, SETTINGS, "EdDSA", now=NOW)
@@ -48,7 +48,7 @@ class TestReplaceNow:
             ("stolen", NOW)
         ]
 
-    def test_replace_now_unable_to_write_new_key_changes_nothing(self, tmp_path):
+    def test_replace_now_without_space_for_new_key_changes_no_key(self, tmp_path):
         put(tmp_path, "stolen")
         with full_after(writes=0), pytest.raises(OSError, match="No space left"):
             replace_now(tmp_path, SETTINGS, "EdDSA", now=NOW)
@@ -75,7 +75,7 @@ class TestReplaceNow:
         rotation.join()
         assert read_file(tmp_path / "stolen.jwk").jwk["exp"] == NOW
 
-    def test_replace_now_ends_keys_after_an_unchangeable_file(self, tmp_path, monkeypatch):
+    def test_replace_now_expires_keys_after_an_unwritable_key_file(self, tmp_path, monkeypatch):
         for name in ("a", "b", "c"):
             put(tmp_path, name)
 
@@ -102,13 +102,13 @@ class TestRetire:
         assert ended.key.expires_at == NOW + 100 + DRAIN_TIME
         assert read_file(tmp_path / "a.jwk").jwk["exp"] == NOW + 100 + DRAIN_TIME
 
-    def test_retired_idle_key_ends_one_token_lifetime_from_now(self, tmp_path):
+    def test_retired_idle_key_expires_after_one_token_lifetime(self, tmp_path):
         put(tmp_path, "a", NOW - 5000)
         put(tmp_path, "b", NOW - 4000)
         ended = retire(tmp_path, SETTINGS, "a", now=NOW + 0.5).ended
         assert ended.key.expires_at == NOW + 1 + DRAIN_TIME
 
-    def test_retired_key_with_at_once_ends_now(self, tmp_path):
+    def test_retire_at_once_sets_exp_to_now(self, tmp_path):
         put(tmp_path, "a", NOW - 5000)
         put(tmp_path, "b")
         retirement = retire(tmp_path, SETTINGS, "a", now=NOW + 0.5, at_once=True)
@@ -116,7 +116,7 @@ class TestRetire:
         assert states(tmp_path)["a"] == "ended"
 
     @pytest.mark.parametrize("at_once", [False, True])
-    def test_retire_takes_back_the_next_key(self, tmp_path, at_once):
+    def test_retire_of_next_key_expires_it_before_it_signs(self, tmp_path, at_once):
         put(tmp_path, "a")
         put(tmp_path, "next", NOW + 50)
         retirement = retire(tmp_path, SETTINGS, "next", now=NOW, at_once=at_once)
@@ -124,7 +124,7 @@ class TestRetire:
         assert states(tmp_path, NOW + 50) == {"a": "signs", "next": "ended"}
 
     @pytest.mark.parametrize("at_once", [False, True])
-    def test_retire_of_next_key_lets_current_key_continue(self, tmp_path, at_once):
+    def test_retire_of_next_key_removes_exp_of_current_key(self, tmp_path, at_once):
         put(tmp_path, "a")
         next_kid = rotated(tmp_path).new.key.kid
         assert "exp" in read_file(tmp_path / "a.jwk").jwk
@@ -141,7 +141,7 @@ class TestRetire:
         assert str(error) == "Without the key next no key signs."
 
     @pytest.mark.parametrize("at_once", [False, True])
-    def test_retire_does_not_extend_an_ended_key(self, tmp_path, at_once):
+    def test_retire_does_not_extend_an_expired_key(self, tmp_path, at_once):
         put(tmp_path, "stolen")
         replace_now(tmp_path, SETTINGS, "EdDSA", now=NOW)
         retirement = retire(tmp_path, SETTINGS, "stolen", now=NOW + 5, at_once=at_once)

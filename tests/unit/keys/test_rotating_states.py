@@ -23,7 +23,7 @@ class TestReadFiles:
         error = key_error(read_files, tmp_path / "file")
         assert str(error) == f"The key folder {tmp_path}/file cannot be read (Not a directory)."
 
-    def test_error_of_a_closed_folder_says_who_may_read_it(self, tmp_path):
+    def test_hint_for_unreadable_key_folder_refers_to_its_owner(self, tmp_path):
         error = unreadable_folder(tmp_path, PermissionError(13, "Permission denied"))
         assert str(error) == f"The key folder {tmp_path} cannot be read (Permission denied)."
         assert error.hint.startswith("Run this as the user that owns the folder.")
@@ -35,7 +35,7 @@ class TestReadFiles:
 
 
 class TestStateOf:
-    def test_state_of_returns_the_role_of_each_key(self, tmp_path):
+    def test_state_of_returns_the_state_of_each_key(self, tmp_path):
         put(tmp_path, "ended", NOW - 900, exp=NOW)
         put(tmp_path, "before", NOW - 800, exp=NOW + 1)
         put(tmp_path, "signs", NOW)

@@ -22,5 +22,5 @@ def test_rotate_reads_file_before_replacing_it_and_to_confirm(counts):
     assert counts["rotate"] == {"reads": 4, "listings": 3, "loads": 4}
 
 
-def test_replace_now_reads_files_as_often_as_rotate(counts):
+def test_replace_now_reads_each_key_file_as_often_as_rotate(counts):
     assert counts["rotate --now"] == {"reads": 7, "listings": 3, "loads": 6}

@@ -75,7 +75,7 @@ class TestMakeKeySet:
 
 
 class TestKeySchedule:
-    def test_schedule_of_undated_keys_returns_one_key_set(self):
+    def test_schedule_of_keys_without_times_returns_one_key_set(self):
         key = load_key(SIGNING_KEY, "HS256")
         schedule = KeySchedule([key])
         assert schedule.at(0) is schedule.at(10**10)
@@ -110,12 +110,12 @@ class TestKeySchedule:
         old, young = dated("a", nbf=100), dated("b", nbf=200, exp=300)
         assert KeySchedule([old, young]).at(300).signing is old
 
-    def test_schedule_never_signs_with_public_or_further_keys(self):
+    def test_schedule_never_signs_with_public_or_verifying_keys(self):
         schedule = KeySchedule([dated("a", public=True)], [dated("b", nbf=50)])
         assert schedule.at(100).signing is None
         assert list(schedule.at(100).verifying) == ["a", "b"]
 
-    def test_schedule_drops_expired_further_keys(self):
+    def test_schedule_removes_expired_verifying_keys(self):
         schedule = KeySchedule([dated("a")], [dated("b", public=True, exp=300)])
         assert list(schedule.at(300).verifying) == ["a"]
 
@@ -139,7 +139,7 @@ class TestKeySchedule:
             thread.join()
         assert len({id(keys) for keys in key_sets}) == 1
 
-    def test_schedule_of_forbidden_combination_is_rejected(self):
+    def test_schedule_of_same_kid_or_mixed_key_types_is_rejected(self):
         secret = {"kty": "oct", "k": base64url(SIGNING_KEY), "alg": "HS256"}
         for second, check_id in (
             (dated("a", exp=10), "E003"),

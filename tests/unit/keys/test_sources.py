@@ -45,7 +45,7 @@ class TestDerivedKeys:
     """Without SIGNING_KEY, secrets are derived from SECRET_KEY and its fallbacks."""
 
     @pytest.mark.parametrize("algorithm", HMAC_ALGORITHMS)
-    def test_derived_key_of_first_secret_signs_and_all_verify(self, algorithm):
+    def test_first_secret_key_signs_and_fallbacks_verify(self, algorithm):
         secret_keys = (SECRET_KEY, b"the key of last year", b"the key of the year before")
         keys = build_access_keys(read_settings(ALGORITHM=algorithm, secret_keys=secret_keys)).at(0)
         assert next(iter(keys.verifying)) == keys.signing.kid
@@ -57,7 +57,7 @@ class TestDerivedKeys:
             )
             assert key.sign(MESSAGE) == expected(MESSAGE)
 
-    def test_repeated_fallback_adds_no_key(self):
+    def test_repeated_secret_key_fallback_adds_no_key(self):
         settings = read_settings(secret_keys=(SECRET_KEY, b"old", SECRET_KEY, b"old"))
         assert len(build_access_keys(settings).at(0).verifying) == 2
         assert len(refresh_keys(settings).verifying) == 2
@@ -101,7 +101,7 @@ class TestRefreshKeys:
         expected = hmac_with(derived_secret(SECRET_KEY, "refresh token"))
         assert keys.signing.sign(MESSAGE) == expected(MESSAGE)
 
-    def test_refresh_secret_key_replaces_secret_key(self):
+    def test_refresh_secret_key_replaces_secret_key_in_refresh_keys(self):
         own, old = "a secret of refresh tokens only, 32+", b"the secret of the year before, 32+"
         settings = read_settings(REFRESH_SECRET_KEY=own, REFRESH_SECRET_KEY_FALLBACKS=[old])
         keys = refresh_keys(settings)
@@ -112,7 +112,7 @@ class TestRefreshKeys:
             derived_secret(SECRET_KEY, "access token")
         )(MESSAGE)
 
-    def test_refresh_fallbacks_alone_only_verify(self):
+    def test_refresh_fallbacks_without_refresh_secret_only_verify(self):
         old = b"the secret of the year before, 32+"
         keys = refresh_keys(read_settings(REFRESH_SECRET_KEY_FALLBACKS=[old]))
         own = derive_key(SECRET_KEY, "refresh token", "HS256")
@@ -172,11 +172,11 @@ class TestSigningKey:
         [private_jwk(private_key("RS256")), json.dumps(public_jwk(private_key("EdDSA")))],
         ids=["RS256", "EdDSA"],
     )
-    def test_hmac_with_asymmetric_verifying_key_is_rejected(self, further):
+    def test_hmac_secret_with_asymmetric_verifying_key_is_rejected(self, further):
         assert key_error(SIGNING_KEY=SIGNING_KEY, VERIFYING_KEYS=[further]).check_id == "E001"
         assert key_error(VERIFYING_KEYS=[further]).check_id == "E001"
 
-    def test_hmac_with_pem_verifying_key_is_rejected(self):
+    def test_hmac_secret_with_pem_verifying_key_is_rejected(self):
         error = key_error(VERIFYING_KEYS=[public_pem(private_key("RS256"))])
         assert error.check_id == "E001"
         assert "Set ALGORITHM" in error.hint
@@ -198,7 +198,7 @@ class TestDatedKeys:
 
         return values
 
-    def test_dated_keys_sign_in_order_of_nbf(self, values):
+    def test_keys_in_directory_or_setting_sign_in_order_of_nbf(self, values):
         jwks = [make_jwk("EdDSA", now=50, not_before=start) for start in (100, 300, 200)]
         old, last, next_one = (jwk["kid"] for jwk in jwks)
         source = build_access_keys(read_settings(**values(*jwks)))
@@ -208,12 +208,12 @@ class TestDatedKeys:
         ]
         assert set(source.at(50).verifying) == {old, last, next_one}
 
-    def test_dated_keys_use_their_own_algorithm(self, values):
+    def test_alg_of_key_file_or_jwk_overrides_algorithm_setting(self, values):
         jwks = [{**generated_jwk(name), "nbf": 50} for name in ("ES256", "RS256")]
         source = build_access_keys(read_settings(**values(*jwks), ALGORITHM="EdDSA"))
         assert {key.algorithm for key in source.at(50).verifying.values()} == {"ES256", "RS256"}
 
-    def test_verifying_keys_beside_dated_keys_are_accepted(self, values):
+    def test_verifying_keys_beside_directory_or_keys_are_accepted(self, values):
         public = public_jwk(private_key("EdDSA"))
         settings = values(make_jwk("EdDSA", now=50, not_before=50))
         source = build_access_keys(read_settings(**settings, VERIFYING_KEYS=[public]))
@@ -221,13 +221,13 @@ class TestDatedKeys:
         assert load_key(public, "EdDSA").kid != source.at(50).signing.kid
 
     @pytest.mark.standard("rfc7517-5-4")
-    def test_dated_key_with_invalid_exp_is_rejected(self, values):
+    def test_invalid_exp_in_directory_or_keys_setting_is_rejected(self, values):
         jwk = make_jwk("EdDSA", now=50, not_before=50)
         error = key_error(**values({**jwk, "exp": "soon"}))
         assert "The nbf or exp of a JWK" in str(error)
 
     @pytest.mark.attack(9)
-    def test_dated_keys_of_hmac_and_key_pairs_are_rejected(self, values):
+    def test_hmac_secret_and_key_pair_in_one_key_set_are_rejected(self, values):
         jwks = [make_jwk(name, now=50, not_before=50) for name in ("EdDSA", "HS256")]
         assert key_error(**values(*jwks)).check_id == "E001"
 
@@ -263,7 +263,7 @@ class TestVerifyingOnly:
 
 
 class TestAccessKeys:
-    def test_access_keys_error_repeats_check_and_hides_the_key(self):
+    def test_access_keys_error_has_check_id_and_hides_the_key(self):
         settings = read_settings(SIGNING_KEY="swordfish")
         with pytest.raises(ImproperlyConfigured, match=r"\Atokenauth\.E002: The secret") as caught:
             access_keys(settings)

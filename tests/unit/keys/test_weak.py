@@ -21,7 +21,7 @@ from tests.support.weak_keys import (
 
 
 class TestIsSmallOrder:
-    def test_small_order_helpers_compute_known_points(self):
+    def test_ed25519_test_helpers_compute_known_points(self):
         base = next(p for p in decompressed(4 * pow(5, -1, P) % P) if p[0] % 2 == 0)
         assert encoded(base).hex() == "58" + "66" * 31
         assert add(base, IDENTITY) == base
@@ -29,18 +29,18 @@ class TestIsSmallOrder:
         assert all(times(8, point) == IDENTITY for point in SMALL)
 
     @pytest.mark.parametrize("point", sorted(SMALL), ids=lambda point: encoded(point).hex())
-    def test_small_order_point_is_detected(self, point):
+    def test_ed25519_point_of_small_order_is_detected(self, point):
         assert is_small_order(encoded(point))
 
     @pytest.mark.parametrize("point", sorted(SMALL), ids=lambda point: encoded(point).hex())
-    def test_small_order_point_with_flipped_sign_is_detected(self, point):
+    def test_ed25519_small_order_point_with_flipped_sign_is_detected(self, point):
         assert is_small_order(bytes([*encoded(point)[:31], encoded(point)[31] ^ 0x80]))
 
     @pytest.mark.parametrize("y", [P, P + 1])
-    def test_small_order_point_with_unreduced_y_is_detected(self, y):
+    def test_ed25519_small_order_point_with_unreduced_y_is_detected(self, y):
         assert is_small_order(y.to_bytes(32, "little"))
 
-    def test_point_of_large_order_is_not_detected(self):
+    def test_ed25519_point_of_large_order_is_not_detected(self):
         for y in range(2, 20):
             assert not is_small_order(y.to_bytes(32, "little"))
         for _ in range(100):

@@ -57,7 +57,7 @@ def test_uncommon_secret_is_not_guessable(secret):
 
 
 @pytest.mark.parametrize(("distinct", "guessable"), [(7, True), (8, False)])
-def test_secret_needs_eight_distinct_bytes(distinct, guessable):
+def test_secret_below_eight_distinct_bytes_is_guessable(distinct, guessable):
     random = Random(distinct)  # noqa: S311
     kinds = bytes(random.sample(range(256), distinct))
     secret = kinds + bytes(random.choices(kinds, k=40))

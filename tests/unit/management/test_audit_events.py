@@ -44,15 +44,13 @@ class TestKeys:
     @pytest.mark.parametrize(
         ("arguments", "action"), [([], "keys.rotate"), (["--now"], "keys.replace")]
     )
-    def test_audit_event_of_rotate_names_new_and_ended_keys(
-        self, folder, events, arguments, action
-    ):
+    def test_audit_event_of_rotate_names_new_and_old_keys(self, folder, events, arguments, action):
         put(folder, "a")
         run("rotate", *arguments)
         [new] = set(kids()) - {"a"}
         assert events == [event(action, new, "a")]
 
-    def test_audit_event_of_retire_names_the_ended_key(self, folder, events):
+    def test_audit_event_of_retire_names_the_retired_key(self, folder, events):
         put(folder, "a", SECONDS - 50)
         put(folder, "b")
         run("retire", "a")
@@ -64,7 +62,7 @@ class TestKeys:
         assert events == [event("keys.print", jwk["kid"])]
         assert jwk["d"] not in repr(events)
 
-    def test_audit_event_is_sent_if_an_end_cannot_be_written(self, folder, events):
+    def test_audit_event_of_rotate_is_sent_if_exp_cannot_be_written(self, folder, events):
         put(folder, "a")
         with full_after(1):
             assert "The new key was created" in command_error("rotate")
@@ -81,7 +79,7 @@ class TestKeys:
         assert events == []
         assert kids() == ["a"]
 
-    def test_audit_event_receiver_that_fails_changes_nothing(self, folder, caplog):
+    def test_failing_audit_event_receiver_does_not_stop_key_changes(self, folder, caplog):
         with failing_receivers():
             run("generate")
             run("rotate")

@@ -22,7 +22,7 @@ def command(error):
     return Command()
 
 
-def test_database_error_is_reported_without_its_further_lines():
+def test_session_command_shows_first_line_of_a_database_error():
     error = ProgrammingError('relation "x" does not exist\nLINE 1: SELECT 1')
     with pytest.raises(CommandError) as caught:
         call_command(command(error))
@@ -33,13 +33,13 @@ def test_database_error_is_reported_without_its_further_lines():
     assert caught.value.__cause__ is error
 
 
-def test_service_without_a_database_is_reported(monkeypatch):
+def test_session_command_without_a_database_is_rejected(monkeypatch):
     monkeypatch.setitem(connections.settings["default"], "ENGINE", "django.db.backends.dummy")
     with pytest.raises(CommandError, match=r"^DATABASES is empty\. "):
         call_command(command(ImproperlyConfigured("settings.DATABASES is improperly configured.")))
 
 
-def test_error_of_the_project_in_a_command_propagates():
+def test_session_command_propagates_an_error_of_the_project():
     with pytest.raises(ImproperlyConfigured, match="a bug of the project"):
         call_command(command(ImproperlyConfigured("a bug of the project")))
 
@@ -47,5 +47,5 @@ def test_error_of_the_project_in_a_command_propagates():
 @pytest.mark.parametrize(
     ("number", "text"), [(0, "0 sessions"), (1, "1 session"), (2, "2 sessions")]
 )
-def test_counted_sessions_are_plural_unless_one(number, text):
+def test_counted_writes_the_plural_unless_the_number_is_one(number, text):
     assert counted(number, "session") == text

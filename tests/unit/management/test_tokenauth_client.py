@@ -78,7 +78,7 @@ def test_client_command_runs_with_an_invalid_clients_setting(settings, value):
     assert run()[1].startswith('"reports": "sha256$')
 
 
-def test_client_command_help_explains_add_replace_and_block(capsys):
+def test_client_command_help_explains_add_replace_and_disable(capsys):
     with pytest.raises(SystemExit):
         call_command("tokenauth_client", "--help")
     help_text = capsys.readouterr().out

@@ -68,7 +68,7 @@ class TestList:
             },
         ]
 
-    def test_keys_list_shows_undated_key_as_always_signing(self, folder):
+    def test_keys_list_shows_key_without_nbf_as_always_signing(self, folder):
         folder.mkdir()
         write_jwk(folder / "a.jwk", {**private_jwk(private_key("EdDSA")), "kid": "a"})
         assert run("list")[1].split() == ["a", "EdDSA", "signs", "always", "not", "set"]
@@ -129,13 +129,13 @@ class TestList:
 
 
 class TestRetire:
-    def test_keys_retire_prints_the_end_of_the_key(self, folder):
+    def test_keys_retire_prints_the_expiry_of_the_key(self, folder):
         put(folder, "a", SECONDS - 50)
         put(folder, "b")
         assert run("retire", "a") == ["Ends 2026-11-23 12:06:00 UTC: a"]
         assert read_file(folder / "a.jwk").jwk["exp"] == SECONDS + DRAIN_TIME
 
-    def test_keys_retire_with_now_ends_the_key_at_once(self, folder):
+    def test_keys_retire_with_now_expires_the_key_at_once(self, folder):
         put(folder, "a", SECONDS - 50)
         put(folder, "b")
         assert run("retire", "a", "--now") == ["Ends 2026-11-23 12:00:00 UTC: a"]
@@ -207,14 +207,14 @@ class TestPublish:
             "file in an existing folder."
         )
 
-    def test_keys_publish_below_a_file_is_rejected(self, folder, tmp_path):
+    def test_keys_publish_to_path_below_a_file_is_rejected(self, folder, tmp_path):
         put(folder, "a")
         (tmp_path / "file").touch()
         output = tmp_path / "file" / "jwks.json"
         message = command_error("publish", "--output", str(output))
         assert message == f"{output} cannot be written: Not a directory."
 
-    def test_keys_publish_over_a_folder_changes_nothing(self, folder, tmp_path):
+    def test_keys_publish_jwks_to_a_folder_path_is_rejected(self, folder, tmp_path):
         put(folder, "a")
         (tmp_path / "jwks.json").mkdir()
         message = command_error("publish", "--output", str(tmp_path / "jwks.json"))

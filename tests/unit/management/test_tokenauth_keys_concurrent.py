@@ -52,7 +52,7 @@ def start(*arguments):
     )
 
 
-def test_end_by_rotate_now_survives_parallel_rotations(tmp_path):
+def test_rotate_now_expires_stolen_key_beside_parallel_rotations(tmp_path):
     with ExitStack() as stack:
         processes = [
             stack.enter_context(start(*arguments))

@@ -80,13 +80,13 @@ class TestErrors:
             message = command_error(*action)
         assert re.fullmatch(rf"{folder}/\S+\.jwk: No space left on device\.", message)
 
-    def test_keys_rotate_without_permission_says_who_may(self, folder):
+    def test_keys_rotate_without_permission_refers_to_folder_owner(self, folder):
         put(folder, "a")
         with full_after(writes=0, number=errno.EACCES):
             message = command_error("rotate")
         assert message.endswith(f"Permission denied. {RUN_AS_OWNER}")
 
-    def test_keys_rotate_with_full_disk_names_key_without_end(self, folder):
+    def test_keys_rotate_with_full_disk_names_key_without_exp(self, folder):
         put(folder, "a")
         with full_after(writes=1):
             assert command_error("rotate") == (
@@ -110,18 +110,20 @@ class TestErrors:
         assert [row["state"] for row in list_keys()] == ["signs"]
 
     @ACTIONS
-    def test_keys_action_with_an_empty_path_is_rejected(self, tmp_path, monkeypatch, action):
+    def test_keys_action_with_an_empty_directory_option_is_rejected(
+        self, tmp_path, monkeypatch, action
+    ):
         monkeypatch.chdir(tmp_path)
         with pytest.raises(CommandError, match=r"argument --directory: the path is empty\.$"):
             run(*action, "--directory", "")
         assert list(tmp_path.iterdir()) == []
 
-    def test_keys_publish_to_an_empty_path_is_rejected(self, folder):
+    def test_keys_publish_with_an_empty_output_option_is_rejected(self, folder):
         put(folder, "a")
         with pytest.raises(CommandError, match=r"argument --output: the path is empty\.$"):
             run("publish", "--output", "")
 
-    def test_keys_list_of_an_empty_folder_names_the_option(self, tmp_path):
+    def test_keys_list_of_an_empty_folder_names_directory_option(self, tmp_path):
         [line] = run("list", "--directory", str(tmp_path))
         assert line.endswith(f"run manage.py tokenauth_keys generate --directory {tmp_path}.")
 
@@ -148,16 +150,16 @@ class TestOtherUsers:
             return run_as(NOBODY, NOBODY, lambda: command_error(*action)).replace(str(parent), "")
 
     @pytest.mark.parametrize("action", [("generate",), ("rotate",), ("retire", "a")])
-    def test_change_of_a_closed_folder_says_who_may(self, settings, action):
+    def test_keys_change_in_unreadable_folder_refers_to_its_owner(self, settings, action):
         message = self.error(settings, 0o700, *action)
         assert message == f"/keys/.lock: Permission denied. {RUN_AS_OWNER}"
 
-    def test_rotate_in_a_read_only_folder_says_who_may(self, settings):
+    def test_keys_rotate_in_read_only_folder_refers_to_its_owner(self, settings):
         message = self.error(settings, 0o755, "rotate")
         assert re.fullmatch(rf"/keys/\S+: Permission denied\. {RUN_AS_OWNER}", message)
 
     @pytest.mark.parametrize("action", ["list", "publish"])
-    def test_read_of_a_closed_folder_says_who_may(self, settings, action):
+    def test_keys_list_of_unreadable_folder_refers_to_its_owner(self, settings, action):
         assert self.error(settings, 0o700, action) == (
             "The key folder /keys cannot be read (Permission denied). Run this as the user that "
             "owns the folder. Commands that need no key accept --skip-checks."

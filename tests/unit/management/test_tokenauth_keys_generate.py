@@ -86,7 +86,7 @@ class TestGenerate:
         settings.TOKENAUTH = {"KEYS": [jwk]}
         assert run("list")[1].split()[:3] == [jwk["kid"], "ES256", "signs"]
 
-    def test_keys_generate_below_a_file_is_rejected(self, tmp_path):
+    def test_keys_generate_in_folder_below_a_file_is_rejected(self, tmp_path):
         (tmp_path / "file").write_text("")
         message = command_error("generate", "--directory", str(tmp_path / "file" / "keys"))
         assert "Not a directory" in message
@@ -98,7 +98,7 @@ class TestGenerate:
 
 
 class TestRotate:
-    def test_keys_rotate_creates_next_key_and_ends_current_key(self, folder):
+    def test_keys_rotate_creates_next_key_and_sets_exp_of_old_key(self, folder):
         put(folder, "a")
         created, ended = run("rotate")
         [path] = [folder / name for name in list_files(folder) if name != "a.jwk"]
@@ -132,7 +132,7 @@ class TestRotate:
             SECONDS + 86400
         )
 
-    def test_keys_rotate_waits_longer_with_longer_jwks_max_age(self, folder, settings):
+    def test_keys_rotate_delays_next_key_by_jwks_max_age(self, folder, settings):
         settings.TOKENAUTH = {"KEY_DIRECTORY": folder, "JWKS_MAX_AGE": timedelta(hours=1)}
         put(folder, "a")
         run("rotate")
@@ -147,7 +147,7 @@ class TestRotate:
         assert lines[-1] == f"Deleted {folder / 'a.jwk'}: its key had ended."
         assert "a.jwk" not in list_files(folder)
 
-    def test_keys_rotate_with_now_ends_the_old_key_at_once(self, folder):
+    def test_keys_rotate_with_now_expires_the_old_key_at_once(self, folder):
         put(folder, "a")
         created, ended = run("rotate", "--now")
         assert created.endswith("signs from 2026-11-23 12:00:00 UTC.")
@@ -181,7 +181,7 @@ class TestRotate:
         [line] = run("rotate", "--print", "--now")
         assert json.loads(line)["nbf"] == SECONDS
 
-    def test_keys_rotate_while_the_next_key_waits_is_rejected(self, folder):
+    def test_keys_rotate_before_the_next_key_signs_is_rejected(self, folder):
         put(folder, "a")
         run("rotate")
         assert re.fullmatch(
@@ -192,7 +192,7 @@ class TestRotate:
 
 
 class TestPrint:
-    def test_keys_print_separates_the_key_from_explanations(self, settings):
+    def test_keys_generate_with_print_writes_notes_to_stderr(self, settings):
         settings.TOKENAUTH = {}
         output, errors = StringIO(), StringIO()
         with time_machine.travel(NOW, tick=False):

@@ -35,7 +35,7 @@ class TestPem:
         assert "PRIVATE" not in pem
         assert f"# kid a, alg {algorithm}" in pem
 
-    def test_pem_of_several_keys_begins_with_the_signing_key(self, folder, tmp_path):
+    def test_published_pem_begins_with_the_signing_key(self, folder, tmp_path):
         put(folder, "old", SECONDS - 50)
         signs = put(folder, "signs")
         put(folder, "next", SECONDS + 60)
@@ -48,7 +48,7 @@ class TestPem:
         first = load_pem_public_key(output.read_bytes())
         assert first == load_key(signs, "EdDSA").public_key
 
-    def test_pem_folder_has_one_file_per_key(self, folder, tmp_path):
+    def test_publish_pem_to_a_folder_writes_one_file_per_key(self, folder, tmp_path):
         jwk = put(folder, "a")
         put(folder, "b", SECONDS + 60)
         output = tmp_path / "pem"
@@ -58,7 +58,7 @@ class TestPem:
         pem = (output / "a.pem").read_bytes()
         assert jwt.decode(token(jwk, "EdDSA"), pem, algorithms=["EdDSA"]) == {"sub": "alice"}
 
-    def test_pem_folder_loses_keys_that_have_ended(self, folder, tmp_path):
+    def test_publish_pem_to_a_folder_deletes_files_of_expired_keys(self, folder, tmp_path):
         put(folder, "stolen")
         output = tmp_path / "pem"
         output.mkdir()
@@ -71,7 +71,7 @@ class TestPem:
         assert sorted(path.name for path in output.iterdir()) == ["b.pem", "other.pem", "tls.pem"]
 
     @pytest.mark.parametrize("kid", ["../../etc/x", "a/b", "a.b", "a!"])
-    def test_kid_that_is_no_file_name_is_rejected(self, folder, tmp_path, kid):
+    def test_publish_pem_of_kid_unsuitable_as_file_name_is_rejected(self, folder, tmp_path, kid):
         put(folder, "a", kid=kid)
         output = tmp_path / "pem"
         output.mkdir()
@@ -80,7 +80,7 @@ class TestPem:
         assert list(output.iterdir()) == []
         assert f"# kid {kid}" in "\n".join(run("publish", "--format", "pem"))
 
-    def test_pem_of_secrets_is_rejected(self, folder):
+    def test_publish_pem_of_hmac_secrets_is_rejected(self, folder):
         put(folder, "a", algorithm="HS256")
         assert command_error("publish", "--format", "pem").startswith("There is no public key")
 
@@ -88,7 +88,7 @@ class TestPem:
 class TestDrafts:
     @pytest.mark.promise(23)
     @pytest.mark.parametrize("name", ["victim", "missing"])
-    def test_publish_does_not_write_through_a_link(self, folder, tmp_path, name):
+    def test_publish_does_not_write_through_a_symlink(self, folder, tmp_path, name):
         """Another user of a shared folder places links at the names of drafts."""
         put(folder, "a")
         output, victim = tmp_path / "jwks.json", tmp_path / "victim"
@@ -102,7 +102,7 @@ class TestDrafts:
 
     @pytest.mark.promise(23)
     @pytest.mark.parametrize("kind", ["link", "file", "broken link"])
-    def test_draft_name_that_is_taken_is_never_used(self, tmp_path, monkeypatch, kind):
+    def test_atomic_write_never_reuses_an_existing_draft_file(self, tmp_path, monkeypatch, kind):
         victim = tmp_path / "victim"
         victim.write_text("precious")
         draft = tmp_path / f".{'0' * 16}.json"

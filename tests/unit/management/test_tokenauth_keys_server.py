@@ -54,7 +54,7 @@ class TestOwners:
     @needs_root
     @pytest.mark.promise(23)
     @pytest.mark.attack(169)
-    def test_rotate_now_by_root_is_in_force_for_the_server(self, folder):
+    def test_rotate_now_by_root_writes_files_readable_by_server(self, folder):
         put(folder, "stolen")
         give_to_server(folder)
         put_public(folder, "0", NOBODY)
@@ -69,7 +69,7 @@ class TestOwners:
 
     @needs_root
     @pytest.mark.parametrize("action", ["rotate", "generate"])
-    def test_planned_change_by_root_is_in_force_for_the_server(self, folder, action):
+    def test_rotate_and_generate_by_root_write_server_readable_files(self, folder, action):
         put(folder, "a", exp=SECONDS if action == "generate" else SECONDS + 10**6)
         give_to_server(folder)
         put_public(folder, "0", NOBODY)
@@ -81,7 +81,7 @@ class TestOwners:
         assert [status(folder / f"{name}.jwk") for name in ("0", "1")] == before
         assert len(kids_of_server(folder)[1]) == (2 if action == "generate" else 3)
 
-    def test_rotate_now_ends_public_keys_of_the_same_owner(self, folder):
+    def test_rotate_now_expires_public_keys_of_the_same_owner(self, folder):
         # An attacker with the rights of the server may have put them there.
         put(folder, "a")
         put_public(folder, "planted")
@@ -103,7 +103,7 @@ class TestOwners:
 
     @needs_root
     @pytest.mark.attack(169)
-    def test_private_key_that_the_server_cannot_read_ends_too(self, folder):
+    def test_rotate_now_expires_key_that_the_server_cannot_read(self, folder):
         put(folder, "stolen", SECONDS - 50)
         put(folder, "b")
         give_to_server(folder)
@@ -116,7 +116,7 @@ class TestOwners:
 
     @needs_root
     @pytest.mark.attack(169)
-    def test_file_that_the_server_cannot_read_fails_the_command(self, folder):
+    def test_rotate_now_fails_if_the_server_cannot_read_a_key_file(self, folder):
         put(folder, "stolen")
         give_to_server(folder)
         running = KeyDirectory(folder)
@@ -133,7 +133,7 @@ class TestReaders:
 
     @needs_root
     @pytest.mark.attack(169)
-    def test_group_of_an_older_key_reads_the_change(self, folder):
+    def test_rotate_now_gives_read_access_to_group_of_older_key(self, folder):
         put(folder, "stolen", SECONDS - 50)
         put(folder, "b")
         for path in (folder, folder / "stolen.jwk"):
@@ -148,7 +148,7 @@ class TestReaders:
 
     @needs_root
     @pytest.mark.attack(169)
-    def test_change_that_any_user_could_read_fails_the_command(self, folder):
+    def test_rotate_now_of_world_readable_key_file_fails(self, folder):
         put(folder, "stolen")
         folder.chmod(0o755)
         (folder / "stolen.jwk").chmod(0o644)
@@ -159,7 +159,7 @@ class TestReaders:
         assert run_as(SERVER, GROUP, lambda: read_file(folder / "stolen.jwk").jwk["exp"]) == SECONDS
 
     @pytest.mark.parametrize("closed", [".", ".."])
-    def test_open_file_in_a_closed_folder_is_no_problem(self, folder, closed):
+    def test_rotate_now_accepts_readable_file_in_unreadable_folder(self, folder, closed):
         put(folder, "a")
         (folder / "a.jwk").chmod(0o644)
         folder.chmod(0o755)
@@ -168,7 +168,7 @@ class TestReaders:
 
 
 class TestBrokenFiles:
-    def test_obstacle_to_cleaning_up_hides_no_change(self, folder):
+    def test_rotate_now_prints_changes_if_a_draft_cannot_be_deleted(self, folder):
         put(folder, "stolen")
         put(folder, "old", exp=SECONDS - 5)
         draft = folder / ".0123456789abcdef.jwk"
@@ -180,7 +180,7 @@ class TestBrokenFiles:
         assert "old.jwk" in deleted
 
     @pytest.mark.parametrize("name", ["0.jwk", "z.jwk"])
-    def test_rotate_now_replaces_keys_beside_a_broken_file(self, folder, name):
+    def test_rotate_now_replaces_keys_beside_an_invalid_key_file(self, folder, name):
         put(folder, "stolen")
         running = KeyDirectory(folder)
         running.at(SECONDS)
@@ -193,7 +193,7 @@ class TestBrokenFiles:
         assert list(keys.verifying) == [keys.signing.kid]
         assert (folder / name).read_text() == '{"kty"'
 
-    def test_retire_now_ends_a_key_beside_a_broken_file(self, folder):
+    def test_retire_now_expires_a_key_beside_an_invalid_key_file(self, folder):
         put(folder, "stolen", SECONDS - 50)
         put(folder, "b")
         running = KeyDirectory(folder)
@@ -202,7 +202,7 @@ class TestBrokenFiles:
         assert "* The key file 0.jwk is not a JWK." in command_error("retire", "stolen", "--now")
         assert list(running.at(SECONDS + POLL_INTERVAL).verifying) == ["b"]
 
-    def test_rotate_now_ends_keys_beside_a_key_of_another_family(self, folder):
+    def test_rotate_now_expires_key_pair_beside_an_hmac_secret(self, folder):
         put(folder, "stolen", SECONDS - 50)
         running = KeyDirectory(folder)
         running.at(SECONDS)
@@ -212,14 +212,14 @@ class TestBrokenFiles:
         assert keys.signing.algorithm == "EdDSA"
         assert list(keys.verifying) == [keys.signing.kid]
 
-    def test_duplicate_kid_fails_rotate_now_after_ending_both(self, folder):
+    def test_rotate_now_fails_with_two_key_files_of_the_same_kid(self, folder):
         put(folder, "a", kid="k")
         put(folder, "b", kid="k")
         assert "have the same kid" in command_error("rotate", "--now")
 
 
 class TestSettings:
-    def test_stolen_key_in_verifying_keys_fails_the_command(self, folder, settings):
+    def test_rotate_now_fails_with_stolen_key_in_verifying_keys(self, folder, settings):
         stolen = put(folder, "stolen")
         public = {name: stolen[name] for name in ("kty", "crv", "x", "kid", "alg")}
         settings.TOKENAUTH = {"KEY_DIRECTORY": folder, "VERIFYING_KEYS": [public]}
