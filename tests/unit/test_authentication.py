@@ -108,7 +108,7 @@ class TestErrors:
         ],
         ids=lambda error: type(error).__name__,
     )
-    def test_authentication_error_is_in_both_exception_trees(self, error):
+    def test_authentication_error_is_api_exception_and_package_error(self, error):
         assert isinstance(error, TokenAuthError)
         assert isinstance(error, APIException)
         assert str(error) == error.description

@@ -122,7 +122,7 @@ class TestInvalidKey:
 
 
 class TestOAuthError:
-    def test_oauth_error_codes_are_those_of_their_rfc(self):
+    def test_oauth_error_codes_are_stable(self):
         codes = {
             name: error.error
             for name, error in ERRORS.items()
@@ -131,7 +131,7 @@ class TestOAuthError:
         assert codes == OAUTH
 
     @pytest.mark.parametrize("name", OAUTH)
-    def test_oauth_error_message_is_code_and_description_sentence(self, name):
+    def test_oauth_error_str_is_its_code_and_description_a_sentence(self, name):
         error = ERRORS[name](5) if name == "TooManyRequests" else ERRORS[name]()
         assert str(error) == OAUTH[name]
         assert str(error.description).endswith(".")

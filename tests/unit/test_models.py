@@ -60,7 +60,7 @@ class TestUTCDateTimeField:
             (False, True, "revoked_at"),
         ],
     )
-    def test_column_is_selected_in_utc_without_use_tz(self, settings, zones, use_tz, sql):
+    def test_datetime_column_without_use_tz_is_selected_in_utc(self, settings, zones, use_tz, sql):
         settings.USE_TZ = use_tz
         compiler = SimpleNamespace(connection=database(zones=zones))
         assert self.FIELD.select_format(compiler, "revoked_at", ()) == (sql, ())
@@ -74,7 +74,7 @@ class TestUTCDateTimeField:
             (False, False, TIME.replace(tzinfo=None)),
         ],
     )
-    def test_value_of_the_column_is_read_as_utc(self, settings, zones, use_tz, value):
+    def test_datetime_column_is_read_as_utc(self, settings, zones, use_tz, value):
         settings.USE_TZ = use_tz
         found = self.FIELD.from_db_value(value, None, database(zones=zones))
         assert found == self.TIME

@@ -35,7 +35,7 @@ class TestSignInSerializer:
         defaults = {"scope": None, "client_id": "", "client_secret": "", "device_name": ""}
         assert serializer.validated_data == {**ALICE, **defaults}
 
-    def test_sign_in_unknown_fields_are_dropped(self):
+    def test_sign_in_ignores_unknown_fields(self):
         serializer = SignInSerializer(data={**ALICE, "is_staff": True, "user": 1, "amr": "mfa"})
         assert serializer.is_valid()
         fields = {*ALICE, "scope", "client_id", "client_secret", "device_name"}
@@ -133,14 +133,14 @@ class TestScopeField:
     def test_scope_field_is_split_at_single_spaces(self, scope, names):
         assert self.scope(scope) == frozenset(names)
 
-    def test_empty_scope_field_counts_as_missing(self):
+    def test_empty_scope_field_is_read_as_missing(self):
         assert self.scope("") is None
 
     @pytest.mark.parametrize(
         "scope",
         [" ", "\t", " a", "a ", "a  b", "a\tb", "a\nb", "a\x7f", 'a"b', "a\\b", "é", "a\x1fb"],
     )
-    def test_scope_field_with_other_characters_is_rejected(self, scope):
+    def test_scope_field_with_invalid_characters_is_rejected(self, scope):
         serializer = RefreshSerializer(data={"refresh_token": "x", "scope": scope})
         assert codes(serializer) == {"scope": ["scope"]}
 
@@ -215,7 +215,7 @@ class TestSessionSerializer:
     @pytest.mark.parametrize("zone", ["UTC", "Asia/Seoul", "America/St_Johns"])
     @pytest.mark.parametrize("form", ["iso-8601", "%d.%m.%Y %H:%M", None])
     @pytest.mark.parametrize("use_tz", [True, False])
-    def test_session_representation_equals_that_of_rest_framework(
+    def test_session_representation_equals_model_serializer_output(
         self, settings, zone, form, use_tz
     ):
         settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "DATETIME_FORMAT": form}
@@ -249,7 +249,7 @@ class TestSessionSerializer:
             ("10:20", "12:59", "15:30", "12:00"),
         ],
     )
-    def test_session_refresh_is_shown_to_the_hour_and_an_hour_late(
+    def test_session_refreshed_at_is_delayed_and_rounded_to_the_hour(
         self, settings, created, refreshed, now, shown, time_machine
     ):
         """An attacker could otherwise wait for a refresh, and send the used token in the grace."""

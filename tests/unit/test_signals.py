@@ -107,7 +107,7 @@ class TestSend:
         assert (record.name, record.args) == ("django.dispatch", (name, ERROR))
         assert record.exc_info[1] is ERROR
 
-    def test_error_of_the_dispatch_is_logged_and_not_raised(self, caplog):
+    def test_signal_dispatch_error_is_logged_and_not_raised(self, caplog):
         """Django cannot call asynchronous receivers in a thread that runs an event loop."""
         calls = []
 

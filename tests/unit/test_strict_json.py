@@ -114,7 +114,7 @@ class TestDepth:
             with pytest.raises(Malformed):
                 loads(f"{opening * depth}{innermost}{closing * depth}".encode())
 
-    def test_strict_json_accepts_wide_documents(self):
+    def test_strict_json_accepts_documents_with_many_items(self):
         assert loads(b"[" + b"[[]]," * 1000 + b"{}]")[-1] == {}
 
     def test_strict_json_ignores_brackets_in_strings(self):

@@ -58,7 +58,7 @@ class TestRoutes:
         assert reverse(f"tenant:{name}", kwargs=arguments) == f"/api/v1/acme/{route}"
 
 
-def test_package_has_no_other_routes():
+def test_package_urls_contain_no_unexpected_route():
     assert [pattern.name for pattern in urls.urlpatterns] == [name for name, _, _ in NAMES]
 
 

@@ -22,6 +22,6 @@ def _process_in_another_zone(settings, monkeypatch):
 
 
 @pytest.mark.usefixtures("_process_in_another_zone")
-def test_naive_time_is_one_of_time_zone_and_not_of_the_process():
+def test_naive_datetime_is_read_in_the_time_zone_setting():
     noon = datetime(2026, 11, 23, 12)  # noqa: DTZ001
     assert as_utc(noon) == datetime(2026, 11, 23, 3, tzinfo=UTC)

@@ -22,17 +22,17 @@ class TestDjangoRequest:
         request = RequestFactory().get("/")
         assert django_request(Request(request)) is request
 
-    def test_missing_request_stays_none(self):
+    def test_django_request_of_none_is_none(self):
         assert django_request(None) is None
 
 
 class TestAsUuid:
     @pytest.mark.parametrize("value", [ID, str(ID), str(ID).upper(), ID.hex], ids=repr)
-    def test_id_in_any_form_becomes_a_uuid(self, value):
+    def test_as_uuid_converts_every_spelling_of_an_id(self, value):
         assert as_uuid(value) == ID
 
     @pytest.mark.parametrize("value", [None, "", "1", "nonsense", "\x00", f"{ID}0"], ids=repr)
-    def test_malformed_id_becomes_none(self, value):
+    def test_as_uuid_returns_none_for_a_malformed_id(self, value):
         assert as_uuid(value) is None
 
 
@@ -42,11 +42,11 @@ class TestAsStrings:
         [["a", "b"], ("a", "b"), {"a": 1, "b": 2}.keys(), iter("ab")],
         ids=lambda value: type(value).__name__,
     )
-    def test_collection_of_strings_becomes_a_tuple(self, value):
+    def test_as_strings_converts_a_collection_to_a_tuple(self, value):
         assert as_strings("scope", value) == ("a", "b")
 
     @pytest.mark.parametrize("value", ["", "a", "a b"])
-    def test_single_string_is_rejected_with_the_remedy(self, value):
+    def test_as_strings_rejects_a_single_string_with_a_hint(self, value):
         with pytest.raises(TypeError) as caught:
             as_strings("scope", value)
         assert str(caught.value) == (
@@ -57,7 +57,7 @@ class TestAsStrings:
     @pytest.mark.parametrize(
         ("value", "kind"), [(None, "NoneType"), (1, "int"), (b"a", "bytes"), ({"a": 1}, "dict")]
     )
-    def test_value_that_is_no_collection_is_rejected_with_its_type(self, value, kind):
+    def test_as_strings_rejects_a_value_that_is_not_a_collection(self, value, kind):
         with pytest.raises(
             TypeError, match=f"^scope must be a collection of strings, not {kind}.$"
         ):
@@ -66,6 +66,6 @@ class TestAsStrings:
     @pytest.mark.parametrize(
         ("value", "kind"), [([b"a"], "bytes"), ([None], "NoneType"), (["a", 1], "int")], ids=repr
     )
-    def test_item_that_is_no_string_is_rejected_with_its_type(self, value, kind):
+    def test_as_strings_rejects_an_item_that_is_not_a_string(self, value, kind):
         with pytest.raises(TypeError, match=f"^scope must contain only strings, not {kind}.$"):
             as_strings("scope", value)

@@ -7,7 +7,7 @@ from django_tokenauth.signals import audit_event
 from tests.support.signal_capture import received
 
 
-def test_audit_event_names_only_the_first_ids():
+def test_audit_event_contains_at_most_the_maximum_number_of_ids():
     with received(audit_event) as events:
         audit("sessions.revoke", count=MAX_IDS + 1, ids=map(str, range(MAX_IDS + 1)))
     [event] = events

@@ -65,7 +65,7 @@ class TestHasValidSecret:
         return read_settings(CLIENTS={**clients_setting(), "closed": None})
 
     @pytest.mark.parametrize("client_id", ["reports", "billing"])
-    def test_secret_of_the_client_is_valid(self, configured, client_id):
+    def test_client_secret_of_its_client_is_valid(self, configured, client_id):
         assert has_valid_secret(configured, Credentials(client_id, SECRETS[client_id]))
 
     @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ class TestHasValidSecret:
             *(f"{SECRETS['reports']} ", SECRETS["reports"][:-1]),
         ],
     )
-    def test_secret_of_another_client_or_spelling_is_invalid(self, configured, secret):
+    def test_wrong_or_misspelled_client_secret_is_invalid(self, configured, secret):
         assert not has_valid_secret(configured, Credentials("reports", secret))
 
     @pytest.mark.parametrize("client_id", ["Reports", "unlisted", ""])
@@ -106,7 +106,7 @@ class TestCheckOwner:
         ("owner", "client_id"),
         [("reports", "reports"), ("phone", "phone"), ("phone", ""), ("phone", "web")],
     )
-    def test_owner_or_client_without_secret_is_accepted(self, configured, owner, client_id):
+    def test_check_owner_accepts_owner_or_client_without_secret(self, configured, owner, client_id):
         check_owner(configured, owner, client_id)
 
     @pytest.mark.standard("rfc6749-2.3-1")

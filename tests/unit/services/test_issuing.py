@@ -103,12 +103,12 @@ class TestGrantedScope:
         ("requested", "limit"),
         [([WRITE], (READ,)), ([READ, WRITE], (READ,)), (["notes"], (READ,)), ([READ], ())],
     )
-    def test_scope_above_the_limit_is_rejected(self, settings, requested, limit):
+    def test_requested_scope_outside_the_limit_is_rejected(self, settings, requested, limit):
         with pytest.raises(InvalidScope):
             self.granted(settings, requested, limit)
 
     @pytest.mark.standard("rfc9068-2.2.3-2")
-    def test_request_for_only_a_removed_scope_is_rejected(self, settings):
+    def test_requested_scope_removed_from_settings_is_rejected(self, settings):
         with pytest.raises(InvalidScope):
             self.granted(settings, ["removed"], (READ, "removed"))
 
@@ -180,7 +180,7 @@ class TestIssueForSession:
         assert pair.expires_in == 61
 
     @pytest.mark.standard("rfc9068-3-2")
-    def test_settings_determine_issuer_audience_and_lifetime(self, session, settings):
+    def test_access_token_has_issuer_audience_lifetime_of_settings(self, session, settings):
         settings.TOKENAUTH = {
             "ISSUER": "https://auth.example.com",
             "AUDIENCE": "https://api.example.com",
@@ -269,7 +269,7 @@ class TestExtraClaims:
         with pytest.raises(ImproperlyConfigured, match=f"reserved claims {name}"):
             self.issue(settings, session, {name: "x"})
 
-    def test_extra_claims_error_names_every_registered_claim(self, settings, session):
+    def test_extra_claims_error_names_every_returned_reserved_claim(self, settings, session):
         with pytest.raises(ImproperlyConfigured, match="must not set the reserved claims exp, iss"):
             self.issue(settings, session, {"iss": "x", "tenant": "x", "exp": "x"})
 
@@ -305,24 +305,24 @@ class TestExtraClaims:
         ],
         ids=["nested", "nested in a dict", "1", "true", "null", "surrogate", "name"],
     )
-    def test_extra_claims_that_the_reader_rejects_are_not_signed(self, settings, session, value):
+    def test_extra_claims_that_the_decoder_rejects_are_not_signed(self, settings, session, value):
         with pytest.raises(ImproperlyConfigured, match="returned a claim 'tenant' that") as error:
             self.issue(settings, session, {"fine": 1, "tenant": value})
         assert error.value.__cause__ is error.value.__context__ is None
         assert "secret" not in str(error.value)
 
-    def test_number_with_too_many_digits_is_not_signed(self, settings, session):
+    def test_extra_claim_with_too_many_digits_is_not_signed(self, settings, session):
         with pytest.raises(ImproperlyConfigured, match="The claim 'tenant' is not one"):
             self.issue(settings, session, {"tenant": 10**5000})
 
     @pytest.mark.parametrize(
         "value", [nested(15), {1: "a", "2": "b"}, "\U0001f600", 10**100, 1e308, [], {}, None]
     )
-    def test_extra_claims_that_the_reader_accepts_are_signed(self, settings, session, value):
+    def test_extra_claims_that_the_decoder_accepts_are_signed(self, settings, session, value):
         pair = self.issue(settings, session, {"tenant": value})
         assert access(pair).extra.keys() == {"tenant"}
 
-    def test_claim_name_that_the_reader_rejects_is_shown_escaped(self, settings, session):
+    def test_error_escapes_claim_name_that_the_decoder_rejects(self, settings, session):
         with pytest.raises(ImproperlyConfigured, match=r"claim '\\ud800' that"):
             self.issue(settings, session, {"\ud800": 1})
 
@@ -333,7 +333,7 @@ class TestExtraClaims:
             self.issue(settings, session, extra)
 
     @pytest.mark.standard("rfc6749-5.1-5")
-    def test_extra_claims_up_to_the_token_limit_are_accepted(self, settings, session):
+    def test_extra_claims_up_to_the_token_length_limit_are_accepted(self, settings, session):
         # With the default kid, no base64url payload fills the token to exactly MAX_LENGTH.
         key = {"kty": "oct", "alg": "HS256", "kid": "kk", "k": base64url(b"k" * 32)}
         settings.TOKENAUTH = {"SIGNING_KEY": key, "EXTRA_CLAIMS": lambda *arguments: extra}
@@ -346,7 +346,7 @@ class TestExtraClaims:
         assert access(pair).extra == extra
 
     @pytest.mark.standard("rfc6749-5.1-5")
-    def test_extra_claims_above_the_token_limit_are_rejected(self, settings, session):
+    def test_extra_claims_above_the_token_length_limit_are_rejected(self, settings, session):
         with pytest.raises(ImproperlyConfigured, match="longer than 8192 bytes") as error:
             self.issue(settings, session, {"tenant": "x", "roles": "x" * 8192})
         assert "The largest claim is 'roles'." in str(error.value)
@@ -356,7 +356,7 @@ class TestUnreadableClaims:
     """Claims that no hook returns, but the user, the client or the session."""
 
     @pytest.mark.parametrize("name", ["x" * 256, "tab\t", "\ud800", ""])
-    def test_subject_that_the_reader_rejects_is_not_signed(self, settings, session, name):
+    def test_subject_that_the_decoder_rejects_is_not_signed(self, settings, session, name):
         settings.TOKENAUTH = {"USER_ID_FIELD": "username"}
         session.user.username = name
         with pytest.raises(ImproperlyConfigured, match="The claim 'sub' would be rejected"):
@@ -380,6 +380,6 @@ class TestUnreadableClaims:
         with pytest.raises(ImproperlyConfigured, match=r"than 8192 .* claim is 'scope'"):
             refresh_tokens(load()).encode(claims)
 
-    def test_generation_that_the_reader_rejects_is_not_signed(self, session):
+    def test_generation_that_the_decoder_rejects_is_not_signed(self, session):
         with pytest.raises(ImproperlyConfigured, match="The claim 'gen' would be rejected"):
             issue(session, generation=2**63)

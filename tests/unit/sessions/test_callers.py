@@ -21,7 +21,7 @@ from django_tokenauth.sessions.callers import Caller
         (None, None),
     ],
 )
-def test_caller_network_is_a_24_or_a_64(ip, network):
+def test_caller_network_is_ipv4_slash_24_or_ipv6_slash_64(ip, network):
     assert Caller(ip, "").network == network
 
 
@@ -36,7 +36,7 @@ def test_caller_network_is_a_24_or_a_64(ip, network):
         ((None, ""), (None, ""), True),
     ],
 )
-def test_caller_resembles_another_if_both_values_match(first, second, same):
+def test_callers_of_same_network_and_user_agent_are_similar(first, second, same):
     assert Caller(*first).resembles(Caller(*second)) is same
     assert Caller(*second).resembles(Caller(*first)) is same
 
@@ -51,7 +51,7 @@ def test_caller_resembles_another_if_both_values_match(first, second, same):
         (None, None, False),
     ],
 )
-def test_network_changes_only_between_known_addresses(before, after, changed):
+def test_caller_network_change_requires_two_known_addresses(before, after, changed):
     assert Caller(after, "").has_changed_network(Caller(before, "")) is changed
 
 

@@ -14,14 +14,14 @@ from django_tokenauth.sessions.database import (
 
 
 @pytest.mark.parametrize("manager", [database_required, database_errors_as_unavailable])
-def test_error_of_a_service_without_a_database_names_databases(manager, monkeypatch):
+def test_error_without_a_database_names_the_databases_setting(manager, monkeypatch):
     monkeypatch.setitem(connections.settings["default"], "ENGINE", "django.db.backends.dummy")
     with pytest.raises(UnusableSettings, match="DATABASES is empty"), manager():
         raise ImproperlyConfigured("settings.DATABASES is improperly configured.")
 
 
 @pytest.mark.parametrize("manager", [database_required, database_errors_as_unavailable])
-def test_error_of_the_project_with_a_database_propagates(manager):
+def test_improperly_configured_of_the_project_propagates(manager):
     with pytest.raises(ImproperlyConfigured) as caught, manager():
         raise ImproperlyConfigured("a bug of the project")
     assert not isinstance(caught.value, UnusableSettings)

@@ -16,7 +16,7 @@ def id_set(*keys):
     return ids
 
 
-def test_id_set_contains_what_was_added():
+def test_id_set_contains_exactly_the_added_ids():
     known, unknown = ([uuid.uuid4().bytes for _ in range(20_000)] for _ in range(2))
     ids = id_set(*known[:10])
     ids.update(known[10:])
@@ -27,7 +27,7 @@ def test_id_set_contains_what_was_added():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_id_set_ignores_ids_across_two_entries(seed):
+def test_id_set_ignores_a_match_across_two_stored_ids(seed):
     """Ids with two different bytes only, so that every offset looks like an id."""
     source = random.Random(seed)  # noqa: S311
     keys = [bytes(source.choices(b"\0\1", k=16)) for _ in range(3000)]

@@ -8,7 +8,7 @@ from django_tokenauth.sessions.revocations import _spans
 WAIT = int(LONGEST_WAIT.total_seconds())
 
 
-def test_spans_cover_the_longest_wait_without_a_gap():
+def test_revocation_spans_cover_the_longest_wait_without_a_gap():
     end = 10_000 - 2
     assert list(_spans(0, 10_000)) == [
         range(end - 5, end),
@@ -17,7 +17,7 @@ def test_spans_cover_the_longest_wait_without_a_gap():
     ]
 
 
-def test_spans_do_not_begin_before_the_window():
+def test_revocation_spans_do_not_begin_before_the_window():
     first, second, third = _spans(9_990, 10_000)
     assert (first, second) == (range(9_993, 9_998), range(9_990, 9_993))
     assert list(third) == []

@@ -46,7 +46,7 @@ class TestHasAuthHash:
     OLD, NEW = "an old secret key of the project", "a new secret key of the project"
 
     @pytest.mark.attack(171)
-    def test_auth_hash_of_fallback_key_counts_until_it_is_removed(self, settings):
+    def test_auth_hash_is_valid_until_its_fallback_key_is_removed(self, settings):
         user = get_user_model()(password=make_password("correct horse"))
         settings.SECRET_KEY = self.OLD
         stored = users.auth_hash(user)
@@ -58,7 +58,7 @@ class TestHasAuthHash:
         settings.SECRET_KEY_FALLBACKS = ["unrelated"]
         assert not users.has_auth_hash(user, stored)
 
-    def test_auth_hash_of_previous_password_does_not_count(self):
+    def test_auth_hash_of_previous_password_is_invalid(self):
         user = get_user_model()(password=make_password("correct horse"))
         stored = users.auth_hash(user)
         user.set_password("another")
@@ -108,7 +108,7 @@ class TestIsRehash:
             assert users.is_rehash(self.user(), self.PASSWORD.union(further))
 
     @pytest.mark.parametrize("password", ["another", None])
-    def test_hash_assigned_by_a_backend_is_not_a_rehash(self, password):
+    def test_password_hash_set_by_a_backend_is_not_a_rehash(self, password):
         """A directory has a new password, or stores no password locally."""
         user = get_user_model()(password=make_password(password))
         with users.rehashing("a password"):
@@ -120,7 +120,7 @@ class TestIsRehash:
         assert not users.is_rehash(self.user(), self.PASSWORD)
 
     @pytest.mark.parametrize("fields", [None, frozenset(), frozenset({"email", "last_login"})])
-    def test_save_of_other_fields_is_not_a_rehash(self, fields):
+    def test_user_save_of_other_fields_is_not_a_rehash(self, fields):
         with users.rehashing("a password"):
             assert not users.is_rehash(self.user(), fields)
 
@@ -130,7 +130,7 @@ class TestIsRehash:
         with users.rehashing("a password"):
             assert not users.is_rehash(user, self.PASSWORD)
 
-    def test_rehashing_ends_after_an_error(self):
+    def test_password_save_after_failed_rehashing_is_not_a_rehash(self):
         with pytest.raises(LookupError), users.rehashing("a password"):
             raise LookupError
         assert not users.is_rehash(self.user(), self.PASSWORD)

@@ -210,7 +210,7 @@ class TestDecode:
     def test_access_token_is_rejected_as_refresh_token(self, access, refresh):
         assert refresh.code(access.token()) is TokenErrorCode.TYP
 
-    def test_token_with_typ_of_other_kind_is_rejected(self, access, refresh):
+    def test_token_with_typ_of_the_other_token_type_is_rejected(self, access, refresh):
         # The two kinds use different secrets with different key ids.
         access_token = compact(
             {**refresh.header(), "typ": "at+jwt"}, access_members(), refresh.sign
@@ -221,13 +221,13 @@ class TestDecode:
         )
         assert refresh.code(refresh_token) is TokenErrorCode.KEY
 
-    def test_token_with_kid_of_other_kind_is_rejected(self, access, refresh):
+    def test_token_with_kid_of_the_other_token_type_is_rejected(self, access, refresh):
         access_token = compact(access.header(), access_members(), refresh.sign)
         assert access.code(access_token) is TokenErrorCode.SIGNATURE
         refresh_token = compact(refresh.header(), refresh_members(), access.sign)
         assert refresh.code(refresh_token) is TokenErrorCode.SIGNATURE
 
-    def test_token_with_claims_of_other_kind_is_rejected(self, access, refresh):
+    def test_token_with_claims_of_other_token_type_is_rejected(self, access, refresh):
         assert access.code(access.token(payload=refresh_members())) is TokenErrorCode.CLAIMS
         assert refresh.code(refresh.token(payload=access_members())) is TokenErrorCode.CLAIMS
 

@@ -136,7 +136,7 @@ class TestDecode:
 
 
 class TestCacheKey:
-    def test_cache_key_is_sha256_where_blake2b_is_disabled(self, monkeypatch):
+    def test_token_cache_key_is_sha256_if_blake2b_is_disabled(self, monkeypatch):
         def disabled(data):
             raise ValueError("disabled for FIPS")
 
@@ -148,7 +148,7 @@ class TestCacheKey:
         [digest] = access.tokens._latest[2]._verified
         assert digest == sha256(token.encode()).digest()
 
-    def test_cache_key_is_blake2b_of_whole_token(self, access):
+    def test_token_cache_key_is_blake2b_of_the_whole_token(self, access):
         token = access.token()
         access.decode(token)
         [digest] = access.tokens._latest[2]._verified
@@ -277,7 +277,7 @@ class TestVerifiedTokens:
             b"e",
         ]
 
-    def test_verified_tokens_never_exceed_their_size(self):
+    def test_verified_tokens_never_exceed_the_maximum_size(self):
         verified = VerifiedTokens(5)
         assert len(verified) == 0
         for number in range(50):
@@ -335,7 +335,7 @@ class TestVerifiedTokensInThreads:
         return failures
 
     @pytest.mark.parametrize("size", [1, 2])
-    def test_tiny_cache_returns_right_claims_to_eight_threads(self, size):
+    def test_token_cache_returns_correct_claims_to_eight_threads(self, size):
         access = Access(TOKEN_CACHE_SIZE=size)
         tokens = [access.with_claims(sub=str(number)) for number in range(3)]
 
@@ -346,7 +346,7 @@ class TestVerifiedTokensInThreads:
 
         assert self.run(work) == []
 
-    def test_verified_tokens_size_holds_after_eight_threads(self):
+    def test_verified_tokens_in_eight_threads_keep_the_maximum_size(self):
         verified = VerifiedTokens(2)
         claims = Claims.from_payload(access_members()), NOW, NOW + 300
 
@@ -372,7 +372,7 @@ class RacingDict(OrderedDict):
 
 
 class TestVerifiedTokensRace:
-    def test_lost_cache_race_drops_entry_and_returns_claims(self):
+    def test_token_cache_race_removes_entry_and_returns_claims(self):
         claims = Claims.from_payload(access_members()), NOW, NOW + 300
         verified = VerifiedTokens(1)
         verified._verified = RacingDict()

@@ -189,7 +189,7 @@ class TestIdentityClaims:
         ],
         ids=ascii,
     )
-    def test_access_token_with_invalid_identity_is_rejected(self, access, name, value):
+    def test_access_token_with_invalid_sub_client_id_jti_is_rejected(self, access, name, value):
         assert access.code(access.with_claims(**{name: value})) is TokenErrorCode.CLAIMS
 
     @pytest.mark.attack(89)

@@ -41,12 +41,12 @@ class TestValidityPeriod:
 
     @pytest.mark.parametrize("exp", [NOW, NOW - 1, 0, NOW + 301, LAST_SECOND])
     @pytest.mark.parametrize("leeway", [0.0, 60.0])
-    def test_lifetime_of_zero_or_above_maximum_is_rejected(self, exp, leeway):
+    def test_access_token_lifetime_of_zero_or_above_max_is_rejected(self, exp, leeway):
         with pytest.raises(InvalidToken) as caught:
             period(exp=exp, leeway=leeway)
         assert caught.value.code is TokenErrorCode.CLAIMS
 
-    def test_lifetime_equal_to_maximum_is_accepted(self):
+    def test_access_token_lifetime_equal_to_maximum_is_accepted(self):
         assert period(exp=NOW + 299, max_lifetime=299.0) == (NOW, NOW + 299)
         with pytest.raises(InvalidToken):
             period(exp=NOW + 300, max_lifetime=299.0)

@@ -50,7 +50,7 @@ TOKENS = {
 
 @pytest.mark.parametrize(("token", "code"), TOKENS.values(), ids=TOKENS)
 @time_machine.travel(NOW, tick=False)
-def test_token_is_accepted_by_pyjwt_and_rejected_here(token, code):
+def test_token_accepted_by_pyjwt_is_rejected_by_decoder(token, code):
     claims = jwt.decode(
         token,
         SIGNING_KEY,

@@ -140,14 +140,14 @@ class TestSignatures:
 
     @pytest.mark.attack(29)
     @pytest.mark.parametrize("signature", [b"", b"\x00" * 64, b"\x00" * 63, b"\xff" * 256])
-    def test_constant_signature_is_rejected(self, server, signature):
+    def test_token_with_constant_signature_is_rejected(self, server, signature):
         token = compact(server.header(), access_members(), lambda _: signature)
         assert server.code(token) is TokenErrorCode.SIGNATURE
 
 
 class TestSerializations:
     @pytest.mark.attack(46, 47)
-    def test_jwe_is_rejected(self, access):
+    def test_jwe_as_access_token_is_rejected(self, access):
         for header in (
             {"alg": "dir", "enc": "A256GCM"},
             {"alg": "PBES2-HS256+A128KW", "p2c": 2**31},
@@ -156,7 +156,7 @@ class TestSerializations:
             assert access.code(".".join(segments)) is TokenErrorCode.MALFORMED
 
     @pytest.mark.attack(69)
-    def test_json_serialization_is_rejected(self, access):
+    def test_jws_json_serialization_as_access_token_is_rejected(self, access):
         head, payload, signature = access.token().split(".")
         flat = {"protected": head, "payload": payload, "signature": signature}
         general = {"payload": payload, "signatures": [{"protected": head, "signature": signature}]}

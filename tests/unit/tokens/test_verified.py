@@ -40,7 +40,7 @@ def cost(extra):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_estimated_cost_covers_the_memory_of_an_entry(shape):
+def test_estimated_cost_covers_the_memory_of_a_cached_token(shape):
     payload = json.dumps(access_members(**SHAPES[shape]), separators=(",", ":")).encode()
     verified = VerifiedTokens(100, 10**9)
     gc.collect()
@@ -57,7 +57,7 @@ def test_estimated_cost_covers_the_memory_of_an_entry(shape):
     assert memory <= (estimate_cost(payload) if SHAPES[shape] else ENTRY_COST)
 
 
-def test_verified_tokens_never_exceed_their_bytes():
+def test_verified_tokens_never_exceed_the_maximum_bytes():
     verified = VerifiedTokens(100, 10_000)
     for number in range(50):
         verified.put(bytes([number]), entry({}, number), 3000)
@@ -65,7 +65,7 @@ def test_verified_tokens_never_exceed_their_bytes():
     assert [number for number in range(50) if verified.get(bytes([number]))] == [47, 48, 49]
 
 
-def test_large_entry_evicts_as_many_as_needed():
+def test_large_cached_token_evicts_only_as_many_as_needed():
     verified = VerifiedTokens(100, 10_000)
     for number in range(10):
         verified.put(bytes([number]), entry({}), 1000)
@@ -75,7 +75,7 @@ def test_large_entry_evicts_as_many_as_needed():
     assert len(verified) == 4
 
 
-def test_entry_larger_than_the_limit_is_not_cached():
+def test_token_above_the_byte_limit_is_not_cached():
     verified = VerifiedTokens(100, 10_000)
     verified.put(b"a", entry({}), 10_001)
     assert len(verified) == 0
@@ -83,7 +83,7 @@ def test_entry_larger_than_the_limit_is_not_cached():
     assert verified.get(b"b") is not None
 
 
-def test_entry_that_is_put_again_counts_once():
+def test_token_that_is_cached_again_counts_once():
     verified = VerifiedTokens(100, 10_000)
     for _ in range(20):
         verified.put(b"a", entry({}), 4000)
@@ -91,7 +91,7 @@ def test_entry_that_is_put_again_counts_once():
     assert len(verified) == 2
 
 
-def test_parallel_puts_keep_the_sum_of_the_costs():
+def test_token_cache_in_eight_threads_keeps_the_sum_of_costs():
     verified = VerifiedTokens(3, 10**9)
 
     def work(start):
@@ -108,6 +108,6 @@ def test_parallel_puts_keep_the_sum_of_the_costs():
     assert verified._costs.keys() == verified._verified.keys()
 
 
-def test_claims_of_a_token_count_by_their_structure():
+def test_estimated_cost_depends_on_the_structure_of_the_claims():
     assert cost({}) < 4096
     assert cost(SHAPES["string"]) < cost(SHAPES["integers"]) < cost(SHAPES["small objects"])
