@@ -25,8 +25,8 @@ def test_scaling_page_states_the_assumptions_of_the_sizing():
     requests = f"{given.requests_per_minute:g} requests per minute"
     for sentence in (
         f"Each of a user's {given.devices_per_user} devices is used on {days}.",
-        f"it is opened {given.openings} times, for an hour in all, and sends {requests}.",
-        "One such day in 100 ends with a sign-out.",
+        f"a device is opened {given.openings} times, for an hour in all, and sends {requests}.",
+        "One day of use in 100 ends with a sign-out.",
         f"The peak is {given.peak_factor:g} times the average, and processors are then half busy.",
         f"A database machine has {given.database_processors} processors.",
     ):
