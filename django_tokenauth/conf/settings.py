@@ -1,10 +1,11 @@
 """The settings of the project: the dict ``TOKENAUTH`` as one frozen, typed value.
 
-:func:`load` returns the :class:`Settings` and caches them until a setting changes.
-:class:`InvalidSettings` contains every problem, and the system checks report every problem.
+The function :func:`load` returns the :class:`Settings` and caches them until a setting changes. The
+exception :class:`InvalidSettings` contains every problem of the settings, and the system checks
+report every problem.
 
-:class:`Settings` compares by identity and is the cache key of derived objects, such as key sets and
-token readers. A change of the settings replaces the derived objects.
+Each :class:`Settings` object compares by identity and is the cache key of derived objects, such as
+key sets and token readers. A change of the settings replaces the derived objects.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def find_files(directory: Path, names: Iterable[str]) -> dict[str, Stamp]:
 
 
 def _stamp(path: Path) -> Stamp:
-    # List a symbolic link even if it points to itself or into another user's folder: reading the
+    # List a symbolic link even if it points to itself or into another user's folder. Reading the
     # link reports the error, and the other files are read too.
     for look in (path.stat, path.lstat):
         try:
