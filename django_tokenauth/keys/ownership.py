@@ -74,9 +74,9 @@ def access_of(directory: Path, files: Iterable[KeyFile]) -> Access:
     The new file gets the owner and group of an existing private key, and the read permission of its
     group. If several users own private keys, a key of the folder's owner is preferred, then one of
     a user other than root. The next criteria are a file that the group can read, and the newest
-    key. Without a private key, the folder's owner owns the new file. In a folder that only its
-    owner can open, the folder's owner owns the new file too. If root owns the folder and only one
-    group can list the folder, that group may read the new file.
+    key. Without a private key, the folder's owner owns the new file. If only the folder's owner can
+    open the folder, and is not root, that user owns the new file too. If root owns the folder and
+    only one group can list the folder, that group may read the new file.
     """
     folder = directory.stat()
     closed = folder.st_uid != 0 and folder.st_mode & 0o077 == 0
