@@ -28,7 +28,7 @@ class TestClients:
     @pytest.mark.parametrize(
         "hasher", ["argon2", "bcrypt", "bcrypt_sha256", "md5", "pbkdf2_sha256", "scrypt"]
     )
-    def test_client_hash_of_django_hasher_is_a_check_error(self, settings, hasher):
+    def test_client_secret_hash_of_django_hasher_is_a_check_error(self, settings, hasher):
         encoded = f"{hasher}$1$salt$5f4dcc3b5aa765d61d8327deb882cf99"
         settings.TOKENAUTH = {"CLIENTS": {**clients_setting(), "reports": encoded}}
         assert check_ids() == ["E008"]
@@ -37,13 +37,13 @@ class TestClients:
         assert encoded not in message_of("E008")
 
     @pytest.mark.parametrize("password", ["secret", None])
-    def test_client_hash_of_make_password_is_a_check_error(self, settings, password):
+    def test_client_secret_hash_of_make_password_is_a_check_error(self, settings, password):
         settings.TOKENAUTH = {"CLIENTS": {"reports": make_password(password)}}
         assert check_ids() == ["E008"]
 
     @pytest.mark.promise(18)
     @pytest.mark.parametrize("value", ["a $ecret in plain text", *MALFORMED])
-    def test_malformed_client_hash_is_a_check_error(self, settings, value):
+    def test_malformed_client_secret_hash_is_a_check_error(self, settings, value):
         settings.TOKENAUTH = {"CLIENTS": {**clients_setting(), "reports": value}}
         assert check_ids() == ["E008"]
         for part in ("$ecret", DIGEST[:16]):

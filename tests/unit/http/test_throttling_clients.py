@@ -33,38 +33,38 @@ class TestClientThrottle:
     def _limits(self, settings):
         settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "1/hour", "SIGN_IN_RATE_IP": "3/min"}
 
-    def test_client_failures_above_ip_rate_are_throttled(self, caplog):
+    def test_wrong_client_secrets_above_ip_rate_are_throttled(self, caplog):
         assert [failure() for _ in range(5)] == [None, None, None, MINUTE, MINUTE]
         assert log_messages(caplog, "WARNING") == ["client throttled"] * 2
 
-    def test_client_failure_count_restarts_in_the_next_window(self, clock):
+    def test_wrong_client_secrets_count_from_zero_in_next_window(self, clock):
         for _ in range(4):
             failure()
         clock.shift(MINUTE)
         assert failure() is None
 
-    def test_client_failures_count_separately_for_each_address(self):
+    def test_wrong_client_secrets_are_counted_per_address(self):
         for _ in range(4):
             failure()
         assert failure(OTHER_IP) is None
 
-    def test_client_failures_do_not_throttle_sign_ins(self):
+    def test_wrong_client_secrets_do_not_throttle_sign_ins(self):
         for _ in range(4):
             failure()
         assert [attempt(), attempt()] == [None, HOUR]
 
-    def test_failed_sign_ins_do_not_throttle_clients(self):
+    def test_failed_sign_ins_do_not_throttle_client_secrets(self):
         for name in ("a", "b", "c", "d"):
             attempt(name)
         assert failure() is None
 
 
-def test_client_failures_without_ip_rate_are_not_throttled(settings):
+def test_wrong_client_secrets_without_ip_rate_are_not_throttled(settings):
     settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "1/hour", "SIGN_IN_RATE_IP": None}
     assert [failure() for _ in range(50)] == [None] * 50
 
 
-def test_unavailable_cache_does_not_throttle_clients(settings, caplog):
+def test_unavailable_cache_does_not_throttle_client_secrets(settings, caplog):
     settings.CACHES = {"default": {"BACKEND": "tests.support.broken.DownCache"}}
     settings.TOKENAUTH = {"SIGN_IN_RATE_IP": "1/min"}
     assert [failure() for _ in range(3)] == [None] * 3

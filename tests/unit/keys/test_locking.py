@@ -70,13 +70,13 @@ class TestFolderLock:
         with lock(tmp_path):
             pass
 
-    def test_lock_is_released_after_an_error(self, tmp_path):
+    def test_key_folder_lock_is_released_after_an_error(self, tmp_path):
         with pytest.raises(ValueError, match="x"), lock(tmp_path):
             raise ValueError("x")
         with lock(tmp_path):
             pass
 
-    def test_lock_of_a_killed_process_is_released(self, tmp_path):
+    def test_key_folder_lock_of_a_killed_process_is_released(self, tmp_path):
         code = (
             "import sys, time, pathlib; from django_tokenauth.keys.locking import lock\n"
             "with lock(pathlib.Path(sys.argv[1])): print('locked', flush=True); time.sleep(600)"

@@ -51,7 +51,7 @@ class TestShortestDelay:
         ("max_age", "seconds"),
         [(timedelta(minutes=5), 304), (timedelta(seconds=1.2), 6)],
     )
-    def test_shortest_delay_is_jwks_max_age_plus_two_polls(self, max_age, seconds):
+    def test_shortest_rotation_delay_is_jwks_max_age_plus_two_polls(self, max_age, seconds):
         assert shortest_delay(read_settings(JWKS_MAX_AGE=max_age)) == seconds
 
 
@@ -127,7 +127,7 @@ class TestRotate:
         assert states(tmp_path, end - 1)["a"] == "verifies"
         assert states(tmp_path, end)["a"] == "ended"
 
-    def test_rotate_keeps_an_earlier_exp(self, tmp_path):
+    def test_rotate_keeps_an_earlier_exp_of_a_key(self, tmp_path):
         put(tmp_path, "a", NOW - 2000, exp=NOW + 5)
         put(tmp_path, "same", NOW - 2000, exp=NOW + MIN_DELAY + DRAIN_TIME)
         put(tmp_path, "b")
@@ -140,7 +140,7 @@ class TestRotate:
         assert [file.key.kid for file in rotated(tmp_path).ending] == ["a"]
         assert "exp" not in read_file(tmp_path / "public.jwk").jwk
 
-    def test_rotate_keeps_an_earlier_exp_written_meanwhile(self, tmp_path, monkeypatch):
+    def test_rotate_keeps_an_earlier_exp_written_concurrently(self, tmp_path, monkeypatch):
         put(tmp_path, "stolen")
 
         def make(*arguments, **options):
@@ -157,7 +157,7 @@ class TestRotate:
         assert ended.key.expires_at == NOW
         assert read_file(tmp_path / "stolen.jwk").jwk["exp"] == NOW
 
-    def test_rotate_skips_a_file_deleted_meanwhile(self, tmp_path, monkeypatch):
+    def test_rotate_skips_a_key_file_deleted_concurrently(self, tmp_path, monkeypatch):
         put(tmp_path, "a")
         put(tmp_path, "gone")
 

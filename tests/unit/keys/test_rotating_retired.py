@@ -199,7 +199,7 @@ class TestRetire:
         put(tmp_path, "k2")
         assert retire(tmp_path, SETTINGS, "k", now=NOW).ended.key.kid == "k"
 
-    def test_retire_does_not_count_public_key_as_successor(self, tmp_path):
+    def test_retire_does_not_count_a_public_key_as_next_key(self, tmp_path):
         put(tmp_path, "a")
         write_jwk(tmp_path / "public.jwk", {**public(), "kid": "public", "nbf": NOW + 5})
         error = key_error(retire, tmp_path, SETTINGS, "a", now=NOW)

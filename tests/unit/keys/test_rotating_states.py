@@ -15,7 +15,7 @@ class TestReadFiles:
         assert [file.key.kid for file in read_files(tmp_path)] == ["b", "c", "a"]
         assert read_files(tmp_path)[0].path == tmp_path / "b.jwk"
 
-    def test_read_files_of_missing_folder_returns_nothing(self, tmp_path):
+    def test_read_files_of_missing_folder_returns_an_empty_list(self, tmp_path):
         assert read_files(tmp_path / "none") == []
 
     def test_read_files_of_unreadable_folder_is_rejected(self, tmp_path):

@@ -17,7 +17,7 @@ def test_generate_reads_the_new_key_to_confirm_it(counts):
     assert counts["generate"] == {"listings": 2, "reads": 1, "loads": 2}
 
 
-def test_rotate_reads_file_before_replacing_it_and_to_confirm(counts):
+def test_rotate_reads_key_files_only_to_replace_and_confirm(counts):
     # One listing is for drafts and one to confirm. Both keys are loaded twice.
     assert counts["rotate"] == {"reads": 4, "listings": 3, "loads": 4}
 

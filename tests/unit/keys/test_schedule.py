@@ -75,23 +75,23 @@ class TestMakeKeySet:
 
 
 class TestKeySchedule:
-    def test_schedule_of_keys_without_times_returns_one_key_set(self):
+    def test_key_schedule_of_keys_without_times_returns_one_key_set(self):
         key = load_key(SIGNING_KEY, "HS256")
         schedule = KeySchedule([key])
         assert schedule.at(0) is schedule.at(10**10)
         assert schedule.at(0).signing is key
 
-    def test_schedule_signs_with_newest_started_key(self):
+    def test_key_schedule_signs_with_newest_started_key(self):
         first, second = dated("a", nbf=100), dated("b", nbf=200)
         schedule = KeySchedule([second, first])
         signs = {now: schedule.at(now).signing for now in (99, 100, 199.9, 200, 10**9)}
         assert signs == {99: None, 100: first, 199.9: first, 200: second, 10**9: second}
 
-    def test_schedule_orders_keys_of_equal_nbf_by_kid(self):
+    def test_key_schedule_orders_keys_of_equal_nbf_by_kid(self):
         keys = [dated("a", nbf=100), dated("b", nbf=100)]
         assert {KeySchedule(order).at(100).signing.kid for order in (keys, keys[::-1])} == {"b"}
 
-    def test_schedule_key_verifies_before_nbf_and_until_exp(self):
+    def test_scheduled_key_verifies_before_nbf_and_until_exp(self):
         first, second = dated("a", nbf=100, exp=300), dated("b", nbf=200)
         schedule = KeySchedule([first, second])
         assert [list(schedule.at(now).verifying) for now in (0, 299.9, 300)] == [
@@ -100,37 +100,37 @@ class TestKeySchedule:
             ["b"],
         ]
 
-    def test_schedule_does_not_sign_with_only_key_after_its_exp(self):
+    def test_key_schedule_does_not_sign_with_only_key_after_its_exp(self):
         schedule = KeySchedule([dated("a", exp=300)])
         assert schedule.at(299).signing is not None
         assert schedule.at(300).signing is None
         assert schedule.at(300).verifying == {}
 
-    def test_schedule_signs_with_older_key_after_newer_expires(self):
+    def test_key_schedule_signs_with_older_key_after_newer_expires(self):
         old, young = dated("a", nbf=100), dated("b", nbf=200, exp=300)
         assert KeySchedule([old, young]).at(300).signing is old
 
-    def test_schedule_never_signs_with_public_or_verifying_keys(self):
+    def test_key_schedule_never_signs_with_public_or_verifying_keys(self):
         schedule = KeySchedule([dated("a", public=True)], [dated("b", nbf=50)])
         assert schedule.at(100).signing is None
         assert list(schedule.at(100).verifying) == ["a", "b"]
 
-    def test_schedule_removes_expired_verifying_keys(self):
+    def test_key_schedule_removes_expired_verifying_keys(self):
         schedule = KeySchedule([dated("a")], [dated("b", public=True, exp=300)])
         assert list(schedule.at(300).verifying) == ["a"]
 
-    def test_schedule_sorts_keys_by_start_of_signing(self):
+    def test_key_schedule_sorts_keys_by_start_of_signing(self):
         schedule = KeySchedule([dated("b", nbf=200), dated("a", nbf=300), dated("c", nbf=100)])
         assert list(schedule.at(0).verifying) == ["c", "b", "a"]
 
-    def test_schedule_returns_same_key_set_within_a_period(self):
+    def test_key_schedule_returns_same_key_set_within_a_period(self):
         schedule = KeySchedule([dated("a", nbf=100, exp=300)])
         assert schedule.at(150) is schedule.at(299.9) is schedule.at(100)
         later = schedule.at(300)
         assert schedule.at(150) is not later
         assert schedule.at(301) is later
 
-    def test_schedule_returns_one_key_set_to_all_threads(self):
+    def test_key_schedule_returns_one_key_set_to_all_threads(self):
         schedule, key_sets = KeySchedule([dated("a", nbf=100)]), []
         threads = [Thread(target=lambda: key_sets.append(schedule.at(150))) for _ in range(16)]
         for thread in threads:
@@ -139,7 +139,7 @@ class TestKeySchedule:
             thread.join()
         assert len({id(keys) for keys in key_sets}) == 1
 
-    def test_schedule_of_same_kid_or_mixed_key_types_is_rejected(self):
+    def test_key_schedule_of_same_kid_or_mixed_key_types_is_rejected(self):
         secret = {"kty": "oct", "k": base64url(SIGNING_KEY), "alg": "HS256"}
         for second, check_id in (
             (dated("a", exp=10), "E003"),
