@@ -117,8 +117,8 @@ class TokenUser:
 class JWTAuthentication(BaseAuthentication):
     """Authenticate a request by its access token and load the user, in one query.
 
-    The query also checks the session, so a sign-out, a new password or a deactivation takes effect
-    at once. ``request.user`` is the user, and ``request.auth`` is a :class:`Claims`.
+    The query for the user also checks the session, so a sign-out, a new password or a deactivation
+    takes effect at once. ``request.user`` is the user, and ``request.auth`` is a :class:`Claims`.
     """
 
     #: The realm of the challenge (RFC 9110 section 11.5), without quotation marks.

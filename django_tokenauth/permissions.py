@@ -81,7 +81,8 @@ class _ScopePermission(BasePermission):
         return True
 
     def has_object_permission(self, request: Request, view: Any, obj: Any) -> bool:
-        # With ~, REST framework would deny every object if this method always returned True.
+        # With ~, REST framework would deny every object if has_object_permission() always returned
+        # True.
         return self.has_permission(request, view)
 
 

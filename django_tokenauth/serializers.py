@@ -151,9 +151,9 @@ _HOUR = timedelta(hours=1)
 def _shown_refreshed_at(session: Session) -> datetime:
     """Return the time of the last refresh, rounded down to the hour and at least one hour ago.
 
-    An exact time would show an attacker with a stolen refresh token when its owner refreshes. The
-    attacker could then send the used token within the grace. A refresh in the current hour does not
-    change the returned time.
+    The exact time of the last refresh would show an attacker with a stolen refresh token when its
+    owner refreshes. The attacker could then send the used refresh token within the grace. A refresh
+    in the current hour does not change the returned time.
     """
     last_full_hour = _to_hour(utc_now()) - _HOUR
     shown: datetime = max(session.created_at, min(_to_hour(session.refreshed_at), last_full_hour))

@@ -175,8 +175,8 @@ class VerifyView(TokenEndpoint):
     """``POST token/verify/``: check an access token, its session and its user.
 
     The response is ``{"active": true, "expires_in": SECONDS}``, or 401 ``invalid_token``, so a
-    caller can rely on the status alone. ``OPTIONS`` gets 405 too, because some gateways send the
-    method of the client and would take a 200 for an accepted token.
+    caller can rely on the status alone. ``OPTIONS`` gets 405, because some gateways send the method
+    of the client and would take a 200 for an accepted token.
     """
 
     http_method_names = ("post",)

@@ -29,7 +29,7 @@ _RESERVED_FOR = 3600
 class AccountDelay:
     """The delay of one sign-in attempt.
 
-    The first attempt from a network that is new to the account is rejected with the delay. The
+    The first attempt from a network that is new to the account gets 429 with the delay. The
     rejection reserves one attempt after the delay for the network. The delay is two seconds after
     ``FREE_FAILURES + 1`` failures, and doubles with each additional failure up to
     ``SIGN_IN_DELAY_USER``. A successful sign-in subtracts only the failures with its own spelling
@@ -67,7 +67,7 @@ class AccountDelay:
         if due is None or (0 < due <= now and self._counters.delete(key)):
             return
         if due > now + self._longest:
-            # The delay was set when SIGN_IN_DELAY_USER was longer.
+            # The delay was stored before SIGN_IN_DELAY_USER was shortened.
             self._counters.delete(key)
             due = 0
         if due <= now:
@@ -93,7 +93,7 @@ class AccountDelay:
             self._take_back()
 
     def _take_back(self) -> None:
-        """Subtract the failures of this user from those of all similar usernames."""
+        """Subtract the failures of this username from the count of all similar usernames."""
         own = self._counters.read(self._own_failures())
         if own and self._counters.delete(self._own_failures()):
             rest = self._counters.decrement(self._failures(), own)

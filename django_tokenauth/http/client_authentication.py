@@ -65,8 +65,8 @@ def basic_credentials(header: str) -> list[Credentials]:
     """Return the possible credentials in ``Authorization: Basic``: none, one or two.
 
     RFC 6749 section 2.3.1 requires form encoding of the client's id and secret, but many clients
-    omit the encoding. The list is empty for another scheme, and if both the id and the secret are
-    empty. Raises :class:`InvalidClient` for a malformed header.
+    omit the encoding. The list is empty for a scheme other than Basic, and if both the id and the
+    secret are empty. Raises :class:`InvalidClient` for a malformed header.
     """
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
@@ -91,7 +91,7 @@ def _decoded(part: str) -> str:
     try:
         return unquote_plus(part, errors="strict")
     except UnicodeDecodeError:
-        # The percent sign is part of an unencoded value.
+        # The value is not form-encoded and contains a percent sign.
         return part
 
 

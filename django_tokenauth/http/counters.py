@@ -42,8 +42,8 @@ class Counters:
         return self._count(self._cache.get, key, 0)
 
     def start(self, key: str, count: int, seconds: int) -> bool:
-        """Create a counter for *seconds*, unless it exists. Return ``False`` only after a cache
-        error."""
+        """Create a counter that expires after *seconds*, unless it exists. Return ``False`` only
+        after a cache error."""
         return self._call(self._cache.add, key, count, seconds) is not None
 
     def delete(self, key: str) -> bool:

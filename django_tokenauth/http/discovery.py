@@ -98,8 +98,8 @@ def metadata(request: HttpRequest, issuer_path: str = "") -> HttpResponse:
         "token_endpoint": token,
         "jwks_uri": _url(origin, "tokenauth_well_known:jwks") if with_keys else None,
         "scopes_supported": list(settings.scopes),
-        # There is no authorization endpoint, so this array is empty. RFC 8414 section 3.2 omits
-        # empty arrays, but section 2 requires response_types_supported.
+        # There is no authorization endpoint, so response_types_supported is empty. RFC 8414 section
+        # 3.2 omits empty arrays, but section 2 requires response_types_supported.
         "response_types_supported": [],
         "grant_types_supported": ["password", "refresh_token"],
         "token_endpoint_auth_methods_supported": ["none", *clients],
@@ -109,7 +109,7 @@ def metadata(request: HttpRequest, issuer_path: str = "") -> HttpResponse:
         members["revocation_endpoint_auth_methods_supported"] = ["none", *clients]
     if introspection:
         members["introspection_endpoint"] = _url(origin, "tokenauth:introspect")
-        # RFC 8414 section 2 names authentication by an access token by its token type.
+        # In RFC 8414 section 2, the token type Bearer means authentication by an access token.
         bearer = ["Bearer"] if INTROSPECTION_SCOPE in settings.scopes else []
         members["introspection_endpoint_auth_methods_supported"] = [*clients, *bearer]
     always = ("response_types_supported",)

@@ -81,7 +81,8 @@ class TokenEndpoint(NoStoreView):
 
     Subclasses raise the errors of :mod:`django_tokenauth.errors`. An ``InvalidToken`` of a service
     becomes ``invalid_grant``; an ``InvalidKey`` is a mistake on the server and is not caught.
-    ``ATOMIC_REQUESTS`` does not apply, so a revocation is committed before the error is raised.
+    ``ATOMIC_REQUESTS`` does not apply to token endpoints, so a revocation is committed before the
+    error is raised.
     """
 
     authentication_classes = ()
