@@ -70,7 +70,7 @@ CHANGED, DELETED, NEITHER = ["user_changed", ""], ["user_deleted", ""], ["", ""]
 
 
 @pytest.mark.attack(95)
-def test_child_model_of_user_revokes_sessions_by_the_users_key():
+def test_change_by_a_child_model_revokes_sessions_of_the_user():
     """Its own primary key is the key of another user, whose session must continue."""
     assert email_users()["children"] == {
         "password": CHANGED,

@@ -142,7 +142,7 @@ class TestNotAuthenticated:
             {"client_id": "nobody", "client_secret": SECRET},
         ],
     )
-    def test_body_with_a_wrong_client_secret_is_invalid_client(self, parameters, path, body):
+    def test_wrong_client_secret_in_body_returns_invalid_client(self, parameters, path, body):
         response = post(path, {**parameters, **body})
         assert is_invalid_client(response, path)
 
@@ -166,7 +166,7 @@ class TestNotAuthenticated:
             *("Basic", "Basic x", "Basic \xe9", "basic eA=="),
         ],
     )
-    def test_header_with_a_wrong_client_secret_is_invalid_client(self, parameters, path, header):
+    def test_wrong_client_secret_in_header_returns_invalid_client(self, parameters, path, header):
         response = post(path, parameters, Authorization=header)
         assert is_invalid_client(response, path)
 
@@ -206,7 +206,7 @@ class TestNotAuthenticated:
         parameters = {**parameters, "client_id": "reports"}
         assert is_invalid_client(post(f"{path}?{query}", parameters), path)
 
-    def test_disabled_client_is_invalid_client(self, parameters, path, settings):
+    def test_disabled_client_returns_invalid_client(self, parameters, path, settings):
         settings.TOKENAUTH = {"CLIENTS": {**clients_setting(), "reports": None}}
         for secret in ({}, {"client_secret": ""}, {"client_secret": SECRET}):
             response = post(path, {**parameters, "client_id": "reports", **secret})

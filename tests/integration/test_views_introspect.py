@@ -197,7 +197,7 @@ class TestCaller:
             ({"client_id": "reports"}, {"Authorization": "Bearer {bearer}"}),
         ],
     )
-    def test_introspect_without_valid_caller_is_invalid_client(self, body, headers):
+    def test_introspect_without_valid_caller_returns_invalid_client(self, body, headers):
         token, bearer = issue_tokens().access_token, issue_tokens(scope=["introspect"]).access_token
         body = {name: text.format(bearer=bearer) for name, text in body.items()}
         headers = {name: text.format(bearer=bearer) for name, text in headers.items()}

@@ -115,7 +115,7 @@ class TestErrors:
         assert get("/who/", other).status_code == 401
 
     @pytest.mark.parametrize("method", ["GET", "DELETE"])
-    def test_session_list_with_a_late_database_error_returns_503(self, alice, method, settings):
+    def test_database_error_in_the_session_list_view_returns_503(self, alice, method, settings):
         settings.TOKENAUTH = {"REVOCATION_POLL_INTERVAL": None}
         token = sign_in()["access_token"]
         view = SessionListView.as_view(authentication_classes=[StatelessJWTAuthentication])

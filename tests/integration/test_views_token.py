@@ -280,7 +280,7 @@ class TestOwnGrant:
         assert self.post({**self.PIN, **change}) == (400, expected)
 
     @pytest.mark.parametrize("grant_type", [{}, {"grant_type": "password"}])
-    def test_default_grants_work_in_a_subclass(self, alice, grant_type):
+    def test_default_grants_work_in_a_subclass_of_token_view(self, alice, grant_type):
         status, pair = self.post({**ALICE, **grant_type})
         assert status == 200
         body = {"grant_type": "refresh_token", "refresh_token": pair["refresh_token"]}

@@ -75,7 +75,7 @@ class OtherScrypt(ScryptPasswordHasher):
     work_factor = 2**10
 
 
-def test_scrypt_hash_with_other_parameters_is_a_warning(settings):
+def test_scrypt_hash_with_other_parameters_is_a_check_warning(settings):
     """Django does not adjust the time of scrypt and Argon2."""
     create_users(OtherScrypt().encode(PASSWORD, "salt"))
     settings.PASSWORD_HASHERS = [f"{HASHERS}ScryptPasswordHasher"]

@@ -227,7 +227,7 @@ class TestLockout:
             clock.shift(5)
         assert sign_in(HOTEL).status_code == 200
 
-    def test_guesses_at_other_addresses_keep_the_reserved_attempt(self, clock):
+    def test_guesses_from_other_networks_keep_the_reserved_attempt(self, clock):
         attack_up_to_longest_delay(clock)
         clock.shift(wait_of(sign_in(HOTEL)))
         attack(60)

@@ -76,7 +76,7 @@ class TestCacheWrite:
         assert post("token/", WRONG).status_code == 400
         assert post("token/", ALICE).status_code == 200
 
-    def test_cache_contains_no_token_password_or_username(self, alice, entries):
+    def test_throttle_cache_contains_no_token_password_or_username(self, alice, entries):
         tokens = sign_in()
         assert post("token/", WRONG).status_code == 400
         # Each file is the pickled time of expiry and the compressed value.

@@ -133,7 +133,7 @@ class TestIsRejectedByAHasher:
 @pytest.mark.django_db
 class TestOtherHashers:
     @pytest.mark.parametrize("password", LONG_PASSWORDS)
-    def test_password_rejected_by_the_users_hasher_is_invalid_grant(self, settings, password):
+    def test_password_that_its_hasher_rejects_returns_invalid_grant(self, settings, password):
         """The response and the work are those of an unknown user."""
         use(settings, PBKDF2, BCRYPT)
         create_user("known", "bcrypt")
@@ -149,7 +149,7 @@ class TestOtherHashers:
         create_user("known", "bcrypt")
         assert [sign_in("known", "x" * 73)[0] for _ in range(5)] == [400] * 3 + [429] * 2
 
-    def test_password_above_a_project_hashers_limit_is_invalid_grant(self, settings):
+    def test_password_over_a_hasher_limit_returns_invalid_grant(self, settings):
         use(settings, f"{__name__}.LimitedPBKDF2")
         create_user("known")
         for name in ("known", "unknown"):

@@ -121,7 +121,7 @@ class TestGrace:
         assert [statement["sql"][:6] for statement in statements] == ["SELECT"]
         assert Session.objects.values().get() == before
 
-    def test_grace_ends_after_exactly_ten_seconds(self, pair):
+    def test_grace_expires_after_exactly_ten_seconds(self, pair):
         refresh(pair.refresh_token, now=after(minutes=1))
         refresh(pair.refresh_token, now=after(minutes=1, seconds=10))
         with pytest.raises(InvalidGrant):

@@ -152,7 +152,7 @@ class TestShorterLifetimes:
 
 
 class TestClient:
-    def test_refresh_by_another_client_is_rejected_and_session_kept(self, pair, rejection_reason):
+    def test_rejected_refresh_by_another_client_keeps_the_session(self, pair, rejection_reason):
         now = after(minutes=1)
         assert rejection_reason(pair.refresh_token, client_id="a browser", now=now) == "claims"
         assert refresh(pair.refresh_token, client_id="a phone", now=now).session.generation == 2

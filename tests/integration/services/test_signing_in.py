@@ -53,7 +53,7 @@ class TestCheckPassword:
         with pytest.raises(InvalidGrant):
             services.check_password(None, "alice", "correct horse")
 
-    def test_check_password_with_invalid_username_is_invalid_grant(self, alice, monkeypatch):
+    def test_check_password_of_invalid_username_raises_invalid_grant(self, alice, monkeypatch):
         monkeypatch.setattr(type(alice), "USERNAME_FIELD", "id")
         with pytest.raises(InvalidGrant):
             services.check_password(None, "alice", "correct horse")

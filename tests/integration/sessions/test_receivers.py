@@ -139,14 +139,14 @@ class TestAfterSave:
         assert statements_on_sessions(lambda: change_password(alice)) == ["UPDATE"]
         assert statements_on_sessions(lambda: deactivate(alice)) == ["UPDATE"]
 
-    def test_save_of_last_login_adds_no_statement(self, alice, pair):
+    def test_save_of_last_login_adds_no_session_statement(self, alice, pair):
         assert statements_on_sessions(lambda: alice.save(update_fields=["last_login"])) == []
 
-    def test_creation_of_a_user_adds_no_statement(self):
+    def test_user_creation_adds_no_session_statement(self):
         create = get_user_model().objects.create_user
         assert statements_on_sessions(lambda: create("newcomer", password="x")) == []
 
-    def test_loading_a_fixture_keeps_the_sessions(self, alice, pair):
+    def test_loading_a_user_fixture_keeps_the_sessions(self, alice, pair):
         alice.set_password("another")
         [loaded] = serializers.deserialize("json", serializers.serialize("json", [alice]))
         assert statements_on_sessions(loaded.save) == []
@@ -177,7 +177,7 @@ class TestBeforeDelete:
         get_user_model().objects.all().delete()
         assert reason_of(pair) == reason_of(other) == RevokedReason.USER_DELETED
 
-    def test_deletion_by_a_proxy_model_revokes_the_sessions(self, alice, pair):
+    def test_user_deletion_by_a_proxy_model_revokes_the_sessions(self, alice, pair):
         Person.objects.get(pk=alice.pk).delete()
         assert reason_of(pair) == RevokedReason.USER_DELETED
 
@@ -262,7 +262,7 @@ class TestSignInDuringSave:
 
 
 class TestStateless:
-    def test_user_changes_in_stateless_mode_add_no_statement(self, alice, pair, settings):
+    def test_user_change_in_stateless_mode_adds_no_session_statement(self, alice, pair, settings):
         settings.TOKENAUTH = {"STATELESS_REFRESH": True}
         assert statements_on_sessions(lambda: change_password(alice)) == []
         assert statements_on_sessions(lambda: deactivate(alice)) == []
