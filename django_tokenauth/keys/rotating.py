@@ -175,7 +175,7 @@ def rotate(
                 except FileNotFoundError:
                     # Another process has deleted the file.
                     continue
-                except OSError:
+                except (OSError, InvalidKey):
                     without_expiry.append(file)
         removed = _clean_up(directory, files, now)
     return Rotation(new, tuple(ending), removed, tuple(without_expiry))

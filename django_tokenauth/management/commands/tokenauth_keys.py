@@ -184,8 +184,8 @@ class Command(BaseCommand):
         if rotation.without_expiry:
             kids = ", ".join(file.key.kid for file in rotation.without_expiry)
             raise CommandError(
-                f"The new key was created, but the end of {kids} could not be written. When the "
-                "disk has space, run: manage.py tokenauth_keys retire KID"
+                f"The new key was created, but the expiry of {kids} could not be written. When the "
+                "file is valid and the disk has space, run: manage.py tokenauth_keys retire KID"
             )
 
     def _retire(self, settings: Settings, options: _Options, now: float) -> None:

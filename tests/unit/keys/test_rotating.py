@@ -170,6 +170,20 @@ class TestRotate:
         assert [file.key.kid for file in rotation.ending] == ["a"]
         assert rotation.without_expiry == ()
 
+    def test_rotate_reports_a_key_file_damaged_concurrently(self, tmp_path, monkeypatch):
+        put(tmp_path, "a")
+        put(tmp_path, "b")
+
+        def make(*arguments, **options):
+            (tmp_path / "a.jwk").write_text("{")
+            return make_key(*arguments, **options)
+
+        monkeypatch.setattr(key_rotation, "make_key", make)
+        rotation = rotated(tmp_path)
+        assert [file.key.kid for file in rotation.ending] == ["b"]
+        assert [file.key.kid for file in rotation.without_expiry] == ["a"]
+        assert read_file(rotation.new.path).key.kid == rotation.new.key.kid
+
     def test_rotate_sets_exp_of_key_file_without_alg(self, tmp_path):
         jwk = make_jwk("EdDSA", now=NOW, not_before=NOW - 5)
         del jwk["alg"]

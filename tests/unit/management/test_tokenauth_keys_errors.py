@@ -90,8 +90,8 @@ class TestErrors:
         put(folder, "a")
         with full_after(writes=1):
             assert command_error("rotate") == (
-                "The new key was created, but the end of a could not be written. When the disk "
-                "has space, run: manage.py tokenauth_keys retire KID"
+                "The new key was created, but the expiry of a could not be written. When the "
+                "file is valid and the disk has space, run: manage.py tokenauth_keys retire KID"
             )
         assert [row["state"] for row in list_keys()] == ["signs", "next"]
         assert run("retire", "a") == ["Ends 2026-11-23 12:12:00 UTC: a"]
