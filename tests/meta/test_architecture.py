@@ -178,7 +178,7 @@ class TestFiles:
         [found] = violations("views.py", "\n" * (MAX_LINES + 1))
         assert "the limit is" in found
 
-    def test_long_migration_is_accepted(self):
+    def test_migration_over_the_line_limit_is_accepted(self):
         assert violations("migrations/0001_initial.py", "\n" * 1000) == []
 
 

@@ -68,7 +68,7 @@ class TestTable:
     def test_best_competitor_is_the_highest_if_more_is_better(self):
         assert line_of("ours", greeting(more_is_better=True))[-3:] == ["0.40", "2.00", "1"]
 
-    def test_overhead_row_has_no_ratio(self):
+    def test_table_row_of_overhead_has_no_ratio(self):
         assert line_of("the view", greeting()) == ["the", "view", "1"]
 
     def test_table_ratio_compares_rows_of_one_group(self):
@@ -139,12 +139,12 @@ class TestReport:
             "FAILED: greeting on MariaDB",
         ]
 
-    def test_report_names_date_versions_and_machine(self, report):
+    def test_benchmark_report_names_date_versions_and_machine(self, report):
         [line] = [line for line in report.lines() if line.startswith("Measured on ")]
         for part in (report.made_at[:10], "Django ", "PyJWT ", f"{report.processors} processors"):
             assert part in line
 
-    def test_report_returns_exceeded_limits(self, report):
+    def test_benchmark_report_returns_exceeded_limits(self, report):
         assert report.broken_assertions() == [BROKEN]
 
     @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_tests_in_a_package_copy_find_the_test_vectors(copy):
     assert first_failure(copy, ["tests/unit/tokens/test_vectors_rfc.py"]) is None
 
 
-def test_harmless_change_is_reported_as_missed(copy):
+def test_defects_script_reports_a_harmless_change_as_missed(copy):
     before = (copy / "django_tokenauth" / "errors.py").read_text(encoding="utf-8")
     result = run(copy, COMMENT)
     assert (copy / "django_tokenauth" / "errors.py").read_text(encoding="utf-8") == before

@@ -182,7 +182,7 @@ class TestExamples:
             response = names["stateless"](REQUESTS.get("/", headers=bearer))
         assert response["X-Auth-User"] == str(alice.pk)
 
-    def test_client_command_prints_the_documented_lines(self, capsys):
+    def test_clients_page_command_prints_the_documented_lines(self, capsys):
         [(command, documented)] = docs_examples.consoles(docs_examples.CLIENTS)
         call_command(*command.removeprefix("python manage.py ").split())
         pattern = re.escape(documented).replace(re.escape("..."), r"[\w-]*")
@@ -193,14 +193,14 @@ class TestExamples:
         tokenauth = example("clients", "TOKENAUTH")["TOKENAUTH"]
         assert list(read_settings(**tokenauth).clients) == ["reports"]
 
-    def test_sign_out_client_ends_only_sessions_of_that_client(self, alice):
+    def test_docs_example_of_sign_out_client_ends_only_its_sessions(self, alice):
         for client_id in ("reports", "reports", "phone"):
             services.sign_in(alice, client_id=client_id)
         assert example("clients", "sign_out_client")["sign_out_client"]("reports") == 2
         assert [session.client_id for session in services.list_sessions(alice)] == ["phone"]
 
     @pytest.mark.django_db(transaction=True)
-    def test_introspect_returns_claims_of_active_tokens_only(self, alice, settings):
+    def test_docs_example_of_introspect_returns_only_active_claims(self, alice, settings):
         settings.TOKENAUTH = {"CLIENTS": clients_setting()}
         token = services.sign_in(alice).access_token
         names = example("clients", "introspect")
@@ -214,13 +214,13 @@ class TestExamples:
                 introspect(token, client_secret="wrong")
             error.value.close()
 
-    def test_sign_out_network_ends_only_sessions_of_that_network(self, alice, bob):
+    def test_docs_example_of_sign_out_network_ends_only_its_sessions(self, alice, bob):
         for user, ip in ((alice, "192.0.2.1"), (bob, "192.0.2.2"), (bob, "198.51.100.1")):
             services.sign_in(user, request=HttpRequest(), ip=ip)
         assert example("admin-and-prune", "sign_out_network")["sign_out_network"]("192.0.2.") == 2
         assert [session.ip for session in services.list_sessions(bob)] == ["198.51.100.1"]
 
-    def test_deactivate_signs_out_only_the_given_users(self, alice, bob):
+    def test_docs_example_of_deactivate_signs_out_only_given_users(self, alice, bob):
         for user in (alice, bob):
             services.sign_in(user)
         example("sessions", "deactivate")["deactivate"](type(alice).objects.filter(pk=alice.pk))
@@ -228,7 +228,7 @@ class TestExamples:
         assert not alice.is_active
         assert Session.objects.get(revoked_at__isnull=True).user == bob
 
-    def test_signal_receiver_ends_all_sessions_after_a_reuse(self, alice):
+    def test_docs_example_of_receiver_ends_sessions_after_a_reuse(self, alice):
         client = APIClient()
 
         def sign_in():
@@ -247,7 +247,7 @@ class TestExamples:
         finally:
             signals.refresh_token_reused.disconnect(names["end_all_sessions"])
 
-    def test_audit_receiver_logs_the_action(self, caplog):
+    def test_docs_example_of_audit_receiver_logs_the_action(self, caplog):
         caplog.set_level("INFO", logger="audit")
         names = example("signals", "log_action")
         try:

@@ -129,13 +129,13 @@ class TestQuickStart:
         printed = quick_start.shell("python manage.py check --database default")
         assert "no issues (0 silenced)" in printed
 
-    def test_quick_start_responses_are_the_documented_ones(self, quick_start, tmp_path):
+    def test_quick_start_responses_match_the_documentation(self, quick_start, tmp_path):
         with quick_start.copy(tmp_path / "project").served() as origin:
             walk(curl_lines(QUICK_START, NEXT_STEPS), origin, {})
 
 
 class TestDocs:
-    def test_scope_responses_are_the_documented_ones(self, quick_start, tmp_path):
+    def test_scope_responses_match_the_documentation(self, quick_start, tmp_path):
         project = quick_start.copy(tmp_path / "project")
         add(project, [*python(SCOPES), *python(AUTHENTICATION)])
         with project.served() as origin:

@@ -24,5 +24,5 @@ def test_security_promise_has_tests(number):
     assert marked_tests()["promise", number]
 
 
-def test_marked_promise_is_on_the_security_page():
+def test_promise_number_in_a_mark_is_on_the_security_page():
     assert {number for mark, number in marked_tests() if mark == "promise"} == set(promises())

@@ -58,12 +58,12 @@ def test_requirement_word_is_an_rfc_2119_keyword_or_states():
 
 
 @pytest.mark.parametrize("table", tables(), ids=range(len(tables())))
-def test_requirements_are_sorted_by_section(table):
+def test_requirements_of_a_standard_are_sorted_by_section(table):
     numbers = [tuple(map(int, row[0].split("."))) for row in table[1:]]
     assert numbers == sorted(numbers)
 
 
-def test_requirements_are_unique():
+def test_requirements_on_the_standards_page_are_unique():
     seen = [(number, row[0], row[2]) for number, table in enumerate(tables()) for row in table]
     assert len(seen) == len(set(seen))
 
@@ -82,6 +82,6 @@ def test_requirement_has_tests_or_a_reason_for_none(row):
     assert entry.split("-")[1] == row[0]
 
 
-def test_marked_requirement_is_on_the_page_once():
+def test_requirement_in_a_mark_is_on_the_standards_page_once():
     marked = [requirement for mark, requirement in marked_tests() if mark == "standard"]
     assert sorted(marked) == sorted(entries())

@@ -74,14 +74,14 @@ def test_workflow_runs_both_scripts_under_opposite_conditions():
         assert run == [script], event_name
 
 
-def test_run_script_runs_all_environments_of_env_list():
+def test_ci_run_script_runs_all_environments_of_env_list():
     text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     words = text.partition('/tox" run-parallel')[2].split()
     assert words[-1] == '"$@"'
     assert not {"-e", "-m", "-f", "--skip-env"} & set(words)
 
 
-def test_full_script_runs_all_environments_except_mutation():
+def test_ci_full_script_runs_all_environments_except_mutation():
     [line] = (ROOT / ".ci" / "full").read_text(encoding="utf-8").splitlines()[-1:]
     assert line.endswith('/run" -m full "$@"')
     full = Counter(tox_file.environments("full"))
