@@ -231,7 +231,7 @@ def _age(schedule: KeySchedule, keys: Sequence[Key], now: float) -> Iterator[Che
     newest = max(key.not_before for key in keys if key.can_sign)
     if schedule.has_gaps(now):
         yield checks.Warning(
-            "The signing key ends, and no key follows it. After that, users cannot sign in.",
+            "The signing key expires, and no key follows it. After that, users cannot sign in.",
             hint="To create the next key, run manage.py tokenauth_keys rotate.",
             id="tokenauth.W012",
         )

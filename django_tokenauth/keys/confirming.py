@@ -18,12 +18,12 @@ def find_problems(
     *,
     now: float,
     new: KeyFile | None = None,
-    ended: Iterable[KeyFile] = (),
+    expiring: Iterable[KeyFile] = (),
 ) -> Iterator[InvalidKey]:
     """Yield the reasons why a change of the keys in *directory* is not in force.
 
-    The *new* key must sign from its ``not_before`` on. Each key in *ended* must stop verifying at
-    its expiry. The server must be able to read each key file. *verifiers* are the keys of
+    The *new* key must sign from its ``not_before`` on. Each key in *expiring* must stop verifying
+    at its expiry. The server must be able to read each key file. *verifiers* are the keys of
     ``VERIFYING_KEYS``, and *now* is in seconds since the epoch. Raises :class:`InvalidKey` if the
     folder cannot be listed.
     """
@@ -35,12 +35,12 @@ def find_problems(
     except InvalidKey as error:
         yield error
         return
-    for file in ended:
-        # A key that a command ended always has an expiry.
-        end = max(now, file.key.expires_at or 0)
-        if file.key.kid in schedule.at(end).verifying:
+    for file in expiring:
+        # Each key in *expiring* has an expiry, which the command wrote.
+        expiry = max(now, file.key.expires_at or 0)
+        if file.key.kid in schedule.at(expiry).verifying:
             yield InvalidKey(
-                f"The key {file.key.kid} still verifies after its end.",
+                f"The key {file.key.kid} still verifies after its expiry.",
                 "Remove it from VERIFYING_KEYS, or run the command again.",
             )
     if new is not None:

@@ -137,7 +137,7 @@ class KeyDirectory:
             if key.kid in names:
                 # If two files have the same kid, the earlier expiry applies, even after its file is
                 # deleted.
-                files[names[key.kid]] = _ending(files[names[key.kid]], key.expires_at)
+                files[names[key.kid]] = _with_expiry(files[names[key.kid]], key.expires_at)
             others = [files[other].key for other in names.values()]
             try:
                 make_key_set(None, [*self._verifiers, *others, key])
@@ -171,9 +171,9 @@ def _no_files(reading: Reading) -> list[InvalidKey]:
     ]
 
 
-def _ending(file: KeyFile, end: int | None) -> KeyFile:
-    """Return *file* with *end* as the expiry of its key, unless the key expires earlier."""
+def _with_expiry(file: KeyFile, expiry: int | None) -> KeyFile:
+    """Return *file* with *expiry* as the expiry of its key, unless the key expires earlier."""
     current = file.key.expires_at
-    if end is None or (current is not None and current <= end):
+    if expiry is None or (current is not None and current <= expiry):
         return file
-    return replace(file, key=replace(file.key, expires_at=end))
+    return replace(file, key=replace(file.key, expires_at=expiry))

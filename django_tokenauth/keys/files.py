@@ -157,9 +157,9 @@ def _kept(known: KeyFile | None) -> KeyFile | None:
         return known
     if _without_times(jwk) != _without_times(known.jwk):
         return None
-    end = jwk.get("exp")
-    if type(end) is int and (known.key.expires_at is None or end < known.key.expires_at):
-        return replace(known, key=replace(known.key, expires_at=end))
+    expiry = jwk.get("exp")
+    if type(expiry) is int and (known.key.expires_at is None or expiry < known.key.expires_at):
+        return replace(known, key=replace(known.key, expires_at=expiry))
     return known
 
 

@@ -56,8 +56,8 @@ def _lock_folder(directory: Path) -> Callable[[], None] | None:
             BlockingIOError,
             InvalidKey(
                 f"Another command is changing the keys in {directory}.",
-                "Wait until it has ended, and run this command again. To end a stolen key at once, "
-                "delete its file: that needs no lock.",
+                "Wait until it has finished, and run this command again. To invalidate a stolen "
+                "key at once, delete its file: a deletion needs no lock.",
             ),
         )
     except (OSError, AttributeError):
@@ -79,7 +79,7 @@ def _create_lock_file(path: Path) -> Callable[[], None]:
             FileExistsError,
             InvalidKey(
                 f"Another command is changing the keys: the lock file {path} exists.",
-                "Wait until it has ended. If no command runs, delete the file.",
+                "Wait until it has finished. If no command runs, delete the file.",
             ),
         )
     except OSError as error:

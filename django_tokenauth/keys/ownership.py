@@ -116,7 +116,7 @@ def replaced_access(path: Path, *, is_private: bool) -> Access | None:
     return Access(status.st_uid, status.st_gid, _OWNER_ONLY | (status.st_mode & kept))
 
 
-def access_of_end(access: Access, path: Path) -> Access:
+def access_for_expiry(access: Access, path: Path) -> Access:
     """Return *access*, adjusted for writing the expiry of a private key to its file *path*.
 
     A file that all users may read stays readable: the server may run as any user and must read the

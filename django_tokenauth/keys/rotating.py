@@ -31,7 +31,7 @@ from .files import (
 from .generating import make_key
 from .loading import Key
 from .locking import lock
-from .ownership import access_of, access_of_end, is_of_other_owner
+from .ownership import access_for_expiry, access_of, is_of_other_owner
 from .schedule import KeySchedule, KeySet
 
 #: Seconds that are added to each waiting time, for responses in transit and for clock differences.
@@ -45,20 +45,20 @@ class State(StrEnum):
     NEXT = "next"  #: published; signs later
     SIGNS = "signs"
     VERIFIES = "verifies"  #: has signed, or never signs
-    ENDED = "ended"
+    EXPIRED = "expired"
 
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
     """The result of a rotation.
 
-    ``new`` is the new key, and ``ending`` are the keys whose expiry was written. ``removed`` are
+    ``new`` is the new key, and ``expiring`` are the keys whose expiry was written. ``removed`` are
     the paths of deleted files. For the keys ``without_expiry``, the expiry could not be written.
     ``unchanged`` are public keys of other owners, which still verify.
     """
 
     new: KeyFile
-    ending: tuple[KeyFile, ...]
+    expiring: tuple[KeyFile, ...]
     removed: tuple[Path, ...]
     without_expiry: tuple[KeyFile, ...] = ()
     unchanged: tuple[KeyFile, ...] = ()
@@ -68,18 +68,18 @@ class Rotation:
 class Retirement:
     """The result of a retirement.
 
-    ``ended`` is the retired key. If the retired key was the next key, ``kept_signing`` is the
+    ``retired`` is the retired key. If the retired key was the next key, ``kept_signing`` is the
     signing key, whose expiry was removed.
     """
 
-    ended: KeyFile
+    retired: KeyFile
     kept_signing: KeyFile | None = None
 
 
 def state_of(key: Key, keys: KeySet, now: float) -> State:
     """Return the state of *key* at *now*, where *keys* is the key set of that time."""
     if key.has_expired(now):
-        return State.ENDED
+        return State.EXPIRED
     if keys.signing is not None and key.kid == keys.signing.kid:
         return State.SIGNS
     return State.NEXT if key.can_sign and key.not_before > now else State.VERIFIES
@@ -162,23 +162,23 @@ def rotate(
         start = ceil(now) + delay
         _check_successor(files, start, now)
         new = _add(directory, settings, algorithm, files, now=now, not_before=start)
-        end = start + _token_drain_time(settings)
+        expiry = start + _token_drain_time(settings)
         access = access_of(directory, files)
-        ending, without_expiry = [], []
+        expiring, without_expiry = [], []
         for file in files:
             # Another service owns a public key and decides when the key expires.
-            if file.key.can_sign and _ends_later(file.key, end):
+            if file.key.can_sign and _expires_later(file.key, expiry):
                 # If the expiry cannot be written, the key verifies for longer. Undoing the rotation
                 # could leave keys with an expiry and without a successor.
                 try:
-                    ending.append(_end(file, end, access))
+                    expiring.append(_write_expiry(file, expiry, access))
                 except FileNotFoundError:
                     # Another process has deleted the file.
                     continue
                 except (OSError, InvalidKey):
                     without_expiry.append(file)
         removed = _clean_up(directory, files, now)
-    return Rotation(new, tuple(ending), removed, tuple(without_expiry))
+    return Rotation(new, tuple(expiring), removed, tuple(without_expiry))
 
 
 def replace_now(
@@ -199,17 +199,17 @@ def replace_now(
         # key: secrets or key pairs.
         fitting = [file for file in files if _is_symmetric(file) == _is_symmetric(files[0])]
         new = _add(directory, settings, algorithm, fitting, now=now, not_before=int(now))
-        valid = [file for file in files if _ends_later(file.key, int(now))]
+        valid = [file for file in files if _expires_later(file.key, int(now))]
         unchanged = tuple(file for file in valid if is_of_other_owner(file, access))
-        ending, without_expiry = [], []
+        expiring, without_expiry = [], []
         for file in [file for file in valid if file not in unchanged]:
             # An error in one file must not prevent the expiry of the remaining keys.
             try:
-                ending.append(_end_or_delete(file, int(now), access))
+                expiring.append(_write_expiry_or_delete(file, int(now), access))
             except (OSError, InvalidKey):
                 without_expiry.append(file)
         removed = _clean_up(directory, files, now)
-    return Rotation(new, tuple(ending), removed, tuple(without_expiry), unchanged)
+    return Rotation(new, tuple(expiring), removed, tuple(without_expiry), unchanged)
 
 
 def retire(
@@ -244,28 +244,30 @@ def _retire(
     is_next = file.key.can_sign and file.key.not_before > now
     if is_of_other_owner(file, access):
         raise InvalidKey(
-            f"The key {file.key.kid} is a public key of another user, who decides when it ends.",
+            f"The key {file.key.kid} is a public key of another user, who decides when it expires.",
             "To reject its tokens now, delete its file.",
         )
-    end = int(now)
+    expiry = int(now)
     if not at_once and not is_next:
         successors = [other.key.not_before for other in files if _follows(other.key, file.key)]
         stops_signing = max(now, min(successors, default=now))
-        end = ceil(stops_signing) + _token_drain_time(settings)
-    if not _ends_later(file.key, end):
+        expiry = ceil(stops_signing) + _token_drain_time(settings)
+    if not _expires_later(file.key, expiry):
         return Retirement(file)
     others = [other for other in files if other is not file]
-    remaining = [replace(file.key, expires_at=end), *(other.key for other in others)]
+    remaining = [replace(file.key, expires_at=expiry), *(other.key for other in others)]
     if not KeySchedule(remaining).has_gaps(now):
-        return Retirement(_end(file, end, access))
+        return Retirement(_write_expiry(file, expiry, access))
     signing = KeySchedule(remaining).at(now).signing
     if not is_next or signing is None:
         raise InvalidKey(
             f"Without the key {file.key.kid} no key signs.",
             "Create the next key with rotate, or at once with rotate --now.",
         )
-    [kept_signing] = [_end(other, None, access) for other in others if other.key.kid == signing.kid]
-    return Retirement(_end(file, end, access), kept_signing)
+    [kept_signing] = [
+        _write_expiry(other, None, access) for other in others if other.key.kid == signing.kid
+    ]
+    return Retirement(_write_expiry(file, expiry, access), kept_signing)
 
 
 def _find(files: Iterable[KeyFile], kid: str) -> KeyFile:
@@ -298,7 +300,7 @@ def _check_successor(files: Iterable[KeyFile], start: int, now: float) -> None:
         raise InvalidKey("No key signs now.", "To create one that signs at once, use generate.")
     if schedule.at(start).signing is None:
         raise InvalidKey(
-            f"The key {keys.signing.kid} ends before the next key would sign.",
+            f"The key {keys.signing.kid} expires before the next key would sign.",
             "Give a shorter --delay if JWKS_MAX_AGE permits it, or use --now.",
         )
 
@@ -334,8 +336,8 @@ def _add(
     return new
 
 
-def _end(file: KeyFile, end: int | None, access: Access) -> KeyFile:
-    """Write *end* as the ``exp`` of the key, or remove the ``exp`` if *end* is ``None``.
+def _write_expiry(file: KeyFile, expiry: int | None, access: Access) -> KeyFile:
+    """Write *expiry* as the ``exp`` of the key, or remove the ``exp`` if *expiry* is ``None``.
 
     An earlier ``exp`` stays unchanged. The file of a private key gets *access*, so that the server
     can read the expiry.
@@ -343,31 +345,31 @@ def _end(file: KeyFile, end: int | None, access: Access) -> KeyFile:
     # Read the file again: another process may have written an earlier expiry because the key was
     # stolen.
     current = read_file(file.path, file)
-    if end is not None and not _ends_later(current.key, end):
+    if expiry is not None and not _expires_later(current.key, expiry):
         return current
     jwk = {name: value for name, value in current.jwk.items() if name != "exp"}
-    if end is not None:
-        jwk["exp"] = end
-    like = access_of_end(access, file.path) if file.key.can_sign else None
+    if expiry is not None:
+        jwk["exp"] = expiry
+    like = access_for_expiry(access, file.path) if file.key.can_sign else None
     write_jwk(file.path, jwk, like=like)
-    return KeyFile(file.path, jwk, replace(current.key, expires_at=end))
+    return KeyFile(file.path, jwk, replace(current.key, expires_at=expiry))
 
 
-def _end_or_delete(file: KeyFile, end: int, access: Access) -> KeyFile:
+def _write_expiry_or_delete(file: KeyFile, expiry: int, access: Access) -> KeyFile:
     try:
-        return _end(file, end, access)
+        return _write_expiry(file, expiry, access)
     except OSError:
         # On a full disk, a file can still be deleted, which also invalidates its key.
         file.path.unlink(missing_ok=True)
-        return KeyFile(file.path, file.jwk, replace(file.key, expires_at=end))
+        return KeyFile(file.path, file.jwk, replace(file.key, expires_at=expiry))
 
 
 def _is_symmetric(file: KeyFile) -> bool:
     return file.key.secret is not None
 
 
-def _ends_later(key: Key, end: int) -> bool:
-    return key.expires_at is None or key.expires_at > end
+def _expires_later(key: Key, expiry: int) -> bool:
+    return key.expires_at is None or key.expires_at > expiry
 
 
 def _clean_up(directory: Path, files: Iterable[KeyFile], now: float) -> tuple[Path, ...]:

@@ -33,9 +33,9 @@ Examples, from the first key on:
 
   manage.py tokenauth_keys generate     once: create the first key, which signs at once
   manage.py tokenauth_keys rotate       every few months: create the next key. It is published now
-                                        and signs when every service has seen it. The key before it
-                                        ends when its last token has expired. No restart is needed
-  manage.py tokenauth_keys list         show which key signs, which is next, and which have ended
+                                        and signs when every service has seen it. The old key
+                                        expires after its last token. No restart is needed
+  manage.py tokenauth_keys list         show which key signs, which is next, and which have expired
   manage.py tokenauth_keys rotate --now a key was stolen: replace all keys at once
 """
 
@@ -69,7 +69,7 @@ class Command(BaseCommand):
         listing = action("list", "Show the keys and the state of each.")
         listing.add_argument("--json", action="store_true", help="Print a list of JSON objects.")
 
-        rotate = action("rotate", "Create the next key, and end the others when it has taken over.")
+        rotate = action("rotate", "Create the next key, and set the expiry of the older keys.")
         _add_key_options(rotate)
         when = rotate.add_mutually_exclusive_group()
         when.add_argument(
@@ -82,17 +82,17 @@ class Command(BaseCommand):
         when.add_argument(
             "--now",
             action="store_true",
-            help="A key was stolen: the new key signs at once, and all others end at once. "
+            help="A key was stolen: the new key signs at once, and all others expire at once. "
             "Services that cache the keys reject its tokens until they fetch the keys again.",
         )
 
         retire = action(
             "retire",
-            "End a key when the last token that it signed has expired. A next key that has not "
-            "signed yet ends at once, and the key that signs stays.",
+            "Let a key expire when the last token that it signed has expired. A next key that has "
+            "not signed yet expires at once, and the signing key keeps signing.",
         )
         retire.add_argument("kid", metavar="KID", help="The kid of the key, or its beginning.")
-        retire.add_argument("--now", action="store_true", help="End it at once.")
+        retire.add_argument("--now", action="store_true", help="Let the key expire at once.")
 
         publish = action(
             "publish", "Print the public keys as a JWK Set (RFC 7517), as the route shows it."
@@ -162,10 +162,12 @@ class Command(BaseCommand):
             rotation = rotating.replace_now(directory, settings, algorithm, now=now)
         else:
             rotation = rotating.rotate(directory, settings, algorithm, now=now, delay=delay)
-        ended = (file.key for file in rotation.ending)
-        _audit("keys.replace" if options["now"] else "keys.rotate", rotation.new.key, *ended)
+        expiring = (file.key for file in rotation.expiring)
+        _audit("keys.replace" if options["now"] else "keys.rotate", rotation.new.key, *expiring)
         self._report(rotation)
-        _confirm(directory, settings, options, now=now, new=rotation.new, ended=rotation.ending)
+        _confirm(
+            directory, settings, options, now=now, new=rotation.new, expiring=rotation.expiring
+        )
 
     def _report(self, rotation: Rotation) -> None:
         key = rotation.new.key
@@ -173,10 +175,10 @@ class Command(BaseCommand):
             f"Created {rotation.new.path}: key {key.kid} ({key.algorithm}), signs from "
             f"{_format_time(key.not_before)}."
         )
-        for file in rotation.ending:
-            self.stdout.write(f"Ends {_format_time(file.key.expires_at)}: {file.key.kid}")
+        for file in rotation.expiring:
+            self.stdout.write(f"Expires {_format_time(file.key.expires_at)}: {file.key.kid}")
         for path in rotation.removed:
-            self.stdout.write(f"Deleted {path}: its key had ended.")
+            self.stdout.write(f"Deleted {path}: its key had expired.")
         for file in rotation.unchanged:
             self.stdout.write(
                 f"Unchanged {file.path}: key {file.key.kid} is a public key of another user."
@@ -193,12 +195,12 @@ class Command(BaseCommand):
         retirement = rotating.retire(
             directory, settings, options["kid"], now=now, at_once=options["now"]
         )
-        ended = retirement.ended.key
-        _audit("keys.retire", ended)
-        self.stdout.write(f"Ends {_format_time(ended.expires_at)}: {ended.kid}")
+        retired = retirement.retired.key
+        _audit("keys.retire", retired)
+        self.stdout.write(f"Expires {_format_time(retired.expires_at)}: {retired.kid}")
         if retirement.kept_signing is not None:
             self.stdout.write(f"Keeps signing: {retirement.kept_signing.key.kid}")
-        _confirm(directory, settings, options, now=now, ended=[retirement.ended])
+        _confirm(directory, settings, options, now=now, expiring=[retirement.retired])
 
     def _list(self, settings: Settings, options: _Options, now: float) -> None:
         keys, listed = _read_keys(settings, options, now)

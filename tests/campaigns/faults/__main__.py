@@ -10,7 +10,8 @@ from tests.campaigns.crash.report import table
 
 DESCRIPTION = """\
 Let clocks jump, databases stall, key files break, and hooks, receivers and backends of the project
-fail, in random rounds. No session and no token is lost, and no ended one works.
+fail, in random rounds. No session and no token is lost, and no expired or
+revoked one works.
 """
 EPILOG = """\
 The database servers are those of the suite, at TOKENAUTH_TEST_POSTGRESQL and

@@ -5,7 +5,7 @@ own), and repeats: break files, run a command, let the reader poll, and compare 
 files. Three properties hold:
 
 * A change that the command reports as done is in force in the reader.
-* The reader never accepts a key whose file was deleted, or whose end has passed.
+* The reader never accepts a key whose file was deleted, or that has expired.
 * The reader never loses a valid key because of another file, or because its own file cannot be read
   for a while.
 """
@@ -156,7 +156,7 @@ class Round:
         self.known = {}
         #: kid to its file, for files that were broken after the reader had read them.
         self.broken = {}
-        self.ended = set()
+        self.invalid = set()
         #: Whether no further state is defined.
         self.finished = False
         #: Keys with a second file.
@@ -177,7 +177,7 @@ class Round:
 
     def files(self):
         """Return the JWKs of the complete files that the server can read, by kid."""
-        # A command may have repaired a file by writing an end.
+        # A command may have repaired a file by writing an expiry.
         for kid, path in list(self.broken.items()):
             if kid in self.known and read_as_server(path) is not None:
                 del self.broken[kid]
@@ -261,7 +261,7 @@ class Round:
                 is_twin = path.name.startswith("twin")
                 if (is_twin or path not in self.broken.values()) and names(path, kid):
                     path.unlink()
-            self.ended.add(kid)
+            self.invalid.add(kid)
         elif kind == "two":
             results = {}
             arguments = (("rotate",), ("rotate", "--now"))
@@ -304,10 +304,10 @@ class Round:
         signing, verifying = self.reader.keys(self.now + 4)
         at_once = "--now" in arguments
         if at_once:
-            printed = set(re.findall(r"^Ends [^:]+:\d\d:\d\d UTC: (\S+)$", output, re.MULTILINE))
+            printed = set(re.findall(r"^Expires [^:]+:\d\d:\d\d UTC: (\S+)$", output, re.MULTILINE))
             if printed & verifying:
                 self.errors.append(f"{printed & verifying} still verify after {arguments}")
-            self.ended |= printed
+            self.invalid |= printed
         if at_once and not error and arguments[0] == "rotate":
             private = {kid for kid, jwk in before.items() if "d" in jwk}
             if private & verifying or signing is None or signing in before:
@@ -319,14 +319,14 @@ class Round:
         signing, verifying = self.reader.keys(self.now)
         found = self.files()
         self.known |= found
-        self.ended |= {
+        self.invalid |= {
             kid for kid, jwk in self.known.items() if jwk.get("exp", self.now + 1) <= self.now
         }
-        valid = found.keys() - self.ended
+        valid = found.keys() - self.invalid
         kept = {
             kid
             for kid, path in self.broken.items()
-            if kid in self.known and os.path.lexists(path) and kid not in self.ended
+            if kid in self.known and os.path.lexists(path) and kid not in self.invalid
         }
         private = {kid for kid in valid if "d" in self.known[kid]}
         if not self.used & private and any(kid.startswith("secret") for kid in self.broken):
@@ -337,7 +337,7 @@ class Round:
         gone = self.known.keys() - found.keys() - self.broken.keys()
         if lost := (valid | kept) - verifying:
             self.errors.append(f"the reader lost {lost}")
-        if extra := verifying & (self.ended | gone):
+        if extra := verifying & (self.invalid | gone):
             self.errors.append(f"the reader accepts {extra}")
         if unknown := verifying - self.known.keys():
             self.errors.append(f"the reader added {unknown}")
@@ -345,11 +345,11 @@ class Round:
             self.errors.append(f"{signing} signs and does not verify")
 
     def repair(self):
-        """Delete the broken files. Their keys have then ended."""
+        """Delete the broken files, which invalidates their keys."""
         for kid, path in self.broken.items():
             path.unlink(missing_ok=True)
             if kid in self.known:
-                self.ended.add(kid)
+                self.invalid.add(kid)
         self.broken.clear()
         self.twins.clear()
         if not any("d" in jwk for jwk in self.files().values()):

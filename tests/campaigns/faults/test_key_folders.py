@@ -1,4 +1,4 @@
-"""Faults in a key folder: ends are in force at once, and no valid key is lost.
+"""Faults in a key folder: expired keys are rejected at once, and no valid key is lost.
 
 ``FAULT_SEED`` repeats a run whose seed a failure has printed.
 """

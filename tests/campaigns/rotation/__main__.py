@@ -9,33 +9,33 @@ from pathlib import Path
 
 from tests.campaigns.crash.report import print_line
 from tests.campaigns.rotation.result import find_errors, table
-from tests.campaigns.rotation.rotating import ENDS, Plan, rotate
+from tests.campaigns.rotation.rotating import REMOVALS, Plan, rotate
 
 DESCRIPTION = """\
 Rotate the keys with "manage.py tokenauth_keys" while clients sign in, refresh and call protected
-views. Several server processes share a key folder and a SQLite database, and one further process
+views. Several server processes share a key folder and a SQLite database, and one additional process
 has the keys in its settings. Other services cache the public keys for their max-age and verify each
 token.
 
-The end of the old key:
+The removal of the old key:
 
   retire  by "tokenauth_keys retire --now" after its last use by a client. One of its tokens is sent
           to each process all the time, and must be rejected
   remove  the same, but its file is deleted
   wait    by the times of the command: the new key signs after JWKS_MAX_AGE and a minute, and the
-          old key ends on its own. This takes about 160 seconds
+          old key expires on its own. This takes about 160 seconds
 """
 EPILOG = "The exit code is 0 without errors and 1 with errors."
 
 
 def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
-    waits = options.end == "wait"
+    waits = options.removal == "wait"
     plan = Plan(
         seconds=options.seconds,
         rate=options.rate,
         workers=options.workers,
-        end=options.end,
+        removal=options.removal,
         delay=None if waits else options.max_age + 15,
         max_age=options.max_age,
         lifetime=20 if waits else 120,
@@ -77,10 +77,10 @@ def _parser() -> argparse.ArgumentParser:
         help="JWKS_MAX_AGE, the cache time of public keys in seconds (default: %(default)s)",
     )
     parser.add_argument(
-        "--end",
-        choices=ENDS,
+        "--removal",
+        choices=REMOVALS,
         default="retire",
-        help="end of the old key, see above (default: %(default)s)",
+        help="removal of the old key, see above (default: %(default)s)",
     )
     return parser
 

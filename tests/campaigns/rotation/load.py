@@ -57,7 +57,7 @@ class RateLimiter:
         self.finished = threading.Event()
 
     def wait(self) -> bool:
-        """Wait for the next slot. Return ``False`` at the end of the load."""
+        """Wait for the next slot. Return ``False`` after the load stopped."""
         slot = self._started + next(self._numbers) * self._interval
         return not self.finished.wait(max(0.0, slot - time.monotonic()))
 
@@ -109,7 +109,7 @@ class Device:
         self._connections: dict[str, KeptConnection] = {}
         self._refresh_token = ""
         self._access_token = ""
-        self._use_ends = 0.0
+        self._used_until = 0.0
         self._session = ""
 
     @property
@@ -119,12 +119,12 @@ class Device:
         return kid_of(token) if token else ""
 
     def run(self) -> None:
-        """Send requests until the end of the load. Sometimes sign another device in."""
+        """Send requests until the load stops. Sometimes sign another device in."""
         try:
             while self._load.limiter.wait():
                 if not self._session:
                     self.sign_in()
-                elif time.monotonic() >= self._use_ends:
+                elif time.monotonic() >= self._used_until:
                     self.refresh()
                 elif self._random.random() < 0.05:
                     self._record_tokens(self._post("sign-in", "token/", **_ALICE))
@@ -203,7 +203,7 @@ class Device:
     def _use(self, body: dict[str, Any]) -> None:
         self._refresh_token = body["refresh_token"]
         self._access_token = body["access_token"]
-        self._use_ends = time.monotonic() + self._random.uniform(0, self._load.use_time)
+        self._used_until = time.monotonic() + self._random.uniform(0, self._load.use_time)
 
     def _connection(self, server: ServerProcess) -> KeptConnection:
         if server.name not in self._connections:

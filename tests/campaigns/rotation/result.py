@@ -42,7 +42,7 @@ def _monitor_errors(run: Run) -> Iterator[str]:
         for status in statuses - {OK, UNAUTHORIZED}:
             yield f"{name} returned {status} for the token of the old key"
         # The settings still contain the old key, so the other processes reject the key itself.
-        if name == IN_SETTINGS and run.plan.end != "wait" and not monitor.is_accepted():
+        if name == IN_SETTINGS and run.plan.removal != "wait" and not monitor.is_accepted():
             yield f"{name}: the token of the old key has expired"
 
 
@@ -61,22 +61,22 @@ def _signing_errors(run: Run) -> Iterator[str]:
 def _delay_errors(run: Run) -> Iterator[str]:
     for monitor in run.monitors:
         for event, seconds in _delays(run, monitor).items():
-            is_due = event == NEW_KEY or run.keys.ended
+            is_due = event == NEW_KEY or run.keys.invalid_from
             if is_due and (seconds is None or seconds > run.plan.maximum_delay):
                 yield f"{monitor.server.name}: {event}: {_seconds(seconds)}"
 
 
 def _delays(run: Run, monitor: KeyMonitor) -> dict[str, float | None]:
-    """Return the delays in seconds until the server noticed the new key and the end of the old."""
+    """Return the seconds until the server noticed the new key and the removal of the old key."""
     keys = run.keys
     published = _after(keys.published, monitor.published_at(keys.new))
-    removed = _after(keys.ended, monitor.removed_at(keys.old))
-    if run.plan.end == "wait":
-        # The key contains its end, so processes with keys in their settings follow it too.
+    removed = _after(keys.invalid_from, monitor.removed_at(keys.old))
+    if run.plan.removal == "wait":
+        # The key contains its expiry, so processes with keys in their settings follow it too.
         return {OLD_KEY: removed} | ({NEW_KEY: published} if monitor in run.followers else {})
     if monitor not in run.followers:
         return {}
-    rejected = _after(keys.ended, monitor.rejected_at())
+    rejected = _after(keys.invalid_from, monitor.rejected_at())
     return {NEW_KEY: published, OLD_KEY: removed, REJECTED: rejected}
 
 

@@ -16,8 +16,8 @@ from tests.campaigns.rotation.key_monitor import KeyMonitor
 from tests.campaigns.rotation.load import Device, Load, kid_of
 from tests.campaigns.rotation.processes import Deployment, ServerProcess
 
-#: The end of the old key: by the command, by deletion of its file, or by its own end.
-ENDS = ("retire", "remove", "wait")
+#: How the old key becomes invalid: by the command, by deletion of its file, or by its expiry.
+REMOVALS = ("retire", "remove", "wait")
 IN_SETTINGS = "KEYS in settings"
 PROGRESS_INTERVAL = 5.0
 
@@ -30,14 +30,14 @@ class Plan:
     seconds: float
     rate: float
     workers: int
-    end: str
+    removal: str
     #: From publication to the first signature; ``None`` is the default of the command.
     delay: int | None
     max_age: int
     lifetime: int
     #: The maximum time for which a client uses a token.
     use_time: float
-    #: The maximum delay until a process notices a new key or the end of a key.
+    #: The maximum delay until a process notices a new key or the removal of a key.
     maximum_delay: float = 10
     #: The timeout of each step, in addition to its minimum duration.
     timeout: float = 60
@@ -52,7 +52,7 @@ class Keys:
     new: str = ""
     published: float = 0
     start: int = 0
-    ended: float = 0
+    invalid_from: float = 0
 
 
 @dataclass
@@ -117,7 +117,7 @@ def rotate(plan: Plan, folder: Path) -> Run:
                 _publish(run)
                 _sign(run)
                 _retire(run)
-                run.wait_until("the load ends", lambda: _elapsed(run) > plan.seconds, plan.seconds)
+                run.wait_until("the load stops", lambda: _elapsed(run) > plan.seconds, plan.seconds)
         except AssertionError as error:
             run.errors.append(str(error))
         # The active and the idle sessions still work.
@@ -129,7 +129,7 @@ def rotate(plan: Plan, folder: Path) -> Run:
 
 @contextmanager
 def _stopping(run: Run) -> Iterator[None]:
-    """Stop the monitors, then the servers, at the end."""
+    """Stop the monitors and then the servers after the ``with`` block."""
     try:
         yield
     finally:
@@ -160,7 +160,7 @@ def _publish(run: Run) -> None:
     # The last token of the old key, which the monitors send.
     token = Device(run.load, -2).access_token()
     assert kid_of(token) == keys.old, "the new key signs before its time"
-    if plan.end != "wait":
+    if plan.removal != "wait":
         for monitor in run.monitors:
             monitor.token = token
     run.wait_until(
@@ -189,24 +189,24 @@ def _sign(run: Run) -> None:
 
 
 def _retire(run: Run) -> None:
-    keys, end = run.keys, run.plan.end
+    keys, removal = run.keys, run.plan.removal
     file = run.deployment.file(keys.old)
-    if end == "remove":
+    if removal == "remove":
         file.unlink()
-        keys.ended = time.time()
-    elif end == "retire":
+        keys.invalid_from = time.time()
+    elif removal == "retire":
         run.print_line(run.deployment.manage("tokenauth_keys", "retire", keys.old, "--now").strip())
-        keys.ended = file.stat().st_mtime
+        keys.invalid_from = file.stat().st_mtime
     else:
-        keys.ended = json.loads(file.read_bytes())["exp"]
+        keys.invalid_from = json.loads(file.read_bytes())["exp"]
     run.wait_until(
         "no worker has the old key",
         lambda: all(_is_removed(run, monitor) for monitor in run.monitors),
-        max(0, keys.ended - time.time()),
+        max(0, keys.invalid_from - time.time()),
     )
     run.print_line("no worker has the old key")
-    if end != "remove":
-        # This deletes the files of ended keys. Its new key never signs.
+    if removal != "remove":
+        # This rotation deletes the files of expired keys. Its new key never signs.
         output = run.deployment.manage("tokenauth_keys", "rotate", "--delay", "86400")
         run.print_line(output.strip())
         assert not file.exists(), "the file of the old key still exists"
@@ -214,9 +214,9 @@ def _retire(run: Run) -> None:
 
 def _is_removed(run: Run, monitor: KeyMonitor) -> bool:
     removed = monitor.removed_at(run.keys.old) is not None
-    if run.plan.end == "wait":
+    if run.plan.removal == "wait":
         return removed
-    # A process with keys in its settings does not notice the end.
+    # A process with keys in its settings does not notice the removal.
     return monitor not in run.followers or (removed and monitor.rejected_at() is not None)
 
 

@@ -35,12 +35,12 @@ def folder(tmp_path, settings):
     return folder
 
 
-def dated(start=-DAY, end=None, algorithm="EdDSA", **changes):
+def dated(start=-DAY, expiry=None, algorithm="EdDSA", **changes):
     """Return a JWK with times in seconds from now, made at its start or now."""
     now = int(time.time())
-    expiry = {} if end is None else {"exp": now + end}
+    exp = {} if expiry is None else {"exp": now + expiry}
     jwk = make_jwk(algorithm, now=now + min(start, 0), not_before=now + start)
-    return {**jwk, **expiry, **changes}
+    return {**jwk, **exp, **changes}
 
 
 def put(folder, **times):
@@ -121,22 +121,22 @@ class TestKeyAge:
         assert deploy_check_ids() == []
 
     def test_deploy_check_warns_of_expiring_key_without_next_key(self, folder):
-        put(folder, end=7 * DAY)
+        put(folder, expiry=7 * DAY)
         assert deploy_check_ids() == ["W012"]
         assert "no key follows it" in message_of("W012")
 
     def test_expiring_key_with_next_key_passes_deploy_check(self, folder):
-        put(folder, end=7200)
+        put(folder, expiry=7200)
         put(folder, start=3600, iat=int(time.time()))
         assert deploy_check_ids() == []
 
     def test_deploy_check_warns_of_gap_between_signing_keys(self, folder):
-        put(folder, end=3600)
+        put(folder, expiry=3600)
         put(folder, start=7200, iat=int(time.time()))
         assert deploy_check_ids() == ["W012"]
 
     def test_expired_only_key_is_a_check_error_without_warning(self, folder):
-        put(folder, end=-1)
+        put(folder, expiry=-1)
         assert check_ids() == ["E002"]
         assert deploy_check_ids() == ["E002"]
         assert "No key signs now" in message_of("E002")

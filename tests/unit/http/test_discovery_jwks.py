@@ -95,13 +95,13 @@ class TestKeys:
 
     @pytest.mark.standard("rfc7517-5-1")
     def test_jwks_contains_future_keys_but_no_expired_keys(self, settings):
-        ended, signing, following = (
-            {**make_jwk("EdDSA", now=SECONDS, not_before=SECONDS + start), **end}
-            for start, end in ((-90, {"exp": SECONDS}), (-50, {"exp": SECONDS + 9}), (5, {}))
+        expired, signing, following = (
+            {**make_jwk("EdDSA", now=SECONDS, not_before=SECONDS + start), **expiry}
+            for start, expiry in ((-90, {"exp": SECONDS}), (-50, {"exp": SECONDS + 9}), (5, {}))
         )
-        settings.TOKENAUTH = {"KEYS": [following, ended, signing]}
+        settings.TOKENAUTH = {"KEYS": [following, expired, signing]}
         assert kids() == [signing["kid"], following["kid"]]
-        assert kids(now=after(seconds=-1))[0] == ended["kid"]
+        assert kids(now=after(seconds=-1))[0] == expired["kid"]
         assert kids(now=after(seconds=9)) == [following["kid"]]
 
     def test_jwks_contains_added_and_omits_deleted_key_files(self, settings, tmp_path):

@@ -23,18 +23,20 @@ def problems(folder, *verifiers, **change):
 
 
 def test_completed_key_change_has_no_problem(tmp_path, files):
-    ended = put(tmp_path, "c", exp=NOW)
+    jwk = put(tmp_path, "c", exp=NOW)
     file = read_file(tmp_path / "c.jwk")
-    assert ended["exp"] == file.key.expires_at
-    assert problems(tmp_path, new=files["b"], ended=[file]) == []
+    assert jwk["exp"] == file.key.expires_at
+    assert problems(tmp_path, new=files["b"], expiring=[file]) == []
 
 
 def test_key_change_without_written_exp_is_a_problem(tmp_path, files):
-    assert problems(tmp_path, ended=[files["a"]]) == ["The key a still verifies after its end."]
+    assert problems(tmp_path, expiring=[files["a"]]) == [
+        "The key a still verifies after its expiry."
+    ]
 
 
 def test_each_key_change_problem_has_a_hint(tmp_path, files):
-    change = {"new": files["a"], "ended": [files["a"]]}
+    change = {"new": files["a"], "expiring": [files["a"]]}
     assert [problem.hint for problem in find_problems(tmp_path, [], now=NOW, **change)] == [
         "Remove it from VERIFYING_KEYS, or run the command again.",
         "To show all keys, use list.",
@@ -43,13 +45,13 @@ def test_each_key_change_problem_has_a_hint(tmp_path, files):
 
 def test_key_change_with_deleted_key_file_has_no_problem(tmp_path, files):
     files["a"].path.unlink()
-    assert problems(tmp_path, ended=[files["a"]]) == []
+    assert problems(tmp_path, expiring=[files["a"]]) == []
 
 
 def test_deleted_key_in_verifying_keys_is_a_problem(tmp_path, files):
     files["a"].path.unlink()
-    assert problems(tmp_path, files["a"].key, ended=[files["a"]]) == [
-        "The key a still verifies after its end."
+    assert problems(tmp_path, files["a"].key, expiring=[files["a"]]) == [
+        "The key a still verifies after its expiry."
     ]
 
 

@@ -203,7 +203,7 @@ class TestConflicts:
     def test_earlier_exp_of_two_key_files_with_same_kid_applies(self, clock, tmp_path, name):
         put(tmp_path, name, kid="k", exp=NOW)
         assert clock.kids() == []
-        # The next rotation deletes the file of the ended key.
+        # The next rotation deletes the file of the expired key.
         (tmp_path / f"{name}.jwk").unlink()
         assert clock.kids() == []
         put(tmp_path, name, kid="k", exp=NOW + 10**6)

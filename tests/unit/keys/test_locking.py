@@ -64,8 +64,8 @@ class TestFolderLock:
             error = lock_error(tmp_path)
         assert str(error) == f"Another command is changing the keys in {tmp_path}."
         assert error.hint == (
-            "Wait until it has ended, and run this command again. To end a stolen key at once, "
-            "delete its file: that needs no lock."
+            "Wait until it has finished, and run this command again. To invalidate a stolen "
+            "key at once, delete its file: a deletion needs no lock."
         )
         with lock(tmp_path):
             pass
@@ -107,7 +107,7 @@ class TestLockFile:
         assert str(error) == (
             f"Another command is changing the keys: the lock file {tmp_path / LOCK_FILE} exists."
         )
-        assert error.hint == "Wait until it has ended. If no command runs, delete the file."
+        assert error.hint == "Wait until it has finished. If no command runs, delete the file."
 
     def test_lock_release_ignores_a_deleted_lock_file(self, tmp_path):
         with lock(tmp_path):

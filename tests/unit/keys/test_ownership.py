@@ -17,8 +17,8 @@ from django_tokenauth.keys.ownership import (
     _groups_of,
     _open_as,
     _permits,
+    access_for_expiry,
     access_of,
-    access_of_end,
     is_of_other_owner,
     replaced_access,
     unreadable_files,
@@ -111,8 +111,8 @@ class TestAccessOf:
         put(folder, "a")
         (folder / "a.jwk").chmod(0o644)
         closed = Access(os.geteuid(), None, 0o600)
-        assert access_of_end(closed, folder / "a.jwk") == Access(os.geteuid(), None, 0o604)
-        assert access_of_end(closed, folder / "missing.jwk") == closed
+        assert access_for_expiry(closed, folder / "a.jwk") == Access(os.geteuid(), None, 0o604)
+        assert access_for_expiry(closed, folder / "missing.jwk") == closed
 
     @needs_root
     def test_access_of_prefers_key_of_folder_owner_to_a_newer_key(self, folder):

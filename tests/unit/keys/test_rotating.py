@@ -95,7 +95,7 @@ class TestGenerate:
         assert states(tmp_path) == {"a": "signs"}
 
     @pytest.mark.parametrize(
-        "changes", [{"exp": NOW}, {"not_before": NOW + 500}], ids=["ended", "future"]
+        "changes", [{"exp": NOW}, {"not_before": NOW + 500}], ids=["expired", "future"]
     )
     def test_generate_is_accepted_while_no_key_signs(self, tmp_path, changes):
         put(tmp_path, "a", **changes)
@@ -120,31 +120,33 @@ class TestRotate:
     def test_rotate_sets_exp_of_old_key_after_its_last_token(self, tmp_path):
         put(tmp_path, "a")
         rotation = rotated(tmp_path)
-        end = NOW + MIN_DELAY + DRAIN_TIME
-        assert [(file.key.kid, file.key.expires_at) for file in rotation.ending] == [("a", end)]
-        assert rotation.ending[0].path == tmp_path / "a.jwk"
-        assert read_file(tmp_path / "a.jwk").jwk["exp"] == end
-        assert states(tmp_path, end - 1)["a"] == "verifies"
-        assert states(tmp_path, end)["a"] == "ended"
+        expiry = NOW + MIN_DELAY + DRAIN_TIME
+        assert [(file.key.kid, file.key.expires_at) for file in rotation.expiring] == [
+            ("a", expiry)
+        ]
+        assert rotation.expiring[0].path == tmp_path / "a.jwk"
+        assert read_file(tmp_path / "a.jwk").jwk["exp"] == expiry
+        assert states(tmp_path, expiry - 1)["a"] == "verifies"
+        assert states(tmp_path, expiry)["a"] == "expired"
 
     def test_rotate_keeps_an_earlier_exp_of_a_key(self, tmp_path):
         put(tmp_path, "a", NOW - 2000, exp=NOW + 5)
         put(tmp_path, "same", NOW - 2000, exp=NOW + MIN_DELAY + DRAIN_TIME)
         put(tmp_path, "b")
-        assert [file.key.kid for file in rotated(tmp_path).ending] == ["b"]
+        assert [file.key.kid for file in rotated(tmp_path).expiring] == ["b"]
         assert read_file(tmp_path / "a.jwk").jwk["exp"] == NOW + 5
 
     def test_rotate_sets_no_exp_for_public_keys(self, tmp_path):
         put(tmp_path, "a")
         write_jwk(tmp_path / "public.jwk", {**public(), "kid": "public"})
-        assert [file.key.kid for file in rotated(tmp_path).ending] == ["a"]
+        assert [file.key.kid for file in rotated(tmp_path).expiring] == ["a"]
         assert "exp" not in read_file(tmp_path / "public.jwk").jwk
 
     def test_rotate_keeps_an_earlier_exp_written_concurrently(self, tmp_path, monkeypatch):
         put(tmp_path, "stolen")
 
         def make(*arguments, **options):
-            # Another process ends the key during the slow step of the rotation.
+            # Another process expires the key during the slow step of the rotation.
             retire_stolen()
             return make_key(*arguments, **options)
 
@@ -153,8 +155,8 @@ class TestRotate:
             write_jwk(tmp_path / "stolen.jwk", {**jwk, "exp": NOW})
 
         monkeypatch.setattr(key_rotation, "make_key", make)
-        [ended] = rotated(tmp_path).ending
-        assert ended.key.expires_at == NOW
+        [expired] = rotated(tmp_path).expiring
+        assert expired.key.expires_at == NOW
         assert read_file(tmp_path / "stolen.jwk").jwk["exp"] == NOW
 
     def test_rotate_skips_a_key_file_deleted_concurrently(self, tmp_path, monkeypatch):
@@ -167,7 +169,7 @@ class TestRotate:
 
         monkeypatch.setattr(key_rotation, "make_key", make)
         rotation = rotated(tmp_path)
-        assert [file.key.kid for file in rotation.ending] == ["a"]
+        assert [file.key.kid for file in rotation.expiring] == ["a"]
         assert rotation.without_expiry == ()
 
     def test_rotate_reports_a_key_file_damaged_concurrently(self, tmp_path, monkeypatch):
@@ -180,7 +182,7 @@ class TestRotate:
 
         monkeypatch.setattr(key_rotation, "make_key", make)
         rotation = rotated(tmp_path)
-        assert [file.key.kid for file in rotation.ending] == ["b"]
+        assert [file.key.kid for file in rotation.expiring] == ["b"]
         assert [file.key.kid for file in rotation.without_expiry] == ["a"]
         assert read_file(rotation.new.path).key.kid == rotation.new.key.kid
 
@@ -188,7 +190,7 @@ class TestRotate:
         jwk = make_jwk("EdDSA", now=NOW, not_before=NOW - 5)
         del jwk["alg"]
         write_jwk(tmp_path / "a.jwk", jwk)
-        assert rotated(tmp_path).ending[0].key.kid == jwk["kid"]
+        assert rotated(tmp_path).expiring[0].key.kid == jwk["kid"]
 
     def test_rotate_deletes_old_temporary_files(self, tmp_path):
         put(tmp_path, "a")
@@ -250,7 +252,7 @@ class TestRotate:
         put(tmp_path, "a")
         put(tmp_path, "b", NOW - 10)
         rotation = rotated(tmp_path)
-        assert {file.key.kid for file in rotation.ending} == {"a", "b"}
+        assert {file.key.kid for file in rotation.expiring} == {"a", "b"}
 
     @pytest.mark.parametrize("before", [{}, {"exp": NOW}, {"not_before": NOW - 5, "exp": NOW - 1}])
     def test_rotate_without_signing_key_is_rejected(self, tmp_path, before):
@@ -264,7 +266,7 @@ class TestRotate:
     def test_rotate_of_key_that_expires_before_the_next_is_rejected(self, tmp_path):
         put(tmp_path, "a", exp=NOW + MIN_DELAY)
         error = key_error(rotated, tmp_path, delay=MIN_DELAY)
-        assert str(error) == "The key a ends before the next key would sign."
+        assert str(error) == "The key a expires before the next key would sign."
         assert "--now" in error.hint
         assert states(tmp_path) == {"a": "signs"}
         put(tmp_path, "a", exp=NOW + MIN_DELAY + 1)
@@ -275,11 +277,11 @@ class TestRotate:
         put(tmp_path, "b")
         with full_after(writes=2):
             rotation = rotated(tmp_path)
-        assert [file.key.kid for file in rotation.ending] == ["a"]
+        assert [file.key.kid for file in rotation.expiring] == ["a"]
         assert [file.key.kid for file in rotation.without_expiry] == ["b"]
-        end = rotation.ending[0].key.expires_at
-        assert states(tmp_path, end) == {
-            "a": "ended",
+        expiry = rotation.expiring[0].key.expires_at
+        assert states(tmp_path, expiry) == {
+            "a": "expired",
             "b": "verifies",
             rotation.new.key.kid: "signs",
         }

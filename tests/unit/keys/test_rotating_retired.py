@@ -1,4 +1,4 @@
-"""Ending keys: replace a stolen key at once, or retire an old one."""
+"""Expiry of keys: replace a stolen key at once, or retire an old key."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class TestReplaceNow:
         put(tmp_path, "next", NOW + 50)
         put(tmp_path, "old", NOW - 5000, exp=NOW - 5)
         replacement = replace_now(tmp_path, SETTINGS, "EdDSA", now=NOW + 0.5)
-        ended = dict.fromkeys(("a", "b", "next"), "ended")
-        assert states(tmp_path) == {**ended, replacement.new.key.kid: "signs"}
-        assert {file.key.kid for file in replacement.ending} == ended.keys()
+        expired = dict.fromkeys(("a", "b", "next"), "expired")
+        assert states(tmp_path) == {**expired, replacement.new.key.kid: "signs"}
+        assert {file.key.kid for file in replacement.expiring} == expired.keys()
         assert replacement.removed == (tmp_path / "old.jwk",)
 
     def test_replace_now_without_space_for_exp_deletes_old_key_file(self, tmp_path):
@@ -44,7 +44,7 @@ class TestReplaceNow:
         with full_after(writes=1):
             replacement = replace_now(tmp_path, SETTINGS, "EdDSA", now=NOW)
         assert states(tmp_path) == {replacement.new.key.kid: "signs"}
-        assert [(file.key.kid, file.key.expires_at) for file in replacement.ending] == [
+        assert [(file.key.kid, file.key.expires_at) for file in replacement.expiring] == [
             ("stolen", NOW)
         ]
 
@@ -60,8 +60,8 @@ class TestReplaceNow:
 
         def slow_write(path, jwk, **options):
             if path.name == "stolen.jwk" and not writing.is_set():
-                # The rotation has read the end that it replaces. Without a lock, the other command
-                # would run to its end here.
+                # The rotation has read the expiry that it replaces. Without a lock, the other
+                # command would run to completion here.
                 writing.set()
                 replaced.wait(0.5)
             write(path, jwk, **options)
@@ -88,7 +88,7 @@ class TestReplaceNow:
 
         monkeypatch.setattr(key_rotation, "make_key", make)
         replacement = replace_now(tmp_path, SETTINGS, "EdDSA", now=NOW)
-        assert [file.key.kid for file in replacement.ending] == ["c"]
+        assert [file.key.kid for file in replacement.expiring] == ["c"]
         assert [file.key.kid for file in replacement.without_expiry] == ["a", "b"]
         assert read_file(tmp_path / "c.jwk").jwk["exp"] == NOW
 
@@ -98,30 +98,30 @@ class TestRetire:
         put(tmp_path, "a")
         put(tmp_path, "b", NOW + 100)
         put(tmp_path, "c", NOW + 200)
-        ended = retire(tmp_path, SETTINGS, "a", now=NOW).ended
-        assert ended.key.expires_at == NOW + 100 + DRAIN_TIME
+        retired = retire(tmp_path, SETTINGS, "a", now=NOW).retired
+        assert retired.key.expires_at == NOW + 100 + DRAIN_TIME
         assert read_file(tmp_path / "a.jwk").jwk["exp"] == NOW + 100 + DRAIN_TIME
 
     def test_retired_idle_key_expires_after_one_token_lifetime(self, tmp_path):
         put(tmp_path, "a", NOW - 5000)
         put(tmp_path, "b", NOW - 4000)
-        ended = retire(tmp_path, SETTINGS, "a", now=NOW + 0.5).ended
-        assert ended.key.expires_at == NOW + 1 + DRAIN_TIME
+        retired = retire(tmp_path, SETTINGS, "a", now=NOW + 0.5).retired
+        assert retired.key.expires_at == NOW + 1 + DRAIN_TIME
 
     def test_retire_at_once_sets_exp_to_now(self, tmp_path):
         put(tmp_path, "a", NOW - 5000)
         put(tmp_path, "b")
         retirement = retire(tmp_path, SETTINGS, "a", now=NOW + 0.5, at_once=True)
-        assert retirement.ended.key.expires_at == NOW
-        assert states(tmp_path)["a"] == "ended"
+        assert retirement.retired.key.expires_at == NOW
+        assert states(tmp_path)["a"] == "expired"
 
     @pytest.mark.parametrize("at_once", [False, True])
     def test_retire_of_next_key_expires_it_before_it_signs(self, tmp_path, at_once):
         put(tmp_path, "a")
         put(tmp_path, "next", NOW + 50)
         retirement = retire(tmp_path, SETTINGS, "next", now=NOW, at_once=at_once)
-        assert (retirement.ended.key.kid, retirement.kept_signing) == ("next", None)
-        assert states(tmp_path, NOW + 50) == {"a": "signs", "next": "ended"}
+        assert (retirement.retired.key.kid, retirement.kept_signing) == ("next", None)
+        assert states(tmp_path, NOW + 50) == {"a": "signs", "next": "expired"}
 
     @pytest.mark.parametrize("at_once", [False, True])
     def test_retire_of_next_key_removes_exp_of_current_key(self, tmp_path, at_once):
@@ -129,10 +129,10 @@ class TestRetire:
         next_kid = rotated(tmp_path).new.key.kid
         assert "exp" in read_file(tmp_path / "a.jwk").jwk
         retirement = retire(tmp_path, SETTINGS, next_kid, now=NOW + 5, at_once=at_once)
-        assert (retirement.ended.key.kid, retirement.kept_signing.key.kid) == (next_kid, "a")
+        assert (retirement.retired.key.kid, retirement.kept_signing.key.kid) == (next_kid, "a")
         assert retirement.kept_signing.key.expires_at is None
         assert "exp" not in read_file(tmp_path / "a.jwk").jwk
-        assert states(tmp_path, NOW + 10**7) == {"a": "signs", next_kid: "ended"}
+        assert states(tmp_path, NOW + 10**7) == {"a": "signs", next_kid: "expired"}
         rotated(tmp_path, now=NOW + 10)
 
     def test_retire_of_only_future_key_is_rejected(self, tmp_path):
@@ -145,9 +145,9 @@ class TestRetire:
         put(tmp_path, "stolen")
         replace_now(tmp_path, SETTINGS, "EdDSA", now=NOW)
         retirement = retire(tmp_path, SETTINGS, "stolen", now=NOW + 5, at_once=at_once)
-        assert retirement.ended.key.expires_at == NOW
+        assert retirement.retired.key.expires_at == NOW
         assert read_file(tmp_path / "stolen.jwk").jwk["exp"] == NOW
-        assert states(tmp_path, NOW + 5)["stolen"] == "ended"
+        assert states(tmp_path, NOW + 5)["stolen"] == "expired"
 
     @pytest.mark.parametrize("at_once", [False, True])
     def test_retire_of_only_signing_key_is_rejected(self, tmp_path, at_once):
@@ -166,7 +166,7 @@ class TestRetire:
     def test_retire_finds_key_by_unique_kid_prefix(self, tmp_path):
         put(tmp_path, "abcd", NOW - 5000)
         put(tmp_path, "abd")
-        assert retire(tmp_path, SETTINGS, "abc", now=NOW).ended.key.kid == "abcd"
+        assert retire(tmp_path, SETTINGS, "abc", now=NOW).retired.key.kid == "abcd"
 
     @pytest.mark.parametrize(
         ("kid", "message"),
@@ -197,7 +197,7 @@ class TestRetire:
     def test_retire_prefers_exact_kid_to_prefix(self, tmp_path):
         put(tmp_path, "k", NOW - 5000)
         put(tmp_path, "k2")
-        assert retire(tmp_path, SETTINGS, "k", now=NOW).ended.key.kid == "k"
+        assert retire(tmp_path, SETTINGS, "k", now=NOW).retired.key.kid == "k"
 
     def test_retire_does_not_count_a_public_key_as_next_key(self, tmp_path):
         put(tmp_path, "a")

@@ -36,13 +36,13 @@ class TestReadFiles:
 
 class TestStateOf:
     def test_state_of_returns_the_state_of_each_key(self, tmp_path):
-        put(tmp_path, "ended", NOW - 900, exp=NOW)
+        put(tmp_path, "expired", NOW - 900, exp=NOW)
         put(tmp_path, "before", NOW - 800, exp=NOW + 1)
         put(tmp_path, "signs", NOW)
         put(tmp_path, "next", NOW + 1)
         write_jwk(tmp_path / "public.jwk", {**public(), "kid": "public", "nbf": NOW + 5})
         assert states(tmp_path) == {
-            "ended": "ended",
+            "expired": "expired",
             "before": "verifies",
             "signs": "signs",
             "next": "next",

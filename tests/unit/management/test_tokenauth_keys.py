@@ -132,26 +132,26 @@ class TestRetire:
     def test_keys_retire_prints_the_expiry_of_the_key(self, folder):
         put(folder, "a", SECONDS - 50)
         put(folder, "b")
-        assert run("retire", "a") == ["Ends 2026-11-23 12:06:00 UTC: a"]
+        assert run("retire", "a") == ["Expires 2026-11-23 12:06:00 UTC: a"]
         assert read_file(folder / "a.jwk").jwk["exp"] == SECONDS + DRAIN_TIME
 
     def test_keys_retire_with_now_expires_the_key_at_once(self, folder):
         put(folder, "a", SECONDS - 50)
         put(folder, "b")
-        assert run("retire", "a", "--now") == ["Ends 2026-11-23 12:00:00 UTC: a"]
-        assert [row["state"] for row in list_keys()] == ["ended", "signs"]
+        assert run("retire", "a", "--now") == ["Expires 2026-11-23 12:00:00 UTC: a"]
+        assert [row["state"] for row in list_keys()] == ["expired", "signs"]
 
     def test_keys_retire_of_next_key_keeps_current_key_signing(self, folder):
         put(folder, "a")
         run("rotate")
         [next_kid] = [row["kid"] for row in list_keys() if row["state"] == "next"]
         assert run("retire", next_kid) == [
-            f"Ends 2026-11-23 12:00:00 UTC: {next_kid}",
+            f"Expires 2026-11-23 12:00:00 UTC: {next_kid}",
             "Keeps signing: a",
         ]
         assert [(row["kid"], row["state"], row["exp"]) for row in list_keys()] == [
             ("a", "signs", None),
-            (next_kid, "ended", SECONDS),
+            (next_kid, "expired", SECONDS),
         ]
 
     def test_keys_retire_of_only_signing_key_is_rejected(self, folder):
@@ -171,7 +171,7 @@ class TestRetire:
 class TestPublish:
     @pytest.mark.standard("rfc7517-5-1")
     def test_keys_publish_prints_public_members_of_current_keys(self, folder):
-        put(folder, "ended", SECONDS - 50, exp=SECONDS)
+        put(folder, "expired", SECONDS - 50, exp=SECONDS)
         signs = put(folder, "signs")
         later = put(folder, "next", SECONDS + 60, algorithm="ES256")
         published = json.loads("\n".join(run("publish")))
@@ -248,7 +248,7 @@ class TestCommandLine:
             ((), ("generate", "list", "rotate", "retire", "publish", "once: create the first key")),
             (("generate",), ("--algorithm NAME", "--print", "--directory FOLDER")),
             (("rotate",), ("--delay SECONDS", "--now", "JWKS_MAX_AGE", "A key was stolen")),
-            (("retire",), ("kid", "--now", "End it at once")),
+            (("retire",), ("kid", "--now", "Let the key expire at once")),
             (("list",), ("--json", "Print a list of JSON objects")),
             (("publish",), ("--output FILE", "JWK Set")),
         ],

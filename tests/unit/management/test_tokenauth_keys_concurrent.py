@@ -70,6 +70,6 @@ def test_rotate_now_expires_stolen_key_beside_parallel_rotations(tmp_path):
             assert results[1] == "done", results
             started = min(file.path.stat().st_mtime for file in read_files(folder))
             path = folder / "stolen.jwk"
-            # A later rotation deletes the file of an ended key.
+            # A later rotation deletes the file of an expired key.
             assert not os.path.lexists(path) or read_file(path).jwk["exp"] <= started + 60
             assert all(each == "done" or each.startswith("CommandError ") for each in results)

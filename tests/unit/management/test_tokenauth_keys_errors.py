@@ -94,7 +94,7 @@ class TestErrors:
                 "file is valid and the disk has space, run: manage.py tokenauth_keys retire KID"
             )
         assert [row["state"] for row in list_keys()] == ["signs", "next"]
-        assert run("retire", "a") == ["Ends 2026-11-23 12:12:00 UTC: a"]
+        assert run("retire", "a") == ["Expires 2026-11-23 12:12:00 UTC: a"]
 
     def test_keys_rotate_with_delay_above_a_year_is_rejected(self, folder):
         put(folder, "a")
@@ -105,7 +105,7 @@ class TestErrors:
 
     def test_keys_rotate_with_now_replaces_an_expired_key(self, folder):
         put(folder, "a", SECONDS - 50, exp=SECONDS - 1)
-        assert [row["state"] for row in list_keys()] == ["ended"]
+        assert [row["state"] for row in list_keys()] == ["expired"]
         assert len(run("rotate", "--now")) == 2
         assert [row["state"] for row in list_keys()] == ["signs"]
 

@@ -100,13 +100,13 @@ class TestGenerate:
 class TestRotate:
     def test_keys_rotate_creates_next_key_and_sets_exp_of_old_key(self, folder):
         put(folder, "a")
-        created, ended = run("rotate")
+        created, expiring = run("rotate")
         [path] = [folder / name for name in list_files(folder) if name != "a.jwk"]
         assert created == (
             f"Created {path}: key {path.stem} (EdDSA), signs from 2026-11-23 12:06:00 UTC."
         )
         assert read_file(path).jwk["nbf"] == SECONDS + MAX_AGE + MARGIN
-        assert ended == "Ends 2026-11-23 12:12:00 UTC: a"
+        assert expiring == "Expires 2026-11-23 12:12:00 UTC: a"
         assert read_file(folder / "a.jwk").jwk["exp"] == SECONDS + MAX_AGE + MARGIN + DRAIN_TIME
 
     def test_keys_rotate_keeps_the_algorithm(self, folder):
@@ -144,15 +144,15 @@ class TestRotate:
         put(folder, "a", SECONDS - 50, exp=SECONDS)
         put(folder, "b")
         lines = run("rotate")
-        assert lines[-1] == f"Deleted {folder / 'a.jwk'}: its key had ended."
+        assert lines[-1] == f"Deleted {folder / 'a.jwk'}: its key had expired."
         assert "a.jwk" not in list_files(folder)
 
     def test_keys_rotate_with_now_expires_the_old_key_at_once(self, folder):
         put(folder, "a")
-        created, ended = run("rotate", "--now")
+        created, expiring = run("rotate", "--now")
         assert created.endswith("signs from 2026-11-23 12:00:00 UTC.")
-        assert ended == "Ends 2026-11-23 12:00:00 UTC: a"
-        assert [row["state"] for row in list_keys()] == ["ended", "signs"]
+        assert expiring == "Expires 2026-11-23 12:00:00 UTC: a"
+        assert [row["state"] for row in list_keys()] == ["expired", "signs"]
 
     def test_keys_rotate_with_now_and_delay_is_rejected(self, folder):
         with pytest.raises(CommandError, match="not allowed with argument --now"):

@@ -74,8 +74,8 @@ class TestOwners:
         give_to_server(folder)
         put_public(folder, "0", NOBODY)
         put_public(folder, "1", NOBODY)
-        ended = read_file(folder / "1.jwk").jwk
-        write_jwk(folder / "1.jwk", {**ended, "exp": SECONDS - 5})
+        expired = read_file(folder / "1.jwk").jwk
+        write_jwk(folder / "1.jwk", {**expired, "exp": SECONDS - 5})
         before = [status(folder / f"{name}.jwk") for name in ("0", "1")]
         run(action)
         assert [status(folder / f"{name}.jwk") for name in ("0", "1")] == before
@@ -86,7 +86,7 @@ class TestOwners:
         put(folder, "a")
         put_public(folder, "planted")
         run("rotate", "--now")
-        assert [row["kid"] for row in list_keys() if row["state"] == "ended"] == ["planted", "a"]
+        assert [row["kid"] for row in list_keys() if row["state"] == "expired"] == ["planted", "a"]
 
     @needs_root
     @pytest.mark.parametrize("options", [(), ("--now",)])
@@ -96,8 +96,8 @@ class TestOwners:
         put_public(folder, "0", NOBODY)
         before = status(folder / "0.jwk")
         assert command_error("retire", "0", *options) == (
-            "The key 0 is a public key of another user, who decides when it ends. To reject its "
-            "tokens now, delete its file."
+            "The key 0 is a public key of another user, who decides when it expires. To reject "
+            "its tokens now, delete its file."
         )
         assert status(folder / "0.jwk") == before
 
@@ -155,7 +155,7 @@ class TestReaders:
         message = command_error("rotate", "--now")
         assert "can read a private key. The server may run as any user, who cannot read" in message
         assert "(owner root, mode 0640)" in message
-        # The server notices the end.
+        # The server can read the expiry.
         assert run_as(SERVER, GROUP, lambda: read_file(folder / "stolen.jwk").jwk["exp"]) == SECONDS
 
     @pytest.mark.parametrize("closed", [".", ".."])
@@ -174,9 +174,9 @@ class TestBrokenFiles:
         draft = folder / ".0123456789abcdef.jwk"
         draft.mkdir()
         os.utime(draft, (SECONDS - 3600,) * 2)
-        created, ended, deleted = run("rotate", "--now")
+        created, expiring, deleted = run("rotate", "--now")
         assert created.startswith("Created")
-        assert ended.endswith("stolen")
+        assert expiring.endswith("stolen")
         assert "old.jwk" in deleted
 
     @pytest.mark.parametrize("name", ["0.jwk", "z.jwk"])

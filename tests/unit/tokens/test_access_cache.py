@@ -211,7 +211,7 @@ class TestAccessTokens:
 
 
 class TestKeySet:
-    """Each key set has its own cache, which ends with it."""
+    """Each key set has its own cache. A new key set starts with an empty cache."""
 
     def signed(self, jwk):
         settings = read_settings(KEYS=[jwk])
@@ -240,11 +240,11 @@ class TestKeySet:
     @pytest.mark.promise(20)
     @pytest.mark.attack(169)
     def test_cached_token_is_rejected_from_exp_of_its_key(self):
-        ending = {**make_jwk("EdDSA", now=NOW, not_before=NOW), "exp": NOW + 10}
+        expiring = {**make_jwk("EdDSA", now=NOW, not_before=NOW), "exp": NOW + 10}
         following = make_jwk("EdDSA", now=NOW, not_before=NOW + 5)
-        settings = read_settings(KEYS=[ending, following])
+        settings = read_settings(KEYS=[expiring, following])
         tokens = AccessTokens(settings, build_access_keys(settings))
-        token = self.signed(ending)
+        token = self.signed(expiring)
         for now in (NOW, NOW + 4, NOW + 5, NOW + 9, NOW + 9.9):
             assert tokens.decode(token, now=now).subject == "1"
         for now in (NOW + 10, NOW + 11):
