@@ -42,13 +42,13 @@ class StatusFilter(admin.SimpleListFilter):
     parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("active", _("active")), ("ended", _("expired or revoked"))]
+        return [("active", _("active")), ("inactive", _("expired or revoked"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         now = utc_now()
         if self.value() == "active":
             return queryset.filter(**_active(now))
-        if self.value() == "ended":
+        if self.value() == "inactive":
             return queryset.exclude(**_active(now))
         return queryset
 
@@ -161,8 +161,9 @@ class SessionAdmin(_ModelAdmin):
 
     @admin.display(description=_("active"), boolean=True)
     def is_active(self, session: Session) -> bool:
-        ended = load().is_ended(session.created_at.timestamp())
-        return session.revoked_at is None and session.idle_expires_at > utc_now() and not ended
+        if load().is_revoked_by_not_before(session.created_at.timestamp()):
+            return False
+        return session.revoked_at is None and session.idle_expires_at > utc_now()
 
     @admin.action(description=_("Sign out the selected sessions"), permissions=["revoke"])
     def revoke_sessions(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:

@@ -67,9 +67,9 @@ def _unpruned(settings: Settings) -> Iterator[CheckMessage]:
     before = utc_now() - settings.prune_after - _OVERDUE
     if pruning.prunable(before)[_MAX_UNPRUNED:].exists():
         yield checks.Warning(
-            f"More than {_MAX_UNPRUNED} ended sessions are {_OVERDUE.days} days older than "
-            "SESSION_RETENTION permits. They contain IP addresses of users. Sign-ins prune too few "
-            "of them.",
+            f"More than {_MAX_UNPRUNED} expired or revoked sessions are {_OVERDUE.days} days older "
+            "than SESSION_RETENTION permits. They contain IP addresses of users. Sign-ins prune "
+            "too few of them.",
             hint="Run manage.py tokenauth_prune, once or on a schedule.",
             id="tokenauth.W016",
         )

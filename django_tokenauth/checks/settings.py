@@ -66,7 +66,7 @@ def _key_messages(settings: Settings, now: float) -> Iterator[CheckMessage]:
     verifying = keys.verifying.values()
     if keys.signing is None and dated and (not verifying or any(k.can_sign for k in verifying)):
         yield Error(
-            "No key signs now: every key in KEY_DIRECTORY or KEYS has ended or signs later.",
+            "No key signs now: every key in KEY_DIRECTORY or KEYS has expired or signs later.",
             hint="To show their times, run manage.py tokenauth_keys list.",
             id="tokenauth.E002",
         )
@@ -80,7 +80,7 @@ def _key_messages(settings: Settings, now: float) -> Iterator[CheckMessage]:
 
 
 def _not_before_messages(settings: Settings, now: float) -> Iterator[CheckMessage]:
-    if settings.is_ended(now + _MAX_AHEAD):
+    if settings.is_revoked_by_not_before(now + _MAX_AHEAD):
         yield Error(
             "TOKENAUTH['NOT_BEFORE'] is in the future: every sign-in is rejected until then.",
             hint="Give the current time, or an earlier one, in the right time zone.",

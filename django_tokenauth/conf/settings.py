@@ -109,7 +109,7 @@ class Settings:
         """
         return max(self.session_retention, self.revocation_window)
 
-    def is_ended(self, auth_time: float) -> bool:
+    def is_revoked_by_not_before(self, auth_time: float) -> bool:
         """Return whether ``NOT_BEFORE`` invalidates a sign-in at *auth_time*, a Unix timestamp."""
         return self.not_before is not None and auth_time < self.not_before.timestamp()
 

@@ -156,7 +156,7 @@ def _find_session(refresh_request: _RefreshRequest) -> Session:
         session = store.find(claims.session_id)
     if session is None or session.revoked_at is not None:
         _reject(TokenErrorCode.REVOKED)
-    if settings.is_ended(session.created_at.timestamp()):
+    if settings.is_revoked_by_not_before(session.created_at.timestamp()):
         _reject(TokenErrorCode.REVOKED)
     # Token times are whole seconds: a token issued in the last second would expire immediately.
     if int(session.idle_expires_at.timestamp()) <= int(refresh_request.now.timestamp()):
@@ -326,7 +326,7 @@ def _refresh_stateless(refresh_request: _RefreshRequest) -> TokenPair:
     sign_in = claims.sign_in
     if sign_in is None:
         _reject(TokenErrorCode.CLAIMS)
-    if settings.is_ended(sign_in.auth_time):
+    if settings.is_revoked_by_not_before(sign_in.auth_time):
         _reject(TokenErrorCode.REVOKED)
     _check_client(refresh_request, sign_in.client_id, authenticated=sign_in.client_authenticated)
     if sign_in.client_id in settings.clients:

@@ -222,7 +222,7 @@ def sign_in(
         )
         pair = issuer.issue_for_session(session, SessionState.of(session), granted)
     _send_user_logged_in(user, request)
-    with _ended_on_error(pair.session, clock):
+    with _revoked_on_error(pair.session, clock):
         with database_errors_as_unavailable():
             if pair.session is None:
                 _check_stored_user(user)
@@ -247,7 +247,7 @@ def _send_user_logged_in(user: Any, request: HttpRequest | None) -> None:
 
 
 @contextmanager
-def _ended_on_error(session: Session | None, clock: Clock) -> Iterator[None]:
+def _revoked_on_error(session: Session | None, clock: Clock) -> Iterator[None]:
     """Revoke *session* if the ``with`` block raises an error: no client receives its tokens."""
     try:
         yield

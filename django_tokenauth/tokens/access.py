@@ -33,7 +33,7 @@ class AccessTokens:
         self._audience = settings.audience
         self._max_lifetime = ceil(settings.access_token_lifetime.total_seconds())
         self._leeway = settings.leeway.total_seconds()
-        self._is_ended = settings.is_ended
+        self._is_revoked_by_not_before = settings.is_revoked_by_not_before
         self._source = source
         self._cache_limits = settings.token_cache_size, settings.token_cache_bytes
         self._hash = _token_hash()
@@ -88,7 +88,7 @@ class AccessTokens:
         if self._audience not in claims.audience:
             raise InvalidToken(TokenErrorCode.AUDIENCE)
         signed_in = claims.issued_at if claims.auth_time is None else claims.auth_time
-        if self._is_ended(signed_in):
+        if self._is_revoked_by_not_before(signed_in):
             raise InvalidToken(TokenErrorCode.REVOKED)
         return (
             claims,

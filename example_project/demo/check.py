@@ -149,8 +149,8 @@ def sessions(api: Client) -> Iterator[Step]:
     yield Step("   The current one is marked", column(listed, "current")[:2], [True, False])
 
     _, phone_id, *_ = [*column(listed, "id"), None, None]
-    ended = api.send("DELETE", f"{SESSIONS}{phone_id}/", token=laptop.access)
-    yield Step("He signs the phone out from the laptop", ended.status, 204)
+    response = api.send("DELETE", f"{SESSIONS}{phone_id}/", token=laptop.access)
+    yield Step("He signs the phone out from the laptop", response.status, 204)
     rejected = api.get(NOTES, token=phone.access)
     yield Step("   Its access token is rejected at once", rejected.error, (401, "invalid_token"))
     others = api.send("DELETE", f"{SESSIONS}?keep=current", token=laptop.access)

@@ -50,7 +50,7 @@ def prepare(path: Path | None = None) -> None:
 
 def _create_or_restore(person: Person) -> None:
     user, _ = get_user_model().objects.get_or_create(username=person.name)
-    # Set only a different password, because that ends the sessions of the user.
+    # Set only a different password, because a new password revokes the sessions of the user.
     if not user.check_password(person.password):
         user.set_password(person.password)
     user.is_active = True

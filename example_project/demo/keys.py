@@ -52,7 +52,7 @@ def use(**changes: Any) -> None:
 
 @contextmanager
 def followed(issuer: str, folder: Path) -> Iterator[None]:
-    """Keep the public keys of an issuer in the folder until the block ends.
+    """Keep the public keys of an issuer in the folder until the block exits.
 
     Fetches them again whenever the response expires. Only the URL of the issuer is known.
     """

@@ -42,7 +42,7 @@ class ApiRequestHandler(WSGIRequestHandler):
 
 @contextmanager
 def serving(host: str, *, api_port: int, page_port: int, **tokenauth: Any) -> Iterator[Origins]:
-    """Serve the API and the page until the block ends. Port 0 means any free port.
+    """Serve the API and the page until the block exits. Port 0 means any free port.
 
     `tokenauth` are settings of TOKENAUTH. The ISSUER is the origin of the API.
     """
@@ -60,7 +60,7 @@ def serving(host: str, *, api_port: int, page_port: int, **tokenauth: Any) -> It
 
 @contextmanager
 def serving_api(host: str, *, port: int) -> Iterator[str]:
-    """Serve only the API until the block ends. Port 0 means any free port."""
+    """Serve only the API until the block exits. Port 0 means any free port."""
     with _bound_api(host, port, "--port") as api, _running(api):
         yield _origin(host, api)
 

@@ -1,8 +1,8 @@
 // The client side of a sign-in: it stores the tokens and refreshes them. Copy this module for a page
 // of your own; it does not depend on page.js.
 //
-// Events: "change" after a sign-in, a sign-out, a new access token or a failed refresh (detail.ended
-// is true if the server ended the session); "exchange" after each request, with the request and the
+// Events: "change" after a sign-in, a sign-out, a new access token or a failed refresh
+// (detail.inactive is true if the session is expired or revoked); "exchange" after each request, with the request and the
 // response.
 
 import { readToken } from "./token.js";
@@ -57,10 +57,10 @@ export class TokenClient extends EventTarget {
       if (response.status === 200) {
         this.#keep(response.body);
       } else if (response.status === 400 && response.body?.error === "invalid_grant") {
-        // Only this response means that the session has ended. After any other (no network, 503,
-        // 429) the refresh token is still valid.
+        // Only this response means that the session is expired or revoked. After any other response
+        // or error (no network, 503, 429), the refresh token is still valid.
         if (localStorage.getItem(STORED) === token) localStorage.removeItem(STORED);
-        this.#drop({ ended: true });
+        this.#drop({ inactive: true });
       } else {
         this.#changed();
       }

@@ -377,7 +377,7 @@ client.addEventListener("change", ({ detail }) => {
     notes = [];
     sessions = [];
     for (const place of messages.keys()) say(place, null);
-    if (detail.ended) say("sign-in", () => text("sessionEnded"));
+    if (detail.inactive) say("sign-in", () => text("sessionInactive"));
     else if (!client.isSignedIn) say("sign-in", () => text("signedOut"));
   }
   render();

@@ -13,7 +13,7 @@ export const STRINGS = {
     signedInAs: "Signed in as {name}",
     signOut: "Sign out",
     signedOut: "You are signed out.",
-    sessionEnded: "The server ended this session. Please sign in again.",
+    sessionInactive: "The session expired or was revoked. Please sign in again.",
     secondTab: "Open a second tab",
     keptSignIn: "Signed in. Waiting for the server …",
     tryAgain: "Try again",
@@ -70,7 +70,7 @@ export const STRINGS = {
       "closing the tab deletes it.",
     whereRefresh:
       "The refresh token is in the browser’s localStorage, so other tabs and later visits stay " +
-      "signed in. Each use replaces it. Using an old copy ends the session.",
+      "signed in. Each use replaces it. Using an old copy revokes the session.",
     whereTradeOff:
       "The drawback: if an attacker runs a script on this page, the script can read the token and " +
       "use it. Therefore the browser may only run the scripts of this page " +
@@ -107,7 +107,7 @@ export const STRINGS = {
     signedInAs: "{name} 님으로 로그인했습니다",
     signOut: "로그아웃",
     signedOut: "로그아웃했습니다.",
-    sessionEnded: "서버가 이 세션을 종료했습니다. 다시 로그인해 주세요.",
+    sessionInactive: "세션이 만료되었거나 폐기되었습니다. 다시 로그인해 주세요.",
     secondTab: "두 번째 탭 열기",
     keptSignIn: "로그인되어 있습니다. 서버의 응답을 기다리는 중입니다 …",
     tryAgain: "다시 시도",

@@ -139,7 +139,7 @@ class TestList:
         ("data", "expected"),
         [
             ({"status": "active"}, {"phone", "<b>bob's</b>"}),
-            ({"status": "ended"}, {"tablet", "laptop"}),
+            ({"status": "inactive"}, {"tablet", "laptop"}),
             ({"status": "x"}, {"tablet", "laptop", "phone", "<b>bob's</b>"}),
             ({"revoked_reason__exact": "signed_out"}, {"laptop"}),
             ({"client_id": "app"}, {"tablet", "laptop"}),
@@ -318,7 +318,7 @@ class TestRevoke:
         assert sign_out_selected(administrator, sessions["phone"]) == ["Signed out 1 session."]
         assert live_names() == {"<b>bob's</b>"}
 
-    def test_admin_action_on_an_ended_session_revokes_nothing(self, administrator, sessions):
+    def test_admin_action_on_a_revoked_session_revokes_nothing(self, administrator, sessions):
         assert sign_out_selected(administrator, sessions["laptop"]) == ["Signed out 0 sessions."]
 
     def test_admin_action_invalidates_access_tokens_at_once(self, administrator, alice):

@@ -47,9 +47,9 @@ def active():
 class TestAdmin:
     def test_audit_event_names_actor_sessions_and_request(self, administrator, admin_user, alice):
         sessions = [create_session(alice), create_session(alice)]
-        ended = create_session(alice, revoked_at=NOW, idle_expires_at=NOW)
+        revoked = create_session(alice, revoked_at=NOW, idle_expires_at=NOW)
         with received(audit_event) as events:
-            sign_out(administrator, *sessions, ended)
+            sign_out(administrator, *sessions, revoked)
         [event] = events
         assert set(event.pop("ids")) == {log_id(session.pk) for session in sessions}
         assert event.pop("request").path == LIST
@@ -67,7 +67,7 @@ class TestAdmin:
         sign_out(administrator, create_session(alice))
         assert caplog.messages[-1] == f"sessions.revoke by user {admin_user.pk}: 1"
 
-    def test_audit_event_for_an_ended_session_has_count_zero(self, administrator, alice):
+    def test_audit_event_for_a_revoked_session_has_count_zero(self, administrator, alice):
         with received(audit_event) as events:
             sign_out(administrator, create_session(alice, revoked_at=NOW, idle_expires_at=NOW))
         assert [(event["count"], event["ids"]) for event in events] == [(0, ())]
@@ -138,7 +138,7 @@ class TestAdmin:
         assert events == []
 
 
-def create_ended_sessions(user, number):
+def create_expired_sessions(user, number):
     times = ("created_at", "refreshed_at", "idle_expires_at", "absolute_expires_at")
     for days in range(number):
         create_session(user, **dict.fromkeys(times, after(days=-100 - days)))
@@ -146,7 +146,7 @@ def create_ended_sessions(user, number):
 
 class TestPrune:
     def test_audit_event_of_prune_counts_the_deleted_sessions(self, alice):
-        create_ended_sessions(alice, 3)
+        create_expired_sessions(alice, 3)
         with received(audit_event) as events:
             call_command("tokenauth_prune", "--dry-run", stdout=StringIO())
             assert events == []
@@ -155,7 +155,7 @@ class TestPrune:
         assert events == [{**common, "action": "sessions.prune", "count": 3}]
 
     def test_audit_event_of_prune_is_sent_if_the_command_is_stopped(self, alice):
-        create_ended_sessions(alice, 3)
+        create_expired_sessions(alice, 3)
 
         class Stopped(StringIO):
             def write(self, text):

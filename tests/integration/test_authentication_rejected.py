@@ -1,4 +1,4 @@
-"""Rejected access tokens, ended sessions, and errors of the database or the settings."""
+"""Rejected access tokens, revoked sessions, and errors of the database or the settings."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ class TestEndedSession:
     @pytest.mark.standard("rfc7009-5-1")
     @pytest.mark.attack(94, 95, 129)
     @pytest.mark.parametrize("cause", ["sign out", "password", "deactivation", "deletion"])
-    def test_stateless_view_rejects_ended_sessions_after_the_poll(self, alice, cause):
+    def test_stateless_view_rejects_revoked_sessions_after_the_poll(self, alice, cause):
         with time_machine.travel("2030-01-01T12:00:00Z", tick=False) as clock:
             tokens = sign_in()
             token = tokens["access_token"]

@@ -1,4 +1,4 @@
-"""``NOT_BEFORE`` ends every sign-in from before an incident, without a statement."""
+"""``NOT_BEFORE`` revokes every sign-in from before an incident, without a statement."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def test_not_before_applies_to_all_token_endpoints(signed_in, at, settings):
     pair = signed_in(at)
     caller = services.sign_in(pair.user, now=NOW).access_token
     settings.TOKENAUTH = INCIDENT
-    ended = at < NOW
+    revoked = at < NOW
     body = {"token": pair.access_token}
-    assert post("token/verify/", body).status_code == (401 if ended else 200)
+    assert post("token/verify/", body).status_code == (401 if revoked else 200)
     introspected = post("token/introspect/", body, Authorization=f"Bearer {caller}")
-    assert introspected.json()["active"] is not ended
+    assert introspected.json()["active"] is not revoked
     refreshed = post("token/refresh/", {"refresh_token": pair.refresh_token})
-    if ended:
+    if revoked:
         assert status_and_json(refreshed)[0] == 400
         assert refreshed.json()["error"] == "invalid_grant"
     else:
@@ -110,7 +110,7 @@ def test_not_before_hides_earlier_sessions_from_session_lists(signed_in, setting
     client = Client()
     client.force_login(get_user_model().objects.create_superuser("root"))
     path = "/admin/django_tokenauth/session/"
-    for status, listed, hidden in (("active", new, old), ("ended", old, new)):
+    for status, listed, hidden in (("active", new, old), ("inactive", old, new)):
         page = client.get(path, {"status": status}).content.decode()
         assert str(listed.session.pk) in page
         assert str(hidden.session.pk) not in page
@@ -118,11 +118,11 @@ def test_not_before_hides_earlier_sessions_from_session_lists(signed_in, setting
     assert page.count('alt="True"') == page.count('alt="False"') == 1
     output = StringIO()
     call_command("tokenauth_session", str(old.session.pk), stdout=output)
-    assert "ended by NOT_BEFORE" in output.getvalue()
+    assert "revoked by NOT_BEFORE" in output.getvalue()
 
 
-def test_session_ended_by_not_before_can_still_be_revoked(signed_in, settings):
-    """Without ``NOT_BEFORE`` they would return."""
+def test_sign_out_revokes_sessions_older_than_not_before(signed_in, settings):
+    """Without a stored revocation, a session would be active again without ``NOT_BEFORE``."""
     pair = signed_in(NOW - timedelta(seconds=1))
     settings.TOKENAUTH = INCIDENT
     assert services.sign_out(pair.user, pair.session.pk) is True

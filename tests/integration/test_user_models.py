@@ -84,7 +84,7 @@ def test_change_by_a_child_model_revokes_sessions_of_the_user():
         "fixture": NEITHER,
         "new child": CHANGED,
         "archive": NEITHER,
-        # The subject is the user's key, and each sees and ends their own session only.
+        # The subject is the user's key. Each user can list and revoke only their own session.
         "sign-in": [[True, True], True, 1, [1, 0], [200, 401]],
     }
 

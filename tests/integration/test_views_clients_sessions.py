@@ -1,4 +1,4 @@
-"""Sessions of clients that have a secret: other clients cannot refresh or end them."""
+"""Sessions of clients that have a secret: other clients cannot refresh or revoke them."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class TestRefresh:
     @pytest.mark.standard("rfc6749-6-6")
     @pytest.mark.parametrize("requester", ["nobody", "phone", "billing"])
     def test_rotated_token_from_another_client_is_not_reuse(self, alice, time_machine, requester):
-        """A client that cannot use a token cannot end the session with it either."""
+        """A client that cannot use a token cannot revoke the session with it either."""
         time_machine.move_to("2030-01-01T12:00:00Z", tick=False)
         first = session_of("reports")["refresh_token"]
         second = post_as("token/refresh/", "reports", refresh_token=first).json()["refresh_token"]
@@ -164,11 +164,11 @@ class TestRevoke:
         assert valid is (expected is not OK)
 
     @pytest.mark.parametrize("requester", CREDENTIALS)
-    @pytest.mark.parametrize("token", ["garbage", "{ended}", "{pruned}"])
+    @pytest.mark.parametrize("token", ["garbage", "{revoked}", "{pruned}"])
     def test_revocation_of_an_invalid_token_returns_200(self, alice, requester, token):
         """RFC 7009 section 2.2."""
-        ended, pruned = session_of("reports"), session_of("reports")
-        post_as("token/revoke/", "reports", token=ended["refresh_token"])
+        revoked, pruned = session_of("reports"), session_of("reports")
+        post_as("token/revoke/", "reports", token=revoked["refresh_token"])
         Session.objects.filter(revoked_at=None).delete()
-        token = token.format(ended=ended["refresh_token"], pruned=pruned["refresh_token"])
+        token = token.format(revoked=revoked["refresh_token"], pruned=pruned["refresh_token"])
         assert status_and_json(post_as("token/revoke/", requester, token=token)) == (200, {})

@@ -106,7 +106,7 @@ class TestRefresh:
                 response = refresh(old)
             assert status_and_json(response) == (400, INVALID_GRANT)
             assert [call["user"] for call in calls] == [alice]
-            # The newer tokens end with the session, and other sessions continue.
+            # The newer tokens of the session are rejected, and other sessions continue.
             assert status_and_json(refresh(new["refresh_token"])) == (400, INVALID_GRANT)
             assert get("/who/", new["access_token"]).status_code == 401
             assert refresh(other_device["refresh_token"]).status_code == 200
@@ -166,7 +166,7 @@ class TestRejected:
         assert refresh(tokens["refresh_token"]).status_code == 200
 
     @pytest.mark.parametrize("cause", ["signed out", "password", "inactive", "deleted"])
-    def test_refresh_of_an_ended_session_returns_invalid_grant(self, alice, cause):
+    def test_refresh_of_an_invalidated_session_returns_invalid_grant(self, alice, cause):
         tokens = sign_in()
         match cause:
             case "signed out":

@@ -200,7 +200,7 @@ class TestSignOutEverywhere:
 
     @pytest.mark.parametrize("keep", ["curent", "", "all", "current ", "CURRENT", "1"])
     def test_delete_with_an_invalid_keep_revokes_no_session(self, alice, keep):
-        """A misspelled ``keep`` must not end all sessions, including the current one."""
+        """A misspelled ``keep`` must not revoke all sessions, including the current one."""
         tokens = [sign_in()["access_token"] for _ in range(2)]
         response = call("DELETE", f"{SESSIONS}?keep={keep}", tokens[0])
         assert status_and_json(response) == (400, {"keep": ['Must be "current" or omitted.']})

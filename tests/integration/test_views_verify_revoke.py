@@ -147,7 +147,7 @@ class TestRevoke:
     @pytest.mark.attack(199)
     @pytest.mark.parametrize("parameters", [{}, {"client_id": "django-tokenauth"}])
     def test_access_token_cannot_revoke_its_session_by_default(self, alice, parameters):
-        """A resource server receives access tokens, and could end the session of its users."""
+        """A resource server receives access tokens, and could revoke the sessions of its users."""
         tokens = sign_in()
         response = post("token/revoke/", {"token": tokens["access_token"], **parameters})
         assert status_and_json(response) == (400, ACCESS_TOKEN_NOT_REVOCABLE)

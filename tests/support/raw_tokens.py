@@ -160,7 +160,7 @@ class Refresh(Access):
 def derived_secret(secret_key, purpose, algorithm="HS256"):
     """Return the key that the server derives from ``SECRET_KEY``.
 
-    Any change of the derivation would end all sessions.
+    Any change of the derivation would invalidate all sessions.
     """
     digest = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}[algorithm]
     return hmac.digest(secret_key, f"django_tokenauth {purpose} {algorithm}".encode(), digest)

@@ -43,14 +43,18 @@ class Command(SessionCommand):
         before = utc_now() - load().prune_after
         total = pruning.prunable(before).count()
         if options["dry_run"]:
-            self.stdout.write(f"{counted(total, 'ended session')} would be deleted.")
+            self.stdout.write(f"{counted(total, 'expired or revoked session')} would be deleted.")
             return
         deleted = 0
         try:
             for batch in pruning.prune_all(before, size):
                 deleted += batch
-                self.stdout.write(f"{deleted} of {max(total, deleted)} ended sessions deleted")
+                self.stdout.write(
+                    f"{deleted} of {max(total, deleted)} expired or revoked sessions deleted"
+                )
         finally:
             # Send the audit event even if the command is interrupted or a database error occurs.
             audit("sessions.prune", count=deleted)
-        self.stdout.write(self.style.SUCCESS(f"Done: {counted(deleted, 'ended session')} deleted."))
+        self.stdout.write(
+            self.style.SUCCESS(f"Done: {counted(deleted, 'expired or revoked session')} deleted.")
+        )

@@ -86,8 +86,8 @@ class Command(SessionCommand):
 
 def _not_found(text: str, *, is_log_id: bool) -> str:
     message = (
-        f"There is no session {_printable(text)}. Rows of ended sessions are deleted after "
-        "SESSION_RETENTION."
+        f"There is no session {_printable(text)}. Rows of expired and revoked sessions are "
+        "deleted after SESSION_RETENTION."
     )
     if is_log_id:
         message += (
@@ -120,8 +120,8 @@ def _describe(session: Session) -> Iterator[tuple[str, str]]:
 def _state(session: Session, now: datetime) -> str:
     if session.revoked_at is not None:
         return f"revoked ({session.revoked_reason}) {_time(session.revoked_at)}"
-    if load().is_ended(session.created_at.timestamp()):
-        return "ended by NOT_BEFORE"
+    if load().is_revoked_by_not_before(session.created_at.timestamp()):
+        return "revoked by NOT_BEFORE"
     return "active" if session.idle_expires_at > now else "expired"
 
 

@@ -207,7 +207,7 @@ def test_token_of_another_user_allows_only_verify_and_revoke(alice, bob, server)
     assert server.post("token/verify/", {"token": "x"}, bearer).json() == INVALID_ACCESS_TOKEN
     assert server.post("token/revoke/", {"token": "x"}, bearer).json() == {}
     server.assert_accepts(own["access_token"])
-    # The session id of another user cannot be used to list or end the session.
+    # The session id of another user cannot be used to list or revoke the session.
     [session] = server.get("/auth/sessions/", other["access_token"]).json()
     response = server.send(f"DELETE /auth/sessions/{session['id']}/ HTTP/1.1", bearer)
     assert response.status == HTTPStatus.NOT_FOUND

@@ -229,7 +229,7 @@ class TestSecretLeaks:
         canary_project.sign_in(collected, device_name="wheelbarrow")
         collected.add_response(call("DELETE", "/auth/sessions/?keep=current", token))
         pages = "/admin/django_tokenauth/session/"
-        paths = [pages, f"{pages}?q=lamp", f"{pages}?status=ended"]
+        paths = [pages, f"{pages}?q=lamp", f"{pages}?status=inactive"]
         for session in Session.objects.all():
             paths += [f"{pages}{session.pk}/change/", f"{pages}{session.pk}/history/"]
         for path in paths:

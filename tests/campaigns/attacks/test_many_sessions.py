@@ -1,4 +1,4 @@
-"""Sessions ended twice for different reasons, and a user with 10,000 sessions."""
+"""Sessions revoked twice for different reasons, and a user with 10,000 sessions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def refresh(tokens):
     return post("token/refresh/", {"refresh_token": tokens["refresh_token"]})
 
 
-def assert_ended(tokens):
+def assert_revoked(tokens):
     assert status_and_json(refresh(tokens)) == (400, INVALID_GRANT)
     assert status_and_json(post("token/verify/", {"token": tokens["access_token"]})) == (
         401,
@@ -39,7 +39,7 @@ def assert_ended(tokens):
     assert get("/who/stateless/", tokens["access_token"]).status_code == 401
 
 
-# Each of these ends the session, except the first ...
+# Each of these functions revokes the session, except the first two.
 def unchanged(tokens):
     pass
 
@@ -53,7 +53,7 @@ def signed_out(tokens):
     assert post("token/revoke/", {"token": tokens["refresh_token"]}).status_code == 200
 
 
-# ... and each of these ends all sessions of the user, and returns the inverse.
+# Each of these functions revokes all sessions of the user and returns its inverse.
 def everywhere(user):
     services.sign_out_everywhere(user)
     return unchanged
@@ -89,27 +89,27 @@ def deletion(user):
 
 @pytest.mark.attack(139)
 @pytest.mark.django_db
-@pytest.mark.parametrize("end_session", [unchanged, kept, signed_out])
+@pytest.mark.parametrize("revoke_session", [unchanged, kept, signed_out])
 @pytest.mark.parametrize("change_user", [everywhere, password, deactivation, deletion])
-def test_session_ended_by_several_events_stays_ended(alice, end_session, change_user):
+def test_session_revoked_by_several_events_stays_revoked(alice, revoke_session, change_user):
     with time_machine.travel(START, tick=False) as clock:
         tokens = sign_in()
-        end_session(tokens)
+        revoke_session(tokens)
         undo = change_user(alice)
         # Wait until the list of revocations has been polled.
         clock.shift(10)
-        assert_ended(tokens)
+        assert_revoked(tokens)
         undo(alice)
         clock.shift(10)
-        assert_ended(tokens)
-        # In the other order, the session stays ended too.
+        assert_revoked(tokens)
+        # In the other order, the session stays revoked too.
         if alice.pk is not None:
             tokens = sign_in()
             change_user(alice)(alice)
-            if end_session is signed_out:
+            if revoke_session is signed_out:
                 signed_out(tokens)
             clock.shift(10)
-            assert_ended(tokens)
+            assert_revoked(tokens)
 
 
 MANY = 10_000
@@ -149,7 +149,7 @@ def test_sign_in_with_10000_sessions_keeps_newest_100(
         assert [each["current"] for each in listed] == [True] + [False] * 99
         newest = timezone.now() - timedelta(seconds=99)
         assert listed[-1]["created_at"] == newest.strftime("%Y-%m-%dT%H:%M:%SZ")
-        ended = Session.objects.filter(revoked_reason=RevokedReason.EVICTED)
-        assert ended.count() == MANY - 99
+        evicted = Session.objects.filter(revoked_reason=RevokedReason.EVICTED)
+        assert evicted.count() == MANY - 99
         assert status_and_json(refresh(oldest_tokens)) == (400, INVALID_GRANT)
         assert refresh(tokens).status_code == 200

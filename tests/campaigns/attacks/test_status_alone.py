@@ -26,14 +26,14 @@ def view(server, token):
 
 def rejected(server):
     """Return tokens that are not valid, by the reason."""
-    tokens, ended = server.sign_in(), server.sign_in()
-    server.post("token/revoke/", {"token": ended["refresh_token"]})
+    tokens, revoked = server.sign_in(), server.sign_in()
+    server.post("token/revoke/", {"token": revoked["refresh_token"]})
     forger, now = access_forger(server), int(time.time())
     return {
         "junk": "junk",
         "malformed": "a.b.c",
         "refresh token": tokens["refresh_token"],
-        "signed out": ended["access_token"],
+        "signed out": revoked["access_token"],
         "changed": tokens["access_token"][:-4] + "AAAA",
         "expired": forger.with_claims(iat=now - 400, exp=now - 100),
         "other audience": forger.with_claims(aud="other"),

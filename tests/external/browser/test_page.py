@@ -93,7 +93,7 @@ class TestSignIn:
         tab.reload()
         expect(tab.locator("#who")).to_have_text("Signed in as alice")
 
-    def test_page_sign_out_ends_the_session(self, tab):
+    def test_page_sign_out_revokes_the_session(self, tab):
         press(tab, "sign-out")
         expect(message(tab, "sign-in")).to_have_text("You are signed out.")
         tab.reload()
@@ -277,7 +277,7 @@ class TestSessions:
         row.get_by_role("button").click()
         expect(row).to_have_count(0)
         write(phone, "Too late")
-        expect(message(phone, "sign-in")).to_contain_text("The server ended this session.")
+        expect(message(phone, "sign-in")).to_contain_text("The session expired or was revoked.")
         write(laptop, "Still here")
         expect(note(laptop, "Still here").first).to_be_visible()
 

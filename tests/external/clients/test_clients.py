@@ -120,9 +120,7 @@ class TestIntrospection:
         """Return an Authlib program, because requests-oauthlib has no introspection."""
         return Authlib(metadata, method, "reports", demo.passwords["reports"])
 
-    def test_introspection_reports_active_until_the_session_ends(
-        self, resource_server, program, alice
-    ):
+    def test_introspection_reports_active_until_revocation(self, resource_server, program, alice):
         token = dict(program.sign_in(*alice))
         response = resource_server.introspect(token["access_token"]).json()
         assert (response["active"], response["username"]) == (True, "alice")

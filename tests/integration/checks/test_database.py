@@ -95,7 +95,7 @@ def test_database_check_skips_databases_that_are_not_selected():
 
 @pytest.mark.django_db
 class TestPruning:
-    def create_ended_sessions(self, count, ago):
+    def create_expired_sessions(self, count, ago):
         """Store *count* sessions without a user that expired *ago* before now."""
         end = timezone.now() - ago
         timestamps = dict.fromkeys(
@@ -105,10 +105,10 @@ class TestPruning:
 
     def test_more_than_1000_unpruned_sessions_are_a_check_warning(self):
         week = timedelta(days=7)
-        self.create_ended_sessions(1000, week + LONG + timedelta(minutes=1))
-        self.create_ended_sessions(1, week + LONG - timedelta(minutes=1))
+        self.create_expired_sessions(1000, week + LONG + timedelta(minutes=1))
+        self.create_expired_sessions(1, week + LONG - timedelta(minutes=1))
         assert warnings(databases=["default"]) == []
-        self.create_ended_sessions(1, week + LONG + timedelta(minutes=1))
+        self.create_expired_sessions(1, week + LONG + timedelta(minutes=1))
         [message] = warnings(databases=["default"])
         assert (message.id, message.level) == ("tokenauth.W016", WARNING)
         assert "tokenauth_prune" in message.hint
@@ -118,5 +118,5 @@ class TestPruning:
 
     def test_prune_check_waits_30_days_after_session_retention(self, settings):
         settings.TOKENAUTH = {"SESSION_RETENTION": timedelta(days=60)}
-        self.create_ended_sessions(1001, timedelta(days=60) + LONG - timedelta(minutes=1))
+        self.create_expired_sessions(1001, timedelta(days=60) + LONG - timedelta(minutes=1))
         assert warnings(databases=["default"]) == []

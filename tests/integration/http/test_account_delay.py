@@ -207,7 +207,7 @@ class TestDelay:
 
 @pytest.mark.promise(19)
 class TestLockout:
-    """An attacker guesses without end, from as many networks as it likes, to lock alice out."""
+    """An attacker guesses without a break, from as many networks as it likes, to lock alice out."""
 
     def test_delayed_user_signs_in_from_a_known_network_at_once(self, clock):
         for address in (HOME, OFFICE):
@@ -236,7 +236,7 @@ class TestLockout:
         attack(60)
         assert sign_in(HOTEL).status_code == 200
 
-    def test_sign_in_delay_exempts_networks_of_ended_sessions(self, clock):
+    def test_sign_in_delay_exempts_networks_of_revoked_sessions(self, clock):
         assert sign_in(HOME).status_code == 200
         Session.objects.update(revoked_at=NOW, idle_expires_at=NOW)
         attack_up_to_longest_delay(clock)

@@ -1,4 +1,4 @@
-"""Each way in which a sign-in can end, over HTTP: a guess stays counted."""
+"""Each outcome of a sign-in over HTTP: a wrong guess stays counted."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.attack(149)]
 
 
 class ForbiddingBackend:
-    """A backend that ends the sign-in."""
+    """A backend that rejects the sign-in."""
 
     def authenticate(self, request, **credentials):
         raise PermissionDenied
@@ -55,7 +55,7 @@ class RaisingBackend:
 
 
 class ExitingBackend(ModelBackend):
-    """A backend whose worker ends after the check, as a server does after a timeout."""
+    """A backend whose worker exits after the password check, as after a server timeout."""
 
     def authenticate(self, request, **credentials):
         super().authenticate(request, **credentials)

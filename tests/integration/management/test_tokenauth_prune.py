@@ -29,10 +29,10 @@ def remaining_names():
 
 
 @pytest.fixture
-def end_sessions(alice):
-    """Return a function that creates sessions that ended the given time ago."""
+def create_revoked_sessions(alice):
+    """Return a function that creates sessions that were revoked the given time ago."""
 
-    def end_sessions(number=1, **ago):
+    def create_revoked_sessions(number=1, **ago):
         for _ in range(number):
             moment = NOW - timedelta(**ago)
             services.sign_in(alice, device_name=str(ago), now=moment)
@@ -41,20 +41,23 @@ def end_sessions(alice):
                 Session.objects.filter(pk=session.pk), RevokedReason.ADMIN, now=moment
             )
 
-    return end_sessions
+    return create_revoked_sessions
 
 
 class TestPrunedSessions:
     @pytest.mark.django_db
     def test_prune_of_an_empty_table_prints_zero(self):
-        assert prune() == (["Done: 0 ended sessions deleted."], set())
+        assert prune() == (["Done: 0 expired or revoked sessions deleted."], set())
 
-    def test_prune_deletes_sessions_past_their_retention(self, end_sessions):
-        end_sessions(days=7)
-        end_sessions(days=7, seconds=1)
-        end_sessions(days=400)
+    def test_prune_deletes_sessions_past_their_retention(self, create_revoked_sessions):
+        create_revoked_sessions(days=7)
+        create_revoked_sessions(days=7, seconds=1)
+        create_revoked_sessions(days=400)
         assert prune() == (
-            ["2 of 2 ended sessions deleted", "Done: 2 ended sessions deleted."],
+            [
+                "2 of 2 expired or revoked sessions deleted",
+                "Done: 2 expired or revoked sessions deleted.",
+            ],
             {"{'days': 7}"},
         )
 
@@ -70,59 +73,64 @@ class TestPrunedSessions:
             alice.delete()
         assert Session.objects.count() == 1
         assert prune() == (
-            ["1 of 1 ended sessions deleted", "Done: 1 ended session deleted."],
+            [
+                "1 of 1 expired or revoked sessions deleted",
+                "Done: 1 expired or revoked session deleted.",
+            ],
             set(),
         )
 
-    def test_prune_follows_the_session_retention_setting(self, end_sessions, settings):
+    def test_prune_follows_the_session_retention_setting(self, create_revoked_sessions, settings):
         settings.TOKENAUTH = {"SESSION_RETENTION": timedelta(days=30)}
-        end_sessions(days=29)
-        end_sessions(days=31)
+        create_revoked_sessions(days=29)
+        create_revoked_sessions(days=31)
         assert prune()[1] == {"{'days': 29}"}
 
-    def test_prune_keeps_sessions_until_their_access_tokens_expire(self, end_sessions, settings):
+    def test_prune_keeps_sessions_until_their_access_tokens_expire(
+        self, create_revoked_sessions, settings
+    ):
         """Keep the row for 5 minutes (access token) and 2 minutes (a slow database).
 
         Stateless processes read revocations from the row.
         """
         settings.TOKENAUTH = {"SESSION_RETENTION": timedelta(seconds=1)}
-        end_sessions(seconds=420)
-        end_sessions(seconds=421)
+        create_revoked_sessions(seconds=420)
+        create_revoked_sessions(seconds=421)
         assert prune()[1] == {"{'seconds': 420}"}
 
 
 class TestBatches:
-    def test_prune_prints_its_progress_after_each_batch(self, end_sessions):
-        end_sessions(5, days=8)
+    def test_prune_prints_its_progress_after_each_batch(self, create_revoked_sessions):
+        create_revoked_sessions(5, days=8)
         assert prune("--batch-size", "2") == (
             [
-                "2 of 5 ended sessions deleted",
-                "4 of 5 ended sessions deleted",
-                "5 of 5 ended sessions deleted",
-                "Done: 5 ended sessions deleted.",
+                "2 of 5 expired or revoked sessions deleted",
+                "4 of 5 expired or revoked sessions deleted",
+                "5 of 5 expired or revoked sessions deleted",
+                "Done: 5 expired or revoked sessions deleted.",
             ],
             set(),
         )
 
     @pytest.mark.parametrize("size", [1, 2, 3, 1000])
     def test_prune_deletes_each_batch_in_one_statement(
-        self, end_sessions, size, django_assert_num_queries
+        self, create_revoked_sessions, size, django_assert_num_queries
     ):
-        """Three more statements count the rows, find the batches and confirm the end."""
+        """Three more statements count the rows, find the batches and check for new rows."""
         for days in (8, 9, 10):
-            end_sessions(days=days)
+            create_revoked_sessions(days=days)
         with django_assert_num_queries(2 + -(-3 // size) + 1):
             prune_quietly(size)
         assert remaining_names() == set()
 
-    def test_prune_progress_counts_sessions_ended_during_the_run(self, end_sessions):
+    def test_prune_progress_counts_sessions_revoked_during_the_run(self, create_revoked_sessions):
         """Raise the total that was counted at the start, so that progress never exceeds it."""
-        end_sessions(2, days=8)
+        create_revoked_sessions(2, days=8)
 
         class Slow(OutputWrapper):
             def write(self, text="", *args, **kwargs):
                 if "2 of 2" in text:
-                    end_sessions(1, days=8)
+                    create_revoked_sessions(1, days=8)
                 super().write(text, *args, **kwargs)
 
         output = StringIO()
@@ -130,11 +138,11 @@ class TestBatches:
             command = Command(no_color=True)
             command.stdout = Slow(output)
             command.handle(batch_size=2, dry_run=False)
-        assert output.getvalue().splitlines()[1] == "3 of 3 ended sessions deleted"
+        assert output.getvalue().splitlines()[1] == "3 of 3 expired or revoked sessions deleted"
 
     @pytest.mark.parametrize("size", ["0", "-1"])
-    def test_prune_with_batch_size_below_one_is_an_error(self, end_sessions, size):
-        end_sessions(days=8)
+    def test_prune_with_batch_size_below_one_is_an_error(self, create_revoked_sessions, size):
+        create_revoked_sessions(days=8)
         with pytest.raises(CommandError, match=r"--batch-size must be at least 1\."):
             prune("--batch-size", size)
         assert remaining_names()
@@ -152,13 +160,13 @@ def prune_quietly(size):
 
 class TestDryRun:
     def test_prune_dry_run_prints_the_number_and_deletes_nothing(
-        self, end_sessions, django_assert_num_queries
+        self, create_revoked_sessions, django_assert_num_queries
     ):
-        end_sessions(3, days=8)
-        end_sessions(1, days=6)
+        create_revoked_sessions(3, days=8)
+        create_revoked_sessions(1, days=6)
         with django_assert_num_queries(2):
             lines, names = prune("--dry-run")
-        assert lines == ["3 ended sessions would be deleted."]
+        assert lines == ["3 expired or revoked sessions would be deleted."]
         assert len(names) == 2
         assert Session.objects.count() == 4
 

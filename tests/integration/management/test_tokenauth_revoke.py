@@ -28,7 +28,7 @@ def _now(time_machine):
 
 @pytest.fixture
 def rows(alice, bob):
-    """Store four active sessions and two ended ones."""
+    """Store four active sessions, one revoked session and one expired session."""
     for user, client, hours in (
         (alice, "phone", 1),
         (alice, "reports", 3),
@@ -47,7 +47,7 @@ def run(*arguments):
     return output.getvalue().splitlines()
 
 
-def ended():
+def revoked():
     """Return username, client and hours of the sessions that the command revoked."""
     found = Session.objects.filter(revoked_reason=RevokedReason.ADMIN).order_by("-created_at")
     return [
@@ -84,18 +84,18 @@ class TestSelection:
         assert run(*options, "--no-input") == [
             f"Done: {counted(len(expected), 'session')} signed out."
         ]
-        assert sorted(ended(), key=str) == sorted(expected, key=str)
+        assert sorted(revoked(), key=str) == sorted(expected, key=str)
         for session in Session.objects.filter(revoked_reason=RevokedReason.ADMIN):
             assert session.revoked_at == session.idle_expires_at == NOW
 
     def test_revoke_command_reads_before_option_in_local_time_zone(self, settings):
         settings.TIME_ZONE = "Asia/Seoul"
         run("--before", "2026-11-23T18:30:00", "--no-input")
-        assert len(ended()) == 3
+        assert len(revoked()) == 3
 
     def test_revoke_dry_run_revokes_no_session(self):
         assert run("--all", "--dry-run") == ["4 sessions would be signed out."]
-        assert ended() == []
+        assert revoked() == []
 
     def test_revoke_dry_run_of_one_session_prints_the_singular(self):
         assert run("--client", "reports", "--dry-run") == ["1 session would be signed out."]
@@ -132,14 +132,14 @@ class TestConfirmation:
         asked = self.reply(monkeypatch, text)
         run("--user", "alice")
         assert asked == ["Sign out 2 sessions? [y/N] "]
-        assert len(ended()) == 2
+        assert len(revoked()) == 2
 
     @pytest.mark.parametrize("text", ["", "n", "no", "alice", None])
     def test_revoke_command_without_the_reply_yes_revokes_nothing(self, monkeypatch, text):
         self.reply(monkeypatch, text)
         with pytest.raises(CommandError, match="Nothing was changed"):
             run("--user", "alice")
-        assert ended() == []
+        assert revoked() == []
 
     def test_revoke_command_interrupted_at_prompt_revokes_nothing(self, monkeypatch):
         def interrupt(prompt):
@@ -149,7 +149,7 @@ class TestConfirmation:
         with pytest.raises(CommandError, match=r"^Nothing was changed\.$") as error:
             run("--user", "alice")
         assert error.value.returncode == 130
-        assert ended() == []
+        assert revoked() == []
 
     def test_revoke_command_without_matches_skips_confirmation(self, monkeypatch):
         asked = self.reply(monkeypatch, None)
@@ -196,7 +196,7 @@ class TestBatches:
 
     @pytest.mark.attack(192)
     def test_each_revocation_statement_has_at_most_500_session_ids(self, alice, settings):
-        """600 sessions end by each function; drivers and databases limit the parameters."""
+        """Each function revokes 600 sessions. Drivers and databases limit the parameters."""
         settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": 1}
         most = []
 
@@ -214,10 +214,10 @@ class TestBatches:
             }
             Session.objects.bulk_create(Session(**fields) for _ in range(600))
 
-        for end in ENDINGS:
+        for revoke in REVOCATIONS:
             fill()
             with received(signals.session_revoked) as calls, connection.execute_wrapper(count):
-                end(alice)
+                revoke(alice)
             assert Session.objects.filter(revoked_at=None).count() <= 1
             assert len({call["session"].pk for call in calls}) == len(calls) == 600
         assert 500 < max(most) < 520
@@ -230,16 +230,16 @@ def _save_inactive(user):
     user.save()
 
 
-ENDINGS = [
+REVOCATIONS = [
     lambda user: run("--all", "--no-input"),
-    lambda user: services_end("sign_out_everywhere", user),
-    lambda user: services_end("revoke_sessions", Session.objects.all()),
-    lambda user: services_end("sign_in", user),
+    lambda user: call_service("sign_out_everywhere", user),
+    lambda user: call_service("revoke_sessions", Session.objects.all()),
+    lambda user: call_service("sign_in", user),
     _save_inactive,
 ]
 
 
-def services_end(name, *arguments):
+def call_service(name, *arguments):
     extra = {"reason": RevokedReason.ADMIN} if name == "revoke_sessions" else {}
     getattr(services, name)(*arguments, **extra)
 
@@ -268,7 +268,7 @@ class TestErrors:
         create_session(alice, client_id="phone")
         with pytest.raises(CommandError, match=message):
             run(*options, "--no-input")
-        assert ended() == []
+        assert revoked() == []
 
     @pytest.mark.django_db
     def test_revoke_command_accepts_a_client_of_the_settings(self, settings):

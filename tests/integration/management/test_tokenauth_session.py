@@ -135,9 +135,9 @@ class TestNotFound:
     @pytest.mark.django_db
     def test_session_command_with_unknown_log_id_is_an_error(self):
         message = (
-            f"There is no session {UNKNOWN}. Rows of ended sessions are deleted after "
-            "SESSION_RETENTION. If SECRET_KEY was replaced since the record was logged, the old "
-            "one must be in SECRET_KEY_FALLBACKS."
+            f"There is no session {UNKNOWN}. Rows of expired and revoked sessions are "
+            "deleted after SESSION_RETENTION. If SECRET_KEY was replaced since the record was "
+            "logged, the old one must be in SECRET_KEY_FALLBACKS."
         )
         with pytest.raises(CommandError, match=f"^{re.escape(message)}$"):
             run(UNKNOWN)

@@ -62,7 +62,7 @@ class TestReplica:
 
 
 class TestPrimary:
-    """Services that end or extend a session must read the primary, because a replica may lag."""
+    """Services that revoke or extend a session must read the primary, because a replica may lag."""
 
     def test_sign_in_counts_sessions_on_the_primary(self, alice, router):
         services.sign_in(alice, now=NOW)

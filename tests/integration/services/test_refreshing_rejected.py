@@ -1,4 +1,4 @@
-"""Rejected refreshes: ended sessions, changed users, and tokens of other users or clients."""
+"""Rejected refreshes: inactive sessions, changed users, and tokens of other users or clients."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class TestSession:
 
 
 class TestShorterLifetimes:
-    """A deployment that shortens a lifetime ends no session."""
+    """A deployment that shortens a lifetime revokes no session."""
 
     @pytest.fixture(autouse=True)
     def _shorter(self, pair, settings):

@@ -44,7 +44,7 @@ def read(token):
 
 
 def is_reuse(token, **later):
-    """Return whether *token* ends the session, which must be live before."""
+    """Return whether a refresh with *token* revokes the active session as reuse."""
     assert row().revoked_at is None
     with pytest.raises(InvalidGrant):
         refresh(token, now=after(**later))

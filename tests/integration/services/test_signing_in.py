@@ -252,7 +252,7 @@ class TestSessionLimit:
             pairs[1].session.pk: after(minutes=4),
         }
 
-    def test_session_limit_ignores_ended_sessions(self, alice):
+    def test_session_limit_ignores_expired_and_revoked_sessions(self, alice):
         create_session(alice, idle_expires_at=NOW), create_session(alice, revoked_at=NOW)
         kept = [create_session(alice), create_session(alice)]
         services.sign_in(alice, now=after(minutes=1))

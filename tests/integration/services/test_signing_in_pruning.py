@@ -1,4 +1,4 @@
-"""A sign-in deletes a few long-ended sessions and takes at most four session statements."""
+"""A sign-in prunes a few old sessions and takes at most four session statements."""
 
 from __future__ import annotations
 
@@ -65,17 +65,17 @@ class TestPruning:
             "LEEWAY": timedelta(seconds=30),
             "REVOCATION_POLL_INTERVAL": timedelta(seconds=15),
         }
-        ended = create_session(bob, idle_expires_at=NOW, revoked_at=NOW)
+        expired = create_session(bob, idle_expires_at=NOW, revoked_at=NOW)
         services.sign_in(alice, now=after(minutes=7, seconds=30))
-        assert Session.objects.filter(pk=ended.pk).exists()
+        assert Session.objects.filter(pk=expired.pk).exists()
         services.sign_in(alice, now=after(minutes=7, seconds=30, microseconds=1))
-        assert not Session.objects.filter(pk=ended.pk).exists()
+        assert not Session.objects.filter(pk=expired.pk).exists()
 
     def test_sign_in_inside_a_transaction_prunes_nothing(self, alice):
-        ended = create_session(alice, idle_expires_at=NOW - timedelta(days=365))
+        expired = create_session(alice, idle_expires_at=NOW - timedelta(days=365))
         with transaction.atomic():
             services.sign_in(alice, now=NOW)
-        assert Session.objects.filter(pk=ended.pk).exists()
+        assert Session.objects.filter(pk=expired.pk).exists()
 
 
 def prune_all(before, size):
@@ -88,15 +88,15 @@ def prune_all(before, size):
 class TestLockedSessions:
     @pytest.mark.parametrize("delete", [pruning.prune, prune_all])
     @pytest.mark.parametrize("live", [0, 1, 1000])
-    @pytest.mark.parametrize("ended", [0, 1, 19, 1000])
-    def test_prune_does_not_wait_for_locked_live_sessions(self, alice, bob, ended, live, delete):
-        self.add_sessions(alice, ended, NOW - timedelta(days=365))
-        # Lock one session that has not ended.
+    @pytest.mark.parametrize("expired", [0, 1, 19, 1000])
+    def test_prune_does_not_wait_for_locked_live_sessions(self, alice, bob, expired, live, delete):
+        self.add_sessions(alice, expired, NOW - timedelta(days=365))
+        # Lock one session that has not expired.
         self.add_sessions(alice, 1 + live, after(minutes=1))
         last = create_session(bob, idle_expires_at=after(days=90))
         self.analyze()
         with locked_row(last):
-            assert delete(NOW, 2000) == ended
+            assert delete(NOW, 2000) == expired
         assert Session.objects.count() == live + 2
 
     @pytest.mark.skipif(connection.vendor == "mysql", reason="it locks one row after the last")
@@ -115,7 +115,7 @@ class TestLockedSessions:
         }
         expiry_times = (first + timedelta(minutes=minute) for minute in range(number))
         Session.objects.bulk_create(
-            Session(**{**fields, "idle_expires_at": end}) for end in expiry_times
+            Session(**{**fields, "idle_expires_at": expiry}) for expiry in expiry_times
         )
         template.delete()
 
@@ -128,11 +128,11 @@ class TestLockedSessions:
 
 class TestFailingPruning:
     @pytest.fixture
-    def ended(self, alice):
+    def expired(self, alice):
         return create_session(alice, idle_expires_at=NOW - timedelta(days=365))
 
     @pytest.fixture
-    def _protected_by_foreign_key(self, ended):
+    def _protected_by_foreign_key(self, expired):
         """Create a table with foreign keys that forbid the deletion of sessions."""
         session = Session._meta
         name, kind = connection.ops.quote_name(session.pk.column), session.pk.db_type(connection)
@@ -148,10 +148,10 @@ class TestFailingPruning:
             cursor.execute("DROP TABLE kept")
 
     @pytest.mark.usefixtures("_protected_by_foreign_key")
-    def test_sign_in_succeeds_and_logs_if_pruning_fails(self, alice, ended, caplog):
+    def test_sign_in_succeeds_and_logs_if_pruning_fails(self, alice, expired, caplog):
         pair = services.sign_in(alice, now=NOW)
         assert services.refresh(pair.refresh_token, now=after(minutes=1)).session == pair.session
-        assert Session.objects.filter(pk=ended.pk).exists()
+        assert Session.objects.filter(pk=expired.pk).exists()
         assert ("WARNING", "pruning failed (IntegrityError)") in [
             (record.levelname, record.message) for record in caplog.records
         ]

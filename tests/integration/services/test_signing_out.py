@@ -121,7 +121,7 @@ class TestSignOut:
         assert not is_signed_out(other)
 
     @pytest.mark.parametrize("state", ["revoked", "expired", "other_user", "unknown"])
-    def test_sign_out_of_ended_or_foreign_session_returns_false(
+    def test_sign_out_of_inactive_or_foreign_session_returns_false(
         self, alice, bob, state, django_assert_num_queries
     ):
         session_id = {
@@ -204,10 +204,10 @@ class TestRevokeSessions:
         live = {create_session(alice), create_session(bob), create_session(None)}
         create_session(alice, revoked_at=NOW), create_session(bob, idle_expires_at=NOW)
         with received(signals.session_revoked) as calls, django_assert_num_queries(2):
-            ended = services.revoke_sessions(
+            count = services.revoke_sessions(
                 Session.objects.all(), RevokedReason.ADMIN, request="request", now=after(minutes=1)
             )
-        assert ended == 3
+        assert count == 3
         assert {call["request"] for call in calls} == {"request"}
         assert {call["session"] for call in calls} == live
         assert {call["user"] for call in calls} == {alice, bob, None}

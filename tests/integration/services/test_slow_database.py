@@ -36,7 +36,7 @@ def pair(alice):
     return services.sign_in(alice, now=NOW)
 
 
-ENDINGS = {
+REVOCATIONS = {
     "revoke_token": lambda pair: services.revoke_token(pair.refresh_token),
     "sign_out": lambda pair: services.sign_out(pair.user, pair.session.pk),
     "sign_out_everywhere": lambda pair: services.sign_out_everywhere(pair.user),
@@ -47,11 +47,11 @@ ENDINGS = {
 
 
 @pytest.mark.attack(190)
-class TestEnding:
-    @pytest.mark.parametrize("end", ENDINGS.values(), ids=ENDINGS)
-    def test_revoked_at_is_the_time_after_a_slow_select(self, pair, clock, end):
+class TestRevocation:
+    @pytest.mark.parametrize("revoke", REVOCATIONS.values(), ids=REVOCATIONS)
+    def test_revoked_at_is_the_time_after_a_slow_select(self, pair, clock, revoke):
         with after_first("SELECT", lambda: clock(minutes=4)):
-            end(pair)
+            revoke(pair)
         session = Session.objects.get()
         assert session.revoked_at == session.idle_expires_at == after(minutes=4)
 
@@ -92,8 +92,8 @@ class TestEnding:
         times = set(Session.objects.values_list("revoked_at", flat=True))
         assert times == {NOW, after(minutes=1)}
 
-    @pytest.mark.parametrize("end", ENDINGS.values(), ids=ENDINGS)
-    def test_revocation_by_a_slow_update_reaches_stateless_views(self, alice, clock, end):
+    @pytest.mark.parametrize("revoke", REVOCATIONS.values(), ids=REVOCATIONS)
+    def test_revocation_by_a_slow_update_reaches_stateless_views(self, alice, clock, revoke):
         tokens = sign_in()
         pair = services.sign_in(alice)
 
@@ -105,7 +105,7 @@ class TestEnding:
                 assert get("/who/stateless/", pair.access_token).status_code == 200
 
         with before("UPDATE", wait):
-            end(pair)
+            revoke(pair)
         clock(seconds=60)
         assert get("/who/stateless/", pair.access_token).status_code == 401
         # A new process too.

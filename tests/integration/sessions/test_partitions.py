@@ -118,7 +118,7 @@ class TestUse:
         remaining = Session.objects.order_by("idle_expires_at").values_list("pk", flat=True)
         assert list(remaining) == first[4:]
 
-    def test_prune_command_deletes_ended_sessions_of_all_partitions(self, alice, bob):
+    def test_prune_command_deletes_expired_rows_of_all_partitions(self, alice, bob):
         for minute in range(20):
             services.sign_in(bob, now=after(minutes=minute))
         # The command uses the system clock.

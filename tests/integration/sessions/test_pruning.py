@@ -1,4 +1,4 @@
-"""Pruning of ended sessions: which rows it deletes, in which batches and statements."""
+"""Pruning of expired and revoked sessions: the deleted rows, batches and statements."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def prune_in_batches(before, limit):
 
 @pytest.mark.parametrize("delete", [prune, prune_in_batches])
 class TestPruneAndPruneAll:
-    def test_prune_deletes_only_sessions_that_ended_before_a_time(self, alice, delete):
+    def test_prune_deletes_only_sessions_expired_before_a_time(self, alice, delete):
         create_session(alice, idle_expires_at=after(microseconds=-1))
         kept = {
             create_session(alice, idle_expires_at=NOW),
@@ -125,6 +125,6 @@ class TestPruneAll:
 
 class TestPrunable:
     def test_prunable_returns_the_sessions_that_prune_deletes(self, alice):
-        ended = create_session(alice, idle_expires_at=after(microseconds=-1))
+        expired = create_session(alice, idle_expires_at=after(microseconds=-1))
         create_session(alice, idle_expires_at=NOW)
-        assert list(prunable(NOW)) == [ended]
+        assert list(prunable(NOW)) == [expired]

@@ -129,7 +129,7 @@ class TestAfterSave:
         post_save.send(type(user), instance=user, created=False, update_fields=frozenset({"email"}))
         assert reason_of(pair) == ""
 
-    def test_password_change_keeps_revocation_of_ended_sessions(self, alice, pair):
+    def test_password_change_keeps_reason_of_revoked_sessions(self, alice, pair):
         services.revoke_token(pair.refresh_token, now=NOW)
         change_password(alice)
         assert reason_of(pair) == RevokedReason.SIGNED_OUT
@@ -181,7 +181,7 @@ class TestBeforeDelete:
         Person.objects.get(pk=alice.pk).delete()
         assert reason_of(pair) == RevokedReason.USER_DELETED
 
-    def test_user_deletion_keeps_revocation_of_ended_sessions(self, alice, pair):
+    def test_user_deletion_keeps_reason_of_revoked_sessions(self, alice, pair):
         services.revoke_token(pair.refresh_token, now=NOW)
         alice.delete()
         assert reason_of(pair) == RevokedReason.SIGNED_OUT

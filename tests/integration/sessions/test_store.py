@@ -191,14 +191,14 @@ class TestRevoke:
         assert (stored.revoked_at, stored.revoked_reason) == (after(days=1), RevokedReason.ADMIN)
 
     def test_revoke_all_takes_one_statement(self, alice, django_assert_num_queries):
-        ended = [
+        selected = [
             create_session(alice),
             create_session(alice),
             create_session(alice, revoked_at=NOW),
         ]
         live = create_session(alice)
         with django_assert_num_queries(1):
-            assert sessions.revoke_all(ended, RevokedReason.ADMIN, now=after(days=1)) == 2
+            assert sessions.revoke_all(selected, RevokedReason.ADMIN, now=after(days=1)) == 2
         assert list(sessions.active(alice.pk, now=after(days=1))) == [live]
 
     def test_revoke_all_without_sessions_takes_no_statement(self):
@@ -212,8 +212,8 @@ class TestRevokeOfUser:
         create_session(alice), create_session(alice)
         other = create_session(bob)
         with django_assert_num_queries(1):
-            ended = sessions.revoke_of_user(alice.pk, RevokedReason.USER_CHANGED, now=after(days=1))
-        assert ended == 2
+            count = sessions.revoke_of_user(alice.pk, RevokedReason.USER_CHANGED, now=after(days=1))
+        assert count == 2
         assert list(Session.objects.filter(revoked_at=None)) == [other]
         assert set(sessions.revoked_at(alice.pk, now=after(days=1))) == set(
             Session.objects.filter(user=alice)
@@ -225,13 +225,13 @@ class TestRevokeOfUser:
             create_session(alice, auth_hash="fallback"),
         ]
         create_session(alice, auth_hash="yesterday")
-        ended = sessions.revoke_of_user(
+        count = sessions.revoke_of_user(
             alice.pk, RevokedReason.USER_CHANGED, now=NOW, keep=["today", "fallback"]
         )
-        assert ended == 1
+        assert count == 1
         assert set(sessions.active(alice.pk, now=NOW)) == set(kept)
 
-    def test_revoke_of_user_leaves_ended_sessions_unchanged(self, alice):
+    def test_revoke_of_user_leaves_inactive_sessions_unchanged(self, alice):
         create_session(alice, idle_expires_at=NOW)
         create_session(alice, revoked_at=NOW, revoked_reason=RevokedReason.SIGNED_OUT)
         before = list(Session.objects.order_by("pk").values())

@@ -123,8 +123,8 @@ def exceed_limit() -> int:
 
 
 def prune_at_sign_in() -> int:
-    """Return how many of three sessions that ended a year ago remain after a sign-in."""
-    old = end_sessions_last_year()
+    """Return how many of three sessions that expired a year ago remain after a sign-in."""
+    old = expire_sessions_last_year()
     user = get_user_model().objects.get()
     # A sign-in that evicts sessions prunes none, so revoke them first.
     services.sign_out_everywhere(user)
@@ -132,17 +132,17 @@ def prune_at_sign_in() -> int:
     return Session.objects.using("accounts").filter(pk__in=old).count()
 
 
-def end_sessions_last_year() -> list[uuid.UUID]:
-    """Move the ends of three sessions to a year ago, one day apart, and return their ids."""
+def expire_sessions_last_year() -> list[uuid.UUID]:
+    """Move the expiry of three sessions to a year ago, one day apart, and return their ids."""
     primary = Session.objects.using("accounts")
     old = [session.pk for session in primary.exclude(revoked_at=None)[:3]]
     assert len(old) == 3
     for days, pk in enumerate(old):
-        end = timezone.now() - timedelta(days=365 + days)
-        primary.filter(pk=pk).update(idle_expires_at=end)
+        expiry = timezone.now() - timedelta(days=365 + days)
+        primary.filter(pk=pk).update(idle_expires_at=expiry)
     return old
 
 
 def prune_in_batches() -> list[int]:
-    end_sessions_last_year()
+    expire_sessions_last_year()
     return list(pruning.prune_all(timezone.now() - timedelta(days=300), 2))

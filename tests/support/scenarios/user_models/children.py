@@ -47,8 +47,8 @@ def create_user(name: str) -> Any:
     return get_user_model().objects.create_user(name, PASSWORD)
 
 
-def ended(change: Callable[[Any], object], user_of: Callable[[Any], Any]) -> list[str]:
-    """Return the end of a session of the changed user and of a session of the other user."""
+def reasons_after(change: Callable[[Any], object], user_of: Callable[[Any], Any]) -> list[str]:
+    """Return the revocation reasons of a session of the changed user and of the other user."""
     Session.objects.all().delete()
     get_user_model().objects.all().delete()
     changed, other = create_customers()
@@ -125,7 +125,7 @@ def scenario() -> dict[str, Any]:
         "archive": (save_in_another_database, child),
     }
     return {
-        **{name: ended(change, user_of) for name, (change, user_of) in changes.items()},
+        **{name: reasons_after(change, user_of) for name, (change, user_of) in changes.items()},
         "sign-in": sign_in_as_child(),
     }
 

@@ -16,16 +16,17 @@ PASSWORD = "correct horse"
 
 
 def scenario() -> dict[str, list[str]]:
-    """Return the ends of the sessions of the changed user and of another one."""
+    """Return the revocation reasons of the sessions of the changed user and of another user."""
     call_command("migrate", run_syncdb=True, verbosity=0)
     # From here on, the keys of accounts and users differ.
     Account.objects.create(email="without-user@example.com").save()
     return {
-        change.__name__: ended(change) for change in (set_password, deactivate, save, load_fixture)
+        change.__name__: reasons_after(change)
+        for change in (set_password, deactivate, save, load_fixture)
     }
 
 
-def ended(change: Any) -> list[str]:
+def reasons_after(change: Any) -> list[str]:
     users: Any = get_user_model()
     names = [f"{change.__name__}-{number}@example.com" for number in range(2)]
     changed, other = [users.objects.create_user(name, PASSWORD) for name in names]
