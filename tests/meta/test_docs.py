@@ -47,7 +47,7 @@ EXAMPLES = {
     "hooks": ["scope_policy", "LinkView", "ProjectTokenView"],
     "http": ["NamedDeviceView"],
     "sessions": ["deactivate", "TOKENAUTH"],
-    "signals": ["end_all_sessions", "log_action", "LOGGING"],
+    "signals": ["revoke_all_sessions", "log_action", "LOGGING"],
 }
 # Pages with examples that other modules run.
 RUN_ELSEWHERE = {
@@ -239,13 +239,13 @@ class TestExamples:
         def refresh(body):
             return client.post("/auth/token/refresh/", body, format="json").status_code
 
-        names = example("signals", "end_all_sessions")
+        names = example("signals", "revoke_all_sessions")
         try:
             with override_settings(TOKENAUTH={"REFRESH_GRACE": timedelta(0)}):
                 stolen, other = sign_in(), sign_in()
                 assert [refresh(stolen), refresh(stolen), refresh(other)] == [200, 400, 400]
         finally:
-            signals.refresh_token_reused.disconnect(names["end_all_sessions"])
+            signals.refresh_token_reused.disconnect(names["revoke_all_sessions"])
 
     def test_docs_example_of_audit_receiver_logs_the_action(self, caplog):
         caplog.set_level("INFO", logger="audit")

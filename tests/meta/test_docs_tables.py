@@ -60,7 +60,7 @@ class TestTables:
         assert [literal(row[0]) for row in rows] == list(TokenErrorCode)
 
     def test_reason_table_has_all_revoked_reasons_in_order(self):
-        [[_, *rows]] = section(DOCS / "signals.rst", "Why a session ended").tables
+        [[_, *rows]] = section(DOCS / "signals.rst", "Revocation reasons").tables
         assert [literal(row[0]) for row in rows] == list(RevokedReason)
 
     def test_signals_page_names_all_signals(self):
