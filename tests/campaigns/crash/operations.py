@@ -94,11 +94,11 @@ def _previous_token(client: KeptConnection) -> Case:
 def _reuse(client: KeptConnection) -> Case:
     token = _pair().refresh_token
     services.refresh(services.refresh(token).refresh_token)
-    ended = (3, RevokedReason.REUSED.value)
+    revoked = (3, RevokedReason.REUSED.value)
     return Case(
         lambda: _refresh(client, token),
-        lambda response: response.status == 400 and _state() == ended,
-        lambda: _state() in [(3, ""), ended],
+        lambda response: response.status == 400 and _state() == revoked,
+        lambda: _state() in [(3, ""), revoked],
     )
 
 
@@ -145,11 +145,11 @@ def _evicting(client: KeptConnection) -> Case:
 def _revoking(kind: str) -> Callable[[KeptConnection], Case]:
     def prepare(client: KeptConnection) -> Case:
         token = getattr(_pair(), kind)
-        ended = (1, RevokedReason.SIGNED_OUT.value)
+        revoked = (1, RevokedReason.SIGNED_OUT.value)
         return Case(
             lambda: client.post("token/revoke/", token=token),
-            lambda response: response.status == 200 and _state() == ended,
-            lambda: _state() in [(1, ""), ended],
+            lambda response: response.status == 200 and _state() == revoked,
+            lambda: _state() in [(1, ""), revoked],
         )
 
     return prepare
@@ -171,15 +171,15 @@ def _calling(method: str, path: str, status: int) -> Callable[[KeptConnection], 
         other = services.sign_in(_alice()).session
         assert other is not None
         url = path.format(other=other.pk)
-        ends = method == "DELETE"
+        revokes = method == "DELETE"
 
         def is_done(response: Response) -> bool:
             other.refresh_from_db()
-            # A repeated DELETE of an ended session returns 404.
-            repeated = ends and "{other}" in path and response.status == 404
+            # A repeated DELETE of a revoked session returns 404.
+            repeated = revokes and "{other}" in path and response.status == 404
             return (response.status == status or repeated) and (
                 other.revoked_at is not None
-            ) == ends
+            ) == revokes
 
         return Case(lambda: client.call(method, url, pair.access_token), is_done)
 
@@ -213,6 +213,6 @@ OPERATIONS = [
     Operation("JWTAuthentication", _calling("GET", "/who/", 200)),
     Operation("StatelessJWTAuthentication", _stateless_request, ignores_all=True),
     Operation("sessions, list", _calling("GET", "/auth/sessions/", 200)),
-    Operation("sessions, end one", _calling("DELETE", "/auth/sessions/{other}/", 204)),
-    Operation("sessions, end others", _calling("DELETE", "/auth/sessions/?keep=current", 204)),
+    Operation("sessions, revoke one", _calling("DELETE", "/auth/sessions/{other}/", 204)),
+    Operation("sessions, revoke others", _calling("DELETE", "/auth/sessions/?keep=current", 204)),
 ]

@@ -118,7 +118,7 @@ def _unavailable(device: Device) -> int:
 
 
 class _SignOutClient:
-    """Sign one session out before each stop, and check that it stays ended."""
+    """Sign one session out before each stop, and check that it stays revoked."""
 
     def __init__(self, app: Application, number: int, *, may_lose: bool) -> None:
         self._connection = KeptConnection(app.address, Gate())

@@ -157,7 +157,7 @@ class Round:
         #: kid to its file, for files that were broken after the reader had read them.
         self.broken = {}
         self.invalid = set()
-        #: Whether no further state is defined.
+        #: Whether the expected keys are undefined from now on.
         self.finished = False
         #: Keys with a second file.
         self.twins = set()

@@ -18,7 +18,7 @@ Run three application processes with the production settings of the example, beh
 configuration of docs/nginx.conf. They share PostgreSQL, Redis and a key folder. Processes are
 killed (SIGKILL, also two at once, or after SIGSTOP) or stopped (SIGTERM) in turn and restarted.
 Meanwhile devices sign in, refresh, call protected views and sign out, the keys are rotated, and
-sessions end in each way.
+sessions are revoked by each event.
 
   * no request fails after up to 5 retries, which follow no response, 502, 503 or 504
   * no session is lost

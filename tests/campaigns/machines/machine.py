@@ -95,7 +95,7 @@ class Machine:
             while connection.get("/who/", "x").status != 401:
                 running = self._process is not None and self._process.poll() is None
                 if not running or time.monotonic() > end:
-                    raise AssertionError(f"{self.name} does not response.\n{self.log_end()}")
+                    raise AssertionError(f"{self.name} does not respond.\n{self.log_end()}")
                 time.sleep(0.05)
 
     def kill(self) -> None:

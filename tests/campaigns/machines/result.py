@@ -21,7 +21,7 @@ def find_errors(run: Run) -> list[str]:
 
 def _sign_out_errors(run: Run) -> Iterator[str]:
     for check in run.checks:
-        place = f"{check.machine} after {check.ending}"
+        place = f"{check.machine} after {check.event}"
         if check.accepted or not check.rejected:
             counts = f"{check.accepted} accepted, {check.rejected} rejected"
             yield f"JWTAuthentication of {place}: {counts}"
@@ -50,8 +50,8 @@ def _missing_observations(run: Run) -> Iterator[str]:
     """Yield the events without which the run proves nothing."""
     if run.plan.outages and not any(len(request.upstreams) > 1 for request in run.proxied):
         yield "the proxy has retried no request"
-    checked = {(check.ending, check.machine) for check in run.checks}
-    if len(checked) < len(run.plan.endings) * len(run.machines):
+    checked = {(check.event, check.machine) for check in run.checks}
+    if len(checked) < len(run.plan.events) * len(run.machines):
         yield f"only these sign-outs were checked: {sorted(checked)}"
     for address, name in run.machines.items():
         if not any(request.upstreams[-1] == address for request in run.proxied):
@@ -94,12 +94,12 @@ def table(run: Run) -> str:
 
 
 def _sign_outs(checks: list[SignOutCheck]) -> Iterator[str]:
-    for ending in dict.fromkeys(check.ending for check in checks):
-        selected = [check for check in checks if check.ending == ending]
+    for event in dict.fromkeys(check.event for check in checks):
+        selected = [check for check in checks if check.event == event]
         delays = [check.delay() for check in selected if check.same_process]
         summary = f"median {median(delays):.3f} s, maximum {max(delays):.3f} s" if delays else "-"
         yield (
-            f"{ending}: {len(selected)} checks, JWTAuthentication accepted "
+            f"{event}: {len(selected)} checks, JWTAuthentication accepted "
             f"{sum(check.accepted for check in selected)} and rejected "
             f"{sum(check.rejected for check in selected)}; stateless authentication accepted the "
             f"last after {summary} ({len(delays)} without a restart)"

@@ -16,7 +16,7 @@ from tests.campaigns.machines.guessing import USERNAME, guess
 from tests.campaigns.machines.load import USERNAMES, Client, Load
 from tests.campaigns.machines.machine import Machine
 from tests.campaigns.machines.proxy import ProxiedRequest, Proxy
-from tests.campaigns.machines.sign_outs import ENDINGS, SignOutCheck, SignOutClient, username_of
+from tests.campaigns.machines.sign_outs import EVENTS, SignOutCheck, SignOutClient, username_of
 from tests.campaigns.rotation.load import kid_of
 
 PROGRESS_INTERVAL = 10.0
@@ -43,7 +43,7 @@ class Plan:
     poll: float = 1.0
     devices: int = 8
     sign_out_clients: int = 2
-    endings: tuple[str, ...] = ENDINGS
+    events: tuple[str, ...] = EVENTS
     defects: tuple[str, ...] = ()
     #: The maximum time for which a token is sent after a sign-out.
     timeout: float = 60.0
@@ -74,9 +74,9 @@ def run(plan: Plan, folder: Path) -> Run:
     """Run the plan, with files in the empty ``folder``."""
     deployment = Deployment(folder, plan.poll, plan.defects)
     usernames = [
-        username_of(ending, number)
+        username_of(event, number)
         for number in range(plan.sign_out_clients)
-        for ending in plan.endings
+        for event in plan.events
     ]
     with deployment.running([*USERNAMES, USERNAME, *usernames]) as (machines, proxy):
         load = Load(deployment, proxy.address, plan.rate, plan.devices)
@@ -105,7 +105,7 @@ def _execute(result: Run, deployment: Deployment, machines: list[Machine], proxy
         for number in range(plan.sign_out_clients)
     ]
     threads = [
-        threading.Thread(target=client.run, args=[plan.endings, plan.sign_outs], daemon=True)
+        threading.Thread(target=client.run, args=[plan.events, plan.sign_outs], daemon=True)
         for client in clients
     ]
     with load.running():

@@ -1,4 +1,4 @@
-"""Sessions that end in each way, and the time until each machine rejects their tokens."""
+"""Sessions that are revoked by each event, and the time until each machine rejects their tokens."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from tests.support.client import PASSWORDS
 
 POLL_INTERVAL = 0.03
 OK, UNAUTHORIZED = 200, 401
-ENDINGS = ("sign-out", "sign-out everywhere", "new password", "reuse")
+EVENTS = ("sign-out", "sign-out everywhere", "new password", "reuse")
 # The requests after the first rejection, which must be rejected too.
-FURTHER_REQUESTS = 3
+ADDITIONAL_REQUESTS = 3
 
 
 @dataclass
 class SignOutCheck:
     """The responses of one machine after one sign-out."""
 
-    ending: str
+    event: str
     machine: str
     #: The time of the response to the sign-out, by the clock of the spans.
-    ended: float
+    revoked: float
     #: Whether the machine was not restarted.
     same_process: bool = True
     #: The numbers of requests that ``JWTAuthentication`` accepted and rejected.
@@ -43,20 +43,22 @@ class SignOutCheck:
 
     def delay(self) -> float:
         """Return the time from the sign-out to the last accepted stateless request."""
-        return self.stateless_accepted[-1].started - self.ended if self.stateless_accepted else 0.0
+        return (
+            self.stateless_accepted[-1].started - self.revoked if self.stateless_accepted else 0.0
+        )
 
     def late(self, poll: float) -> list[Span]:
         """Return the accepted requests that started more than ``poll`` seconds later."""
-        return [span for span in self.stateless_accepted if span.started > self.ended + poll]
+        return [span for span in self.stateless_accepted if span.started > self.revoked + poll]
 
 
-def username_of(ending: str, number: int) -> str:
-    """Return the user whose sessions a client ends in this way."""
-    return f"alice-{ending.replace(' ', '-')}-{number}"
+def username_of(event: str, number: int) -> str:
+    """Return the user whose sessions this event revokes."""
+    return f"alice-{event.replace(' ', '-')}-{number}"
 
 
 class SignOutClient:
-    """Sign in and end the session in each way, with a different user for each."""
+    """Sign in and revoke the session by each event, with a different user for each event."""
 
     def __init__(
         self, client: Client, machines: Sequence[Machine], number: int, timeout: float
@@ -68,24 +70,24 @@ class SignOutClient:
         self._number = number
         self._timeout = timeout
         functions = (self._sign_out, self._everywhere, self._new_password, self._reuse)
-        self._functions = dict(zip(ENDINGS, functions, strict=True))
+        self._functions = dict(zip(EVENTS, functions, strict=True))
         self.checks: list[SignOutCheck] = []
 
-    def run(self, endings: Sequence[str], times: int) -> None:
-        """End sessions in each way, ``times`` times."""
+    def run(self, events: Sequence[str], times: int) -> None:
+        """Revoke a session by each of *events*, ``times`` times."""
         try:
             for _ in range(times):
-                for ending in endings:
-                    self._check(ending)
+                for event in events:
+                    self._check(event)
         except Exception as error:  # noqa: BLE001 - a test does not see exceptions of threads
             self._client.results.errors.append(repr(error))
         finally:
             self._client.close()
 
-    def _check(self, ending: str) -> None:
-        is_password = ending == "new password"
+    def _check(self, event: str) -> None:
+        is_password = event == "new password"
         password = self._password if is_password else PASSWORDS["alice"]
-        tokens = self._client.sign_in(username_of(ending, self._number), password)
+        tokens = self._client.sign_in(username_of(event, self._number), password)
         token = tokens["access_token"]
         with ExitStack() as stack:
             connections = [
@@ -96,9 +98,9 @@ class SignOutClient:
                 # Each process then has the token and the list of revoked sessions in its caches.
                 self._wait_until_accepted(connection, token)
             starts = [machine.starts for machine in self._machines]
-            self._functions[ending](tokens)
-            ended = time.monotonic()
-            checks = [SignOutCheck(ending, machine.name, ended) for machine in self._machines]
+            self._functions[event](tokens)
+            revoked = time.monotonic()
+            checks = [SignOutCheck(event, machine.name, revoked) for machine in self._machines]
             barrier = threading.Barrier(len(connections))
             pool = stack.enter_context(ThreadPoolExecutor(len(connections)))
             futures = [
@@ -150,7 +152,7 @@ class SignOutClient:
             while (response := connection.get(path, token)).status != OK:
                 # The machine may be stopped.
                 assert response.status == 0, f"a valid token was rejected: {response}"
-                assert time.monotonic() < end, "a machine did not response"
+                assert time.monotonic() < end, "a machine did not respond"
                 time.sleep(POLL_INTERVAL)
 
     def _observe(
@@ -160,14 +162,14 @@ class SignOutClient:
         check: SignOutCheck,
         barrier: threading.Barrier,
     ) -> None:
-        """Send the token until stateless authentication rejects it, and a few times more."""
+        """Send the token until stateless authentication rejects it, and a few more times."""
         end = time.monotonic() + self._timeout
         while check.stateless_rejected is None and time.monotonic() < end:
             self._send(connection, token, check)
             time.sleep(POLL_INTERVAL)
         # Wait until all machines have rejected the token.
         barrier.wait(self._timeout + START_TIMEOUT)
-        for _ in range(FURTHER_REQUESTS):
+        for _ in range(ADDITIONAL_REQUESTS):
             self._send(connection, token, check)
 
     def _send(self, connection: DirectConnection, token: str, check: SignOutCheck) -> None:

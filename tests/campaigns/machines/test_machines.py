@@ -16,7 +16,7 @@ SHORT = Plan(
     rate=80,
     seed=1,
     sign_out_clients=1,
-    endings=("sign-out",),
+    events=("sign-out",),
     timeout=1.5,
     silent=True,
 )

@@ -16,7 +16,7 @@ REJECTED = Span(103, 103.1, None)
 
 @pytest.fixture
 def run(tmp_path):
-    plan = Plan(outages=0, sign_outs=1, rate=1, seed=1, poll=2, endings=("sign-out",))
+    plan = Plan(outages=0, sign_outs=1, rate=1, seed=1, poll=2, events=("sign-out",))
     load = Load(Deployment(tmp_path, plan.poll), ("127.0.0.1", 1), plan.rate, devices=0)
     return Run(plan, load)
 

@@ -13,12 +13,12 @@ from rest_framework.views import APIView
 
 
 class PasswordView(APIView):
-    """``PUT password/``: change the password of the user, which ends all sessions."""
+    """``PUT password/``: change the password, which revokes all sessions of the user."""
 
     def put(self, request: Request) -> Response:
         body: Any = request.data
         request.user.set_password(body["password"])
-        # The transaction ends the sessions even if the process is killed in between.
+        # The transaction revokes the sessions even if the process is killed in between.
         with transaction.atomic():
             request.user.save()
         return Response(status=status.HTTP_204_NO_CONTENT)

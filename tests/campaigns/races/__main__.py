@@ -9,20 +9,21 @@ from tests.campaigns import long_form
 from tests.campaigns.crash.report import Row, align
 
 #: The figure of a row with this name, as in :mod:`tests.campaigns.races.rounds`.
-INSIDE = "the end fell inside"
+INSIDE = "the invalidation fell inside"
 
 DESCRIPTION = """\
-Run refreshes in parallel with each way to end their session, and with each other. After the end,
-no token of the session works. Parallel refreshes rotate the token once.
+Run refreshes in parallel with each event that invalidates their session, and with each other. After
+the invalidation, no token of the session works. Parallel refreshes rotate the token once.
 
-  sign-out, ...           two clients with random delays: one refreshes, the other ends the session
+  sign-out, ...           two clients with random delays: one refreshes, the other invalidates
+                          the session
   64 refreshes            a fifth of the rounds; all clients send the same token
   ..., repeatable-read    a tenth of the rounds, in a project with this isolation level
 """
 EPILOG = """\
-One end in ten must fall inside a refresh, or more rounds follow. The clients are processes. SQLite
-has no isolation levels; "deferred" transactions lock it at their first write. All databases are
-used at the same time.
+One invalidation in ten must fall inside a refresh, or more rounds follow. The clients are
+processes. SQLite has no isolation levels; "deferred" transactions lock it at their first write. All databases
+are used at the same time.
 
 The database servers are those of the suite, at TOKENAUTH_TEST_POSTGRESQL and
 TOKENAUTH_TEST_MARIADB. The command creates the database test_tokenauth_races and drops it at the
@@ -45,7 +46,7 @@ def main(arguments: list[str]) -> int:
 
 
 def table(rows: list[Row]) -> str:
-    """Return the rows with the number of ends inside a refresh, and their errors."""
+    """Return the rows with the number of invalidations inside a refresh, and their errors."""
     cells = [
         (
             row.title,
@@ -57,7 +58,7 @@ def table(rows: list[Row]) -> str:
         )
         for row in rows
     ]
-    head = ("race", "database", "rounds", "ends inside a refresh", "seconds", "errors")
+    head = ("race", "database", "rounds", "inside a refresh", "seconds", "errors")
     first, *lines = align([head, *cells])
     for row, line in zip(rows, lines, strict=True):
         first += "".join(f"\n{each}" for each in (line, *(f"    ERROR: {e}" for e in row.errors)))

@@ -116,8 +116,8 @@ def _database_change(change: Callable[[], object]) -> Response:
 def _observed(call: Call, delays: Iterable[float]) -> Response:
     """Make ``call`` with a delay in seconds before it and before each of its statements.
 
-    The response contains its ``body``, when it ``began`` and ``ended``, and its ``statements``.
-    Each statement has its verb, its row count and its end. All processes share the clock.
+    The response contains its ``body``, when it ``began`` and ``finished``, and its ``statements``.
+    Each statement has its verb, its row count and its finish time. All processes share the clock.
     """
     remaining_delays = iter(delays)
     statements = []
@@ -134,8 +134,8 @@ def _observed(call: Call, delays: Iterable[float]) -> Response:
     began = time.monotonic()
     with connection.execute_wrapper(execute):
         status, body = make(call)
-    ended = time.monotonic()
-    return status, {"body": body, "began": began, "ended": ended, "statements": statements}
+    finished = time.monotonic()
+    return status, {"body": body, "began": began, "finished": finished, "statements": statements}
 
 
 def _refresh_repeatedly(token: str, delays: list[list[float]]) -> Response:
@@ -153,7 +153,7 @@ def _refresh_repeatedly(token: str, delays: list[list[float]]) -> Response:
     return 200, {"refreshes": refreshes}
 
 
-def _end_and_probe(call: Call, delays: list[float], probes: list[Call]) -> Response:
+def _invalidate_and_probe(call: Call, delays: list[float], probes: list[Call]) -> Response:
     """Make ``call`` until it does not return 503, then make the ``probes`` at once."""
     unavailable = 0
     while True:
@@ -200,7 +200,7 @@ _CALLS: dict[str, Callable[..., Response]] = {
     "revoke by admin": _revoke_by_admin,
     "observed": _observed,
     "refresh repeatedly": _refresh_repeatedly,
-    "end and probe": _end_and_probe,
+    "invalidate and probe": _invalidate_and_probe,
     "with signals": _with_signals,
     "connect": _connect,
     "disconnect": _disconnect,

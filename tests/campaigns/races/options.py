@@ -8,7 +8,7 @@ from datetime import timedelta
 ROUNDS = int(os.environ.get("TOKENAUTH_TEST_ROUNDS", "20"))
 #: Rounds of the races of many clients, whose rounds take longer.
 ROUNDS_OF_MANY = min(ROUNDS // 2, max(10, ROUNDS // 5))
-#: Rounds of each race at each further isolation level.
+#: Rounds of each race at each additional isolation level.
 ROUNDS_OF_LEVEL = min(ROUNDS // 4, max(5, ROUNDS // 10))
 # A slow machine must not exceed the grace.
 TOKENAUTH = {

@@ -15,9 +15,9 @@ from django.db import connection, transaction
 from django_tokenauth import services
 from django_tokenauth.models import Session
 from tests.campaigns.races import calls
-from tests.campaigns.races.endings import ENDINGS, GENERATION, create_targets
+from tests.campaigns.races.invalidations import GENERATION, INVALIDATIONS, create_targets
 from tests.campaigns.races.options import ROUNDS_OF_LEVEL, TOKENAUTH
-from tests.campaigns.races.rounds import assert_ends_inside, play_rounds, summary
+from tests.campaigns.races.rounds import assert_invalidations_inside, play_rounds, summary
 from tests.campaigns.races.waiting import wait_for_blocked_connection
 from tests.campaigns.races.worker_pool import worker_pool
 
@@ -99,12 +99,10 @@ def test_serialization_failure_returns_503_and_retry_succeeds(clients, settings)
 
 
 @pytest.mark.attack(136, 137)
-@pytest.mark.parametrize("name", ENDINGS)
-def test_ended_session_is_unusable_at_each_isolation_level(
-    clients, settings, name, level, progress
-):
+@pytest.mark.parametrize("name", INVALIDATIONS)
+def test_invalidated_session_is_unusable_at_each_level(clients, settings, name, level, progress):
     settings.TOKENAUTH = TOKENAUTH
     row = progress(f"{name}, {level}", ROUNDS_OF_LEVEL)
     outcomes = play_rounds(clients, name, ROUNDS_OF_LEVEL, may_be_unavailable=True, progress=row)
     print(summary(name, outcomes))  # noqa: T201
-    assert_ends_inside(outcomes, ROUNDS_OF_LEVEL)
+    assert_invalidations_inside(outcomes, ROUNDS_OF_LEVEL)

@@ -1,4 +1,4 @@
-"""Concurrent refreshes of one token, alone and with calls that end the session.
+"""Concurrent refreshes of one token, alone and with calls that revoke the session.
 
 The clients are processes on PostgreSQL and MariaDB, and threads on SQLite.
 ``TOKENAUTH_TEST_ROUNDS`` and ``TOKENAUTH_TEST_CLIENTS`` make the tests longer.
@@ -89,7 +89,7 @@ def test_concurrent_reuse_revokes_session_once(clients, token):
 
 @pytest.mark.attack(136, 137)
 @pytest.mark.parametrize(
-    ("ending", "reason"),
+    ("revocation", "reason"),
     [
         (
             lambda token: ("post", {"path": "token/revoke/", "body": {"token": token}}),
@@ -102,16 +102,16 @@ def test_concurrent_reuse_revokes_session_once(clients, token):
     ],
     ids=["sign-out", "new-password"],
 )
-def test_session_ended_among_parallel_refreshes_is_unusable(
-    clients, alice, ending, reason, progress
+def test_session_revoked_among_parallel_refreshes_is_unusable(
+    clients, alice, revocation, reason, progress
 ):
     row = progress(f"{reason.value} among {CLIENTS - 1} refreshes", ROUNDS_OF_MANY)
     for number in range(ROUNDS_OF_MANY):
         alice.refresh_from_db()
         token = services.sign_in(alice).refresh_token
         requests = [refreshing(token)] * CLIENTS
-        # The position of the end moves from the first to the last requests.
-        requests[number * CLIENTS // ROUNDS_OF_MANY] = ending(token)
+        # The position of the revocation moves from the first to the last requests.
+        requests[number * CLIENTS // ROUNDS_OF_MANY] = revocation(token)
         responses = clients(requests)
         assert {status for status, _ in responses} <= {200, 400}
         session = Session.objects.latest("created_at")

@@ -8,7 +8,7 @@ import pytest
 
 from django_tokenauth.models import RevokedReason, Session
 from tests.campaigns.races.calls import refreshing
-from tests.campaigns.races.endings import GENERATION, create_targets
+from tests.campaigns.races.invalidations import GENERATION, create_targets
 from tests.campaigns.races.options import ROUNDS
 from tests.campaigns.races.options import TOKENAUTH as DEFAULTS
 from tests.campaigns.races.rounds import assert_session_unusable

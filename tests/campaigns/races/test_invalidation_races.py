@@ -1,8 +1,8 @@
-"""Refreshes against every way to end their session, in processes and with random delays.
+"""Refreshes against every event that invalidates their session, with random delays in processes.
 
-After the end has returned, no token of the session works and no new refresh succeeds.
+After the invalidation has returned, no token of the session works and no new refresh succeeds.
 ``TOKENAUTH_TEST_ROUNDS`` makes the races longer, and ``TOKENAUTH_TEST_SEED`` repeats the delays of
-a run. ``pytest -rP`` shows where the ends fell.
+a run. ``pytest -rP`` shows where the invalidations fell.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 import pytest
 
 from tests.campaigns.races.calls import make
-from tests.campaigns.races.endings import ENDINGS
+from tests.campaigns.races.invalidations import INVALIDATIONS
 from tests.campaigns.races.options import ROUNDS, TOKENAUTH
 from tests.campaigns.races.rounds import (
     MAXIMUM_FACTOR,
-    assert_ends_inside,
+    assert_invalidations_inside,
     play_rounds,
     summary,
 )
@@ -31,18 +31,20 @@ def two_clients(django_db_setup, django_db_blocker):
 
 @pytest.mark.promise(6)
 @pytest.mark.attack(136, 137)
-@pytest.mark.parametrize("name", ENDINGS)
-def test_session_ended_during_refreshes_is_unusable(two_clients, settings, name, progress):
+@pytest.mark.parametrize("name", INVALIDATIONS)
+def test_session_invalidated_during_refreshes_is_unusable(two_clients, settings, name, progress):
     settings.TOKENAUTH = TOKENAUTH
     outcomes = play_rounds(two_clients, name, ROUNDS, progress=progress(name, ROUNDS))
     print(summary(name, outcomes))  # noqa: T201
-    assert_ends_inside(outcomes, ROUNDS)
+    assert_invalidations_inside(outcomes, ROUNDS)
 
 
-def test_race_fails_if_no_session_ends_during_a_refresh(settings):
-    """Sequential clients end each session after its refreshes."""
+def test_race_fails_without_invalidation_during_a_refresh(settings):
+    """Sequential clients invalidate each session after its refreshes."""
     settings.TOKENAUTH = TOKENAUTH
     outcomes = play_rounds(lambda requests: list(map(make, requests)), "sign-out", 1)
     assert outcomes.total() == MAXIMUM_FACTOR
-    with pytest.raises(AssertionError, match="0 of 30 ends fell inside a refresh, expected 1"):
-        assert_ends_inside(outcomes, 1)
+    with pytest.raises(
+        AssertionError, match="0 of 30 invalidations fell inside a refresh, expected 1"
+    ):
+        assert_invalidations_inside(outcomes, 1)

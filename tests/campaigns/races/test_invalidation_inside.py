@@ -1,7 +1,7 @@
-"""The end of a session between the read and the response of a refresh, for every way to end it.
+"""The invalidation of a session between the read and the response of a refresh, by every event.
 
-Another process ends the session while the refresh waits after its read. In the last test, the other
-process waits for a transaction that ends the session.
+Another process invalidates the session while the refresh waits after its read. In the last test,
+the other process waits for a transaction that revokes the session.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from django.utils import timezone
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.sessions import store as sessions
 from tests.campaigns.races import calls
-from tests.campaigns.races.endings import ENDINGS, create_targets
+from tests.campaigns.races.invalidations import INVALIDATIONS, create_targets
 from tests.campaigns.races.options import TOKENAUTH
-from tests.campaigns.races.rounds import assert_end_stored, assert_session_unusable
+from tests.campaigns.races.rounds import assert_invalidation_stored, assert_session_unusable
 from tests.campaigns.races.waiting import wait_for_blocked_connection
 from tests.campaigns.races.worker_pool import worker_pool
 
@@ -45,31 +45,31 @@ def refresh_during(settings, other_process):
         settings.TOKENAUTH = {**TOKENAUTH, "EXTRA_CLAIMS": call_in_other_process}
         status, observed = calls.make(("observed", {"call": calls.refreshing(token), "delays": []}))
         settings.TOKENAUTH = TOKENAUTH
-        [(ended, _)] = responses
-        return ended, {"status": status, **observed}
+        [(invalidated, _)] = responses
+        return invalidated, {"status": status, **observed}
 
     return refresh_during
 
 
 @pytest.mark.promise(6)
 @pytest.mark.attack(136, 137)
-@pytest.mark.parametrize("name", ENDINGS)
-def test_session_ended_during_a_refresh_is_unusable(refresh_during, name):
-    ending = ENDINGS[name]
+@pytest.mark.parametrize("name", INVALIDATIONS)
+def test_session_invalidated_during_a_refresh_is_unusable(refresh_during, name):
+    invalidation = INVALIDATIONS[name]
     rotating, repeated = create_targets(2)
-    status, refresh = refresh_during(rotating.current, ending.call(rotating))
-    assert status == ending.status
+    status, refresh = refresh_during(rotating.current, invalidation.call(rotating))
+    assert status == invalidation.status
     # A bare UPDATE of the user does not change the session, so the refresh rotates it.
-    assert refresh["status"] == (400 if ending.reason else 200)
+    assert refresh["status"] == (400 if invalidation.reason else 200)
     assert [verb for verb, _, _ in refresh["statements"]][:2] == ["SELECT", "UPDATE"]
     assert_session_unusable(rotating, [refresh])
-    assert_end_stored(rotating, ending)
+    assert_invalidation_stored(rotating, invalidation)
     # A repeated refresh writes nothing and succeeds, but its tokens are unusable.
-    status, refresh = refresh_during(repeated.predecessor, ending.call(repeated))
-    assert (status, refresh["status"]) == (ending.status, 200)
+    status, refresh = refresh_during(repeated.predecessor, invalidation.call(repeated))
+    assert (status, refresh["status"]) == (invalidation.status, 200)
     assert [verb for verb, _, _ in refresh["statements"]] == ["SELECT"]
     assert_session_unusable(repeated, [refresh])
-    assert_end_stored(repeated, ending)
+    assert_invalidation_stored(repeated, invalidation)
 
 
 # Statements with another order of locks would cause a deadlock.
@@ -78,8 +78,8 @@ def test_session_ended_during_a_refresh_is_unusable(refresh_during, name):
     ("call", "expected"),
     [
         (lambda target: calls.refreshing(target.current), 400),
-        (ENDINGS["sign-out"].call, 200),
-        (ENDINGS["reuse"].call, 400),
+        (INVALIDATIONS["sign-out"].call, 200),
+        (INVALIDATIONS["reuse"].call, 400),
     ],
     ids=["refresh", "sign-out", "reuse"],
 )
@@ -98,4 +98,4 @@ def test_request_during_revocation_waits_without_deadlock(other_process, setting
         [(status, _)] = responses.result()
     assert status == expected
     assert_session_unusable(target, [])
-    assert_end_stored(target, ENDINGS["user-deletion"])
+    assert_invalidation_stored(target, INVALIDATIONS["user-deletion"])

@@ -1,4 +1,4 @@
-"""Sessions for the races, created in bulk, and every way to end a session."""
+"""Sessions for the races, created in bulk, and every event that invalidates a session."""
 
 from __future__ import annotations
 
@@ -91,8 +91,8 @@ def _target(session: Session, now: datetime) -> Target:
 
 
 @dataclass(frozen=True)
-class Ending:
-    """A way to end a session: the call, its status, and the stored reason."""
+class Invalidation:
+    """An event that invalidates a session: the call, its status, and the stored reason."""
 
     call: Callable[[Target], Call]
     status: int
@@ -104,12 +104,14 @@ def _revoked(token: str) -> Call:
     return "post", {"path": "token/revoke/", "body": {"token": token}}
 
 
-ENDINGS = {
-    "sign-out": Ending(lambda target: _revoked(target.current), 200, RevokedReason.SIGNED_OUT),
-    "sign-out-by-access-token": Ending(
+INVALIDATIONS = {
+    "sign-out": Invalidation(
+        lambda target: _revoked(target.current), 200, RevokedReason.SIGNED_OUT
+    ),
+    "sign-out-by-access-token": Invalidation(
         lambda target: _revoked(target.access_tokens[0]), 200, RevokedReason.SIGNED_OUT
     ),
-    "sign-out-of-one-session": Ending(
+    "sign-out-of-one-session": Invalidation(
         lambda target: (
             "delete",
             {"path": f"/auth/sessions/{target.session}/", "token": target.access_tokens[-1]},
@@ -117,20 +119,20 @@ ENDINGS = {
         204,
         RevokedReason.SIGNED_OUT,
     ),
-    "sign-out-everywhere": Ending(
+    "sign-out-everywhere": Invalidation(
         lambda target: ("delete", {"path": "/auth/sessions/", "token": target.access_tokens[-1]}),
         204,
         RevokedReason.SIGNED_OUT,
     ),
-    "revocation-by-admin": Ending(
+    "revocation-by-admin": Invalidation(
         lambda target: ("revoke by admin", {"session": target.session}), 200, RevokedReason.ADMIN
     ),
-    "new-password": Ending(
+    "new-password": Invalidation(
         lambda target: ("change password", {"username": target.username, "password": "another"}),
         200,
         RevokedReason.USER_CHANGED,
     ),
-    "new-password-in-transaction": Ending(
+    "new-password-in-transaction": Invalidation(
         lambda target: (
             "change password",
             {"username": target.username, "password": "another", "in_transaction": True},
@@ -138,18 +140,18 @@ ENDINGS = {
         200,
         RevokedReason.USER_CHANGED,
     ),
-    "deactivation": Ending(
+    "deactivation": Invalidation(
         lambda target: ("deactivate", {"username": target.username}),
         200,
         RevokedReason.USER_CHANGED,
     ),
-    "deactivation-by-update": Ending(
+    "deactivation-by-update": Invalidation(
         lambda target: ("deactivate by update", {"username": target.username}), 200, None
     ),
-    "user-deletion": Ending(
+    "user-deletion": Invalidation(
         lambda target: ("delete user", {"username": target.username}),
         200,
         RevokedReason.USER_DELETED,
     ),
-    "reuse": Ending(lambda target: refreshing(target.stolen), 400, RevokedReason.REUSED),
+    "reuse": Invalidation(lambda target: refreshing(target.stolen), 400, RevokedReason.REUSED),
 }
