@@ -41,7 +41,7 @@ def environment():
 
 @contextmanager
 def running_demo(folder):
-    """Run the demo on free ports with its database and keys in *folder*, and end it by Ctrl-C."""
+    """Run the demo on free ports with its database and keys in *folder*, and stop it by Ctrl-C."""
     command = [sys.executable, MANAGE, "demo", "--api-port", "0", "--page-port", "0"]
     with subprocess.Popen(  # noqa: S603
         [*command, "--database", folder / "demo.sqlite3"],

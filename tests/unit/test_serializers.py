@@ -62,7 +62,7 @@ class TestSignInSerializer:
     @pytest.mark.parametrize("kind", [SignInSerializer, RefreshSerializer])
     @pytest.mark.parametrize("label", ["a\x07b", "a\tb", "a\nb", "a\u200bb", "a\u00a0b"])
     def test_client_id_with_unprintable_character_is_rejected(self, kind, label):
-        """Its access tokens would never be accepted."""
+        """Access tokens with an unprintable ``client_id`` would never be accepted."""
         body = {**ALICE, "refresh_token": "x", "client_id": label}
         assert codes(kind(data=body)) == {"client_id": ["invalid"]}
 

@@ -26,13 +26,13 @@ SPELLINGS = [
 
 @pytest.fixture(scope="module")
 def alice(server):
-    """Return the tokens of a session with all scopes. Tests must not end it."""
+    """Return the tokens of a session with all scopes. Tests must not revoke the session."""
     return server.sign_in("alice", scope=BOTH)
 
 
 @pytest.fixture(scope="module")
 def bob(server):
-    """Return the tokens of a session with one scope. Tests must not end it."""
+    """Return the tokens of a session with one scope. Tests must not revoke the session."""
     return server.sign_in("bob", scope="notes:read")
 
 

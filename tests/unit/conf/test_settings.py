@@ -78,7 +78,7 @@ class TestDefaults:
         values = {
             **{name: DEFAULTS[name.lower()] for name in conf.setting_fields()},
             "KEYS": None,
-            "CLIENTS": {"reports": "sha256$" + "0" * 64, "closed": None},
+            "CLIENTS": {"reports": "sha256$" + "0" * 64, "disabled": None},
             "SIGNING_KEY": "s" * 32,
             "VERIFYING_KEYS": ["v" * 32],
             "REFRESH_SECRET_KEY": "r" * 32,

@@ -196,7 +196,7 @@ class TestWindow:
     @pytest.mark.attack(149)
     @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit, GeneratorExit])
     def test_throttle_counts_sign_in_with_unexpected_error(self, by_user, error):
-        """It may follow the password check, and the client may cause it."""
+        """An unexpected error may follow the password check, and a client may cause the error."""
         for _ in range(3):
             with pytest.raises(error), throttle().counting(ValueError):
                 raise error

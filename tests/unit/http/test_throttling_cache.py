@@ -96,7 +96,7 @@ class TestUnavailableCache:
 
     @pytest.mark.parametrize("successful", [True, False])
     def test_unavailable_cache_is_called_once_per_attempt(self, settings, caplog, successful):
-        """Each call may block until a timeout."""
+        """Each call of an unavailable cache may block until a timeout."""
         settings.CACHES = {"default": {"BACKEND": "tests.support.broken.DownCache"}}
         assert attempt(successful=successful) is None
         assert log_messages(caplog, "ERROR") == [CACHE_ERROR]

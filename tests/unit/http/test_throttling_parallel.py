@@ -112,7 +112,7 @@ class TestParallelSignIns:
         assert raised.value.retry_after == HOUR
 
 
-class TestUndecidedAttempts:
+class TestHangingSignIns:
     @pytest.fixture(autouse=True)
     def _impatient(self, monkeypatch):
         monkeypatch.setattr(SignInThrottle, "stalled_after", 0.0)
@@ -148,7 +148,7 @@ class TestUndecidedAttempts:
 
 
 def die_while_checking(cache):
-    """Start a password check, and kill this process before it ends."""
+    """Start a password check, and kill this process before the check is done."""
     django.setup()
     with (
         override_settings(

@@ -24,8 +24,8 @@ class TestInit:
 
     def test_verifying_keys_beside_a_key_directory_only_verify(self, tmp_path):
         put(tmp_path, "a")
-        further = load_key({**private_jwk(private_key("EdDSA")), "kid": "z"}, "EdDSA")
-        keys = KeyDirectory(tmp_path, [further]).at(NOW)
+        verifying_key = load_key({**private_jwk(private_key("EdDSA")), "kid": "z"}, "EdDSA")
+        keys = KeyDirectory(tmp_path, [verifying_key]).at(NOW)
         assert (keys.signing.kid, list(keys.verifying)) == ("a", ["a", "z"])
 
     def test_missing_key_directory_is_rejected_with_hint(self, tmp_path):

@@ -113,7 +113,7 @@ class TestAtInThreads:
             first.start()
             assert polling.wait(60)
             second.start()
-            # A waiting thread ends only after ``resume``, so the join has a short timeout.
+            # A waiting thread returns only after ``resume``, so the join has a short timeout.
             second.join(0.2 if waiting else 60)
             resume.set()
             first.join()

@@ -231,12 +231,12 @@ class TestConflicts:
 
     def test_key_file_does_not_replace_verifying_key_with_same_kid(self, tmp_path):
         put(tmp_path, "a")
-        further = load_key({**private_jwk(private_key("EdDSA")), "kid": "z"}, "EdDSA")
-        clock = Clock(tmp_path, [further])
+        verifying_key = load_key({**private_jwk(private_key("EdDSA")), "kid": "z"}, "EdDSA")
+        clock = Clock(tmp_path, [verifying_key])
         put(tmp_path, "b", kid="z")
         put(tmp_path, "c")
         keys = clock.advance()
-        assert (keys.verifying["z"], list(keys.verifying)) == (further, ["a", "c", "z"])
+        assert (keys.verifying["z"], list(keys.verifying)) == (verifying_key, ["a", "c", "z"])
 
 
 class TestAtWithErrors:

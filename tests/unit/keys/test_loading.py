@@ -225,7 +225,7 @@ class TestAlgorithm:
     )
     @pytest.mark.parametrize("of", ["RS256", "ES256", "ES384", "ES512", "EdDSA"])
     def test_key_of_other_type_uses_default_algorithm_of_its_type(self, default, of, form):
-        # Both types verify while ALGORITHM changes from one to the other.
+        # Keys of both types verify tokens while ALGORITHM changes from one type to the other.
         same_type = default in RSA_ALGORITHMS and of == "RS256"
         key = load_key(PUBLIC_FORMS[form](private_key(of)), default)
         assert key.algorithm == (default if same_type else of)

@@ -110,9 +110,9 @@ class TestAccessOf:
     def test_retired_key_file_keeps_read_access_of_other_users(self, folder):
         put(folder, "a")
         (folder / "a.jwk").chmod(0o644)
-        closed = Access(os.geteuid(), None, 0o600)
-        assert access_for_expiry(closed, folder / "a.jwk") == Access(os.geteuid(), None, 0o604)
-        assert access_for_expiry(closed, folder / "missing.jwk") == closed
+        owner_only = Access(os.geteuid(), None, 0o600)
+        assert access_for_expiry(owner_only, folder / "a.jwk") == Access(os.geteuid(), None, 0o604)
+        assert access_for_expiry(owner_only, folder / "missing.jwk") == owner_only
 
     @needs_root
     def test_access_of_prefers_key_of_folder_owner_to_a_newer_key(self, folder):
@@ -255,7 +255,7 @@ class TestUnreadableFiles:
         assert len(problems(folder)) == 2
 
     @pytest.mark.parametrize(
-        ("uid", "gid", "mode", "closed"),
+        ("uid", "gid", "mode", "denied"),
         [
             (-1, -1, 0o400, False),
             (-1, -1, 0o044, True),
@@ -266,17 +266,17 @@ class TestUnreadableFiles:
         ],
     )
     def test_file_access_is_read_from_mode_if_no_process_can_start(
-        self, folder, uid, gid, mode, closed
+        self, folder, uid, gid, mode, denied
     ):
         put(folder, "a")
         path = folder / "a.jwk"
         path.chmod(mode)
         status = path.stat()
-        # A process cannot have so high a number. That of this user needs a second group.
+        # No process can have the uid or gid 2**40.
         user = ServerUser(
             status.st_uid if uid == -1 else uid, (status.st_gid if gid == -1 else gid, 2**40)
         )
-        assert _permits(user, path) is not closed
+        assert _permits(user, path) is not denied
         folder.chmod(0o755)
         stranger = ServerUser(2**40, (2**40,))
         assert _open_as(stranger, [path]) is None

@@ -18,7 +18,7 @@ def test_generate_reads_the_new_key_to_confirm_it(counts):
 
 
 def test_rotate_reads_key_files_only_to_replace_and_confirm(counts):
-    # One listing is for drafts and one to confirm. Both keys are loaded twice.
+    # Rotate lists the folder for drafts and to confirm the change, and loads both keys twice.
     assert counts["rotate"] == {"reads": 4, "listings": 3, "loads": 4}
 
 

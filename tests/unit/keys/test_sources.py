@@ -168,13 +168,13 @@ class TestSigningKey:
 
     @pytest.mark.attack(9)
     @pytest.mark.parametrize(
-        "further",
+        "public_key",
         [private_jwk(private_key("RS256")), json.dumps(public_jwk(private_key("EdDSA")))],
         ids=["RS256", "EdDSA"],
     )
-    def test_hmac_secret_with_asymmetric_verifying_key_is_rejected(self, further):
-        assert key_error(SIGNING_KEY=SIGNING_KEY, VERIFYING_KEYS=[further]).check_id == "E001"
-        assert key_error(VERIFYING_KEYS=[further]).check_id == "E001"
+    def test_hmac_secret_with_asymmetric_verifying_key_is_rejected(self, public_key):
+        assert key_error(SIGNING_KEY=SIGNING_KEY, VERIFYING_KEYS=[public_key]).check_id == "E001"
+        assert key_error(VERIFYING_KEYS=[public_key]).check_id == "E001"
 
     def test_hmac_secret_with_pem_verifying_key_is_rejected(self):
         error = key_error(VERIFYING_KEYS=[public_pem(private_key("RS256"))])
@@ -182,7 +182,7 @@ class TestSigningKey:
         assert "Set ALGORITHM" in error.hint
 
 
-class TestDatedKeys:
+class TestKeyDirectoryAndKeys:
     """The same keys in KEY_DIRECTORY and in KEYS."""
 
     @pytest.fixture(params=["files", "settings", "JWK Set"])

@@ -113,15 +113,15 @@ class TestList:
         put(folder, "a")
         settings.TOKENAUTH = {
             "KEY_DIRECTORY": folder,
-            "VERIFYING_KEYS": [{**public_jwk(private_key("ES256")), "kid": "further"}],
+            "VERIFYING_KEYS": [{**public_jwk(private_key("ES256")), "kid": "verifying"}],
         }
         assert [(row["kid"], row["state"], row["file"] is None) for row in list_keys()] == [
             ("a", "signs", False),
-            ("further", "verifies", True),
+            ("verifying", "verifies", True),
         ]
         assert [key["kid"] for key in json.loads("\n".join(run("publish")))["keys"]] == [
             "a",
-            "further",
+            "verifying",
         ]
         # VERIFYING_KEYS do not apply to another folder.
         published = json.loads("\n".join(run("publish", "--directory", str(folder))))

@@ -61,7 +61,7 @@ def test_rotate_now_expires_stolen_key_beside_parallel_rotations(tmp_path):
         assert [process.stdout.readline() for process in processes] == ["ready\n"] * 3
         for number in range(ROUNDS):
             folder = tmp_path / str(number)
-            # Its own times: the processes use the real clock.
+            # The not_before is long ago, because the processes use the real clock.
             put(folder, "stolen", SECONDS - 10**8)
             for process in processes:
                 process.stdin.write(f"{folder}\n")

@@ -158,12 +158,12 @@ class TestReaders:
         # The server can read the expiry.
         assert run_as(SERVER, GROUP, lambda: read_file(folder / "stolen.jwk").jwk["exp"]) == SECONDS
 
-    @pytest.mark.parametrize("closed", [".", ".."])
-    def test_rotate_now_accepts_readable_file_in_unreadable_folder(self, folder, closed):
+    @pytest.mark.parametrize("unreadable", [".", ".."])
+    def test_rotate_now_accepts_readable_file_in_unreadable_folder(self, folder, unreadable):
         put(folder, "a")
         (folder / "a.jwk").chmod(0o644)
         folder.chmod(0o755)
-        (folder / closed).chmod(0o700)
+        (folder / unreadable).chmod(0o700)
         run("rotate", "--now")
 
 

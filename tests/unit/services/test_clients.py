@@ -62,7 +62,7 @@ class TestEncodeSecret:
 class TestHasValidSecret:
     @pytest.fixture
     def configured(self):
-        return read_settings(CLIENTS={**clients_setting(), "closed": None})
+        return read_settings(CLIENTS={**clients_setting(), "disabled": None})
 
     @pytest.mark.parametrize("client_id", ["reports", "billing"])
     def test_client_secret_of_its_client_is_valid(self, configured, client_id):
@@ -84,7 +84,7 @@ class TestHasValidSecret:
 
     @pytest.mark.parametrize("secret", ["", "None", "!", SECRETS["reports"]])
     def test_client_without_a_secret_hash_has_no_valid_secret(self, configured, secret):
-        assert not has_valid_secret(configured, Credentials("closed", secret))
+        assert not has_valid_secret(configured, Credentials("disabled", secret))
 
     @pytest.mark.promise(17)
     def test_client_secret_hash_is_not_a_valid_secret(self, configured):
@@ -99,7 +99,7 @@ class TestHasValidSecret:
 class TestCheckOwner:
     @pytest.fixture
     def configured(self):
-        return read_settings(CLIENTS={**clients_setting(), "closed": None})
+        return read_settings(CLIENTS={**clients_setting(), "disabled": None})
 
     @pytest.mark.standard("rfc6749-2.3-1")
     @pytest.mark.parametrize(
@@ -110,13 +110,13 @@ class TestCheckOwner:
         check_owner(configured, owner, client_id)
 
     @pytest.mark.standard("rfc6749-2.3-1")
-    @pytest.mark.parametrize("owner", ["reports", "closed"])
+    @pytest.mark.parametrize("owner", ["reports", "disabled"])
     @pytest.mark.parametrize("client_id", ["", "phone", "Reports"])
     def test_token_of_unauthenticated_client_is_rejected(self, configured, owner, client_id):
         with pytest.raises(InvalidClient):
             check_owner(configured, owner, client_id)
 
-    @pytest.mark.parametrize("owner", ["reports", "phone", "closed"])
+    @pytest.mark.parametrize("owner", ["reports", "phone", "disabled"])
     def test_token_of_another_client_is_rejected(self, configured, owner, caplog):
         caplog.set_level("INFO", "django_tokenauth")
         with pytest.raises(InvalidGrant):

@@ -101,11 +101,11 @@ class TestIsRehash:
         user._password = None
         return user
 
-    @pytest.mark.parametrize("further", [[], ["modified"]])
-    def test_password_rehash_by_django_is_recognized(self, further):
-        """A user model may save a further field, such as the time of the change."""
+    @pytest.mark.parametrize("modified", [[], ["modified"]])
+    def test_password_rehash_by_django_is_recognized(self, modified):
+        """A user model may save an additional field, such as the time of the change."""
         with users.rehashing("a password"):
-            assert users.is_rehash(self.user(), self.PASSWORD.union(further))
+            assert users.is_rehash(self.user(), self.PASSWORD.union(modified))
 
     @pytest.mark.parametrize("password", ["another", None])
     def test_password_hash_set_by_a_backend_is_not_a_rehash(self, password):

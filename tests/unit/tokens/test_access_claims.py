@@ -106,7 +106,7 @@ class TestTimeClaims:
             ({}, NOW - 60.1, TokenErrorCode.NOT_YET_VALID),
             ({"nbf": NOW + 30}, NOW - 30, None),
             ({"nbf": NOW + 30}, NOW - 30.1, TokenErrorCode.NOT_YET_VALID),
-            # Leeway is for clock skew. It does not permit a longer lifetime.
+            # LEEWAY is for clock skew and does not permit a longer lifetime.
             ({"exp": NOW + 301}, NOW, TokenErrorCode.CLAIMS),
         ],
     )

@@ -1,6 +1,6 @@
 """Tokens with a valid signature that PyJWT accepts and this package rejects.
 
-They are the reason for the JWS reader of this package: see docs/decisions/jws-reader.rst.
+These tokens are the reason for the JWS reader of this package: see docs/decisions/jws-reader.rst.
 """
 
 from __future__ import annotations

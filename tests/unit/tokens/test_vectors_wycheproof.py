@@ -15,7 +15,7 @@ SUPPORTED = {*HMAC_ALGORITHMS, *ASYMMETRIC_ALGORITHMS}
 #: Tests labelled valid, but rejected here. In 346 to 351 the algorithms of header and key differ.
 #: In 372 and 373 a character is outside base64url.
 STRICTER = {346, 347, 350, 351, 372, 373}
-#: Tests labelled invalid for padding that the file has lost. They equal a valid token.
+#: Tests labelled invalid because of padding that the file lacks: their tokens equal valid tokens.
 LOST_PADDING = {367, 370}
 
 
