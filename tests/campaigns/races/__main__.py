@@ -22,8 +22,8 @@ the invalidation, no token of the session works. Parallel refreshes rotate the t
 """
 EPILOG = """\
 One invalidation in ten must fall inside a refresh, or more rounds follow. The clients are
-processes. SQLite has no isolation levels; "deferred" transactions lock it at their first write. All databases
-are used at the same time.
+processes. SQLite has no isolation levels; "deferred" transactions lock it at their first write. All
+databases are used at the same time.
 
 The database servers are those of the suite, at TOKENAUTH_TEST_POSTGRESQL and
 TOKENAUTH_TEST_MARIADB. The command creates the database test_tokenauth_races and drops it at the
