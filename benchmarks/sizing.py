@@ -5,7 +5,7 @@ each assumption is an option.
 
 The model: a device that is used on a day opens the application a few times, once in each of as many
 equal parts of the day. An opening begins with a request, and others follow at random. A request
-whose access token has expired is preceded by a refresh, or by a sign-in if the session has ended.
+whose access token has expired is preceded by a refresh, or by a sign-in if the session is inactive.
 """
 
 from __future__ import annotations
