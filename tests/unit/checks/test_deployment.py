@@ -178,7 +178,7 @@ class TestPasswordHashers:
         assert deploy_check_ids() == []
 
 
-def test_deploy_check_reports_all_warnings_together(settings):
+def test_deploy_check_reports_several_warnings_together(settings):
     settings.SECRET_KEY = "short"
     settings.TOKENAUTH = {"THROTTLE_CACHE": "local", "ACCESS_TOKEN_LIFETIME": timedelta(hours=2)}
     assert deploy_check_ids() == ["W001", "W005", "W006"]
@@ -199,7 +199,7 @@ def test_deploy_check_reports_all_warnings_together(settings):
         ({"LEEWAY": 1, "SIGNING_KEY": "k" * 64}, ["E008", "W001"]),
     ],
 )
-def test_invalid_setting_does_not_hide_other_deploy_warnings(settings, values, reported):
+def test_invalid_setting_hides_only_deploy_checks_that_read_it(settings, values, reported):
     settings.TOKENAUTH = values
     assert deploy_check_ids() == reported
 

@@ -58,7 +58,7 @@ class TestSecretKey:
 
     @pytest.mark.standard("rfc6749-10.4-3")
     @pytest.mark.parametrize("more", [{"SIGNING_KEY": OTHER_SECRET}, {**SIGNED, **URL}])
-    def test_deploy_check_of_secret_key_applies_to_refresh_tokens(self, settings, more):
+    def test_deploy_check_of_secret_key_runs_beside_a_signing_key(self, settings, more):
         settings.SECRET_KEY = "x" * 100
         settings.TOKENAUTH = more
         assert deploy_check_ids() == ["W001"]
@@ -227,7 +227,7 @@ class TestKeyPairs:
 
 
 @pytest.mark.parametrize("algorithm", ["EdDSA", "none"])
-def test_unusable_keys_are_errors_without_deploy_warnings(settings, algorithm):
+def test_invalid_algorithm_or_missing_key_has_no_deploy_warning(settings, algorithm):
     settings.SECRET_KEY = "short"
     settings.TOKENAUTH = {"ALGORITHM": algorithm}
     assert deploy_check_ids() == check_ids() != []

@@ -135,7 +135,7 @@ class TestKeyAge:
         put(folder, start=7200, iat=int(time.time()))
         assert deploy_check_ids() == ["W012"]
 
-    def test_expired_only_key_is_a_check_error_without_warning(self, folder):
+    def test_key_folder_with_only_an_expired_key_is_a_check_error(self, folder):
         put(folder, expiry=-1)
         assert check_ids() == ["E002"]
         assert deploy_check_ids() == ["E002"]

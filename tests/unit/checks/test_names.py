@@ -36,13 +36,13 @@ class TestMisspelledNames:
         )
 
     @pytest.mark.parametrize("value", [{}, {"SCOPES": []}, None])
-    def test_correctly_spelled_tokenauth_passes_the_check(self, settings, value):
+    def test_correctly_spelled_tokenauth_has_no_name_warning(self, settings, value):
         settings.TOKENAUTH = value
         assert "W024" not in check_ids()
 
     @pytest.mark.parametrize("name", ["TOKEN_AUTH", "DRF_TOKENAUTH", "TOKENAUTHS"])
     @pytest.mark.parametrize("value", ["x", None, ["ISSUER"], {"SERVER_URL": "x"}, {1: 2}])
-    def test_similar_setting_of_another_package_passes_the_check(self, settings, name, value):
+    def test_similar_setting_of_another_package_passes_system_checks(self, settings, name, value):
         setattr(settings, name, value)
         assert check_ids() == []
 
@@ -50,11 +50,11 @@ class TestMisspelledNames:
         "name", ["TOKEN", "AUTH", "TOKENS", "OAUTH", "TOKEN_AUDIENCE", "REST_AUTH", "AXES"]
     )
     @pytest.mark.parametrize("value", [{}, {"ISSUER": "x"}])
-    def test_dissimilar_setting_name_passes_the_check(self, settings, name, value):
+    def test_dissimilar_setting_name_passes_system_checks(self, settings, name, value):
         setattr(settings, name, value)
         assert check_ids() == []
 
-    def test_base_dict_of_tokenauth_passes_the_check(self, settings):
+    def test_base_tokenauth_beside_tokenauth_passes_system_checks(self, settings):
         settings.TOKENAUTH = settings.BASE_TOKENAUTH = {"ISSUER": "https://auth.example.com"}
         assert check_ids() == []
         del settings.TOKENAUTH
@@ -68,14 +68,14 @@ class TestMisspelledNames:
         assert check_ids() == ["W024"]
 
     @pytest.mark.parametrize("value", [None, "x", {}])
-    def test_flat_setting_with_tokenauth_prefix_is_a_check_warning(self, settings, value):
+    def test_known_setting_with_tokenauth_prefix_is_a_check_warning(self, settings, value):
         settings.TOKENAUTH_ISSUER = value
         assert check_ids() == ["W024"]
         assert message_of("W024") == (
             'The setting TOKENAUTH_ISSUER has no effect. Write TOKENAUTH = {"ISSUER": ...}.'
         )
 
-    def test_unrelated_flat_settings_pass_the_check(self, settings):
+    def test_unknown_or_unprefixed_flat_settings_pass_system_checks(self, settings):
         settings.TOKENAUTH_FOO = 1
         settings.CLIENTS = settings.ISSUER = settings.SCOPES = {}
         assert check_ids() == []
@@ -96,7 +96,7 @@ class TestReplacedPackages:
         assert message.startswith(f"The setting {name} has no effect: {module} is not installed.")
         assert message.endswith(f" See {MIGRATING}")
 
-    def test_setting_of_an_installed_package_passes_the_check(
+    def test_setting_of_an_installed_package_passes_system_checks(
         self, settings, monkeypatch, name, module
     ):
         monkeypatch.setitem(sys.modules, module, ModuleType(module))

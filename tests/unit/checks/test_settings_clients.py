@@ -20,7 +20,7 @@ def _clean_project(settings):
 
 class TestClients:
     @pytest.mark.parametrize("value", [None, {}, {"reports": None}, clients_setting()])
-    def test_clients_with_generated_secrets_pass_the_check(self, settings, value):
+    def test_valid_clients_setting_passes_system_checks(self, settings, value):
         settings.TOKENAUTH = {"CLIENTS": value}
         assert check_ids() == []
 

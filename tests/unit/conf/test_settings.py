@@ -311,19 +311,19 @@ class TestUnknownNames:
 
 
 class TestSecrecy:
-    """A value may be a key in the wrong setting, so errors never contain values."""
+    """A value can be a key in the wrong setting, so errors hide values that can be secrets."""
 
     @pytest.mark.attack(174)
     @pytest.mark.parametrize("name", DEFAULTS)
     @pytest.mark.parametrize(
         "value", [CANARY, [CANARY], {"k": CANARY}, {CANARY: "k"}, CANARY.encode()]
     )
-    def test_setting_error_does_not_contain_the_value(self, name, value):
+    def test_setting_error_does_not_contain_a_possible_secret(self, name, value):
         _, problems = conf.read({name.upper(): value}, (SECRET_KEY,))
         assert CANARY not in repr(problems)
 
     @pytest.mark.attack(174)
-    def test_load_error_does_not_contain_the_value(self, settings):
+    def test_load_error_does_not_contain_a_possible_secret(self, settings):
         settings.TOKENAUTH = {"LEEWAY": CANARY, "SIGNING_KEY": [CANARY], "ISUER": CANARY}
         with pytest.raises(ImproperlyConfigured) as caught:
             conf.load()
@@ -366,6 +366,6 @@ class TestSettings:
     def test_settings_are_compared_by_identity(self):
         assert read_settings() != read_settings()
 
-    def test_settings_of_the_test_project_are_the_defaults(self):
+    def test_project_without_tokenauth_setting_has_default_issuer(self):
         assert not hasattr(django_settings, "TOKENAUTH")
         assert conf.load().issuer == "django-tokenauth"

@@ -1,4 +1,4 @@
-"""Permitted values of each kind of setting. Errors never contain the value: it may be a key."""
+"""Permitted values of each kind of setting. Errors contain no value that can be a secret."""
 
 from __future__ import annotations
 
@@ -396,6 +396,6 @@ class TestMoments:
         ],
         ids=repr,
     )
-    def test_datetime_setting_without_time_zone_is_rejected(self, value):
+    def test_invalid_or_naive_datetime_setting_is_rejected(self, value):
         with pytest.raises(values.InvalidSetting, match="a datetime with a time zone"):
             values.optional_moment(value)

@@ -18,7 +18,7 @@ class TestBasicCredentials:
     def test_authorization_with_other_scheme_gives_no_credentials(self, header):
         assert basic_credentials(header) == []
 
-    def test_empty_basic_header_gives_no_client_credentials(self):
+    def test_basic_header_of_a_single_colon_gives_no_credentials(self):
         assert basic_credentials("Basic Og==") == []
 
     @pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC", "Basic  "])

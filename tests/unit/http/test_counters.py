@@ -81,7 +81,7 @@ class TestCounters:
             "cache error (ConnectionError): sign-ins can expire early"
         }
 
-    def test_missing_counter_stays_missing_when_decremented(self, counters, caplog):
+    def test_decrement_of_a_missing_counter_is_logged_as_an_error(self, counters, caplog):
         assert counters.decrement("a") is None
         assert log_messages(caplog, "ERROR") == ["cache error (ValueError): sign-ins stay counted"]
 

@@ -157,7 +157,9 @@ class TestIssuer:
         ],
     )
     @pytest.mark.parametrize("issuer", ["https://example.com/x%FF", f"{ISSUER}//y//z"])
-    def test_metadata_at_malformed_path_is_not_found(self, not_found, issuer, suffix):
+    def test_metadata_at_path_that_differs_from_issuer_is_not_found(
+        self, not_found, issuer, suffix
+    ):
         assert not_found(suffix, ISSUER=issuer)
 
     def test_metadata_with_path_is_not_found_for_issuer_without_path(self, metadata, not_found):
@@ -188,7 +190,7 @@ class TestIssuer:
             "https://[::1",
         ],
     )
-    def test_metadata_of_non_url_issuer_is_not_found(self, not_found, issuer):
+    def test_metadata_of_issuer_unsuitable_as_base_url_is_not_found(self, not_found, issuer):
         assert not_found(ISSUER=issuer) == (
             "ISSUER is not a URL with a host, or has a query or a fragment."
         )

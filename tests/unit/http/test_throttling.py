@@ -51,7 +51,7 @@ class TestSignInThrottleByUser:
         assert attempt(address=OTHER_IP) is None
 
     @pytest.mark.parametrize("name", ["Alice", "ALICE", "\uff41lice", "a\uff2cice", "alIce"])
-    def test_user_throttle_counts_similar_usernames_together(self, by_user, name):
+    def test_user_throttle_ignores_case_and_width_of_usernames(self, by_user, name):
         for _ in range(3):
             attempt()
         assert attempt(name) == HOUR
@@ -79,13 +79,13 @@ class TestSignInThrottleByUser:
             attempt()
         assert attempt(name) == HOUR
 
-    def test_user_throttle_counts_digits_of_all_scripts_together(self, by_user):
+    def test_user_throttle_treats_digits_of_other_scripts_as_equal(self, by_user):
         for _ in range(3):
             attempt("alice42")
         assert attempt("alice\N{ARABIC-INDIC DIGIT FOUR}\N{DEVANAGARI DIGIT TWO}") == HOUR
 
     @pytest.mark.parametrize("name", ["alice007", "alice07", "alice-7", "alice\uff10\uff17"])
-    def test_user_throttle_ignores_leading_zeros(self, by_user, name):
+    def test_user_throttle_ignores_leading_zeros_of_numbers_in_names(self, by_user, name):
         """ICU collations with numeric ordering do so."""
         for _ in range(3):
             attempt("alice7")
@@ -106,7 +106,7 @@ class TestSignInThrottleByUser:
     @pytest.mark.parametrize(
         "name", ["", "x" * 254, "\ud800", "a\x1fb", "\N{GRINNING FACE}", "...", "0"]
     )
-    def test_user_throttle_accepts_any_username(self, by_user, name):
+    def test_user_throttle_counts_failures_of_unusual_usernames(self, by_user, name):
         assert [attempt(name) for _ in range(4)] == [None, None, None, HOUR]
 
 
@@ -186,7 +186,7 @@ class TestWindow:
         assert attempt(at=START + 3599) == 1
         assert [attempt(at=START + 3600) for _ in range(4)] == [None, None, None, HOUR]
 
-    def test_sign_in_is_released_in_the_window_of_its_start(self, by_user):
+    def test_throttle_decrements_the_window_in_which_sign_in_began(self, by_user):
         throttle = SignInThrottle(load(), address=CLIENT_IP, username="alice", now=START + 3599)
         throttle.acquire()
         assert [attempt(at=START + 3600) for _ in range(3)] == [None, None, None]
@@ -208,7 +208,7 @@ class TestWindow:
                 raise ValueError("before")
         assert [attempt() for _ in range(4)] == [None, None, None, HOUR]
 
-    def test_throttle_counting_without_error_is_not_a_failure(self, by_user):
+    def test_throttle_counts_no_failure_for_a_block_without_error(self, by_user):
         for _ in range(9):
             with throttle().counting():
                 pass

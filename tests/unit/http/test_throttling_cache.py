@@ -67,7 +67,7 @@ class TestThrottleCache:
         assert b"alice" not in stored
         assert CLIENT_IP.encode() not in stored
 
-    def test_throttle_count_lasts_as_long_as_its_window(self, by_user, settings, tmp_path):
+    def test_throttle_count_outlasts_the_default_cache_timeout(self, by_user, settings, tmp_path):
         """In the file and database caches, ``incr`` resets the timeout to the default."""
         settings.CACHES = {
             "default": {
