@@ -38,7 +38,7 @@ class TestReadDuringRotation:
     def test_key_directory_start_during_rotation_reads_the_new_key(self, rotating):
         assert KeyDirectory(rotating).at(NOW).signing.kid == "new1"
 
-    def test_constantly_changing_key_file_is_read_three_times(self, tmp_path):
+    def test_changing_key_file_is_read_three_times_per_start_or_poll(self, tmp_path):
         put(tmp_path, "a")
         load, reads = key_files.read_file, []
 

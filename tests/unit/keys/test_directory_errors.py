@@ -287,7 +287,7 @@ class TestAtWithErrors:
         (tmp_path / "b.jwk").unlink()
         assert clock.kids() == ["a"]
 
-    def test_key_file_that_becomes_invalid_keeps_its_key(self, clock, tmp_path):
+    def test_key_file_that_becomes_malformed_json_keeps_its_key(self, clock, tmp_path):
         put_text(tmp_path, "{", "b.jwk")
         assert clock.kids() == ["a", "b"]
 

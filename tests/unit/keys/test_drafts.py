@@ -32,7 +32,7 @@ def test_delete_drafts_deletes_only_old_drafts(tmp_path, name, modified, deleted
     assert path.exists() is not deleted
 
 
-def test_delete_drafts_ignores_a_draft_that_vanishes(tmp_path):
+def test_delete_drafts_ignores_a_broken_symlink(tmp_path):
     (tmp_path / DRAFT).symlink_to(tmp_path / "missing")
     delete_drafts(tmp_path, ".jwk", NOW)
     assert os.path.lexists(tmp_path / DRAFT)

@@ -57,7 +57,7 @@ class TestWriteJwk:
         assert {path.stat().st_gid for path in tmp_path.iterdir()} == {group}
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the owner of a file")
-    def test_key_file_written_by_root_copies_owner_of_files(self, tmp_path):
+    def test_key_file_written_by_root_has_owner_of_folder_or_files(self, tmp_path):
         os.chown(tmp_path, 4242, 4242)
         put(tmp_path, "first")
         assert (tmp_path / "first.jwk").stat().st_uid == 4242
@@ -150,7 +150,7 @@ class TestReadFile:
         write_jwk(tmp_path / "a.jwk", private_jwk(private_key(algorithm)))
         assert read_file(tmp_path / "a.jwk").key.algorithm == algorithm
 
-    def test_key_file_secret_algorithm_defaults_to_hs256(self, tmp_path):
+    def test_hmac_key_file_without_alg_uses_hs256(self, tmp_path):
         jwk = put(tmp_path, algorithm="HS512")
         assert read_file(tmp_path / "a.jwk").key.algorithm == "HS512"
         del jwk["alg"]
@@ -175,7 +175,7 @@ class TestListFiles:
         assert list_files(tmp_path) != before
 
     @pytest.mark.parametrize("change", ["content", "mode", "times"])
-    def test_list_files_detects_each_change_of_a_file(self, tmp_path, change):
+    def test_list_files_detects_changed_content_mode_or_time(self, tmp_path, change):
         put_text(tmp_path, "{}", "a.jwk")
         path = tmp_path / "a.jwk"
         before = list_files(tmp_path)

@@ -50,7 +50,7 @@ class TestKid:
         assert not any(kid.startswith("-") for kid in kids)
 
     @pytest.mark.parametrize(("algorithm", "size"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
-    def test_generated_hmac_kid_does_not_depend_on_secret(self, algorithm, size):
+    def test_generated_hmac_kid_is_not_derived_from_its_secret(self, algorithm, size):
         jwk = make_jwk(algorithm, now=1, not_before=1)
         secret = base64.urlsafe_b64decode(jwk["k"] + "==")
         assert len(secret) == size

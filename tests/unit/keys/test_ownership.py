@@ -151,7 +151,7 @@ class TestAccessOf:
 
 
 class TestUnreadableFiles:
-    def test_key_files_of_one_owner_are_not_reported(self, folder):
+    def test_key_files_of_one_owner_are_not_reported_as_unreadable(self, folder):
         put(folder, "a")
         put(folder, "b")
         assert problems(folder) == []
@@ -187,7 +187,7 @@ class TestUnreadableFiles:
             "Correct its owner or its mode: a server that starts now rejects the folder."
         )
 
-    def test_key_files_without_group_access_are_not_reported(self, folder):
+    def test_owner_only_key_files_are_not_reported_as_unreadable(self, folder):
         put(folder, "a")
         folder.chmod(0o750)
         assert problems(folder) == []
@@ -202,7 +202,7 @@ class TestUnreadableFiles:
         assert f"the user {SERVER}, who cannot read {folder / 'b.jwk'}" in problem
 
     @needs_root
-    def test_server_group_is_the_group_of_the_newest_key(self, folder):
+    def test_key_file_of_root_readable_by_server_group_is_accepted(self, folder):
         put(folder, "a", nbf=NOW - 50)
         put(folder, "b")
         os.chown(folder / "a.jwk", SERVER, GROUP)
@@ -213,7 +213,7 @@ class TestUnreadableFiles:
         assert problems(folder) == []
 
     @needs_root
-    def test_server_without_private_keys_has_the_group_of_the_folder(self, folder):
+    def test_public_key_readable_by_group_of_the_folder_is_accepted(self, folder):
         put_public(folder, "a", mode=0o640)
         os.chown(folder / "a.jwk", 0, GROUP)
         os.chown(folder, SERVER, GROUP)
@@ -334,7 +334,7 @@ class TestOpenAs:
 
 
 class TestUsers:
-    def test_known_server_user_has_all_groups_of_the_system(self):
+    def test_server_user_with_passwd_entry_has_all_its_groups(self):
         entry = pwd.getpwuid(os.geteuid())
         groups = (entry.pw_gid, *os.getgrouplist(entry.pw_name, entry.pw_gid))
         assert _groups_of(os.geteuid(), 2**30) == groups

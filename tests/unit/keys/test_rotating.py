@@ -117,7 +117,7 @@ class TestRotate:
         assert states(tmp_path, start - 1) == {"a": "signs", generated.key.kid: "next"}
         assert states(tmp_path, start) == {"a": "verifies", generated.key.kid: "signs"}
 
-    def test_rotate_sets_exp_of_old_key_after_its_last_token(self, tmp_path):
+    def test_rotate_keeps_old_key_until_its_last_token_expires(self, tmp_path):
         put(tmp_path, "a")
         rotation = rotated(tmp_path)
         expiry = NOW + MIN_DELAY + DRAIN_TIME

@@ -102,7 +102,7 @@ class TestRetire:
         assert retired.key.expires_at == NOW + 100 + DRAIN_TIME
         assert read_file(tmp_path / "a.jwk").jwk["exp"] == NOW + 100 + DRAIN_TIME
 
-    def test_retired_idle_key_expires_after_one_token_lifetime(self, tmp_path):
+    def test_retire_of_former_key_waits_token_lifetime_and_margins(self, tmp_path):
         put(tmp_path, "a", NOW - 5000)
         put(tmp_path, "b", NOW - 4000)
         retired = retire(tmp_path, SETTINGS, "a", now=NOW + 0.5).retired
@@ -157,7 +157,7 @@ class TestRetire:
         assert error.hint == "Create the next key with rotate, or at once with rotate --now."
         assert "exp" not in read_file(tmp_path / "a.jwk").jwk
 
-    def test_retire_of_signing_key_before_next_starts_is_rejected(self, tmp_path):
+    def test_retire_at_once_before_the_next_key_signs_is_rejected(self, tmp_path):
         put(tmp_path, "a")
         put(tmp_path, "b", NOW + 50)
         error = key_error(retire, tmp_path, SETTINGS, "a", now=NOW, at_once=True)

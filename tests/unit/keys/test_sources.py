@@ -231,7 +231,7 @@ class TestKeyDirectoryAndKeys:
         jwks = [make_jwk(name, now=50, not_before=50) for name in ("EdDSA", "HS256")]
         assert key_error(**values(*jwks)).check_id == "E001"
 
-    def test_missing_folder_in_key_directory_is_rejected(self, tmp_path):
+    def test_key_directory_setting_of_missing_folder_is_rejected(self, tmp_path):
         folder = tmp_path / "none"
         with pytest.raises(InvalidKey) as caught:
             build_access_keys(read_settings(KEY_DIRECTORY=folder))

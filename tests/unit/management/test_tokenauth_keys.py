@@ -228,7 +228,7 @@ class TestPublish:
         assert message.startswith("There is no public key: the keys are secrets")
         assert secret not in message
 
-    def test_keys_publish_of_expired_keys_is_rejected(self, folder):
+    def test_keys_publish_of_only_expired_keys_is_rejected(self, folder):
         put(folder, "a", SECONDS - 50, exp=SECONDS)
         assert command_error("publish").startswith("There is no key to publish.")
 

@@ -159,7 +159,7 @@ class TestOtherUsers:
         assert re.fullmatch(rf"/keys/\S+: Permission denied\. {RUN_AS_OWNER}", message)
 
     @pytest.mark.parametrize("action", ["list", "publish"])
-    def test_keys_list_of_unreadable_folder_refers_to_its_owner(self, settings, action):
+    def test_reading_keys_in_unreadable_folder_refers_to_its_owner(self, settings, action):
         assert self.error(settings, 0o700, action) == (
             "The key folder /keys cannot be read (Permission denied). Run this as the user that "
             "owns the folder. Commands that need no key accept --skip-checks."

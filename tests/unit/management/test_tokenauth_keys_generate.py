@@ -52,7 +52,7 @@ class TestGenerate:
         run("generate", "--algorithm", algorithm)
         assert read_file(only_file(folder)).jwk["alg"] == algorithm
 
-    def test_keys_generate_uses_the_algorithm_setting_by_default(self, folder, settings):
+    def test_keys_generate_uses_an_asymmetric_algorithm_setting(self, folder, settings):
         settings.TOKENAUTH = {"KEY_DIRECTORY": folder, "ALGORITHM": "ES256"}
         run("generate")
         assert read_file(only_file(folder)).jwk["alg"] == "ES256"
@@ -165,7 +165,7 @@ class TestRotate:
         assert list(list_files(folder)) == ["a.jwk"]
 
     @pytest.mark.parametrize("algorithm", ["ES256", "HS384", "EdDSA"])
-    def test_keys_rotate_with_print_uses_algorithm_of_settings(self, settings, algorithm):
+    def test_keys_rotate_with_print_keeps_algorithm_of_keys_setting(self, settings, algorithm):
         jwks = [make_jwk(algorithm, now=SECONDS, not_before=SECONDS - 5)]
         settings.TOKENAUTH = {"KEYS": jwks, "ALGORITHM": "RS256"}
         [line] = run("rotate", "--print")

@@ -71,7 +71,7 @@ class TestPem:
         assert sorted(path.name for path in output.iterdir()) == ["b.pem", "other.pem", "tls.pem"]
 
     @pytest.mark.parametrize("kid", ["../../etc/x", "a/b", "a.b", "a!"])
-    def test_publish_pem_of_kid_unsuitable_as_file_name_is_rejected(self, folder, tmp_path, kid):
+    def test_publish_pem_to_folder_rejects_kid_unfit_as_file_name(self, folder, tmp_path, kid):
         put(folder, "a", kid=kid)
         output = tmp_path / "pem"
         output.mkdir()
