@@ -30,7 +30,7 @@ class TestSession:
         assert Session(scope=stored).scopes == names
 
     @pytest.mark.parametrize(("stored", "methods"), [("", ()), ("pwd otp", ("pwd", "otp"))])
-    def test_session_methods_keep_their_order(self, stored, methods):
+    def test_session_authentication_methods_keep_their_order(self, stored, methods):
         assert Session(amr=stored).methods == methods
 
     def test_session_default_id_is_random(self):

@@ -140,7 +140,7 @@ class TestScopeField:
         "scope",
         [" ", "\t", " a", "a ", "a  b", "a\tb", "a\nb", "a\x7f", 'a"b', "a\\b", "é", "a\x1fb"],
     )
-    def test_scope_field_with_invalid_characters_is_rejected(self, scope):
+    def test_malformed_scope_field_is_rejected(self, scope):
         serializer = RefreshSerializer(data={"refresh_token": "x", "scope": scope})
         assert codes(serializer) == {"scope": ["scope"]}
 
@@ -275,7 +275,7 @@ class TestSessionSerializer:
         settings.TIME_ZONE = "UTC"
         assert self.data(None)["idle_expires_at"] == self.data(None)["absolute_expires_at"]
 
-    def test_session_times_are_in_the_time_zone_of_the_request(self):
+    def test_session_times_are_in_the_active_time_zone(self):
         times = []
         for zone in ("UTC", "Asia/Seoul"):
             with timezone.override(zone):

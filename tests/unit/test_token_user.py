@@ -69,7 +69,7 @@ def test_token_users_with_equal_issuer_and_subject_are_equal():
     ],
     ids=["other subject", "other issuer", "database user", "string", "none"],
 )
-def test_token_user_differs_from_other_users(other):
+def test_token_user_differs_from_other_users_and_objects(other):
     assert other != USER
 
 

@@ -28,7 +28,7 @@ class TestDjangoRequest:
 
 class TestAsUuid:
     @pytest.mark.parametrize("value", [ID, str(ID), str(ID).upper(), ID.hex], ids=repr)
-    def test_as_uuid_converts_every_spelling_of_an_id(self, value):
+    def test_as_uuid_converts_uuids_and_their_string_forms(self, value):
         assert as_uuid(value) == ID
 
     @pytest.mark.parametrize("value", [None, "", "1", "nonsense", "\x00", f"{ID}0"], ids=repr)

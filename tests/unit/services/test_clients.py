@@ -112,7 +112,9 @@ class TestCheckOwner:
     @pytest.mark.standard("rfc6749-2.3-1")
     @pytest.mark.parametrize("owner", ["reports", "disabled"])
     @pytest.mark.parametrize("client_id", ["", "phone", "Reports"])
-    def test_token_of_unauthenticated_client_is_rejected(self, configured, owner, client_id):
+    def test_token_of_confidential_client_requires_authentication(
+        self, configured, owner, client_id
+    ):
         with pytest.raises(InvalidClient):
             check_owner(configured, owner, client_id)
 

@@ -127,7 +127,7 @@ class TestGrantedScope:
         self.granted(settings, [READ], (READ, WRITE), policy=policy)
         assert calls == [("alice", frozenset({READ}), "request")]
 
-    def test_empty_scope_policy_rejects_only_explicit_requests(self, settings):
+    def test_scope_policy_granting_nothing_rejects_requested_scope(self, settings):
         def policy(*arguments):
             return ()
 

@@ -24,7 +24,7 @@ class TestNewId:
         assert sorted(session_ids) == session_ids
         assert sorted(map(str, session_ids)) == list(map(str, session_ids))
 
-    def test_session_ids_of_one_time_differ_in_every_random_bit(self):
+    def test_session_ids_of_one_time_vary_in_every_random_bit(self):
         session_ids = [sessions.new_id(NOW).int for _ in range(200)]
         assert len(set(session_ids)) == 200
         set_once, set_always = 0, session_ids[0]

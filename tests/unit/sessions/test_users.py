@@ -21,7 +21,7 @@ class TestGetSubject:
 
 
 class TestAuthHash:
-    def test_auth_hash_changes_only_with_the_password(self):
+    def test_auth_hash_changes_with_the_password_but_not_username(self):
         user = get_user_model()(username="alice", password=make_password("correct horse"))
         before = users.auth_hash(user)
         user.username = "carol"
@@ -34,7 +34,7 @@ class TestAuthHash:
         field = Session._meta.get_field("auth_hash")
         assert 0 < len(users.auth_hash(user)) <= field.max_length
 
-    def test_auth_hash_without_password_is_empty(self):
+    def test_auth_hash_of_anonymous_user_is_empty(self):
         user = AnonymousUser()
         assert users.auth_hash(user) == ""
         assert users.auth_hashes(user) == [""]
@@ -120,7 +120,7 @@ class TestIsRehash:
         assert not users.is_rehash(self.user(), self.PASSWORD)
 
     @pytest.mark.parametrize("fields", [None, frozenset(), frozenset({"email", "last_login"})])
-    def test_user_save_of_other_fields_is_not_a_rehash(self, fields):
+    def test_user_save_of_other_or_all_fields_is_not_a_rehash(self, fields):
         with users.rehashing("a password"):
             assert not users.is_rehash(self.user(), fields)
 

@@ -89,7 +89,7 @@ class TestAccessTokens:
         with pytest.raises(InvalidToken, match=r"\Akey\Z"):
             old_tokens.decode(tokens.encode(Claims.from_payload(access_members())), now=NOW)
 
-    def test_access_tokens_without_private_key_cannot_sign(self):
+    def test_access_tokens_cannot_be_signed_without_private_key(self):
         key = private_key("EdDSA")
         signing = access_tokens(ALGORITHM="EdDSA", SIGNING_KEY=private_pem(key))
         verifying = access_tokens(ALGORITHM="EdDSA", VERIFYING_KEYS=[public_pem(key)])

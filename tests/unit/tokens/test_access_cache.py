@@ -181,7 +181,7 @@ class TestAccessTokens:
             ),
         ],
     )
-    def test_token_cache_is_emptied_by_settings_change(self, change, code):
+    def test_cached_token_is_rejected_after_settings_change(self, change, code):
         token = self.token()
         self.decode(token)
         with override_settings(**change):
@@ -264,7 +264,7 @@ class TestVerifiedTokens:
     def claims(self, number):
         return Claims.from_payload(access_members(sub=str(number))), NOW, NOW + 300
 
-    def test_verified_tokens_evict_least_recently_used_entry(self):
+    def test_token_cache_evicts_least_recently_used_entry(self):
         verified = VerifiedTokens(3)
         for name in (b"a", b"b", b"c"):
             verified.put(name, self.claims(1))
@@ -277,7 +277,7 @@ class TestVerifiedTokens:
             b"e",
         ]
 
-    def test_verified_tokens_never_exceed_the_maximum_size(self):
+    def test_token_cache_never_has_more_entries_than_its_maximum(self):
         verified = VerifiedTokens(5)
         assert len(verified) == 0
         for number in range(50):
@@ -298,7 +298,7 @@ class TestVerifiedTokens:
         token = access.with_claims(**extra)
         assert (access.decode(token) is access.decode(token)) is cached
 
-    def test_verified_tokens_return_none_for_unknown_digest(self):
+    def test_token_cache_returns_none_for_unknown_digest(self):
         verified = VerifiedTokens(1)
         verified.put(b"a", self.claims(1))
         assert verified.get(b"b") is None
@@ -346,7 +346,7 @@ class TestVerifiedTokensInThreads:
 
         assert self.run(work) == []
 
-    def test_verified_tokens_in_eight_threads_keep_the_maximum_size(self):
+    def test_token_cache_in_eight_threads_keeps_its_maximum_size(self):
         verified = VerifiedTokens(2)
         claims = Claims.from_payload(access_members()), NOW, NOW + 300
 

@@ -74,7 +74,7 @@ class TestParse:
             TOKEN.rpartition(".")[0],
         ],
     )
-    def test_parse_token_without_three_segments_is_rejected(self, token):
+    def test_parse_token_without_three_valid_segments_is_rejected(self, token):
         assert parse_error(token) is TokenErrorCode.MALFORMED
 
     @pytest.mark.attack(66, 67)
@@ -152,7 +152,7 @@ class TestParse:
             b'{"alg":"HS\xff256"}',
         ],
     )
-    def test_parse_token_rejects_header_with_invalid_json(self, header):
+    def test_parse_token_rejects_header_not_a_strict_json_object(self, header):
         assert (
             parse_error(compact(header, b"{}", hmac_with(SIGNING_KEY))) is TokenErrorCode.MALFORMED
         )

@@ -102,7 +102,7 @@ class TestSignatures:
 
     @pytest.mark.attack(29)
     @pytest.mark.parametrize("value", [0, 1, ORDER_P256 - 1, ORDER_P256, 2**256 - 1])
-    def test_es256_signature_out_of_range_is_rejected(self, value):
+    def test_es256_signature_with_extreme_r_or_s_is_rejected(self, value):
         assert self.es256(lambda r, s: self.raw(value, s)) is TokenErrorCode.SIGNATURE
         assert self.es256(lambda r, s: self.raw(r, value)) is TokenErrorCode.SIGNATURE
         assert self.es256(lambda r, s: self.raw(value, value)) is TokenErrorCode.SIGNATURE

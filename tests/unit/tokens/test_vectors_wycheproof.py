@@ -79,7 +79,7 @@ class TestJws:
         } == STRICTER
 
     @pytest.mark.attack(34)
-    def test_wycheproof_invalid_signatures_are_rejected(self, results):
+    def test_wycheproof_invalid_signatures_are_rejected_except_two(self, results):
         tokens = {token for _, token, label, _ in results if label == "valid"}
         accepted = {
             n: token for n, token, label, passed in results if label == "invalid" and passed

@@ -57,7 +57,7 @@ def test_estimated_cost_covers_the_memory_of_a_cached_token(shape):
     assert memory <= (estimate_cost(payload) if SHAPES[shape] else ENTRY_COST)
 
 
-def test_verified_tokens_never_exceed_the_maximum_bytes():
+def test_token_cache_never_exceeds_its_maximum_of_bytes():
     verified = VerifiedTokens(100, 10_000)
     for number in range(50):
         verified.put(bytes([number]), entry({}, number), 3000)
