@@ -114,7 +114,7 @@ class TestMaximumSize:
             parser().parse(BytesIO(self.body(start, end, MAX_BODY + 1)))
 
     @pytest.mark.attack(120)
-    def test_parser_does_not_read_beyond_maximum_size(self, parser, start, end):
+    def test_parser_reads_at_most_one_byte_above_maximum_size(self, parser, start, end):
         stream = BytesIO(self.body(start, end, 1_000_000))
         with pytest.raises(ParseError):
             parser().parse(stream)

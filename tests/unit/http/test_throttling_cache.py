@@ -110,7 +110,7 @@ class TestUnavailableCache:
             "cache error (ConnectionError): sign-ins stay counted"
         ]
 
-    def test_throttle_fail_calls_an_unavailable_cache_once(self, throttle, switched, caplog):
+    def test_throttle_fail_method_calls_an_unavailable_cache_once(self, throttle, switched, caplog):
         throttle.acquire()
         switched(True)
         throttle.fail()

@@ -35,7 +35,7 @@ def test_key_change_without_written_exp_is_a_problem(tmp_path, files):
     ]
 
 
-def test_each_key_change_problem_has_a_hint(tmp_path, files):
+def test_key_change_problems_have_hints(tmp_path, files):
     change = {"new": files["a"], "expiring": [files["a"]]}
     assert [problem.hint for problem in find_problems(tmp_path, [], now=NOW, **change)] == [
         "Remove it from VERIFYING_KEYS, or run the command again.",

@@ -29,7 +29,7 @@ def another_group():
 class TestWriteJwk:
     @pytest.mark.promise(23)
     @pytest.mark.standard("rfc7517-9.2-1")
-    def test_key_file_is_readable_by_its_owner_only(self, tmp_path):
+    def test_first_key_file_ignores_umask_and_has_mode_600(self, tmp_path):
         before = os.umask(0)
         try:
             put(tmp_path)

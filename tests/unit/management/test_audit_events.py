@@ -88,7 +88,7 @@ class TestKeys:
 
 
 class TestClients:
-    def test_audit_event_of_a_client_contains_no_secret(self, events):
+    def test_audit_event_of_a_client_secret_contains_no_secret(self, events):
         output = StringIO()
         call_command("tokenauth_client", "reports", stdout=output)
         assert events == [event("clients.generate_secret", "reports")]

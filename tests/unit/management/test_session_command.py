@@ -47,5 +47,5 @@ def test_session_command_propagates_an_error_of_the_project():
 @pytest.mark.parametrize(
     ("number", "text"), [(0, "0 sessions"), (1, "1 session"), (2, "2 sessions")]
 )
-def test_counted_writes_the_plural_unless_the_number_is_one(number, text):
+def test_counted_function_writes_plural_unless_number_is_one(number, text):
     assert counted(number, "session") == text

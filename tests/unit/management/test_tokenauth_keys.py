@@ -170,7 +170,7 @@ class TestRetire:
 
 class TestPublish:
     @pytest.mark.standard("rfc7517-5-1")
-    def test_keys_publish_prints_public_members_of_current_keys(self, folder):
+    def test_keys_publish_prints_public_members_of_unexpired_keys(self, folder):
         put(folder, "expired", SECONDS - 50, exp=SECONDS)
         signs = put(folder, "signs")
         later = put(folder, "next", SECONDS + 60, algorithm="ES256")

@@ -132,7 +132,7 @@ class TestRotate:
             SECONDS + 86400
         )
 
-    def test_keys_rotate_delays_next_key_by_jwks_max_age(self, folder, settings):
+    def test_keys_rotate_delays_next_key_by_jwks_max_age_and_margin(self, folder, settings):
         settings.TOKENAUTH = {"KEY_DIRECTORY": folder, "JWKS_MAX_AGE": timedelta(hours=1)}
         put(folder, "a")
         run("rotate")
