@@ -40,6 +40,8 @@ class TestBasicCredentials:
             ("reports", "100%", [("reports", "100%")]),
             ("reports", "%E9", [("reports", "%E9")]),
             ("reports", "%00x", [("reports", "%00x")]),
+            # In base64, this one starts with an X.
+            ("_reports", "secret", [("_reports", "secret")]),
         ],
     )
     def test_basic_credentials_are_read_raw_and_form_decoded(self, client_id, secret, expected):

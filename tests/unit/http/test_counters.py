@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import time_machine
 from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
 
 from django_tokenauth.http.counters import Counters
 from tests.support.client import log_messages
+from tests.support.clock import NOW
 
 
 class PartlyBrokenCache(LocMemCache):
@@ -34,6 +36,12 @@ class PartlyBrokenCache(LocMemCache):
 
     def get(self, *arguments, **options):
         return self._result("get", *arguments, **options)
+
+    def add(self, *arguments, **options):
+        return self._result("add", *arguments, **options)
+
+    def delete(self, *arguments, **options):
+        return self._result("delete", *arguments, **options)
 
 
 @pytest.fixture
@@ -103,3 +111,24 @@ class TestCounters:
         counters.start("a", 6, 60)
         assert counters.read("a") == 5
         assert [counters.delete("a"), counters.delete("a")] == [True, False]
+
+    def test_counter_expires_after_its_seconds(self, counters):
+        with time_machine.travel(NOW, tick=False) as clock:
+            counters.increment("a", 60)
+            counters.start("b", 5, 60)
+            clock.shift(59)
+            assert [counters.read("a"), counters.read("b")] == [1, 5]
+            clock.shift(1)
+            assert [counters.read("a"), counters.read("b")] == [0, 0]
+
+    def test_counter_start_returns_false_only_after_a_cache_error(self, counters, broken):
+        assert [counters.start("a", 5, 60), counters.start("a", 6, 60)] == [True, True]
+        broken("add")
+        assert counters.start("b", 5, 60) is False
+
+    def test_failed_deletion_of_a_counter_is_logged(self, counters, broken, caplog):
+        broken("delete")
+        assert counters.delete("a") is True
+        assert log_messages(caplog, "ERROR") == [
+            "cache error (ConnectionError): sign-ins stay counted"
+        ]

@@ -64,6 +64,10 @@ def not_found(settings):
 
 
 class TestMembers:
+    def test_metadata_is_indented_with_one_line_per_member(self, settings):
+        settings.TOKENAUTH = {"ISSUER": ISSUER}
+        assert Client().get(PATH).content.startswith(b'{\n "issuer": "https://auth.example.com",\n')
+
     @pytest.mark.standard("rfc8414-2-7", "rfc8414-3.2-2")
     def test_metadata_by_default_has_token_and_revocation_endpoint(self, metadata):
         assert metadata() == {**ALWAYS, **REVOCATION}
@@ -144,6 +148,12 @@ class TestIssuer:
         assert members["jwks_uri"] == "https://example.com/.well-known/jwks.json"
         for suffix in ("", "/api", "/api/v1/x", "/API/v1", "/v1"):
             assert not_found(suffix, ISSUER=issuer)
+
+    @pytest.mark.parametrize("path", ["X", "X/api", "api/X"])
+    def test_metadata_issuer_path_may_begin_or_end_with_any_letter(self, metadata, not_found, path):
+        issuer = f"https://example.com/{path}/"
+        assert metadata(f"/{path}", ISSUER=issuer)["issuer"] == issuer
+        assert not_found(f"/{path.strip('X')}", ISSUER=issuer)
 
     def test_metadata_of_issuer_with_non_ascii_path_is_served(self, metadata):
         for issuer in ("https://example.com/caf%C3%A9", "https://example.com/café"):

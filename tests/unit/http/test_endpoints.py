@@ -162,6 +162,8 @@ class TestHandleException:
         assert (response.status_code, response.data) == (status, body)
         assert response.headers.items() >= headers.items()
         assert response.headers.keys() & {"WWW-Authenticate", "Retry-After"} == headers.keys()
+        # REST framework's renderers show errors differently.
+        assert response.exception is True
 
     def test_invalid_token_error_is_returned_as_invalid_grant(self, caplog):
         with caplog.at_level("INFO"):

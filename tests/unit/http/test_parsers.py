@@ -86,6 +86,10 @@ class TestStrictFormParser:
     def test_form_parser_decodes_form_fields(self, body, fields):
         assert self.parse(body).dict() == fields
 
+    def test_form_parser_decodes_utf_8_with_any_default_charset(self, settings):
+        settings.DEFAULT_CHARSET = "latin-1"
+        assert self.parse(b"a=%C3%A9").dict() == {"a": "\N{LATIN SMALL LETTER E WITH ACUTE}"}
+
     @pytest.mark.parametrize("body", [b"a=1&a=1", b"a=1&a=2", b"a=&a=", b"a&b=1&a", b"%61=1&a=2"])
     def test_form_parser_rejects_duplicate_field_names(self, body):
         with pytest.raises(ParseError):

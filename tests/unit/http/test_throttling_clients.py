@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import time_machine
+from django.core.cache import caches
 
 from django_tokenauth.conf.settings import load
 from django_tokenauth.errors import TooManyRequests
-from django_tokenauth.http.throttling import ClientThrottle
+from django_tokenauth.http.throttling import ClientThrottle, cache_key
 from tests.support.client import log_messages
 from tests.support.clock import NOW
 from tests.support.sign_in_attempts import CLIENT_IP, HOUR, MINUTE, OTHER_IP, attempt
@@ -47,6 +48,14 @@ class TestClientThrottle:
         for _ in range(4):
             failure()
         assert failure(OTHER_IP) is None
+
+    def test_counter_of_wrong_client_secrets_expires_after_its_window(self, clock):
+        failure()
+        key = f"{cache_key('client', 'address', CLIENT_IP)}.{int(NOW.timestamp()) // MINUTE}"
+        clock.shift(MINUTE - 1)
+        assert caches["default"].get(key) == 1
+        clock.shift(1)
+        assert caches["default"].get(key) is None
 
     def test_wrong_client_secrets_do_not_throttle_sign_ins(self):
         for _ in range(4):
