@@ -23,8 +23,8 @@ from ..models import Session
 from ..sessions import pruning
 from ..sessions.clock import utc_now
 
-# Maximum number of overdue sessions without a warning. Sign-ins prune a smaller number of overdue
-# sessions.
+# Maximum number of overdue sessions without a warning. If fewer sessions are overdue, the next
+# sign-ins prune them.
 _MAX_UNPRUNED = 1000
 _OVERDUE = timedelta(days=30)
 # Number of users in each half of the sample: the oldest users and the newest users.
@@ -122,8 +122,9 @@ def _other_hashers(passwords: Iterable[str]) -> Iterator[CheckMessage]:
 def _slow_or_fast_hasher(password: str) -> str | None:
     """Return the name of *password*'s hasher if its duration may reveal that the user exists.
 
-    Django runs the first of ``PASSWORD_HASHERS`` for an unknown user. If a hash has fewer rounds
-    than that hasher, Django adds the missing rounds, except for Argon2 and scrypt.
+    Django runs the first of ``PASSWORD_HASHERS`` for an unknown user. If the first hasher made a
+    hash with fewer rounds than now, Django adds the missing rounds for a wrong password. Argon2 and
+    scrypt add no rounds.
     """
     try:
         hasher = identify_hasher(password)

@@ -31,7 +31,7 @@ from ..conf.settings import Settings
 from ..models import Session
 from .settings import is_default, judge
 
-#: The oldest version of PyJWT that setup.cfg permits. With --no-deps, pip can install an older
+#: The oldest version of PyJWT that setup.cfg permits. With --no-deps, pip does not replace an older
 #: PyJWT.
 OLDEST_PYJWT = (2, 15)
 # The prefix of Django's authentication backends, which do not count failed sign-ins.
@@ -119,7 +119,8 @@ def _basic_authentication() -> Iterator[CheckMessage]:
 def _unthrottled(settings: Settings) -> Iterator[CheckMessage]:
     if settings.sign_in_rate_user is None or settings.sign_in_rate_ip is None:
         yield checks.Warning(
-            "Sign-ins are not throttled. Attackers can guess passwords at full speed.",
+            "SIGN_IN_RATE_USER or SIGN_IN_RATE_IP is None. Attackers can guess passwords faster "
+            "than with both limits.",
             hint="Set SIGN_IN_RATE_USER and SIGN_IN_RATE_IP.",
             id="tokenauth.W006",
         )
@@ -225,7 +226,8 @@ def _logging() -> Iterator[CheckMessage]:
             hint="Set it to INFO. Set DEBUG only for loggers that you know.",
             id="tokenauth.W017",
         )
-    # Django only calls DEFAULT_EXCEPTION_REPORTER_FILTER, so it may name a function.
+    # Django calls DEFAULT_EXCEPTION_REPORTER_FILTER, so the setting may name a function, not only a
+    # class.
     if not _hides_secrets(import_string(django_settings.DEFAULT_EXCEPTION_REPORTER_FILTER)()):
         yield checks.Warning(
             "DEFAULT_EXCEPTION_REPORTER_FILTER shows tokens and keys in error reports.",

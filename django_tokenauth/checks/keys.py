@@ -39,7 +39,7 @@ _DatedKey = tuple[Mapping[str, Any], Key]
 def key_messages(settings: Settings, now: float) -> Iterator[CheckMessage]:
     """Check the keys at *now* (seconds since the epoch).
 
-    Every ``manage.py check`` already reports unusable keys as errors, so this check skips them.
+    Yield nothing about unusable keys, which ``check_settings`` reports as errors.
     """
     yield from judge(settings, lambda usable: _dated_key_messages(usable, now))
     yield from judge(settings, lambda usable: _key_set_messages(usable, now))
@@ -54,7 +54,7 @@ def _dated_key_messages(settings: Settings, now: float) -> Iterator[CheckMessage
     yield from judge(settings, lambda usable: _publication(usable, dated, now))
     if settings.key_directory is not None and settings.key_directory.is_dir():
         yield from _exposure(settings.key_directory)
-    # Without a signing key, another check reports an error, or this service only verifies tokens.
+    # Without a signing key, E002 reports an error, or this service only verifies tokens.
     if schedule.at(now).signing is not None:
         yield from _age(schedule, [key for _, key in dated], now)
 
@@ -65,7 +65,7 @@ def _key_set_messages(settings: Settings, now: float) -> Iterator[CheckMessage]:
         keys = build_access_keys(settings).at(now)
     except InvalidKey:
         return
-    # Another check reports a key set without keys.
+    # E002 reports a key set without keys.
     if not keys.verifying:
         return
     yield from judge(settings, lambda usable: _secret_keys(usable, keys))
@@ -189,7 +189,7 @@ def _key_pairs(settings: Settings, keys: KeySet) -> Iterator[CheckMessage]:
             hint="Generate a new key: openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:3072",
             id="tokenauth.W021",
         )
-    # E002 reports keys in KEY_DIRECTORY or KEYS that cannot sign now.
+    # E002 reports a KEY_DIRECTORY or KEYS of which no key signs now.
     dated = settings.key_directory is not None or settings.keys
     private = any(key.can_sign for key in keys.verifying.values())
     if keys.signing is None and private and not dated:

@@ -15,7 +15,7 @@ from ..conf.settings import setting_fields
 _MIGRATING = "https://drf-tokenauth.readthedocs.io/en/latest/migrating.html"
 #: Settings of packages that django_tokenauth replaces, and the module that reads each setting.
 _REPLACED = {"SIMPLE_JWT": "rest_framework_simplejwt", "REST_KNOX": "knox"}
-# Minimum similarity of a setting to TOKENAUTH: TOKENAUTHS has 0.95, OAUTH 0.57.
+# Minimum similarity of a setting to TOKENAUTH: TOKENAUTHS has 0.95, OAUTH 0.71.
 _SIMILAR = 0.8
 
 
@@ -33,7 +33,7 @@ def name_messages() -> Iterator[CheckMessage]:
                 id="tokenauth.W024",
             )
         elif is_set and name.endswith("_TOKENAUTH"):
-            # Projects build TOKENAUTH from parts, such as BASE_TOKENAUTH.
+            # A project may build TOKENAUTH from parts, such as BASE_TOKENAUTH.
             continue
         elif _resembles_tokenauth(name) and _is_meant(getattr(django_settings, name), known):
             yield checks.Warning(
@@ -59,9 +59,9 @@ def _resembles_tokenauth(name: str) -> bool:
 
 
 def _is_meant(value: object, known: Mapping[str, object]) -> bool:
-    """Return whether *value* is a dict with keys that resemble settings of ``TOKENAUTH``.
+    """Return whether *value* is a dict with a key that resembles a setting of ``TOKENAUTH``.
 
-    An empty dict counts if the project does not set ``TOKENAUTH``.
+    Return ``True`` for an empty dict too if the project does not set ``TOKENAUTH``.
     """
     if not isinstance(value, Mapping):
         return False

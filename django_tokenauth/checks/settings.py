@@ -123,12 +123,12 @@ def installation_messages(settings: Settings) -> Iterator[CheckMessage]:
             id="tokenauth.E005",
         )
     yield from judge(settings, _user_id_field)
-    # REST framework imports the class that the string names, and each view fails to iterate over
-    # that class.
+    # REST framework imports the class that the string names, and a view with the default
+    # authentication classes fails to iterate over that class.
     if isinstance(_project_value("DEFAULT_AUTHENTICATION_CLASSES"), str):
         yield Error(
-            "DEFAULT_AUTHENTICATION_CLASSES of REST_FRAMEWORK is a string, so every view raises a "
-            "TypeError.",
+            "DEFAULT_AUTHENTICATION_CLASSES of REST_FRAMEWORK is a string, so each view that uses "
+            "the default raises a TypeError.",
             hint="Write a list, also for one class: [...].",
             id="tokenauth.E010",
         )
@@ -185,7 +185,7 @@ def is_default(authentication_class: type) -> bool:
 
 
 def _default_authenticators() -> Sequence[Any]:
-    # REST framework validates DEFAULT_AUTHENTICATION_CLASSES only when a view is called.
+    # REST framework does not validate the type of DEFAULT_AUTHENTICATION_CLASSES.
     classes: Any = api_settings.DEFAULT_AUTHENTICATION_CLASSES
     return classes if isinstance(classes, (list, tuple)) else ()
 

@@ -1,8 +1,8 @@
 """The settings of the project: the dict ``TOKENAUTH`` as one frozen, typed value.
 
-The function :func:`load` returns the :class:`Settings` and caches them until a setting changes. The
-exception :class:`InvalidSettings` contains every problem of the settings, and the system checks
-report every problem.
+The function :func:`load` returns the :class:`Settings` and caches them until Django's signal
+``setting_changed`` reports a change, as in tests. The exception :class:`InvalidSettings` contains
+every problem of the settings, and the system checks report every problem.
 
 Each :class:`Settings` object compares by identity and is the cache key of derived objects, such as
 key sets and token readers. A change of the settings replaces the derived objects.
@@ -38,12 +38,12 @@ ASYMMETRIC_ALGORITHMS = (
     "EdDSA",
 )
 
-# Matches the names of settings of other packages, such as ROTATE_REFRESH_TOKENS.
+# Matches names such as ROTATE_REFRESH_TOKENS, a setting of another package.
 _SEVERAL_WORDS = re.compile(r"[A-Z]{1,16}(_[A-Z]{1,16})+")
 
-#: Maximum delay between ``revoked_at`` and the commit of a revocation: a wait for a lock, a long
-#: transaction, or a difference between clocks. A revocation with a longer delay is missing in the
-#: snapshot of revoked sessions.
+#: Maximum delay between ``revoked_at`` and the commit of a revocation for which the snapshot of
+#: revoked sessions is complete. Waits for locks, long transactions and differences between clocks
+#: cause the delay. The snapshot may lack a revocation with a longer delay.
 LONGEST_WAIT = timedelta(minutes=2)
 
 
@@ -320,8 +320,8 @@ def _unknown_cache(settings: Settings) -> Iterator[Problem]:
         )
 
 
-#: Checks that compare several settings. Each check reads as few settings as possible, because an
-#: invalid setting skips the check.
+#: Checks that run after all settings are parsed. Each check reads as few settings as possible,
+#: because an invalid setting skips the check.
 _CONFLICTS = (
     _empty_fallback,
     _several_key_sources,
@@ -334,16 +334,18 @@ _CONFLICTS = (
 
 
 class UnusableSettings(ImproperlyConfigured):
-    """The settings or keys of this package cannot be used. Clients get a 503 response.
+    """The settings or keys of this package cannot be used.
 
-    Any other ``ImproperlyConfigured`` comes from the project's code and propagates.
+    The endpoints and authentication classes of this package respond 503. Any other
+    ``ImproperlyConfigured``, such as for a result of ``SCOPE_POLICY``, propagates.
     """
 
 
 class InvalidSettings(UnusableSettings):
     """``TOKENAUTH`` is invalid.
 
-    ``problems`` contains all problems of ``TOKENAUTH``, and ``settings`` the valid settings.
+    ``problems`` contains all problems of the settings, and ``settings`` contains the valid
+    settings.
     """
 
     def __init__(self, problems: Sequence[Problem], settings: Settings) -> None:
@@ -365,7 +367,7 @@ def read_project() -> tuple[Settings, list[Problem]]:
 
 @cache
 def load() -> Settings:
-    """Return the settings of this project, cached until a setting changes.
+    """Return the settings of this project, cached until ``setting_changed`` reports a change.
 
     Raises :class:`InvalidSettings` with every problem.
     """

@@ -31,7 +31,7 @@ LAST_SECOND = 253402300799
 
 # Maximum of a lifetime setting, which keeps the expiry of every session a valid datetime.
 _MAX_LIFETIME = timedelta(days=36500)
-# Maximum of SIGN_IN_DELAY_USER: a longer delay would lock a user out.
+# Maximum of SIGN_IN_DELAY_USER: attackers could lock a user out for more than a day with a longer one.
 _MAX_DELAY = timedelta(days=1)
 _PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 # An HMAC key with fewer bytes than the hash is weaker than the hash (RFC 7518 section 3.2).
@@ -44,15 +44,14 @@ _FLAGS = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),
 }
-# Maximum length of a string that is certainly not a secret: secrets of this package have at least
-# 32 bytes, and chosen passwords about 12 characters.
+# Maximum length of a string that an error shows although the string resembles no permitted value.
+# Secrets of this package have at least 32 bytes.
 _SHORTER_THAN_SECRETS = 10
 # The SHA-256 digest of a client secret, as manage.py tokenauth_client prints it.
 _CLIENT_SECRET = re.compile(r"sha256\$[0-9a-f]{64}")
 _CLIENTS = "a dict of client ids and hashed secrets"
 _FUNCTION = "a function or its dotted path"
-# The maximum of 40 characters per part of a dotted path excludes generated secrets and tokens,
-# whose payload is longer.
+# Each part of a dotted path has at most 40 characters, which excludes a JWT: its payload is longer.
 _DOTTED_PATH = re.compile(r"[^\W\d]\w{0,39}(\.[^\W\d]\w{0,39})+")
 _ONE_KEY = "PEM text, a JWK (a dict or its JSON) or a secret string"
 
@@ -87,9 +86,9 @@ def did_you_mean(value: object, permitted: Iterable[object]) -> str:
 
 
 def can_be_shown(value: object, permitted: Iterable[object]) -> bool:
-    """Return whether *value* is a string that cannot be a secret.
+    """Return whether an error may show *value*.
 
-    A string cannot be a secret if it is too short, or resembles one of the *permitted* values.
+    A string can be shown if it is too short for a secret or resembles a *permitted* value.
     """
     return isinstance(value, str) and bool(
         len(value) <= _SHORTER_THAN_SECRETS or did_you_mean(value, permitted)
@@ -228,8 +227,8 @@ def client_ids(value: object) -> tuple[str, ...]:
 
 
 def secret(value: object) -> bytes:
-    # force_bytes() encodes an object of another type as its string, which can differ between
-    # processes.
+    # force_bytes() encodes an object that is not a str or bytes as its str(), which can differ
+    # between processes.
     if not isinstance(value, (str, bytes)) or len(value) < _SHORTEST_SECRET:
         raise InvalidSetting(
             f"a string of at least {_SHORTEST_SECRET} random characters",
@@ -341,7 +340,7 @@ def optional_key_set(value: object) -> tuple[Mapping[str, Any], ...]:
         raise InvalidSetting(
             "a list of JWKs, or a JWK Set as a dict or its JSON", 'For example {"keys": [...]}.'
         )
-    # An empty list is rejected: without a key in KEYS, the key derived from SECRET_KEY would sign.
+    # An empty list is rejected: with HMAC, a key derived from SECRET_KEY would sign instead.
     if not value or not all(isinstance(item, Mapping) and item for item in value):
         raise InvalidSetting(
             "at least one key, each of them a JWK",
@@ -360,7 +359,8 @@ def optional_path(value: object) -> Path | None:
 
 def client_id(value: object) -> str:
     name = string(value)
-    # REST framework trims the client_id of a request, so spaces at its ends would never match.
+    # REST framework trims the client_id in the body of a request, so a client_id with spaces at its
+    # ends would not match.
     if name != name.strip():
         raise InvalidSetting("a string of 1 to 255 printable characters without spaces at its ends")
     return name
