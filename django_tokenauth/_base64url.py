@@ -7,14 +7,14 @@ from binascii import a2b_base64, b2a_base64
 #: The characters of base64url (RFC 4648 section 5).
 ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-# binascii reads and writes the alphabet of RFC 4648 section 4 only. Characters outside ALPHABET are
-# translated to "*", which binascii rejects.
+# binascii reads and writes the alphabet of RFC 4648 section 4 only. "+", "/" and "=", which are not
+# in ALPHABET, are translated to "*", which binascii rejects.
 _TO_STANDARD = bytes.maketrans(b"-_+/=", b"+/***")
 _TO_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _PADDING = (b"", b"", b"==", b"=")
 # RFC 4648 section 3.5: the unused bits of the last character are zero. _LAST contains the permitted
-# last characters by the length modulo 4. Another last character would be a second encoding of the
-# same bytes.
+# last characters by the length modulo 4. Unused bits that are not zero would be a second encoding
+# of the same bytes.
 _LAST = {1: b"", 2: b"AQgw", 3: b"AEIMQUYcgkosw048"}
 
 
@@ -30,7 +30,6 @@ def decode(segment: bytes) -> bytes:
     """
     rest = len(segment) % 4
     if rest and segment[-1] not in _LAST[rest]:
-        # The ValueError has no message: it becomes the context of InvalidToken, whose message is
-        # only its code.
+        # The token parser replaces this ValueError with InvalidToken, so a message would be lost.
         raise ValueError
     return a2b_base64(segment.translate(_TO_STANDARD) + _PADDING[rest], strict_mode=True)

@@ -6,14 +6,14 @@ from typing import Any
 
 
 def bearer_token(request: Any) -> str | None:
-    """Return the token of ``Authorization: Bearer``, or ``None`` for another scheme.
+    """Return the token of ``Authorization: Bearer``, or ``None`` without this header.
 
-    ``request`` is a request of Django or of REST framework. The scheme is case-insensitive (RFC
-    9110 section 11.1). Everything after the scheme is the token, so a malformed header is rejected
-    as an invalid token.
+    Return ``None`` for another scheme too. ``request`` is a request of Django or of REST framework.
+    The scheme is case-insensitive (RFC 9110 section 11.1). Everything after the scheme is the
+    token, so a malformed header is rejected as an invalid token.
     """
-    # REST framework's request finds META only after a failed lookup, so read META from Django's
-    # request.
+    # Read META from Django's request, because REST framework's request returns META by the slower
+    # __getattr__().
     header: str = getattr(request, "_request", request).META.get("HTTP_AUTHORIZATION", "")
     if header.startswith("Bearer "):
         return header[7:]

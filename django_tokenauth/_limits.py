@@ -1,4 +1,4 @@
-"""The maximum lengths of request parameters, in characters."""
+"""The maximum lengths of values in requests and sessions, in characters."""
 
 from __future__ import annotations
 

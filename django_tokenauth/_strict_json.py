@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-#: Maximum nesting depth of arrays and objects. Requests, tokens and key files need fewer than 16
-#: levels, and JSON parsers support 16 levels.
+#: Maximum nesting depth of arrays and objects. Requests, registered claims and JWKs need fewer than
+#: 16 levels, and common JSON parsers support 16 levels.
 MAX_DEPTH = 16
 # Whitespace in JSON (RFC 8259 section 2).
 _WHITESPACE = " \t\n\r"
@@ -22,7 +22,7 @@ def loads(data: bytes) -> Any:
     """Return the value of the JSON text *data*.
 
     Raises :class:`Malformed` if *data* is not strict JSON in UTF-8. Strict JSON has no duplicate
-    names in an object, infinite numbers, unpaired surrogates, or nesting deeper than
+    names in an object, no infinite numbers, no unpaired surrogates, and no nesting deeper than
     :data:`MAX_DEPTH`.
     """
     value = _read(data)
@@ -38,8 +38,8 @@ def loads(data: bytes) -> Any:
 def _read(data: bytes) -> Any:
     try:
         text = data.decode("utf-8").strip(_WHITESPACE)
-        # JSONDecoder.decode() finds whitespace with regular expressions, which take as long as all
-        # other checks of this module.
+        # JSONDecoder.decode() skips whitespace with regular expressions, which are slower than
+        # str.strip().
         value, end = _DECODER.raw_decode(text)
         if end != len(text):
             return _INVALID

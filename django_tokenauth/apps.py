@@ -33,14 +33,14 @@ class TokenAuthConfig(AppConfig):
         register(check_deployment, Tags.security, deploy=True)
         user_model = get_user_model()
         for model in apps.get_models():
-            # A proxy model of the user model can save users too. Receivers without a sender would
-            # disable Django's fast deletion for every model of the project.
+            # A proxy model of the user model can save users too. A pre_delete receiver
+            # without a sender would disable Django's fast deletion for every model of the project.
             if issubclass(model, user_model):
                 pre_save.connect(receivers.before_save, sender=model)
                 post_save.connect(receivers.after_save, sender=model)
             elif issubclass(user_model, model):
                 post_save.connect(receivers.after_parent_save, sender=model)
-            # Deleting a child model also sends pre_delete for its parent, except with
-            # keep_parents=True.
+            # Deleting an object of a child model also sends pre_delete for the parent model, except
+            # with keep_parents=True.
             if model._meta.concrete_model is user_model._meta.concrete_model:
                 pre_delete.connect(receivers.before_delete, sender=model)

@@ -1,12 +1,12 @@
-"""All errors of this package, as one tree.
+"""The public errors of this package, as one tree.
 
 ::
 
     TokenAuthError
     ├── InvalidKey                  key material is unusable; the message never contains it
     ├── InvalidToken                a token was rejected; ``code`` says why
-    ├── ServiceUnavailable          a database error; the request can be repeated
-    └── OAuthError                  an error response of the token endpoint (RFC 6749 section 5.2)
+    ├── ServiceUnavailable          a temporary failure; the request can be repeated
+    └── OAuthError                  an error response of OAuth (RFC 6749 section 5.2)
         ├── InvalidRequest              invalid_request
         ├── InvalidClient               invalid_client
         ├── InvalidGrant                invalid_grant
@@ -21,8 +21,8 @@ The authentication and permission classes raise errors that are also exceptions 
 ``permissions.InsufficientScope`` (403) is a ``TokenAuthError``. ``except InvalidToken`` catches a
 rejected token in a service and in a view.
 
-Invalid settings raise Django's ``ImproperlyConfigured``. Error messages never contain a token, a
-key, a password or a message of a library.
+Invalid settings raise Django's ``ImproperlyConfigured``. The message of a ``TokenAuthError`` never
+contains a token, a key, a password or a message of a library.
 """
 
 from __future__ import annotations
@@ -59,22 +59,23 @@ class TokenErrorCode(StrEnum):
     """
 
     MALFORMED = "malformed"  #: not a compact JWS within the limits, or not strict JSON
-    HEADER = "header"  #: a header member is forbidden or has the wrong type
+    HEADER = "header"  #: a header member is forbidden, missing or invalid
     TYP = "typ"  #: the token is of another kind
-    KEY = "key"  #: no key has this ``kid``, or it is for another algorithm
+    KEY = "key"  #: no key has the ``kid`` and ``alg`` of the header
     SIGNATURE = "signature"  #: the signature is wrong
     CLAIMS = "claims"  #: a claim is missing, has the wrong type or is out of range
     ISSUER = "issuer"  #: another issuer
     AUDIENCE = "audience"  #: another audience
-    EXPIRED = "expired"  #: the token has expired
+    EXPIRED = "expired"  #: the token or its session has expired
     NOT_YET_VALID = "not_yet_valid"  #: the token is not valid yet
-    REVOKED = "revoked"  #: the session was revoked, not found, or started before NOT_BEFORE
-    GENERATION = "generation"  #: the refresh token is too far ahead of its session
+    #: the session was revoked, deleted or started before NOT_BEFORE, or the password has changed
+    REVOKED = "revoked"
+    GENERATION = "generation"  #: the refresh token is over 100 generations ahead of its session
     USER = "user"  #: the user was deleted, is inactive, or is not the subject
 
 
 class TokenAuthError(Exception):
-    """The base of all errors of this package. Never raised directly."""
+    """The base class of the public errors of this package. Never raised directly."""
 
 
 class InvalidKey(TokenAuthError):
@@ -108,9 +109,10 @@ class InvalidToken(TokenAuthError):
 
 
 class ServiceUnavailable(TokenAuthError):
-    """A database error. Tokens stay valid, and the client may send the same request again.
+    """A temporary failure of the service, usually a database error.
 
-    The response contains ``error`` and ``description``, as for :class:`OAuthError`.
+    Clients keep their tokens and may send the same request again. The endpoints of this package
+    respond with ``error`` and ``description``, as for :class:`OAuthError`.
     """
 
     error: ClassVar[str] = "temporarily_unavailable"
@@ -120,10 +122,10 @@ class ServiceUnavailable(TokenAuthError):
 
 
 class OAuthError(TokenAuthError):
-    """An error response of the token endpoint.
+    """An error response of OAuth (RFC 6749 section 5.2).
 
-    ``error`` is the code in the response. ``description`` is a fixed sentence in the language of
-    the request (RFC 6749 section 5.2).
+    ``error`` is the code in the response. ``description`` is the ``error_description`` of the
+    response, in the language of the request.
     """
 
     error: ClassVar[str]
@@ -159,7 +161,7 @@ class InvalidGrant(OAuthError):
 
 
 class InvalidScope(OAuthError):
-    """The requested scope is unknown or exceeds the granted one."""
+    """The requested scope is unknown or exceeds the granted scope."""
 
     error = "invalid_scope"
     description = _("The requested scope is unknown or exceeds what was granted.")
