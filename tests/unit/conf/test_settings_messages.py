@@ -101,7 +101,7 @@ PROBLEMS = [
 
 
 @pytest.mark.parametrize(("raw", "problem"), PROBLEMS)
-def test_settings_problem_has_its_message_hint_and_unusable_names(raw, problem, settings):
+def test_settings_problem_has_message_hint_and_unusable_names(raw, problem, settings):
     settings.CACHES = {"default": settings.CACHES["default"]}
     assert conf.read(raw, (SECRET_KEY,))[1] == [problem]
 
@@ -134,7 +134,7 @@ def test_secret_key_problem_has_its_message_hint_and_name(secret_keys, problem):
     assert conf.read({}, secret_keys)[1] == [problem]
 
 
-def test_invalid_settings_error_has_all_problems_and_valid_settings():
+def test_invalid_settings_error_has_problems_and_valid_settings():
     values = {"LEEWAY": timedelta(days=1), "ISSUER": "https://example.com", "FOO": 1}
     with override_settings(TOKENAUTH=values), pytest.raises(InvalidSettings) as caught:
         conf.load()

@@ -80,7 +80,7 @@ class TestAccountDelay:
         clock.shift(2 + HOUR - 1 + late)
         assert check() == wait
 
-    def test_attempt_reserved_until_now_and_used_by_another_is_delayed(self, clock, monkeypatch):
+    def test_reserved_attempt_that_another_client_used_is_delayed(self, clock, monkeypatch):
         fail(FREE_FAILURES + 1)
         assert check() == 2
         clock.shift(2)
@@ -96,7 +96,7 @@ class TestAccountDelay:
         succeed()
         assert check() == 2
 
-    def test_successful_sign_in_keeps_one_failure_of_a_similar_username(self):
+    def test_successful_sign_in_keeps_a_failure_of_a_similar_name(self):
         fail(1, "a.lice")
         fail(3)
         succeed()

@@ -49,7 +49,7 @@ class TestClientThrottle:
             failure()
         assert failure(OTHER_IP) is None
 
-    def test_counter_of_wrong_client_secrets_expires_after_its_window(self, clock):
+    def test_count_of_wrong_client_secrets_expires_after_its_window(self, clock):
         failure()
         key = f"{cache_key('client', 'address', CLIENT_IP)}.{int(NOW.timestamp()) // MINUTE}"
         clock.shift(MINUTE - 1)
