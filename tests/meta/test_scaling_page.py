@@ -24,10 +24,10 @@ def test_scaling_page_states_the_assumptions_of_the_sizing():
     days = f"{given.daily_share * 10:g} days of 10"
     requests = f"{given.requests_per_minute:g} requests per minute"
     for sentence in (
-        f"Each of a user's {given.devices_per_user} devices is used on {days}.",
-        f"a device is opened {given.openings} times, for an hour in all, and sends {requests}.",
+        f"Assume that each of a user's {given.devices_per_user} devices is used on {days}.",
+        f"opened {given.openings} times, for an hour in all, and sends {requests} while open.",
         "One day of use in 100 ends with a sign-out.",
-        f"The peak is {given.peak_factor:g} times the average, and processors are then half busy.",
+        f"At the peak, {given.peak_factor:g} times the average, processors are half busy.",
         f"A database machine has {given.database_processors} processors.",
     ):
         assert sentence in text
