@@ -66,9 +66,10 @@ def check_text(name: str, value: object, max_length: int | None = None) -> None:
 
 
 def check_ip(ip: object) -> None:
-    """Raise an error unless *ip* is an IP address as a string; ``None`` and empty mean unknown.
+    """Raise an error unless *ip* is ``None``, an empty string or a string with an IP address.
 
-    Raises ``TypeError`` if *ip* is not a string, and ``ValueError`` if *ip* is not an address.
+    ``None`` and the empty string mean an unknown address. Raises ``TypeError`` for an object of
+    another type, and ``ValueError`` for a string that is not an IP address.
     """
     if not ip and (ip is None or isinstance(ip, str)):
         return
@@ -85,8 +86,8 @@ def check_ip(ip: object) -> None:
 def check_user(user: object) -> None:
     """Raise ``TypeError`` unless *user* has a primary key.
 
-    ``AnonymousUser`` and an unsaved user have no primary key. A query for the key ``None`` would
-    find the sessions of deleted users.
+    The primary key of ``AnonymousUser`` and of most unsaved users is ``None``. A query for the user
+    key ``None`` would find the sessions of deleted users.
     """
     if getattr(user, "pk", None) is None:
         raise TypeError(f"user must be a user that is stored, not {_name_of(user)}.")
@@ -106,7 +107,7 @@ def _name_of(value: object) -> str:
 
 
 def current_time(now: object) -> datetime:
-    """Return *now*, or the current time if it is ``None``, in UTC.
+    """Return *now* in UTC, or the current time in UTC if *now* is ``None``.
 
     If ``USE_TZ`` is ``False``, a naive ``datetime`` is a local time in ``TIME_ZONE``, as
     ``django.utils.timezone.now()`` returns it (:func:`~django_tokenauth._utc.as_utc`). Raises
@@ -121,10 +122,11 @@ def current_time(now: object) -> datetime:
 
 
 def clock_of(now: object) -> Clock:
-    """Return a clock for one call of a service: the current time, or always *now* if given.
+    """Return a function that returns the current time, or always *now* if *now* is given.
 
-    A service reads the clock again after each step that waits for the database. Raises
-    ``TypeError`` for the same values of *now* as :func:`current_time`.
+    A service reads the clock before it rotates or revokes a session, because earlier statements may
+    have waited for the database. Raises ``TypeError`` for the same values of *now* as
+    :func:`current_time`.
     """
     if now is None:
         return utc_now

@@ -28,8 +28,8 @@ def audit(
     """Log *action* and send ``audit_event``. Call ``audit()`` after the change is written.
 
     *actor* is the user of the admin, or ``None`` for a management command. *count* is the number of
-    changed objects, and the event contains the first *ids*. The log record contains no ids, because
-    a ``client_id`` is free text.
+    changed objects. The event contains at most ``MAX_IDS`` of *ids*. The log record contains no
+    ids, because a ``client_id`` is free text.
     """
     name = "a command" if actor is None else f"user {actor.pk}"
     logger.info("%s by %s: %d", action, name, count)

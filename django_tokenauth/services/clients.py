@@ -1,8 +1,8 @@
 """Check the secret of a client (RFC 6749 section 2.3) and the client that owns a token.
 
-``manage.py tokenauth_client`` generates secrets of 256 random bits. An attacker cannot guess such a
-secret, online or from its hash, so one SHA-256 protects it. Slow password hashes protect secrets
-that people choose.
+``manage.py tokenauth_client`` generates secrets of 256 random bits. An attacker cannot guess a
+secret of 256 random bits, online or from its hash, so one SHA-256 protects the secret. Slow
+password hashes protect secrets that people choose.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def generate_secret() -> str:
 def encode_secret(secret: str) -> str:
     """Return the value for ``CLIENTS``: ``sha256$`` and the SHA-256 of *secret* in hex.
 
-    Django's password hashes differ: no hasher is named ``sha256``, and each hash has more than one
-    ``$``.
+    Django's password hashes differ: Django has no hasher with the name ``sha256``, and each hash by
+    Django contains at least two ``$``.
     """
     return f"sha256${hashlib.sha256(secret.encode()).hexdigest()}"
 
@@ -59,8 +59,8 @@ def has_valid_secret(settings: Settings, credentials: Credentials) -> bool:
 def check_listed(settings: Settings, owner: str, *, authenticated: bool) -> None:
     """Reject a refresh token of a client that is no longer in ``CLIENTS``.
 
-    *authenticated* is true if the client *owner* had a secret when it last used the session. Any
-    client can send a ``client_id`` that has no entry in ``CLIENTS``.
+    *authenticated* is true if the client *owner* was in ``CLIENTS`` at the sign-in or at a refresh.
+    Any client can send a ``client_id`` that has no entry in ``CLIENTS``.
 
     Raises :class:`InvalidClient`.
     """
@@ -70,12 +70,12 @@ def check_listed(settings: Settings, owner: str, *, authenticated: bool) -> None
 
 
 def check_owner(settings: Settings, owner: str, client_id: str) -> None:
-    """Reject a token of the client ``owner`` in a request of another client, ``client_id``.
+    """Reject a token of ``owner`` in a request of another client, if one of them has a secret.
 
-    If ``client_id`` has a secret, the caller must have authenticated this client. An empty
-    ``client_id`` means that the request names no client. If neither client has a secret, the token
-    is accepted, because neither client can prove its identity. See RFC 6749 section 10.4 and RFC
-    7009 section 2.1.
+    ``client_id`` is the client of the request, or empty if the request names no client. If
+    ``client_id`` has a secret, the caller must have authenticated this client. If neither client
+    has a secret, ``check_owner()`` accepts the token, because neither client can prove its
+    identity. See RFC 6749 section 10.4 and RFC 7009 section 2.1.
 
     Raises :class:`InvalidClient` if no client was authenticated, and :class:`InvalidGrant` if
     another client was authenticated.

@@ -1,6 +1,6 @@
 """Issue the tokens of a sign-in or a refresh: lifetimes, scope and extra claims.
 
-Only the hooks ``SCOPE_POLICY`` and ``EXTRA_CLAIMS`` may query the database.
+This module queries the database only through the hooks ``SCOPE_POLICY`` and ``EXTRA_CLAIMS``.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def granted_scope(
     """Return the scope to grant: *requested*, or *allowed* if *requested* is ``None``.
 
     ``SCOPES`` and ``SCOPE_POLICY`` can narrow the granted scope. Raises :class:`InvalidScope` if
-    *requested* exceeds *allowed*, or if no requested name is granted. Raises
+    *requested* exceeds *allowed*, or if *requested* contains names and none is granted. Raises
     ``ImproperlyConfigured`` if ``SCOPE_POLICY`` does not return a collection of names.
     """
     if requested is not None and not set(requested) <= set(allowed):
@@ -115,7 +115,7 @@ class TokenIssuer:
     ) -> TokenPair:
         """Return the tokens of *session* in *state*, with an access token for *scope*.
 
-        Two calls with the same *session* and *state* return the same refresh token.
+        Two calls with the same *session*, *state* and settings return the same refresh token.
         """
         refresh = self._refresh_claims(
             session.user, session.pk, state.generation, state.refreshed_at, state.idle_expires_at
@@ -137,9 +137,9 @@ class TokenIssuer:
         session_id: uuid.UUID | str,
         generation: int,
     ) -> TokenPair:
-        """Return the tokens of a sign-in without a stored session.
+        """Return the tokens of a sign-in or a refresh without a stored session.
 
-        The refresh token carries *sign_in*, because no row stores it.
+        The refresh token contains the data of *sign_in*, because no row stores the data.
         """
         absolute_expiry = sign_in.auth_time + int(self.settings.session_lifetime.total_seconds())
         idle_expires_at = self.now + self.settings.refresh_token_lifetime

@@ -1,20 +1,22 @@
 """Refresh: exchange a refresh token for a new pair of tokens (RFC 9700 section 4.14.2).
 
-Each rotation increments the generation of a session. The generation in a refresh token decides the
-result of the refresh.
+Each rotation increases the generation of the session. If the refresh token is valid and its session
+is active, the generation in the token decides the result of the refresh:
 
 * For the current generation, rotate the session.
-* For the previous generation within ``REFRESH_GRACE`` of the rotation, return the current tokens
-  again. Two tabs, or a client that repeats a request, get the same refresh token.
+* For the previous generation within ``REFRESH_GRACE`` of the rotation, return the current refresh
+  token again, with a new access token. Two tabs that refresh at the same time get the same refresh
+  token.
 * For the previous generation after the grace period, rotate again if ``REFRESH_RETRY`` is true: the
-  client may never have received the current generation. A later request with the skipped generation
-  revokes the session, because its refresh token is a copy.
-* For any other earlier generation, revoke the session: the refresh token or its successor was
-  stolen.
-* For a generation up to ``MAX_GENERATIONS_AHEAD`` ahead, rotate: a database failover lost
+  client may never have received the current refresh token. A second retry in a row revokes the
+  session. A later request with the skipped generation revokes the session, because two clients may
+  be using its refresh tokens.
+* In all other cases of an earlier generation, revoke the session: the refresh token or its
+  successor may have been stolen.
+* For a generation up to ``MAX_GENERATIONS_AHEAD`` ahead, rotate: a database failover may have lost
   rotations.
-* For a generation further ahead, reject the token without revoking the session: an attacker who
-  forged the token must not sign the user out.
+* For a generation that is more than ``MAX_GENERATIONS_AHEAD`` ahead, reject the token without
+  revoking the session: an attacker who forged the token must not sign the user out.
 
 The grace period applies only to the client that rotated: the same user agent in the same network.
 """
@@ -51,13 +53,12 @@ from .issuing import TokenIssuer, TokenPair, check_scope, granted_scope
 logger = logging.getLogger("django_tokenauth")
 
 #: Maximum number of generations that a refresh token may be ahead of its session. A database
-#: failover loses the rotations during the replication lag.
+#: failover can lose the rotations of the replication lag.
 MAX_GENERATIONS_AHEAD = 100
 
 # Maximum number of attempts of a refresh if concurrent requests change the session.
 _ATTEMPTS = 3
-# A rotation that waits longer than this for the database restarts the grace period: its client
-# waits too.
+# If a rotation takes longer than ``_SLOW_ROTATION``, the refresh restarts the grace period.
 _SLOW_ROTATION = timedelta(seconds=1)
 
 
@@ -72,7 +73,8 @@ class _RefreshRequest:
     caller: Caller
     request: HttpRequest | None
     now: datetime
-    #: The clock for steps after a wait for the database, when ``now`` is out of date.
+    #: The clock, read again before each write, because ``now`` may be out of date after a slow
+    #: statement.
     clock: Clock
 
     @property
@@ -91,28 +93,32 @@ def refresh(
     request: HttpRequest | None = None,
     now: datetime | None = None,
 ) -> TokenPair:
-    """Return a new pair of tokens for *refresh_token*. Two statements.
+    """Return an access token and a refresh token for *refresh_token*.
+
+    A rotation takes two statements, and more if the database is slow or a concurrent request
+    changes the session.
 
     *scope*, a collection of scope names, narrows the scope of the access token (RFC 6749 section
     6); ``None`` keeps the scope of the session. *client_id*, if given, must be the client of the
     sign-in. If ``CLIENTS`` lists *client_id*, the caller must have authenticated this client.
-    *user_agent* and *ip* describe the device as in :func:`~django_tokenauth.services.sign_in`, and
-    the grace period compares them. *request* (of Django or REST framework) is passed to hooks and
-    signals. *now* defaults to the current time.
+    *user_agent* and *ip* describe the device as in :func:`~django_tokenauth.services.sign_in`. The
+    grace period applies only if the user agent and the network of *ip* are unchanged. *request* (of
+    Django or REST framework) is passed to hooks and signals. *now* defaults to the current time.
 
     Do not call ``refresh()`` inside ``atomic()``: a reused token revokes the session and raises an
     error, and the rollback would undo the revocation.
 
-    Raises :class:`InvalidGrant`, :class:`InvalidScope`, :class:`ServiceUnavailable`, and
-    :class:`InvalidClient` if the session belongs to a client with a secret. Raises ``TypeError`` if
+    Raises :class:`InvalidGrant`, :class:`InvalidScope` and :class:`ServiceUnavailable`. Raises
+    :class:`InvalidClient` if the client of the session has a secret and *client_id* is empty or has
+    none, or if the client of the session is no longer in ``CLIENTS``. Raises ``TypeError`` if
     *scope* is a single string, and ``ValueError`` if *ip* is not an address.
     """
     scope = None if scope is None else as_strings("scope", scope)
     check_text("user_agent", user_agent)
     check_ip(ip)
     settings = load()
-    # Check the scope names before the token: otherwise an unknown scope name would test a stolen
-    # token without using it.
+    # Check the scope names before the token: otherwise, an attacker could send an unknown scope and
+    # learn whether a stolen token is valid, without rotating it.
     check_scope(scope)
     clock = clock_of(now)
     started_at = clock()
@@ -158,7 +164,8 @@ def _find_session(refresh_request: _RefreshRequest) -> Session:
         _reject(TokenErrorCode.REVOKED)
     if settings.is_revoked_by_not_before(session.created_at.timestamp()):
         _reject(TokenErrorCode.REVOKED)
-    # Token times are whole seconds: a token issued in the last second would expire immediately.
+    # Token times are whole seconds: a token issued in the last second of its session would expire
+    # immediately.
     if int(session.idle_expires_at.timestamp()) <= int(refresh_request.now.timestamp()):
         _reject(TokenErrorCode.EXPIRED)
     _check_client(refresh_request, session.client_id, authenticated=session.client_authenticated)
@@ -196,7 +203,8 @@ def _try_refresh(
         # An attacker with a stolen token rarely has the same network and the same user agent.
         if in_time and refresh_request.caller.resembles(Caller.last_of(session)):
             return _issue(refresh_request, session, SessionState.of(session))
-        # Two retries in a row would let an attacker and the user refresh in turn.
+        # With two retries in a row, an attacker and the user could refresh alternately without
+        # being detected.
         if settings.refresh_retry and not session.retried:
             return _rotate(refresh_request, session, session.generation + 1, retried=True)
     _revoke_reused(refresh_request, session)
@@ -254,8 +262,8 @@ def _rotate(
 def _restart_grace(refresh_request: _RefreshRequest, session: Session) -> TokenPair | None:
     """Restart the grace period if the rotation waited for the database, and return new tokens.
 
-    Without the restart, the grace period would be over before the client receives the response. A
-    fast rotation needs no restart and no statement.
+    Without the restart, the grace period could be over before the client receives the response.
+    After a fast rotation, return ``None`` without a statement.
     """
     now = refresh_request.clock()
     if now - session.refreshed_at <= _SLOW_ROTATION:
@@ -289,7 +297,7 @@ def _granted_scope(
             refresh_request.settings, user, refresh_request.scope, allowed, refresh_request.request
         )
     except InvalidScope:
-        # Log the rejection, because InvalidScope shows an attacker that the stolen token is valid.
+        # Log the rejection, because InvalidScope shows an attacker that a stolen token is valid.
         logger.info(
             "refresh rejected: scope, session %s of user %s",
             session and log_id(session.pk),
@@ -299,7 +307,11 @@ def _granted_scope(
 
 
 def _check_client(refresh_request: _RefreshRequest, owner: str, *, authenticated: bool) -> None:
-    """Reject the token if *owner*, the client of the sign-in, is not the client of this request."""
+    """Reject the token if the request names another client than *owner*.
+
+    *owner* is the client of the sign-in. If *owner* has a secret, a request without a client is
+    rejected too. If *owner* is no longer in ``CLIENTS``, every request is rejected.
+    """
     client_id = refresh_request.client_id
     check_listed(refresh_request.settings, owner, authenticated=authenticated)
     check_owner(refresh_request.settings, owner, client_id)

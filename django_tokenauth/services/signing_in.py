@@ -71,10 +71,10 @@ class PasswordTooLong(InvalidRequest):
 
 
 class PasswordNotChecked(ServiceUnavailable):
-    """The database failed before it returned the user, so the password was not checked."""
+    """The database cannot return users, so the password counts as not checked."""
 
 
-#: Errors that :func:`check_password` raises before it checks the password.
+#: Errors of :func:`check_password` after which the password counts as not checked.
 NOT_CHECKED = (PasswordTooLong, PasswordNotChecked)
 
 
@@ -85,10 +85,10 @@ def check_password(request: HttpRequest | None, username: str, password: str) ->
     *request* is a request of Django or REST framework; the backends receive the Django request. The
     log records that the password is correct, even if the caller rejects the sign-in later.
 
-    Raises the same :class:`InvalidGrant` for an unknown username, a wrong password and an inactive
-    user. Raises :class:`InvalidRequest` for a password that the first of ``PASSWORD_HASHERS``
-    cannot hash, and :class:`ServiceUnavailable` on a database outage. Other errors of a backend
-    propagate.
+    Raises the same :class:`InvalidGrant` for an unknown or invalid username, a wrong password and
+    an inactive user. Raises :class:`InvalidRequest` for a password that is too long for the first
+    of ``PASSWORD_HASHERS``, and :class:`ServiceUnavailable` on a database outage. Other errors of a
+    backend propagate.
     """
     if is_too_long(password):
         raise PasswordTooLong
@@ -97,7 +97,7 @@ def check_password(request: HttpRequest | None, username: str, password: str) ->
             user = authenticate(django_request(request), username=username, password=password)
     except (ValueError, ValidationError, DataError):
         # ModelBackend queries any username, even one that the username field cannot hold. The
-        # hasher of the stored password may not be the first of PASSWORD_HASHERS.
+        # hasher of the stored password can differ from the first of PASSWORD_HASHERS.
         if is_valid_username(username) and not is_rejected_by_a_hasher(password):
             raise
         user = None
@@ -118,8 +118,8 @@ def check_password(request: HttpRequest | None, username: str, password: str) ->
 def _raise_if_unavailable(error: DatabaseError) -> None:
     """Raise :class:`ServiceUnavailable` if *error* is an outage, and return for other errors.
 
-    A backend or receiver may raise *error* after the password check, because of the client's input.
-    If the database cannot return users, *error* is an outage.
+    Raises :class:`PasswordNotChecked` only if the database cannot return users: the client's input
+    may cause other database errors after the password check.
     """
     name = type(error).__name__
     if not can_be_read():
@@ -144,10 +144,11 @@ def sign_in(
 ) -> TokenPair:
     """Start a session for *user*, whose identity the caller has checked, and return its tokens.
 
-    Execute at most four statements, plus those of the receivers of ``user_logged_in``. Django's
-    receiver updates ``last_login``. One statement reads the stored session and its user again. If
-    the password or ``is_active`` changed since *user* was read, the session is revoked and the
-    sign-in rejected.
+    Execute at most four statements, plus those of hooks and receivers. Revoking 500 or more
+    sessions above ``MAX_SESSIONS_PER_USER`` takes additional statements. Django's receiver of
+    ``user_logged_in`` updates ``last_login``. One statement reads the stored session and its user
+    again. If the password or ``is_active`` changed since *user* was read, the session is revoked
+    and the sign-in rejected.
 
     Do not call ``sign_in()`` inside ``atomic()``: until the commit, a change of the user cannot
     revoke the session.
@@ -158,12 +159,14 @@ def sign_in(
     sessions. *amr* is a collection of authentication methods (RFC 8176). *now* defaults to the
     current time.
 
-    Raises :class:`InvalidGrant` if the user changed, :class:`InvalidScope`, and
-    :class:`ServiceUnavailable`. Raises ``TypeError`` if *scope* or *amr* is a single string, or if
-    *user* is not stored. Raises ``ValueError`` if a name in *amr* is empty or contains a space, or
-    if *ip* is not an address. Raises ``ValueError`` if *client_id* (255 characters), *device_name*
-    (100) or *amr* (255) is too long. *user_agent* is truncated to 255 characters. Errors of hooks
-    and of receivers of ``user_logged_in`` propagate. On error, no active session remains.
+    Raises :class:`InvalidScope`, :class:`ServiceUnavailable`, and :class:`InvalidGrant` if the user
+    changed during the sign-in. Raises ``TypeError`` if *scope* or *amr* is a single string, or if
+    the primary key of *user* is ``None``. Raises ``ValueError`` if a name in *amr* is empty or
+    contains a space, or if *ip* is not an address. Raises ``ValueError`` if *client_id* (255
+    characters), *device_name* (100) or *amr* (255) is too long. *user_agent* is truncated to 255
+    characters. Errors of hooks and of receivers of ``user_logged_in`` propagate, except that a
+    database outage raises :class:`ServiceUnavailable`. An error after the session is stored revokes
+    the session, unless the database fails too.
     """
     check_user(user)
     scope = None if scope is None else as_strings("scope", scope)
@@ -260,7 +263,7 @@ def _revoked_on_error(session: Session | None, clock: Clock) -> Iterator[None]:
 
 
 def _store(issuer: TokenIssuer, session: Session, clock: Clock) -> None:
-    """Store *session*, check its user again, enforce the session limit, and prune."""
+    """Store *session*, check its user again, and revoke sessions above the limit, or else prune."""
     try:
         store.add(session)
     except IntegrityError:
@@ -276,7 +279,7 @@ def _store(issuer: TokenIssuer, session: Session, clock: Clock) -> None:
 
 
 def _check_stored_user(user: Any) -> None:
-    """Reject the sign-in if the stored user is inactive or has a new password."""
+    """Reject the sign-in if the stored user was deleted, is inactive or has a new password."""
     stored = refetch(user)
     if stored is None or not stored.is_active or not has_auth_hash(stored, auth_hash(user)):
         _reject_changed(user)
@@ -298,7 +301,7 @@ def _enforce_session_limit(issuer: TokenIssuer, new: Session, clock: Clock) -> b
         revoked = revoke_and_signal(
             [over_limit], RevokedReason.EVICTED, request=issuer.request, clock=clock, user=new.user
         )
-        # Nothing is revoked if concurrent sign-ins evict the same sessions.
+        # If concurrent sign-ins have already evicted these sessions, revoke_and_signal() returns 0.
         if len(over_limit) < store.BATCH_SIZE or not revoked:
             break
         over_limit = store.over_limit(new, limit - 1, now=issuer.now)

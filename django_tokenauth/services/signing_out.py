@@ -43,16 +43,17 @@ def revoke_token(
 
     Execute at most two statements. *client_id* is the client that sends the request. If ``CLIENTS``
     lists *client_id*, the caller must have authenticated this client. *request* (of Django or REST
-    framework) is passed to signals. *now* defaults to the current time. An invalid token raises no
-    error and revokes no session.
+    framework) is passed to signals. *now* defaults to the current time. With stored sessions, an
+    invalid token raises no error and revokes no session.
 
-    An access token revokes its session in two cases: ``REVOKE_BY_ACCESS_TOKEN`` lists its client,
-    or its client is in ``CLIENTS`` and is *client_id*. An access token of any other client is
-    rejected, because resource servers receive access tokens too.
+    An access token can revoke its session in two cases: ``REVOKE_BY_ACCESS_TOKEN`` lists its
+    client, or its client is in ``CLIENTS`` and is *client_id*. An access token of a client in
+    neither setting is rejected, because resource servers receive access tokens too.
 
-    Raises :class:`UnsupportedTokenType` for a rejected access token, and for every token with
-    ``STATELESS_REFRESH``. Raises :class:`InvalidClient` or :class:`InvalidGrant` if the session
-    belongs to another client, and :class:`ServiceUnavailable` on a database error.
+    Raises :class:`UnsupportedTokenType` for an access token of a client in neither setting, and for
+    every token with ``STATELESS_REFRESH``. Raises :class:`InvalidClient` or :class:`InvalidGrant`
+    if the session belongs to another client and one of the two clients has a secret, and
+    :class:`ServiceUnavailable` on a database error.
     """
     settings, clock = load(), clock_of(now)
     if settings.stateless_refresh:
@@ -91,7 +92,8 @@ def list_sessions(user: Any, *, now: datetime | None = None) -> QuerySet[Session
     """Return the active sessions of *user*, newest first.
 
     Reading the query set executes one statement. With ``STATELESS_REFRESH``, the query set is
-    empty. *now* defaults to the current time. Raises ``TypeError`` if *user* is not stored.
+    empty. *now* defaults to the current time. Raises ``TypeError`` if the primary key of *user* is
+    ``None``.
     """
     check_user(user)
     settings = load()
@@ -123,10 +125,11 @@ def sign_out(
 ) -> bool:
     """Revoke one session of *user*, with at most two statements.
 
-    Returns ``False`` if *session_id* is not the id of an active session of *user*. *request* (of
-    Django or REST framework) is passed to signals. *now* defaults to the current time.
+    Returns ``False`` if *user* has no session *session_id*, or if this session has expired or was
+    revoked. *request* (of Django or REST framework) is passed to signals. *now* defaults to the
+    current time.
 
-    Raises :class:`ServiceUnavailable`, and ``TypeError`` if *user* is not stored.
+    Raises :class:`ServiceUnavailable`, and ``TypeError`` if the primary key of *user* is ``None``.
     """
     check_user(user)
     clock, key = clock_of(now), as_uuid(session_id)
@@ -152,8 +155,8 @@ def sign_out_everywhere(
     number of revoked sessions. *request* (of Django or REST framework) is passed to signals. *now*
     defaults to the current time.
 
-    Raises :class:`ServiceUnavailable`, and ``ValueError`` if *keep* is not the id of one session,
-    because the session to keep would be revoked too.
+    Raises :class:`ServiceUnavailable`, and ``ValueError`` if *keep* is not a UUID, because the
+    session to keep would be revoked too.
     """
     clock, kept = clock_of(now), as_uuid(keep)
     if keep is not None and kept is None:

@@ -29,8 +29,8 @@ INTROSPECTION_SCOPE = "introspect"
 def authenticate_access_token(token: object, *, now: datetime | None = None) -> Claims:
     """Return the claims of *token*, an access token in compact form. No statement.
 
-    *now* defaults to the current time. This function does not check for a revocation: call
-    :func:`get_user` or :func:`is_revoked` for that.
+    *now* defaults to the current time. This function does not check whether the session was
+    revoked: call :func:`get_user` or :func:`is_revoked` for that check.
 
     Raises :class:`InvalidToken`.
     """
@@ -38,7 +38,7 @@ def authenticate_access_token(token: object, *, now: datetime | None = None) -> 
 
 
 def get_user(claims: Claims) -> Any:
-    """Return the user of *claims*, if their session is active. One statement.
+    """Return the user of *claims*, if the session of *claims* was not revoked. One statement.
 
     Raises :class:`InvalidToken` (``REVOKED`` or ``USER``), :class:`ServiceUnavailable`.
     """
@@ -102,10 +102,10 @@ def full_scope(claims: Claims, *, request: HttpRequest | None = None) -> frozens
 def introspect(token: object, *, now: datetime | None = None) -> dict[str, Any]:
     """Return the members of the introspection response for *token* (RFC 7662 section 2.2).
 
-    Execute one statement for an access token with a valid signature and valid claims, and none
-    otherwise. For an invalid token, the response is ``{"active": False}`` without a reason. For a
-    refresh token, the response is ``{"active": False}`` too, because clients must not send refresh
-    tokens to resource servers. *now* defaults to the current time.
+    Execute at most one statement, and none for a token with an invalid signature or invalid claims.
+    For an invalid token, the response is ``{"active": False}`` without a reason. For a refresh
+    token, the response is ``{"active": False}`` too, because clients must not send refresh tokens
+    to resource servers. *now* defaults to the current time.
 
     Raises :class:`ServiceUnavailable`.
     """
