@@ -15,11 +15,11 @@ _SIGN_INS = 200
 
 
 def sign_in_addresses(username: str) -> set[str]:
-    """Return the addresses in the sessions of the user with the stored *username*. One statement.
+    """Return the addresses of the latest sign-ins of the user *username*. One statement.
 
-    The set includes addresses of expired and revoked sessions until they are pruned. With
-    ``STATELESS_REFRESH``, return an empty set without a statement. Raises
-    :class:`ServiceUnavailable`.
+    *username* is a stored username. The set includes addresses of expired and revoked sessions
+    until the sessions are pruned. With ``STATELESS_REFRESH``, return an empty set without a
+    statement. Raises :class:`ServiceUnavailable`.
     """
     if load().stateless_refresh:
         return set()

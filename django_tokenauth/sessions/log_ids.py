@@ -1,7 +1,7 @@
 """The log id of a session: a keyed hash that log records contain instead of the session's id.
 
-An attacker with ``SECRET_KEY`` and the id of a session can forge its tokens. A copy of the log must
-not reveal the id of a session.
+An attacker with the key of refresh tokens and the id of a session can forge a refresh token of the
+session. A copy of the log must not reveal the id of a session.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from ..conf.settings import load
 from .database import primary_sessions
 
-#: Number of hexadecimal digits in a log id. With 48 bits, two of a million sessions have the same
-#: log id with a probability of 0.2 %.
+#: Number of hexadecimal digits in a log id. With a probability of 0.2 %, a million sessions contain
+#: two sessions with the same log id of 48 bits.
 LENGTH = 12
 
 _PURPOSE = b"django_tokenauth session in the log"
@@ -26,7 +26,7 @@ def log_id(session_id: uuid.UUID) -> str:
     """Return the log id of a session: 12 hexadecimal digits.
 
     A log id is a truncated HMAC-SHA256 of *session_id*, with a key that is derived from
-    ``SECRET_KEY`` for this purpose.
+    ``SECRET_KEY`` for log ids only.
     """
     return _log_id(_derive_key(load().secret_keys[0]), session_id)
 

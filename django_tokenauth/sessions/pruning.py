@@ -1,8 +1,8 @@
 """Delete the rows of expired and revoked sessions: at most a given number, or all in batches.
 
-No request needs these rows, so a deletion must not slow down other statements. Each deletion finds
-its rows by the index of ``idle_expires_at`` and locks only these rows (one more on MySQL and
-MariaDB).
+Pruning is not urgent, so a deletion must not slow down other statements. Each deletion finds its
+rows by the index of ``idle_expires_at``. On databases with row locks, a deletion locks only its
+rows, and one more row on MySQL and MariaDB.
 """
 
 from __future__ import annotations
@@ -39,10 +39,11 @@ def prune(before: datetime, limit: int) -> int:
 def prune_all(before: datetime, size: int) -> Iterator[int]:
     """Delete all rows of :func:`prunable` and yield the number of rows of each batch.
 
-    A batch has about *size* rows, and fewer than twice *size*. One statement reads the limits of
-    the batches, and one statement deletes each batch by its range of expiries. On PostgreSQL,
-    finding each row by its key takes several times as long as deleting the row. A final deletion
-    covers the rows that became prunable during the other deletions.
+    Each batch has fewer than twice *size* rows, and usually about *size*. One statement reads the
+    limits of the batches. One statement deletes each batch: by its range of expiries, or by keys if
+    many rows have the same expiry. On PostgreSQL, finding each row by its key takes several times
+    as long as deleting the row. A final deletion covers prunable rows that were committed during
+    the other deletions.
     """
     crowded = None
     for low, high in pairwise([*_batch_limits(before, size), before]):
@@ -102,7 +103,8 @@ _DELETE_IN = {
     " ON {table}.{pk} = pruned.pruned_id",
 }
 # If a batch is a large part of the table, MySQL and MariaDB read the whole table, even with an
-# index hint. A query for the primary keys alone always reads the index.
+# index hint. For a query of the primary keys alone, MySQL and MariaDB read only the index, which
+# contains the keys.
 _DELETE_BETWEEN = {
     "default": "DELETE FROM {table} WHERE {expiry} >= %s AND {expiry} < %s",
     "mysql": "DELETE {table} FROM {table} pruned STRAIGHT_JOIN {table}"

@@ -1,8 +1,8 @@
 """Receivers of the signals of the user model: revoke sessions when a user changes.
 
 ``apps`` connects the receivers, also for the proxies, parents and children of the user model
-(multi-table inheritance). Django sends a signal for the saved model only. Loading a fixture
-(``raw``) revokes no session, because related rows may be missing.
+(multi-table inheritance). Django sends ``pre_save`` and ``post_save`` for the saved model only.
+Loading a fixture (``raw``) revokes no session, because related rows may be missing.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def before_save(
 ) -> None:
     """Keep the old auth hashes for :func:`after_save` if the save only rehashes the password.
 
-    Execute at most one statement. Raises :class:`InvalidGrant` if the password was changed in the
-    meantime.
+    Execute at most one statement. Raises :class:`InvalidGrant` if the password was changed during
+    its check.
     """
     if is_rehash(instance, update_fields):
         stored = stored_before_rehash(instance)
@@ -57,8 +57,9 @@ def after_save(
 ) -> None:
     """Revoke all sessions of an inactive user, or the sessions that started with an old password.
 
-    Execute one statement, or two with *update_fields*. In a transaction, execute two additional
-    statements after the commit.
+    Execute at most one statement, or two with *update_fields*. In a transaction, execute at most
+    two additional statements after the commit. If ``session_revoked`` has a receiver, read the
+    revoked sessions too.
     """
     if raw or update_fields == frozenset({"last_login"}) or not _has_sessions(using):
         return
@@ -122,7 +123,8 @@ def _location(alias: str) -> tuple[Any, ...]:
 def _repeat_after_commit(user: Any) -> None:
     """Revoke, after the commit, the sessions that started during the transaction.
 
-    A concurrent sign-in reads the old password, and the transaction does not see its session.
+    A concurrent sign-in may read the old password, and the transaction may not see the session of
+    the sign-in.
     """
     alias = router.db_for_write(type(user), instance=user)
     if not connections[alias].in_atomic_block:

@@ -28,10 +28,11 @@ from .id_sets import ID_SIZE, IdSet
 
 logger = logging.getLogger("django_tokenauth")
 
-# Maximum number of rows that a read keeps in memory at a time.
+# Number of rows that a server-side cursor returns at a time, and of ids that are added at a time.
 _CHUNK = 10_000
-# Number of seconds before the previous read whose revocations are always read again. Such late
-# commits are common: a statement that revokes 500 sessions takes a fraction of a second.
+# Number of seconds before the previous read whose revocations the next read receives again. Commits
+# are often late by a fraction of a second: for example, after a statement that revokes 500
+# sessions.
 _RECEIVED_AGAIN = 2
 
 
@@ -40,24 +41,25 @@ class RevokedSessions:
 
     The ids cover the revocations of the last *window*: the lifetime of an access token, the leeway
     and the longest wait of a revocation for the database. After *poll_interval*, one thread reads
-    new revocations while all other threads use the old ids. If the last attempt to read is older
-    than two poll intervals, other threads wait for the reader, but at most ``LOCK_TIMEOUT``. A
-    database that hangs must not block all threads.
+    new revocations, and the other threads use the old ids for at most one more *poll_interval*. If
+    the last attempt to read is older than two poll intervals, other threads wait for the reader,
+    but at most ``LOCK_TIMEOUT``. A database that hangs must not block all threads.
 
-    A revocation becomes visible at its commit, which is later than the time in its row. Each read
-    therefore counts the rows of ``LONGEST_WAIT`` before the previous read, in a few spans. A read
-    receives the rows of a span again only if their number has changed.
+    A revocation becomes visible at its commit, which is later than the time in its row. A read of
+    new revocations therefore counts the rows of the last ``LONGEST_WAIT`` before the previous read,
+    in a few spans of time. The rows of a span are read again only if their number has changed.
     """
 
     #: The longest wait for the thread that reads, in seconds.
     LOCK_TIMEOUT = 1.0
-    #: The time between two attempts until the first read succeeds, in seconds.
+    #: The longest time between two attempts until the first read succeeds, in seconds.
     RETRY_DELAY = 1.0
 
     def __init__(self, poll_interval: timedelta, window: timedelta) -> None:
         self._poll_interval = poll_interval.total_seconds()
         self._window = window.total_seconds()
-        # Oldest first. A set of ids is dropped as a whole, after the window.
+        # Oldest first. A set of ids is dropped as a whole, when its latest read is older than the
+        # window.
         self._sets: tuple[_DatedIds, ...] = ()
         # The number of revocations in each second that the next read counts again.
         self._counts: Counter[int] = Counter()
@@ -95,9 +97,9 @@ class RevokedSessions:
     def refresh(self, now: float) -> None:
         """Read new revocations if a read is due at *now* (seconds since the epoch).
 
-        Execute at most one statement. On a database error, the old ids stay in use and the error is
-        logged. Raises :class:`ServiceUnavailable` until the first read has succeeded: without any
-        ids, every session would look active.
+        Execute at most one query, with a savepoint inside a transaction. On a database error, the
+        old ids stay in use and the error is logged. Raises :class:`ServiceUnavailable` until the
+        first read has succeeded: without any ids, every session would look active.
         """
         if not self._begin <= now < self._end:
             self._refresh(now)
@@ -120,7 +122,7 @@ class RevokedSessions:
         fresh = self._begin <= now < self._end + self._poll_interval
         if self._reader_hangs or (fresh and self._read_at != -inf):
             return self._lock.acquire(blocking=False)
-        # Wait for the reader, because the ids are missing or may lack a sign-out of minutes ago.
+        # Wait for the reader, because the ids are missing or out of date.
         acquired = self._lock.acquire(timeout=self.LOCK_TIMEOUT)
         self._reader_hangs = not acquired
         return acquired
@@ -136,8 +138,8 @@ class RevokedSessions:
                 type(error).__name__,
                 "the last snapshot stays in use" if loaded else "requests get 503 until they are",
             )
-        # A clock that was set back makes a read due. A thread that is slower than the reader may
-        # pass a time that is up to one second older.
+        # A read is due if the clock was set back by more than one second. A slower thread can pass
+        # a time that is up to one second earlier without causing a read.
         delay = self._poll_interval
         if self._read_at == -inf:
             delay = min(delay, self.RETRY_DELAY)
@@ -150,7 +152,8 @@ class RevokedSessions:
             spans = list(_spans(ceil(since), floor(self._read_at)))
             rows = _new_rows([(span, self._count(span)) for span in spans])
         else:
-            # Read the whole window at first, after a long pause, or if the clock was set back.
+            # Read the whole window at the first read, if the previous read is older than the
+            # window, or if the clock was set back.
             spans, rows = [], _revoked(since)
         received = self._receive(rows, now)
         # The database returns no row of an unchanged span, and all rows of a changed span.
@@ -220,7 +223,8 @@ def _new_rows(known: Iterable[tuple[range, int]]) -> QuerySet[Session, Any]:
     """Return the revocations since the end of the first span, and all rows of changed spans.
 
     *known* contains each span with its known number of rows. A span has changed if the database
-    counts another number of rows. One statement counts the rows in the index and returns the rows.
+    counts another number of rows. One statement counts the rows of each span in the index and
+    returns the rows to read.
     """
     old = []
     for span, number in known:

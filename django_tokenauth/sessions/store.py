@@ -1,8 +1,8 @@
 """Create, find, rotate and revoke sessions, each in one statement.
 
 The store depends on the database, but not on tokens or requests. Callers pass the current time.
-Each change is one conditional ``UPDATE`` that needs no transaction or lock on any database. Callers
-must not roll back a change.
+Each rotation or revocation is one conditional ``UPDATE``, which needs no explicit transaction or
+lock on any database. Callers must not roll back a rotation or revocation.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class SessionState(NamedTuple):
 
 
 class LastSeen(NamedTuple):
-    """The columns that describe the last request of a session, set by each rotation."""
+    """The columns that describe the client of a session at the sign-in or the last rotation."""
 
     last_ip: str | None
     last_user_agent: str
@@ -56,7 +56,7 @@ class LastSeen(NamedTuple):
 
 
 class SessionStatus(NamedTuple):
-    """The columns of a session that each request checks.
+    """The columns of a session that decide whether its access tokens are accepted.
 
     ``user`` is ``None`` if the user was deleted.
     """
@@ -69,9 +69,9 @@ class SessionStatus(NamedTuple):
 def new_id(now: datetime) -> uuid.UUID:
     """Return an id for a session created at *now*: a UUID of version 7 (RFC 9562 section 5.7).
 
-    The first 48 bits are the milliseconds since the epoch, and 74 bits are random. The id is not
-    secret. Sessions expire roughly in the order of their ids, so their rows are adjacent: with
-    random ids, pruning took twice as long on SQLite.
+    The first 48 bits are the milliseconds since the epoch, and 74 bits are random. The id alone
+    gives no access to the session. Sessions expire roughly in the order of their ids, so prunable
+    rows are adjacent: with random ids, pruning took twice as long on SQLite.
     """
     milliseconds = int(now.timestamp() * 1000)
     version, variant = 0x7, 0b10
@@ -87,8 +87,9 @@ def add(session: Session) -> None:
 def find(session_id: uuid.UUID | str, *, from_primary: bool = True) -> Session | None:
     """Return the session *session_id* with its user, or ``None``. One statement.
 
-    With *from_primary*, read from the database for writes; otherwise Django's routers choose. If
-    the default manager of the user model hides a user, that user has no sessions.
+    With *from_primary*, read from the database for writes, and otherwise from the database that
+    Django's routers choose for reads. If the default manager of the user model hides a user, the
+    user's sessions are not found.
     """
     using = (router.db_for_write if from_primary else router.db_for_read)(Session)
     user_model = get_user_model()
@@ -141,7 +142,7 @@ def _rotation(using: str) -> CompiledUpdate:
     return CompiledUpdate(rows, where=_ROTATED_WHERE, values=_ROTATED_VALUES)
 
 
-# Compare auth_hash too: overwriting the hash of a concurrent rehash would revoke the session.
+# Compare auth_hash too: overwriting the hash of a concurrent rehash would invalidate the session.
 _ROTATED_WHERE = ("id", "generation", "auth_hash")
 _ROTATED_VALUES = (*SessionState._fields, *LastSeen._fields, "retried", "auth_hash")
 
@@ -157,8 +158,8 @@ def rotate(
     """Rotate *session* to *state* and return whether the rotation was stored. One statement.
 
     Without *seen*, the columns of :class:`LastSeen` keep their values. *retried* is ``True`` if the
-    client never received the previous generation. If the row was changed or revoked since it was
-    read, write nothing and return ``False``.
+    client never received the previous generation. If *session* was revoked, or its generation or
+    auth hash has changed in the database, write nothing and return ``False``.
     """
     seen = seen or LastSeen.of(session)
     values = {**state._asdict(), **seen._asdict(), "retried": retried, "auth_hash": auth_hash}
@@ -171,12 +172,12 @@ def rotate(
 
 
 def revoke(session: Session, reason: RevokedReason, *, now: datetime) -> bool:
-    """Revoke *session* and return whether it was active. One statement."""
+    """Revoke *session* and return whether this call revoked it. One statement."""
     return bool(revoke_all([session], reason, now=now))
 
 
 def revoke_all(sessions: Collection[Session], reason: RevokedReason, *, now: datetime) -> int:
-    """Revoke *sessions*, at most ``BATCH_SIZE``, and return how many were active.
+    """Revoke *sessions*, at most ``BATCH_SIZE``, and return how many were not revoked before.
 
     Execute one statement, or none if *sessions* is empty.
     """
@@ -192,9 +193,9 @@ def revoke_all(sessions: Collection[Session], reason: RevokedReason, *, now: dat
 def revoke_of_user(
     user_id: Any, reason: RevokedReason, *, now: datetime, keep: Collection[str] = ()
 ) -> int:
-    """Revoke the user's sessions, except those with an ``auth_hash`` in *keep*. One statement.
+    """Revoke the user's active sessions, except those with an ``auth_hash`` in *keep*.
 
-    Returns the number of revoked sessions.
+    One statement. Returns the number of revoked sessions.
     """
     rows = primary_sessions().filter(user_id=user_id, idle_expires_at__gt=now)
     return _revoke(rows.exclude(auth_hash__in=keep), reason, now)
@@ -217,9 +218,9 @@ def _revoke(rows: QuerySet[Session], reason: RevokedReason, now: datetime) -> in
 def _not_revoked(rows: QuerySet[Session]) -> QuerySet[Session]:
     """Return the rows that are not revoked, with a condition that no index covers.
 
-    MySQL and MariaDB would use the index of ``revoked_at`` even for a primary key, and lock that
-    index first. A refresh and a revocation of the same session could deadlock on the index of
-    ``revoked_at``.
+    With a plain condition on ``revoked_at``, MySQL and MariaDB would use and lock its index first,
+    even in a query for a primary key. A refresh and a revocation of the same session could then
+    deadlock on this index.
     """
     return rows.alias(end=Coalesce("revoked_at", "absolute_expires_at")).filter(
         end=F("absolute_expires_at")
@@ -229,7 +230,8 @@ def _not_revoked(rows: QuerySet[Session]) -> QuerySet[Session]:
 def rehash(user_id: Any, old: Collection[str], new: str) -> int:
     """Replace the *old* auth hashes of the user's sessions by *new*. One statement.
 
-    The password of the user stays the same. Returns the number of sessions.
+    Call ``rehash()`` only if the password itself is unchanged. Returns the number of changed
+    sessions.
     """
     return primary_sessions().filter(user_id=user_id, auth_hash__in=old).update(auth_hash=new)
 
@@ -261,10 +263,10 @@ def batches(rows: QuerySet[Session]) -> Iterator[list[Session]]:
 
 
 def over_limit(new: Session, others: int, *, now: datetime) -> list[Session]:
-    """Return active sessions of the user of *new*, except *new* and the *others* newest sessions.
+    """Return active sessions of the user of *new*, except *new* and the newest others.
 
-    One statement. The list has at most ``BATCH_SIZE`` sessions. Revoke the returned sessions before
-    the next call of ``over_limit()``.
+    One statement. *others* is the number of other sessions to keep. The list has at most
+    ``BATCH_SIZE`` sessions. Revoke the returned sessions before the next call of ``over_limit()``.
     """
     rows = active(new.user_id, now=now).exclude(pk=new.pk)
     return list(rows[others : others + BATCH_SIZE])

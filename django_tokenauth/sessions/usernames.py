@@ -24,8 +24,9 @@ def get_stored_username(username: str) -> str:
     field converts it. If the conversion fails, return *username* unchanged.
 
     Execute no statement if only the exact username finds a user: for a number or UUID, and for
-    printable ASCII on PostgreSQL and SQLite without ``db_collation``. Execute one statement for any
-    other username. The throttle handles differences of case and punctuation.
+    printable ASCII on PostgreSQL and SQLite without ``db_collation`` and without a custom
+    ``get_by_natural_key()``. Execute one statement for any other username. The throttle treats
+    usernames that differ only in case or punctuation as equal.
 
     Raises :class:`ServiceUnavailable`.
     """

@@ -1,4 +1,4 @@
-"""Subjects, usernames and auth hashes of users, for any user model of a project."""
+"""Primary keys, subjects and auth hashes of users, for any user model of a project."""
 
 from __future__ import annotations
 
@@ -108,11 +108,12 @@ def rehashing(password: str) -> Iterator[None]:
 
 
 def is_rehash(user: Any, update_fields: frozenset[str] | None) -> bool:
-    """Return whether saving *user* only hashes the same password with stronger parameters.
+    """Return whether saving *user* only stores a new hash of the same password.
 
     Django's ``check_password`` saves a rehashed password after setting ``_password`` to ``None``. A
     changed password is still in ``_password`` when the user is saved. If a backend assigned the
-    hash, the user has no ``_password`` attribute. *update_fields* may contain other fields too.
+    hash directly, the instance has no ``_password`` attribute of its own. *update_fields* may
+    contain other fields too.
     """
     return (
         _rehashing.get() is not None
