@@ -1,4 +1,4 @@
-"""Access tokens: signed with the key set of the settings, read by every API that trusts the issuer.
+"""Access tokens: signed by the issuer, and verified by each API that trusts the issuer's keys.
 
 Access tokens are compact JWS of type ``at+jwt`` (RFC 9068). Each process caches the claims of
 verified tokens.
@@ -45,7 +45,7 @@ class AccessTokens:
         """Return *claims* as a token, signed with the key that signs at ``claims.issued_at``.
 
         Raises ``UnusableSettings`` if no key signs at that time, and ``ImproperlyConfigured`` if
-        :meth:`decode` would reject the token.
+        :meth:`decode` would reject a claim or the length of the token.
         """
         payload = claims.to_payload()
         check_readable(payload, claims.extra)
@@ -76,7 +76,7 @@ class AccessTokens:
         if now < begin:
             raise InvalidToken(TokenErrorCode.NOT_YET_VALID)
         if cached is None:
-            # Without extra claims, all entries take about the same memory.
+            # Without extra claims, most entries take about the same memory.
             cost = estimate_cost(jws.parse(data).payload) if claims.extra else ENTRY_COST
             cache.put(digest, (claims, begin, end), cost)
         return claims
@@ -106,7 +106,7 @@ def _token_hash() -> Callable[[bytes], Any]:
     """Return the hash function of cache keys: BLAKE2b, or SHA-256 under FIPS 140.
 
     Python calls OpenSSL for SHA-256. In a busy server, SHA-256 takes 8 us per token, and BLAKE2b
-    takes 4 us. A machine in FIPS mode rejects BLAKE2b.
+    takes 4 us. A machine in FIPS mode may reject BLAKE2b.
     """
     try:
         blake2b(b"")

@@ -15,7 +15,7 @@ from .._scope import parse_scope
 from ..conf.values import LAST_SECOND
 from ..errors import InvalidToken, TokenErrorCode
 
-#: The claims that this package defines and that ``EXTRA_CLAIMS`` cannot set.
+#: The claims that have a parser in ``PARSERS``. ``EXTRA_CLAIMS`` cannot set these claims.
 REGISTERED = frozenset(
     {"iss", "aud", "sub", "client_id", "iat", "exp", "nbf", "jti", "sid"}
     | {"scope", "auth_time", "amr", "gen"}
@@ -47,8 +47,9 @@ class Claims(NamedTuple):
     """The claims of an access token (RFC 9068 section 2.2).
 
     Times are in seconds since the epoch. ``session_id`` is the ``sid`` claim, a UUID as a string,
-    or ``None`` if the server stores no session. ``extra`` holds all other claims. ``extra`` is
-    read-only at every depth: lists become tuples and objects become read-only dicts.
+    or ``None`` if the server stores no session. ``extra`` holds all other claims. In verified
+    claims, ``extra`` is read-only at every depth: lists become tuples and objects become read-only
+    dicts.
     """
 
     # A named tuple, because creating a frozen dataclass takes three times as long.
@@ -120,7 +121,8 @@ class SignIn:
     """The data of a sign-in that a stateless refresh token contains, because no row stores it.
 
     ``auth_time`` is in seconds since the epoch. ``amr`` contains authentication methods (RFC 8176).
-    ``client_authenticated`` is true if the client had a secret.
+    ``client_authenticated`` is true if the client was in ``CLIENTS`` at the sign-in or at a
+    refresh.
     """
 
     auth_time: int
@@ -201,11 +203,12 @@ def validity_period(claims: Claims, *, leeway: float, max_lifetime: float) -> tu
     """Return the start and the end of the validity of *claims*, in seconds since the epoch.
 
     *leeway* (seconds) extends the validity at both ends. *max_lifetime* (seconds) is the longest
-    lifetime that this server issues. At the end of its validity, a token has expired (RFC 7519
-    section 4.1.4). Raises :class:`InvalidToken` (claims).
+    lifetime that is accepted. At the end of its validity, a token has expired (RFC 7519 section
+    4.1.4). Raises :class:`InvalidToken` (claims).
     """
     begin = max(claims.issued_at, claims.not_before or 0)
-    # Without this check, the leeway could accept a token that expires before it becomes valid.
+    # Reject a token that expires before it becomes valid: otherwise, the leeway could make the
+    # token valid.
     if begin >= claims.expires_at or claims.expires_at - claims.issued_at > max_lifetime:
         raise InvalidToken(TokenErrorCode.CLAIMS)
     return begin - leeway, claims.expires_at + leeway
@@ -275,7 +278,7 @@ PARSERS: Mapping[str, Callable[[Any], object]] = {
 
 
 def _freeze(value: Any) -> Any:
-    """Return a read-only copy of *value*. All requests with a token share its cached claims."""
+    """Return a read-only copy of *value*. Requests with the same token share its cached claims."""
     if isinstance(value, dict):
         return FrozenDict({name: _freeze(item) for name, item in value.items()})
     if isinstance(value, list):

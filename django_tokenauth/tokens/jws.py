@@ -1,7 +1,7 @@
 """Signed tokens in compact form (RFC 7515): parse, verify and sign.
 
-Optional features of RFC 7515 that this package does not use are rejected (RFC 8725). PyJWT only
-computes and verifies signatures: see :mod:`django_tokenauth.keys.loading`.
+Header parameters that change the meaning of the payload or signature are rejected (RFC 8725). PyJWT
+only computes and verifies signatures: see :mod:`django_tokenauth.keys.loading`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from ..errors import InvalidToken, TokenErrorCode
 from ..keys.loading import Key
 from ..keys.schedule import KeySet
 
-#: Maximum length of a token in bytes. Most servers limit a header field to the same size.
+#: Maximum length of a token in bytes. Many web servers limit a header field to about 8 KB.
 MAX_LENGTH = 8192
 
 _KID = re.compile(r"[\x20-\x7e]{1,128}\Z")
 
 # crit requires extensions (RFC 7515 section 4.1.11). b64 changes the signing input (RFC 7797). zip
-# and enc mean a compressed or encrypted payload (RFC 7516). cty means a nested JWT (RFC 7519
-# section 5.2). This package writes none of these header parameters.
+# and enc mean a compressed or encrypted payload (RFC 7516). cty can mean a nested JWT (RFC 7519
+# section 5.2). This package writes none of the header parameters in _REJECTED.
 _REJECTED = frozenset({"crit", "b64", "zip", "enc", "cty"})
 
 
@@ -136,8 +136,8 @@ class Reader:
     def _find_key(self, segment: bytes) -> Key:
         header = read_header(segment)
         typ = header.get("typ")
-        # RFC 7515 section 4.1.9: typ is a media type. A media type ignores case, and the prefix
-        # application/ is optional.
+        # RFC 7515 section 4.1.9: typ is a media type. Media types are case-insensitive, and typ can
+        # omit the prefix application/.
         if not isinstance(typ, str) or typ.lower().removeprefix("application/") != self._typ:
             raise InvalidToken(TokenErrorCode.TYP)
         return find_key(header, self._keys)
@@ -169,5 +169,8 @@ def _header(algorithm: str, kid: str, typ: str) -> bytes:
 
 
 def to_json(members: Mapping[str, Any]) -> bytes:
-    """Return *members* as JSON. Raises ``TypeError``, ``ValueError`` and ``RecursionError``."""
+    """Return *members* as JSON.
+
+    Raises ``TypeError``, ``ValueError`` or ``RecursionError`` if JSON cannot represent *members*.
+    """
     return json.dumps(members, separators=(",", ":"), allow_nan=False).encode("ascii")

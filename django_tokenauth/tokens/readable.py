@@ -19,11 +19,11 @@ _Payload = Mapping[str, Any]
 
 
 def check_readable(payload: _Payload, extra: _Payload | None = None) -> None:
-    """Parse each claim of *payload* as the reader of the token does.
+    """Parse each registered claim of *payload* as the reader of the token does.
 
-    Only the claims in *extra*, which come from a hook, can change in JSON. Without *extra*, the
-    payload is not converted to JSON. Raises ``ImproperlyConfigured``, which names the claim without
-    its value.
+    JSON may be unable to represent the claims in *extra*, which come from a hook. Without *extra*,
+    the check skips the conversion to JSON. Raises ``ImproperlyConfigured``, which names the claim
+    without its value.
     """
     try:
         if extra:

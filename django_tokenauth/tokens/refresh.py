@@ -1,4 +1,4 @@
-"""Refresh tokens: signed with a key derived from ``SECRET_KEY``, read by their issuer only."""
+"""Refresh tokens: signed with a key derived from a secret, and read by their issuer only."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ class RefreshTokens:
     def encode(self, claims: RefreshClaims) -> str:
         """Return *claims* as a signed token. Equal claims and keys give equal tokens.
 
-        Raises ``ImproperlyConfigured`` if :meth:`decode` would reject the token.
+        Raises ``ImproperlyConfigured`` if :meth:`decode` would reject a claim or the length of the
+        token.
         """
         payload = claims.to_payload()
         check_readable(payload)

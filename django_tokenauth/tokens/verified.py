@@ -10,12 +10,13 @@ from .claims import Claims
 # Claims with the start and the end of their validity, in seconds since the epoch.
 Verified = tuple[Claims, float, float]
 
-#: The memory of an entry without extra claims, in bytes: 1.3 KB measured, plus the dict of costs.
+#: An upper estimate of the memory of an entry without extra claims, in bytes. The measured memory
+#: is 1.3 KB, plus the entry in the dict of costs.
 ENTRY_COST = 2048
 # Measured with CPython 3.13 for 5.6 KB of claims: 7 KB as one string, 46 KB as integers, 47 KB as
 # small objects with lists, 152 KB as objects of one member. An object that has just grown beyond
-# 341 members takes 125 bytes per member, and 147 with CPython 3.11. The factors in _COSTS exceed
-# all measured values.
+# 341 members takes 125 bytes per member, and 147 with CPython 3.11. The sum in estimate_cost()
+# exceeds the measured memory in each of these cases.
 _COSTS = ((b"{", 200), (b"[", 72), (b",", 48), (b":", 80))
 # One character above U+FFFF makes each character of a string take four bytes.
 _WIDE = 4
@@ -34,10 +35,10 @@ def estimate_cost(payload: bytes) -> int:
 class VerifiedTokens:
     """A bounded cache of verified claims that evicts the least recently used entry.
 
-    Keys are digests of whole tokens. The cache holds no token, no error and no state that depends
-    on the time: expiry and revocation are checked at every use. Threads share the cache. A cache
-    hit takes no lock: each operation on the ``OrderedDict`` is atomic, and a race loses at most one
-    cached entry.
+    Keys are digests of whole tokens. The cache holds no token and no error.
+    ``AccessTokens.decode()`` checks the expiry of cached claims at every use. Threads share the
+    cache. A cache hit takes no lock: each operation on the ``OrderedDict`` is atomic, and a race
+    loses at most one cached entry.
     """
 
     def __init__(self, size: int, max_bytes: int = 16 * 2**20) -> None:
@@ -46,7 +47,7 @@ class VerifiedTokens:
         self._verified: OrderedDict[bytes, Verified] = OrderedDict()
         self._costs: dict[bytes, int] = {}
         self._bytes = 0
-        # The lock protects only the sum of the costs.
+        # put() holds the lock, so that the sum of the costs stays correct.
         self._lock = Lock()
 
     def __len__(self) -> int:
