@@ -182,7 +182,7 @@ class TestNotAuthenticated:
             ("", {"client_secret": SECRET}),
         ],
     )
-    def test_two_client_authentication_methods_are_invalid_request(
+    def test_conflicting_or_partial_client_credentials_return_400(
         self, parameters, path, header, body
     ):
         """RFC 6749 section 2.3: one method in each request."""
@@ -202,7 +202,7 @@ class TestNotAuthenticated:
 
     @pytest.mark.standard("rfc6749-2.3.1-3")
     def test_client_secret_in_the_query_string_is_ignored(self, parameters, path):
-        query = urlencode({"client_id": "reports", "client_secret": "wrong"})
+        query = urlencode({"client_id": "reports", "client_secret": SECRET})
         parameters = {**parameters, "client_id": "reports"}
         assert is_invalid_client(post(f"{path}?{query}", parameters), path)
 
