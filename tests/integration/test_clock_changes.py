@@ -60,7 +60,7 @@ def refresh(token):
     return post("token/refresh/", {"refresh_token": token})
 
 
-def test_clock_change_keeps_the_times_of_rows(move, alice):
+def test_clock_change_keeps_the_times_of_sessions(move, alice):
     for minutes in (-90, -30, 0, 30, 90):
         moment = move(minutes=minutes)
         pair = services.sign_in(alice)
@@ -70,7 +70,7 @@ def test_clock_change_keeps_the_times_of_rows(move, alice):
         assert session.absolute_expires_at - moment == timedelta(days=90)
 
 
-def test_clock_change_keeps_the_order_of_rows(move):
+def test_clock_change_keeps_the_order_of_sessions(move):
     moments = []
     for minutes in range(-90, 91, 30):
         moments.append(move(minutes=minutes))
@@ -134,7 +134,7 @@ def test_clock_change_does_not_change_the_session_retention(move, settings):
         assert Session.objects.count() == left
 
 
-def test_clock_change_keeps_password_changes_in_the_snapshot(move):
+def test_clock_change_keeps_revocations_by_password_changes(move):
     move(seconds=-60)
     tokens = sign_in()
     alice = get_user_model().objects.get()

@@ -39,7 +39,7 @@ def refresh(token):
     return post("token/refresh/", {"refresh_token": token})
 
 
-def test_rows_have_aware_times_and_tokens_have_timestamps():
+def test_session_and_token_times_are_utc_with_use_tz_false():
     tokens = sign_in()
     session = Session.objects.get()
     assert session.created_at == session.refreshed_at == NOW
@@ -70,7 +70,7 @@ def test_naive_times_in_queries_are_local():
         assert Session.objects.filter(created_at__gt=then).exists() is found
 
 
-def test_session_list_shows_times_with_an_offset():
+def test_session_list_shows_times_in_utc_with_use_tz_false():
     tokens = sign_in()
     [session] = get("/auth/sessions/", tokens["access_token"]).json()
     assert session["created_at"] == "2026-11-23T12:00:00Z"
@@ -97,7 +97,7 @@ def test_grace_is_ten_seconds_with_naive_times(time_machine):
     assert Session.objects.get().revoked_reason == RevokedReason.REUSED
 
 
-def test_session_expires_after_14_days_with_naive_times(time_machine):
+def test_session_expires_14_days_after_refresh_with_naive_times(time_machine):
     first = sign_in()["refresh_token"]
     time_machine.move_to(after(days=14, seconds=-1).timestamp(), tick=False)
     second = refresh(first).json()["refresh_token"]
@@ -107,7 +107,7 @@ def test_session_expires_after_14_days_with_naive_times(time_machine):
     assert refresh(second).status_code == 400
 
 
-def test_snapshot_contains_a_sign_out_with_naive_times(time_machine):
+def test_sign_out_reaches_stateless_view_with_naive_times(time_machine):
     tokens = sign_in()
     assert get("/who/stateless/", tokens["access_token"]).status_code == 200
     post("token/revoke/", {"token": tokens["refresh_token"]})
@@ -115,7 +115,7 @@ def test_snapshot_contains_a_sign_out_with_naive_times(time_machine):
     assert get("/who/stateless/", tokens["access_token"]).status_code == 401
 
 
-def test_snapshot_ignores_the_time_zone_of_the_request(time_machine):
+def test_revocation_snapshot_ignores_time_zone_of_the_request(time_machine):
     tokens = sign_in()
     post("token/revoke/", {"token": tokens["refresh_token"]})
     time_machine.move_to(after(seconds=10).timestamp(), tick=False)
@@ -124,7 +124,7 @@ def test_snapshot_ignores_the_time_zone_of_the_request(time_machine):
         assert get("/who/stateless/", tokens["access_token"]).status_code == 401
 
 
-def test_services_accept_a_naive_now():
+def test_refresh_accepts_a_naive_time_as_now():
     tokens = sign_in()["refresh_token"]
     assert services.refresh(tokens, now=local(after(minutes=1))).session.generation == 2
     with pytest.raises(InvalidGrant):

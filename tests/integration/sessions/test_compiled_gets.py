@@ -176,7 +176,7 @@ class TestKey:
     @pytest.mark.parametrize(
         "spelling", [uuid.UUID, str, str.upper, lambda text: text.replace("-", "")]
     )
-    def test_compiled_get_accepts_every_spelling_of_a_uuid(self, session, get, spelling):
+    def test_compiled_get_accepts_uuid_objects_and_strings(self, session, get, spelling):
         assert get(spelling(str(session.pk))) == session
 
     def test_compiled_get_of_an_unknown_key_returns_none(self, session, get):

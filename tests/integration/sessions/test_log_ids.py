@@ -32,7 +32,7 @@ class TestLogId:
         settings.SECRET_KEY = "another secret of the project"
         assert len({first, other, log_id(ID)}) == 3
 
-    def test_log_id_contains_no_part_of_the_session_id(self):
+    def test_session_id_does_not_contain_first_half_of_its_log_id(self):
         assert log_id(ID)[:6] not in ID.hex
 
     @pytest.mark.parametrize("text", ["3f9a0c51d2e7", " 3F9A0C51D2E7\n"])
@@ -59,7 +59,7 @@ class TestSearch:
     def test_log_id_search_of_an_empty_table_yields_nothing(self):
         assert list(search("0" * 12, 10)) == []
 
-    def test_log_id_search_takes_one_statement_for_each_batch(
+    def test_log_id_search_of_two_batches_takes_three_statements(
         self, alice, django_assert_num_queries
     ):
         for _ in range(4):

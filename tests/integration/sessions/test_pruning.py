@@ -85,7 +85,7 @@ class TestPruneAll:
     @pytest.mark.parametrize(
         "days", [(1, 2, 2, 2, 3), (1, 1, 1, 1, 1), (1, 1, 1, 2, 2, 2, 2), (1, 2, 3, 3, 3, 3, 3, 3)]
     )
-    def test_prune_all_splits_sessions_with_the_same_expiry(self, alice, size, days):
+    def test_prune_all_splits_sessions_with_same_expiry_into_batches(self, alice, size, days):
         for day in days:
             create_session(alice, idle_expires_at=after(days=day))
         kept = create_session(alice, idle_expires_at=after(days=4))

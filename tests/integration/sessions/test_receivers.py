@@ -82,7 +82,7 @@ class TestAfterSave:
         assert session.revoked_at == session.idle_expires_at == after(minutes=1)
         assert reason_of(other) == ""
 
-    def test_deactivation_revokes_sessions_of_every_password(self, alice, pair):
+    def test_deactivation_revokes_sessions_of_older_passwords_too(self, alice, pair):
         older = create_session(alice, auth_hash="something")
         deactivate(alice)
         assert set(Session.objects.filter(revoked_at=after(minutes=1))) == {pair.session, older}
@@ -239,7 +239,7 @@ class TestSignInDuringSave:
             (deactivate, dict.fromkeys(("old", "new"), RevokedReason.USER_CHANGED)),
         ],
     )
-    def test_session_stored_before_a_user_change_commit_is_revoked(
+    def test_session_with_old_hash_stored_before_commit_is_revoked(
         self, alice, other, change, expected
     ):
         old_hash = auth_hash(alice)
@@ -254,7 +254,7 @@ class TestSignInDuringSave:
         assert {call["session"].device_name for call in calls} == revoked
         assert {call["user"] for call in calls} == {alice}
 
-    def test_user_deletion_before_the_commit_logs_no_error(self, alice, caplog):
+    def test_user_deletion_before_commit_of_a_change_logs_no_error(self, alice, caplog):
         with atomic():
             change_password(alice)
             alice.delete()
@@ -297,7 +297,7 @@ class TestSignalsAndLog:
     def test_password_change_without_receivers_takes_one_update(self, alice, pair):
         assert statements_on_sessions(lambda: change_password(alice)) == ["UPDATE"]
 
-    def test_user_save_that_revokes_no_session_sends_no_signal(self, alice, pair):
+    def test_user_save_without_revocation_sends_no_session_revoked(self, alice, pair):
         with received(signals.session_revoked) as calls:
             alice.save()
         assert calls == []

@@ -48,12 +48,12 @@ class TestRefresh:
         assert too_old not in snapshot
         assert live not in snapshot
 
-    def test_snapshot_is_empty_before_its_first_refresh(self, alice, snapshot):
+    def test_revocation_snapshot_is_empty_before_its_first_refresh(self, alice, snapshot):
         assert revoked_session_id(alice) not in snapshot
 
     # Inside a transaction the query would need a savepoint.
     @pytest.mark.django_db(transaction=True)
-    def test_snapshot_takes_one_query_per_poll_interval(
+    def test_revocation_snapshot_takes_one_query_per_poll_interval(
         self, alice, snapshot, django_assert_num_queries
     ):
         with django_assert_num_queries(1):
@@ -77,13 +77,13 @@ class TestRefresh:
         assert session_id not in snapshot
 
     @pytest.mark.attack(84)
-    def test_snapshot_is_refreshed_after_the_clock_is_set_back(self, alice, snapshot):
+    def test_revocation_snapshot_is_refreshed_if_clock_is_set_back(self, alice, snapshot):
         snapshot.refresh(after(hours=1).timestamp())
         session_id = revoked_session_id(alice)
         snapshot.refresh(NOW.timestamp())
         assert session_id in snapshot
 
-    def test_snapshot_contains_sessions_without_a_user(self, snapshot):
+    def test_snapshot_contains_revoked_sessions_without_a_user(self, snapshot):
         session_id = revoked_session_id(None)
         snapshot.refresh(NOW.timestamp())
         assert session_id in snapshot
@@ -91,7 +91,7 @@ class TestRefresh:
 
 @pytest.mark.django_db(transaction=True)
 class TestDatabaseErrors:
-    def test_database_error_keeps_the_last_snapshot_and_is_logged(self, alice, snapshot, caplog):
+    def test_failed_revocation_poll_keeps_snapshot_and_is_logged(self, alice, snapshot, caplog):
         known = revoked_session_id(alice)
         snapshot.refresh(NOW.timestamp())
         later = revoked_session_id(alice)
@@ -105,7 +105,7 @@ class TestDatabaseErrors:
             "revoked sessions could not be read (OperationalError); the last snapshot stays in use",
         )
 
-    def test_failed_poll_is_repeated_after_the_poll_interval(self, alice, snapshot):
+    def test_failed_revocation_poll_is_repeated_after_poll_interval(self, alice, snapshot):
         snapshot.refresh(NOW.timestamp())
         session_id = revoked_session_id(alice)
         with unreadable(Session):
@@ -116,7 +116,7 @@ class TestDatabaseErrors:
         assert session_id in snapshot
 
     @pytest.mark.attack(191)
-    def test_failed_first_snapshot_read_is_repeated_each_second(
+    def test_failed_first_revocation_read_is_repeated_each_second(
         self, alice, snapshot, caplog, django_assert_num_queries
     ):
         session_id = revoked_session_id(alice)
@@ -133,7 +133,7 @@ class TestDatabaseErrors:
             "revoked sessions could not be read (OperationalError); requests get 503 until they are"
         ]
 
-    def test_snapshot_read_after_error_uses_no_server_side_cursor(self, alice, snapshot):
+    def test_revocation_read_after_error_uses_no_server_side_cursor(self, alice, snapshot):
         """A pooler without server-side cursors must not reject requests forever."""
         session_id = revoked_session_id(alice)
 
@@ -211,7 +211,7 @@ class WaitingRefresh(threading.Thread):
 @pytest.mark.django_db(transaction=True)
 class TestThreads:
     @pytest.mark.parametrize("seconds", [10, 19])
-    def test_other_threads_use_the_old_snapshot_during_a_refresh(
+    def test_threads_use_old_revocation_snapshot_during_a_refresh(
         self, alice, snapshot, seconds, django_assert_num_queries
     ):
         known = revoked_session_id(alice)
@@ -237,7 +237,7 @@ class TestThreads:
         assert (blocked.statements, waiting.statements) == (1, 0)
 
     @pytest.mark.parametrize("seconds", [20, 3600, -3600])
-    def test_threads_wait_if_the_snapshot_is_older_than_two_polls(self, alice, snapshot, seconds):
+    def test_threads_wait_if_revocation_snapshot_is_two_polls_old(self, alice, snapshot, seconds):
         snapshot.refresh(NOW.timestamp())
         then = after(seconds=seconds)
         waiting = WaitingRefresh(snapshot, then, revoked_session_id(alice, at=then))
@@ -248,7 +248,7 @@ class TestThreads:
         assert waiting.found is True
         assert (blocked.statements, waiting.statements) == (1, 0)
 
-    def test_snapshot_waits_only_once_for_a_hanging_database(self, alice, snapshot):
+    def test_revocation_refresh_waits_once_for_a_hanging_database(self, alice, snapshot):
         snapshot.LOCK_TIMEOUT = 0.05
         known = revoked_session_id(alice)
         snapshot.refresh(NOW.timestamp())
@@ -271,7 +271,7 @@ class TestThreads:
         assert waiting.found is True
 
     @pytest.mark.parametrize("seconds", [-0.5, 0, 0.5, 11])
-    def test_waiting_threads_do_not_read_the_snapshot_again(self, alice, snapshot, seconds):
+    def test_threads_that_wait_do_not_read_the_revocations_again(self, alice, snapshot, seconds):
         """Their clocks are slightly behind or ahead of the clock of the refreshing thread."""
         snapshot.refresh(NOW.timestamp())
         session_id = revoked_session_id(alice)
@@ -282,7 +282,7 @@ class TestThreads:
         waiting.join(30)
         assert (waiting.found, waiting.statements) == (True, 0)
 
-    def test_snapshot_ignores_a_clock_up_to_a_second_behind(
+    def test_revocation_poll_ignores_clock_up_to_a_second_behind(
         self, alice, snapshot, django_assert_num_queries
     ):
         snapshot.refresh(after(seconds=1).timestamp())
@@ -291,7 +291,7 @@ class TestThreads:
         with django_assert_num_queries(1):
             snapshot.refresh(after(microseconds=-1).timestamp())
 
-    def test_snapshot_is_unavailable_while_its_first_read_hangs(self, alice, snapshot):
+    def test_revocations_are_unavailable_while_first_read_hangs(self, alice, snapshot):
         snapshot.LOCK_TIMEOUT = 0.05
         session_id = revoked_session_id(alice)
         with BlockedRefresh(snapshot, NOW):
@@ -330,8 +330,8 @@ class TestLateRevocations:
         assert late not in snapshot
 
     @pytest.mark.django_db(transaction=True)
-    def test_poll_receives_only_new_revocations(self, alice, snapshot):
-        """The database counts the others, whatever their number."""
+    def test_poll_rereads_revocations_only_after_a_late_one(self, alice, snapshot):
+        """The database counts the known revocations and returns them if their number changed."""
 
         def poll(**later):
             statements = []
@@ -371,7 +371,7 @@ class TestLateRevocations:
             assert ahead in snapshot
         assert len(snapshot) == 1
 
-    def test_snapshot_after_a_long_pause_reads_the_window(self, alice, snapshot):
+    def test_revocation_poll_after_an_hour_reads_the_whole_window(self, alice, snapshot):
         snapshot.refresh(NOW.timestamp())
         session_id = revoked_session_id(alice, at=after(hours=1))
         snapshot.refresh((after(hours=1) + WINDOW).timestamp())
@@ -381,12 +381,12 @@ class TestLateRevocations:
 @pytest.mark.django_db
 class TestIds:
     @pytest.mark.parametrize("text", ["", "0", "x", "00" * 15, "00" * 17, "\u0660" * 32])
-    def test_snapshot_contains_no_malformed_session_ids(self, alice, snapshot, text):
+    def test_revocation_snapshot_contains_no_malformed_session_id(self, alice, snapshot, text):
         revoked_session_id(alice)
         snapshot.refresh(NOW.timestamp())
         assert text not in snapshot
 
-    def test_snapshot_drops_session_ids_by_half_windows(self, alice, snapshot):
+    def test_revocation_snapshot_drops_old_ids_by_half_windows(self, alice, snapshot):
         ids = []
         for minute in range(8):
             ids.append(revoked_session_id(alice, at=after(minutes=minute)))
@@ -405,13 +405,13 @@ class TestIds:
 
 
 class TestRevokedSessions:
-    def test_process_keeps_one_snapshot_until_a_setting_changes(self, settings):
+    def test_process_keeps_revocation_snapshot_until_settings_change(self, settings):
         first = revoked_sessions(load())
         assert revoked_sessions(load()) is first
         settings.TOKENAUTH = {"REVOCATION_POLL_INTERVAL": timedelta(seconds=5)}
         assert revoked_sessions(load()) not in (None, first)
 
-    def test_snapshot_of_old_settings_is_dropped(self, settings):
+    def test_revocation_snapshot_is_dropped_after_settings_change(self, settings):
         before = load()
         first = revoked_sessions(before)
         settings.TOKENAUTH = {"REVOCATION_POLL_INTERVAL": timedelta(seconds=5)}
@@ -421,12 +421,12 @@ class TestRevokedSessions:
     @pytest.mark.parametrize(
         "tokenauth", [{"REVOCATION_POLL_INTERVAL": None}, {"STATELESS_REFRESH": True}], ids=str
     )
-    def test_snapshot_is_none_when_polling_is_turned_off(self, settings, tokenauth):
+    def test_revocation_snapshot_is_none_without_polling(self, settings, tokenauth):
         settings.TOKENAUTH = tokenauth
         assert revoked_sessions(load()) is None
 
     @pytest.mark.django_db
-    def test_snapshot_window_covers_the_lifetime_of_access_tokens(self, alice, settings):
+    def test_revocation_window_covers_the_lifetime_of_access_tokens(self, alice, settings):
         settings.TOKENAUTH = {
             "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),
             "LEEWAY": timedelta(minutes=1),
