@@ -38,7 +38,9 @@ def pair(alice):
 class TestRequest:
     """Hooks, backends and receivers get Django's request, whichever kind the caller passes."""
 
-    def test_check_password_passes_django_request_to_backends(self, alice, request_argument, plain):
+    def test_check_password_passes_django_request_to_receivers(
+        self, alice, request_argument, plain
+    ):
         with received(user_login_failed) as calls, pytest.raises(InvalidGrant):
             services.check_password(request_argument, "alice", "wrong")
         assert [call["request"] for call in calls] == [plain]
@@ -157,7 +159,7 @@ class TestZoneOfNow:
 
 
 class TestNow:
-    def test_now_has_the_same_type_and_default_in_all_services(self):
+    def test_services_share_type_and_default_of_the_parameter_now(self):
         functions = [getattr(services, name) for name in services.__all__]
         parameters = [
             inspect.signature(function).parameters["now"]
@@ -169,13 +171,13 @@ class TestNow:
             (parameter.annotation, parameter.default, parameter.kind) for parameter in parameters
         } == {("datetime | None", None, inspect.Parameter.KEYWORD_ONLY)}
 
-    def test_access_token_expires_by_the_current_time_by_default(self, pair, time_machine):
+    def test_introspect_without_now_uses_the_current_time(self, pair, time_machine):
         time_machine.move_to(after(minutes=4), tick=False)
         assert services.introspect(pair.access_token)["active"] is True
         time_machine.move_to(after(minutes=5), tick=False)
         assert services.introspect(pair.access_token)["active"] is False
 
-    def test_revocation_snapshot_uses_the_current_time_by_default(self, pair, time_machine):
+    def test_is_revoked_without_now_uses_the_current_time(self, pair, time_machine):
         time_machine.move_to(NOW, tick=False)
         claims = services.authenticate_access_token(pair.access_token)
         assert services.is_revoked(claims) is False
@@ -212,7 +214,7 @@ class TestCollections:
     @pytest.mark.parametrize(
         "returned", ["notes:read", None, b"notes:read", {"notes:read": 1}, [1]]
     )
-    def test_scope_policy_that_returns_no_collection_is_an_error(self, alice, settings, returned):
+    def test_scope_policy_must_return_a_collection_of_strings(self, alice, settings, returned):
         settings.TOKENAUTH = {
             "SCOPES": ["notes:read"],
             "SCOPE_POLICY": lambda user, scopes, request: returned,
@@ -257,7 +259,7 @@ SIGN_IN_ARGUMENTS = [
 class TestColumnLimits:
     @pytest.mark.parametrize("stateless", [False, True])
     @pytest.mark.parametrize(("arguments", "error", "message"), SIGN_IN_ARGUMENTS)
-    def test_sign_in_rejects_values_that_its_columns_cannot_store(
+    def test_sign_in_rejects_values_that_a_session_cannot_store(
         self, arguments, error, message, stateless, settings
     ):
         settings.TOKENAUTH = {"STATELESS_REFRESH": stateless}
@@ -283,7 +285,7 @@ class TestColumnLimits:
         ("arguments", "error"),
         [({"ip": "localhost"}, ValueError), ({"user_agent": None}, TypeError)],
     )
-    def test_refresh_rejects_values_that_its_columns_cannot_store(
+    def test_refresh_rejects_values_that_a_session_cannot_store(
         self, pair, arguments, error, django_assert_num_queries
     ):
         with django_assert_num_queries(0), pytest.raises(error):
@@ -316,7 +318,7 @@ class TestWrongObjects:
             call(user)
         assert str(caught.value) == f"user must be a user that is stored, not {name}."
 
-    def test_sign_out_of_anonymous_keeps_sessions_of_deleted_users(self, alice, pair):
+    def test_anonymous_user_cannot_revoke_sessions_of_deleted_users(self, alice, pair):
         """Their rows have no user, as an unsaved user has no key."""
         Session.objects.update(user=None)
         with pytest.raises(TypeError):

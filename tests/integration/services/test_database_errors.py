@@ -213,7 +213,7 @@ class TestGetUser:
 
 
 class TestSnapshot:
-    def test_failed_snapshot_query_keeps_the_transaction_usable(self, claims):
+    def test_failed_is_revoked_query_keeps_the_transaction_usable(self, claims):
         def fail(execute, sql, params, many, context):
             if sql.startswith("SELECT"):
                 sql, params = "SELECT no_such_column", ()

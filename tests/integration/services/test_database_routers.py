@@ -70,7 +70,7 @@ class TestPrimary:
         # Django also writes the user's last_login.
         assert set(router.written) == {Session, type(alice)}
 
-    def test_prune_uses_only_the_primary(self, router):
+    def test_prune_deletes_sessions_on_the_primary(self, router):
         pruning.prune(after(days=15), 1)
         assert set(router.written) == {Session}
 

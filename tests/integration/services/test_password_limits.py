@@ -119,7 +119,7 @@ class TestPlainBCrypt:
 
 
 class TestIsRejectedByAHasher:
-    def test_password_limit_check_tries_bcrypt_before_slow_hashers(self, settings):
+    def test_password_limit_check_tries_bcrypt_after_first_hasher(self, settings):
         use(settings, PBKDF2, f"{__name__}.LimitedPBKDF2", BCRYPT)
         assert is_rejected_by_a_hasher("x" * 73)
         assert FastPBKDF2.hashed == ["x" * 73]
@@ -133,7 +133,7 @@ class TestIsRejectedByAHasher:
 @pytest.mark.django_db
 class TestOtherHashers:
     @pytest.mark.parametrize("password", LONG_PASSWORDS)
-    def test_password_that_its_hasher_rejects_returns_invalid_grant(self, settings, password):
+    def test_password_that_second_hasher_rejects_is_invalid_grant(self, settings, password):
         """The response and the work are those of an unknown user."""
         use(settings, PBKDF2, BCRYPT)
         create_user("known", "bcrypt")
@@ -143,13 +143,13 @@ class TestOtherHashers:
             results.append((sign_in(name, password), len(FastPBKDF2.hashed)))
         assert results == [((400, INVALID_GRANT), 1)] * 2
 
-    def test_throttle_counts_passwords_that_the_hasher_rejects(self, settings):
+    def test_throttle_counts_passwords_that_second_hasher_rejects(self, settings):
         use(settings, PBKDF2, BCRYPT)
         settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "3/day"}
         create_user("known", "bcrypt")
         assert [sign_in("known", "x" * 73)[0] for _ in range(5)] == [400] * 3 + [429] * 2
 
-    def test_password_over_a_hasher_limit_returns_invalid_grant(self, settings):
+    def test_password_over_limit_of_custom_hasher_is_invalid_grant(self, settings):
         use(settings, f"{__name__}.LimitedPBKDF2")
         create_user("known")
         for name in ("known", "unknown"):

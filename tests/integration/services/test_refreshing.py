@@ -163,7 +163,7 @@ class TestGrace:
             refresh(pair.refresh_token, now=after(minutes=1, microseconds=1))
 
     @pytest.mark.attack(133)
-    def test_grace_after_two_instant_rotations_covers_predecessor(self, pair):
+    def test_grace_after_two_rotations_covers_only_the_predecessor(self, pair):
         first, second, third = rotate_times(pair, 2, every=timedelta(0))
         assert refresh(second, now=NOW).refresh_token == third
         with pytest.raises(InvalidGrant):

@@ -60,7 +60,7 @@ class TestGrace:
 
     @pytest.mark.promise(10)
     @pytest.mark.parametrize("caller", STRANGERS)
-    def test_refresh_retry_within_grace_allows_another_network(self, pair, caller, settings):
+    def test_retry_in_grace_from_another_network_or_agent_succeeds(self, pair, caller, settings):
         """The response to the first refresh was lost with the network that carried it."""
         settings.TOKENAUTH = {"REFRESH_RETRY": True}
         refresh(pair.refresh_token, now=after(minutes=1), **OWNER)
@@ -132,7 +132,7 @@ class TestSignal:
         assert calls[0]["session"].last_ip == MOVED["ip"]
 
     @pytest.mark.parametrize("caller", [OWNER, NEIGHBOUR, OTHER_AGENT, UNKNOWN])
-    def test_refresh_without_a_network_change_sends_no_signal(self, pair, caller):
+    def test_refresh_without_network_change_sends_no_network_changed(self, pair, caller):
         with received(signals.network_changed) as calls:
             refresh(pair.refresh_token, now=after(minutes=1), **caller)
         assert calls == []

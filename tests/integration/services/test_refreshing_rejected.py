@@ -87,7 +87,7 @@ class TestSession:
         assert refresh(pair.refresh_token, now=after(days=1, microseconds=-1)).session
 
     @pytest.mark.attack(140)
-    def test_refresh_never_extends_past_the_absolute_expiry(self, pair, rejection_reason):
+    def test_refresh_never_extends_a_session_past_absolute_expiry(self, pair, rejection_reason):
         current = pair
         for day in range(10, 90, 10):
             current = refresh(current.refresh_token, now=after(days=day))
@@ -142,7 +142,7 @@ class TestShorterLifetimes:
             days=8
         )
 
-    def test_refresh_within_grace_survives_a_shortened_lifetime(self, pair, settings):
+    def test_refresh_in_grace_succeeds_after_lifetime_is_shortened(self, pair, settings):
         settings.TOKENAUTH = {}
         current = refresh(pair.refresh_token, now=after(days=1))
         settings.TOKENAUTH = {"REFRESH_TOKEN_LIFETIME": timedelta(days=7)}
@@ -260,7 +260,7 @@ class TestSecretKeys:
         assert rejection_reason(pair.refresh_token, now=after(days=1)) == "key"
         assert refresh(current.refresh_token, now=after(days=2)).session.generation == 3
 
-    def test_refresh_token_signed_with_secret_key_alone_is_rejected(
+    def test_refresh_secret_key_rejects_tokens_signed_by_secret_key(
         self, settings, rejection_reason
     ):
         made_with_secret_key = issue_tokens(now=NOW).refresh_token
@@ -268,7 +268,7 @@ class TestSecretKeys:
         assert rejection_reason(made_with_secret_key, now=after(days=1)) == "key"
 
     @pytest.mark.attack(171)
-    def test_refresh_within_grace_survives_a_secret_key_change(self, pair, settings):
+    def test_refresh_within_grace_succeeds_after_secret_key_change(self, pair, settings):
         refresh(pair.refresh_token, now=after(days=1))
         settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = self.NEW, [self.OLD]
         repeated = refresh(pair.refresh_token, now=after(days=1, seconds=5))

@@ -56,7 +56,7 @@ class TestDefault:
         assert load().refresh_retry is False
 
     @pytest.mark.parametrize("values", [{}, {"REFRESH_RETRY": False}], ids=["unset", "false"])
-    def test_lost_response_without_retry_revokes_session_after_grace(self, alice, settings, values):
+    def test_predecessor_after_grace_with_refresh_retry_off_is_reuse(self, alice, settings, values):
         settings.TOKENAUTH = values
         held = services.sign_in(alice, now=NOW).refresh_token
         refresh(held, now=after(minutes=1))
@@ -105,7 +105,7 @@ class TestOwner:
             refresh(held, now=after(days=14))
         assert row().revoked_at is None
 
-    def test_retry_never_extends_past_the_absolute_expiry(self, alice, settings):
+    def test_retry_does_not_extend_session_past_absolute_expiry(self, alice, settings):
         settings.TOKENAUTH = {"REFRESH_RETRY": True, "SESSION_LIFETIME": timedelta(hours=2)}
         held = services.sign_in(alice, now=NOW).refresh_token
         refresh(held, now=after(minutes=1))
@@ -178,7 +178,7 @@ class TestAttacker:
         assert is_reuse(held, minutes=2, seconds=1)
 
     @pytest.mark.parametrize("age", range(2, 8))
-    def test_retry_with_an_older_token_is_reuse(self, held, lost, age):
+    def test_retry_with_token_older_than_predecessor_is_reuse(self, held, lost, age):
         tokens = [held, lost]
         for number in range(2, 9):
             tokens.append(refresh(tokens[-1], now=after(minutes=number)).refresh_token)

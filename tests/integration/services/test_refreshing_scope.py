@@ -92,7 +92,7 @@ class TestScope:
 
 
 class TestScopePolicy:
-    def test_scope_policy_is_called_at_each_refresh(self, alice, pair, settings):
+    def test_scope_policy_limits_the_scope_of_a_refresh(self, alice, pair, settings):
         hook_calls = []
 
         def only_reading(user, scopes, request):

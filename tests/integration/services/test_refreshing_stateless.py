@@ -41,7 +41,7 @@ def access(pair, now):
 
 
 @pytest.mark.django_db
-def test_stateless_refresh_never_uses_the_session_table(alice):
+def test_stateless_services_do_not_use_the_session_table(alice):
     with CaptureQueriesContext(connection) as statements:
         pair = refresh(services.sign_in(alice, now=NOW).refresh_token, now=after(minutes=1))
         assert services.get_user(access(pair, after(minutes=1))) == alice
@@ -104,7 +104,7 @@ class TestRefresh:
             refresh(pair.refresh_token, now=after(days=14))
 
     @pytest.mark.attack(140)
-    def test_stateless_refresh_never_passes_absolute_expiry(self, pair):
+    def test_stateless_refresh_keeps_the_absolute_expiry(self, pair):
         for day in (*range(10, 90, 10), 90 - 1 / 86400):
             now = after(days=day)
             pair = refresh(pair.refresh_token, now=now)

@@ -35,7 +35,7 @@ class TestCheckPassword:
         ("username", "password"),
         [("alice", "wrong"), ("alice", ""), ("nobody", "correct horse"), ("", "correct horse")],
     )
-    def test_check_password_raises_one_error_for_all_failures(
+    def test_check_password_of_wrong_credentials_is_invalid_grant(
         self, alice, username, password, caplog
     ):
         caplog.set_level("INFO", logger="django_tokenauth")
@@ -46,7 +46,9 @@ class TestCheckPassword:
 
     @pytest.mark.attack(94)
     @pytest.mark.parametrize("backend", ["ModelBackend", "AllowAllUsersModelBackend"])
-    def test_check_password_rejects_inactive_users_of_any_backend(self, alice, backend, settings):
+    def test_check_password_rejects_inactive_users_of_model_backends(
+        self, alice, backend, settings
+    ):
         settings.AUTHENTICATION_BACKENDS = [f"django.contrib.auth.backends.{backend}"]
         alice.is_active = False
         alice.save()
@@ -240,7 +242,7 @@ class TestSessionLimit:
         settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": 3}
 
     @pytest.mark.attack(144)
-    def test_sign_in_over_the_limit_revokes_the_oldest_sessions(self, alice):
+    def test_sign_in_over_session_limit_revokes_the_oldest_sessions(self, alice):
         pairs = [services.sign_in(alice, now=after(minutes=minute)) for minute in range(5)]
         now = after(minutes=4)
         assert list(services.list_sessions(alice, now=now)) == [

@@ -101,7 +101,7 @@ class TestLockedSessions:
 
     @pytest.mark.skipif(connection.vendor == "mysql", reason="it locks one row after the last")
     @pytest.mark.parametrize("delete", [pruning.prune, prune_all])
-    def test_prune_does_not_wait_for_the_session_that_expires_next(self, alice, bob, delete):
+    def test_prune_does_not_wait_for_lock_of_next_expiring_session(self, alice, bob, delete):
         create_session(alice, idle_expires_at=NOW - timedelta(days=365))
         with locked_row(create_session(bob, idle_expires_at=NOW)):
             assert delete(NOW, 20) == 1

@@ -127,7 +127,7 @@ class TestFullScope:
     def claims(self, pair):
         return services.authenticate_access_token(pair.access_token, now=NOW)
 
-    def test_full_scope_returns_the_session_scope_in_one_query(
+    def test_full_scope_ignores_a_narrow_refresh_in_one_query(
         self, alice, django_assert_num_queries
     ):
         pair = services.sign_in(alice, now=NOW)
