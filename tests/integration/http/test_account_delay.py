@@ -151,7 +151,7 @@ class TestDelay:
         assert guess_from(OFFICE, "al.ice", "its own").status_code == 200
         assert sign_in(HOME).status_code == 200
 
-    def test_lost_delay_counter_gives_no_additional_free_failures(self, clock):
+    def test_sign_in_after_lost_delay_counter_adds_no_free_failures(self, clock):
         attack(5)
         [key] = [key for key in caches["default"]._cache if re.search(r"\.account\.\w+$", key)]
         caches["default"].delete(key.split(":", 2)[2])
@@ -298,7 +298,7 @@ class TestCost:
             clock.shift(LONGEST)
         assert statuses == [429] * refused + [200]
 
-    def test_used_reserved_attempt_returns_429_to_the_next_client(
+    def test_reserved_attempt_used_by_another_client_returns_429(
         self, clock, monkeypatch, settings
     ):
         settings.CACHES = {"default": {"BACKEND": f"{__name__}.BrokenReservations"}}

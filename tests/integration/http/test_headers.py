@@ -45,7 +45,7 @@ COMMITTED = pytest.mark.django_db(transaction=True)
 @pytest.mark.promise(4)
 @pytest.mark.parametrize("path", [b"/auth/token/", b"/who/", b"/nowhere/"])
 @pytest.mark.parametrize("charset", [b"base64", b"rot13", b"hex", b"zlib"])
-def test_query_string_with_a_non_text_charset_returns_500(send, caplog, path, charset):
+def test_non_text_charset_with_a_query_string_returns_500(send, caplog, path, charset):
     """Django decodes the query string before it calls a middleware or a view."""
     content_type = b"Content-Type: a/b; charset=" + charset
     assert send(b"GET " + path + b"?a=b HTTP/1.1", content_type).status == 500
@@ -68,7 +68,7 @@ class TestAuthorization:
             b"Authorization:\tBearer %s\t",
         ],
     )
-    def test_bearer_header_in_any_case_with_whitespace_is_accepted(self, send, token, start, line):
+    def test_bearer_header_ignores_case_and_outer_whitespace(self, send, token, start, line):
         response = send(start, line % token)
         assert response.status == 200
         assert response.challenge is None
@@ -190,7 +190,7 @@ class TestBody:
             ([AS_FORM, length(14)], SIGN_IN),
         ],
     )
-    def test_sign_in_with_an_invalid_content_length_returns_400(self, send, lines, body):
+    def test_sign_in_without_a_valid_content_length_returns_400(self, send, lines, body):
         response = send(POST, *lines, body=body)
         assert response.status == 400
         assert response.json()["error"] == "invalid_request"
@@ -206,7 +206,7 @@ class TestBody:
         ],
         ids=lambda body: str(body[:16]),
     )
-    def test_sign_in_with_a_large_invalid_json_body_returns_400(self, send, body):
+    def test_sign_in_with_a_large_or_invalid_json_body_returns_400(self, send, body):
         response = send(POST, AS_JSON, length(len(body)), body=body)
         assert (response.status, response.json()) == (400, INVALID_REQUEST)
 

@@ -78,7 +78,7 @@ class TestResponse:
         limits.shift(1)
         assert statuses(ALICE, *[WRONG] * 3, ALICE) == [200, 400, 400, 400, 429]
 
-    def test_successful_sign_ins_are_never_throttled(self, alice, limits):
+    def test_sign_in_throttle_does_not_count_successful_sign_ins(self, alice, limits):
         assert statuses(*[ALICE] * 20) == [200] * 20
 
     def test_sign_ins_of_two_users_share_the_limit_of_the_address(self, alice, bob, limits):
@@ -138,7 +138,7 @@ class TestForwarded:
         assert codes == [400, 400, 400, 429]
 
     @pytest.mark.attack(149)
-    def test_throttle_behind_a_proxy_counts_each_client(self, alice, limits, settings):
+    def test_throttle_behind_a_proxy_counts_clients_separately(self, alice, limits, settings):
         settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": 1}
         first_client, second_client = (
             {"X-Forwarded-For": "x, 198.51.100.1"},

@@ -135,7 +135,7 @@ def test_throttle_counts_a_guess_if_a_receiver_raises(server, failing, hashed, e
 
 
 @pytest.mark.promise(14)
-def test_throttle_counts_a_guess_whose_header_fails_a_receiver(server, failing, hashed):
+def test_throttle_counts_a_guess_whose_header_breaks_a_receiver(server, failing, hashed):
     failing(RuntimeError, header="X-Device")
     assert statuses(server, 20, b"X-Device: long") == [500] * LIMIT + [429] * (20 - LIMIT)
     assert statuses(server, 1) == [429]
@@ -219,6 +219,6 @@ def test_throttle_ignores_correct_password_if_a_receiver_raises(server):
 
 
 @pytest.mark.promise(19)
-def test_throttle_never_counts_a_correct_password(server):
+def test_throttle_does_not_count_correct_passwords(server):
     codes = [sign_in(server, PASSWORDS["alice"]).status for _ in range(LIMIT + 2)]
     assert codes == [200] * (LIMIT + 2)

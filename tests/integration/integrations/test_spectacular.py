@@ -26,7 +26,7 @@ def schema(schemas):
 
 
 class TestSecurityScheme:
-    def test_security_scheme_is_the_oauth2_password_flow(self, schema):
+    def test_openapi_security_scheme_is_the_oauth2_password_flow(self, schema):
         assert schema["components"]["securitySchemes"] == {
             "accessToken": {
                 "type": "oauth2",
@@ -41,7 +41,7 @@ class TestSecurityScheme:
         }
 
     @pytest.mark.parametrize("project", ["verifies", "named"])
-    def test_security_scheme_is_bearer_if_routes_are_not_included(self, schemas, project):
+    def test_openapi_security_scheme_without_token_routes_is_bearer(self, schemas, project):
         assert schemas[project]["components"]["securitySchemes"] == {"accessToken": BEARER}
 
 

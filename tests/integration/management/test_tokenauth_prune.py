@@ -61,7 +61,7 @@ class TestPrunedSessions:
             {"{'days': 7}"},
         )
 
-    def test_prune_deletes_idle_expired_sessions_and_keeps_live_ones(self, alice):
+    def test_prune_deletes_sessions_7_days_after_their_idle_expiry(self, alice):
         for name, days in (("expired", 21), ("kept", 20), ("alive", 13)):
             moment = NOW - timedelta(days=days, seconds=1)
             services.sign_in(alice, device_name=name, now=moment)

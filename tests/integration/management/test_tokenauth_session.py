@@ -122,7 +122,7 @@ class TestFound:
         assert r"Device name:      \x1b[2Jphone\r\nUser: bob" in lines
         assert r"User agent:       \x9b1m" in lines
 
-    def test_session_command_reports_progress_after_full_batches(self, alice, phone):
+    def test_session_command_reports_progress_after_a_full_batch(self, alice, phone):
         for _ in range(4):
             create_session(alice)
         lines, progress = run(log_id(phone.pk), "--batch-size", "2")
