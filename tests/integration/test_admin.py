@@ -197,7 +197,7 @@ class TestManyClients:
                 session_row(alice, client_id=name, now=NOW) for _ in range(sessions)
             )
 
-    def test_admin_list_has_at_most_20_client_filters(self, administrator):
+    def test_admin_list_of_many_clients_has_20_client_filters(self, administrator):
         response = administrator.get(LIST)
         names = [name for name, _ in client_filter(response).lookup_choices]
         assert names[:3] == ["web", "app", "<b>"]
@@ -244,7 +244,7 @@ def test_admin_user_field_is_a_raw_id_input(rf):
 
 
 class TestReadOnly:
-    def test_admin_page_of_a_session_has_no_inputs(self, administrator, sessions):
+    def test_admin_page_of_a_session_is_read_only(self, administrator, sessions):
         response = administrator.get(f"{LIST}{sessions['phone'].pk}/change/")
         assert response.status_code == 200
         text = response.content.decode()
@@ -321,7 +321,7 @@ class TestRevoke:
     def test_admin_action_on_a_revoked_session_revokes_nothing(self, administrator, sessions):
         assert sign_out_selected(administrator, sessions["laptop"]) == ["Signed out 0 sessions."]
 
-    def test_admin_action_invalidates_access_tokens_at_once(self, administrator, alice):
+    def test_admin_sign_out_invalidates_access_tokens_at_once(self, administrator, alice):
         pair = services.sign_in(alice)
         assert get("/who/", pair.access_token).status_code == 200
         sign_out_selected(administrator, pair.session)
@@ -331,7 +331,7 @@ class TestRevoke:
         client = staff_client("view_session", "change_session")
         assert sign_out_selected(client, sessions["phone"]) == ["Signed out 1 session."]
 
-    def test_admin_action_with_select_across_signs_out_all_pages(self, administrator, alice):
+    def test_admin_action_with_select_across_signs_out_all_sessions(self, administrator, alice):
         for _ in range(3):
             services.sign_in(alice)
         data = {"action": "revoke_sessions", "select_across": "1", "_selected_action": []}

@@ -37,7 +37,7 @@ def refresh(token):
 
 @pytest.mark.usefixtures("alice")
 class TestTokenEndpoints:
-    def test_reuse_is_committed_although_the_request_fails(self, in_transaction):
+    def test_reuse_commits_the_revocation_although_request_fails(self, in_transaction):
         oldest = sign_in()["refresh_token"]
         newest = refresh(refresh(oldest).json()["refresh_token"]).json()["refresh_token"]
         assert refresh(oldest).status_code == 400
@@ -45,7 +45,7 @@ class TestTokenEndpoints:
         assert refresh(newest).status_code == 400
         assert in_transaction == [False]
 
-    def test_reuse_with_refresh_token_grant_is_committed(self, in_transaction):
+    def test_reuse_with_refresh_token_grant_commits_the_revocation(self, in_transaction):
         oldest = sign_in()["refresh_token"]
         refresh(refresh(oldest).json()["refresh_token"])
         grant = {"grant_type": "refresh_token", "refresh_token": oldest}
@@ -53,7 +53,7 @@ class TestTokenEndpoints:
         assert Session.objects.get().revoked_reason == RevokedReason.REUSED
         assert in_transaction == [False]
 
-    def test_revoke_endpoint_commits_outside_a_transaction(self, in_transaction):
+    def test_revoke_endpoint_runs_outside_the_request_transaction(self, in_transaction):
         tokens = sign_in()
         assert post("token/revoke/", {"token": tokens["refresh_token"]}).status_code == 200
         assert Session.objects.get().revoked_reason == RevokedReason.SIGNED_OUT

@@ -85,7 +85,7 @@ class TestValidToken:
 
     # Inside a transaction the query would need a savepoint.
     @pytest.mark.django_db(transaction=True)
-    def test_stateless_authentication_reads_revocations_once(
+    def test_stateless_authentications_share_one_read_of_revocations(
         self, alice, django_assert_num_queries
     ):
         token = sign_in()["access_token"]

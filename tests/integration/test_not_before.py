@@ -50,7 +50,7 @@ def test_not_before_rejects_access_tokens_of_earlier_sign_ins(signed_in, at, set
     assert get(path, pair.access_token).status_code == (200 if at >= NOW else 401)
 
 
-def test_not_before_applies_to_all_token_endpoints(signed_in, at, settings):
+def test_not_before_applies_to_verify_introspect_and_refresh(signed_in, at, settings):
     pair = signed_in(at)
     caller = services.sign_in(pair.user, now=NOW).access_token
     settings.TOKENAUTH = INCIDENT

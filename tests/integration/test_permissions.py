@@ -91,7 +91,7 @@ class TestPermissionsOfRestFramework:
         "permission",
         [permissions.DjangoModelPermissions, permissions.DjangoModelPermissionsOrAnonReadOnly],
     )
-    def test_model_permission_applies_only_with_a_loaded_user(
+    def test_model_permission_is_granted_only_to_a_loaded_user(
         self, alice, authentication, permission
     ):
         """JWTAuthentication loads the user, and StatelessJWTAuthentication does not."""
@@ -101,7 +101,7 @@ class TestPermissionsOfRestFramework:
         response = request_view(Groups, "POST", token, data={"name": "readers"}, **options)
         assert response.status_code == (201 if authentication is JWTAuthentication else 403)
 
-    def test_is_admin_user_applies_only_with_a_loaded_user(self, admin_user, authentication):
+    def test_is_admin_user_allows_only_a_loaded_user(self, admin_user, authentication):
         token = services.sign_in(admin_user).access_token
         response = request_view(
             Groups,
@@ -122,7 +122,7 @@ class TestPermissionsOfRestFramework:
             ("PATCH", "admin_user", 200, 403),
         ],
     )
-    def test_object_permissions_apply_only_with_a_loaded_user(
+    def test_object_permission_to_change_needs_a_loaded_user(
         self, request, authentication, method, user_fixture, loaded, stateless
     ):
         token = services.sign_in(request.getfixturevalue(user_fixture)).access_token

@@ -221,7 +221,7 @@ class TestView:
         assert call(View, tokens["without"], HasFullScope) == (403, ALL)
         assert set(paths) == {"/"}
 
-    def test_has_scope_outside_rest_framework_views_returns_false(self):
+    def test_has_scope_outside_rest_framework_denies_missing_scope(self):
         token = issue_tokens(scope=["notes:write"]).access_token
 
         class Request:

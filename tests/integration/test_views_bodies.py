@@ -101,7 +101,7 @@ class TestBody:
         ],
         ids=lambda body: str(body[:24]),
     )
-    def test_token_endpoints_with_invalid_json_return_400(self, path, body):
+    def test_token_endpoints_with_invalid_or_large_json_return_400(self, path, body):
         response = post(path, body)
         assert status_and_json(response) == (400, INVALID_REQUEST)
         assert has_no_store(response)
@@ -118,7 +118,7 @@ class TestBody:
         ],
         ids=lambda body: body[-24:],
     )
-    def test_token_endpoints_with_an_invalid_form_return_400(self, path, body):
+    def test_token_endpoints_with_invalid_or_large_form_return_400(self, path, body):
         response = post(path, body, FORM)
         assert status_and_json(response) == (400, INVALID_REQUEST)
         assert has_no_store(response)
@@ -206,7 +206,7 @@ class TestMethod:
         assert response.headers["Allow"] == ("POST" if path == VERIFY else "POST, OPTIONS")
         assert has_no_store(response)
 
-    def test_token_endpoints_list_methods_and_types_for_options(self, path):
+    def test_options_lists_methods_except_at_the_verify_endpoint(self, path):
         response = call("OPTIONS", f"/auth/{path}")
         if path == VERIFY:
             # A gateway may rely on the status.

@@ -57,7 +57,7 @@ class TestRefresh:
             ("phone", "reports", OTHER_CLIENT),
         ],
     )
-    def test_refresh_succeeds_only_for_the_client_of_the_sign_in(
+    def test_refresh_checks_the_client_of_the_sign_in(
         self, alice, settings, stateless, grant, owner, requester, expected
     ):
         settings.TOKENAUTH = {"CLIENTS": clients_setting(), "STATELESS_REFRESH": stateless}

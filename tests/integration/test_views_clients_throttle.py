@@ -114,7 +114,7 @@ class TestClientThrottle:
             codes = sorted(workers.map(send, range(12)))
         assert codes == [401] * LIMIT + [429] * (12 - LIMIT)
 
-    def test_client_throttle_with_a_failed_cache_returns_401(self, settings):
+    def test_wrong_client_secret_with_a_failed_cache_returns_401(self, settings):
         settings.CACHES = {"default": {"BACKEND": "tests.support.broken.DownCache"}}
         assert [status_and_json(introspect_as(secret="wrong")) for _ in range(9)] == [
             (401, INVALID_CLIENT)

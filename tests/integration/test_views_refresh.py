@@ -241,7 +241,7 @@ class TestTransaction:
     """A revocation is committed although the request returns an error."""
 
     @pytest.mark.attack(130)
-    def test_reuse_is_committed_with_atomic_requests(self, alice, monkeypatch):
+    def test_reuse_commits_the_revocation_with_atomic_requests(self, alice, monkeypatch):
         monkeypatch.setitem(connections["default"].settings_dict, "ATOMIC_REQUESTS", True)
         with time_machine.travel(START, tick=False) as clock:
             old = sign_in()["refresh_token"]

@@ -114,7 +114,7 @@ class TestList:
         assert "&lt;b&gt;phone&lt;/b&gt;" in response.content.decode()
 
     @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
-    def test_session_list_rejects_methods_that_write(self, alice, method):
+    def test_session_list_rejects_post_put_and_patch(self, alice, method):
         response = call(method, SESSIONS, sign_in()["access_token"])
         assert response.status_code == 405
         assert response.headers["Allow"] == "GET, DELETE, HEAD, OPTIONS"
@@ -169,7 +169,7 @@ class TestSignOutOne:
         assert call("DELETE", f"{SESSIONS}{uuid.uuid4()}/", token).status_code == 404
 
     @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH"])
-    def test_single_session_endpoint_allows_only_delete(self, alice, method):
+    def test_single_session_endpoint_allows_delete_and_options(self, alice, method):
         token = sign_in()["access_token"]
         response = call(method, f"{SESSIONS}{current_id(token)}/", token)
         assert response.status_code == 405

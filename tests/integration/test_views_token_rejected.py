@@ -1,4 +1,4 @@
-"""POST token/ with errors: all failed sign-ins have the same response and cost."""
+"""POST token/ with rejected credentials, malformed parameters and server errors."""
 
 from __future__ import annotations
 
@@ -108,10 +108,10 @@ class TestRejected:
         ],
     )
     @pytest.mark.parametrize("grant", [{}, {"grant_type": "password"}])
-    def test_sign_in_names_all_missing_parameters(self, body, missing, grant):
+    def test_sign_in_names_all_missing_and_malformed_parameters(self, body, missing, grant):
         assert status_and_json(post("token/", {**body, **grant})) == (400, malformed(*missing))
 
-    def test_sign_in_with_a_form_names_all_missing_parameters(self):
+    def test_form_sign_in_names_all_missing_and_malformed_fields(self):
         response = post("token/", urlencode({"username": "", "scope": "a  b"}), FORM)
         assert status_and_json(response) == (400, malformed("password", "scope", "username"))
 
@@ -136,7 +136,7 @@ class TestUniformResponse:
 
     @pytest.mark.attack(145)
     @pytest.mark.parametrize("password", ["correct horse", "wrong", "x" * 4096])
-    def test_failed_sign_ins_have_the_same_response_and_hash_count(
+    def test_sign_in_does_not_reveal_unknown_and_inactive_users(
         self, users, hashed_passwords, password
     ):
         with time_machine.travel("2030-01-01T12:00:00Z", tick=False):

@@ -107,7 +107,7 @@ class TestUserChangesDuringTheSignIn:
         assert not Session.objects.filter(revoked_at=None).exists()
 
     @pytest.mark.parametrize("change", CHANGES)
-    def test_sign_in_of_an_outdated_user_is_rejected(self, alice, change):
+    def test_sign_in_of_an_outdated_user_object_is_rejected(self, alice, change):
         change(alice.pk)
         with pytest.raises(InvalidGrant):
             services.sign_in(alice)
@@ -172,7 +172,7 @@ def test_commit_of_password_change_revokes_earlier_sign_ins(alice):
 
 
 @pytest.mark.parametrize("change", [change_password, deactivate, delete])
-def test_commit_revokes_sessions_started_in_the_transaction(alice, change):
+def test_commit_revokes_sessions_with_the_old_password_hash(alice, change):
     """A session that the transaction did not see is revoked after the commit."""
     late = []
     with transaction.atomic():
@@ -207,7 +207,7 @@ def test_integrity_error_of_an_unchanged_user_is_unavailable(alice):
     assert not Session.objects.exists()
 
 
-def test_sign_in_after_password_change_in_transaction_survives(alice):
+def test_new_session_in_transaction_of_password_change_is_kept(alice):
     with transaction.atomic():
         for password in ("second", "third"):
             alice.set_password(password)

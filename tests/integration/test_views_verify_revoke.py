@@ -106,7 +106,7 @@ class TestVerify:
         alice.save()
         assert verify(token) == REJECTED
 
-    def test_verify_in_stateless_mode_checks_only_token_and_user(self, alice, settings):
+    def test_verify_in_stateless_mode_rejects_an_inactive_user(self, alice, settings):
         settings.TOKENAUTH = {"STATELESS_REFRESH": True}
         with time_machine.travel(START, tick=False):
             token = sign_in()["access_token"]

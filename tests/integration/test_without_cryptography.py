@@ -90,7 +90,7 @@ class TestWithoutCryptography:
         assert str(caught.value) == f"{algorithm} needs the package cryptography."
         assert (caught.value.check_id, caught.value.hint) == ("E001", HINT)
 
-    def test_asymmetric_key_beside_hmac_keys_names_the_extra(self):
+    def test_asymmetric_key_beside_hmac_key_needs_cryptography(self):
         settings = read_settings(VERIFYING_KEYS=[material("EdDSA", "JWK with alg")])
         with pytest.raises(InvalidKey) as caught:
             build_access_keys(settings)
