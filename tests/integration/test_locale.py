@@ -20,7 +20,7 @@ def sign_in(client, **changes):
 
 class TestLanguage:
     @pytest.mark.django_db
-    def test_wrong_password_error_is_in_korean(self, client):
+    def test_korean_client_gets_the_wrong_password_error_in_korean(self, client):
         response = sign_in(client, password="wrong")
         assert response.status_code == 400
         assert response.json() == {

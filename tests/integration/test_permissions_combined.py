@@ -182,11 +182,11 @@ class TestView:
     @pytest.mark.parametrize(
         "permission", [HasFullScope, HasFullScope | No, Yes & HasFullScope, HasFullScope & HasScope]
     )
-    def test_combined_has_full_scope_names_all_scopes(self, tokens, permission):
+    def test_challenge_of_combined_has_full_scope_names_all_scopes(self, tokens, permission):
         assert call(View, tokens["without"], permission) == (403, ALL)
         assert call(View, tokens["without"], ~HasFullScope) == OK
 
-    def test_response_body_has_the_message_of_the_permission(self, tokens):
+    def test_denial_body_has_the_message_of_the_permission(self, tokens):
         for permission, body in (
             (HasScope, MISSING),
             (WithMessage, {"detail": WithMessage.message}),

@@ -42,7 +42,7 @@ def scenario_result(model, **tokenauth):
         ("HiddenUser", {}, "pk"),
     ],
 )
-def test_custom_user_model_works_with_all_services(model, tokenauth, subject):
+def test_custom_user_model_allows_sign_in_refresh_and_sign_out(model, tokenauth, subject):
     own_process = model != "EmailUser"
     result = scenario_result(model, **tokenauth) if own_process else email_users()[subject]
     assert result == {

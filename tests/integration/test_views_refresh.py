@@ -114,7 +114,7 @@ class TestRefresh:
 
     @pytest.mark.attack(132, 133)
     @pytest.mark.parametrize("seconds", [0, 10])
-    def test_token_older_than_predecessor_within_grace_is_reuse(self, alice, seconds):
+    def test_refresh_token_older_than_predecessor_in_grace_is_reuse(self, alice, seconds):
         with time_machine.travel(START, tick=False) as clock:
             first = sign_in()["refresh_token"]
             second = refresh(first).json()["refresh_token"]

@@ -184,7 +184,7 @@ class TestDelay:
         clock.shift(2)
         assert sign_in(HOTEL).status_code == 200
 
-    def test_sign_in_delay_counts_failures_whose_receiver_raises(self, clock):
+    def test_sign_in_delay_counts_a_failure_if_a_receiver_raises(self, clock):
         def fail(**keywords):
             raise LookupError("of the project")
 
@@ -227,7 +227,7 @@ class TestLockout:
             clock.shift(5)
         assert sign_in(HOTEL).status_code == 200
 
-    def test_guesses_from_other_networks_keep_the_reserved_attempt(self, clock):
+    def test_reserved_attempt_survives_guesses_from_other_networks(self, clock):
         attack_up_to_longest_delay(clock)
         clock.shift(wait_of(sign_in(HOTEL)))
         attack(60)

@@ -65,7 +65,7 @@ class TestResponse:
         assert response.headers["Pragma"] == "no-cache"
         assert log_messages(caplog, "WARNING") == ["sign-in throttled"]
 
-    def test_correct_password_over_the_limit_returns_429(self, alice, limits):
+    def test_correct_password_over_the_sign_in_limit_returns_429(self, alice, limits):
         """Another response would reveal that the password is correct."""
         statuses(*[WRONG] * 3)
         assert statuses(ALICE) == [429]

@@ -175,7 +175,7 @@ class TestReuse:
     @pytest.mark.attack(130, 132)
     @pytest.mark.parametrize("age", range(2, 21))
     @pytest.mark.parametrize("late", [timedelta(seconds=1), timedelta(hours=1)], ids=str)
-    def test_token_older_than_predecessor_revokes_the_session(self, pair, age, late):
+    def test_refresh_token_older_than_predecessor_revokes_session(self, pair, age, late):
         tokens = rotate_times(pair, 20, every=timedelta(minutes=1))
         with pytest.raises(InvalidGrant):
             refresh(tokens[-1 - age], now=after(minutes=20) + late)

@@ -330,8 +330,8 @@ class TestLateRevocations:
         assert late not in snapshot
 
     @pytest.mark.django_db(transaction=True)
-    def test_poll_rereads_revocations_only_after_a_late_one(self, alice, snapshot):
-        """The database counts the known revocations and returns them if their number changed."""
+    def test_poll_rereads_old_revocations_only_after_a_late_one(self, alice, snapshot):
+        """The database counts the older revocations and returns them if their number changed."""
 
         def poll(**later):
             statements = []

@@ -134,7 +134,9 @@ class TestFindStatus:
 
 
 class TestRotate:
-    def test_rotate_changes_row_and_object_in_one_statement(self, alice, django_assert_num_queries):
+    def test_store_rotate_changes_row_and_object_in_one_statement(
+        self, alice, django_assert_num_queries
+    ):
         session = create_session(alice)
         with django_assert_num_queries(1):
             assert rotate(session, 2, now=after(days=1)) is True
@@ -150,7 +152,7 @@ class TestRotate:
         [{"generation": 2}, {"generation": 0}, {"revoked_at": NOW}, {"auth_hash": "better"}],
         ids=str,
     )
-    def test_rotate_after_a_concurrent_change_stores_nothing(self, alice, changes):
+    def test_store_rotate_after_a_concurrent_change_stores_nothing(self, alice, changes):
         session = create_session(alice)
         Session.objects.update(**changes)
         before = Session.objects.values().get()
@@ -158,13 +160,13 @@ class TestRotate:
         assert Session.objects.values().get() == before
         assert (session.generation, session.auth_hash) == (1, "hash")
 
-    def test_rotate_of_a_deleted_session_stores_nothing(self, alice):
+    def test_store_rotate_of_a_deleted_session_stores_nothing(self, alice):
         session = create_session(alice)
         Session.objects.all().delete()
         assert rotate(session) is False
         assert not Session.objects.exists()
 
-    def test_rotate_changes_no_other_session(self, alice):
+    def test_store_rotate_changes_no_other_session(self, alice):
         session, other = create_session(alice), create_session(alice)
         rotate(session)
         other.refresh_from_db()
@@ -190,7 +192,7 @@ class TestRevoke:
         stored = Session.objects.get()
         assert (stored.revoked_at, stored.revoked_reason) == (after(days=1), RevokedReason.ADMIN)
 
-    def test_revoke_all_takes_one_statement(self, alice, django_assert_num_queries):
+    def test_store_revoke_all_takes_one_statement(self, alice, django_assert_num_queries):
         selected = [
             create_session(alice),
             create_session(alice),
@@ -201,7 +203,7 @@ class TestRevoke:
             assert sessions.revoke_all(selected, RevokedReason.ADMIN, now=after(days=1)) == 2
         assert list(sessions.active(alice.pk, now=after(days=1))) == [live]
 
-    def test_revoke_all_without_sessions_takes_no_statement(self):
+    def test_store_revoke_all_without_sessions_takes_no_statement(self):
         assert sessions.revoke_all([], RevokedReason.ADMIN, now=NOW) == 0
 
 
@@ -259,7 +261,7 @@ class TestRehash:
 
 
 class TestRevokedAt:
-    def test_revoked_at_returns_sessions_of_one_user_and_time(self, alice, bob):
+    def test_store_revoked_at_returns_sessions_of_a_user_and_time(self, alice, bob):
         then = create_session(alice, revoked_at=NOW)
         (
             create_session(alice),
@@ -270,7 +272,7 @@ class TestRevokedAt:
 
 
 class TestActive:
-    def test_active_returns_only_live_sessions_of_the_user(self, alice, bob):
+    def test_store_active_returns_only_live_sessions_of_the_user(self, alice, bob):
         create_session(bob)
         create_session(alice, revoked_at=NOW)
         create_session(alice, idle_expires_at=NOW)
@@ -298,7 +300,7 @@ class TestActive:
 
 
 class TestOverLimit:
-    def test_over_limit_returns_all_but_the_newest_sessions(self, alice, bob):
+    def test_store_over_limit_returns_all_but_the_newest_sessions(self, alice, bob):
         days = {day: create_session(alice, created_at=after(days=day)) for day in (3, 1, 4, 2)}
         new = create_session(alice, created_at=after(days=5))
         (
@@ -311,14 +313,14 @@ class TestOverLimit:
             expected = sessions.active(alice.pk, now=NOW).exclude(pk=new.pk)[kept:]
             assert result == list(expected) == [days[day] for day in (4, 3, 2, 1)[kept:]]
 
-    def test_over_limit_never_returns_the_new_session(self, alice):
+    def test_store_over_limit_never_returns_the_new_session(self, alice):
         new, others = (
             create_session(alice),
             [create_session(alice, created_at=after(days=day)) for day in (1, 2)],
         )
         assert set(sessions.over_limit(new, 0, now=NOW)) == set(others)
 
-    def test_over_limit_takes_one_statement(self, alice, django_assert_num_queries):
+    def test_store_over_limit_takes_one_statement(self, alice, django_assert_num_queries):
         create_session(alice)
         new = create_session(alice)
         with django_assert_num_queries(1):
