@@ -82,7 +82,7 @@ class ClientFilter(admin.SimpleListFilter):
 def _time(name: str) -> Any:
     """Return an admin column that displays the field *name* in the current time zone.
 
-    Without ``USE_TZ``, Django displays a time without conversion, and session times are in UTC.
+    Without ``USE_TZ``, Django converts no time and would display session times in UTC.
     """
 
     field: Any = Session._meta.get_field(name)
@@ -100,8 +100,8 @@ def _time(name: str) -> Any:
 
 @admin.register(Session)
 class SessionAdmin(_ModelAdmin):
-    """The read-only admin of sessions. Creating a session in the admin would bypass
-    authentication."""
+    """The admin of sessions, which can revoke sessions, but not add, change or delete them.
+    Creating a session in the admin would bypass authentication."""
 
     actions = ("revoke_sessions",)
     list_display = (
@@ -118,7 +118,7 @@ class SessionAdmin(_ModelAdmin):
     )
     list_display_links = ("device",)
     list_filter = (StatusFilter, "revoked_reason", ClientFilter, "created_at")
-    # Counting all sessions, in addition to the listed ones, would read the whole table.
+    # On a filtered page, Django would also count all sessions, and read the whole table.
     show_full_result_count = False
     # If a subclass permits changes, a select box of all users would be too long for the page.
     raw_id_fields = ("user",)
@@ -178,7 +178,7 @@ class SessionAdmin(_ModelAdmin):
                 # The audit record and the admin history name at most MAX_IDS sessions.
                 named += batch[: MAX_IDS - len(named)]
         finally:
-            # On a database error, audit the batches that were revoked before it.
+            # On a database error, audit the batches that were revoked before the error.
             audit(
                 "sessions.revoke",
                 actor=actor,

@@ -1,7 +1,7 @@
-"""REST framework's authentication classes, for access tokens in ``Authorization: Bearer``.
+"""Authentication classes of REST framework views, for access tokens in ``Authorization: Bearer``.
 
-RFC 6750 defines the header and the responses. Access tokens in a query string or a form are
-ignored.
+RFC 6750 defines the header ``Authorization: Bearer`` and the error responses. Access tokens in a
+query string or a form are ignored.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class AccessTokenRejected(AuthenticationFailed, InvalidToken):
 
 
 class TemporarilyUnavailable(APIException, ServiceUnavailable):
-    """503 ``temporarily_unavailable``: a database error, or invalid settings."""
+    """503 ``temporarily_unavailable``: a database error, or settings or keys that cannot be
+    used."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = ServiceUnavailable.description
@@ -65,9 +66,9 @@ class TemporarilyUnavailable(APIException, ServiceUnavailable):
 class TokenUser:
     """The user of :class:`StatelessJWTAuthentication`, made from the claims of an access token.
 
-    ``pk`` and ``id`` are the ``sub`` claim, a string, and ``claims`` are all claims. A
-    ``TokenUser`` is authenticated and active, is not staff, and has none of Django's permissions.
-    The scope of the access token defines what the client may do.
+    ``pk`` and ``id`` are the ``sub`` claim, a string. ``claims`` contains all claims of the access
+    token. A ``TokenUser`` is authenticated and active, is not staff, and has none of Django's
+    permissions. The scope of the access token defines what the client may do.
     """
 
     is_authenticated = True
@@ -117,8 +118,9 @@ class TokenUser:
 class JWTAuthentication(BaseAuthentication):
     """Authenticate a request by its access token and load the user, in one query.
 
-    The query for the user also checks the session, so a sign-out, a new password or a deactivation
-    takes effect at once. ``request.user`` is the user, and ``request.auth`` is a :class:`Claims`.
+    Without ``STATELESS_REFRESH``, the query also checks the session, so a sign-out, a new password
+    or a deactivation takes effect at once. ``request.user`` is the user, and ``request.auth`` is a
+    :class:`Claims`.
     """
 
     #: The realm of the challenge (RFC 9110 section 11.5), without quotation marks.
@@ -165,9 +167,10 @@ class JWTAuthentication(BaseAuthentication):
 class StatelessJWTAuthentication(JWTAuthentication):
     """Authenticate a request by its access token alone, without a query for the user.
 
-    ``request.user`` is a :class:`TokenUser`. Revocations take effect within
-    ``REVOCATION_POLL_INTERVAL``. A service without a database sets ``REVOCATION_POLL_INTERVAL`` to
-    ``None``, and accepts each access token until it expires.
+    ``request.user`` is a :class:`TokenUser`. A running process usually rejects the access tokens of
+    a revoked session within ``REVOCATION_POLL_INTERVAL``. A service without a database sets
+    ``REVOCATION_POLL_INTERVAL`` to ``None``, and accepts each valid access token until the token
+    expires.
     """
 
     def get_user(self, claims: Claims) -> TokenUser:

@@ -72,8 +72,8 @@ class UTCDateTimeField(_DateTimeField):
 class Session(models.Model):
     """One sign-in, with all of its refreshes.
 
-    The refresh token is the signed pair ``(id, generation)``. The row contains no token, and no
-    token can be made from it.
+    The refresh token contains the id and the generation. The row contains no token, and a token
+    cannot be created from the row alone.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -89,9 +89,8 @@ class Session(models.Model):
         verbose_name=_("user"),
     )
     generation = models.PositiveBigIntegerField(_("generation"), default=1)
-    # True if the client never received the previous generation and refreshed again with the
-    # generation before it. During a deployment, db_default lets processes of an older version add
-    # rows.
+    # True if the last rotation accepted the previous refresh token outside the grace
+    # (REFRESH_RETRY). During a deployment, db_default lets processes of an older version add rows.
     retried = models.BooleanField(_("refresh retried"), default=False, db_default=False)
     created_at = UTCDateTimeField(_("signed in at"))
     refreshed_at = UTCDateTimeField(_("last refreshed at"))

@@ -126,8 +126,9 @@ class HasScope(_ScopePermission):
 class HasFullScope(_ScopePermission):
     """Allow access tokens with all scopes that the user may have.
 
-    An access token of narrower scope must not list or revoke the user's sessions. The permission
-    runs one query. The view raises :class:`InsufficientScope` if a scope is missing. Raises
+    An access token of narrower scope must not list or revoke the user's sessions. Each check runs
+    at most one query, in addition to those of ``SCOPE_POLICY``. The view raises
+    :class:`InsufficientScope` if a scope is missing. Raises
     :class:`~django_tokenauth.errors.ServiceUnavailable`.
     """
 
@@ -171,7 +172,8 @@ def _deny(
 ) -> None:
     """Call the view's own ``permission_denied``, and name the scope if a wider scope would help.
 
-    *checked* contains the object whose permissions are checked.
+    *checked* contains the object whose permissions are checked. It is ``None`` while the
+    permissions for the request are checked.
     """
     try:
         denied(request, message=message, code=code)
@@ -208,6 +210,7 @@ def _scope_that_helps(
     for permission in permissions:
         if not allows(permission):
             return missing(permission)
-    # No permission had compared a scope before the view denied an object, so *checked* is None
-    # here.
+    # All permissions allow the request, so the view has denied an object. A scope was first
+    # compared during the check of the object, too late for _check_object() to record the object, so
+    # *checked* is None.
     return next(filter(None, map(missing, permissions)), None)

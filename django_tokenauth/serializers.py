@@ -1,7 +1,7 @@
 """Serializers for the requests of the token endpoints, and for sessions in responses.
 
-The serializers check types, lengths and characters. :mod:`django_tokenauth.services` checks all
-other conditions.
+The serializers check types, lengths and characters, but not whether a password, a token or a secret
+is valid.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class _UsernameField(_StringField):
 
 
 class _ClientField(_StringField):
-    """A client's id or secret: printable (RFC 6749 appendix A.1, A.2), not only ASCII."""
+    """A client's id or secret. RFC 6749 appendix A.1 and A.2 permit only printable ASCII
+    characters, and this field permits all printable characters."""
 
     def __init__(self, max_length: int, **options: Any) -> None:
         super().__init__(
@@ -149,11 +150,13 @@ _HOUR = timedelta(hours=1)
 
 
 def _shown_refreshed_at(session: Session) -> datetime:
-    """Return the time of the last refresh, rounded down to the hour and at least one hour ago.
+    """Return the time of the last refresh, rounded down to the hour and at least one hour ago, but
+    not before the sign-in.
 
-    The exact time of the last refresh would show an attacker with a stolen refresh token when its
-    owner refreshes. The attacker could then send the used refresh token within the grace. A refresh
-    in the current hour does not change the returned time.
+    The exact time of the last refresh would show an attacker with a stolen refresh token when the
+    owner of the session refreshes. The attacker could then send the used refresh token within the
+    grace. If the last refresh was in the current or the previous hour, another refresh does not
+    change the returned time.
     """
     last_full_hour = _to_hour(utc_now()) - _HOUR
     shown: datetime = max(session.created_at, min(_to_hour(session.refreshed_at), last_full_hour))
@@ -165,7 +168,7 @@ def _to_hour(moment: datetime) -> datetime:
 
 
 class _RefreshedAtField(_TimeField):
-    """``refreshed_at``, rounded down to the hour."""
+    """``refreshed_at``, as :func:`_shown_refreshed_at` rounds it."""
 
     def get_attribute(self, instance: Session) -> datetime:
         return _shown_refreshed_at(instance)

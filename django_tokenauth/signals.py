@@ -45,7 +45,8 @@ __all__ = [
 
 
 class _RobustSignal(Signal):
-    """A signal whose receivers cannot affect the response or each other."""
+    """A signal whose receivers can raise errors without affecting the response or other
+    receivers."""
 
     def send_robust(self, sender: Any, **named: Any) -> list[tuple[Any, Any]]:
         """Send the signal, and log errors of the dispatch itself.
@@ -63,7 +64,7 @@ class _RobustSignal(Signal):
         """Log the error of a receiver as Django does.
 
         Django's method reads ``__qualname__``, which a ``functools.partial`` and other callable
-        objects lack. The ``AttributeError`` would skip all following receivers.
+        objects lack. The resulting ``AttributeError`` would skip all following receivers.
         """
         name = getattr(receiver, "__qualname__", None) or type(receiver).__qualname__
         _dispatch_logger.error(
@@ -98,7 +99,8 @@ refreshed = _SessionSignal()
 #: Phones change their network often; a session that moves to another country may be stolen.
 network_changed = _SessionSignal()
 
-#: An old refresh token was presented, because it was stolen or the client restored an old state.
+#: An old refresh token was presented, because it was stolen, the client restored an old state, or
+#: the client did not receive the response of its last refresh.
 refresh_token_reused = _SessionSignal()
 
 #: The session was revoked. ``session.revoked_reason`` contains the reason.

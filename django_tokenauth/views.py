@@ -124,7 +124,8 @@ def _refresh_token_grant(request: Request) -> Response:
 
 @sensitive_variables()
 def _authenticate_client(request: Request, parameters: dict[str, Any]) -> str:
-    """Remove the client's id and secret from ``parameters``, and return the authenticated id."""
+    """Remove the client's id and secret from ``parameters``, and return the id as
+    :func:`authenticate_client` does."""
     return authenticate_client(
         request, parameters.pop("client_id"), parameters.pop("client_secret")
     )
@@ -197,7 +198,7 @@ class VerifyView(TokenEndpoint):
 class RevokeView(TokenEndpoint):
     """``POST token/revoke/``: sign out with an access or refresh token (RFC 7009).
 
-    A request with an invalid token gets 200 too.
+    A request with an invalid token gets 200 too, except with ``STATELESS_REFRESH``.
     """
 
     @sensitive_variables()
@@ -215,7 +216,7 @@ class IntrospectView(TokenEndpoint):
     ``introspect``.
     """
 
-    #: RFC 7662 section 2.3: the scope is part of the authorization, so a missing scope gets 401.
+    #: RFC 7662 section 2.3 requires 401 for an access token with insufficient privileges.
     error_statuses: ClassVar[Mapping[type[Exception], int]] = {
         **TokenEndpoint.error_statuses,
         InsufficientScope: status.HTTP_401_UNAUTHORIZED,
@@ -251,9 +252,10 @@ class IntrospectView(TokenEndpoint):
 class ForwardAuthView(NoStoreView):
     """``token/forward-auth/``: authenticate a request for a gateway.
 
-    The view reads the access token from ``Authorization: Bearer``. The response to any method is
-    204 with the headers ``X-Auth-User``, ``X-Auth-Scope`` and ``X-Auth-Session``, or the error of
-    :class:`JWTAuthentication`: 401 or 503. The view does not read the request body.
+    The view reads the access token from ``Authorization: Bearer``. An accepted request of any
+    method gets 204 with the headers ``X-Auth-User``, ``X-Auth-Scope`` and ``X-Auth-Session``. A
+    request that :class:`JWTAuthentication` rejects gets 401 or 503. The view does not read the
+    request body.
 
     The query parameter ``scope`` contains the required scopes, separated by spaces. An access token
     without the required scopes gets 403 ``insufficient_scope``. The query parameter ``status=200``

@@ -1,7 +1,7 @@
 """Delays of sign-ins to one account after failures from any address (``SIGN_IN_DELAY_USER``).
 
 A limit per account must not lock the user out. The delay therefore applies to each network
-separately, and never to a network from which the user has signed in before.
+separately, and not to the networks of the addresses in the user's sessions.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from .throttling import cache_key, folded, network_of
 
 logger = logging.getLogger("django_tokenauth")
 
-#: Consecutive failures of an account that cause no delay.
+#: Maximum number of consecutive failures of an account without a delay.
 FREE_FAILURES = 10
 #: Seconds without a failure after which the account has no delays.
 _MEMORY = 86400
-#: Seconds in which a network must use its reserved attempt.
+#: Seconds after the delay in which a network must use its reserved attempt.
 _RESERVED_FOR = 3600
 
 
 class AccountDelay:
     """The delay of one sign-in attempt.
 
-    The first attempt from a network that is new to the account gets 429 with the delay. The
-    rejection reserves one attempt after the delay for the network. The delay is two seconds after
-    ``FREE_FAILURES + 1`` failures, and doubles with each additional failure up to
+    While an account has a delay, the first attempt from an unknown network gets 429 with the delay.
+    The rejection reserves one attempt after the delay for the network. With ``FREE_FAILURES + 1``
+    failures, the delay is two seconds. Each additional failure doubles the delay, up to
     ``SIGN_IN_DELAY_USER``. A successful sign-in subtracts only the failures with its own spelling
     of the username, because an attacker may have an account with a similar name. If the cache
     fails, there are no delays.
 
     *known_addresses* returns the addresses of earlier sign-ins of the user, and is called only
-    during a delay.
+    while the account has a delay.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class AccountDelay:
 
     @contextmanager
     def counting(self, *not_checked: type[Exception]) -> Iterator[None]:
-        """Count a failure of the ``with`` block, as :meth:`SignInThrottle.counting` does."""
+        """Count an error of the ``with`` block as a failure, except the errors *not_checked*."""
         try:
             yield
         except not_checked:

@@ -65,8 +65,8 @@ def basic_credentials(header: str) -> list[Credentials]:
     """Return the possible credentials in ``Authorization: Basic``: none, one or two.
 
     RFC 6749 section 2.3.1 requires form encoding of the client's id and secret, but many clients
-    omit the encoding. The list is empty for a scheme other than Basic, and if both the id and the
-    secret are empty. Raises :class:`InvalidClient` for a malformed header.
+    omit the encoding. Return an empty list for a scheme other than Basic, and if both the id and
+    the secret are empty. Raises :class:`InvalidClient` for a malformed header.
     """
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":

@@ -1,7 +1,7 @@
-"""Counters in one of Django's caches, which all processes share.
+"""Counters in one of Django's caches, which all processes should share.
 
-Each cache backend raises its own exceptions. A cache error is logged and returned as ``None``,
-because a failed cache must not lock out all users.
+Each cache backend raises its own exceptions. A cache error is logged and not raised, because a
+failed cache must not lock out all users.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Counters:
         self._action = action
 
     def increment(self, key: str, seconds: int) -> int | None:
-        """Add one and return the count. A new counter expires after *seconds*."""
+        """Add one and return the count. The counter expires *seconds* after the last call."""
         count = self._count(self._incr, key, seconds)
         if count is not None:
             # Some caches implement incr() with set() and their default timeout.

@@ -1,8 +1,8 @@
 """Discovery: the public keys (RFC 7517) and the metadata of the server (RFC 8414).
 
 Discovery views are plain Django views that need no user, session or database. ``ATOMIC_REQUESTS``
-does not apply to discovery views. Any client may read the responses, and any cache may store them.
-The project's middleware still runs, and may read the session of a browser.
+does not apply to discovery views. Any client may read the responses, and any cache may store the
+successful ones. The project's middleware still runs, and may read the session of a browser.
 """
 
 from __future__ import annotations
@@ -118,8 +118,8 @@ def metadata(request: HttpRequest, issuer_path: str = "") -> HttpResponse:
 
 
 def _origin(issuer: str, issuer_path: str) -> str:
-    """Return the scheme and host of ``issuer``. Raises ``Http404`` for another path than
-    ``issuer_path``."""
+    """Return the scheme and host of ``issuer``. Raises ``Http404`` if ``issuer`` is not a URL with
+    the path ``issuer_path``."""
     try:
         url = urlsplit(issuer)
     except ValueError:
@@ -141,8 +141,8 @@ def _url(origin: str, route: str) -> str | None:
 
 @lru_cache(maxsize=1)
 def _key_set(keys: KeySet) -> tuple[bytes, str]:
-    """Return the body and its ETag. The result is cached, because the JWK Set changes only with its
-    keys."""
+    """Return the body of the JWK Set and its ETag. The result is cached, because the JWK Set
+    changes only with its keys."""
     return _with_etag({"keys": _public_jwks(keys)})
 
 
@@ -160,9 +160,9 @@ def _cacheable(request: HttpRequest, settings: Settings, body: bytes, etag: str)
     # 3.2 requires application/json for the metadata.
     response = HttpResponse(body, content_type="application/json")
     response["ETag"] = etag
-    # A process reads a new key a few seconds after it is written, so a cached response may lack the
-    # key for longer than max-age. The delay of a rotation includes max-age and the time until all
-    # processes read the key.
+    # A process reads a new key a few seconds after the key is written, so a cached response may
+    # lack the key for longer than max-age. The delay of a rotation includes max-age and the time
+    # until all processes read the key.
     seconds = int(settings.jwks_max_age.total_seconds())
     response["Cache-Control"] = f"public, max-age={seconds}"
     return cast("HttpResponse", get_conditional_response(request, etag=etag, response=response))

@@ -77,11 +77,11 @@ class NoStoreView(APIView):
 
 
 class TokenEndpoint(NoStoreView):
-    """A token endpoint: open to all clients, with the errors of RFC 6749 section 5.2.
+    """A token endpoint, with errors in the format of RFC 6749 section 5.2.
 
     Subclasses raise the errors of :mod:`django_tokenauth.errors`. An ``InvalidToken`` of a service
     becomes ``invalid_grant``; an ``InvalidKey`` is a mistake on the server and is not caught.
-    ``ATOMIC_REQUESTS`` does not apply to token endpoints, so a revocation is committed before the
+    ``ATOMIC_REQUESTS`` does not apply to token endpoints, so a revocation is committed before an
     error is raised.
     """
 
@@ -91,7 +91,8 @@ class TokenEndpoint(NoStoreView):
     parser_classes = (StrictJSONParser, StrictFormParser)
     renderer_classes = (JSONRenderer,)
     content_negotiation_class = AlwaysJSONNegotiation
-    #: The HTTP status of each error. A subclass of an error has the status of its base class.
+    #: The HTTP status of each error. An error that is not listed has the status of its nearest
+    #: listed base class.
     error_statuses: ClassVar[Mapping[type[Exception], int]] = {
         OAuthError: status.HTTP_400_BAD_REQUEST,
         InvalidClient: status.HTTP_401_UNAUTHORIZED,
@@ -145,7 +146,8 @@ def _invalid_request(exc: ParseError | ValidationError) -> OAuthError:
     if not isinstance(exc.detail, dict):
         return InvalidRequest()
     names = sorted(exc.detail)
-    # RFC 6749 section 5.2 defines the error invalid_scope if only the scope is invalid.
+    # RFC 6749 section 5.2 defines invalid_scope for an invalid scope. If another parameter is
+    # invalid too, the error is invalid_request.
     kind = InvalidScope if names == ["scope"] else InvalidRequest
     return kind(
         _("These parameters are missing or malformed: %(names)s.") % {"names": ", ".join(names)}

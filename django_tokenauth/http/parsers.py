@@ -1,7 +1,8 @@
 """Strict parsers of request bodies, with a maximum size.
 
-The parsers do not inherit from REST framework's JSONParser and FormParser. REST framework reads
-bodies of any size into memory for JSONParser and FormParser.
+The parsers do not inherit from REST framework's JSONParser and FormParser. For subclasses of
+JSONParser and FormParser, REST framework 3.18 reads the whole body into memory before it calls the
+parser.
 """
 
 from __future__ import annotations

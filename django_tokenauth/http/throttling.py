@@ -1,8 +1,8 @@
 """Throttling of failed sign-ins, by address and by (username, address), and of wrong secrets.
 
-A limit by username alone would let any client lock out any user. The counter is incremented before
-the password check and decremented if the password is correct. Parallel guesses therefore cannot
-exceed the limit, and the attempt of a killed process stays counted.
+A limit by username alone would let any client lock out any user. The counter of attempts is
+incremented before the password check and decremented if the password is correct. Parallel guesses
+therefore cannot exceed the limit, and the attempt of a killed process stays counted.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def client_address(request: HttpRequest) -> str:
     """Return the address of the client, according to REST framework's ``NUM_PROXIES``.
 
     *request* is a request of Django or REST framework. Without ``NUM_PROXIES``, ``X-Forwarded-For``
-    is ignored, because any client can send it. The result is empty if the server listens on a Unix
-    socket.
+    is ignored, because any client can send it. Without ``NUM_PROXIES``, the result is empty if the
+    server listens on a Unix socket.
     """
     proxies = api_settings.NUM_PROXIES
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
@@ -64,9 +64,10 @@ def valid_ip(address: str) -> str | None:
 class SignInThrottle:
     """The counters of one sign-in attempt.
 
-    Each limit has two counters: one of undecided and failed attempts, and one of failed attempts.
-    Windows are fixed: with 20/hour, both counters restart at each full hour. *now* is in seconds
-    since the epoch and defaults to the current time.
+    An attempt is undecided until its password check finishes. Each limit has two counters: one of
+    undecided and failed attempts, and one of failed attempts. Windows are fixed: with 20/hour, both
+    counters restart at each full hour. *now* is in seconds since the epoch and defaults to the
+    current time.
     """
 
     #: Seconds without a decided attempt after which undecided attempts count as failed.
@@ -91,10 +92,10 @@ class SignInThrottle:
         self._since = 0.0
 
     def acquire(self) -> None:
-        """Count one attempt. Raises :class:`TooManyRequests` beyond a limit.
+        """Count one attempt. Raises :class:`TooManyRequests` if the failed attempts reach a limit.
 
-        If undecided attempts alone exceed the limit, wait until enough of them are decided: they
-        may all have the correct password.
+        If the limit is reached only together with undecided attempts, wait until enough attempts
+        are decided: all undecided attempts may have the correct password.
         """
         while (full := self._try_acquire()) is not None:
             self._wait(full)
@@ -116,11 +117,12 @@ class SignInThrottle:
     def counting(
         self, *not_checked: type[Exception], precondition: Callable[[], None] | None = None
     ) -> Iterator[None]:
-        """Count the attempt unless the ``with`` block succeeds or raises one of *not_checked*.
+        """Count the attempt as failed unless the ``with`` block succeeds or raises *not_checked*.
 
         *not_checked* are errors that precede the password check. Any other exception may follow the
-        password check, and a client may be able to cause it. *precondition* is called first, and
-        its errors are not counted. Raises :class:`TooManyRequests` before the ``with`` block runs.
+        password check, and a client may be able to cause it. *precondition* is called before the
+        ``with`` block, and its errors are not counted. Raises :class:`TooManyRequests` before the
+        ``with`` block runs.
         """
         self.acquire()
         try:
@@ -245,11 +247,12 @@ _LEADING_ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
 
 
 def folded(username: str) -> str:
-    """Return the same string for all usernames that a database may treat as equal.
+    """Return one string for usernames that common database collations treat as equal.
 
     Only letters and digits remain, without case, accents, the script of digits, and leading zeros.
-    Latin collations treat i and j as equal, and u and v. Lithuanian collations treat i and y as
-    equal. ICU collations can ignore punctuation and leading zeros (UTS #10, "variable" and "kn").
+    MySQL's collations for Classical Latin treat i and j as equal, and u and v. Lithuanian
+    collations treat i and y as equal. ICU collations can ignore punctuation and leading zeros (UTS
+    #10, "variable" and "kn").
 
     If the usernames of two users become equal, the users share a limit at each address.
     """

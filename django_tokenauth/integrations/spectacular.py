@@ -1,8 +1,8 @@
 """drf-spectacular: describe the sign-in and the routes in the OpenAPI schema.
 
 The app imports this module if ``drf_spectacular`` is in ``INSTALLED_APPS``. The "Authorize" dialog
-of Swagger UI then asks for the username and the password, and sends the access token. The schema
-components of this package are named ``TokenAuth...``, so a project can have its own
+of Swagger UI asks for the username and the password, and Swagger UI sends the access token. The
+schema components of this package are named ``TokenAuth...``, so a project can have its own
 ``SessionSerializer``.
 """
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 def _required_by(permission: Any, method: str, view: Any) -> set[str]:
     """Return the scopes without which *permission* denies each request.
 
-    A scope that is one of two alternatives, or that must be missing, is not required.
+    The scopes in an operand of ``|`` or ``~`` are not required.
     """
     if isinstance(permission, AND):
         operands = vars(permission).values()
@@ -55,7 +55,7 @@ def _required_by(permission: Any, method: str, view: Any) -> set[str]:
 
 class AccessTokenScheme(OpenApiAuthenticationExtension):
     """The security scheme of access tokens, with the password grant (OpenAPI 3.0.3, "OAuth Flow
-    Object"). Without the token routes, the scheme is a bearer token."""
+    Object"). Without the token routes, the scheme is HTTP bearer authentication."""
 
     target_class = "django_tokenauth.authentication.JWTAuthentication"
     match_subclasses = True
