@@ -31,7 +31,7 @@ LAST_SECOND = 253402300799
 
 # Maximum of a lifetime setting, which keeps the expiry of every session a valid datetime.
 _MAX_LIFETIME = timedelta(days=36500)
-# Maximum of SIGN_IN_DELAY_USER: attackers could lock a user out for more than a day with a longer one.
+# Maximum of SIGN_IN_DELAY_USER: a longer delay lets attackers lock a user out for over a day.
 _MAX_DELAY = timedelta(days=1)
 _PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 # An HMAC key with fewer bytes than the hash is weaker than the hash (RFC 7518 section 3.2).

@@ -36,7 +36,7 @@ def find_problems(
         yield error
         return
     for file in expiring:
-        # Each key in *expiring* has an expiry, which the command wrote.
+        # The expires_at of a key in *expiring* is never None.
         expiry = max(now, file.key.expires_at or 0)
         if file.key.kid in schedule.at(expiry).verifying:
             yield InvalidKey(

@@ -24,12 +24,11 @@ from .files import (
 from .loading import Key
 from .schedule import KeySchedule, KeySet, make_key_set
 
-#: Seconds between two listings of the key folder by a process. A process notices a new or deleted
-#: key within twice ``POLL_INTERVAL``.
+#: Minimum number of seconds between two listings of the key folder by a process. A process with
+#: steady requests notices a new or deleted key within twice ``POLL_INTERVAL``.
 POLL_INTERVAL = 2.0
 #: The age of a key set, in seconds, at which other threads wait for the polling thread. The key set
-#: of an idle process reaches ``STALE_AFTER``. ``STALE_AFTER`` is less than the margin of a
-#: rotation.
+#: of an idle process reaches ``STALE_AFTER``. ``STALE_AFTER`` is less than ``rotating.MARGIN``.
 STALE_AFTER = 30.0
 # Maximum wait for the polling thread, in seconds. If the disk hangs, the waiting threads continue
 # with the loaded keys.
@@ -47,7 +46,7 @@ class KeyDirectory:
     :class:`InvalidKey` for the first problem. During polling, an error in one file does not affect
     the other files. A file that cannot be read, or is incompatible with the keys in use, is logged
     as an error. A rejected file adds no key. A key that was loaded from a file before its rejection
-    keeps its expiry.
+    stays in use until its expiry, unless the file now contains another key.
     """
 
     def __init__(self, directory: Path, verifiers: Iterable[Key] = ()) -> None:
@@ -117,7 +116,7 @@ class KeyDirectory:
         reading = read_listed(self._directory, listed, self._files)
         for _ in range(_MAX_READS - 1):
             # During a rotation, one reading may contain the expiry of the old key and miss the new
-            # key. Read the folder until its listing is stable.
+            # key. Read the folder again if its listing has changed.
             with suppress(OSError):
                 later = list_files(self._directory)
                 if later == listed:

@@ -9,11 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-#: The permission bits of a mode. On Windows, every file reports all permission bits, so the bits
-#: are ignored.
+#: The permission bits of a mode. On Windows, the mode of a file does not show who can read the
+#: file, so the bits are ignored.
 PERMISSIONS = 0 if os.name == "nt" else 0o777
 _DRAFT = re.compile(r"\.[0-9a-f]{16}(\.[a-z]+)?")
-# O_EXCL alone does not follow a symbolic link at the path of the draft (POSIX). Windows lacks
+# With O_CREAT and O_EXCL, open() fails if the path is a symbolic link (POSIX). Windows lacks
 # O_NOFOLLOW.
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 
@@ -22,7 +22,7 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 class Access:
     """The owner, the group and the mode of a file.
 
-    ``None`` keeps the owner or the group of the process.
+    ``None`` keeps the owner or the group that the system gives to a new file.
     """
 
     owner: int | None
@@ -56,10 +56,10 @@ def write_atomically(path: Path, data: bytes, access: Access) -> None:
 
 
 def delete_drafts(directory: Path, suffix: str, before: float) -> None:
-    """Delete drafts of interrupted writes that end in *suffix* and are older than *before*.
+    """Delete the drafts in *directory* with *suffix* that were last modified before *before*.
 
-    Drafts may contain private keys. *before* is in seconds since the epoch. A draft that cannot be
-    deleted stays.
+    The draft of an interrupted write may contain a private key. *before* is in seconds since the
+    epoch. A draft that cannot be deleted stays.
     """
     for path in directory.glob(f".*{suffix}"):
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""The key folder: one JWK (RFC 7517) per file, read by every process and written by one.
+"""The key folder: one JWK (RFC 7517) per file, written by one process at a time.
 
 Files are independent: an error in one file does not hide the other files. A process that reads a
 private key can sign tokens, so by default only the owner can read a key file.
@@ -164,7 +164,7 @@ def _kept(known: KeyFile | None) -> KeyFile | None:
 
 
 def read_folder(directory: Path) -> Reading:
-    """Read all key files in *directory*. A missing folder has no files.
+    """Read all key files in *directory*. Treat a missing folder as an empty folder.
 
     Raises :class:`InvalidKey` if the folder cannot be listed.
     """
@@ -180,8 +180,8 @@ def read_folder(directory: Path) -> Reading:
 def read_files(directory: Path) -> list[KeyFile]:
     """Return the key files in *directory* in the order in which their keys sign.
 
-    A missing folder has no files. Raises :class:`InvalidKey` for a folder or file that cannot be
-    read, and for keys that cannot be in one key set.
+    Treat a missing folder as an empty folder. Raises :class:`InvalidKey` for a folder or file that
+    cannot be read, and for keys that cannot be in one key set.
     """
     reading = read_folder(directory)
     for error in reading.errors:
@@ -260,8 +260,9 @@ def write_jwk(path: Path, jwk: Mapping[str, Any], *, like: Access | None = None)
 
     The file gets the owner, group and mode of *like*. By default, a replaced file keeps its owner
     and group, and a new file gets the owner and group of
-    :func:`~django_tokenauth.keys.ownership.access_of`. The file of a private key has the mode 0600,
-    or 0640 if the group may read the file. Raises ``OSError`` with the name of the file.
+    :func:`~django_tokenauth.keys.ownership.access_of`. Without *like*, the file of a private key
+    has the mode 0600, or 0640 if the group may read the file. Raises ``OSError`` with the name of
+    the file.
     """
     data = json.dumps(jwk, indent=1).encode() + b"\n"
     access = like or replaced_access(path, is_private="d" in jwk or "k" in jwk)

@@ -41,7 +41,7 @@ def make_jwk(algorithm: str, *, now: int, not_before: int) -> dict[str, Any]:
 
     *now* becomes the ``iat`` of the JWK. *not_before* becomes the ``nbf`` of the JWK, the time from
     which the key signs. The times are in seconds since the epoch. Raises :class:`InvalidKey` if
-    *algorithm* needs the package cryptography, which is not installed.
+    *algorithm* needs the package cryptography and the package is not installed.
     """
     return make_key(algorithm, now=now, not_before=not_before)[0]
 
@@ -55,7 +55,7 @@ def make_key(algorithm: str, *, now: int, not_before: int) -> tuple[dict[str, An
 
 def _secret(algorithm: str) -> tuple[dict[str, Any], Key]:
     secret = secrets.token_bytes(_SECRET_BYTES[algorithm])
-    # A kid derived from the secret would let an attacker test guesses of the secret offline.
+    # A random kid reveals nothing about the secret.
     kid = secrets.token_hex(8)
     jwk = {"kty": "oct", "kid": kid, "k": base64url.encode(secret).decode()}
     return jwk, load_key(jwk, algorithm)

@@ -27,9 +27,9 @@ _PAUSE = 0.05
 def lock(directory: Path) -> Iterator[None]:
     """Hold the lock on *directory* during the ``with`` block. A missing folder needs no lock.
 
-    The system releases the lock when the process exits. On systems that cannot lock a folder
-    (Windows, some NFS servers), a lock file replaces the lock and remains after a crash. Raises
-    :class:`InvalidKey` if another process holds the lock for 30 seconds.
+    The system releases the lock of a folder when the process exits. On systems that cannot lock a
+    folder (Windows, some NFS servers), a lock file replaces the lock and remains after a crash.
+    Raises :class:`InvalidKey` if another process holds the lock for 30 seconds.
     """
     if not directory.is_dir():
         yield

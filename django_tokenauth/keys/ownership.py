@@ -1,7 +1,7 @@
 """The owners and modes of key files, and a check that the server can read the files.
 
-The server runs as the user that owns the private keys. The server misses a change in a key file
-that it cannot read.
+The server is expected to run as the owner of the private keys, or as another user that may read
+them. The server misses a change in a key file that it cannot read.
 """
 
 from __future__ import annotations
@@ -72,11 +72,12 @@ def access_of(directory: Path, files: Iterable[KeyFile]) -> Access:
     """Return the owner, group and mode of a new private key beside *files* in *directory*.
 
     The new file gets the owner and group of an existing private key, and the read permission of its
-    group. If several users own private keys, a key of the folder's owner is preferred, then one of
-    a user other than root. The next criteria are a file that the group can read, and the newest
-    key. Without a private key, the folder's owner owns the new file. If only the folder's owner can
-    open the folder, and is not root, that user owns the new file too. If root owns the folder and
-    only one group can list the folder, that group may read the new file.
+    group. If several users own private keys, the order of preference is: the folder's owner unless
+    it is root, other users, root. Then a file that its group can read is preferred, then the newest
+    key. Without a private key, the folder's owner owns the new file. If a user other than root owns
+    the folder and no other user can open the folder, that user owns the new file too. If there is
+    no private key, root owns the folder and one group can list the folder, that group may read the
+    new file.
     """
     folder = directory.stat()
     closed = folder.st_uid != 0 and folder.st_mode & 0o077 == 0
@@ -137,8 +138,8 @@ def is_of_other_owner(file: KeyFile, access: Access) -> bool:
 def unreadable_files(directory: Path, files: Mapping[str, KeyFile]) -> Iterator[InvalidKey]:
     """Yield an error for each of the *files* in *directory* that the server cannot read.
 
-    If permitted, for example as root, a process of the server's user opens the files. Otherwise,
-    the owners and modes of the files determine the result.
+    If this process may start a process of the server's user, as root may, that process opens the
+    files. Otherwise, the owners and modes of the files determine the result.
     """
     paths = [directory, *(file.path for file in files.values())]
     closed: dict[Path, ServerUser] = {}

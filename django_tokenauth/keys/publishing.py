@@ -24,7 +24,7 @@ _MARK = "# Public key, written by manage.py tokenauth_keys publish."
 _SUFFIX = ".pem"
 # All users may read a public key.
 _MODE = 0o644
-# A kid may come from another service, so only a kid that is a plain file name is accepted.
+# The kid of another service's key may contain a path, so only a plain file name is accepted.
 _FILE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 

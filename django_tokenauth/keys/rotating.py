@@ -34,7 +34,8 @@ from .locking import lock
 from .ownership import access_for_expiry, access_of, is_of_other_owner
 from .schedule import KeySchedule, KeySet
 
-#: Seconds that are added to each waiting time, for responses in transit and for clock differences.
+#: Seconds that are added to the default delay of a new key and to the lifetime of the last token of
+#: an old key, for responses in transit and for clock differences.
 MARGIN = 60
 _MAX_DELAY = 366 * 86400
 
@@ -68,8 +69,8 @@ class Rotation:
 class Retirement:
     """The result of a retirement.
 
-    ``retired`` is the retired key. If the retired key was the next key, ``kept_signing`` is the
-    signing key, whose expiry was removed.
+    ``retired`` is the retired key. If the expiry of the signing key was removed because the next
+    key was retired, ``kept_signing`` is the signing key.
     """
 
     retired: KeyFile
@@ -151,10 +152,10 @@ def rotate(
 ) -> Rotation:
     """Create the next key, which signs *delay* seconds after *now*, and expire the older keys.
 
-    Each older key verifies until the last token that it signed has expired. Files of expired keys
-    are deleted. *algorithm* defaults to :func:`default_algorithm`. Raises :class:`InvalidKey`, also
-    if no key would sign for some time. Raises ``OSError`` if the next key cannot be written. On
-    error, the key folder is unchanged.
+    An older private key verifies until the last token that it signed has expired. Files of expired
+    keys are deleted. *algorithm* defaults to :func:`default_algorithm`. Raises :class:`InvalidKey`,
+    also if no key would sign for some time. Raises ``OSError`` if the next key cannot be written.
+    On error, the key folder is unchanged.
     """
     check_delay(settings, delay)
     with lock(directory):
@@ -166,7 +167,7 @@ def rotate(
         access = access_of(directory, files)
         expiring, without_expiry = [], []
         for file in files:
-            # Another service owns a public key and decides when the key expires.
+            # The service that owns a public key decides when the key expires.
             if file.key.can_sign and _expires_later(file.key, expiry):
                 # If the expiry cannot be written, the key verifies for longer. Undoing the rotation
                 # could leave keys with an expiry and without a successor.
@@ -184,7 +185,7 @@ def rotate(
 def replace_now(
     directory: Path, settings: Settings, algorithm: str | None = None, *, now: float
 ) -> Rotation:
-    """Create a key that signs from *now* on, and expire all other keys, because one was stolen.
+    """Create a key that signs from *now* on, and expire the other keys, because one was stolen.
 
     Services reject the tokens of the new key until they fetch the published keys again. A file that
     cannot be read is skipped. A public key whose owner is not the owner of the private keys stays
@@ -195,8 +196,8 @@ def replace_now(
     with lock(directory):
         files = in_signing_order(read_folder(directory).files.values())
         access = access_of(directory, files)
-        # Secrets and key pairs cannot be in one key set. The servers use the family of the oldest
-        # key: secrets or key pairs.
+        # Secrets and key pairs cannot be in one key set. Servers are assumed to use the family of
+        # the oldest key.
         fitting = [file for file in files if _is_symmetric(file) == _is_symmetric(files[0])]
         new = _add(directory, settings, algorithm, fitting, now=now, not_before=int(now))
         valid = [file for file in files if _expires_later(file.key, int(now))]
@@ -219,8 +220,9 @@ def retire(
 
     The key expires when the last token that it may have signed has expired, or at *now* if
     *at_once*. An earlier expiry stays unchanged. The next key, which has not signed yet, expires at
-    once, and the expiry of the signing key is removed. If *at_once*, files that cannot be read are
-    skipped. Raises :class:`InvalidKey`, also if no key would sign, and ``OSError``.
+    once, and the expiry of the signing key is removed if no other key would sign. If *at_once*,
+    files that cannot be read are skipped. Raises :class:`InvalidKey`, also if no key would sign,
+    and ``OSError``.
     """
     with lock(directory):
         if at_once:
@@ -321,8 +323,8 @@ def _add(
 ) -> KeyFile:
     """Write a new key to *directory*, which contains *files*."""
     algorithm = algorithm or default_algorithm(settings, [file.key for file in files])
-    # Check the algorithm before the file is written: running processes would reject the file and
-    # every later change.
+    # Check the algorithm before the file is written: running processes would reject the file, and
+    # new processes and later commands would reject the whole folder.
     if any(_is_symmetric(file) != (algorithm in HMAC_ALGORITHMS) for file in files):
         raise InvalidKey(
             f"A key for {algorithm} cannot be beside the keys in the folder: secrets (HS256, "
@@ -373,10 +375,10 @@ def _expires_later(key: Key, expiry: int) -> bool:
 
 
 def _clean_up(directory: Path, files: Iterable[KeyFile], now: float) -> tuple[Path, ...]:
-    """Delete old drafts and the files of expired keys, and return the paths of the key files.
+    """Delete old drafts and files of expired keys. Return the paths of the deleted key files.
 
-    Files of public keys of other owners stay. Files that cannot be deleted stay too, because the
-    change of the keys is already complete.
+    Files of public keys of other owners stay. An error of a deletion is ignored, because the change
+    of the keys is already complete.
     """
     delete_drafts(directory, SUFFIX, now - MARGIN)
     access = access_of(directory, files)

@@ -1,7 +1,7 @@
 """The schedule of keys: which key signs and which keys verify at a given time.
 
 Keys are values with a start and an expiry, so a rotation needs no restart. Every process loads the
-next key in advance, and all processes start to sign with the next key in the same second.
+next key in advance and starts to sign with the next key at its ``nbf``.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ def make_key_set(signing: Key | None, verifying: Iterable[Key]) -> KeySet:
 class KeySchedule:
     """A fixed collection of keys as a :class:`KeySource`.
 
-    The signing key is the key in *signers* with the latest ``not_before`` that has passed. Every
-    key verifies until it expires. Keys that do not sign yet verify too, because the clock of
-    another server may be ahead. *verifiers* never sign. Raises :class:`InvalidKey` as
+    The signing key has the latest past ``not_before`` of the unexpired keys in *signers* that can
+    sign. A key verifies until it expires. Keys that do not sign yet verify too, because the clock
+    of another server may be ahead. *verifiers* never sign. Raises :class:`InvalidKey` as
     :func:`make_key_set` does.
     """
 

@@ -39,16 +39,16 @@ def is_roca(modulus: int) -> bool:
 def is_small_order(point: bytes) -> bool:
     """Return whether an Ed25519 public key (32 bytes, RFC 8032 section 5.1.2) is of small order.
 
-    With a key of small order, one signature is valid for every message (RFC 8725 section 3.4).
+    With a public key of small order, anyone can create valid signatures (RFC 8725 section 3.4).
     """
     y = int.from_bytes(point, "little") & (2**255 - 1)
     return y % _FIELD in _SMALL_ORDER_Y
 
 
-#: The prefix that Django's ``startproject`` adds to its keys.
+#: The prefix of the SECRET_KEY that Django's ``startproject`` generates.
 _MARK = b"django-insecure-"
-# Words in secrets that people invent or copy. A secret that is long enough without common words is
-# accepted.
+# Words in secrets that people invent or copy. The length of a secret is measured without these
+# words.
 _WORDS = (b"secret", b"password", b"changeme", b"change-me", b"change_me", b"insecure", b"example")
 _MIN_LENGTH = 32
 # About one of 28 million random secrets of 32 hexadecimal digits has fewer than 8 distinct digits.
@@ -56,11 +56,11 @@ _MIN_DISTINCT = 8
 
 
 def is_guessable(secret: bytes) -> bool:
-    """Return whether *secret* consists of common words or follows a pattern.
+    """Return whether *secret* is too short without common words, or follows a pattern.
 
     Patterns are repetition, few distinct characters, and runs through the alphabet. True means that
-    the secret is weak. False does not mean that the secret is strong. Random bytes, hexadecimal
-    digits and base64 are practically never reported.
+    the secret is weak. False does not mean that the secret is strong. Random secrets of at least 32
+    bytes, hexadecimal digits or base64 characters are practically never reported.
     """
     return (
         secret.startswith(_MARK)

@@ -272,8 +272,8 @@ class Command(BaseCommand):
 
 def _path(text: str) -> Path:
     if not text:
-        # The path is empty if a variable of a shell script is not set. Path("") would be the
-        # current folder.
+        # The path is empty if a shell script uses a variable that is not set. Path("") would be
+        # the current folder.
         raise ArgumentTypeError("the path is empty.")
     return Path(text)
 

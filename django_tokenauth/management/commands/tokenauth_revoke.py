@@ -141,7 +141,7 @@ def _selected(settings: Settings, options: dict[str, Any]) -> QuerySet[Session]:
     if options["all"] and (options["user"] is not None or options["client"] is not None):
         raise CommandError("--all means every user and client. Remove it, or --user and --client.")
     if options["before"] is not None and options["before"] > utc_now():
-        # A mistyped year in the future would sign out all users.
+        # A mistyped year in the future would match all sessions.
         raise CommandError("--before is in the future. Correct it, or use --all for all sessions.")
     rows = primary_sessions().filter(revoked_at__isnull=True, idle_expires_at__gt=utc_now())
     return rows.filter(**filters)
