@@ -1,8 +1,8 @@
 """Detect passwords that a hasher of the project cannot hash.
 
 bcrypt reads only the first 72 bytes of a password. Since version 5, the Python package ``bcrypt``
-raises ``ValueError`` for a password of more than 72 bytes. Django's other hashers hash a password
-of any length.
+raises ``ValueError`` for a password of more than 72 bytes. Django's hashers other than
+``BCryptPasswordHasher`` hash a password of any length.
 """
 
 from __future__ import annotations

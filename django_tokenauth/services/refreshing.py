@@ -109,9 +109,9 @@ def refresh(
     error, and the rollback would undo the revocation.
 
     Raises :class:`InvalidGrant`, :class:`InvalidScope` and :class:`ServiceUnavailable`. Raises
-    :class:`InvalidClient` if the client of the session has a secret and *client_id* is empty or has
-    none, or if the client of the session is no longer in ``CLIENTS``. Raises ``TypeError`` if
-    *scope* is a single string, and ``ValueError`` if *ip* is not an address.
+    :class:`InvalidClient` if the client of the session has a secret and *client_id* has none, or if
+    the client of the session is no longer in ``CLIENTS``. Raises ``TypeError`` if *scope* is a
+    single string, and ``ValueError`` if *ip* is not an address.
     """
     scope = None if scope is None else as_strings("scope", scope)
     check_text("user_agent", user_agent)
@@ -310,7 +310,7 @@ def _check_client(refresh_request: _RefreshRequest, owner: str, *, authenticated
     """Reject the token if the request names another client than *owner*.
 
     *owner* is the client of the sign-in. If *owner* has a secret, a request without a client is
-    rejected too. If *owner* is no longer in ``CLIENTS``, every request is rejected.
+    rejected too. A token of a client that is no longer in ``CLIENTS`` is rejected too.
     """
     client_id = refresh_request.client_id
     check_listed(refresh_request.settings, owner, authenticated=authenticated)

@@ -301,7 +301,8 @@ def _enforce_session_limit(issuer: TokenIssuer, new: Session, clock: Clock) -> b
         revoked = revoke_and_signal(
             [over_limit], RevokedReason.EVICTED, request=issuer.request, clock=clock, user=new.user
         )
-        # If concurrent sign-ins have already evicted these sessions, revoke_and_signal() returns 0.
+        # revoke_and_signal() returns 0 if concurrent sign-ins have already evicted the same
+        # sessions.
         if len(over_limit) < store.BATCH_SIZE or not revoked:
             break
         over_limit = store.over_limit(new, limit - 1, now=issuer.now)

@@ -149,7 +149,7 @@ def sign_out_everywhere(
     reason: RevokedReason = RevokedReason.SIGNED_OUT,
     now: datetime | None = None,
 ) -> int:
-    """Revoke all sessions of *user* except the one with the id *keep*.
+    """Revoke all active sessions of *user* except the one with the id *keep*.
 
     Execute two statements for each 500 sessions. An interrupted call can be repeated. Returns the
     number of revoked sessions. *request* (of Django or REST framework) is passed to signals. *now*
@@ -201,8 +201,9 @@ def revoke_and_signal(
 ) -> int:
     """Revoke the sessions of *batches* and send ``session_revoked`` for each.
 
-    Execute at most one statement for each batch. All sessions must belong to *user*; if *user* is
-    ``None``, each session must have its user loaded. Returns the number of revoked sessions.
+    Execute at most one statement for each batch. If *user* is given, the sessions must belong to
+    *user*. If *user* is ``None``, each session must have its user loaded. Returns the number of
+    revoked sessions.
     """
     request, revoked = django_request(request), 0
     for batch in batches:

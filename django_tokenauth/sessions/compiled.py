@@ -1,9 +1,9 @@
 """The statements of a request and a refresh, compiled once for each database.
 
-Django compiles a query each time it runs. Two executions of a compiled statement differ only in
-their parameters, so one compilation is enough. A compiled statement finds a session with its user
-in 0.1 ms of CPU time on SQLite, instead of 1.1 ms. Compiled statements rely on private APIs of
-Django's compiler. If one of these private APIs has changed, the queries run through the ORM:
+Django compiles a query each time the query runs. Two executions of a compiled statement differ only
+in their parameters, so one compilation is enough. A compiled statement finds a session with its
+user in 0.1 ms of CPU time on SQLite, instead of 1.1 ms. Compiled statements rely on private APIs of
+Django's compiler. If one of Django's private APIs has changed, the queries run through the ORM:
 slower, with the same results.
 """
 

@@ -51,9 +51,10 @@ def database_required() -> Iterator[None]:
 def outages_as_unavailable() -> Iterator[None]:
     """Re-raise an outage of the database in the project's code as :class:`ServiceUnavailable`.
 
-    Call hooks, receivers and authentication backends in this context. Other errors of the project's
-    code propagate, because they are bugs and need a traceback. The traceback of an outage is logged
-    too, because SQLite reports a missing table as an outage.
+    Call hooks, receivers and authentication backends in the context of
+    ``outages_as_unavailable()``. Other errors of the project's code propagate, because they are
+    bugs and need a traceback. The traceback of an outage is logged too, because SQLite reports a
+    missing table as an outage.
     """
     try:
         yield

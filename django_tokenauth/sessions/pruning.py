@@ -48,7 +48,7 @@ def prune_all(before: datetime, size: int) -> Iterator[int]:
     crowded = None
     for low, high in pairwise([*_batch_limits(before, size), before]):
         if low == high:
-            # The number of rows with this expiry may exceed the size of a batch.
+            # More rows than the size of a batch may have the same expiry.
             crowded = low
         elif low == crowded:
             yield from _prune_by_key(high, size)

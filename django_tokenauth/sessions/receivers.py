@@ -55,7 +55,7 @@ def after_save(
     update_fields: frozenset[str] | None = None,
     **kwargs: Any,
 ) -> None:
-    """Revoke all sessions of an inactive user, or the sessions that started with an old password.
+    """Revoke the sessions of an inactive user, or the sessions that started with an old password.
 
     Execute at most one statement, or two with *update_fields*. In a transaction, execute at most
     two additional statements after the commit. If ``session_revoked`` has a receiver, read the
@@ -141,7 +141,7 @@ def _repeat_after_commit(user: Any) -> None:
 
 
 def before_delete(*, instance: Any, using: str | None = None, **kwargs: Any) -> None:
-    """Revoke all sessions of the user.
+    """Revoke the active sessions of the deleted user.
 
     The rows of the sessions stay until they are pruned, so that other processes read the
     revocation. Execute one statement, and another one after the commit.

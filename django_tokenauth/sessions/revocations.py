@@ -1,4 +1,4 @@
-"""A snapshot of the recently revoked sessions, for requests that make no query.
+"""A snapshot of the recently revoked sessions, for requests that read no session from the database.
 
 This module depends on the database, but not on tokens or requests. Callers pass the current time.
 """

@@ -1,8 +1,8 @@
 """Create, find, rotate and revoke sessions, each in one statement.
 
 The store depends on the database, but not on tokens or requests. Callers pass the current time.
-Each rotation or revocation is one conditional ``UPDATE``, which needs no explicit transaction or
-lock on any database. Callers must not roll back a rotation or revocation.
+Each rotation or revocation of a session is one conditional ``UPDATE``, which needs no explicit
+transaction or lock on any database. Callers must not roll back a rotation or revocation.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class LastSeen(NamedTuple):
 
     @classmethod
     def of(cls, session: Session) -> LastSeen:
-        """Return the current values of these columns in *session*."""
+        """Return the current values of the ``LastSeen`` columns in *session*."""
         return cls(session.last_ip, session.last_user_agent, session.client_authenticated)
 
 
@@ -123,7 +123,7 @@ def _with_visible_user(using: str, user_model: type[Model]) -> QuerySet[Session]
     return Session.objects.using(using).select_related("user").filter(user__in=visible)
 
 
-# Each cached statement below depends only on the arguments of its function.
+# Each cached statement depends only on the arguments of its function.
 
 
 @lru_cache(maxsize=16)
@@ -220,7 +220,7 @@ def _not_revoked(rows: QuerySet[Session]) -> QuerySet[Session]:
 
     With a plain condition on ``revoked_at``, MySQL and MariaDB would use and lock its index first,
     even in a query for a primary key. A refresh and a revocation of the same session could then
-    deadlock on this index.
+    deadlock on the index of ``revoked_at``.
     """
     return rows.alias(end=Coalesce("revoked_at", "absolute_expires_at")).filter(
         end=F("absolute_expires_at")

@@ -1,7 +1,7 @@
 """The claims of tokens as immutable objects.
 
-Only this module uses the three-letter names of RFC 7519: ``from_payload`` reads them and
-``to_payload`` writes them.
+For tokens, only this module uses the three-letter claim names of RFC 7519: ``from_payload`` reads
+the names and ``to_payload`` writes them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from .._scope import parse_scope
 from ..conf.values import LAST_SECOND
 from ..errors import InvalidToken, TokenErrorCode
 
-#: The claims that have a parser in ``PARSERS``. ``EXTRA_CLAIMS`` cannot set these claims.
+#: The claims that have a parser in ``PARSERS``. ``EXTRA_CLAIMS`` cannot set a claim in
+#: ``REGISTERED``.
 REGISTERED = frozenset(
     {"iss", "aud", "sub", "client_id", "iat", "exp", "nbf", "jti", "sid"}
     | {"scope", "auth_time", "amr", "gen"}
@@ -25,7 +26,8 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
 class FrozenDict(dict[str, Any]):
-    """A read-only, hashable dict. ``json``, ``copy`` and ``pickle`` treat it as a dict."""
+    """A read-only, hashable dict. ``json``, ``copy`` and ``pickle`` treat a ``FrozenDict`` as a
+    dict."""
 
     def _reject_change(self, *args: object, **kwargs: object) -> NoReturn:
         raise TypeError("Claims are read-only. Copy the dict to change it.")
@@ -47,9 +49,9 @@ class Claims(NamedTuple):
     """The claims of an access token (RFC 9068 section 2.2).
 
     Times are in seconds since the epoch. ``session_id`` is the ``sid`` claim, a UUID as a string,
-    or ``None`` if the server stores no session. ``extra`` holds all other claims. In verified
-    claims, ``extra`` is read-only at every depth: lists become tuples and objects become read-only
-    dicts.
+    or ``None`` if the server stores no session. ``extra`` holds the claims that are not in
+    ``REGISTERED``. In verified claims, ``extra`` is read-only at every depth: lists become tuples
+    and objects become read-only dicts.
     """
 
     # A named tuple, because creating a frozen dataclass takes three times as long.
