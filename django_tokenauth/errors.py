@@ -182,7 +182,10 @@ class UnsupportedTokenType(OAuthError):
 
 
 class TooManyRequests(OAuthError):
-    """The client made too many failed attempts. ``retry_after`` is in seconds."""
+    """Too many attempts from one address or at one username failed.
+
+    ``retry_after`` is in seconds.
+    """
 
     error = "too_many_requests"
     description = _("Too many failed attempts. Try again later.")

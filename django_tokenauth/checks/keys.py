@@ -29,7 +29,8 @@ _GENERATE = 'Generate one: python -c "import secrets; print(secrets.token_urlsaf
 _OLD = timedelta(days=180)
 # FIPS 186-4 appendix B.3.1: the public exponent is greater than 2**16.
 _MIN_RSA_EXPONENT = 65537
-# The permission bits of the group and of other users, which Windows reports for every file.
+# The permission bits of the group and of other users. On Windows, the mode of a file does not show
+# who can read the file.
 _OTHERS = 0 if os.name == "nt" else 0o077
 
 #: A key of KEY_DIRECTORY or KEYS with its JWK.

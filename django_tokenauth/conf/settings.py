@@ -102,7 +102,7 @@ class Settings:
 
     @property
     def prune_after(self) -> timedelta:
-        """The time for which an expired or revoked session stays in the table.
+        """The minimum time for which an expired or revoked session stays in the table.
 
         The retention is at least :attr:`revocation_window`, because processes read the snapshot of
         revoked sessions from the table.
