@@ -41,7 +41,6 @@ from .http.endpoints import (
     AlwaysJSONNegotiation,
     NoStoreView,
     TokenEndpoint,
-    non_atomic,
     validated_data,
 )
 from .http.throttling import SignInThrottle, client_address, valid_ip
@@ -274,10 +273,6 @@ class ForwardAuthView(NoStoreView):
         "200": status.HTTP_200_OK,
         "204": status.HTTP_204_NO_CONTENT,
     }
-
-    @classmethod
-    def as_view(cls, **initkwargs: Any) -> Any:
-        return non_atomic(super().as_view(**initkwargs))
 
     def get(self, request: Request) -> Response:
         claims: Any = request.auth

@@ -57,10 +57,18 @@ class AlwaysJSONNegotiation(DefaultContentNegotiation):
 
 
 class NoStoreView(APIView):
-    """A view whose responses are not cached (RFC 6749 section 5.1, RFC 9111 section 5.2.2.5)."""
+    """A view whose responses are not cached (RFC 6749 section 5.1, RFC 9111 section 5.2.2.5).
+
+    ``ATOMIC_REQUESTS`` does not apply to such views: a revocation is committed before an error is
+    raised, and a database outage returns 503 instead of Django's 500.
+    """
 
     # The project's versioning scheme does not apply to the routes of this package.
     versioning_class = None
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        return non_atomic(super().as_view(**initkwargs))
 
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any
@@ -81,8 +89,6 @@ class TokenEndpoint(NoStoreView):
 
     Subclasses raise the errors of :mod:`django_tokenauth.errors`. An ``InvalidToken`` of a service
     becomes ``invalid_grant``; an ``InvalidKey`` is a mistake on the server and is not caught.
-    ``ATOMIC_REQUESTS`` does not apply to token endpoints, so a revocation is committed before an
-    error is raised.
     """
 
     authentication_classes = ()
@@ -103,10 +109,6 @@ class TokenEndpoint(NoStoreView):
     }
     #: The challenge of a 401 response, unless the error has its own challenge.
     client_challenge = BASIC_CHALLENGE
-
-    @classmethod
-    def as_view(cls, **initkwargs: Any) -> Any:
-        return non_atomic(super().as_view(**initkwargs))
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import unescape
 from urllib.parse import urlencode
+from uuid import uuid4
 
 import pytest
 import time_machine
@@ -11,6 +12,7 @@ from django.contrib.auth import get_user_model
 from django.db import connections
 from django.urls import resolve
 
+from django_tokenauth import urls
 from django_tokenauth.models import Session
 from django_tokenauth.signals import refresh_token_reused, refreshed
 from tests.support.client import (
@@ -254,8 +256,9 @@ class TestTransaction:
         assert session.revoked_reason == "reused"
 
 
-@pytest.mark.parametrize("path", ["token/", "token/refresh/", "token/verify/", "token/revoke/"])
-def test_token_endpoints_are_non_atomic_for_all_databases(path):
+@pytest.mark.parametrize("route", [route.pattern for route in urls.urlpatterns], ids=str)
+def test_each_route_is_non_atomic_for_all_databases(route):
+    path = str(route).replace("<uuid:session_id>", str(uuid4()))
     view = resolve(f"/auth/{path}").func
     assert view._non_atomic_requests == set(connections)
 
