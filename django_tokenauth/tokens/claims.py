@@ -26,8 +26,10 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
 class FrozenDict(dict[str, Any]):
-    """A read-only, hashable dict. ``json``, ``copy`` and ``pickle`` treat a ``FrozenDict`` as a
-    dict."""
+    """A read-only, hashable dict.
+
+    ``json``, ``copy`` and ``pickle`` treat a ``FrozenDict`` as a dict.
+    """
 
     def _reject_change(self, *args: object, **kwargs: object) -> NoReturn:
         raise TypeError("Claims are read-only. Copy the dict to change it.")
