@@ -85,11 +85,11 @@ class TestCosts:
 
 
 class TestRequirements:
-    def test_sizing_rates_are_daily_counts_per_second(self):
+    def test_sizing_refresh_rate_is_daily_count_over_86400_seconds(self):
         [average, peak] = needed("refreshes per second")
         assert average == peak == pytest.approx(rate(REFRESH))
 
-    def test_peak_factor_multiplies_all_requirements_but_averages(self):
+    def test_peak_factor_multiplies_peak_rate_and_processors(self):
         given = Assumptions(peak_factor=4)
         [average, peak] = needed("requests per second", given=given)
         assert peak == pytest.approx(4 * average)
@@ -122,7 +122,7 @@ class TestRequirements:
         assert needed("rows in the session table") == pytest.approx((rows,))
         assert needed("session table with indexes") == pytest.approx((rows * 600 / 1e9,))
 
-    def test_sizing_keeps_revoked_ids_for_the_token_lifetime(self):
+    def test_sizing_keeps_revoked_ids_2_minutes_past_token_lifetime(self):
         # Five minutes, and two minutes for a slow database.
         revoked = rate(SIGN_OUT) * 420
         assert needed("revoked ids") == pytest.approx((revoked,))
@@ -133,7 +133,7 @@ class TestRequirements:
     def test_sizing_requirements_are_proportional_to_users(self, what):
         assert needed(what, users=1000 * USERS) == pytest.approx((1000 * needed(what)[0],))
 
-    def test_one_database_machine_suffices_below_max_utilization(self):
+    def test_reads_beyond_one_machine_require_a_read_replica(self):
         writes = needed("database: processors for writes")[0]
         busy = writes + needed("database: processors for requests")[0]
         for processors, replicas in ((busy / 0.5 * 1.01, 0), (busy / 0.5 * 0.99, 1)):
@@ -174,7 +174,7 @@ class TestRounded:
             (123_456, "120,000"),
         ],
     )
-    def test_rounded_sizing_value_has_two_significant_digits(self, value, text):
+    def test_rounded_sizing_value_has_at_most_2_significant_digits(self, value, text):
         assert rounded(value) == text
 
 

@@ -219,7 +219,7 @@ class TestDaily:
         assert daily(given)[SIGN_IN] == pytest.approx(1 / 3)
         assert daily(given)[ACTIVE] == pytest.approx(1.5 / 3)
 
-    def test_sign_out_each_day_requires_a_sign_in_each_day(self):
+    def test_sign_out_on_each_day_of_use_requires_as_many_sign_ins(self):
         found = daily(Assumptions(sign_out_share=1, devices_per_user=1))
         assert found[SIGN_IN] == pytest.approx(0.3)
         assert found[ACTIVE] == 0

@@ -88,7 +88,7 @@ class TestTable:
         ]
         assert line_of("ours", Table("Greet", rows)) == ["ours", "2", "0.50"]
 
-    def test_competitor_with_negative_time_has_no_ratio(self):
+    def test_table_row_has_no_ratio_to_a_negative_competitor_time(self):
         rows = [Row("ours", RowKind.OURS, exact(2)), Row("x", RowKind.COMPETITOR, exact(-0.5))]
         assert line_of("ours", Table("Greet", rows)) == ["ours", "2"]
 

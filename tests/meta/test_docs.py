@@ -116,7 +116,7 @@ class TestExamples:
         first, *_ = RUN_ELSEWHERE[page]
         assert f'DOCS / "{page}.rst"' in (ROOT / "tests" / "meta" / first).read_text("utf-8")
 
-    def test_docs_example_of_scope_policy_grants_the_user_groups(self, alice, settings):
+    def test_docs_example_of_scope_policy_grants_scopes_by_group(self, alice, settings):
         settings.TOKENAUTH = {
             "SCOPES": ["notes:read", "notes:write"],
             "SCOPE_POLICY": example("hooks", "scope_policy")["scope_policy"],
@@ -146,7 +146,7 @@ class TestExamples:
         response = view(REQUESTS.post("/", {"link": link}, format="json"))
         assert (response.status_code, response.data["error"]) == (400, "invalid_grant")
 
-    def test_docs_example_of_own_grant_accepts_only_valid_codes(self, alice):
+    def test_docs_example_of_project_grant_accepts_only_valid_codes(self, alice):
         view = example("hooks", "ProjectTokenView")["ProjectTokenView"].as_view()
         code = signing.dumps(alice.pk, salt="sign-in code")
         body = {"grant_type": "urn:example:code", "code": code}
@@ -161,7 +161,7 @@ class TestExamples:
             response = view(REQUESTS.post("/", {**body, **change}, format="json"))
             assert (response.status_code, response.data["error"]) == (400, error)
 
-    def test_docs_example_of_subclass_requires_a_device_name(self, alice):
+    def test_docs_example_of_view_subclass_requires_a_device_name(self, alice):
         names = example("http", "NamedDeviceView")
         assert len(names["urlpatterns"]) == 3
         view = names["NamedDeviceView"].as_view()
@@ -193,14 +193,14 @@ class TestExamples:
         tokenauth = example("clients", "TOKENAUTH")["TOKENAUTH"]
         assert list(read_settings(**tokenauth).clients) == ["reports"]
 
-    def test_docs_example_of_sign_out_client_ends_only_its_sessions(self, alice):
+    def test_docs_example_sign_out_client_revokes_only_its_sessions(self, alice):
         for client_id in ("reports", "reports", "phone"):
             services.sign_in(alice, client_id=client_id)
         assert example("clients", "sign_out_client")["sign_out_client"]("reports") == 2
         assert [session.client_id for session in services.list_sessions(alice)] == ["phone"]
 
     @pytest.mark.django_db(transaction=True)
-    def test_docs_example_of_introspect_returns_only_active_claims(self, alice, settings):
+    def test_docs_example_of_introspect_returns_claims_if_active(self, alice, settings):
         settings.TOKENAUTH = {"CLIENTS": clients_setting()}
         token = services.sign_in(alice).access_token
         names = example("clients", "introspect")
@@ -214,7 +214,7 @@ class TestExamples:
                 introspect(token, client_secret="wrong")
             error.value.close()
 
-    def test_docs_example_of_sign_out_network_ends_only_its_sessions(self, alice, bob):
+    def test_docs_example_sign_out_network_revokes_only_its_sessions(self, alice, bob):
         for user, ip in ((alice, "192.0.2.1"), (bob, "192.0.2.2"), (bob, "198.51.100.1")):
             services.sign_in(user, request=HttpRequest(), ip=ip)
         assert example("admin-and-prune", "sign_out_network")["sign_out_network"]("192.0.2.") == 2
@@ -228,7 +228,7 @@ class TestExamples:
         assert not alice.is_active
         assert Session.objects.get(revoked_at__isnull=True).user == bob
 
-    def test_docs_example_of_receiver_ends_sessions_after_a_reuse(self, alice):
+    def test_docs_example_of_receiver_revokes_sessions_after_reuse(self, alice):
         client = APIClient()
 
         def sign_in():
@@ -257,7 +257,7 @@ class TestExamples:
         assert caplog.messages[-1] == "clients.generate_secret by a command: 1 reports"
 
 
-def test_docs_example_of_logging_shows_rejected_tokens(capsys):
+def test_docs_example_of_logging_shows_token_rejections(capsys):
     logger = logging.getLogger("django_tokenauth")
     handlers, level = [*logger.handlers], logger.level
     try:

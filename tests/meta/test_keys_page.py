@@ -118,7 +118,7 @@ def test_documented_jwks_route_has_the_well_known_path():
     assert resolve("/.well-known/jwks.json", tuple(names["urlpatterns"])).func is discovery.jwks
 
 
-def test_other_commands_on_the_keys_page_are_openssl_commands():
+def test_keys_page_has_only_tokenauth_keys_and_openssl_commands():
     others = [command for command, _ in COMMANDS if not command.startswith(COMMAND)]
     assert {command.split()[0] for command in others} == {"openssl"}
 

@@ -52,7 +52,7 @@ class TestFiles:
     def test_translation_ends_with_a_period_like_its_message(self, entry):
         assert entry.translations[0].endswith(".") == entry.message.endswith(".")
 
-    def test_korean_translations_contain_no_english_words(self):
+    def test_korean_translations_use_only_listed_english_words(self):
         text = " ".join(re.sub(r"%\(\w+\)[sd]", "", entry.translations[0]) for entry in MESSAGES)
         for known in ENGLISH:
             text = text.replace(known, "")
@@ -71,7 +71,7 @@ class TestFiles:
     def test_mo_file_matches_the_po_file(self):
         assert translations.read_compiled(KOREAN / "django.mo") == translations.catalog(MESSAGES)
 
-    def test_translation_commands_of_a_release_change_no_file(self, tmp_path):
+    def test_translation_commands_of_a_release_change_no_entry(self, tmp_path):
         if missing := {"xgettext", "msgmerge"} - {
             name for name in ("xgettext", "msgmerge") if shutil.which(name)
         }:

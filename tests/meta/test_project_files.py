@@ -39,7 +39,7 @@ def shown_tests():
 
 
 class TestContributing:
-    def test_contributing_is_one_screen_with_three_commands(self):
+    def test_contributing_has_at_most_50_lines_and_3_set_up_commands(self):
         assert len(CONTRIBUTING.read_text(encoding="utf-8").splitlines()) <= 50
         assert len(shell_lines("Set up")) == 3
 
@@ -62,7 +62,7 @@ class TestContributing:
         assert set(shown) <= set(environments())
 
     @pytest.mark.parametrize("path", [CONTRIBUTING, RELEASING], ids=lambda path: path.name)
-    def test_relative_links_of_pages_lead_to_files(self, path):
+    def test_links_of_contributing_and_releasing_lead_to_files(self, path):
         links = re.findall(r"<([^>]+)>`_", path.read_text(encoding="utf-8"))
         assert [link for link in links if not (ROOT / link).is_file()] == []
 
@@ -92,7 +92,7 @@ class TestReleasing:
         assert f"{required['PyJWT']} or later" == table["PyJWT"]
         assert options["python_requires"] == f">={table['Python'].split(', ')[0]}"
 
-    def test_supported_versions_match_the_tox_environments(self):
+    def test_tox_environments_test_only_supported_versions(self):
         [[_, *rows]] = section(RELEASING, "Supported versions").tables
         table = {row[0]: row[1].split(", ") for row in rows}
         pairs = [name for name in environments() if re.fullmatch(r"py\d+-django\d+", name)]

@@ -137,14 +137,14 @@ def test_every_top_level_module_is_public_or_private():
 
 @pytest.mark.parametrize("module", PUBLIC)
 class TestModules:
-    def test_all_of_each_public_module_is_pinned_and_sorted(self, module):
+    def test_dunder_all_of_public_module_is_pinned_and_sorted(self, module):
         names = import_module(f"django_tokenauth.{module}").__all__
         assert names == PUBLIC[module] == sorted(names)
 
-    def test_all_lists_every_definition_without_an_underscore(self, module):
+    def test_dunder_all_lists_every_definition_without_underscore(self, module):
         assert definitions(module) <= set(PUBLIC[module])
 
-    def test_each_name_listed_in_all_exists(self, module):
+    def test_each_name_in_dunder_all_exists(self, module):
         loaded = import_module(f"django_tokenauth.{module}")
         assert [name for name in PUBLIC[module] if not hasattr(loaded, name)] == []
 
@@ -174,7 +174,7 @@ def test_typing_module_uses_every_public_name():
     assert imports(ROOT / "tests" / "meta" / "public_typing.py") == PATHS
 
 
-def test_example_project_imports_only_public_names():
+def test_example_and_notes_apps_import_only_public_names():
     # The demo app is excluded: it creates and rotates keys.
     folders = [ROOT / "example_project" / name for name in ("example", "notes")]
     for path in (path for folder in folders for path in folder.rglob("*.py")):

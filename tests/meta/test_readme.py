@@ -125,7 +125,7 @@ class TestComparison:
 
 
 class TestQuickStart:
-    def test_quick_start_project_passes_all_checks(self, quick_start):
+    def test_quick_start_project_passes_system_and_database_checks(self, quick_start):
         printed = quick_start.shell("python manage.py check --database default")
         assert "no issues (0 silenced)" in printed
 

@@ -9,7 +9,7 @@ from tests.support.scenarios.running import run_scenario
 PAGE = DOCS / "scaling.rst"
 
 
-def test_session_missing_on_the_replica_rejects_its_token(tmp_path):
+def test_token_is_rejected_if_the_replica_lacks_its_session(tmp_path):
     outcome = run_scenario(
         "tests.support.scenarios.scaling.scenario",
         "tests.support.scenarios.two_databases.settings",

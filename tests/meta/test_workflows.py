@@ -57,7 +57,7 @@ def test_tox_factor_expression_is_expanded():
     assert tox_file.expanded("lint") == ["lint"]
 
 
-def test_workflow_runs_both_scripts_under_opposite_conditions():
+def test_workflow_runs_exactly_one_ci_script_for_each_event():
     [job] = load(ROOT / ".github" / "workflows" / "tests.yml")["jobs"].values()
     *_, quick, full = job["steps"]
     assert (quick["run"], full["run"]) == (".ci/run", ".ci/full")

@@ -23,7 +23,7 @@ from tests.support.client import (
 
 @EACH_ENDPOINT
 @pytest.mark.attack(119)
-def test_token_endpoint_accepts_only_post_with_json_or_form(offline_server, path):
+def test_token_endpoint_rejects_other_methods_and_media_types(offline_server, path):
     query = "username=alice&password=correct+horse&token=a.b.c&refresh_token=a.b.c"
     for method in ("GET", "HEAD", "PUT", "PATCH", "DELETE", "TRACE", "BREW"):
         response = offline_server.send(f"{method} /auth/{path}?{query} HTTP/1.1")
@@ -137,8 +137,8 @@ def test_token_over_8_kib_is_rejected(alice, server):
 
 
 @pytest.mark.attack(120)
-def test_session_views_do_not_parse_a_deeply_nested_body(alice, server):
-    """The session views keep REST framework's parser, but do not read a body."""
+def test_session_list_does_not_parse_a_deeply_nested_body(alice, server):
+    """The session list keeps REST framework's parser, but does not read a body."""
     deep = "[" * 100_000 + "]" * 100_000
     for accept in ("application/json", "text/html"):
         for method, status in (("GET", 200), ("POST", 405), ("PATCH", 405), ("DELETE", 204)):

@@ -154,7 +154,7 @@ def test_refresh_cannot_widen_scope(alice, server, settings):
 
 @pytest.mark.standard("rfc6749-5.1-4")
 @pytest.mark.attack(116)
-def test_all_responses_forbid_caching(alice, server):
+def test_token_and_session_responses_forbid_caching(alice, server):
     tokens = server.sign_in()
     access, refresh = tokens["access_token"], tokens["refresh_token"]
     server.post("token/refresh/", {"refresh_token": refresh})
@@ -197,8 +197,8 @@ def test_responses_contain_no_private_key(alice, server, settings, algorithm):
 
 
 @pytest.mark.attack(127)
-def test_token_of_another_user_allows_only_verify_and_revoke(alice, bob, server):
-    """A token allows its holder to verify it and to revoke its session, and nothing else."""
+def test_user_cannot_list_or_revoke_session_of_another_user(alice, bob, server):
+    """``token/verify/`` shows the holder of a token only its state and remaining lifetime."""
     own, other = server.sign_in(), server.sign_in("bob")
     response = server.post("token/verify/", {"token": other["access_token"]})
     assert response.json().keys() == {"active", "expires_in"}

@@ -92,7 +92,7 @@ def test_token_with_data_after_its_json_is_rejected(offline_server):
 
 
 @pytest.mark.attack(58, 59)
-def test_json_nested_16_or_deeper_is_rejected(offline_server):
+def test_json_nested_over_16_levels_deep_is_rejected(offline_server):
     for forger in forgers(offline_server):
         for brackets in (("[", "]"), ('{"a":', "}")):
             for depth in (16, 17, 900):
@@ -108,7 +108,7 @@ def test_json_nested_16_or_deeper_is_rejected(offline_server):
 
 
 @pytest.mark.attack(58)
-def test_json_nested_15_deep_is_accepted(alice, server):
+def test_json_nested_16_levels_deep_is_accepted(alice, server):
     for forger in forgers(server):
         for token in in_each_segment(forger, f'"a": {nested(15)}'):
             forger.assert_accepted(token)

@@ -129,7 +129,7 @@ def test_refresh_token_reuse_after_grace_revokes_session(replay):
 
 @pytest.mark.promise(7)
 @pytest.mark.attack(132, 138)
-def test_older_refresh_token_within_grace_revokes_session(replay):
+def test_token_before_the_previous_one_revokes_session_in_grace(replay):
     replay(AGES, interval=timedelta(minutes=1), delay=timedelta(seconds=1))
 
 

@@ -161,9 +161,7 @@ class TestUserEnumeration:
         assert len(compare()) == 2
 
     @pytest.mark.promise(13)
-    def test_throttled_sign_in_does_not_reveal_unknown_users(
-        self, server, fixture_users, hashed, settings
-    ):
+    def test_throttled_sign_in_does_not_reveal_users(self, server, fixture_users, hashed, settings):
         settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "3/day", "SIGN_IN_RATE_IP": None}
         statuses, last = [400, 400, 400, 429], set()
         for username, password in REJECTED[:4]:
@@ -202,7 +200,7 @@ class TestLongPassword:
         ],
         ids=["JSON", "form"],
     )
-    def test_password_of_megabytes_is_not_read_or_hashed(
+    def test_password_of_megabytes_is_read_to_32_kib_and_not_hashed(
         self, hashed, size, start, end, content_type
     ):
         data = start + b"x" * size + end

@@ -199,7 +199,7 @@ def test_spellings_of_one_username_share_one_guess_limit(settings, hashed):
 @pytest.mark.attack(150)
 @pytest.mark.redis
 @pytest.mark.django_db
-def test_unresponsive_cache_delays_sign_in_by_one_timeout(bob, settings, caplog):
+def test_unresponsive_cache_times_out_once_per_sign_in(bob, settings, caplog):
     """The timeout is that of the cache client, 50 ms in this test."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings.CACHES = {

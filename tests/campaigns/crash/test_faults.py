@@ -34,7 +34,7 @@ def no_errors(errors):
 
 
 @pytest.mark.promise(9)
-def test_refresh_recovers_from_every_database_fault(server):
+def test_refresh_recovers_from_database_fault_at_each_statement(server):
     [refresh] = [operation for operation in OPERATIONS if operation.name == "refresh"]
     faults = [fault for fault in server.faults if not fault.is_slow]
     errors = errors_after_faults(server, refresh, faults)

@@ -215,7 +215,7 @@ def test_fuzzer_input_survives_text_round_trip(case):
     )
 
 
-def test_fuzzer_command_prints_table_and_exit_code():
+def test_fuzzer_command_prints_table_and_exits_with_0():
     options = ["--iterations", "9", "--target", "header"]
     completed = subprocess.run(  # noqa: S603
         [sys.executable, "-W", "error", "-m", "tests.campaigns.fuzz", *options],

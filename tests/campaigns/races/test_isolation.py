@@ -100,7 +100,9 @@ def test_serialization_failure_returns_503_and_retry_succeeds(clients, settings)
 
 @pytest.mark.attack(136, 137)
 @pytest.mark.parametrize("name", INVALIDATIONS)
-def test_invalidated_session_is_unusable_at_each_level(clients, settings, name, level, progress):
+def test_invalidated_session_is_unusable_at_each_isolation_level(
+    clients, settings, name, level, progress
+):
     settings.TOKENAUTH = TOKENAUTH
     row = progress(f"{name}, {level}", ROUNDS_OF_LEVEL)
     outcomes = play_rounds(clients, name, ROUNDS_OF_LEVEL, may_be_unavailable=True, progress=row)

@@ -78,7 +78,7 @@ def test_concurrent_refreshes_rotate_the_token_once(clients, token, progress):
 
 
 @pytest.mark.attack(130)
-def test_concurrent_reuse_revokes_session_once(clients, token):
+def test_concurrent_reuse_of_refresh_token_revokes_session(clients, token):
     services.refresh(services.refresh(token).refresh_token)
     responses = clients([refreshing(token)] * CLIENTS)
     assert {status for status, _ in responses} == {400}

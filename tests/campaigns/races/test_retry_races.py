@@ -40,7 +40,7 @@ def test_concurrent_refresh_retries_rotate_the_token_once(clients, progress):
 
 
 @pytest.mark.promise(10)
-def test_concurrent_use_of_old_and_new_token_revokes_session(clients, settings, progress):
+def test_concurrent_previous_and_current_token_revoke_session(clients, settings, progress):
     settings.TOKENAUTH = TOKENAUTH
     row = progress("late retry and successor", ROUNDS // 2)
     for target in create_targets(ROUNDS // 2, ago=ONE_HOUR):

@@ -40,7 +40,7 @@ def test_gateway_rejects_requests_if_the_server_is_unreachable(exact_gateway, to
 
 @pytest.mark.attack(186)
 @pytest.mark.parametrize("status", ["500 Internal Server Error", "302 Found", "404 Not Found"])
-def test_gateway_rejects_requests_on_status_302_404_or_500(forwarding_gateway, token, status):
+def test_gateway_rejects_requests_on_auth_status_302_404_or_500(forwarding_gateway, token, status):
     content = f"{status}\r\nLocation: /elsewhere/\r\nContent-Length: 0".encode()
     with forwarding_gateway.switch.responding(content):
         response, requests = forwarding_gateway.send(token=token)

@@ -36,7 +36,7 @@ def private_jwks(folder):
 
 
 @pytest.mark.skipif(HAPROXY.find() is None, reason="HAProxy is not installed")
-def test_haproxy_accepts_the_next_key_before_it_signs(server, tmp_path):
+def test_haproxy_accepts_tokens_of_current_and_next_key(server, tmp_path):
     token = server.sign_in(scope="notes:read")["access_token"]
     (tmp_path / "keys").mkdir()
     keys_command(tmp_path, "generate", "--algorithm", "ES256")
