@@ -82,7 +82,7 @@ def _key_messages(settings: Settings, now: float) -> Iterator[CheckMessage]:
 def _not_before_messages(settings: Settings, now: float) -> Iterator[CheckMessage]:
     if settings.is_revoked_by_not_before(now + _MAX_AHEAD):
         yield Error(
-            "TOKENAUTH['NOT_BEFORE'] is in the future: every sign-in is rejected until then.",
+            "TOKENAUTH['NOT_BEFORE'] is in the future: every token is rejected until then.",
             hint="Give the current time, or an earlier one, in the right time zone.",
             id="tokenauth.E004",
         )

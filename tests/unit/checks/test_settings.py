@@ -57,7 +57,7 @@ class TestNotBefore:
         settings.TOKENAUTH = {"NOT_BEFORE": datetime.now(UTC) + ahead}
         assert check_ids() == ids
         if ids:
-            assert "every sign-in is rejected until then" in message_of("E004")
+            assert "every token is rejected until then" in message_of("E004")
 
 
 class TestSettings:
