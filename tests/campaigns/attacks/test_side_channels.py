@@ -258,7 +258,7 @@ class TestClaims:
     REFRESH = {"iss", "aud", "sub", "sid", "gen", "iat", "exp"}
 
     @pytest.mark.parametrize("stateless", [False, True])
-    def test_claims_contain_no_personal_data(self, settings, stateless):
+    def test_claims_contain_no_name_address_device_or_hash(self, settings, stateless):
         settings.TOKENAUTH = {"SCOPES": ["notes:read"], "STATELESS_REFRESH": stateless}
         user = get_user_model().objects.create_user(
             "alice",

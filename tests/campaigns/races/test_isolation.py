@@ -82,7 +82,7 @@ def test_concurrent_refreshes_with_503_retries_rotate_once(clients, settings, le
     print(f"{CLIENTS} concurrent refreshes: {dict(statuses)}")  # noqa: T201
 
 
-def test_serialization_failure_returns_503_and_retry_succeeds(clients, settings):
+def test_refresh_blocked_by_another_rotates_the_token_once(clients, settings):
     settings.TOKENAUTH = TOKENAUTH
     [target] = create_targets(1)
     with ThreadPoolExecutor(1) as pool:
