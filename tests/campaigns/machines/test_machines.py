@@ -30,7 +30,7 @@ ERRORS = {
 }
 
 
-def test_machine_outages_lose_no_request_and_no_session(tmp_path):
+def test_retried_requests_and_sessions_survive_machine_outages(tmp_path):
     result = run(Plan(outages=6, sign_outs=1, rate=100, seed=1, silent=True), tmp_path)
     print(table(result))  # noqa: T201
     assert find_errors(result) == []
