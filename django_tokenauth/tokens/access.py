@@ -19,7 +19,7 @@ from ..keys.sources import access_keys
 from . import jws
 from .claims import Claims, validity_period
 from .readable import check_readable, too_long
-from .verified import ENTRY_COST, Verified, VerifiedTokens, estimate_cost
+from .verified import ENTRY_COST, Verified, VerifiedTokens, estimate_cost, is_small
 
 #: The type of an access token (RFC 9068 section 2.1).
 ACCESS_TYP: Final = "at+jwt"
@@ -76,8 +76,8 @@ class AccessTokens:
         if now < begin:
             raise InvalidToken(TokenErrorCode.NOT_YET_VALID)
         if cached is None:
-            # Without extra claims, most entries take about the same memory.
-            cost = estimate_cost(jws.parse(data).payload) if claims.extra else ENTRY_COST
+            small = is_small(claims, len(data))
+            cost = ENTRY_COST if small else estimate_cost(jws.parse(data).payload)
             cache.put(digest, (claims, begin, end), cost)
         return claims
 

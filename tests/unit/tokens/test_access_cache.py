@@ -292,10 +292,20 @@ class TestVerifiedTokens:
         assert access.decode(tokens[2]) is third
         assert access.decode(tokens[0]) is not first
 
-    @pytest.mark.parametrize(("extra", "cached"), [({}, True), ({"roles": ["a"] * 50}, False)])
-    def test_token_cache_bytes_setting_limits_cached_tokens(self, extra, cached):
+    @pytest.mark.parametrize(
+        ("claims", "cached"),
+        [
+            ({}, True),
+            ({"roles": ["a"] * 50}, False),
+            ({"scope": " ".join(map(str, range(100)))}, False),
+            ({"aud": ["django-tokenauth", *map(str, range(100))]}, False),
+            ({"amr": ["a"] * 50}, False),
+            ({"sub": "s" * 255, "client_id": "c" * 255, "jti": "j" * 255}, False),
+        ],
+    )
+    def test_token_cache_bytes_setting_limits_cached_tokens(self, claims, cached):
         access = Access(TOKEN_CACHE_BYTES=4096)
-        token = access.with_claims(**extra)
+        token = access.with_claims(**claims)
         assert (access.decode(token) is access.decode(token)) is cached
 
     def test_token_cache_returns_none_for_unknown_digest(self):
