@@ -41,6 +41,7 @@ _LOGGED = re.compile(
     r"|token rejected: it belongs to another client"
     r"|user 1: the password is correct|user 1 signed in, session [0-9a-f]{12}"
     r"|session [0-9a-f]{12} of user 1 revoked: signed_out"
+    r"|refresh token is [1-9][0-9]* generations ahead of session [0-9a-f]{12} of user 1: .+"
     r"|refresh token of session [0-9a-f]{12} of user 1 reused: session revoked)\Z"
 )
 #: The endpoints for access tokens.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import subprocess
@@ -25,6 +26,7 @@ from tests.campaigns.fuzz.project import fixed_project, populate
 from tests.campaigns.fuzz.registry import TARGETS, target
 from tests.campaigns.fuzz.servers import LEEWAY, server
 from tests.campaigns.fuzz.targets import DECODERS, Decoder, capture_logs
+from tests.support.client import JSON
 from tests.support.raw_tokens import NOW
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -190,6 +192,14 @@ def test_fuzzer_reports_smallest_failure_for_replay():
     assert command.endswith("python -m tests.campaigns.fuzz --target access --replay")
     with capture_logs() as log:
         assert target("access").check(from_text(argument), log) == "accepted"
+
+
+@pytest.mark.usefixtures("_project")
+def test_fuzzer_expects_the_warning_for_a_generation_far_ahead():
+    token = server("refresh").with_claims(gen=2**62)
+    case = Body("token/refresh/", json.dumps({"refresh_token": token}).encode(), JSON, token, token)
+    with capture_logs() as log:
+        assert target("token-refresh").check(case, log) == "invalid_grant"
 
 
 @pytest.mark.parametrize(
