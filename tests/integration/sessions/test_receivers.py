@@ -8,13 +8,14 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.core import serializers
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.models.signals import post_save, pre_delete
 from django.db.transaction import atomic
 from django.test.utils import CaptureQueriesContext
 
 from django_tokenauth import services, signals
 from django_tokenauth.models import RevokedReason, Session
+from django_tokenauth.sessions import receivers, store
 from django_tokenauth.sessions.users import auth_hash
 from tests.models import Person
 from tests.support.clock import NOW, after
@@ -48,6 +49,15 @@ def statements_on_sessions(run):
         run()
     table = Session._meta.db_table
     return [sql[:6] for sql in (query["sql"] for query in statements) if table in sql]
+
+
+def unavailable(*arguments, **options):
+    raise OperationalError("the server is gone")
+
+
+def logged_error(caplog):
+    [error] = [record.exc_info[1] for record in caplog.records if record.levelname == "ERROR"]
+    return error
 
 
 def change_password(user):
@@ -212,6 +222,17 @@ class TestSignInDuringDeletion:
         assert reason_of(other) == ""
         assert [(call["session"].pk, call["user"]) for call in calls] == [(pair.session.pk, None)]
 
+    def test_late_session_of_a_deleted_user_is_logged(self, alice, signed_in_meanwhile, caplog):
+        caplog.set_level("INFO", "django_tokenauth")
+        alice.delete()
+        assert "1 sessions of user None revoked: user_deleted" in caplog.messages
+
+    def test_error_after_the_commit_of_a_user_deletion_is_logged(self, alice, monkeypatch, caplog):
+        monkeypatch.setattr(store, "revoke_without_user", unavailable)
+        alice.delete()
+        assert not get_user_model().objects.filter(username="alice").exists()
+        assert isinstance(logged_error(caplog), OperationalError)
+
     def test_user_deletion_does_not_revoke_older_userless_sessions(self, alice, pair):
         Session.objects.update(user=None, created_at=NOW - timedelta(hours=1))
         alice.delete()
@@ -253,6 +274,14 @@ class TestSignInDuringSave:
         revoked = {name for name, reason in expected.items() if reason}
         assert {call["session"].device_name for call in calls} == revoked
         assert {call["user"] for call in calls} == {alice}
+
+    def test_error_after_the_commit_of_a_user_save_is_logged(self, alice, monkeypatch, caplog):
+        monkeypatch.setattr(receivers, "refetch", unavailable)
+        with atomic():
+            change_password(alice)
+        alice.refresh_from_db()
+        assert alice.check_password("another")
+        assert isinstance(logged_error(caplog), OperationalError)
 
     def test_user_deletion_before_commit_of_a_change_logs_no_error(self, alice, caplog):
         with atomic():
