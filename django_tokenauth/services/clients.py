@@ -1,8 +1,8 @@
 """Check the secret of a client (RFC 6749 section 2.3) and the client that owns a token.
 
 ``manage.py tokenauth_client`` generates secrets of 256 random bits. An attacker cannot guess a
-secret of 256 random bits, online or from its hash, so one SHA-256 protects the secret. Slow
-password hashes protect secrets that people choose.
+secret of 256 random bits, online or from its hash, so a single SHA-256 hash is sufficient. Slow
+password hashes are necessary only for secrets that people choose.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def generate_secret() -> str:
 def encode_secret(secret: str) -> str:
     """Return the value for ``CLIENTS``: ``sha256$`` and the SHA-256 of *secret* in hex.
 
-    Django's password hashes differ: Django has no hasher with the name ``sha256``, and each hash by
-    Django contains at least two ``$``.
+    A password hash of Django never equals an encoded secret: Django has no hasher with the name
+    ``sha256``, and each hash by Django contains at least two ``$``.
     """
     return f"sha256${hashlib.sha256(secret.encode()).hexdigest()}"
 

@@ -60,8 +60,8 @@ def check_scope(scope: Collection[str] | None) -> None:
     """Reject *scope*, the requested scope names, if one of them is not in ``SCOPES``.
 
     Call ``check_scope()`` before you check a password or another secret. An error for an unknown
-    scope after the check would show an attacker that the secret is correct, without creating a
-    session.
+    scope after the password check would tell an attacker that the password is correct, without
+    creating a session.
 
     Raises :class:`InvalidScope`, and ``TypeError`` if *scope* is a single string.
     """

@@ -24,7 +24,7 @@ _SHORT = "a"
 def is_too_long(password: str) -> bool:
     """Return whether plain bcrypt hashes new passwords and rejects *password*.
 
-    The result does not depend on the user, so a sign-in may reject the password before checking it.
+    The result is the same for every user, so a sign-in may reject the password before checking it.
     """
     hasher = get_hasher()
     return (
@@ -38,8 +38,9 @@ def is_too_long(password: str) -> bool:
 def is_rejected_by_a_hasher(password: str) -> bool:
     """Return whether one of ``PASSWORD_HASHERS`` fails for *password* but not for a short password.
 
-    A hasher that fails for every password is an error of the project. A password of more than 72
-    bytes is hashed by the first hasher, as for an unknown user, then by the others until one fails.
+    A hasher that fails for every password has a bug, not a length limit. For a password of more
+    than 72 bytes, try the first hasher, as Django does for an unknown user, then the other hashers
+    until one fails.
     """
     if len(password.encode()) <= _BCRYPT_BYTES:
         return False

@@ -9,8 +9,8 @@ is active, the generation in the token decides the result of the refresh:
   token.
 * For the previous generation after the grace period, rotate again if ``REFRESH_RETRY`` is true: the
   client may never have received the current refresh token. A second retry in a row revokes the
-  session. A later request with the skipped generation revokes the session, because two clients may
-  be using its refresh tokens.
+  session. After the retry, a request with the refresh token that the retry replaced revokes the
+  session, because two clients may be using the session's refresh tokens.
 * In all other cases of an earlier generation, revoke the session: the refresh token or its
   successor may have been stolen.
 * For a generation up to ``MAX_GENERATIONS_AHEAD`` ahead, rotate: a database failover may have lost
@@ -53,7 +53,7 @@ from .issuing import TokenIssuer, TokenPair, check_scope, granted_scope
 logger = logging.getLogger("django_tokenauth")
 
 #: Maximum number of generations that a refresh token may be ahead of its session. A database
-#: failover can lose the rotations of the replication lag.
+#: failover can lose the rotations that were not yet replicated.
 MAX_GENERATIONS_AHEAD = 100
 
 # Maximum number of attempts of a refresh if concurrent requests change the session.
@@ -145,8 +145,8 @@ def _refresh_session(refresh_request: _RefreshRequest) -> TokenPair:
     previous_generation = None
     for _ in range(_ATTEMPTS):
         session = _find_session(refresh_request)
-        # If another request rotated the session while this request waited, the grace period has no
-        # time limit.
+        # If another request rotated the session while this request waited, accept the previous
+        # refresh token even after the grace period.
         overtaken = previous_generation not in (None, session.generation)
         previous_generation = session.generation
         pair = _try_refresh(refresh_request, session, overtaken=overtaken)
@@ -178,7 +178,10 @@ def _find_session(refresh_request: _RefreshRequest) -> Session:
 def _try_refresh(
     refresh_request: _RefreshRequest, session: Session, *, overtaken: bool
 ) -> TokenPair | None:
-    """Refresh *session* once. Return ``None`` if a concurrent request changed *session* first."""
+    """Refresh *session* once.
+
+    Return ``None`` if a concurrent request changed *session* during this refresh.
+    """
     settings, presented = refresh_request.settings, refresh_request.claims.generation
     # A refresh token is newer than its session if a database failover lost the last rotation. The
     # next rotation starts from the generation of the refresh token.
@@ -273,10 +276,11 @@ def _restart_grace(refresh_request: _RefreshRequest, session: Session) -> TokenP
         if store.rotate(session, state, auth_hash=session.auth_hash, retried=session.retried):
             return _issue(replace(refresh_request, now=now), session, state)
     except DatabaseError as error:
-        # The rotation is stored, so its tokens are valid.
+        # The rotation is stored, so the tokens of the rotation are valid.
         logger.warning("the grace of a slow refresh was not extended (%s)", type(error).__name__)
     except Exception as error:
-        # A hook of the project failed, although it succeeded for the first tokens.
+        # A hook of the project failed for the new tokens, although the hook succeeded for the
+        # tokens of the rotation.
         logger.exception("new tokens of a slow refresh were not issued (%s)", type(error).__name__)
     return None
 
@@ -307,7 +311,7 @@ def _granted_scope(
 
 
 def _check_client(refresh_request: _RefreshRequest, owner: str, *, authenticated: bool) -> None:
-    """Reject the token if the request names another client than *owner*.
+    """Reject the token if the request names a client other than *owner*.
 
     *owner* is the client of the sign-in. If *owner* has a secret, a request without a client is
     rejected too. A token of a client that is no longer in ``CLIENTS`` is rejected too.

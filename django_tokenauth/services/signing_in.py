@@ -59,8 +59,8 @@ from .signing_out import revoke_and_signal
 
 logger = logging.getLogger("django_tokenauth")
 
-#: Maximum number of rows that a sign-in prunes, so that projects do not need cron. With more than
-#: one row per sign-in, sign-ins catch up with a backlog of prunable rows.
+#: Maximum number of rows that a sign-in prunes, so that projects do not need cron. A sign-in may
+#: prune more than one row, so that sign-ins reduce a backlog of prunable rows.
 PRUNED_PER_SIGN_IN = 20
 
 
@@ -71,10 +71,10 @@ class PasswordTooLong(InvalidRequest):
 
 
 class PasswordNotChecked(ServiceUnavailable):
-    """The database cannot return users, so the password counts as not checked."""
+    """The database cannot return users, so the throttle does not count the attempt as failed."""
 
 
-#: Errors of :func:`check_password` after which the password counts as not checked.
+#: Errors of :func:`check_password` that the throttle does not count as failed attempts.
 NOT_CHECKED = (PasswordTooLong, PasswordNotChecked)
 
 
@@ -263,14 +263,17 @@ def _revoked_on_error(session: Session | None, clock: Clock) -> Iterator[None]:
 
 
 def _store(issuer: TokenIssuer, session: Session, clock: Clock) -> None:
-    """Store *session*, check its user again, and revoke sessions above the limit, or else prune."""
+    """Store *session* and check its user again.
+
+    Revoke the user's sessions above the limit. If no session is above the limit, prune.
+    """
     try:
         store.add(session)
     except IntegrityError:
         _check_stored_user(session.user)
         raise
     # The user may have changed while the password was hashed or a hook ran. A later change of the
-    # user revokes the session, because its row exists.
+    # user revokes the session, because the session is already stored.
     stored, id_field = store.find(session.pk), issuer.settings.user_id_field
     if stored is None or why_refused(stored, get_subject(session.user, id_field), id_field):
         _reject_changed(session.user)

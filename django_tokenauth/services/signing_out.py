@@ -47,12 +47,14 @@ def revoke_token(
     invalid token raises no error and revokes no session.
 
     An access token can revoke its session in two cases: ``REVOKE_BY_ACCESS_TOKEN`` lists its
-    client, or its client is in ``CLIENTS`` and is *client_id*. An access token of a client in
-    neither setting is rejected, because resource servers receive access tokens too.
+    client, or its client is in ``CLIENTS`` and is *client_id*. An access token of a client that
+    neither ``REVOKE_BY_ACCESS_TOKEN`` nor ``CLIENTS`` lists is rejected, because resource servers
+    receive access tokens too.
 
-    Raises :class:`UnsupportedTokenType` for an access token of a client in neither setting, and for
-    every token with ``STATELESS_REFRESH``. Raises :class:`InvalidClient` or :class:`InvalidGrant`
-    if the session belongs to another client and one of the two clients has a secret, and
+    Raises :class:`UnsupportedTokenType` for an access token of a client that neither
+    ``REVOKE_BY_ACCESS_TOKEN`` nor ``CLIENTS`` lists, and for every token with
+    ``STATELESS_REFRESH``. Raises :class:`InvalidClient` or :class:`InvalidGrant` if the session
+    belongs to another client and one of the two clients has a secret, and
     :class:`ServiceUnavailable` on a database error.
     """
     settings, clock = load(), clock_of(now)
@@ -151,9 +153,9 @@ def sign_out_everywhere(
 ) -> int:
     """Revoke all active sessions of *user* except the one with the id *keep*.
 
-    Execute two statements for each 500 sessions. An interrupted call can be repeated. Returns the
-    number of revoked sessions. *request* (of Django or REST framework) is passed to signals. *now*
-    defaults to the current time.
+    Execute two statements for each 500 sessions. After an interrupted call, another call revokes
+    the remaining sessions. Returns the number of revoked sessions. *request* (of Django or REST
+    framework) is passed to signals. *now* defaults to the current time.
 
     Raises :class:`ServiceUnavailable`, and ``ValueError`` if *keep* is not a UUID, because the
     session to keep would be revoked too.
@@ -174,11 +176,11 @@ def revoke_sessions(
     request: HttpRequest | None = None,
     now: datetime | None = None,
 ) -> int:
-    """Revoke the active sessions of *queryset*, of any user.
+    """Revoke the active sessions in *queryset*, which may belong to several users.
 
-    Execute two statements for each 500 sessions. An interrupted call can be repeated. Returns the
-    number of revoked sessions. *request* (of Django or REST framework) is passed to signals. *now*
-    defaults to the current time.
+    Execute two statements for each 500 sessions. After an interrupted call, another call revokes
+    the remaining sessions. Returns the number of revoked sessions. *request* (of Django or REST
+    framework) is passed to signals. *now* defaults to the current time.
 
     Raises :class:`ServiceUnavailable`, and ``TypeError`` if *queryset* is not a query set of
     sessions.
@@ -207,7 +209,8 @@ def revoke_and_signal(
     """
     request, revoked = django_request(request), 0
     for batch in batches:
-        # Read the clock for each UPDATE, because earlier statements may have waited.
+        # Read the clock for each UPDATE, because earlier statements may have waited for the
+        # database.
         revoked += store.revoke_all(batch, reason, now=clock())
         for session in batch:
             logger.info(

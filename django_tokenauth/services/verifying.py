@@ -40,7 +40,8 @@ def authenticate_access_token(token: object, *, now: datetime | None = None) -> 
 def get_user(claims: Claims) -> Any:
     """Return the user of *claims*, if the session of *claims* was not revoked. One statement.
 
-    Raises :class:`InvalidToken` (``REVOKED`` or ``USER``), :class:`ServiceUnavailable`.
+    Raises :class:`InvalidToken` with the code ``REVOKED`` or ``USER``, and
+    :class:`ServiceUnavailable` on a database error.
     """
     settings = load()
     with database_errors_as_unavailable():
@@ -76,8 +77,8 @@ def full_scope(claims: Claims, *, request: HttpRequest | None = None) -> frozens
 
     One statement.
 
-    * For a session with the full scope of its user, return the session's scope as far as
-      ``SCOPE_POLICY`` still grants it.
+    * For a session with the full scope of its user, return the part of the session's scope that
+      ``SCOPE_POLICY`` still grants.
     * For a session with a narrower scope, return every scope that ``SCOPE_POLICY`` grants the user.
     * For *claims* without a session, return an empty scope.
     * For a session that is not found, return all of ``SCOPES``.
@@ -118,8 +119,8 @@ def introspect(token: object, *, now: datetime | None = None) -> dict[str, Any]:
     # The username field may hold a number, for example, but RFC 7662 requires a string.
     username = str(user.get_username())
     own = {"active": True, "token_type": "Bearer", "username": username}
-    # The last copy of own prevents extra claims from replacing the members of own. The first copy
-    # puts the members of own first.
+    # The first copy of ``own`` puts its members before the claims. The last copy prevents claims
+    # from replacing the members of ``own``.
     return {**own, **claims.to_payload(), **own}
 
 

@@ -34,7 +34,7 @@ def database_errors_as_unavailable() -> Iterator[None]:
 
 @contextmanager
 def database_required() -> Iterator[None]:
-    """Raise :class:`UnusableSettings` if the ``with`` block needs a database and none is set."""
+    """Raise :class:`UnusableSettings` if the ``with`` block queries an unconfigured database."""
     try:
         yield
     except ImproperlyConfigured:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 #: Length of an id in bytes (``uuid.UUID.bytes``).
 ID_SIZE = 16
-# Number of parts of a set. The ids of sessions (UUID versions 4 and 7) end with random bits.
+# Number of parts of an ``IdSet``. The ids of sessions (UUID versions 4 and 7) end with random bits.
 _PARTS = 16_384
 
 

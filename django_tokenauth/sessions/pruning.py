@@ -79,10 +79,11 @@ def _prune_between(low: datetime, high: datetime) -> int:
 
 
 def _execute(statements: dict[str, str], parameters: Sequence[Any], *, subquery: str = "") -> int:
-    """Run the statement for the vendor of the database and return the number of rows."""
+    """Run the statement for the vendor of the database and return the number of deleted rows."""
     connection = connections[router.db_for_write(Session)]
     expiry: Any = Session._meta.get_field("idle_expires_at")
-    # Insert only table names, column names and SQL by Django; all values are parameters.
+    # Format the statement only with table names, column names and SQL by Django; all values are
+    # parameters.
     statement = statements.get(connection.vendor, statements["default"]).format(
         table=connection.ops.quote_name(Session._meta.db_table),
         pk=connection.ops.quote_name(str(Session._meta.pk.column)),
@@ -94,9 +95,9 @@ def _execute(statements: dict[str, str], parameters: Sequence[Any], *, subquery:
         return int(cursor.rowcount)
 
 
-# With IN, MySQL and MariaDB read and lock the whole table. With a plain JOIN, MySQL and MariaDB
-# lock the whole table if the table is small or most rows are to be deleted. STRAIGHT_JOIN fixes the
-# order of the join.
+# For a DELETE with IN, MySQL and MariaDB read and lock the whole table. For a DELETE with a plain
+# JOIN, MySQL and MariaDB lock the whole table if the table is small or most rows are to be deleted.
+# STRAIGHT_JOIN fixes the order of the join.
 _DELETE_IN = {
     "default": "DELETE FROM {table} WHERE {pk} IN (SELECT pruned_id FROM ({subquery}) pruned)",
     "mysql": "DELETE {table} FROM ({subquery}) pruned STRAIGHT_JOIN {table}"

@@ -107,7 +107,7 @@ def _has_sessions(using: str | None) -> bool:
     """Return whether the sessions of this package belong to users in the database *using*.
 
     A user in another database, such as an archive, may have the primary key of an unrelated user. A
-    project that sends the signal itself may omit *using*.
+    project that sends ``pre_save``, ``post_save`` or ``pre_delete`` itself may omit *using*.
     """
     if load().stateless_refresh:
         return False

@@ -30,9 +30,9 @@ logger = logging.getLogger("django_tokenauth")
 
 # Number of rows that a server-side cursor returns at a time, and of ids that are added at a time.
 _CHUNK = 10_000
-# Number of seconds before the previous read whose revocations the next read receives again. Commits
-# are often late by a fraction of a second: for example, after a statement that revokes 500
-# sessions.
+# Overlap of two successive reads in seconds: the second read receives the revocations of the
+# overlap again. Commits are often late by a fraction of a second: for example, after a statement
+# that revokes 500 sessions.
 _RECEIVED_AGAIN = 2
 
 
@@ -45,9 +45,10 @@ class RevokedSessions:
     the last attempt to read is older than two poll intervals, other threads wait for the reader,
     but at most ``LOCK_TIMEOUT``. A database that hangs must not block all threads.
 
-    A revocation becomes visible at its commit, which is later than the time in its row. A read of
-    new revocations therefore counts the rows of the last ``LONGEST_WAIT`` before the previous read,
-    in a few spans of time. The rows of a span are read again only if their number has changed.
+    A revocation becomes visible at its commit, which is later than the time in its row. To find
+    late commits, a read of new revocations counts the rows of the last ``LONGEST_WAIT`` before the
+    previous read, in three spans of time. The rows of a span are read again only if their number
+    has changed.
     """
 
     #: The longest wait for the thread that reads, in seconds.
@@ -63,14 +64,14 @@ class RevokedSessions:
         self._sets: tuple[_DatedIds, ...] = ()
         # The number of revocations in each second that the next read counts again.
         self._counts: Counter[int] = Counter()
-        # The time of the last successful read.
+        # The time of the last successful read of revocations.
         self._read_at = -inf
         # No read is due from _begin until _end, in seconds since the epoch.
         self._begin, self._end = inf, -inf
-        # The number of reads, including failed ones.
+        # The number of reads of revocations, including failed reads.
         self._reads = 0
         self._lock = threading.Lock()
-        # True after a thread has waited for LOCK_TIMEOUT in vain.
+        # True after a thread has waited for LOCK_TIMEOUT without acquiring the lock.
         self._reader_hangs = False
         # True if reads avoid a server-side cursor, which some connection poolers reject.
         self._avoid_cursor = False

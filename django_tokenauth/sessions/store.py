@@ -69,9 +69,9 @@ class SessionStatus(NamedTuple):
 def new_id(now: datetime) -> uuid.UUID:
     """Return an id for a session created at *now*: a UUID of version 7 (RFC 9562 section 5.7).
 
-    The first 48 bits are the milliseconds since the epoch, and 74 bits are random. The id alone
-    gives no access to the session. Sessions expire roughly in the order of their ids, so prunable
-    rows are adjacent: with random ids, pruning took twice as long on SQLite.
+    The first 48 bits of the id are the milliseconds since the epoch, and 74 bits are random. The id
+    alone gives no access to the session. Sessions expire roughly in the order of their ids, so
+    prunable rows are adjacent: with random ids, pruning took twice as long on SQLite.
     """
     milliseconds = int(now.timestamp() * 1000)
     version, variant = 0x7, 0b10
@@ -123,7 +123,7 @@ def _with_visible_user(using: str, user_model: type[Model]) -> QuerySet[Session]
     return Session.objects.using(using).select_related("user").filter(user__in=visible)
 
 
-# Each cached statement depends only on the arguments of its function.
+# The arguments of each function determine its cached statement.
 
 
 @lru_cache(maxsize=16)
@@ -263,7 +263,7 @@ def batches(rows: QuerySet[Session]) -> Iterator[list[Session]]:
 
 
 def over_limit(new: Session, others: int, *, now: datetime) -> list[Session]:
-    """Return active sessions of the user of *new*, except *new* and the newest others.
+    """Return active sessions of the user of *new*, except *new* and the newest *others* sessions.
 
     One statement. *others* is the number of other sessions to keep. The list has at most
     ``BATCH_SIZE`` sessions. Revoke the returned sessions before the next call of ``over_limit()``.

@@ -23,10 +23,10 @@ def get_stored_username(username: str) -> str:
     Return the stored username if the database finds one, and otherwise *username* as the model
     field converts it. If the conversion fails, return *username* unchanged.
 
-    Execute no statement for a number or a UUID. For printable ASCII on PostgreSQL and SQLite,
-    execute a statement only with a ``db_collation`` or a custom ``get_by_natural_key()``. Execute
-    at most one statement for any username. The throttle treats usernames that differ only in case
-    or punctuation as equal.
+    Execute no statement if the username field is numeric or a UUID. For printable ASCII on
+    PostgreSQL and SQLite, execute a statement only with a ``db_collation`` or a custom
+    ``get_by_natural_key()``. Execute at most one statement for any username. The throttle treats
+    usernames that differ only in case or punctuation as equal.
 
     Raises :class:`ServiceUnavailable`.
     """

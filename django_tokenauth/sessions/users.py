@@ -65,7 +65,7 @@ def auth_hash(user: Any) -> str:
 
 
 def auth_hashes(user: Any) -> list[str]:
-    """Return the auth hash with ``SECRET_KEY``, then those with ``SECRET_KEY_FALLBACKS``."""
+    """Return the user's auth hashes: with ``SECRET_KEY``, then with ``SECRET_KEY_FALLBACKS``."""
     fallbacks = getattr(user, "get_session_auth_fallback_hash", tuple)
     return [auth_hash(user), *fallbacks()]
 

@@ -1,6 +1,6 @@
 """Access tokens: signed by the issuer, and verified by each API that trusts the issuer's keys.
 
-Access tokens are compact JWS of type ``at+jwt`` (RFC 9068). Each process caches the claims of
+An access token is a compact JWS of type ``at+jwt`` (RFC 9068). Each process caches the claims of
 verified tokens.
 """
 

@@ -1,7 +1,7 @@
 """The claims of tokens as immutable objects.
 
-For tokens, only this module uses the three-letter claim names of RFC 7519: ``from_payload`` reads
-the names and ``to_payload`` writes them.
+In ``django_tokenauth.tokens``, only this module uses the three-letter claim names of RFC 7519:
+``from_payload`` reads the names and ``to_payload`` writes them.
 """
 
 from __future__ import annotations
@@ -74,7 +74,10 @@ class Claims(NamedTuple):
 
     @classmethod
     def from_payload(cls, members: Mapping[str, Any]) -> Claims:
-        """Return the claims in the payload *members*. Raises :class:`InvalidToken` (claims)."""
+        """Return the claims in the payload *members*.
+
+        Raises :class:`InvalidToken` with the code ``CLAIMS``.
+        """
         extra = _NO_CLAIMS
         if not REGISTERED.issuperset(members):
             extra = FrozenDict(
@@ -155,7 +158,7 @@ class RefreshClaims:
     def from_payload(cls, members: Mapping[str, Any]) -> RefreshClaims:
         """Return the claims in the payload *members*.
 
-        Raises :class:`InvalidToken` (claims, audience).
+        Raises :class:`InvalidToken` with the code ``CLAIMS`` or ``AUDIENCE``.
         """
         sign_in = None
         if "auth_time" in members:
@@ -208,7 +211,7 @@ def validity_period(claims: Claims, *, leeway: float, max_lifetime: float) -> tu
 
     *leeway* (seconds) extends the validity at both ends. *max_lifetime* (seconds) is the longest
     lifetime that is accepted. At the end of its validity, a token has expired (RFC 7519 section
-    4.1.4). Raises :class:`InvalidToken` (claims).
+    4.1.4). Raises :class:`InvalidToken` with the code ``CLAIMS``.
     """
     begin = max(claims.issued_at, claims.not_before or 0)
     # Reject a token that expires before it becomes valid: otherwise, the leeway could make the

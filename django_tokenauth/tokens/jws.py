@@ -41,19 +41,23 @@ class Compact(NamedTuple):
 
 
 def token_bytes(token: object) -> bytes:
-    """Return *token*, a string, as bytes. Raises :class:`InvalidToken` (malformed)."""
+    """Return *token*, a string, as bytes.
+
+    Raises :class:`InvalidToken` with the code ``MALFORMED``.
+    """
     if not isinstance(token, str) or len(token) > MAX_LENGTH or not token.isascii():
         raise InvalidToken(TokenErrorCode.MALFORMED)
     return token.encode("ascii")
 
 
 def parse(token: bytes) -> Compact:
-    """Split *token* into its parts. Raises :class:`InvalidToken` (malformed).
+    """Split *token* into its parts.
 
-    :func:`read_header` decodes the header, which most tokens do not need.
+    :func:`read_header` decodes the header, which most tokens do not need. Raises
+    :class:`InvalidToken` with the code ``MALFORMED``.
     """
-    # Two dots remain after deleting all base64url characters. A regular expression for all checks
-    # of parse() and decode() takes three times as long.
+    # Two dots remain after deleting all base64url characters of a token. A regular expression for
+    # all checks of parse() and decode() takes three times as long.
     if len(token) > MAX_LENGTH or token.translate(None, base64url.ALPHABET) != b"..":
         raise InvalidToken(TokenErrorCode.MALFORMED)
     header, payload, signature = token.split(b".")
@@ -69,7 +73,7 @@ def parse(token: bytes) -> Compact:
 def read_header(segment: bytes) -> dict[str, Any]:
     """Decode a header in base64url and return its members.
 
-    Raises :class:`InvalidToken` (malformed, header).
+    Raises :class:`InvalidToken` with the code ``MALFORMED`` or ``HEADER``.
     """
     try:
         header = json_object(base64url.decode(segment))
@@ -86,7 +90,7 @@ def read_header(segment: bytes) -> dict[str, Any]:
 def find_key(header: Mapping[str, Any], keys: KeySet) -> Key:
     """Return the key with the ``kid`` and the ``alg`` of *header*.
 
-    Raises :class:`InvalidToken` (key).
+    Raises :class:`InvalidToken` with the code ``KEY``.
     """
     key = keys.verifying.get(header.get("kid", ""))
     if key is None or header["alg"] != key.algorithm:
@@ -95,13 +99,19 @@ def find_key(header: Mapping[str, Any], keys: KeySet) -> Key:
 
 
 def verify(compact: Compact, key: Key) -> None:
-    """Verify the signature with *key*. Raises :class:`InvalidToken` (signature)."""
+    """Verify the signature of *compact* with *key*.
+
+    Raises :class:`InvalidToken` with the code ``SIGNATURE``.
+    """
     if not key.verify(compact.signing_input, compact.signature):
         raise InvalidToken(TokenErrorCode.SIGNATURE)
 
 
 def json_object(data: bytes) -> dict[str, Any]:
-    """Return the JSON object in *data*. Raises :class:`InvalidToken` (malformed)."""
+    """Return the JSON object in *data*.
+
+    Raises :class:`InvalidToken` with the code ``MALFORMED``.
+    """
     try:
         value = strict_json.loads(data)
     except strict_json.Malformed:
@@ -126,7 +136,8 @@ class Reader:
     def read_payload(self, token: bytes) -> dict[str, Any]:
         """Verify the signature of *token* and return its payload, a JSON object.
 
-        Raises :class:`InvalidToken` (malformed, header, typ, key, signature).
+        Raises :class:`InvalidToken` with the code ``MALFORMED``, ``HEADER``, ``TYP``, ``KEY`` or
+        ``SIGNATURE``.
         """
         compact = parse(token)
         key = self._known_headers.get(compact.header) or self._find_key(compact.header)

@@ -28,7 +28,7 @@ def check_readable(payload: _Payload, extra: _Payload | None = None) -> None:
     try:
         if extra:
             jws.json_object(jws.to_json(payload))
-        # This loop takes 2 us of the 10 us for encoding a token with HS256.
+        # Parsing the claims takes 2 us of the 10 us for encoding a token with HS256.
         for name, value in payload.items():
             if name in PARSERS:
                 PARSERS[name](value)
@@ -36,12 +36,12 @@ def check_readable(payload: _Payload, extra: _Payload | None = None) -> None:
         error = _explain(payload, extra or {})
     else:
         return
-    # Raise the error outside of the handler: in the handler, its context would show the value.
+    # Raise the error after the ``except`` block: inside, the error's context would show the value.
     raise error
 
 
 def too_long(payload: _Payload, extra: _Payload | None = None) -> ImproperlyConfigured:
-    """Return the error for a token of *payload* that exceeds the limit of the reader."""
+    """Return the error for a token of *payload* that exceeds the reader's length limit."""
     largest = max(payload, key=lambda name: len(jws.to_json({name: payload[name]})))
     source = "EXTRA_CLAIMS makes access tokens" if extra else "The user and the scope make a token"
     return ImproperlyConfigured(

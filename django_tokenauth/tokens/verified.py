@@ -11,16 +11,16 @@ from .claims import Claims
 Verified = tuple[Claims, float, float]
 
 #: An upper estimate of the memory of an entry without extra claims, in bytes. The measured memory
-#: is 1.3 KB, plus the entry in the dict of costs.
+#: of such an entry is 1.3 KB, plus the entry in the dict of costs.
 ENTRY_COST = 2048
 # Measured with CPython 3.13 for 5.6 KB of claims: 7 KB as one string, 46 KB as integers, 47 KB as
 # small objects with lists, 152 KB as objects of one member. An object that has just grown beyond
 # 341 members takes 125 bytes per member, and 147 with CPython 3.11. A set of scope names, which
-# spaces separate, takes up to 180 bytes per name. The sum in estimate_cost() exceeds the measured
-# memory in each of these cases.
+# spaces separate, takes up to 180 bytes per name. The result of estimate_cost() exceeds the
+# measured memory in each measured case.
 _COSTS = ((b"{", 200), (b"[", 72), (b",", 56), (b":", 80), (b" ", 192))
-# A token without extra claims takes at most ENTRY_COST if it has at most so many characters, and so
-# many audiences, scope names and authentication methods.
+# The claims of a token take at most ENTRY_COST if the token has at most _SHORT characters, no extra
+# claims, and at most _FEW audiences, scope names and authentication methods in total.
 _SHORT, _FEW = 1024, 4
 # One character above U+FFFF makes each character of a string take four bytes.
 _WIDE = 4
@@ -45,7 +45,7 @@ def estimate_cost(payload: bytes) -> int:
 class VerifiedTokens:
     """A bounded cache of verified claims that evicts the least recently used entry.
 
-    Keys are digests of whole tokens. The cache holds no token and no error.
+    Cache keys are digests of whole tokens. The cache holds no token and no error.
     ``AccessTokens.decode()`` checks the expiry of cached claims at every use. Threads share the
     cache. A cache hit takes no lock: each operation on the ``OrderedDict`` is atomic, and a race
     loses at most one cached entry.
