@@ -91,7 +91,7 @@ def _time(name: str) -> Any:
     def show(self: Any, session: Session) -> str:
         moment: datetime | None = getattr(session, name)
         if moment is None:
-            # On the page of one session, Django would display None as a word.
+            # On the page of one session, Django would display None as the string "None".
             return str(self.get_empty_value_display())
         return str(formats.localize(timezone.localtime(moment)))
 
@@ -120,7 +120,7 @@ class SessionAdmin(_ModelAdmin):
     list_filter = (StatusFilter, "revoked_reason", ClientFilter, "created_at")
     # On a filtered page, Django would also count all sessions, and read the whole table.
     show_full_result_count = False
-    # If a subclass permits changes, a select box of all users would be too long for the page.
+    # If a subclass permits changes, a select box would list all users and be too long for the page.
     raw_id_fields = ("user",)
     list_select_related = ("user",)
     search_fields = (

@@ -149,7 +149,8 @@ class JWTAuthentication(BaseAuthentication):
             raise TemporarilyUnavailable from None
 
     def get_user(self, claims: Claims) -> Any:
-        """Return the user of *claims*. A subclass may return another user.
+        """Return the user of *claims*. A subclass may return an object of another class as the
+        user.
 
         Raises :class:`~django_tokenauth.errors.InvalidToken` if the session or the user is not
         valid, and :class:`~django_tokenauth.errors.ServiceUnavailable`.

@@ -72,8 +72,8 @@ class UTCDateTimeField(_DateTimeField):
 class Session(models.Model):
     """One sign-in, with all of its refreshes.
 
-    The refresh token contains the id and the generation. The row contains no token, and a token
-    cannot be created from the row alone.
+    The refresh token contains the id and the generation of its session. The row contains no token,
+    and a token cannot be created from the row alone.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

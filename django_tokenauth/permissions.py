@@ -43,7 +43,7 @@ class InsufficientScope(PermissionDenied, TokenAuthError):
     def __init__(self, scope: Iterable[str], detail: Any = None) -> None:
         super().__init__(detail)
         # REST framework sends auth_header as WWW-Authenticate. RFC 6750 section 3 allows only ASCII
-        # in the description, so it is not translated.
+        # in the description, so the description is not translated.
         self.auth_header = challenge(
             JWTAuthentication.realm,
             self.error,
@@ -53,7 +53,7 @@ class InsufficientScope(PermissionDenied, TokenAuthError):
 
 
 class _ScopePermission(BasePermission):
-    """A permission that depends on the scope of the access token.
+    """A permission that requires scopes of the access token.
 
     ``has_permission`` returns a boolean, so that the class can be combined by ``&``, ``|`` and
     ``~``. The view raises :class:`InsufficientScope` if it denies the request because a scope is
@@ -93,8 +93,9 @@ class HasScope(_ScopePermission):
     ``GET`` applies to ``HEAD`` too, ``OPTIONS`` requires no scope, and other missing methods are
     denied. Requests that were authenticated without an access token are denied.
 
-    The view raises :class:`InsufficientScope` if the scope is missing, also for a combination by
-    ``&`` or ``|``. Raises ``ImproperlyConfigured`` without valid ``required_scopes``.
+    The view raises :class:`InsufficientScope` if the scope is missing, also if ``HasScope`` is
+    combined by ``&`` or ``|``. Raises ``ImproperlyConfigured`` if ``required_scopes`` is missing or
+    invalid.
     """
 
     def required_scope(self, request: Request, view: Any) -> Collection[str] | None:
@@ -170,9 +171,10 @@ def _deny(
     message: Any = None,
     code: str | None = None,
 ) -> None:
-    """Call the view's own ``permission_denied``, and name the scope if a wider scope would help.
+    """Call the view's own ``permission_denied``, and name the scope if a wider scope would allow
+    the request.
 
-    *checked* contains the object whose permissions are checked. It is ``None`` while the
+    *checked* contains the object whose permissions are checked. *checked* is ``None`` while the
     permissions for the request are checked.
     """
     try:

@@ -177,8 +177,8 @@ class _RefreshedAtField(_TimeField):
 class _IdleExpiryField(_TimeField):
     """The latest time at which the session expires if it is not refreshed.
 
-    The exact idle expiry would reveal the time of the last refresh, so this field is up to two
-    hours later.
+    The exact idle expiry would reveal the time of the last refresh, so this field shows a time that
+    is up to two hours later.
     """
 
     def get_attribute(self, instance: Session) -> datetime:

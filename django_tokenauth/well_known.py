@@ -1,5 +1,5 @@
-"""The well-known routes (RFC 8615). A project includes the routes under ``.well-known/`` at the
-root."""
+"""The well-known routes (RFC 8615). A project includes the routes in its root URLconf under
+``.well-known/``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Delays of sign-ins to one account after failures from any address (``SIGN_IN_DELAY_USER``).
 
-A limit per account must not lock the user out. The delay therefore applies to each network
-separately, and not to the networks of the addresses in the user's sessions.
+A limit per account must not lock the user out. The delay of an account applies to each network
+separately, and exempts the networks from which the user has signed in.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _RESERVED_FOR = 3600
 class AccountDelay:
     """The delay of one sign-in attempt.
 
-    While an account has a delay, the first attempt from an unknown network gets 429 with the delay.
-    The rejection reserves one attempt after the delay for the network. With ``FREE_FAILURES + 1``
-    failures, the delay is two seconds. Each additional failure doubles the delay, up to
-    ``SIGN_IN_DELAY_USER``. A successful sign-in subtracts only the failures with its own spelling
-    of the username, because an attacker may have an account with a similar name. If the cache
-    fails, there are no delays.
+    While an account has a delay, the first attempt from an unknown network gets 429 with the delay
+    in ``Retry-After``. The 429 response reserves one attempt after the delay for that network. With
+    ``FREE_FAILURES + 1`` failures, the delay is two seconds. Each additional failure doubles the
+    delay, up to ``SIGN_IN_DELAY_USER``. A successful sign-in subtracts only the failures with its
+    own spelling of the username, because an attacker may have an account with a similar name. If
+    the cache fails, no sign-in is delayed.
 
     *known_addresses* returns the addresses of earlier sign-ins of the user, and is called only
     while the account has a delay.

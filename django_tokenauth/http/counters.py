@@ -26,7 +26,7 @@ class Counters:
         self._action = action
 
     def increment(self, key: str, seconds: int) -> int | None:
-        """Add one and return the count. The counter expires *seconds* after the last call."""
+        """Add one and return the count. The counter expires *seconds* after its last increment."""
         count = self._count(self._incr, key, seconds)
         if count is not None:
             # Some caches implement incr() with set() and their default timeout.

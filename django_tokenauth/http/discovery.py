@@ -1,8 +1,9 @@
 """Discovery: the public keys (RFC 7517) and the metadata of the server (RFC 8414).
 
 Discovery views are plain Django views that need no user, session or database. ``ATOMIC_REQUESTS``
-does not apply to discovery views. Any client may read the responses, and any cache may store the
-successful ones. The project's middleware still runs, and may read the session of a browser.
+does not apply to discovery views. Any client may read the responses of discovery views, and any
+cache may store successful responses. The project's middleware runs for discovery views too, and may
+read the session of a browser.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ _View = Callable[..., HttpResponse]
 
 
 def _public(view: _View) -> _View:
-    """Allow scripts of all origins to read *view*, and respond with 503 if the settings are
-    invalid."""
+    """Allow scripts of all origins to read the responses of *view*, and respond with 503 if the
+    settings are invalid."""
     read_only = require_safe(view)
 
     @wraps(view)
@@ -42,7 +43,8 @@ def _public(view: _View) -> _View:
         try:
             response = read_only(request, *args, **kwargs)
         except Http404 as error:
-            # Django's own 404 has no CORS header, so a script could not read it.
+            # Django's own 404 response has no CORS header, so scripts of other origins could not
+            # read the response.
             response = HttpResponseNotFound(str(error), content_type="text/plain")
         except UnusableSettings as error:
             _log.misconfigured(error)
@@ -81,9 +83,10 @@ def jwks(request: HttpRequest) -> HttpResponse:
 def metadata(request: HttpRequest, issuer_path: str = "") -> HttpResponse:
     """``GET .well-known/oauth-authorization-server``: the metadata of RFC 8414 section 2, as JSON.
 
-    The settings determine the members of the metadata. The URLs start with the scheme and host of
-    ``ISSUER``, and the ``Host`` header is ignored. ``issuer_path`` is the path of the issuer (RFC
-    8414 section 3.1). The response is 404 if ``ISSUER`` is not a URL with the path ``issuer_path``.
+    The metadata omits endpoints that the settings disable, such as ``revocation_endpoint`` with
+    ``STATELESS_REFRESH``. The URLs in the metadata start with the scheme and host of ``ISSUER``,
+    and the ``Host`` header is ignored. ``issuer_path`` is the path of the issuer (RFC 8414 section
+    3.1). The response is 404 if ``ISSUER`` is not a URL with the path ``issuer_path``.
     """
     settings = load()
     origin = _origin(settings.issuer, issuer_path)

@@ -59,8 +59,8 @@ class AlwaysJSONNegotiation(DefaultContentNegotiation):
 class NoStoreView(APIView):
     """A view whose responses are not cached (RFC 6749 section 5.1, RFC 9111 section 5.2.2.5).
 
-    ``ATOMIC_REQUESTS`` does not apply to such views: a revocation is committed before an error is
-    raised, and a database outage returns 503 instead of Django's 500.
+    ``ATOMIC_REQUESTS`` does not apply to a ``NoStoreView``: a revocation is committed before an
+    error is raised, and a database outage returns 503 instead of 500.
     """
 
     # The project's versioning scheme does not apply to the routes of this package.
@@ -126,7 +126,7 @@ class TokenEndpoint(NoStoreView):
             _log.misconfigured(exc)
             exc = ServiceUnavailable()
         elif isinstance(exc, InvalidToken) and not isinstance(exc, AccessTokenRejected):
-            # A service that the project's own grant or view calls has raised InvalidToken.
+            # A service called by the project's own grant or view has raised InvalidToken.
             _log.access_token_rejected(exc.code)
             exc = InvalidGrant()
         for kind in type(exc).__mro__:

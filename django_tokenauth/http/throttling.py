@@ -53,7 +53,8 @@ def _without_port(address: str) -> str:
 
 
 def valid_ip(address: str) -> str | None:
-    """Return *address* as a database accepts it, or ``None`` if it is not an IP address."""
+    """Return *address* in the form that databases accept, or ``None`` if it is not an IP
+    address."""
     try:
         # An IPv6 zone (%eth0) is valid on one machine only.
         return str(ipaddress.ip_address(address.partition("%")[0]))
@@ -78,8 +79,8 @@ class SignInThrottle:
     ) -> None:
         self._counters = Counters(settings.throttle_cache, "sign-in")
         network = network_of(address)
-        # The limit of the address is checked first, so that beyond it additional usernames add no
-        # keys to the cache.
+        # The limit of the address is checked first, so that, beyond this limit, additional
+        # usernames add no keys to the cache.
         self._limits = (
             (settings.sign_in_rate_ip, ("address", network)),
             (settings.sign_in_rate_user, ("user", network, folded(username))),
@@ -249,10 +250,10 @@ _LEADING_ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
 def folded(username: str) -> str:
     """Return one string for usernames that common database collations treat as equal.
 
-    Only letters and digits remain, without case, accents, the script of digits, and leading zeros.
-    MySQL's collations for Classical Latin treat i and j as equal, and u and v. Lithuanian
-    collations treat i and y as equal. ICU collations can ignore punctuation and leading zeros (UTS
-    #10, "variable" and "kn").
+    Only letters and digits remain, without case, accents and leading zeros. Decimal digits of all
+    scripts become ASCII digits. MySQL's collations for Classical Latin treat i and j as equal, and
+    u and v. Lithuanian collations treat i and y as equal. ICU collations can ignore punctuation and
+    leading zeros (UTS #10, "variable" and "kn").
 
     If the usernames of two users become equal, the users share a limit at each address.
     """

@@ -59,8 +59,8 @@ class AccessTokenScheme(OpenApiAuthenticationExtension):
 
     target_class = "django_tokenauth.authentication.JWTAuthentication"
     match_subclasses = True
-    # drf-spectacular creates a security scheme for each authentication class. One shared scheme
-    # means one sign-in in Swagger UI.
+    # drf-spectacular creates a security scheme for each authentication class. With one shared
+    # scheme, a user signs in once in Swagger UI.
     name: list[str] = []
     shared_name = "accessToken"
 
