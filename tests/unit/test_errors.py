@@ -104,7 +104,7 @@ class TestRestFrameworkSubclasses:
     @pytest.mark.parametrize(
         "error", [RejectedToken(TokenErrorCode.USER), Unavailable()], ids=["token", "service"]
     )
-    def test_pickled_rest_framework_error_is_unchanged(self, error):
+    def test_pickled_rest_framework_error_keeps_detail_and_code(self, error):
         copied_error = pickle.loads(pickle.dumps(error))  # noqa: S301
         assert type(copied_error) is type(error)
         assert (str(copied_error), copied_error.detail) == (str(error), error.detail)
@@ -112,11 +112,11 @@ class TestRestFrameworkSubclasses:
 
 
 class TestInvalidKey:
-    def test_invalid_key_has_check_id_e002_by_default(self):
+    def test_invalid_key_error_has_check_id_e002_by_default(self):
         error = InvalidKey("The key is invalid.")
         assert (str(error), error.hint, error.check_id) == ("The key is invalid.", "", "E002")
 
-    def test_invalid_key_has_its_hint_and_check_id(self):
+    def test_invalid_key_error_has_its_hint_and_check_id(self):
         error = InvalidKey("The key is invalid.", "Replace it.", check_id="E001")
         assert (error.hint, error.check_id) == ("Replace it.", "E001")
 
@@ -131,7 +131,7 @@ class TestOAuthError:
         assert codes == OAUTH
 
     @pytest.mark.parametrize("name", OAUTH)
-    def test_oauth_error_str_is_its_code_and_description_a_sentence(self, name):
+    def test_oauth_error_has_its_code_as_str_and_a_description(self, name):
         error = ERRORS[name](5) if name == "TooManyRequests" else ERRORS[name]()
         assert str(error) == OAUTH[name]
         assert str(error.description).endswith(".")
@@ -163,7 +163,7 @@ class TestCopy:
         "make_copy",
         [copy.copy, lambda error: pickle.loads(pickle.dumps(error))],  # noqa: S301
     )
-    def test_copied_or_pickled_error_is_unchanged(self, error, make_copy):
+    def test_copied_or_pickled_error_keeps_type_and_attributes(self, error, make_copy):
         copied_error = make_copy(error)
         assert type(copied_error) is type(error)
         assert str(copied_error) == str(error)

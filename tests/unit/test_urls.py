@@ -51,7 +51,7 @@ class TestRoutes:
         assert view.versioning_class is None
 
     @pytest.mark.urls(__name__)
-    def test_route_works_below_other_prefixes_and_namespaces(self, name, route, view):
+    def test_route_resolves_below_other_prefixes_and_namespaces(self, name, route, view):
         assert reverse(f"tokenauth:{name}", kwargs=self.arguments(name)) == f"/{route}"
         assert resolve(f"/{route}").func.view_class is view
         arguments = {"tenant": "acme", **self.arguments(name)}

@@ -199,7 +199,7 @@ def test_deploy_check_reports_several_warnings_together(settings):
         ({"LEEWAY": 1, "SIGNING_KEY": "k" * 64}, ["E008", "W001"]),
     ],
 )
-def test_invalid_setting_hides_only_deploy_checks_that_read_it(settings, values, reported):
+def test_only_deploy_checks_that_use_invalid_setting_are_skipped(settings, values, reported):
     settings.TOKENAUTH = values
     assert deploy_check_ids() == reported
 

@@ -74,7 +74,7 @@ class TestDatabase:
         assert deploy_check_ids() == ids
         assert all("READ UNCOMMITTED" in message_of(check_id) for check_id in ids)
 
-    def test_deploy_check_of_database_is_skipped_without_sessions(self, settings):
+    def test_stateless_refresh_disables_deploy_check_of_database(self, settings):
         settings.DATABASE_ROUTERS = [ReplicaRouter()]
         settings.TOKENAUTH = {"STATELESS_REFRESH": True}
         assert deploy_check_ids() == ["W007"]

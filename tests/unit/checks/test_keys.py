@@ -58,7 +58,7 @@ class TestSecretKey:
 
     @pytest.mark.standard("rfc6749-10.4-3")
     @pytest.mark.parametrize("more", [{"SIGNING_KEY": OTHER_SECRET}, {**SIGNED, **URL}])
-    def test_deploy_check_of_secret_key_runs_beside_a_signing_key(self, settings, more):
+    def test_deploy_check_warns_of_weak_secret_key_with_signing_key(self, settings, more):
         settings.SECRET_KEY = "x" * 100
         settings.TOKENAUTH = more
         assert deploy_check_ids() == ["W001"]
@@ -173,7 +173,7 @@ class TestSecrets:
         assert deploy_check_ids() == ["W001"]
         assert message_of("W001").startswith("SIGNING_KEY shares a secret with SECRET_KEY")
 
-    def test_deploy_check_warns_of_secret_shared_with_fallback(self, settings):
+    def test_deploy_check_warns_of_secret_key_fallback_as_hmac_key(self, settings):
         settings.SECRET_KEY_FALLBACKS = [OTHER_SECRET]
         settings.TOKENAUTH = {"VERIFYING_KEYS": [OTHER_SECRET]}
         assert deploy_check_ids() == ["W001"]
@@ -215,7 +215,7 @@ class TestKeyPairs:
         settings.TOKENAUTH = {"ALGORITHM": "EdDSA", "VERIFYING_KEYS": [PUBLIC], **URL}
         assert deploy_check_ids() == ["W019"]
 
-    def test_former_signing_key_passes_deploy_check(self, settings):
+    def test_former_signing_key_in_verifying_keys_passes_check(self, settings):
         former = {"VERIFYING_KEYS": [ED25519]}
         settings.TOKENAUTH = {
             **URL,

@@ -100,7 +100,7 @@ class TestPermissions:
 
 
 class TestKeyAge:
-    def test_key_of_179_days_passes_deploy_check(self, folder):
+    def test_key_179_days_old_passes_deploy_check(self, folder):
         put(folder, start=-179 * DAY)
         assert deploy_check_ids() == []
 
@@ -162,7 +162,7 @@ class TestPublicationDelay:
         assert deploy_check_ids() == ["W018"]
         assert "JWKS_MAX_AGE" in message_of("W018")
 
-    def test_deploy_check_compares_nbf_of_next_key_with_jwks_max_age(self, folder, settings):
+    def test_longer_jwks_max_age_makes_nbf_of_next_key_too_early(self, folder, settings):
         put(folder)
         put(folder, start=310, iat=int(time.time()))
         assert deploy_check_ids() == []
@@ -184,16 +184,16 @@ class TestPublicationDelay:
 
 
 class TestInvalidKeys:
-    def test_invalid_key_directory_hides_deploy_checks_of_keys(self, settings):
+    def test_deploy_checks_of_keys_skip_an_invalid_key_directory(self, settings):
         settings.TOKENAUTH = {"KEY_DIRECTORY": "keys"}
         assert deploy_check_ids() == ["E008"]
 
-    def test_invalid_key_file_hides_deploy_checks_of_keys(self, folder):
+    def test_deploy_checks_of_keys_skip_folder_with_invalid_file(self, folder):
         put(folder, start=-181 * DAY)
         (folder / "bad.jwk").write_text("{")
         assert deploy_check_ids() == ["E002"]
 
-    def test_missing_key_folder_hides_deploy_checks_of_keys(self, folder):
+    def test_deploy_checks_of_keys_skip_a_missing_key_folder(self, folder):
         folder.rmdir()
         assert deploy_check_ids() == ["E002"]
 

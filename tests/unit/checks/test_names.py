@@ -28,7 +28,7 @@ class TestMisspelledNames:
         ],
     )
     @pytest.mark.parametrize("value", [{}, {"ISSUER": "x"}, {"ISUER": "x"}, {"issuer": "x"}])
-    def test_misspelled_tokenauth_is_a_check_warning(self, settings, name, value):
+    def test_misspelled_tokenauth_setting_is_a_check_warning(self, settings, name, value):
         setattr(settings, name, value)
         assert check_ids() == ["W024"]
         assert message_of("W024").startswith(
@@ -36,7 +36,7 @@ class TestMisspelledNames:
         )
 
     @pytest.mark.parametrize("value", [{}, {"SCOPES": []}, None])
-    def test_correctly_spelled_tokenauth_has_no_name_warning(self, settings, value):
+    def test_correctly_spelled_tokenauth_has_no_spelling_warning(self, settings, value):
         settings.TOKENAUTH = value
         assert "W024" not in check_ids()
 
@@ -60,7 +60,7 @@ class TestMisspelledNames:
         del settings.TOKENAUTH
         assert check_ids() == ["W024"]
 
-    def test_misspelled_dict_beside_tokenauth_is_a_check_warning(self, settings):
+    def test_misspelled_setting_beside_tokenauth_is_check_warning(self, settings):
         settings.TOKENAUTH = {"ISSUER": "https://auth.example.com"}
         settings.TOKEN_AUTH = {}
         assert check_ids() == []

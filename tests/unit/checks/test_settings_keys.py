@@ -122,7 +122,7 @@ def test_rsa_key_of_1024_bits_is_a_check_error(settings, material):
 
 @pytest.mark.attack(22)
 @pytest.mark.parametrize("exponent", ["AQ", "Ag", "AQAA"])
-def test_rsa_exponent_of_one_or_even_is_a_check_error(settings, exponent):
+def test_even_rsa_exponent_or_exponent_1_is_a_check_error(settings, exponent):
     key = {**public_jwk(rsa_key()), "e": exponent}
     settings.TOKENAUTH = {"ALGORITHM": "RS256", "VERIFYING_KEYS": [key]}
     assert check_ids() == ["E002"]

@@ -63,7 +63,7 @@ def hook(*args):
 
 
 class TestDefaults:
-    def test_settings_without_values_are_the_defaults(self):
+    def test_settings_that_are_not_set_have_their_defaults(self):
         settings = read_settings()
         names = [field.name for field in dataclasses.fields(settings)]
         values = {name: getattr(settings, name) for name in names}
@@ -257,7 +257,7 @@ class TestPartialSettings:
             _ = settings.leeway
         assert repr(settings) == "PartialSettings(...)"
 
-    def test_setting_in_a_conflict_is_not_usable(self):
+    def test_read_of_conflicting_setting_raises_unusable_setting(self):
         settings, _ = conf.read({"THROTTLE_CACHE": "nowhere"}, (SECRET_KEY,))
         with pytest.raises(conf.UnusableSetting, match="throttle_cache"):
             _ = settings.throttle_cache

@@ -208,7 +208,7 @@ class TestSettingsChange:
             assert access_error(access) is TokenErrorCode.KEY
             assert refresh_error(refresh) is None
 
-    def test_unusable_signing_key_raises_its_check_error(self):
+    def test_unusable_signing_key_raises_error_with_its_check_id(self):
         with (
             override_settings(TOKENAUTH={"SIGNING_KEY": "short"}),
             pytest.raises(ImproperlyConfigured, match=r"\Atokenauth\.E002: .* too short .*32"),

@@ -101,7 +101,7 @@ PROBLEMS = [
 
 
 @pytest.mark.parametrize(("raw", "problem"), PROBLEMS)
-def test_settings_problem_has_message_hint_and_unusable_names(raw, problem, settings):
+def test_settings_problem_has_message_hint_and_unusable_fields(raw, problem, settings):
     settings.CACHES = {"default": settings.CACHES["default"]}
     assert conf.read(raw, (SECRET_KEY,))[1] == [problem]
 
@@ -158,7 +158,7 @@ def test_settings_repr_hides_secret_settings_and_shows_others():
     assert "issuer='https://example.com'" in repr(settings)
 
 
-def test_session_created_at_not_before_is_not_revoked():
+def test_session_created_at_time_of_not_before_is_not_revoked():
     not_before = datetime(2026, 11, 23, 12, tzinfo=UTC)
     settings = read_settings(NOT_BEFORE=not_before)
     seconds = not_before.timestamp()

@@ -363,7 +363,7 @@ def test_clients_setting_is_an_immutable_copy():
         clients["another"] = HASH
 
 
-def test_lifetime_above_calendar_range_is_rejected():
+def test_lifetime_of_timedelta_max_is_rejected():
     # ``now + timedelta.max`` raises OverflowError at each sign-in.
     with pytest.raises(InvalidSetting):
         values.lifetime(timedelta.max)

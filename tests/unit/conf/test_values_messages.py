@@ -120,7 +120,7 @@ MESSAGES = [
 
 
 @pytest.mark.parametrize(("parse", "value", "expected", "hint"), MESSAGES)
-def test_invalid_setting_value_gives_permitted_values_and_hint(parse, value, expected, hint):
+def test_setting_value_error_has_permitted_values_and_hint(parse, value, expected, hint):
     with pytest.raises(InvalidSetting) as caught:
         parse(value)
     assert (caught.value.expected, caught.value.hint) == (expected, hint)
@@ -138,7 +138,7 @@ class TestOneOf:
             (7, "", False),
         ],
     )
-    def test_wrong_choice_gives_hint_and_is_shown_unless_secret(self, value, hint, shown):
+    def test_one_of_error_has_hint_and_shows_value_unless_secret(self, value, hint, shown):
         parse = values.one_of("ALWAYS", "NEVERNEVER")
         with pytest.raises(InvalidSetting) as caught:
             parse(value)
@@ -153,7 +153,7 @@ def test_delay_setting_of_one_second_or_one_day_is_accepted(seconds):
 
 
 @pytest.mark.parametrize("microseconds", [999_999, 86_400_000_001])
-def test_delay_setting_outside_a_second_and_a_day_is_rejected(microseconds):
+def test_delay_setting_below_1_second_or_above_1_day_is_rejected(microseconds):
     with pytest.raises(InvalidSetting):
         values.optional_delay(timedelta(microseconds=microseconds))
 

@@ -58,7 +58,7 @@ class TestAccountDelay:
         fail(1)
         assert check() == 2
 
-    def test_reserved_attempt_is_for_one_username_of_the_network(self, clock):
+    def test_reserved_attempt_is_valid_for_only_one_username(self, clock):
         fail(FREE_FAILURES + 1)
         fail(FREE_FAILURES + 1, "bob")
         assert check() == 2
@@ -66,7 +66,7 @@ class TestAccountDelay:
         assert check("bob") == 2
         assert check() is None
 
-    def test_reserved_attempt_is_for_one_network(self, clock):
+    def test_reserved_attempt_is_valid_for_only_one_network(self, clock):
         fail(FREE_FAILURES + 1)
         assert check() == 2
         clock.shift(2)
@@ -80,7 +80,7 @@ class TestAccountDelay:
         clock.shift(2 + HOUR - 1 + late)
         assert check() == wait
 
-    def test_reserved_attempt_that_another_client_used_is_delayed(self, clock, monkeypatch):
+    def test_sign_in_is_delayed_if_its_reserved_attempt_is_used(self, clock, monkeypatch):
         fail(FREE_FAILURES + 1)
         assert check() == 2
         clock.shift(2)
@@ -89,7 +89,7 @@ class TestAccountDelay:
         monkeypatch.setattr(LocMemCache, "add", lambda *arguments: True)
         assert check() == 2
 
-    def test_successful_sign_in_subtracts_its_own_failures_once(self):
+    def test_successful_sign_in_subtracts_username_failures_once(self):
         fail(FREE_FAILURES + 1)
         succeed()
         fail(FREE_FAILURES + 1, "a.lice")

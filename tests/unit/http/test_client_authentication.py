@@ -15,7 +15,7 @@ from tests.support.confidential_clients import basic
 
 class TestBasicCredentials:
     @pytest.mark.parametrize("header", ["", "Bearer x", "Basics eDp5", "Token eDp5", "Digest x"])
-    def test_authorization_with_other_scheme_gives_no_credentials(self, header):
+    def test_authorization_without_basic_scheme_gives_no_credentials(self, header):
         assert basic_credentials(header) == []
 
     def test_basic_header_of_a_single_colon_gives_no_credentials(self):

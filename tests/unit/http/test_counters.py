@@ -112,7 +112,7 @@ class TestCounters:
         assert counters.read("a") == 5
         assert [counters.delete("a"), counters.delete("a")] == [True, False]
 
-    def test_counter_expires_after_its_seconds(self, counters):
+    def test_counter_expires_after_its_timeout(self, counters):
         with time_machine.travel(NOW, tick=False) as clock:
             counters.increment("a", 60)
             counters.start("b", 5, 60)

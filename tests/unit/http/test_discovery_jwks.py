@@ -104,7 +104,7 @@ class TestKeys:
         assert kids(now=after(seconds=-1))[0] == expired["kid"]
         assert kids(now=after(seconds=9)) == [following["kid"]]
 
-    def test_jwks_contains_added_and_omits_deleted_key_files(self, settings, tmp_path):
+    def test_jwks_adds_and_removes_keys_with_their_key_files(self, settings, tmp_path):
         first, second = (make_jwk("EdDSA", now=SECONDS, not_before=SECONDS) for _ in range(2))
         settings.TOKENAUTH = {"KEY_DIRECTORY": tmp_path}
         write_jwk(tmp_path / "first.jwk", first)

@@ -211,11 +211,11 @@ WELL_KNOWN = path(".well-known/", include("django_tokenauth.well_known"))
 
 class TestRoutes:
     @pytest.mark.standard("rfc8414-2-3")
-    def test_metadata_uses_the_url_prefix_of_the_project(self, metadata, settings):
+    def test_metadata_urls_contain_the_url_prefix_of_the_project(self, metadata, settings):
         settings.ROOT_URLCONF = (WELL_KNOWN, path("api/v2/", include("django_tokenauth.urls")))
         assert metadata()["token_endpoint"] == f"{ISSUER}/api/v2/token/"
 
-    def test_metadata_uses_the_script_name(self, metadata):
+    def test_metadata_urls_contain_the_script_name(self, metadata):
         with override_script_prefix("/project/"):
             assert metadata()["token_endpoint"] == f"{ISSUER}/project/auth/token/"
 

@@ -186,7 +186,7 @@ class TestWindow:
         assert attempt(at=START + 3599) == 1
         assert [attempt(at=START + 3600) for _ in range(4)] == [None, None, None, HOUR]
 
-    def test_throttle_decrements_the_window_in_which_sign_in_began(self, by_user):
+    def test_throttle_release_decrements_count_of_original_window(self, by_user):
         throttle = SignInThrottle(load(), address=CLIENT_IP, username="alice", now=START + 3599)
         throttle.acquire()
         assert [attempt(at=START + 3600) for _ in range(3)] == [None, None, None]
@@ -208,7 +208,7 @@ class TestWindow:
                 raise ValueError("before")
         assert [attempt() for _ in range(4)] == [None, None, None, HOUR]
 
-    def test_throttle_counts_no_failure_for_a_block_without_error(self, by_user):
+    def test_throttle_counting_without_error_counts_no_failure(self, by_user):
         for _ in range(9):
             with throttle().counting():
                 pass

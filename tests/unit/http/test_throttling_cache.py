@@ -34,7 +34,7 @@ def by_user(settings):
 
 class TestThrottleCache:
     @pytest.mark.attack(150)
-    def test_unavailable_cache_does_not_throttle_and_is_logged(self, settings, caplog):
+    def test_unavailable_cache_is_logged_and_disables_throttling(self, settings, caplog):
         settings.CACHES = {"default": {"BACKEND": "tests.support.broken.DownCache"}}
         assert [attempt(successful=True) for _ in range(50)] == [None] * 50
         lines = set(log_messages(caplog, "ERROR"))

@@ -38,7 +38,7 @@ class TestClientThrottle:
         assert [failure() for _ in range(5)] == [None, None, None, MINUTE, MINUTE]
         assert log_messages(caplog, "WARNING") == ["client throttled"] * 2
 
-    def test_wrong_client_secrets_count_from_zero_in_next_window(self, clock):
+    def test_count_of_wrong_client_secrets_is_zero_in_next_window(self, clock):
         for _ in range(4):
             failure()
         clock.shift(MINUTE)
@@ -73,7 +73,7 @@ def test_wrong_client_secrets_without_ip_rate_are_not_throttled(settings):
     assert [failure() for _ in range(50)] == [None] * 50
 
 
-def test_unavailable_cache_does_not_throttle_client_secrets(settings, caplog):
+def test_unavailable_cache_disables_client_secret_throttling(settings, caplog):
     settings.CACHES = {"default": {"BACKEND": "tests.support.broken.DownCache"}}
     settings.TOKENAUTH = {"SIGN_IN_RATE_IP": "1/min"}
     assert [failure() for _ in range(3)] == [None] * 3

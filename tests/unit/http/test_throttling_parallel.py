@@ -75,13 +75,13 @@ class TestParallelSignIns:
         assert [attempt() for _ in range(LIMIT + 1)] == [*[None] * LIMIT, HOUR]
 
     @pytest.mark.promise(14)
-    def test_parallel_guesses_are_checked_up_to_the_limit(self):
+    def test_parallel_password_guesses_are_checked_up_to_the_limit(self):
         checks = PasswordChecks(lambda number: False)
         assert sorted(checks.run()) == [400] * LIMIT + [429] * (PARALLEL - LIMIT)
         assert checks.total == LIMIT
 
     @pytest.mark.promise(14)
-    def test_guesses_among_correct_passwords_stay_limited(self):
+    def test_password_guesses_among_correct_passwords_are_limited(self):
         checks = PasswordChecks(lambda number: number % 2)
         results = checks.run()
         assert results.count(400) == LIMIT

@@ -91,7 +91,9 @@ class TestOtherFiles:
         assert clock.kids() == ["a", "z", "successor"]
 
     @ERRORS
-    def test_invalid_key_file_adds_no_key_and_prevents_a_start(self, clock, tmp_path, break_file):
+    def test_invalid_key_file_adds_no_key_and_prevents_server_start(
+        self, clock, tmp_path, break_file
+    ):
         break_file(tmp_path / "bad.jwk")
         before = clock.advance()
         assert clock.advance() is before

@@ -159,7 +159,7 @@ class TestReadFile:
 
 
 class TestListFiles:
-    def test_list_files_returns_complete_key_files_by_name(self, tmp_path):
+    def test_list_files_skips_drafts_and_sorts_key_files_by_name(self, tmp_path):
         for name in ("b.jwk", "a.jwk", ".draft.jwk", "README", "a.jwk.bak"):
             put_text(tmp_path, "{}", name)
         assert list(list_files(tmp_path)) == ["a.jwk", "b.jwk"]

@@ -37,7 +37,7 @@ class TestSecret:
     @pytest.mark.attack(18)
     @pytest.mark.parametrize(("algorithm", "length"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
     @pytest.mark.parametrize("form", ["string", "bytes", "JWK"])
-    def test_short_hmac_secret_is_rejected_with_command_to_make_one(self, algorithm, length, form):
+    def test_short_hmac_secret_error_has_command_for_a_new_secret(self, algorithm, length, form):
         short = SIGNING_KEY[: length - 1]
         forms = {"string": short.decode(), "bytes": short, "JWK": {**OCT, "k": base64url(short)}}
         error = load_error(forms[form], algorithm)

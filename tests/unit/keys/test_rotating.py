@@ -272,7 +272,7 @@ class TestRotate:
         put(tmp_path, "a", exp=NOW + MIN_DELAY + 1)
         rotated(tmp_path, delay=MIN_DELAY)
 
-    def test_rotate_without_space_for_exp_reports_key_without_exp(self, tmp_path):
+    def test_rotate_without_disk_space_for_exp_reports_the_key(self, tmp_path):
         put(tmp_path, "a", NOW - 2000)
         put(tmp_path, "b")
         with full_after(writes=2):
@@ -286,7 +286,7 @@ class TestRotate:
             rotation.new.key.kid: "signs",
         }
 
-    def test_rotate_without_space_for_new_key_changes_no_key(self, tmp_path):
+    def test_rotate_without_disk_space_for_new_key_changes_no_key(self, tmp_path):
         put(tmp_path, "a")
         with full_after(writes=0), pytest.raises(OSError, match="No space left"):
             rotated(tmp_path)

@@ -39,7 +39,7 @@ class TestReplaceNow:
         assert {file.key.kid for file in replacement.expiring} == expired.keys()
         assert replacement.removed == (tmp_path / "old.jwk",)
 
-    def test_replace_now_without_space_for_exp_deletes_old_key_file(self, tmp_path):
+    def test_replace_now_without_disk_space_for_exp_deletes_key_file(self, tmp_path):
         put(tmp_path, "stolen")
         with full_after(writes=1):
             replacement = replace_now(tmp_path, SETTINGS, "EdDSA", now=NOW)
@@ -48,7 +48,7 @@ class TestReplaceNow:
             ("stolen", NOW)
         ]
 
-    def test_replace_now_without_space_for_new_key_changes_no_key(self, tmp_path):
+    def test_replace_now_without_disk_space_for_key_changes_no_key(self, tmp_path):
         put(tmp_path, "stolen")
         with full_after(writes=0), pytest.raises(OSError, match="No space left"):
             replace_now(tmp_path, SETTINGS, "EdDSA", now=NOW)
@@ -102,7 +102,7 @@ class TestRetire:
         assert retired.key.expires_at == NOW + 100 + DRAIN_TIME
         assert read_file(tmp_path / "a.jwk").jwk["exp"] == NOW + 100 + DRAIN_TIME
 
-    def test_retire_of_former_key_waits_token_lifetime_and_margins(self, tmp_path):
+    def test_retired_former_key_expires_after_lifetime_and_margins(self, tmp_path):
         put(tmp_path, "a", NOW - 5000)
         put(tmp_path, "b", NOW - 4000)
         retired = retire(tmp_path, SETTINGS, "a", now=NOW + 0.5).retired
@@ -141,7 +141,7 @@ class TestRetire:
         assert str(error) == "Without the key next no key signs."
 
     @pytest.mark.parametrize("at_once", [False, True])
-    def test_retire_does_not_extend_an_expired_key(self, tmp_path, at_once):
+    def test_retire_does_not_extend_the_exp_of_an_expired_key(self, tmp_path, at_once):
         put(tmp_path, "stolen")
         replace_now(tmp_path, SETTINGS, "EdDSA", now=NOW)
         retirement = retire(tmp_path, SETTINGS, "stolen", now=NOW + 5, at_once=at_once)

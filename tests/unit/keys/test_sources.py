@@ -94,7 +94,7 @@ class TestRefreshKeys:
             {"ALGORITHM": "RS256", "VERIFYING_KEYS": [public_pem(private_key("RS256"))]},
         ],
     )
-    def test_refresh_keys_do_not_depend_on_access_key_settings(self, values):
+    def test_refresh_keys_ignore_the_settings_of_access_keys(self, values):
         keys = refresh_keys(read_settings(**values))
         assert list(keys.verifying) == [keys.signing.kid]
         assert keys.signing.algorithm == "HS256"
@@ -198,7 +198,7 @@ class TestKeyDirectoryAndKeys:
 
         return values
 
-    def test_keys_in_directory_or_setting_sign_in_order_of_nbf(self, values):
+    def test_keys_of_directory_or_setting_sign_from_their_nbf(self, values):
         jwks = [make_jwk("EdDSA", now=50, not_before=start) for start in (100, 300, 200)]
         old, last, next_one = (jwk["kid"] for jwk in jwks)
         source = build_access_keys(read_settings(**values(*jwks)))

@@ -72,7 +72,7 @@ class TestKeys:
     @pytest.mark.parametrize(
         "arguments", [["list"], ["publish"], ["retire", "unknown"], ["generate"], ["retire", "a"]]
     )
-    def test_audit_event_is_not_sent_without_a_change(self, folder, events, arguments):
+    def test_audit_event_is_not_sent_without_a_key_change(self, folder, events, arguments):
         put(folder, "a")
         with suppress(CommandError):
             call_command("tokenauth_keys", *arguments, stdout=StringIO())

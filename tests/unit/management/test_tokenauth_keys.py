@@ -31,7 +31,7 @@ def folder(tmp_path, settings):
 
 
 class TestList:
-    def test_keys_list_prints_a_readable_table(self, folder):
+    def test_keys_list_prints_state_and_times_of_each_key(self, folder):
         put(folder, "before", SECONDS - 500, exp=SECONDS + 60)
         put(folder, "signs", SECONDS - 50, algorithm="ES256")
         put(folder, "next", SECONDS + 60)
@@ -44,7 +44,7 @@ class TestList:
             "next    EdDSA      next      2026-11-23 12:01:00 UTC  not set",
         ]
 
-    def test_keys_list_with_json_has_all_members(self, folder):
+    def test_keys_list_with_json_prints_state_times_and_file(self, folder):
         put(folder, "a", SECONDS - 50, exp=SECONDS + 5)
         put(folder, "b", algorithm="ES256")
         assert list_keys() == [
@@ -99,7 +99,7 @@ class TestList:
         assert [(row["alg"], row["state"]) for row in list_keys()] == [("HS256", "signs")]
 
     @pytest.mark.parametrize("exists", [True, False])
-    def test_keys_list_without_keys_names_the_next_command(self, folder, exists):
+    def test_keys_list_without_keys_names_the_generate_command(self, folder, exists):
         if exists:
             folder.mkdir()
         [line] = run("list")

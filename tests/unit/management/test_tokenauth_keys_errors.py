@@ -80,7 +80,7 @@ class TestErrors:
             message = command_error(*action)
         assert re.fullmatch(rf"{folder}/\S+\.jwk: No space left on device\.", message)
 
-    def test_keys_rotate_without_permission_refers_to_folder_owner(self, folder):
+    def test_keys_rotate_without_permission_advises_to_run_as_owner(self, folder):
         put(folder, "a")
         with full_after(writes=0, number=errno.EACCES):
             message = command_error("rotate")
@@ -150,16 +150,16 @@ class TestOtherUsers:
             return run_as(NOBODY, NOBODY, lambda: command_error(*action)).replace(str(parent), "")
 
     @pytest.mark.parametrize("action", [("generate",), ("rotate",), ("retire", "a")])
-    def test_keys_change_in_unreadable_folder_refers_to_its_owner(self, settings, action):
+    def test_key_change_in_unreadable_folder_advises_to_run_as_owner(self, settings, action):
         message = self.error(settings, 0o700, *action)
         assert message == f"/keys/.lock: Permission denied. {RUN_AS_OWNER}"
 
-    def test_keys_rotate_in_read_only_folder_refers_to_its_owner(self, settings):
+    def test_keys_rotate_in_read_only_folder_advises_to_run_as_owner(self, settings):
         message = self.error(settings, 0o755, "rotate")
         assert re.fullmatch(rf"/keys/\S+: Permission denied\. {RUN_AS_OWNER}", message)
 
     @pytest.mark.parametrize("action", ["list", "publish"])
-    def test_reading_keys_in_unreadable_folder_refers_to_its_owner(self, settings, action):
+    def test_key_list_in_unreadable_folder_advises_to_run_as_owner(self, settings, action):
         assert self.error(settings, 0o700, action) == (
             "The key folder /keys cannot be read (Permission denied). Run this as the user that "
             "owns the folder. Commands that need no key accept --skip-checks."

@@ -109,12 +109,12 @@ class TestRotate:
         assert expiring == "Expires 2026-11-23 12:12:00 UTC: a"
         assert read_file(folder / "a.jwk").jwk["exp"] == SECONDS + MAX_AGE + MARGIN + DRAIN_TIME
 
-    def test_keys_rotate_keeps_the_algorithm(self, folder):
+    def test_keys_rotate_keeps_the_algorithm_of_the_old_key(self, folder):
         put(folder, "a", algorithm="ES384")
         run("rotate")
         assert {read_file(folder / name).jwk["alg"] for name in list_files(folder)} == {"ES384"}
 
-    def test_keys_rotate_can_change_the_algorithm(self, folder):
+    def test_keys_rotate_uses_the_algorithm_option(self, folder):
         put(folder, "a", algorithm="ES384")
         run("rotate", "--algorithm", "EdDSA")
         algorithms = {read_file(folder / name).key.algorithm for name in list_files(folder)}

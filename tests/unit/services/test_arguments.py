@@ -14,15 +14,15 @@ ID = uuid.UUID("0198f3b2-6c80-7f5e-9a5e-0123456789ab")
 
 
 class TestDjangoRequest:
-    def test_django_request_is_returned_unchanged(self):
+    def test_django_request_returns_a_django_request_unchanged(self):
         request = RequestFactory().get("/")
         assert django_request(request) is request
 
-    def test_rest_framework_request_is_unwrapped(self):
+    def test_django_request_unwraps_a_rest_framework_request(self):
         request = RequestFactory().get("/")
         assert django_request(Request(request)) is request
 
-    def test_django_request_of_none_is_none(self):
+    def test_django_request_returns_none_for_none(self):
         assert django_request(None) is None
 
 

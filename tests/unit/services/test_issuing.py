@@ -148,7 +148,7 @@ class TestIssueForSession:
         )
         assert claims.sign_in is None
 
-    def test_refresh_token_depends_only_on_the_session_state(self, session):
+    def test_refresh_tokens_of_equal_session_state_are_equal(self, session):
         token = issue(session).refresh_token
         again = issue(session, now=after(days=1, seconds=9), scope=frozenset())
         assert again.refresh_token == token

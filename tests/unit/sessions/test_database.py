@@ -21,7 +21,7 @@ def test_error_without_a_database_names_the_databases_setting(manager, monkeypat
 
 
 @pytest.mark.parametrize("manager", [database_required, database_errors_as_unavailable])
-def test_improperly_configured_of_the_project_propagates(manager):
+def test_improperly_configured_error_of_project_propagates(manager):
     with pytest.raises(ImproperlyConfigured) as caught, manager():
         raise ImproperlyConfigured("a bug of the project")
     assert not isinstance(caught.value, UnusableSettings)

@@ -8,7 +8,7 @@ from django_tokenauth.sessions.revocations import _spans
 WAIT = int(LONGEST_WAIT.total_seconds())
 
 
-def test_revocation_spans_cover_the_longest_wait_without_a_gap():
+def test_revocation_spans_cover_late_commits_without_a_gap():
     end = 10_000 - 2
     assert list(_spans(0, 10_000)) == [
         range(end - 5, end),

@@ -121,7 +121,7 @@ class TestAccessTokens:
             '\n{{"alg":"HS256","kid":"{kid}","typ":"at+jwt","x":[1]}} ',
         ],
     )
-    def test_access_token_with_equivalent_header_is_accepted(self, access, spelling):
+    def test_access_token_with_other_header_spelling_is_accepted(self, access, spelling):
         token = access.token(header=spelling.format(kid=access.kid).encode())
         assert access.decode(token) == Claims.from_payload(access_members())
 

@@ -303,7 +303,7 @@ class TestVerifiedTokens:
             ({"sub": "s" * 255, "client_id": "c" * 255, "jti": "j" * 255}, False),
         ],
     )
-    def test_token_cache_bytes_setting_limits_cached_tokens(self, claims, cached):
+    def test_token_above_token_cache_bytes_setting_is_not_cached(self, claims, cached):
         access = Access(TOKEN_CACHE_BYTES=4096)
         token = access.with_claims(**claims)
         assert (access.decode(token) is access.decode(token)) is cached

@@ -34,7 +34,7 @@ class TestValidityPeriod:
 
     @pytest.mark.parametrize("nbf", [NOW + 300, NOW + 301, LAST_SECOND])
     @pytest.mark.parametrize("leeway", [0.0, 60.0])
-    def test_validity_period_with_nbf_not_before_exp_is_rejected(self, nbf, leeway):
+    def test_validity_period_with_nbf_at_or_after_exp_is_rejected(self, nbf, leeway):
         with pytest.raises(InvalidToken) as caught:
             period(nbf=nbf, leeway=leeway)
         assert caught.value.code is TokenErrorCode.CLAIMS
@@ -88,7 +88,7 @@ class TestDecode:
             (NOW + 330, TokenErrorCode.EXPIRED),
         ],
     )
-    def test_access_token_leeway_applies_at_both_ends(self, now, code, cached):
+    def test_leeway_extends_access_token_validity_at_both_ends(self, now, code, cached):
         access = Access(LEEWAY=timedelta(seconds=30))
         assert self.code(access, access.token(), now, cached=cached) is code
 

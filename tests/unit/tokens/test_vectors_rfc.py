@@ -30,7 +30,7 @@ class TestCookbook:
             "curve25519/jws.json",
         ],
     )
-    def test_cookbook_compact_signature_is_verified(self, path):
+    def test_jose_cookbook_compact_signature_is_verified(self, path):
         example = read("ietf-jose-cookbook", *path.split("/"))
         private = load_key(example["input"]["key"], example["input"]["alg"])
         public = load_key(public_half(example["input"]["key"]), example["input"]["alg"])
@@ -41,7 +41,7 @@ class TestCookbook:
         if example.get("reproducible"):
             assert private.sign(parts.signing_input) == parts.signature
 
-    def test_cookbook_nested_signature_is_verified(self):
+    def test_jose_cookbook_nested_signature_is_verified(self):
         example = read("ietf-jose-cookbook", "6.nesting_signatures_and_encryption.json")
         inner = example["sign"]
         key = load_key(public_half(inner["input"]["key"]), inner["input"]["alg"])
@@ -52,7 +52,7 @@ class TestCookbook:
             load_key(example["encrypt"]["input"]["key"], "RS256")
 
     @pytest.mark.attack(43)
-    def test_cookbook_detached_payload_is_rejected(self):
+    def test_jose_cookbook_detached_payload_is_rejected(self):
         example = read("ietf-jose-cookbook", "jws", "4_5.signature_with_detached_content.json")
         key = load_key(example["input"]["key"], "HS256")
         with pytest.raises(InvalidToken) as caught:
@@ -60,7 +60,7 @@ class TestCookbook:
         assert caught.value.code is TokenErrorCode.SIGNATURE
 
     @pytest.mark.attack(43)
-    def test_cookbook_unencoded_payload_is_rejected(self):
+    def test_jose_cookbook_unencoded_payload_is_rejected(self):
         example = read("ietf-jose-cookbook", "rfc7797", "hmac-sha2_b64_false.json")
         with pytest.raises(InvalidToken) as caught:
             parse_token(example["output"]["compact"])
@@ -72,7 +72,7 @@ class TestCookbook:
         assert caught.value.code is TokenErrorCode.HEADER
 
     @pytest.mark.attack(69)
-    def test_cookbook_json_serialization_is_rejected(self):
+    def test_jose_cookbook_json_serialization_is_rejected(self):
         paths = [*COOKBOOK.glob("jws/*.json"), *COOKBOOK.glob("*/jws.json")]
         paths += COOKBOOK.glob("rfc7797/*.json")
         forms = [
@@ -89,7 +89,7 @@ class TestCookbook:
                 parse_token(form)
             assert caught.value.code is TokenErrorCode.MALFORMED
 
-    def test_cookbook_encryption_key_is_rejected(self):
+    def test_jose_cookbook_encryption_key_is_rejected(self):
         jwks = {
             path.name: json.loads(path.read_text(encoding="utf-8"))
             for path in (COOKBOOK / "jwk").glob("*.json")
@@ -100,7 +100,7 @@ class TestCookbook:
         for jwk in jwks.values():
             assert load_key(jwk, "HS256").kid == jwk["kid"]
 
-    def test_cookbook_jwe_is_rejected(self):
+    def test_jose_cookbook_jwe_is_rejected(self):
         tokens = [
             output["compact"]
             for path in sorted((COOKBOOK / "jwe").glob("*.json"))

@@ -49,7 +49,7 @@ def cost(extra):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_estimated_cost_covers_the_memory_of_a_cached_token(shape):
+def test_memory_estimate_is_at_least_memory_of_cached_token(shape):
     payload = json.dumps(access_members(**SHAPES[shape]), separators=(",", ":")).encode()
     verified = VerifiedTokens(100, 10**9)
     gc.collect()
@@ -66,7 +66,7 @@ def test_estimated_cost_covers_the_memory_of_a_cached_token(shape):
     assert memory <= (estimate_cost(payload) if SHAPES[shape] else ENTRY_COST)
 
 
-def test_token_cache_never_exceeds_its_maximum_of_bytes():
+def test_token_cache_never_exceeds_its_byte_limit():
     verified = VerifiedTokens(100, 10_000)
     for number in range(50):
         verified.put(bytes([number]), entry({}, number), 3000)
@@ -74,7 +74,7 @@ def test_token_cache_never_exceeds_its_maximum_of_bytes():
     assert [number for number in range(50) if verified.get(bytes([number]))] == [47, 48, 49]
 
 
-def test_large_cached_token_evicts_only_as_many_as_needed():
+def test_large_cached_token_evicts_only_as_many_tokens_as_needed():
     verified = VerifiedTokens(100, 10_000)
     for number in range(10):
         verified.put(bytes([number]), entry({}), 1000)
@@ -92,7 +92,7 @@ def test_token_above_the_byte_limit_is_not_cached():
     assert verified.get(b"a") is not None
 
 
-def test_token_that_is_cached_again_counts_once():
+def test_bytes_of_a_token_cached_again_are_counted_once():
     verified = VerifiedTokens(100, 10_000)
     for _ in range(20):
         verified.put(b"a", entry({}), 4000)
@@ -100,7 +100,7 @@ def test_token_that_is_cached_again_counts_once():
     assert len(verified) == 2
 
 
-def test_token_cache_in_eight_threads_keeps_the_sum_of_costs():
+def test_token_cache_bytes_equal_sum_of_costs_in_eight_threads():
     verified = VerifiedTokens(3, 10**9)
 
     def work(start):
@@ -117,6 +117,6 @@ def test_token_cache_in_eight_threads_keeps_the_sum_of_costs():
     assert verified._costs.keys() == verified._verified.keys()
 
 
-def test_estimated_cost_depends_on_the_structure_of_the_claims():
+def test_memory_estimate_is_higher_for_objects_than_for_a_string():
     assert cost({}) < 5000
     assert cost(SHAPES["string"]) < cost(SHAPES["integers"]) < cost(SHAPES["small objects"])
