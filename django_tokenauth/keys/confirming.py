@@ -1,4 +1,4 @@
-"""Confirm that a change of the key folder is in force: read the folder as a server reads it."""
+"""Confirm that a change of the key folder takes effect: read the folder as a server reads it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def find_problems(
     new: KeyFile | None = None,
     expiring: Iterable[KeyFile] = (),
 ) -> Iterator[InvalidKey]:
-    """Yield the reasons why a change of the keys in *directory* is not in force.
+    """Yield the reasons why a change of the keys in *directory* will not take effect.
 
     The *new* key must sign from its ``not_before`` on. Each key in *expiring* must stop verifying
     at its expiry. The server must be able to read each key file. *verifiers* are the keys of

@@ -28,7 +28,8 @@ from .schedule import KeySchedule, KeySet, make_key_set
 #: steady requests notices a new or deleted key within twice ``POLL_INTERVAL``.
 POLL_INTERVAL = 2.0
 #: The age of a key set, in seconds, at which other threads wait for the polling thread. The key set
-#: of an idle process reaches ``STALE_AFTER``. ``STALE_AFTER`` is less than ``rotating.MARGIN``.
+#: of a process without requests becomes older than ``STALE_AFTER``. ``STALE_AFTER`` is less than
+#: ``rotating.MARGIN``.
 STALE_AFTER = 30.0
 # Maximum wait for the polling thread, in seconds. If the disk hangs, the waiting threads continue
 # with the loaded keys.
@@ -42,11 +43,11 @@ logger = logging.getLogger("django_tokenauth")
 class KeyDirectory:
     """A source of keys that follows the files in the key folder.
 
-    ``verifiers`` are keys of the settings, which verify and never sign. The constructor raises
+    ``verifiers`` are the keys of ``VERIFYING_KEYS``, which never sign. The constructor raises
     :class:`InvalidKey` for the first problem. During polling, an error in one file does not affect
-    the other files. A file that cannot be read, or is incompatible with the keys in use, is logged
-    as an error. A rejected file adds no key. A key that was loaded from a file before its rejection
-    stays in use until its expiry, unless the file now contains another key.
+    the other files. A file that cannot be read, or whose key is incompatible with the keys in use,
+    is logged as an error. A rejected file adds no key. If a file was loaded before it is rejected,
+    its loaded key stays in use until the key expires, unless the file now contains another key.
     """
 
     def __init__(self, directory: Path, verifiers: Iterable[Key] = ()) -> None:

@@ -33,7 +33,7 @@ class Access:
 def write_atomically(path: Path, data: bytes, access: Access) -> None:
     """Write *data* to the file *path*, atomically and durably.
 
-    The draft has a random, unused name, so no other user can place a file or a link at its path.
+    The draft has a random name, so no other user can place a file or a link at its path in advance.
     Raises ``OSError`` with *path* as the ``filename``.
     """
     draft = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")

@@ -1,7 +1,7 @@
 """The key folder: one JWK (RFC 7517) per file, written by one process at a time.
 
-Files are independent: an error in one file does not hide the other files. A process that reads a
-private key can sign tokens, so by default only the owner can read a key file.
+Files are independent: after an error in one file, the other files are still read. A process that
+reads a private key can sign tokens, so by default only the owner can read a key file.
 """
 
 from __future__ import annotations
@@ -99,8 +99,8 @@ def _stamp(path: Path) -> Stamp:
 def read_file(path: Path, previous: KeyFile | None = None, stamp: Stamp | None = None) -> KeyFile:
     """Return the key file at *path*.
 
-    If the JWK differs from *previous* in its times only, the key is not loaded again. Raises
-    :class:`InvalidKey`, which names the file, and ``FileNotFoundError``.
+    If the JWK differs from the JWK of *previous* only in its times, the key is not loaded again.
+    Raises :class:`InvalidKey`, which names the file, and ``FileNotFoundError``.
     """
     jwk = _read_jwk(path)
     try:

@@ -69,7 +69,7 @@ def _private(algorithm: str) -> tuple[dict[str, Any], Key]:
     members = get_default_algorithms()[algorithm].to_jwk(_GENERATORS[algorithm](), as_dict=True)
     jwk = {name: members[name] for name in _MEMBERS if name in members}
     key = load_key(jwk, algorithm)
-    # A command line would parse a kid with a leading hyphen as an option.
+    # Commands would parse a kid with a leading hyphen as an option.
     if key.kid.startswith("-"):
         return _private(algorithm)
     return {**jwk, "kid": key.kid}, key

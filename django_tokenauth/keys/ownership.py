@@ -20,7 +20,7 @@ from .drafts import PERMISSIONS, Access
 
 try:
     import pwd
-except ImportError:  # pragma: no cover - Windows has no such users
+except ImportError:  # pragma: no cover - Windows has no module pwd
     pwd = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ _OWNER_ONLY = 0o600
 _GROUP_READ = 0o040
 _ALL_READ = 0o004
 _ENTER = 0o1
-# A shell script that prints the number of each file that cannot be opened, and 0 for the folder.
+# A shell script that prints the number of each path that cannot be opened: 0 is the folder, and the
+# numbers from 1 on are the files.
 # The redirection in the script opens the file, so access control lists and mandatory access control
 # apply too.
 _OPEN_ALL = """
@@ -73,11 +74,11 @@ def access_of(directory: Path, files: Iterable[KeyFile]) -> Access:
 
     The new file gets the owner and group of an existing private key, and the read permission of its
     group. If several users own private keys, the order of preference is: the folder's owner unless
-    it is root, other users, root. Then a file that its group can read is preferred, then the newest
-    key. Without a private key, the folder's owner owns the new file. If a user other than root owns
-    the folder and no other user can open the folder, that user owns the new file too. If there is
-    no private key, root owns the folder and one group can list the folder, that group may read the
-    new file.
+    it is root, other users, root. Among files of equally preferred owners, a file that its group
+    can read is preferred, then the newest key. Without a private key, the folder's owner owns the
+    new file. If the folder's owner is not root and no other user can open the folder, the folder's
+    owner always owns the new file. If root owns a folder without a private key and only one group
+    can list the folder, that group may read the new file.
     """
     folder = directory.stat()
     closed = folder.st_uid != 0 and folder.st_mode & 0o077 == 0
@@ -120,8 +121,8 @@ def replaced_access(path: Path, *, is_private: bool) -> Access | None:
 def access_for_expiry(access: Access, path: Path) -> Access:
     """Return *access*, adjusted for writing the expiry of a private key to its file *path*.
 
-    A file that all users may read stays readable: the server may run as any user and must read the
-    expiry. A new key is never readable by all users.
+    A file that all users may read stays readable for all users: the server may run as any user and
+    must read the expiry. A new key is never readable by all users.
     """
     status = _existing(path)
     if status is None or status.st_uid != access.owner:
@@ -130,7 +131,7 @@ def access_for_expiry(access: Access, path: Path) -> Access:
 
 
 def is_of_other_owner(file: KeyFile, access: Access) -> bool:
-    """Return whether *file* is a public key of another service, which has another owner."""
+    """Return whether *file* is a public key whose owner is not the owner in *access*."""
     status = _existing(file.path)
     return not file.key.can_sign and status is not None and status.st_uid != access.owner
 
@@ -139,7 +140,7 @@ def unreadable_files(directory: Path, files: Mapping[str, KeyFile]) -> Iterator[
     """Yield an error for each of the *files* in *directory* that the server cannot read.
 
     If this process may start a process of the server's user, as root may, that process opens the
-    files. Otherwise, the owners and modes of the files determine the result.
+    files. Without this permission, the owners and modes of the files determine the result.
     """
     paths = [directory, *(file.path for file in files.values())]
     closed: dict[Path, ServerUser] = {}

@@ -16,10 +16,10 @@ from .schedule import KeySet
 try:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 except ImportError:
-    # Without the package cryptography, there is no public key.
+    # Without the package cryptography, no public key can be loaded.
     Encoding = PublicFormat = None  # type: ignore[assignment,misc]
 
-# Marks the PEM files that are deleted with their keys. Programs ignore text before a PEM block.
+# Marks the PEM files that write_pem_files() may delete. Programs ignore text before a PEM block.
 _MARK = "# Public key, written by manage.py tokenauth_keys publish."
 _SUFFIX = ".pem"
 # All users may read a public key.

@@ -34,8 +34,8 @@ from .locking import lock
 from .ownership import access_for_expiry, access_of, is_of_other_owner
 from .schedule import KeySchedule, KeySet
 
-#: Seconds that are added to the default delay of a new key and to the lifetime of the last token of
-#: an old key, for responses in transit and for clock differences.
+#: Seconds that are added to the default delay of a new key and to the expiry of an old key, for
+#: responses in transit and for clock differences.
 MARGIN = 60
 _MAX_DELAY = 366 * 86400
 
@@ -87,7 +87,7 @@ def state_of(key: Key, keys: KeySet, now: float) -> State:
 
 
 def shortest_delay(settings: Settings) -> int:
-    """Return the seconds after which every consumer has seen a new key.
+    """Return the number of seconds after which every service has seen a new key.
 
     Running processes publish a new key within twice ``POLL_INTERVAL``. Caches of the published keys
     expire after ``JWKS_MAX_AGE``.
@@ -154,8 +154,8 @@ def rotate(
 
     An older private key verifies until the last token that it signed has expired. Files of expired
     keys are deleted. *algorithm* defaults to :func:`default_algorithm`. Raises :class:`InvalidKey`,
-    also if no key would sign for some time. Raises ``OSError`` if the next key cannot be written.
-    On error, the key folder is unchanged.
+    also if the signing key expires before the next key signs. Raises ``OSError`` if the next key
+    cannot be written. On error, the key folder is unchanged.
     """
     check_delay(settings, delay)
     with lock(directory):
@@ -221,8 +221,8 @@ def retire(
     The key expires when the last token that it may have signed has expired, or at *now* if
     *at_once*. An earlier expiry stays unchanged. The next key, which has not signed yet, expires at
     once, and the expiry of the signing key is removed if no other key would sign. If *at_once*,
-    files that cannot be read are skipped. Raises :class:`InvalidKey`, also if no key would sign,
-    and ``OSError``.
+    files that cannot be read are skipped. Raises ``OSError``. Raises :class:`InvalidKey`, also if
+    no key would sign after the expiry.
     """
     with lock(directory):
         if at_once:
@@ -323,8 +323,8 @@ def _add(
 ) -> KeyFile:
     """Write a new key to *directory*, which contains *files*."""
     algorithm = algorithm or default_algorithm(settings, [file.key for file in files])
-    # Check the algorithm before the file is written: running processes would reject the file, and
-    # new processes and later commands would reject the whole folder.
+    # Check the algorithm before the file is written: running processes would reject a key of the
+    # other family of algorithms, and new processes and later commands would reject the folder.
     if any(_is_symmetric(file) != (algorithm in HMAC_ALGORITHMS) for file in files):
         raise InvalidKey(
             f"A key for {algorithm} cannot be beside the keys in the folder: secrets (HS256, "
@@ -377,8 +377,8 @@ def _expires_later(key: Key, expiry: int) -> bool:
 def _clean_up(directory: Path, files: Iterable[KeyFile], now: float) -> tuple[Path, ...]:
     """Delete old drafts and files of expired keys. Return the paths of the deleted key files.
 
-    Files of public keys of other owners stay. An error of a deletion is ignored, because the change
-    of the keys is already complete.
+    Files of public keys of other owners stay. A deletion error is ignored, because the change of
+    the keys is already complete.
     """
     delete_drafts(directory, SUFFIX, now - MARGIN)
     access = access_of(directory, files)

@@ -1,7 +1,7 @@
 """The schedule of keys: which key signs and which keys verify at a given time.
 
 Keys are values with a start and an expiry, so a rotation needs no restart. Every process loads the
-next key in advance and starts to sign with the next key at its ``nbf``.
+next key in advance and starts to sign with the next key at the ``nbf`` of that key.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .loading import Key
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KeySet:
-    """The keys of one issuer by ``kid``: at most one signs, all verify."""
+    """The keys of one issuer by ``kid``: at most one key signs, and all keys verify."""
 
     signing: Key | None
     verifying: Mapping[str, Key]
@@ -62,8 +62,8 @@ def make_key_set(signing: Key | None, verifying: Iterable[Key]) -> KeySet:
 class KeySchedule:
     """A fixed collection of keys as a :class:`KeySource`.
 
-    The signing key has the latest past ``not_before`` of the unexpired keys in *signers* that can
-    sign. A key verifies until it expires. Keys that do not sign yet verify too, because the clock
+    Of the unexpired keys in *signers* that can sign, the key with the latest past ``not_before``
+    signs. A key verifies until it expires. Keys that do not sign yet verify too, because the clock
     of another server may be ahead. *verifiers* never sign. Raises :class:`InvalidKey` as
     :func:`make_key_set` does.
     """

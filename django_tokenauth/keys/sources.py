@@ -14,7 +14,7 @@ from .schedule import KeySchedule, KeySet, KeySource, make_key_set
 
 @lru_cache(maxsize=1)
 def access_keys(settings: Settings) -> KeySource:
-    """Return the keys of access tokens, built once per settings.
+    """Return the keys of access tokens, built once per ``Settings`` object.
 
     Raises :class:`UnusableSettings` with the message of the system check.
     """
@@ -67,5 +67,5 @@ def build_access_keys(settings: Settings) -> KeySource:
 
 
 def _derived_keys(secrets: Iterable[bytes], purpose: str, algorithm: str) -> list[Key]:
-    """Derive a key from a secret and from each of its fallbacks, in the order of *secrets*."""
+    """Derive one key from each distinct secret in *secrets*, in their order."""
     return [derive_key(root, purpose, algorithm) for root in dict.fromkeys(secrets)]
