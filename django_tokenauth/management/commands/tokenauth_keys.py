@@ -95,7 +95,7 @@ class Command(BaseCommand):
         retire.add_argument("--now", action="store_true", help="Let the key expire at once.")
 
         publish = action(
-            "publish", "Print the public keys as a JWK Set (RFC 7517), as the route shows it."
+            "publish", "Print the public keys as a JWK Set (RFC 7517), as jwks.json returns them."
         )
         publish.add_argument(
             "--format",
@@ -108,8 +108,8 @@ class Command(BaseCommand):
             "--output",
             type=_path,
             metavar="FILE",
-            help="Write them to FILE. With --format pem, FILE may be an existing folder. It gets a "
-            "file KID.pem for each key, and loses those of earlier keys.",
+            help="Write the keys to FILE. With --format pem, FILE may be an existing folder: a "
+            "file KID.pem is written for each key, and the files of earlier keys are deleted.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -279,7 +279,7 @@ def _path(text: str) -> Path:
 
 
 def _audit(action: str, *keys: Key) -> None:
-    """Send ``audit_event`` about *keys*, before the report of the command, which can fail."""
+    """Send ``audit_event`` about *keys* before the command prints its report, which can fail."""
     audit(action, count=len(keys), ids=[key.kid for key in keys])
 
 
@@ -318,7 +318,7 @@ def _verifiers(settings: Settings, options: _Options) -> list[Key]:
 def _confirm(
     directory: Path, settings: Settings, options: _Options, *, now: float, **change: Any
 ) -> None:
-    """Raise ``CommandError`` unless the *change* of the keys is in force."""
+    """Raise ``CommandError`` unless the *change* of the keys will take effect."""
     verifiers = _verifiers(settings, options)
     problems = list(find_problems(directory, verifiers, now=now, **change))
     if problems:
@@ -330,7 +330,7 @@ def _confirm(
 
 
 def _printed_algorithm(settings: Settings, options: _Options, now: float) -> str:
-    # The printed key is for KEYS, so its default algorithm depends on the keys in KEYS.
+    # The printed key is for KEYS, so its algorithm follows from KEYS and not from KEY_DIRECTORY.
     keys = [key for key, _ in _read_keys(settings, options, now)[1]] if settings.keys else []
     return rotating.default_algorithm(settings, keys)
 
@@ -338,7 +338,10 @@ def _printed_algorithm(settings: Settings, options: _Options, now: float) -> str
 def _read_keys(
     settings: Settings, options: _Options, now: float
 ) -> tuple[KeySet, list[tuple[Key, Path | None]]]:
-    """Return the key set at *now*, and all keys with their paths, including expired keys."""
+    """Return the key set at *now*, and the keys to list with their paths.
+
+    Expired keys of a key folder are listed, and expired keys of ``KEYS`` are not.
+    """
     listed: list[tuple[Key, Path | None]]
     if options["directory"] is None and settings.key_directory is None:
         keys = build_access_keys(settings).at(now)

@@ -1,4 +1,4 @@
-"""``manage.py tokenauth_prune``: delete old sessions."""
+"""``manage.py tokenauth_prune``: delete expired and revoked sessions."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Command(SessionCommand):
 
     help = (
         "Delete the sessions that expired or were revoked longer ago than SESSION_RETENTION, in "
-        "batches. Each sign-in deletes a few of them, so this is needed only if users rarely sign "
-        "in."
+        "batches. Each sign-in deletes a few of them, so this command is needed only if users "
+        "rarely sign in."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

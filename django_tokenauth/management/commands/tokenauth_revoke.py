@@ -1,4 +1,4 @@
-"""``manage.py tokenauth_revoke``: sign out the sessions of a user, of a client, or all."""
+"""``manage.py tokenauth_revoke``: sign out all sessions, or those of one user or client."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from django_tokenauth.sessions.clock import utc_now
 from django_tokenauth.sessions.database import primary_sessions
 from django_tokenauth.sessions.log_ids import log_id
 
-#: The number of sessions between two messages about the progress.
+#: The number of sessions between two progress messages.
 PROGRESS = 10_000
 
 EXAMPLES = """\
@@ -36,14 +36,14 @@ Examples:
     manage.py tokenauth_revoke --client reports
   Tokens may have been stolen until noon:
     manage.py tokenauth_revoke --before 2026-11-23T12:00:00Z
-  Show how many sessions of the client that is, without signing them out:
+  Show how many sessions the command would sign out, and sign out none:
     manage.py tokenauth_revoke --client reports --before 2026-11-23 --dry-run
   Sign out all users, in a script:
     manage.py tokenauth_revoke --all --no-input
 
 Sessions are signed out in batches of 500. After an interruption, run the command again. Views that
-use JWTAuthentication reject them at once, and stateless views within REVOCATION_POLL_INTERVAL. For
-services without a database, set NOT_BEFORE in their settings too.
+use JWTAuthentication reject the tokens of the sessions at once, and stateless views within
+REVOCATION_POLL_INTERVAL. For services without a database, set NOT_BEFORE in their settings too.
 """
 
 
