@@ -1,7 +1,7 @@
 """The system checks ``tokenauth.E0xx`` (errors) and ``tokenauth.W0xx`` (warnings).
 
-Django calls the functions in this module, which load the settings. Each other module in this
-package contains the checks of one subject.
+Django calls the check functions in this module, and each of them loads the settings. Each other
+module in this package contains the checks of one subject.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _Apps = Sequence[AppConfig] | None
 
 
 def check_settings(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMessage]:
-    """Report settings and keys that the app cannot use, and dubious settings."""
+    """Report settings and keys that the app cannot use, and settings that are risky or unused."""
     settings, problems = _load()
     return [
         *settings_checks.problem_messages(problems),
@@ -31,7 +31,7 @@ def check_settings(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMessag
 
 
 def check_installation(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMessage]:
-    """Report a user model or REST framework settings that do not work with this app."""
+    """Check ``INSTALLED_APPS``, ``USER_ID_FIELD`` and the default authentication classes."""
     settings, _ = _load()
     return [*settings_checks.installation_messages(settings)]
 
@@ -39,10 +39,11 @@ def check_installation(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMe
 def check_database(
     app_configs: _Apps = None, *, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """Report a session table that is missing, outdated or not pruned, and old password hashes.
+    """Report a session table that is missing, outdated or not pruned.
 
-    Django runs this check in ``migrate`` and in ``manage.py check --database default``. If the
-    settings are invalid, the check reads no table.
+    Report password hashes whose verification time may reveal usernames. Django runs this check in
+    ``migrate`` and in ``manage.py check --database default``. If the settings are invalid, the
+    check reads no table.
     """
     settings, problems = _load()
     if problems or not databases:

@@ -1,4 +1,4 @@
-"""Checks of the tables of sessions and users, which query the database."""
+"""Checks that query the tables of sessions and users."""
 
 from __future__ import annotations
 
@@ -120,11 +120,11 @@ def _other_hashers(passwords: Iterable[str]) -> Iterator[CheckMessage]:
 
 
 def _slow_or_fast_hasher(password: str) -> str | None:
-    """Return the name of *password*'s hasher if its duration may reveal that the user exists.
+    """Return the name of *password*'s hasher if its run time may reveal that the user exists.
 
     Django runs the first of ``PASSWORD_HASHERS`` for an unknown user. If the first hasher made a
-    hash with fewer rounds than now, Django adds the missing rounds for a wrong password. Argon2 and
-    scrypt add no rounds.
+    hash with fewer rounds than it uses now, Django adds the missing rounds for a wrong password.
+    For Argon2 and scrypt, Django adds no rounds.
     """
     try:
         hasher = identify_hasher(password)

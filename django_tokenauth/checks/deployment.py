@@ -195,8 +195,8 @@ def _database(settings: Settings) -> Iterator[CheckMessage]:
     primary = router.db_for_write(Session)
     if router.db_for_read(Session) != primary:
         yield checks.Warning(
-            "Sessions are read from a replica. Until it catches up, revoked sessions still work, "
-            "and new ones are rejected.",
+            "Sessions are read from a replica. Until the replica catches up, revoked sessions are "
+            "still accepted, and new sessions are rejected.",
             hint="Let the router read the app django_tokenauth from the database that it writes.",
             id="tokenauth.W015",
         )

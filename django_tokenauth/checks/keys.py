@@ -55,7 +55,7 @@ def _dated_key_messages(settings: Settings, now: float) -> Iterator[CheckMessage
     yield from judge(settings, lambda usable: _publication(usable, dated, now))
     if settings.key_directory is not None and settings.key_directory.is_dir():
         yield from _exposure(settings.key_directory)
-    # Without a signing key, E002 reports an error, or this service only verifies tokens.
+    # If every key in KEY_DIRECTORY or KEYS has expired or signs later, check_settings reports E002.
     if schedule.at(now).signing is not None:
         yield from _age(schedule, [key for _, key in dated], now)
 
@@ -66,7 +66,7 @@ def _key_set_messages(settings: Settings, now: float) -> Iterator[CheckMessage]:
         keys = build_access_keys(settings).at(now)
     except InvalidKey:
         return
-    # E002 reports a key set without keys.
+    # check_settings reports E002 for a key set without keys.
     if not keys.verifying:
         return
     yield from judge(settings, lambda usable: _secret_keys(usable, keys))
@@ -190,7 +190,7 @@ def _key_pairs(settings: Settings, keys: KeySet) -> Iterator[CheckMessage]:
             hint="Generate a new key: openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:3072",
             id="tokenauth.W021",
         )
-    # E002 reports a KEY_DIRECTORY or KEYS of which no key signs now.
+    # With KEY_DIRECTORY or KEYS, check_settings reports E002 for private keys of which none signs.
     dated = settings.key_directory is not None or settings.keys
     private = any(key.can_sign for key in keys.verifying.values())
     if keys.signing is None and private and not dated:

@@ -15,7 +15,7 @@ from ..conf.settings import setting_fields
 _MIGRATING = "https://drf-tokenauth.readthedocs.io/en/latest/migrating.html"
 #: Settings of packages that django_tokenauth replaces, and the module that reads each setting.
 _REPLACED = {"SIMPLE_JWT": "rest_framework_simplejwt", "REST_KNOX": "knox"}
-# Minimum similarity of a setting to TOKENAUTH: TOKENAUTHS has 0.95, OAUTH 0.71.
+# Minimum similarity of a setting's name to TOKENAUTH: TOKENAUTHS has 0.95, and OAUTH has 0.71.
 _SIMILAR = 0.8
 
 
