@@ -12,9 +12,9 @@ ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _TO_STANDARD = bytes.maketrans(b"-_+/=", b"+/***")
 _TO_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _PADDING = (b"", b"", b"==", b"=")
-# RFC 4648 section 3.5: the unused bits of the last character are zero. _LAST contains the permitted
-# last characters by the length modulo 4. Unused bits that are not zero would be a second encoding
-# of the same bytes.
+# RFC 4648 section 3.5: the unused bits of the last character are zero. _LAST maps the length modulo
+# 4 to the permitted last characters. Other unused bits would permit a second encoding of the same
+# bytes.
 _LAST = {1: b"", 2: b"AQgw", 3: b"AEIMQUYcgkosw048"}
 
 

@@ -8,9 +8,9 @@ from typing import Any
 def bearer_token(request: Any) -> str | None:
     """Return the token of ``Authorization: Bearer``, or ``None`` without this header.
 
-    Return ``None`` for another scheme too. ``request`` is a request of Django or of REST framework.
-    The scheme is case-insensitive (RFC 9110 section 11.1). Everything after the scheme is the
-    token, so a malformed header is rejected as an invalid token.
+    Return ``None`` for another authentication scheme too. ``request`` is a request of Django or of
+    REST framework. The scheme is case-insensitive (RFC 9110 section 11.1). Everything after the
+    scheme is the token, so a malformed header is rejected as an invalid token.
     """
     # Read META from Django's request, because REST framework's request returns META by the slower
     # __getattr__().

@@ -33,7 +33,7 @@ class TokenAuthConfig(AppConfig):
         register(check_deployment, Tags.security, deploy=True)
         user_model = get_user_model()
         for model in apps.get_models():
-            # A proxy model of the user model can save users too. A pre_delete receiver
+            # Users can also be saved through a proxy model of the user model. A pre_delete receiver
             # without a sender would disable Django's fast deletion for every model of the project.
             if issubclass(model, user_model):
                 pre_save.connect(receivers.before_save, sender=model)

@@ -18,8 +18,8 @@
 The authentication and permission classes raise errors that are also exceptions of REST framework:
 ``authentication.AccessTokenRejected`` (401) is an ``InvalidToken``,
 ``authentication.TemporarilyUnavailable`` (503) is a ``ServiceUnavailable``, and
-``permissions.InsufficientScope`` (403) is a ``TokenAuthError``. ``except InvalidToken`` catches a
-rejected token in a service and in a view.
+``permissions.InsufficientScope`` (403) is a ``TokenAuthError``. ``except InvalidToken`` catches the
+error of a rejected token, whether a service or an authentication class raises the error.
 
 Invalid settings raise Django's ``ImproperlyConfigured``. The message of a ``TokenAuthError`` never
 contains a token, a key, a password or a message of a library.
@@ -60,12 +60,12 @@ class TokenErrorCode(StrEnum):
 
     MALFORMED = "malformed"  #: not a compact JWS within the limits, or not strict JSON
     HEADER = "header"  #: a header member is forbidden, missing or invalid
-    TYP = "typ"  #: the token is of another kind
+    TYP = "typ"  #: the token is not of the expected kind
     KEY = "key"  #: no key has the ``kid`` and ``alg`` of the header
-    SIGNATURE = "signature"  #: the signature is wrong
+    SIGNATURE = "signature"  #: the signature is invalid
     CLAIMS = "claims"  #: a claim is missing, has the wrong type or is out of range
-    ISSUER = "issuer"  #: another issuer
-    AUDIENCE = "audience"  #: another audience
+    ISSUER = "issuer"  #: the token is from another issuer
+    AUDIENCE = "audience"  #: the token is for another audience
     EXPIRED = "expired"  #: the token or its session has expired
     NOT_YET_VALID = "not_yet_valid"  #: the token is not valid yet
     #: the session was revoked, deleted or started before NOT_BEFORE, or the password has changed
@@ -97,7 +97,7 @@ class InvalidToken(TokenAuthError):
     """
 
     def __init__(self, code: TokenErrorCode) -> None:
-        # Pass no arguments, so that an exception of REST framework can be the next base class.
+        # Pass no arguments: the next class in the MRO may be an exception of REST framework.
         super().__init__()
         self.code = code
 
@@ -182,7 +182,7 @@ class UnsupportedTokenType(OAuthError):
 
 
 class TooManyRequests(OAuthError):
-    """Too many attempts from one address or at one username failed.
+    """Too many attempts from one IP address or for one username failed.
 
     ``retry_after`` is in seconds.
     """

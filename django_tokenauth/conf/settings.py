@@ -41,9 +41,9 @@ ASYMMETRIC_ALGORITHMS = (
 # Matches names such as ROTATE_REFRESH_TOKENS, a setting of another package.
 _SEVERAL_WORDS = re.compile(r"[A-Z]{1,16}(_[A-Z]{1,16})+")
 
-#: Maximum delay between ``revoked_at`` and the commit of a revocation for which the snapshot of
-#: revoked sessions is complete. Waits for locks, long transactions and differences between clocks
-#: cause the delay. The snapshot may lack a revocation with a longer delay.
+#: Maximum delay between ``revoked_at`` and the commit of a revocation that the snapshot of revoked
+#: sessions must contain. The snapshot may lack a revocation with a delay above ``LONGEST_WAIT``.
+#: Waits for locks, long transactions and differences between clocks cause the delay.
 LONGEST_WAIT = timedelta(minutes=2)
 
 
@@ -96,7 +96,7 @@ class Settings:
 
     @property
     def refresh_secrets(self) -> tuple[bytes, ...]:
-        """The secrets of refresh tokens: the first signs, all verify."""
+        """The secrets of refresh tokens: the first secret signs, and all secrets verify."""
         own = () if self.refresh_secret_key is None else (self.refresh_secret_key,)
         return (*(own or self.secret_keys), *self.refresh_secret_key_fallbacks)
 
@@ -321,7 +321,7 @@ def _unknown_cache(settings: Settings) -> Iterator[Problem]:
 
 
 #: Checks that run after all settings are parsed. Each check reads as few settings as possible,
-#: because an invalid setting skips the check.
+#: because a check that reads an invalid setting is skipped.
 _CONFLICTS = (
     _empty_fallback,
     _several_key_sources,
@@ -336,8 +336,9 @@ _CONFLICTS = (
 class UnusableSettings(ImproperlyConfigured):
     """The settings or keys of this package cannot be used.
 
-    The endpoints and authentication classes of this package respond 503. Any other
-    ``ImproperlyConfigured``, such as for a result of ``SCOPE_POLICY``, propagates.
+    The endpoints of this package respond 503, and its authentication classes raise
+    ``TemporarilyUnavailable``. Any other ``ImproperlyConfigured``, such as for an invalid result of
+    ``SCOPE_POLICY``, propagates.
     """
 
 

@@ -112,8 +112,8 @@ def one_of(*permitted: str) -> Callable[[object], str]:
 
 
 def string(value: object) -> str:
-    # The iss and aud claims have these limits: with a longer issuer, the server would reject its
-    # own tokens.
+    # The iss and aud claims have at most 255 printable characters: with a longer issuer, the server
+    # would reject its own tokens.
     if not isinstance(value, str) or not 0 < len(value) <= 255 or not value.isprintable():
         raise InvalidSetting("a string of 1 to 255 printable characters")
     return value
@@ -259,7 +259,7 @@ def scopes(value: object) -> tuple[str, ...]:
 
 
 def hook(value: object) -> Callable[..., Any] | None:
-    """Return the function *value*, or import the function if *value* is a dotted path.
+    """Return the function *value*, or import the function from the dotted path *value*.
 
     Exceptions inside the imported module propagate, because they are bugs of the project.
     """
