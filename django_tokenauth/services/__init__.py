@@ -4,9 +4,9 @@ Import the services from ``django_tokenauth.services`` only. The services combin
 sessions, raise the errors of :mod:`django_tokenauth.errors` and do not depend on REST framework.
 Projects call the services for other sign-in methods (social login, passkeys) too.
 
-All services accept their common arguments in the same form. ``now`` is a ``datetime``, aware if
-``USE_TZ`` is true, and defaults to the current time. ``request`` is a request of Django or REST
-framework. A session id is a ``UUID`` or a string.
+Common arguments have the same form in all services. ``now`` is a ``datetime``, aware if ``USE_TZ``
+is true, and defaults to the current time. ``request`` is a request of Django or REST framework. A
+session id is a ``UUID`` or a string.
 """
 
 from __future__ import annotations

@@ -198,9 +198,9 @@ def _try_refresh(
     if ahead >= 0:
         return _rotate(refresh_request, session, presented + 1)
     # After a retry, the previous refresh token is two generations back: the client never received
-    # the generation in between.
+    # the refresh token in between.
     if presented == session.generation - (2 if session.retried else 1):
-        # Add the leeway, because the clock of another server may have set refreshed_at.
+        # Add the leeway, because another server with a different clock may have set refreshed_at.
         age = refresh_request.now - session.refreshed_at
         in_time = overtaken or age <= settings.refresh_grace + settings.leeway
         # An attacker with a stolen token rarely has the same network and the same user agent.

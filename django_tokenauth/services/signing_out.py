@@ -204,7 +204,7 @@ def revoke_and_signal(
     """Revoke the sessions of *batches* and send ``session_revoked`` for each.
 
     Execute at most one statement for each batch. If *user* is given, the sessions must belong to
-    *user*. If *user* is ``None``, each session must have its user loaded. Returns the number of
+    *user*. If *user* is ``None``, the user of each session must be loaded. Returns the number of
     revoked sessions.
     """
     request, revoked = django_request(request), 0

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from .._limits import MAX_USER_AGENT
 from ..models import Session
 
-# An IPv6 client has at least a /64 (RFC 6177). Mobile networks often give a client several IPv4
-# addresses of one /24.
+# An IPv6 client has at least a /64 network (RFC 6177). Mobile networks often give a client several
+# IPv4 addresses of one /24.
 _PREFIX_IPV4 = 24
 _PREFIX_IPV6 = 64
 

@@ -38,7 +38,7 @@ def parse_log_id(text: str) -> str | None:
 
 
 def search(wanted: str, batch_size: int) -> Iterator[tuple[int, list[uuid.UUID]]]:
-    """Find the sessions with the log id *wanted*, made with any of the secret keys.
+    """Find the sessions whose log id with any of the secret keys is *wanted*.
 
     The secret keys are ``SECRET_KEY`` and ``SECRET_KEY_FALLBACKS``. One statement reads each batch
     of session ids. After each batch, yield the number of rows read so far and the ids that match.

@@ -59,8 +59,7 @@ class RevokedSessions:
     def __init__(self, poll_interval: timedelta, window: timedelta) -> None:
         self._poll_interval = poll_interval.total_seconds()
         self._window = window.total_seconds()
-        # Oldest first. A set of ids is dropped as a whole, when its latest read is older than the
-        # window.
+        # Oldest first. Drop a set of ids when the latest read of the set is older than the window.
         self._sets: tuple[_DatedIds, ...] = ()
         # The number of revocations in each second that the next read counts again.
         self._counts: Counter[int] = Counter()

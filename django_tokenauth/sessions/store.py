@@ -158,8 +158,8 @@ def rotate(
     """Rotate *session* to *state* and return whether the rotation was stored. One statement.
 
     Without *seen*, the columns of :class:`LastSeen` keep their values. *retried* is ``True`` if the
-    client never received the previous generation. If *session* was revoked, or its generation or
-    auth hash has changed in the database, write nothing and return ``False``.
+    refresh accepted the previous refresh token after the grace period. If *session* was revoked, or
+    its generation or auth hash has changed in the database, write nothing and return ``False``.
     """
     seen = seen or LastSeen.of(session)
     values = {**state._asdict(), **seen._asdict(), "retried": retried, "auth_hash": auth_hash}

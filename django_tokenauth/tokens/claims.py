@@ -56,7 +56,7 @@ class Claims(NamedTuple):
     and objects become read-only dicts.
     """
 
-    # A named tuple, because creating a frozen dataclass takes three times as long.
+    # Claims is a named tuple, because creating a frozen dataclass takes three times as long.
 
     issuer: str
     audience: tuple[str, ...]

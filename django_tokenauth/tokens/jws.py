@@ -1,7 +1,7 @@
 """Signed tokens in compact form (RFC 7515): parse, verify and sign.
 
-Header parameters that change the meaning of the payload or signature are rejected (RFC 8725). PyJWT
-only computes and verifies signatures: see :mod:`django_tokenauth.keys.loading`.
+This module rejects header parameters that change the meaning of the payload or signature (RFC
+8725). PyJWT only computes and verifies signatures: see :mod:`django_tokenauth.keys.loading`.
 """
 
 from __future__ import annotations
