@@ -147,7 +147,9 @@ class TestCaller:
         return sign_in()["access_token"]
 
     @pytest.mark.standard("rfc7662-2.1-3", "rfc7662-4-6")
-    def test_bearer_with_introspect_scope_may_introspect(self, token, django_assert_num_queries):
+    def test_bearer_token_with_introspect_scope_can_introspect(
+        self, token, django_assert_num_queries
+    ):
         bearer = sign_in("bob", scope="introspect")["access_token"]
         with django_assert_num_queries(2):
             response = introspect_with_bearer(bearer, token)
@@ -162,20 +164,20 @@ class TestCaller:
         assert response.headers["Cache-Control"] == "no-store"
 
     @pytest.mark.standard("rfc7662-2.3-2")
-    def test_bearer_without_introspect_scope_is_rejected(self, token):
+    def test_bearer_token_without_introspect_scope_returns_401(self, token):
         bearer = sign_in("bob", scope="notes:read")["access_token"]
         assert status_and_json(introspect_with_bearer(bearer, token)) == (401, NOT_ENOUGH)
 
     @pytest.mark.standard("rfc7662-2.3-2")
     @pytest.mark.parametrize("bearer", ["", "garbage", "a.b.c", "{refresh}", "{access} ", "é"])
-    def test_introspect_with_invalid_bearer_is_401_without_a_query(self, bearer):
+    def test_introspect_by_invalid_bearer_token_is_401_without_query(self, bearer):
         tokens = issue_tokens(scope=["introspect"])
         bearer = bearer.format(access=tokens.access_token, refresh=tokens.refresh_token)
         response = introspect_with_bearer(bearer, issue_tokens().access_token)
         assert status_and_json(response) == (401, NOT_VALID)
         assert response.headers["WWW-Authenticate"] == INVALID_TOKEN
 
-    def test_introspect_with_a_revoked_bearer_is_rejected(self, token, caplog):
+    def test_introspect_with_a_revoked_bearer_token_returns_401(self, token, caplog):
         tokens = sign_in("bob", scope="introspect")
         bearer = tokens["access_token"]
         post("token/revoke/", {"token": tokens["refresh_token"]})
@@ -197,7 +199,7 @@ class TestCaller:
             ({"client_id": "reports"}, {"Authorization": "Bearer {bearer}"}),
         ],
     )
-    def test_introspect_without_valid_caller_returns_invalid_client(self, body, headers):
+    def test_introspect_without_valid_credentials_is_invalid_client(self, body, headers):
         token, bearer = issue_tokens().access_token, issue_tokens(scope=["introspect"]).access_token
         body = {name: text.format(bearer=bearer) for name, text in body.items()}
         headers = {name: text.format(bearer=bearer) for name, text in headers.items()}
@@ -205,13 +207,13 @@ class TestCaller:
         assert status_and_json(response) == (401, INVALID_CLIENT)
         assert response.headers["WWW-Authenticate"] == f"{BASIC}, {BARE}"
 
-    def test_introspect_with_bearer_and_client_secret_returns_400(self, token):
+    def test_introspect_with_bearer_token_and_secret_returns_400(self, token):
         bearer = sign_in("bob", scope="introspect")["access_token"]
         body = {"token": token, "client_id": "reports", "client_secret": SECRETS["reports"]}
         response = post("token/introspect/", body, Authorization=f"Bearer {bearer}")
         assert status_and_json(response) == (400, INVALID_REQUEST)
 
-    def test_introspect_without_clients_accepts_only_bearers(self, token, settings):
+    def test_introspect_without_clients_accepts_only_bearer_tokens(self, token, settings):
         settings.TOKENAUTH = {"SCOPES": ["introspect"], "SCOPE_POLICY": policy}
         assert status_and_json(introspect(token)) == (401, INVALID_CLIENT)
         assert (

@@ -223,7 +223,7 @@ def lose_from_db(known):
 
 @pytest.mark.usefixtures("session")
 class TestFallback:
-    def test_compiled_gets_log_no_warning_with_installed_django(self, session, caplog):
+    def test_compiled_gets_log_no_warning_with_supported_django(self, session, caplog):
         for get in (CompiledGet(rows(), "user"), CompiledGetColumns(rows(), "user", COLUMNS)):
             assert get.get(session.pk) is not None
         assert FALLBACK not in caplog.text

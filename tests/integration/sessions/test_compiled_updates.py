@@ -159,7 +159,7 @@ def return_sql_only(known):
 
 
 class TestFallback:
-    def test_compiled_update_logs_no_warning_with_installed_django(self, caplog):
+    def test_compiled_update_logs_no_warning_with_supported_django(self, caplog):
         CompiledUpdate(Session.objects.all(), where=["id"], values=VALUES)
         assert FALLBACK not in caplog.text
 

@@ -27,7 +27,7 @@ class TestLogId:
         )
         assert log_id(ID) == hmac.new(key.digest(), ID.bytes, hashlib.sha256).hexdigest()[:12]
 
-    def test_log_id_depends_on_secret_key_and_session(self, settings):
+    def test_log_id_differs_by_secret_key_and_session_id(self, settings):
         first, other = log_id(ID), log_id(uuid.UUID(int=ID.int + 1))
         settings.SECRET_KEY = "another secret of the project"
         assert len({first, other, log_id(ID)}) == 3

@@ -27,7 +27,7 @@ def prune_in_batches(before, limit):
 
 @pytest.mark.parametrize("delete", [prune, prune_in_batches])
 class TestPruneAndPruneAll:
-    def test_prune_deletes_only_sessions_expired_before_a_time(self, alice, delete):
+    def test_prune_deletes_only_sessions_expired_before_given_time(self, alice, delete):
         create_session(alice, idle_expires_at=after(microseconds=-1))
         kept = {
             create_session(alice, idle_expires_at=NOW),

@@ -113,7 +113,7 @@ class TestFindStatus:
         assert sessions.find_status(str(uuid.uuid4())) is None
 
     @pytest.mark.parametrize("use_tz", [True, False])
-    def test_store_find_returns_user_times_according_to_use_tz(self, alice, settings, use_tz):
+    def test_store_find_returns_aware_user_times_only_with_use_tz(self, alice, settings, use_tz):
         session = create_session(alice)
         # Statements compiled for the other value of USE_TZ must not be used.
         settings.USE_TZ = not use_tz
@@ -124,7 +124,7 @@ class TestFindStatus:
         assert (result.user.date_joined.tzinfo is not None) == use_tz
 
     @pytest.mark.parametrize("use_tz", [True, False])
-    def test_find_status_returns_user_times_according_to_use_tz(self, alice, settings, use_tz):
+    def test_find_status_returns_aware_user_times_only_with_use_tz(self, alice, settings, use_tz):
         session = create_session(alice)
         settings.USE_TZ = not use_tz
         sessions.find_status(str(session.pk))
@@ -279,20 +279,20 @@ class TestActive:
         live = create_session(alice, idle_expires_at=after(microseconds=1))
         assert list(sessions.active(alice.pk, now=NOW)) == [live]
 
-    def test_active_sessions_are_sorted_newest_first(self, alice):
+    def test_store_active_sorts_sessions_newest_first(self, alice):
         order = [1, 3, 2]
         by_day = {day: create_session(alice, created_at=after(days=day)) for day in order}
         newest_first = [by_day[day] for day in (3, 2, 1)]
         assert list(sessions.active(alice.pk, now=NOW)) == newest_first
 
-    def test_active_sessions_of_the_same_time_are_sorted_by_id(self, alice):
+    def test_store_active_sorts_sessions_of_the_same_time_by_id(self, alice):
         second, third, first = (
             create_session(alice, pk=uuid.UUID(int=number)) for number in (2, 3, 1)
         )
         newest = create_session(alice, pk=uuid.UUID(int=4), created_at=after(days=1))
         assert list(sessions.active(alice.pk, now=NOW)) == [newest, first, second, third]
 
-    def test_active_sessions_take_one_statement(self, alice):
+    def test_store_active_takes_one_statement(self, alice):
         create_session(alice)
         with CaptureQueriesContext(connection) as statements:
             list(sessions.active(alice.pk, now=NOW))

@@ -59,7 +59,7 @@ class TestGetStoredUsername:
         ],
         ids=lambda value: type(value).__name__ if isinstance(value, models.Field) else "",
     )
-    def test_spellings_of_one_field_value_give_one_stored_username(
+    def test_get_stored_username_normalizes_numbers_and_uuids(
         self, monkeypatch, field, spellings, expected
     ):
         use_field(monkeypatch, field)
@@ -74,7 +74,7 @@ class TestGetStoredUsername:
         ],
         ids=["lower case", "IP address"],
     )
-    def test_spellings_of_one_text_value_give_one_stored_username(
+    def test_get_stored_username_normalizes_values_of_text_fields(
         self, monkeypatch, django_assert_num_queries, field, spellings, expected
     ):
         use_field(monkeypatch, field)
@@ -85,7 +85,7 @@ class TestGetStoredUsername:
     @pytest.mark.parametrize(
         "field", [models.IntegerField(), models.DecimalField(), models.UUIDField()]
     )
-    def test_stored_username_of_an_invalid_value_is_unchanged(self, monkeypatch, field, name):
+    def test_get_stored_username_returns_invalid_value_unchanged(self, monkeypatch, field, name):
         use_field(monkeypatch, field)
         assert get_stored_username(name) == name
 
@@ -93,7 +93,7 @@ class TestGetStoredUsername:
     @pytest.mark.parametrize(
         "field", [models.IntegerField(), models.DecimalField(), models.FloatField()]
     )
-    def test_stored_username_of_an_extreme_number_raises_no_error(self, monkeypatch, field, name):
+    def test_get_stored_username_of_extreme_number_raises_no_error(self, monkeypatch, field, name):
         use_field(monkeypatch, field)
         assert get_stored_username(name)
 
@@ -101,11 +101,11 @@ class TestGetStoredUsername:
     @pytest.mark.database
     @pytest.mark.skipif(not EXACT, reason="this database compares loosely")
     @pytest.mark.parametrize("name", ["alice", "Alice", "al.ice", "nobody", "x" * 254])
-    def test_stored_username_of_printable_ascii_takes_no_query(self, name):
+    def test_get_stored_username_of_printable_ascii_takes_no_query(self, name):
         assert get_stored_username(name) == name
 
     @pytest.mark.parametrize("name", ["\xe1lice", "alice\x01", "a\u200dlice"])
-    def test_stored_username_beyond_printable_ascii_takes_one_query(
+    def test_get_stored_username_not_printable_ascii_takes_one_query(
         self, alice, django_assert_num_queries, name
     ):
         with django_assert_num_queries(1):
@@ -116,20 +116,20 @@ class TestGetStoredUsername:
         ("name", "stored"),
         [("alice", "alice"), ("a.lice", "alice"), ("alice+1", "alice"), ("b.ob", "b.ob")],
     )
-    def test_stored_username_follows_get_by_natural_key(self, alice, monkeypatch, name, stored):
+    def test_get_stored_username_uses_get_by_natural_key(self, alice, monkeypatch, name, stored):
         manager = FoldingManager()
         manager.model = User
         monkeypatch.setattr(User._meta, "default_manager", manager)
         assert User._default_manager is manager
         assert get_stored_username(name) == stored
 
-    def test_stored_username_works_with_a_plain_manager(self, alice, monkeypatch):
+    def test_get_stored_username_needs_no_get_by_natural_key(self, alice, monkeypatch):
         manager = models.Manager()
         manager.model = User
         monkeypatch.setattr(User._meta, "default_manager", manager)
         assert [get_stored_username(name) for name in ("alice", "\xe9")] == ["alice", "\xe9"]
 
-    def test_stored_username_with_loose_collation_takes_one_query(
+    def test_get_stored_username_loose_collation_takes_one_query(
         self, alice, monkeypatch, django_assert_num_queries
     ):
         monkeypatch.setattr(User._meta.get_field("username"), "db_collation", "loose")
@@ -139,7 +139,7 @@ class TestGetStoredUsername:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_stored_username_without_database_is_unavailable(alice):
+def test_get_stored_username_without_database_raises_unavailable(alice):
     with unreadable(get_user_model()), pytest.raises(ServiceUnavailable):
         get_stored_username("\xe1lice")
 
@@ -151,5 +151,5 @@ class TestIsValidUsername:
         assert is_valid_username(name) == valid
 
     @pytest.mark.parametrize(("name", "valid"), [("", True), ("\xe1lice", True), ("a\0", False)])
-    def test_text_username_is_valid_without_nul(self, name, valid):
+    def test_text_username_is_valid_only_without_nul(self, name, valid):
         assert is_valid_username(name) == valid

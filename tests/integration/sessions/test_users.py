@@ -77,7 +77,7 @@ class TestGetBySubject:
 
 
 class TestStoredBeforeRehash:
-    def test_stored_user_has_the_auth_hashes_of_the_database(self, alice):
+    def test_stored_before_rehash_returns_user_with_stored_hashes(self, alice):
         before = users.auth_hashes(alice)
         alice.set_password("another")
         with users.rehashing(PASSWORDS["alice"]):
