@@ -59,7 +59,7 @@ class TestTokenEndpoints:
         assert Session.objects.get().revoked_reason == RevokedReason.SIGNED_OUT
         assert in_transaction == [False]
 
-    def test_verify_endpoint_works_with_atomic_requests(self):
+    def test_verify_endpoint_returns_200_with_atomic_requests(self):
         response = post("token/verify/", {"token": sign_in()["access_token"]})
         assert (response.status_code, response.json()["active"]) == (200, True)
 
@@ -74,7 +74,7 @@ class TestSessions:
         assert len(calls) == 1
         assert in_transaction == [False]
 
-    def test_authentication_works_in_the_request_transaction(self):
+    def test_authentication_succeeds_in_the_request_transaction(self):
         tokens = sign_in()
         assert get("/who/", tokens["access_token"]).status_code == 200
         assert get("/auth/sessions/", tokens["access_token"]).status_code == 200

@@ -36,7 +36,7 @@ def authenticate(authentication, token):
 class TestWithoutCredentials:
     @pytest.mark.attack(112)
     @BOTH
-    def test_request_without_token_gets_a_challenge_without_error(self, path):
+    def test_challenge_for_a_missing_access_token_has_no_error_code(self, path):
         response = get(path)
         assert status_and_json(response) == (401, ABSENT)
         assert response.headers["WWW-Authenticate"] == BARE
@@ -167,7 +167,7 @@ class TestErrors:
         assert caught.value.get_codes() == "invalid_token"
 
     @pytest.mark.django_db(transaction=True)
-    def test_authentication_with_database_error_is_unavailable(self, alice):
+    def test_authentication_with_database_error_raises_unavailable(self, alice):
         token = sign_in()["access_token"]
         with unreadable(Session), pytest.raises(ServiceUnavailable) as caught:
             authenticate(JWTAuthentication(), token)

@@ -155,7 +155,7 @@ class TestEndedSession:
         assert get("/who/", token).status_code == 401
 
     @pytest.mark.promise(5)
-    def test_access_token_is_rejected_at_once_after_deletion(self, alice):
+    def test_access_token_is_rejected_at_once_after_user_deletion(self, alice):
         token = sign_in()["access_token"]
         alice.delete()
         assert get("/who/", token).status_code == 401
@@ -255,7 +255,7 @@ class TestErrors:
         assert "RuntimeError" in report
         assert token not in report
 
-    def test_invalid_settings_do_not_affect_anonymous_requests(self, settings):
+    def test_invalid_settings_change_no_anonymous_response(self, settings):
         settings.TOKENAUTH = {"ISUER": "x"}
         assert get("/who/").status_code == 401
         assert get("/open/").status_code == 200

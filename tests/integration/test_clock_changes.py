@@ -60,7 +60,7 @@ def refresh(token):
     return post("token/refresh/", {"refresh_token": token})
 
 
-def test_clock_change_keeps_the_times_of_sessions(move, alice):
+def test_dst_change_keeps_the_times_of_sessions(move, alice):
     for minutes in (-90, -30, 0, 30, 90):
         moment = move(minutes=minutes)
         pair = services.sign_in(alice)
@@ -70,7 +70,7 @@ def test_clock_change_keeps_the_times_of_sessions(move, alice):
         assert session.absolute_expires_at - moment == timedelta(days=90)
 
 
-def test_clock_change_keeps_the_order_of_sessions(move):
+def test_dst_change_keeps_the_order_of_sessions(move):
     moments = []
     for minutes in range(-90, 91, 30):
         moments.append(move(minutes=minutes))
@@ -82,7 +82,7 @@ def test_clock_change_keeps_the_order_of_sessions(move):
 
 
 @pytest.mark.parametrize("minutes", [-1, 0, 59])
-def test_clock_change_keeps_revoked_tokens_invalid(move, minutes):
+def test_dst_change_keeps_revoked_tokens_invalid(move, minutes):
     move(minutes=minutes)
     tokens = sign_in()
     post("token/revoke/", {"token": tokens["refresh_token"]})
@@ -95,7 +95,7 @@ def test_clock_change_keeps_revoked_tokens_invalid(move, minutes):
         assert refresh(tokens["refresh_token"]).status_code == 400
 
 
-def test_clock_change_within_the_grace_revokes_no_session(move):
+def test_dst_change_within_the_grace_revokes_no_session(move):
     move(seconds=-5)
     first = sign_in()["refresh_token"]
     second = refresh(first).json()["refresh_token"]
@@ -104,7 +104,7 @@ def test_clock_change_within_the_grace_revokes_no_session(move):
     assert refresh(second).status_code == 200
 
 
-def test_clock_change_does_not_extend_the_grace(move):
+def test_dst_change_does_not_extend_the_grace(move):
     move(seconds=-30)
     first = sign_in()["refresh_token"]
     refresh(first)
@@ -113,7 +113,7 @@ def test_clock_change_does_not_extend_the_grace(move):
     assert Session.objects.get().revoked_reason == RevokedReason.REUSED
 
 
-def test_clock_change_does_not_move_the_expiry_of_a_session(move, settings):
+def test_dst_change_does_not_move_the_expiry_of_a_session(move, settings):
     settings.TOKENAUTH = {"REFRESH_TOKEN_LIFETIME": timedelta(minutes=20)}
     move(minutes=-10)
     token = sign_in()["refresh_token"]
@@ -123,7 +123,7 @@ def test_clock_change_does_not_move_the_expiry_of_a_session(move, settings):
     assert refresh(token).status_code == 400
 
 
-def test_clock_change_does_not_change_the_session_retention(move, settings):
+def test_dst_change_does_not_change_the_session_retention(move, settings):
     settings.TOKENAUTH = {"SESSION_RETENTION": timedelta(minutes=30)}
     move(minutes=-20)
     tokens = sign_in()
@@ -134,7 +134,7 @@ def test_clock_change_does_not_change_the_session_retention(move, settings):
         assert Session.objects.count() == left
 
 
-def test_clock_change_keeps_revocations_by_password_changes(move):
+def test_dst_change_keeps_revocations_by_password_changes(move):
     move(seconds=-60)
     tokens = sign_in()
     alice = get_user_model().objects.get()

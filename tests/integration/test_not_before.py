@@ -87,7 +87,7 @@ def test_not_before_in_stateless_view_takes_no_statement(
     assert status == (200 if at >= NOW else 401)
 
 
-def test_not_before_applies_to_stateless_refresh(alice, at, settings, time_machine):
+def test_not_before_rejects_stateless_tokens_of_earlier_sign_ins(alice, at, settings, time_machine):
     settings.TOKENAUTH = {"STATELESS_REFRESH": True}
     pair = services.sign_in(alice, now=at)
     time_machine.move_to(after(minutes=1), tick=False)

@@ -71,7 +71,7 @@ class TestPermissionsOfRestFramework:
             (permissions.DjangoModelPermissionsOrAnonReadOnly, "POST", 401, 403),
         ],
     )
-    def test_rest_framework_permissions_work_with_access_tokens(
+    def test_rest_framework_permissions_apply_to_access_tokens(
         self, alice, authentication, permission, method, without, with_token
     ):
         token = services.sign_in(alice).access_token
@@ -244,7 +244,7 @@ class TestHasScope:
         assert response.headers["WWW-Authenticate"] == challenge
 
     @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-    def test_has_scope_denies_methods_missing_in_the_dict(self, token, method):
+    def test_has_scope_denies_methods_missing_in_required_scopes(self, token, method):
         response = self.request_view(method, token("notes:read", "notes:write"), BY_METHOD)
         assert (response.status_code, response.data) == (403, FORBIDDEN)
         assert "WWW-Authenticate" not in response.headers
@@ -281,7 +281,7 @@ class TestHasScope:
         assert response.headers["WWW-Authenticate"] == BARE
 
     @pytest.mark.parametrize("required", [[], ["notes:read"]])
-    def test_has_scope_denies_users_of_other_authentication(self, required):
+    def test_has_scope_denies_other_authentication_classes(self, required):
         OtherAuthentication.user = unsaved_alice()
         response = self.request_view("GET", None, required, authentication=OtherAuthentication)
         assert (response.status_code, response.data) == (403, FORBIDDEN)
@@ -336,7 +336,7 @@ class TestHasFullScope:
         assert self.request_view(token).status_code == 200
 
     @pytest.mark.parametrize("requested", [None, ["notes:read"]])
-    def test_has_full_scope_allows_all_scopes_of_the_scope_policy(self, alice, settings, requested):
+    def test_has_full_scope_allows_token_with_all_policy_scopes(self, alice, settings, requested):
         settings.TOKENAUTH = {"SCOPES": ALL_SCOPES, "SCOPE_POLICY": read_only_policy}
         assert (
             self.request_view(services.sign_in(alice, scope=requested).access_token).status_code
@@ -344,7 +344,9 @@ class TestHasFullScope:
         )
 
     @pytest.mark.parametrize("requested", [None, ["notes:read"]])
-    def test_has_full_scope_follows_a_changed_scope_policy(self, alice, settings, requested):
+    def test_has_full_scope_requires_only_scopes_policy_now_allows(
+        self, alice, settings, requested
+    ):
         settings.TOKENAUTH = {"SCOPES": ALL_SCOPES}
         token = services.sign_in(alice, scope=requested).access_token
         settings.TOKENAUTH = {"SCOPES": ALL_SCOPES, "SCOPE_POLICY": read_only_policy}
@@ -369,6 +371,6 @@ class TestHasFullScope:
     def test_has_full_scope_without_a_token_returns_401(self):
         assert self.request_view(None).status_code == 401
 
-    def test_has_full_scope_denies_users_of_other_authentication(self):
+    def test_has_full_scope_denies_other_authentication_classes(self):
         OtherAuthentication.user = unsaved_alice()
         assert self.request_view(None, authentication=OtherAuthentication).status_code == 403

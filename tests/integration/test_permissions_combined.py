@@ -155,7 +155,7 @@ COMBINED = [
 class TestView:
     @pytest.mark.parametrize("view", [View, ObjectView])
     @pytest.mark.parametrize(("permission", "with_scope", "without_scope"), COMBINED)
-    def test_combined_permissions_follow_their_operators(
+    def test_permission_operators_decide_status_and_challenge(
         self, tokens, view, permission, with_scope, without_scope
     ):
         assert call(view, tokens["with"], permission) == with_scope

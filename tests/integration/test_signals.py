@@ -19,7 +19,7 @@ from tests.support.signal_capture import ALL_SIGNALS, failing_receivers
 
 @pytest.mark.django_db
 class TestFailingReceivers:
-    def test_failing_receivers_do_not_affect_the_services(self, alice, time_machine):
+    def test_services_succeed_despite_failing_receivers(self, alice, time_machine):
         time_machine.move_to(NOW, tick=False)
         with failing_receivers():
             pair = services.sign_in(alice)
@@ -42,7 +42,7 @@ class TestFailingReceivers:
 
 
 @pytest.mark.django_db
-def test_failing_partial_receiver_does_not_affect_the_services(alice, caplog):
+def test_services_succeed_despite_a_failing_partial_receiver(alice, caplog):
     """Django logs a failed receiver by its name, which such an object does not have."""
 
     def fail(reason, **keywords):

@@ -221,9 +221,7 @@ class TestNotAuthenticated:
             *(SECRET, f"{encode_secret(SECRET)}0"),
         ],
     )
-    def test_invalid_value_in_clients_returns_503_and_is_logged(
-        self, path, settings, caplog, value
-    ):
+    def test_invalid_clients_setting_returns_503_and_is_logged(self, path, settings, caplog, value):
         settings.TOKENAUTH = {"CLIENTS": {**clients_setting(), "reports": value}}
         parameters = {"username": "x", "password": "x", "token": "x", "refresh_token": "x"}
         for client_id in SECRETS:
@@ -305,7 +303,7 @@ class TestSignIn:
         assert self.client_of(response.json()) == "phone"
 
     @pytest.mark.parametrize("header", ["Basic Og==", "Bearer x", "Token x"])
-    def test_header_without_client_id_stores_the_default_client(self, alice, header):
+    def test_sign_in_header_without_client_id_stores_default_client(self, alice, header):
         body = {"username": "alice", "password": "correct horse"}
         response = post("token/", body, Authorization=header)
         assert self.client_of(response.json()) == "django-tokenauth"

@@ -86,7 +86,7 @@ class TestRejected:
     @pytest.mark.attack(185, 188)
     @pytest.mark.promise(26)
     @pytest.mark.parametrize("method", METHODS)
-    def test_forward_auth_without_token_gets_challenge_without_error(self, method):
+    def test_forward_auth_challenge_without_token_has_no_error_code(self, method):
         response = call(method, PATH)
         assert (response.status_code, response["WWW-Authenticate"]) == (401, BARE)
         assert response.headers["Cache-Control"] == "no-store"
@@ -171,7 +171,7 @@ class TestRequiredScope:
     def test_forward_auth_with_an_invalid_query_returns_400(self, alice, query, error):
         assert status_and_json(get(PATH + query, sign_in()["access_token"])) == (400, error)
 
-    def test_forward_auth_adds_required_scopes_of_a_subclass(self, alice):
+    def test_forward_auth_also_requires_the_scopes_of_a_subclass(self, alice):
         view = ForwardAuthView.as_view(required_scopes=["notes:write"])
         for scope, status in (("notes:read", 403), ("notes:read notes:write", 204)):
             bearer = {"Authorization": f"Bearer {sign_in(scope=scope)['access_token']}"}

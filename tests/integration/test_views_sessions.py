@@ -100,7 +100,7 @@ class TestList:
         sign_in()
         assert len(session_ids(sign_in()["access_token"])) == 2
 
-    def test_session_list_has_times_with_a_zone(self, alice):
+    def test_session_list_times_contain_a_time_zone(self, alice):
         [session] = get(SESSIONS, sign_in()["access_token"]).json()
         for name in ("created_at", "refreshed_at", "idle_expires_at", "absolute_expires_at"):
             assert datetime.fromisoformat(session[name]).tzinfo is not None
@@ -169,7 +169,7 @@ class TestSignOutOne:
         assert call("DELETE", f"{SESSIONS}{uuid.uuid4()}/", token).status_code == 404
 
     @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH"])
-    def test_single_session_endpoint_allows_delete_and_options(self, alice, method):
+    def test_single_session_endpoint_allows_only_delete_and_options(self, alice, method):
         token = sign_in()["access_token"]
         response = call(method, f"{SESSIONS}{current_id(token)}/", token)
         assert response.status_code == 405

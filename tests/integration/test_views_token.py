@@ -58,7 +58,7 @@ class TestSignIn:
         "content_type",
         [f"{JSON}; charset=utf-8", f"{FORM}; charset=utf-8", "Application/JSON"],
     )
-    def test_sign_in_accepts_content_type_parameters_and_any_case(self, alice, content_type):
+    def test_sign_in_accepts_content_type_with_charset_or_uppercase(self, alice, content_type):
         body = urlencode(ALICE) if "form" in content_type else ALICE
         assert post("token/", body, content_type).status_code == 200
 
@@ -280,7 +280,7 @@ class TestOwnGrant:
         assert self.post({**self.PIN, **change}) == (400, expected)
 
     @pytest.mark.parametrize("grant_type", [{}, {"grant_type": "password"}])
-    def test_default_grants_work_in_a_subclass_of_token_view(self, alice, grant_type):
+    def test_default_grants_issue_tokens_in_a_token_view_subclass(self, alice, grant_type):
         status, pair = self.post({**ALICE, **grant_type})
         assert status == 200
         body = {"grant_type": "refresh_token", "refresh_token": pair["refresh_token"]}

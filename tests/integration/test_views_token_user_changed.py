@@ -157,7 +157,7 @@ def _without_last_login():
 @pytest.mark.promise(5)
 @pytest.mark.attack(194)
 @pytest.mark.usefixtures("_without_last_login")
-def test_commit_of_password_change_revokes_earlier_sign_ins(alice):
+def test_commit_of_password_change_revokes_concurrent_session(alice):
     """The sign-in reads the old password after the UPDATE of the user, before its commit."""
     if connection.vendor != "postgresql":
         pytest.skip("SQLite and MariaDB let the INSERT of the session wait for the commit")
@@ -192,7 +192,7 @@ def test_user_saved_and_deleted_in_one_commit_revokes_sessions(alice):
     assert Session.objects.get(pk=session.pk).revoked_reason == RevokedReason.USER_CHANGED
 
 
-def test_integrity_error_of_an_unchanged_user_is_unavailable(alice):
+def test_sign_in_integrity_error_of_existing_user_is_unavailable(alice):
     """Only the deletion of the user makes the error a rejected sign-in."""
 
     def fail(**keywords):

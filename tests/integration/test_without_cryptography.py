@@ -139,7 +139,7 @@ class TestWithoutCryptography:
         assert [messages for messages in run_checks() if messages.id.startswith("tokenauth.")] == []
 
     @pytest.mark.parametrize("algorithm", HMAC_ALGORITHMS)
-    def test_sign_in_refresh_and_sign_out_work_without_cryptography(
+    def test_sign_in_refresh_sign_out_succeed_without_cryptography(
         self, settings, algorithm, alice
     ):
         settings.TOKENAUTH = {"ALGORITHM": algorithm}

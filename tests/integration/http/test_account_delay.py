@@ -168,7 +168,7 @@ class TestDelay:
         """Another response would reveal which usernames exist."""
         assert attack(name="nobody") == attack()
 
-    def test_sign_in_delay_of_one_user_does_not_affect_other_users(self, clock):
+    def test_sign_in_delay_of_one_user_does_not_delay_other_users(self, clock):
         attack()
         assert sign_in(HOTEL, "bob").status_code == 200
 
@@ -176,7 +176,7 @@ class TestDelay:
         attack(FREE_FAILURES + 1)
         assert [wait_of(guess_from(HOTEL, name)) for name in ("ALICE", "a.lice")] == [2, 2]
 
-    def test_delayed_sign_in_is_logged_and_not_counted(self, clock, settings, caplog):
+    def test_delayed_sign_in_is_logged_and_not_counted_as_failure(self, clock, settings, caplog):
         settings.TOKENAUTH = {**settings.TOKENAUTH, "SIGN_IN_RATE_USER": "1/day"}
         attack(FREE_FAILURES + 1)
         assert [wait_of(guess_from(HOTEL, "alice")) for _ in range(5)] == [2] * 5
@@ -227,7 +227,7 @@ class TestLockout:
             clock.shift(5)
         assert sign_in(HOTEL).status_code == 200
 
-    def test_reserved_attempt_survives_guesses_from_other_networks(self, clock):
+    def test_reserved_sign_in_attempt_survives_guesses_of_attackers(self, clock):
         attack_up_to_longest_delay(clock)
         clock.shift(wait_of(sign_in(HOTEL)))
         attack(60)
@@ -242,7 +242,7 @@ class TestLockout:
         attack_up_to_longest_delay(clock)
         assert sign_in(HOME).status_code == 200
 
-    def test_sign_in_delay_applies_to_networks_of_other_users(self, clock):
+    def test_sign_in_delay_does_not_exempt_networks_of_other_users(self, clock):
         assert sign_in(HOME, "bob").status_code == 200
         attack_up_to_longest_delay(clock)
         assert wait_of(sign_in(HOME)) == LONGEST
@@ -266,7 +266,7 @@ class TestCost:
         assert attack() == [400] * (FREE_FAILURES + 12)
         assert caches["default"]._cache == {}
 
-    def test_session_addresses_are_queried_only_during_a_delay(self, clock):
+    def test_session_addresses_are_queried_only_during_sign_in_delay(self, clock):
         assert sign_in(HOME).status_code == 200
         for attacked in (False, True):
             if attacked:
@@ -298,7 +298,7 @@ class TestCost:
             clock.shift(LONGEST)
         assert statuses == [429] * refused + [200]
 
-    def test_reserved_attempt_used_by_another_client_returns_429(
+    def test_sign_in_whose_reserved_attempt_is_taken_returns_429(
         self, clock, monkeypatch, settings
     ):
         settings.CACHES = {"default": {"BACKEND": f"{__name__}.BrokenReservations"}}

@@ -18,7 +18,7 @@ AS_FORM = [(b"content-type", FORM.encode()), (b"content-length", str(len(SIGN_IN
 class TestHeaders:
     # The view runs in another thread, which sees only committed rows.
     @pytest.mark.django_db(transaction=True)
-    def test_sign_in_and_authentication_work_over_asgi(self, alice):
+    def test_sign_in_and_authentication_succeed_over_asgi(self, alice):
         status, headers, body = asgi_request("POST", "/auth/token/", *AS_FORM, body=SIGN_IN)
         assert (status, headers["cache-control"]) == (200, "no-store")
         bearer = b"Bearer " + json.loads(body)["access_token"].encode()
@@ -40,7 +40,7 @@ class TestHeaders:
         ],
         ids=lambda values: str(values)[:40],
     )
-    def test_malformed_authorization_over_asgi_returns_401(self, values):
+    def test_malformed_authorization_header_over_asgi_returns_401(self, values):
         token = issue_tokens().access_token.encode()
         lines = [(b"authorization", value.replace(b"%s", token)) for value in values]
         status, headers, body = asgi_request("GET", "/who/", *lines)

@@ -68,7 +68,7 @@ class TestAuthorization:
             b"Authorization:\tBearer %s\t",
         ],
     )
-    def test_bearer_header_ignores_case_and_outer_whitespace(self, send, token, start, line):
+    def test_authorization_header_ignores_case_and_outer_whitespace(self, send, token, start, line):
         response = send(start, line % token)
         assert response.status == 200
         assert response.challenge is None
@@ -91,7 +91,7 @@ class TestAuthorization:
         ],
         ids=lambda lines: str(b" / ".join(lines)),
     )
-    def test_request_without_bearer_gets_a_challenge_without_error(
+    def test_challenge_for_a_missing_bearer_token_has_no_error_code(
         self, send, unsaved_token, start, lines
     ):
         response = send(start, *[line.replace(b"%s", unsaved_token) for line in lines])

@@ -98,7 +98,7 @@ class TestResponse:
 
     @pytest.mark.attack(148, 149)
     @pytest.mark.parametrize("names", [("Alice", "aLICE", "ALICE", "\uff41lice")])
-    def test_sign_in_throttle_counts_username_spellings_as_one(self, alice, limits, names):
+    def test_sign_in_throttle_counts_username_spellings_together(self, alice, limits, names):
         assert statuses(*[{**WRONG, "username": name} for name in names]) == [400, 400, 400, 429]
 
     def test_unknown_username_is_throttled_like_a_known_username(self, alice, limits):

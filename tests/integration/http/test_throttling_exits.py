@@ -142,7 +142,7 @@ def test_throttle_counts_a_guess_whose_header_breaks_a_receiver(server, failing,
     assert len(hashed) == LIMIT
 
 
-def test_receiver_error_returns_500_and_logs_a_traceback(server, failing, caplog):
+def test_sign_in_receiver_error_returns_500_and_logs_traceback(server, failing, caplog):
     failing(RuntimeError("of the project"))
     assert statuses(server, 1) == [500]
     [record] = [each for each in caplog.records if each.exc_info]

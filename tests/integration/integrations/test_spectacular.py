@@ -92,7 +92,7 @@ class TestRoutes:
             ("/auth/token/introspect/", "TokenAuthRevocationRequest", "TokenAuthIntrospection"),
         ],
     )
-    def test_schema_of_token_endpoints_has_json_and_forms(
+    def test_schema_of_token_endpoints_lists_json_and_form_bodies(
         self, schema, path, request_component, response_component
     ):
         operation = schema["paths"][path]["post"]
@@ -158,7 +158,7 @@ class TestNames:
         assert name == path.capitalize()
         assert set(schema["components"]["schemas"][name]["properties"]) == {"room", "grant_type"}
 
-    def test_package_routes_keep_their_schema_components(self, schemas, schema):
+    def test_package_routes_keep_schema_components_on_name_clash(self, schemas, schema):
         same_names = schemas["same_names"]
         package_paths = {path for path in schema["paths"] if path.startswith("/auth/")}
         assert {path: same_names["paths"][path] for path in package_paths} == {

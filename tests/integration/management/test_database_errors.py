@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
     ],
     ids=" ".join,
 )
-def test_command_without_the_session_table_names_migrate(arguments):
+def test_command_without_session_table_says_to_run_migrate(arguments):
     with pytest.raises(CommandError) as caught:
         call_command(*arguments, stdout=StringIO(), stderr=StringIO())
     message = str(caught.value)

@@ -80,7 +80,9 @@ class TestPrunedSessions:
             set(),
         )
 
-    def test_prune_follows_the_session_retention_setting(self, create_revoked_sessions, settings):
+    def test_prune_uses_the_session_retention_setting_as_age_limit(
+        self, create_revoked_sessions, settings
+    ):
         settings.TOKENAUTH = {"SESSION_RETENTION": timedelta(days=30)}
         create_revoked_sessions(days=29)
         create_revoked_sessions(days=31)

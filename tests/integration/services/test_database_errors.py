@@ -67,7 +67,7 @@ class TestRefresh:
             services.refresh(pair.refresh_token, now=after(hours=1))
         assert Session.objects.get().revoked_reason == RevokedReason.REUSED
 
-    def test_stateless_refresh_without_database_is_unavailable(self, alice, settings):
+    def test_stateless_refresh_without_database_raises_unavailable(self, alice, settings):
         settings.TOKENAUTH = {"STATELESS_REFRESH": True}
         pair = services.sign_in(alice, now=NOW)
         with unreadable(get_user_model()), pytest.raises(ServiceUnavailable):
@@ -146,7 +146,7 @@ class TestSlowRefresh:
 
 
 class TestSignIn:
-    def test_check_password_without_database_is_unavailable(self, alice):
+    def test_check_password_without_database_raises_unavailable(self, alice):
         with unreadable(get_user_model()), pytest.raises(ServiceUnavailable):
             services.check_password(None, "alice", "correct horse")
         assert services.check_password(None, "alice", "correct horse") == alice

@@ -101,7 +101,7 @@ class TestPlainBCrypt:
         assert [sign_in("known", "x" * 73)[0] for _ in range(9)] == [400] * 9
         assert sign_in("known", "correct horse")[0] == 200
 
-    def test_older_bcrypt_package_reads_the_first_72_bytes(self, monkeypatch):
+    def test_older_bcrypt_package_accepts_passwords_over_72_bytes(self, monkeypatch):
         """bcrypt 4 hashes a long password, and so do its users' sign-ins."""
         password, longer = "x" * 72, "x" * 80
         library = FastBCrypt()._load_library()

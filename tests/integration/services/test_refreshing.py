@@ -43,7 +43,7 @@ def rotate_times(pair, times, *, every):
 
 
 class TestRotation:
-    def test_refresh_returns_token_of_the_next_generation(self, alice, pair):
+    def test_refresh_returns_refresh_token_of_the_next_generation(self, alice, pair):
         now = after(days=1)
         new = refresh(pair.refresh_token, now=now)
         claims = read(new.refresh_token, now)

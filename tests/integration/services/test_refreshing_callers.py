@@ -52,7 +52,7 @@ class TestGrace:
         assert Session.objects.get().revoked_reason == RevokedReason.REUSED
 
     @pytest.mark.promise(7)
-    def test_owner_refresh_after_attacker_in_grace_revokes_session(self, pair):
+    def test_refresh_after_attacker_refresh_in_grace_revokes_session(self, pair):
         refresh(pair.refresh_token, now=after(minutes=1), **OTHER_AGENT)
         with pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, now=after(minutes=1), **OWNER)
@@ -100,9 +100,7 @@ class TestLastSeen:
         assert Session.objects.get().last_ip == OWNER["ip"]
 
     @pytest.mark.parametrize("proxies", [None, 1])
-    def test_refresh_endpoint_reads_last_ip_according_to_num_proxies(
-        self, alice, settings, proxies
-    ):
+    def test_num_proxies_selects_the_address_stored_as_last_ip(self, alice, settings, proxies):
         settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": proxies}
         tokens = sign_in()
         client = Client(

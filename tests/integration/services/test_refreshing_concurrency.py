@@ -73,7 +73,7 @@ class TestLostRotations:
         assert refresh(pair.refresh_token, now=after(minutes=2)).session.generation == 2
 
     @pytest.mark.attack(134)
-    def test_predecessor_token_after_failover_and_refresh_is_reuse(self, pair):
+    def test_predecessor_used_after_failover_and_refresh_is_reuse(self, pair):
         tokens = rotate_times(pair, 3)
         Session.objects.update(generation=3)
         refresh(tokens[-1], now=after(hours=1))

@@ -79,7 +79,7 @@ class TestSession:
         assert refresh(pair.refresh_token, now=last).session.generation == 2
 
     @pytest.mark.attack(140)
-    def test_idle_expiry_of_the_row_overrides_expiry_of_the_token(self, pair, rejection_reason):
+    def test_idle_expiry_of_session_overrides_refresh_token_expiry(self, pair, rejection_reason):
         Session.objects.update(idle_expires_at=after(days=1, milliseconds=900))
         assert (
             rejection_reason(pair.refresh_token, now=after(days=1, milliseconds=100)) == "expired"

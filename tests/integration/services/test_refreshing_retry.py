@@ -56,7 +56,7 @@ class TestDefault:
         assert load().refresh_retry is False
 
     @pytest.mark.parametrize("values", [{}, {"REFRESH_RETRY": False}], ids=["unset", "false"])
-    def test_predecessor_after_grace_with_refresh_retry_off_is_reuse(self, alice, settings, values):
+    def test_predecessor_used_after_grace_with_retry_off_is_reuse(self, alice, settings, values):
         settings.TOKENAUTH = values
         held = services.sign_in(alice, now=NOW).refresh_token
         refresh(held, now=after(minutes=1))
@@ -143,16 +143,16 @@ class TestOwner:
 
 
 class TestAttacker:
-    def test_lost_token_after_a_retry_is_reuse(self, held, lost):
+    def test_use_of_the_lost_token_after_a_retry_is_reuse(self, held, lost):
         refresh(held, now=after(hours=1))
         assert is_reuse(lost, hours=2)
 
-    def test_lost_token_within_the_grace_of_a_retry_is_reuse(self, held, lost):
+    def test_use_of_the_lost_token_in_the_grace_of_a_retry_is_reuse(self, held, lost):
         refresh(held, now=after(hours=1))
         assert is_reuse(lost, hours=1, seconds=1)
 
     @pytest.mark.promise(10)
-    def test_stolen_token_after_a_retry_revokes_the_session(self, held, lost):
+    def test_use_of_a_stolen_token_after_a_retry_revokes_the_session(self, held, lost):
         # The attacker refreshed first, so the owner's refresh counts as a retry.
         stolen, owner = lost, refresh(held, now=after(hours=1)).refresh_token
         assert is_reuse(stolen, hours=2)
@@ -184,7 +184,7 @@ class TestAttacker:
             tokens.append(refresh(tokens[-1], now=after(minutes=number)).refresh_token)
         assert is_reuse(tokens[-1 - age], hours=1)
 
-    def test_token_older_than_the_retried_token_is_reuse(self, alice, retrying):
+    def test_use_of_a_token_older_than_the_retried_token_is_reuse(self, alice, retrying):
         oldest = services.sign_in(alice, now=NOW).refresh_token
         held = refresh(oldest, now=after(minutes=1)).refresh_token
         refresh(held, now=after(minutes=2))
@@ -200,7 +200,7 @@ class TestRow:
         refresh(new.refresh_token, now=after(hours=2))
         assert row().retried is False
 
-    def test_retried_session_keeps_its_state_if_retry_is_turned_off(self, held, lost, settings):
+    def test_retry_turned_off_keeps_the_grace_of_the_last_retry(self, held, lost, settings):
         new = refresh(held, now=after(hours=1)).refresh_token
         settings.TOKENAUTH = {}
         assert refresh(held, now=after(hours=1, seconds=1)).refresh_token == new

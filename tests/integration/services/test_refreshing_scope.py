@@ -53,7 +53,7 @@ class TestScope:
         assert Session.objects.get().scopes == {READ, WRITE}
         assert refresh(narrow.refresh_token, now=after(minutes=2)).scope == {READ, WRITE}
 
-    def test_narrower_refresh_within_grace_keeps_the_refresh_token(self, pair):
+    def test_narrower_refresh_in_grace_returns_same_refresh_token(self, pair):
         current = refresh(pair.refresh_token, now=after(minutes=1))
         repeated = refresh(pair.refresh_token, scope=[READ], now=after(minutes=1))
         assert repeated.refresh_token == current.refresh_token

@@ -115,7 +115,7 @@ class TestRefresh:
         with pytest.raises(InvalidGrant):
             refresh(pair.refresh_token, now=after(days=90))
 
-    def test_stateless_refresh_follows_a_shortened_session_lifetime(self, pair, settings, caplog):
+    def test_shortened_session_lifetime_limits_stateless_refresh(self, pair, settings, caplog):
         caplog.set_level("INFO", logger="django_tokenauth")
         settings.TOKENAUTH = {**STATELESS, "SESSION_LIFETIME": timedelta(days=2)}
         new = refresh(pair.refresh_token, now=after(days=1))

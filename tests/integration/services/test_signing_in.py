@@ -35,7 +35,7 @@ class TestCheckPassword:
         ("username", "password"),
         [("alice", "wrong"), ("alice", ""), ("nobody", "correct horse"), ("", "correct horse")],
     )
-    def test_check_password_of_wrong_credentials_is_invalid_grant(
+    def test_check_password_wrong_credentials_raise_invalid_grant(
         self, alice, username, password, caplog
     ):
         caplog.set_level("INFO", logger="django_tokenauth")

@@ -47,7 +47,7 @@ class TestPruning:
         assert set(Session.objects.all()) == kept | {new}
         assert not Session.objects.filter(pk__in=[session.pk for session in deleted]).exists()
 
-    def test_sign_in_deletes_a_small_batch_oldest_first(self, alice):
+    def test_sign_in_prunes_a_batch_of_sessions_oldest_first(self, alice):
         for minutes in range(signing_in.PRUNED_PER_SIGN_IN + 5):
             create_session(alice, idle_expires_at=NOW - RETENTION - timedelta(minutes=1 + minutes))
         services.sign_in(alice, now=NOW)
@@ -58,7 +58,7 @@ class TestPruning:
         services.sign_in(alice, now=NOW)
         assert not remaining.all().exists()
 
-    def test_sign_in_keeps_sessions_until_access_tokens_expire(self, alice, bob, settings):
+    def test_sign_in_prunes_sessions_only_after_token_expiry(self, alice, bob, settings):
         settings.TOKENAUTH = {
             "SESSION_RETENTION": timedelta(seconds=1),
             "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),

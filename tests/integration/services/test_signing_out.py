@@ -68,7 +68,7 @@ class TestRevokeToken:
         assert is_signed_out(pair)
         assert calls == []
 
-    def test_revoke_token_of_deleted_session_does_nothing(self, pair, django_assert_num_queries):
+    def test_revoke_token_of_deleted_session_takes_one_query(self, pair, django_assert_num_queries):
         Session.objects.all().delete()
         with django_assert_num_queries(1):
             services.revoke_token(pair.refresh_token, now=after(minutes=1))
@@ -121,7 +121,7 @@ class TestSignOut:
         assert not is_signed_out(other)
 
     @pytest.mark.parametrize("state", ["revoked", "expired", "other_user", "unknown"])
-    def test_sign_out_of_inactive_or_foreign_session_returns_false(
+    def test_sign_out_of_inactive_or_not_own_session_returns_false(
         self, alice, bob, state, django_assert_num_queries
     ):
         session_id = {

@@ -130,7 +130,7 @@ class TestInactive:
         alice.save()
         assert introspect(token, now=NOW) == INACTIVE
 
-    def test_introspect_only_logs_the_reason_of_an_inactive_token(self, alice, caplog):
+    def test_introspect_logs_and_does_not_return_inactivity_reason(self, alice, caplog):
         caplog.set_level("INFO", "django_tokenauth")
         assert introspect(sign_in(alice).access_token, now=after(seconds=300)) == INACTIVE
         assert log_messages(caplog)[-1] == "access token rejected: expired"
