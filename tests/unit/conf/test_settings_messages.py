@@ -80,10 +80,10 @@ PROBLEMS = [
         ),
     ),
     (
-        {"THROTTLE_CACHE": "defalt"},
+        {"THROTTLE_CACHE": "default2"},
         Problem(
             "E008",
-            "THROTTLE_CACHE is not a name in CACHES. It is 'defalt'.",
+            "THROTTLE_CACHE is not a name in CACHES. It is 'default2'.",
             "Did you mean 'default'? CACHES contains 'default'.",
             ("throttle_cache",),
         ),
