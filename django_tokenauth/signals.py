@@ -99,8 +99,8 @@ refreshed = _SessionSignal()
 #: Phones change their network often; a session that moves to another country may be stolen.
 network_changed = _SessionSignal()
 
-#: An old refresh token was presented, because it was stolen, the client restored an old state, or
-#: the client did not receive the response of its last refresh.
+#: An old refresh token was presented. Either the token was stolen, or the client restored an old
+#: state or did not receive the response of its last refresh.
 refresh_token_reused = _SessionSignal()
 
 #: The session was revoked. ``session.revoked_reason`` contains the reason.
