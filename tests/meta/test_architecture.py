@@ -244,7 +244,7 @@ class TestReadsAtImport:
         [found] = violations("views.py", source)
         assert found.endswith("a setting is read at import")
 
-    def test_load_at_import_in_the_settings_module_is_reported(self):
+    def test_load_call_at_import_of_settings_module_is_reported(self):
         assert len(violations("conf/settings.py", "def load(): ...\nX = load()")) == 1
 
     @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_attacks_page_includes_each_table_file_once():
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: f"attack {row[0]}")
-def test_attack_has_tests_unless_it_is_planned(row):
+def test_attack_without_tests_is_marked_as_planned(row):
     tests = marked_tests().get(("attack", int(row[0])), [])
     expected = f":tests:`attack {row[0]}`" if tests else NOT_BUILT
     assert row[-1] == expected

@@ -97,7 +97,7 @@ class TestArguments:
         assert ended.value.code == 2
         assert message in capsys.readouterr().err
 
-    def test_publication_without_all_databases_measures_nothing(self, monkeypatch, capsys):
+    def test_benchmarks_publish_option_requires_all_databases(self, monkeypatch, capsys):
         absent = {"prune": catalog.Benchmark("Greet", ("mariadb",))}
         monkeypatch.setattr("benchmarks.__main__.BENCHMARKS", absent)
         monkeypatch.setattr("benchmarks.__main__.COMPETITORS", {})
@@ -117,7 +117,7 @@ class TestStatus:
         Report(quick=True, rounds=1, **values).write(file)
         return main(["--from", str(file)])
 
-    def test_complete_benchmark_run_succeeds(self, tmp_path):
+    def test_complete_benchmark_run_exits_with_0(self, tmp_path):
         assert self.status(tmp_path) == 0
 
     def test_failed_benchmark_fails_the_run(self, tmp_path):

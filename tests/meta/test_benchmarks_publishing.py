@@ -52,13 +52,13 @@ def files(root):
 
 
 class TestPublish:
-    def test_publication_changes_pages_only_between_comments(self, report, root):
+    def test_benchmark_publication_edits_pages_only_between_markers(self, report, root):
         publish(report, root)
         for path, block in blocks(report).items():
             text = files(root)[path]
             assert text == f"Before.\n\n{BEGIN}\n\n{block}\n\n{END}\n\nAfter.\n"
 
-    def test_second_publication_of_figures_changes_no_file(self, report, root):
+    def test_second_publication_of_benchmark_report_changes_no_file(self, report, root):
         publish(report, root)
         before = files(root)
         publish(Report.read(root / FIGURES), root)
@@ -75,14 +75,14 @@ class TestPublish:
         ],
         ids=lambda change: next(iter(change)),
     )
-    def test_incomplete_figures_are_not_published(self, report, root, change):
+    def test_incomplete_benchmark_report_is_not_published(self, report, root, change):
         before = files(root)
         with pytest.raises(Unpublishable):
             publish(replace(report, **change), root)
         assert files(root) == before
 
     @pytest.mark.parametrize("text", ["", f"{BEGIN}\n", f"{MARKED}{MARKED}"])
-    def test_publication_rejects_a_page_without_its_comments(self, report, root, text):
+    def test_benchmark_publication_rejects_page_without_markers(self, report, root, text):
         (root / "README.rst").write_text(text, encoding="utf-8")
         before = files(root)
         with pytest.raises(Unpublishable, match=r"README\.rst needs one line"):
@@ -91,7 +91,7 @@ class TestPublish:
 
 
 class TestComparison:
-    def test_comparison_table_has_the_figures_of_all_packages(self, report):
+    def test_comparison_table_has_a_column_for_each_package(self, report):
         for path in ("README.rst", "docs/ko/README.rst"):
             [block] = [text for page, text in blocks(report).items() if str(page) == path]
             lines = block.splitlines()
@@ -155,19 +155,19 @@ class TestPlots:
 
 
 class TestPublishedFigures:
-    def test_published_pages_agree_with_the_figures(self, report):
+    def test_published_pages_match_the_benchmark_report(self, report):
         for path, block in blocks(report).items():
             text = (ROOT / path).read_text(encoding="utf-8")
             assert f"{BEGIN}\n\n{block}\n\n{END}\n" in text
 
-    def test_published_plots_agree_with_the_figures(self, report):
+    def test_published_plots_match_the_benchmark_report(self, report):
         shown = {
             path.stem: path.read_text(encoding="utf-8") for path in PUBLISHED.parent.glob("*.svg")
         }
         assert shown == plots(report)
         assert len(shown) == 3
 
-    def test_published_counts_are_within_their_limits(self, report):
+    def test_published_benchmark_counts_are_within_their_limits(self, report):
         assert report.broken_assertions() == []
         assert sum(len(t.assertions) for found in report.tables.values() for t in found) > 10
 

@@ -40,7 +40,7 @@ def clock():
 
 class TestCallsPerSample:
     @pytest.mark.parametrize(("seconds", "calls"), [(0.001, 50), (3, 1), (1e-9, MAX_CALLS)])
-    def test_calls_per_sample_fill_its_time_up_to_the_maximum(self, clock, seconds, calls):
+    def test_calls_per_sample_fill_sample_time_up_to_the_maximum(self, clock, seconds, calls):
         assert calls_per_sample(clock.subject("a", seconds), 0.05, clock) == calls
 
     def test_sampling_with_a_stopped_clock_does_not_loop_forever(self, clock):

@@ -62,7 +62,7 @@ class TestCosts:
     def report(self):
         return Report.read(sizing.FIGURES)
 
-    def test_published_figures_contain_all_costs_of_the_sizing(self, report):
+    def test_benchmark_report_contains_all_costs_of_the_sizing(self, report):
         costs = Costs.of(report)
         for seconds in (costs.wait, costs.application, costs.server):
             assert set(seconds) == set(OPERATIONS)
@@ -73,12 +73,12 @@ class TestCosts:
         assert 200 < costs.row < 2000
 
     @pytest.mark.parametrize("place", range(4))
-    def test_sizing_names_a_missing_cost_table(self, report, place):
+    def test_sizing_error_names_the_missing_cost_table(self, report, place):
         title = report.tables["load"].pop(place).title
         with pytest.raises(MissingFigure, match=title):
             Costs.of(report)
 
-    def test_sizing_names_a_missing_cost_row(self, report):
+    def test_sizing_error_names_the_missing_cost_row(self, report):
         report.tables["load"][0].rows.pop()
         with pytest.raises(MissingFigure, match="no row 'sign-out'"):
             Costs.of(report)
@@ -147,7 +147,7 @@ class TestRequirements:
         assert needed("database machines", given=given) == (3,)
 
     @pytest.mark.parametrize("number", [0, 1000, 9000, 100_000])
-    def test_revoked_ids_fit_into_the_memory_of_the_sizing(self, number):
+    def test_revoked_ids_fit_into_the_memory_that_sizing_estimates(self, number):
         # A process keeps up to four sets.
         ids = [[uuid.uuid4().bytes for _ in range(number // 4)] for _ in range(4)]
         tracemalloc.start()

@@ -157,7 +157,7 @@ def deviations(expected, simulated):
 
 class TestAgreement:
     @pytest.mark.parametrize("given", CASES.values(), ids=CASES)
-    def test_sizing_arithmetic_agrees_with_the_simulation(self, given):
+    def test_daily_counts_of_the_sizing_match_the_simulation(self, given):
         assert deviations(daily(given), simulate(given, seed=7)) == []
 
     @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ class TestAgreement:
         ],
         ids=lambda changed: next(iter(changed)),
     )
-    def test_wrong_assumption_deviates_from_the_simulation(self, changed):
+    def test_wrong_assumption_makes_counts_differ_from_simulation(self, changed):
         assert deviations(daily(replace(SHORT, **changed)), simulate(SHORT, seed=7))
 
 

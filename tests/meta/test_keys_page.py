@@ -97,7 +97,7 @@ def test_keys_page_commands_print_the_documented_lines(folder, capsys):
     assert [list(left) for left in moments.values()] == [[]] * len(TIMES)
 
 
-def test_printed_keys_work_in_the_documented_settings(folder, capsys, monkeypatch, settings):
+def test_documented_settings_sign_with_the_printed_keys(folder, capsys, monkeypatch, settings):
     printed = []
     for command, _ in KEY_COMMANDS:
         if "--print" in command:
@@ -128,7 +128,7 @@ def seconds(clock):
     return timedelta(hours=hours, minutes=minutes, seconds=rest)
 
 
-def test_rotation_timeline_follows_from_the_settings(settings):
+def test_documented_rotation_timeline_matches_the_settings(settings):
     [[_, *rows]] = section(PAGE, "Rotate").tables
     *times, _ = [row[0] for row in rows]
     start, known, seen, signs, last, end = map(seconds, times)

@@ -114,7 +114,7 @@ class TestChangelog:
 
 
 class TestReadme:
-    def test_readme_links_work_on_pypi(self):
+    def test_readme_has_only_absolute_links_and_no_sphinx_roles(self):
         text = README.read_text(encoding="utf-8")
         links = re.findall(r"<([^<>\s]+)>`__?", text) + re.findall(
             r"^\.\. _.+?: (.+)$", text, re.MULTILINE

@@ -114,7 +114,7 @@ def test_job_pins_its_actions_and_calls_existing_scripts(job):
         assert (ROOT / script).is_file(), script
 
 
-def test_pre_commit_hooks_have_the_versions_of_tox():
+def test_pre_commit_hooks_have_the_versions_in_tox_ini():
     config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
     hooks = {}
     for repository in config["repos"]:

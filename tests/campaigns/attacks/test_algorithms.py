@@ -101,7 +101,7 @@ def test_hmac_secret_is_bound_to_one_algorithm(offline_server):
 
 
 @pytest.mark.attack(12)
-def test_token_signed_with_key_of_other_type_is_rejected(offline_server, settings):
+def test_token_signed_with_key_of_other_purpose_is_rejected(offline_server, settings):
     for algorithm in PAIRS:
         access = asymmetric_forger(offline_server, settings, algorithm)
         refresh = refresh_forger(offline_server)

@@ -96,7 +96,7 @@ class TestDecodingCost:
             called = called_by(lambda token=token: assert_rejected(maker, token))
             assert called & self.all_steps == self.matching
 
-    def test_payload_is_parsed_only_after_verification(self, maker):
+    def test_payload_is_parsed_only_after_signature_verification(self, maker):
         header = json.dumps(maker.header()).encode()
         token = maker.token(header=header, payload=b"[" * 4000)
         forged = f"{token[:-43]}{'A' * 43}"

@@ -147,7 +147,7 @@ def test_numeric_sub_is_rejected_with_uuid_users():
 
 
 @pytest.mark.attack(92)
-def test_tokens_of_deleted_user_are_rejected_after_key_reuse(alice, server):
+def test_tokens_of_deleted_user_are_rejected_after_pk_reuse(alice, server):
     with time_machine.travel(time.time(), tick=False) as clock:
         tokens = server.sign_in()
         server.assert_accepts(tokens["access_token"])
@@ -164,7 +164,7 @@ def test_tokens_of_deleted_user_are_rejected_after_key_reuse(alice, server):
 
 
 @pytest.mark.attack(92)
-def test_token_without_session_works_for_reused_primary_key(alice, server, settings):
+def test_sessionless_token_is_accepted_for_reused_primary_key(alice, server, settings):
     """A documented limit: without session rows, a new user inherits the tokens of a reused key."""
     settings.TOKENAUTH = {"STATELESS_REFRESH": True}
     tokens = server.sign_in()

@@ -129,7 +129,7 @@ def test_refresh_token_reuse_after_grace_revokes_session(replay):
 
 @pytest.mark.promise(7)
 @pytest.mark.attack(132, 138)
-def test_token_before_the_previous_one_revokes_session_in_grace(replay):
+def test_token_older_than_previous_revokes_session_in_grace(replay):
     replay(AGES, interval=timedelta(minutes=1), delay=timedelta(seconds=1))
 
 
@@ -179,7 +179,7 @@ def test_token_reuse_in_new_process_revokes_session(alice):
 @pytest.mark.promise(8)
 @pytest.mark.attack(143)
 @pytest.mark.parametrize("concurrent", [True, False], ids=["concurrent", "sequential"])
-def test_duplicated_refresh_requests_keep_session(alice, server, settings, concurrent):
+def test_duplicated_refresh_requests_keep_the_session_active(alice, server, settings, concurrent):
     # A slow machine must not exceed the grace.
     settings.TOKENAUTH = {"REFRESH_GRACE": timedelta(seconds=60)}
 

@@ -88,7 +88,7 @@ def test_secret_replaced_under_same_kid_rejects_old_tokens(alice, server, settin
 
 
 @pytest.mark.attack(171)
-def test_new_secret_key_with_fallback_keeps_sessions(alice, server, settings):
+def test_new_secret_key_with_fallback_keeps_sessions_active(alice, server, settings):
     settings.SECRET_KEY = OLD
     tokens = server.sign_in()
     absent = server.sign_in()

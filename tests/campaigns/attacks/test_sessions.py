@@ -19,7 +19,7 @@ IN_A_YEAR = 1893499200 + 365 * 86_400
 
 
 @pytest.mark.attack(140)
-def test_idle_session_expires_regardless_of_exp(alice, server):
+def test_idle_session_expires_regardless_of_the_token_exp(alice, server):
     with time_machine.travel(START, tick=False) as clock:
         used, unused = refresh_forger(server), refresh_forger(server)
         clock.shift(timedelta(days=14) - timedelta(seconds=1))
@@ -93,7 +93,7 @@ def test_database_values_sign_no_valid_token(alice, server):
 
 
 @pytest.mark.attack(142)
-def test_project_without_installed_app_does_not_start():
+def test_project_without_the_tokenauth_app_does_not_start():
     module = "tests.campaigns.attacks.scenario_app_not_installed"
     error = run_scenario(module, module)
     assert error.startswith("RuntimeError: Model class django_tokenauth.models.Session ")

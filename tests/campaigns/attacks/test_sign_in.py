@@ -267,7 +267,7 @@ class TestUnusualUsername:
         assert hashed == []
 
     @pytest.mark.parametrize("username", UNUSUAL.values(), ids=UNUSUAL)
-    def test_unusual_username_matches_the_same_user_as_the_database(
+    def test_unusual_username_signs_in_the_user_the_database_finds(
         self, fixture_users, hashed, username
     ):
         """Most match no user. Many collations of MySQL and MariaDB ignore case and more."""
@@ -286,7 +286,7 @@ class TestUnusualUsername:
         signed_in = Session.objects.values_list("user__username", flat=True)
         assert set(signed_in) == owners
 
-    def test_email_sign_in_works_with_numeric_username_field(
+    def test_email_backend_signs_in_despite_numeric_username_field(
         self, fixture_users, monkeypatch, settings
     ):
         """A backend of the project authenticates users by email."""

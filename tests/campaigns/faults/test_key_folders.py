@@ -17,7 +17,7 @@ ROUNDS = int(os.environ.get("FAULT_ROUNDS", "30"))
 
 @pytest.mark.promise(20)
 @pytest.mark.attack(169)
-def test_key_folder_reader_follows_key_files_despite_faults(progress):
+def test_key_folder_reader_has_exactly_valid_keys_despite_faults(progress):
     seed = int(os.environ.get("FAULT_SEED") or secrets.randbelow(2**32))
     print(f"seed {seed}")  # noqa: T201
     row = progress("broken key files", ROUNDS)

@@ -148,7 +148,7 @@ def test_invalid_hook_result_loses_no_session_or_token(client, flow, hook, caplo
         play(client, flow, Fault(hook, junk=junk), caplog)
 
 
-def test_random_faults_in_project_code_keep_client_sessions(client, caplog, progress):
+def test_random_faults_in_project_code_lose_no_session_or_token(client, caplog, progress):
     generator = random.Random(SEED)  # noqa: S311
     results = Counter()
     row = progress("failing code of the project", ROUNDS)

@@ -13,7 +13,7 @@ MODULE = "tests.campaigns.races"
 
 
 @pytest.mark.attack(136, 137)
-def test_races_command_prints_a_row_of_each_race():
+def test_races_command_prints_a_row_for_each_race():
     code, output = run_module(MODULE, "--rounds", "4", "--database", "sqlite", "--seed", "7")
     assert code == 0, output
     _, _, table = output.partition("inside a refresh  seconds  errors\n")

@@ -62,7 +62,9 @@ def clients(level, django_db_setup, django_db_blocker):
 
 
 @pytest.mark.attack(131)
-def test_concurrent_refreshes_with_503_retries_rotate_once(clients, settings, level, progress):
+def test_concurrent_refreshes_with_503_retries_rotate_token_once(
+    clients, settings, level, progress
+):
     settings.TOKENAUTH = TOKENAUTH
     row = progress(f"{CLIENTS} refreshes, {level}", ROUNDS_OF_LEVEL)
     [target] = create_targets(1)

@@ -42,7 +42,7 @@ def rows(tmp_path):
     return rows
 
 
-def test_campaign_table_has_a_row_of_each_test_with_rounds(rows):
+def test_campaign_table_has_a_row_for_each_test_with_rounds(rows):
     found = [(row.title, row.runs, row.errors) for row in rows(SOURCE)]
     assert found == [
         ("a race", 2, []),

@@ -102,7 +102,7 @@ def test_concurrent_reuse_of_refresh_token_revokes_session(clients, token):
     ],
     ids=["sign-out", "new-password"],
 )
-def test_session_revoked_among_parallel_refreshes_is_unusable(
+def test_session_revoked_during_parallel_refreshes_is_unusable(
     clients, alice, revocation, reason, progress
 ):
     row = progress(f"{reason.value} among {CLIENTS - 1} refreshes", ROUNDS_OF_MANY)

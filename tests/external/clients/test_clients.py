@@ -43,7 +43,7 @@ class TestOAuthClient:
         assert second["refresh_token"] != first["refresh_token"]
         assert program.get(notes).status_code == 200
 
-    def test_oauth_client_refreshes_expired_token(self, program, alice, notes):
+    def test_oauth_client_refreshes_after_the_access_token_expires(self, program, alice, notes):
         token = program.sign_in(*alice)
         expired = {**token, "access_token": "expired", "expires_at": 1, "expires_in": -1}
         program.session.token = expired

@@ -120,7 +120,9 @@ class TestTokens:
         assert (response.status, requests) == (401, [])
 
     @pytest.mark.attack(185)
-    def test_gateway_never_mixes_the_tokens_of_two_users(self, gateway, server, alice, bob):
+    def test_gateway_passes_the_right_user_for_alternating_tokens(
+        self, gateway, server, alice, bob
+    ):
         for tokens in (alice, bob, alice, bob):
             _, [request] = gateway.send(token=tokens["access_token"])
             assert request.identity() == identity(server, tokens)

@@ -12,7 +12,7 @@ pytestmark = [
 ]
 
 
-def test_library_rejects_a_removed_key_after_five_minutes(library, workbench, issuer, clock):
+def test_library_rejects_token_of_removed_key_after_5_minutes(library, workbench, issuer, clock):
     token = issuer.sign_in()["access_token"]
     with workbench.verifier(
         library, {**issuer.verifier_environment, **clock.environment}
