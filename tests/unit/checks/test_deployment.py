@@ -204,7 +204,7 @@ def test_only_deploy_checks_that_use_invalid_setting_are_skipped(settings, value
     assert deploy_check_ids() == reported
 
 
-def test_deploy_check_of_hashers_runs_with_invalid_settings(settings):
+def test_password_hasher_check_runs_with_invalid_settings(settings):
     settings.PASSWORD_HASHERS = [f"{HASHERS}.MD5PasswordHasher"]
     settings.TOKENAUTH = None
     assert deploy_check_ids() == ["E008", "W010"]

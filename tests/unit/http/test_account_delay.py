@@ -96,7 +96,7 @@ class TestAccountDelay:
         succeed()
         assert check() == 2
 
-    def test_successful_sign_in_keeps_a_failure_of_a_similar_name(self):
+    def test_successful_sign_in_keeps_failure_of_similar_username(self):
         fail(1, "a.lice")
         fail(3)
         succeed()

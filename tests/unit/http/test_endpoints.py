@@ -83,7 +83,7 @@ class TestValidatedData:
             "scope": ["not_string"],
         }
 
-    def test_validated_data_is_correct_in_concurrent_threads(self):
+    def test_validated_data_does_not_leak_between_threads(self):
         names = [str(number) for number in range(200)]
         with ThreadPoolExecutor(8) as threads:
             bodies = list(threads.map(lambda name: read({"refresh_token": name}), names))

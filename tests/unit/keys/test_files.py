@@ -41,14 +41,14 @@ class TestWriteJwk:
     @pytest.mark.parametrize(
         ("mode", "kept"), [(0o600, 0o600), (0o640, 0o640), (0o644, 0o640), (0o400, 0o600)]
     )
-    def test_key_file_copies_group_permission_of_other_files(self, tmp_path, mode, kept):
+    def test_new_key_file_copies_group_permission_of_key_files(self, tmp_path, mode, kept):
         put(tmp_path)
         (tmp_path / "a.jwk").chmod(mode)
         put(tmp_path, "b")
         put(tmp_path)
         assert [stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()] == [kept] * 2
 
-    def test_key_file_copies_group_of_other_files(self, tmp_path):
+    def test_new_key_file_copies_group_of_other_key_files(self, tmp_path):
         put(tmp_path)
         group = another_group()
         os.chown(tmp_path / "a.jwk", -1, group)

@@ -131,7 +131,7 @@ class TestAccessOf:
             status.st_uid, status.st_gid, mode
         )
 
-    def test_public_key_of_another_owner_is_recognised(self, folder):
+    def test_is_of_other_owner_is_true_for_foreign_public_key(self, folder):
         put_public(folder, "a")
         put(folder, "b")
         public, private = (read_folder(folder).files[name] for name in ("a.jwk", "b.jwk"))

@@ -24,7 +24,7 @@ def run(name="reports"):
 
 
 @pytest.mark.parametrize("name", ["reports", "re:ports 50%", 'a "b" \\', "리포트", "\U0001f4c8"])
-def test_client_command_prints_a_usable_secret_and_hash(name):
+def test_client_command_prints_a_valid_secret_with_its_hash(name):
     secret, value = run(name)
     pasted = ast.literal_eval(f"{{{value}}}")
     assert list(pasted) == [name]

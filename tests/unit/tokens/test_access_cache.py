@@ -284,7 +284,7 @@ class TestVerifiedTokens:
             verified.put(str(number).encode(), self.claims(number))
             assert len(verified) == min(number + 1, 5)
 
-    def test_token_cache_size_setting_limits_cached_tokens(self):
+    def test_token_cache_size_setting_limits_number_of_tokens(self):
         access = Access(TOKEN_CACHE_SIZE=2)
         tokens = [access.with_claims(sub=str(number)) for number in range(3)]
         first, second, third = (access.decode(token) for token in tokens)

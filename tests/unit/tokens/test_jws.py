@@ -227,6 +227,6 @@ class TestVerify:
 
 
 class TestSign:
-    def test_jws_sign_returns_the_expected_compact_token(self):
+    def test_jws_sign_returns_the_compact_serialization(self):
         header = base64url.encode(b'{"alg":"HS256","kid":"%b"}' % KEY.kid.encode())
         assert jws.sign(header, b"any payload", KEY) == TOKEN
