@@ -251,7 +251,7 @@ def _rotate(
     pair = _restart_grace(refresh_request, session) or pair
     if retried:
         logger.info(
-            "session %s: the previous refresh token was accepted after the grace",
+            "session %s: the previous refresh token was accepted after the grace period",
             log_id(session.pk),
         )
     signals.refreshed.send_for(session, session.user, refresh_request.request)
@@ -277,7 +277,9 @@ def _restart_grace(refresh_request: _RefreshRequest, session: Session) -> TokenP
             return _issue(replace(refresh_request, now=now), session, state)
     except DatabaseError as error:
         # The rotation is stored, so the tokens of the rotation are valid.
-        logger.warning("the grace of a slow refresh was not extended (%s)", type(error).__name__)
+        logger.warning(
+            "the grace period of a slow refresh was not extended (%s)", type(error).__name__
+        )
     except Exception as error:
         # A hook of the project failed for the new tokens, although the hook succeeded for the
         # tokens of the rotation.

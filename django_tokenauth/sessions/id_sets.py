@@ -1,4 +1,4 @@
-"""A compact set of session ids: a million ids take 16 MB; a ``set`` of strings takes 150 MB."""
+"""A compact set of session ids: a million ids take 17 MB, and 142 MB as a ``set`` of UUIDs."""
 
 from __future__ import annotations
 

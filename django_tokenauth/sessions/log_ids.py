@@ -51,7 +51,7 @@ def search(wanted: str, batch_size: int) -> Iterator[tuple[int, list[uuid.UUID]]
 
 
 def _batches(size: int) -> Iterator[Sequence[uuid.UUID]]:
-    """Yield the ids of all sessions in batches. Ids of UUID version 7 are ordered newest first."""
+    """Yield the ids of all sessions in batches, in descending order: newest UUIDv7 ids first."""
     rows = primary_sessions().order_by("-pk").values_list("pk", flat=True)
     batch = list(rows[:size])
     while batch:

@@ -94,7 +94,7 @@ def test_log_contains_no_session_id(caplog, settings):
     services.refresh(retried.refresh_token)
     services.refresh(retried.refresh_token, now=after(hours=1))
     logged = "\n".join([caplog.text, *(repr(vars(record)) for record in caplog.records)])
-    assert "accepted after the grace" in logged
+    assert "accepted after the grace period" in logged
     assert "revoked: evicted" in logged
     ids = list(Session.objects.values_list("pk", flat=True))
     assert len(ids) == 5

@@ -84,7 +84,7 @@ class TestWithoutCryptography:
 
     @pytest.mark.parametrize("algorithm", ASYMMETRIC_ALGORITHMS)
     @pytest.mark.parametrize("form", FORMS)
-    def test_asymmetric_key_without_cryptography_names_the_extra(self, algorithm, form):
+    def test_load_key_without_cryptography_names_the_extra(self, algorithm, form):
         with pytest.raises(InvalidKey) as caught:
             load_key(material(algorithm, form), algorithm)
         assert str(caught.value) == f"{algorithm} needs the package cryptography."

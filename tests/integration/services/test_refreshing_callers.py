@@ -73,7 +73,7 @@ class TestGrace:
         moved = refresh(pair.refresh_token, now=after(minutes=1), **MOVED)
         assert refresh(moved.refresh_token, now=after(hours=1), **OWNER).session.generation == 3
 
-    def test_refreshes_without_address_and_agent_share_the_grace(self, alice):
+    def test_repeat_without_ip_or_user_agent_gets_the_same_token(self, alice):
         pair = services.sign_in(alice, now=NOW)
         current = refresh(pair.refresh_token, now=after(minutes=1))
         repeated = refresh(pair.refresh_token, now=after(minutes=1))

@@ -132,7 +132,8 @@ class TestOwner:
         session = row()
         assert (len(refreshed), len(reused)) == (1, 0)
         assert log_messages(caplog) == [
-            f"session {log_id(session.pk)}: the previous refresh token was accepted after the grace"
+            f"session {log_id(session.pk)}: "
+            + "the previous refresh token was accepted after the grace period"
         ]
 
     def test_retry_after_a_sign_out_is_rejected(self, held, lost):

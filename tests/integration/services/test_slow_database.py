@@ -178,7 +178,7 @@ class TestGrace:
         ):
             current = services.refresh(pair.refresh_token)
         assert log_messages(caplog, "WARNING") == [
-            "the grace of a slow refresh was not extended (DatabaseError)"
+            "the grace period of a slow refresh was not extended (DatabaseError)"
         ]
         assert services.refresh(current.refresh_token).session.generation == 3
 
