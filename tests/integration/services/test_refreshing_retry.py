@@ -131,10 +131,8 @@ class TestOwner:
             refresh(held, now=after(hours=1))
         session = row()
         assert (len(refreshed), len(reused)) == (1, 0)
-        assert log_messages(caplog) == [
-            f"session {log_id(session.pk)}: "
-            + "the previous refresh token was accepted after the grace period"
-        ]
+        accepted = "the previous refresh token was accepted after the grace period"
+        assert log_messages(caplog) == [f"session {log_id(session.pk)}: {accepted}"]
 
     def test_retry_after_a_sign_out_is_rejected(self, held, lost):
         services.revoke_token(lost, now=after(minutes=2))
