@@ -158,6 +158,12 @@ class TestPasswordHashers:
         assert deploy_check_ids() == ["W010"]
         assert expected in message_of("W010")
 
+    @pytest.mark.parametrize("algorithm", ["md5", "unsalted_md5", "unsalted_sha1", "crypt"])
+    def test_deploy_check_warns_of_each_fast_hash_algorithm(self, settings, monkeypatch, algorithm):
+        monkeypatch.setattr(FastHasher, "algorithm", algorithm)
+        settings.PASSWORD_HASHERS = [f"{__name__}.FastHasher"]
+        assert deploy_check_ids() == ["W010"]
+
     @pytest.mark.parametrize(
         "hasher", ["PBKDF2", "PBKDF2SHA1", "Argon2", "BCryptSHA256", "Scrypt"], ids=str
     )

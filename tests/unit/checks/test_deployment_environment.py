@@ -46,6 +46,8 @@ class TestDatabase:
             ("-c synchronous_commit=off", ["W015"]),
             ("-c search_path=a -c synchronous_commit = OFF", ["W015"]),
             ("--synchronous-commit=false", ["W015"]),
+            ("-c synchronous_commit=no", ["W015"]),
+            ("-c synchronous_commit=0", ["W015"]),
             ("-c synchronous_commit=on", []),
             ("-c synchronous_commit=local", []),
             ("-c search_path=off", []),
@@ -98,6 +100,10 @@ class HidesMore(SafeExceptionReporterFilter):
     )
 
 
+class HidesNamesInCapitals(SafeExceptionReporterFilter):
+    hidden_settings = re.compile("^(HTTP_AUTHORIZATION|TOKENAUTH|SECRET_KEY)$")
+
+
 def make_filter():
     return HidesMore()
 
@@ -137,6 +143,7 @@ class TestLogging:
             (f"{__name__}.ShowsKeys", ["W017"]),
             (f"{__name__}.ShowsPackageSettings", ["W017"]),
             (f"{__name__}.HidesMore", []),
+            (f"{__name__}.HidesNamesInCapitals", []),
             (f"{__name__}.make_filter", []),
         ],
     )
@@ -156,6 +163,7 @@ class TestLibraries:
             ("1.7.1", ["W014"]),
             ("2.9.0", ["W014"]),
             ("2.14.2", ["W014"]),
+            ("2.15", []),
             ("2.15.0", []),
             ("2.15.1.dev1", []),
             ("3.0", []),
