@@ -16,9 +16,8 @@ from django_tokenauth.models import Session
 from tests.support.client import post
 
 COMMITTED = pytest.mark.django_db(transaction=True)
-
-
 LONG = timedelta(days=30)
+MIGRATE = "Run manage.py migrate. Ignore this warning if migrate printed it."
 
 
 def warnings(**options):
@@ -30,6 +29,13 @@ def warnings(**options):
     ]
 
 
+class SessionRouter:
+    """A router that stores the sessions in another database."""
+
+    def db_for_write(self, model, **hints):
+        return "sessions" if model is Session else None
+
+
 @pytest.mark.attack(142)
 @COMMITTED
 @pytest.mark.usefixtures("missing_session_table")
@@ -38,7 +44,7 @@ class TestMissingTable:
         [message] = warnings(databases=["default"])
         assert message.level == WARNING
         assert message.msg == "The table of sessions does not exist, so users cannot sign in."
-        assert message.hint.startswith("Run manage.py migrate.")
+        assert message.hint == MIGRATE
         assert warnings() == []
 
     def test_check_command_succeeds_before_the_first_migrate(self):
@@ -50,6 +56,10 @@ class TestMissingTable:
     def test_sign_in_without_the_session_table_returns_503(self):
         response = post("token/", {"username": "alice", "password": "correct horse"})
         assert (response.status_code, response.json()["error"]) == (503, "temporarily_unavailable")
+
+    def test_session_table_check_skips_table_in_another_database(self, settings):
+        settings.DATABASE_ROUTERS = [SessionRouter()]
+        assert warnings(databases=["default"]) == []
 
     def test_session_table_check_skips_stateless_or_invalid_settings(self, settings):
         for values in ({"STATELESS_REFRESH": True}, {"ISUER": "x"}):
@@ -80,6 +90,7 @@ def test_missing_session_column_is_a_check_warning():
         message.msg
         == "The table of sessions lacks columns of this version, so users cannot sign in."
     )
+    assert message.hint == MIGRATE
 
 
 @COMMITTED
@@ -111,7 +122,11 @@ class TestPruning:
         self.create_expired_sessions(1, week + LONG + timedelta(minutes=1))
         [message] = warnings(databases=["default"])
         assert (message.id, message.level) == ("tokenauth.W016", WARNING)
-        assert "tokenauth_prune" in message.hint
+        assert message.msg == (
+            "More than 1000 expired or revoked sessions are 30 days older than SESSION_RETENTION "
+            "permits. They contain IP addresses of users. Sign-ins prune too few of them."
+        )
+        assert message.hint == "Run manage.py tokenauth_prune, once or on a schedule."
         assert warnings() == []
         call_command("tokenauth_prune", verbosity=0)
         assert warnings(databases=["default"]) == []

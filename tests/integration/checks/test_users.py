@@ -53,7 +53,11 @@ def test_password_hash_of_another_hasher_is_a_check_warning():
         "make (pbkdf2_sha256: 2, scrypt: 1). The response time of a sign-in shows that their "
         "usernames exist."
     )
-    assert "Password upgrading without requiring a login" in message.hint
+    assert message.hint == (
+        "Wrap the old hashes in the first hasher, as Django's documentation describes in "
+        '"Password upgrading without requiring a login". If it already takes as long, silence '
+        "this check."
+    )
     assert pbkdf2 not in message.msg
 
 
@@ -98,16 +102,35 @@ def test_hasher_check_samples_old_and_new_users_in_two_queries():
     reads = [query["sql"] for query in captured if "password" in query["sql"]]
     assert len([sql for sql in reads if sql.startswith("SELECT")]) == 2
     assert message.msg.startswith("3 of the sampled users")
-    get_user_model().objects.exclude(password=md5).delete()
-    middle = get_user_model().objects.order_by("pk")[550]
-    get_user_model().objects.filter(pk=middle.pk).update(password=pbkdf2)
+
+
+def test_hasher_check_samples_500_oldest_and_500_newest_users():
+    create_users(*[make_password(PASSWORD)] * 1002)
+    keys = list(get_user_model().objects.order_by("pk").values_list("pk", flat=True))
+    pbkdf2 = make_password(PASSWORD, hasher="pbkdf2_sha256")
+    get_user_model().objects.filter(pk__in=keys[500:502]).update(password=pbkdf2)
     assert warnings() == []
+    get_user_model().objects.filter(pk__in=keys[499:503]).update(password=pbkdf2)
+    assert warnings()[0].msg.startswith("2 of the sampled users")
 
 
 def test_hasher_check_reads_only_users_of_selected_databases(django_assert_num_queries):
     create_users(make_password(PASSWORD, hasher="scrypt"))
     with django_assert_num_queries(0):
         assert warnings(None) == warnings([]) == warnings(["other"]) == []
+
+
+class UserRouter:
+    """A router that stores the users in another database."""
+
+    def db_for_read(self, model, **hints):
+        return "users" if model is get_user_model() else None
+
+
+def test_hasher_check_skips_users_in_another_database(settings):
+    create_users(make_password(PASSWORD, hasher="scrypt"))
+    settings.DATABASE_ROUTERS = [UserRouter()]
+    assert warnings() == []
 
 
 @pytest.mark.django_db(transaction=True)
