@@ -32,6 +32,16 @@ class FastBCrypt(BCryptPasswordHasher):
     rounds = 4
 
 
+class RecordedBCrypt(BCryptPasswordHasher):
+    """bcrypt with the default number of rounds, which takes 0.2 seconds."""
+
+    salts = []
+
+    def encode(self, password, salt):
+        self.salts.append(salt)
+        return super().encode(password, salt)
+
+
 class FastPBKDF2(PBKDF2PasswordHasher):
     iterations = 10
     hashed = []
@@ -123,6 +133,12 @@ class TestIsRejectedByAHasher:
         use(settings, PBKDF2, f"{__name__}.LimitedPBKDF2", BCRYPT)
         assert is_rejected_by_a_hasher("x" * 73)
         assert FastPBKDF2.hashed == ["x" * 73]
+
+    def test_password_limit_check_runs_bcrypt_with_four_rounds(self, settings):
+        use(settings, PBKDF2, f"{__name__}.RecordedBCrypt")
+        RecordedBCrypt.salts.clear()
+        assert is_rejected_by_a_hasher("x" * 73)
+        assert {salt[:7] for salt in RecordedBCrypt.salts} == {b"$2b$04$"}
 
     def test_password_limit_check_of_72_bytes_runs_no_hasher(self, settings):
         use(settings, PBKDF2, BCRYPT)

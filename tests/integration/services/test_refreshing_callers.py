@@ -94,6 +94,11 @@ class TestLastSeen:
         assert (session.last_ip, session.last_user_agent) == tuple(MOVED.values())
         assert session.refreshed_at == after(minutes=1)
 
+    def test_refresh_without_ip_or_user_agent_stores_neither(self, pair):
+        refresh(pair.refresh_token, now=after(minutes=1))
+        session = Session.objects.get()
+        assert (session.last_ip, session.last_user_agent) == (None, "")
+
     def test_refresh_within_grace_keeps_the_last_address(self, pair):
         refresh(pair.refresh_token, now=after(minutes=1), **OWNER)
         refresh(pair.refresh_token, now=after(minutes=1), **NEIGHBOUR)

@@ -11,6 +11,7 @@ from django_tokenauth.conf.settings import load
 from django_tokenauth.errors import InvalidGrant, ServiceUnavailable
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.services import refresh
+from django_tokenauth.sessions.log_ids import log_id
 from django_tokenauth.tokens.refresh import refresh_tokens
 from tests.support.clock import NOW, after
 from tests.support.signal_capture import received
@@ -68,7 +69,10 @@ class TestLostRotations:
         assert Session.objects.values().get() == before
         assert reused == []
         warning, reason = caplog.messages
-        assert warning.startswith(f"refresh token is {ahead} generations ahead of session ")
+        assert warning == (
+            f"refresh token is {ahead} generations ahead of session {log_id(pair.session.pk)} of "
+            f"user {alice.pk}: an attacker knows its key, or an old database was restored"
+        )
         assert reason == "refresh rejected: generation"
         assert refresh(pair.refresh_token, now=after(minutes=2)).session.generation == 2
 
@@ -82,15 +86,17 @@ class TestLostRotations:
         assert row(pair).revoked_reason == RevokedReason.REUSED
 
     def test_refresh_with_repeatedly_lost_writes_is_unavailable(self, pair, settings):
-        tokens = rotate_times(pair, 5)
+        tokens, attempts = rotate_times(pair, 5), []
 
         def lose_one(user, session, request):
+            attempts.append(session.generation)
             Session.objects.update(generation=session.generation - 1)
             return {}
 
         settings.TOKENAUTH = {"EXTRA_CLAIMS": lose_one}
         with pytest.raises(ServiceUnavailable):
             refresh(tokens[-1], now=after(hours=1))
+        assert attempts == [6, 5, 4]
         settings.TOKENAUTH = {}
         assert refresh(tokens[-1], now=after(hours=1)).session.generation == 7
 

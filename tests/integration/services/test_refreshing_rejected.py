@@ -86,6 +86,19 @@ class TestSession:
         )
         assert refresh(pair.refresh_token, now=after(days=1, microseconds=-1)).session
 
+    def test_refresh_in_grace_of_an_expired_session_is_rejected(self, pair, rejection_reason):
+        refresh(pair.refresh_token, now=after(days=1))
+        Session.objects.update(idle_expires_at=after(days=1, seconds=5, milliseconds=900))
+        now = after(days=1, seconds=5, milliseconds=100)
+        assert rejection_reason(pair.refresh_token, now=now) == "expired"
+
+    @pytest.mark.attack(193)
+    def test_refresh_of_session_older_than_not_before_is_rejected(
+        self, pair, rejection_reason, settings
+    ):
+        settings.TOKENAUTH = {"NOT_BEFORE": after(seconds=1)}
+        assert rejection_reason(pair.refresh_token, now=after(minutes=1)) == "revoked"
+
     @pytest.mark.attack(140)
     def test_refresh_never_extends_a_session_past_absolute_expiry(self, pair, rejection_reason):
         current = pair

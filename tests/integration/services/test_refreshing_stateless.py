@@ -124,6 +124,13 @@ class TestRefresh:
             refresh(pair.refresh_token, now=after(days=2))
         assert caplog.records[-1].message == "refresh rejected: expired"
 
+    def test_stateless_refresh_before_not_before_is_rejected(self, pair, settings, caplog):
+        caplog.set_level("INFO", logger="django_tokenauth")
+        settings.TOKENAUTH = {**STATELESS, "NOT_BEFORE": after(seconds=1)}
+        with pytest.raises(InvalidGrant):
+            refresh(pair.refresh_token, now=after(days=1))
+        assert caplog.records[-1].message == "refresh rejected: revoked"
+
     def test_stateless_refresh_narrows_scope_of_one_access_token(self, pair):
         narrow = refresh(pair.refresh_token, scope=[READ], now=after(days=1))
         assert access(narrow, after(days=1)).scope == narrow.scope == {READ}

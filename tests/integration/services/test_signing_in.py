@@ -7,13 +7,13 @@ import uuid
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in, user_login_failed
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
 from django_tokenauth import services, signals
 from django_tokenauth.conf.settings import load
-from django_tokenauth.errors import InvalidGrant, InvalidScope
+from django_tokenauth.errors import InvalidGrant, InvalidScope, ServiceUnavailable
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.sessions.log_ids import log_id
 from django_tokenauth.sessions.users import auth_hash
@@ -23,6 +23,14 @@ from tests.support.session_rows import create_session
 from tests.support.signal_capture import received
 
 READ, WRITE = "notes:read", "notes:write"
+
+
+class DirectoryBackend:
+    """An authentication backend with its own database, which is not reachable."""
+
+    def authenticate(self, request, **credentials):
+        del credentials
+        raise OperationalError("connection refused")
 
 
 class TestCheckPassword:
@@ -55,6 +63,19 @@ class TestCheckPassword:
         with pytest.raises(InvalidGrant):
             services.check_password(None, "alice", "correct horse")
 
+    def test_check_password_of_an_inactive_user_logs_the_reason(self, alice, settings, caplog):
+        caplog.set_level("INFO", logger="django_tokenauth")
+        settings.AUTHENTICATION_BACKENDS = [
+            "django.contrib.auth.backends.AllowAllUsersModelBackend"
+        ]
+        type(alice).objects.update(is_active=False)
+        with pytest.raises(InvalidGrant):
+            services.check_password(None, "alice", "correct horse")
+        assert caplog.messages == [
+            f"user {alice.pk}: the password is correct",
+            f"sign-in rejected: user {alice.pk} is inactive",
+        ]
+
     def test_check_password_of_invalid_username_raises_invalid_grant(self, alice, monkeypatch):
         monkeypatch.setattr(type(alice), "USERNAME_FIELD", "id")
         with pytest.raises(InvalidGrant):
@@ -68,6 +89,15 @@ class TestCheckPassword:
         [call] = calls
         assert call["request"] is request
         assert call["credentials"] == {"username": "alice", "password": "*" * 20}
+
+    @pytest.mark.usefixtures("alice")
+    def test_check_password_logs_the_traceback_of_an_outage(self, settings, caplog):
+        settings.AUTHENTICATION_BACKENDS = [f"{__name__}.DirectoryBackend"]
+        with pytest.raises(ServiceUnavailable):
+            services.check_password(None, "alice", "correct horse")
+        [record] = caplog.records
+        assert record.getMessage() == "database error (OperationalError)"
+        assert str(record.exc_info[1]) == "connection refused"
 
     def test_check_password_reraises_value_error_of_a_backend(self, settings):
         settings.AUTHENTICATION_BACKENDS = ["tests.support.broken.ValueErrorBackend"]
@@ -90,6 +120,8 @@ class TestSignIn:
         session = Session.objects.get()
         assert pair.session == session
         assert session.user == pair.user == alice
+        # RFC 9562 section 5.7: the first 48 bits are the time in milliseconds.
+        assert session.pk.int >> 80 == NOW.timestamp() * 1000
         assert session.generation == 1
         assert session.created_at == session.refreshed_at == NOW
         assert (session.idle_expires_at, session.absolute_expires_at) == (
@@ -264,6 +296,14 @@ class TestSessionLimit:
         other = [create_session(bob) for _ in range(3)]
         services.sign_in(alice, now=after(minutes=1))
         assert set(services.list_sessions(bob, now=NOW)) == set(other)
+
+    def test_sign_in_evicts_sessions_in_more_than_one_batch(self, alice, monkeypatch):
+        monkeypatch.setattr("django_tokenauth.sessions.store.BATCH_SIZE", 2)
+        for minute in range(7):
+            create_session(alice, created_at=after(minutes=minute))
+        services.sign_in(alice, now=after(hours=1))
+        assert services.list_sessions(alice, now=after(hours=1)).count() == 3
+        assert Session.objects.filter(revoked_reason=RevokedReason.EVICTED).count() == 5
 
     @pytest.mark.attack(144)
     def test_sign_in_revokes_all_sessions_over_a_lowered_limit(self, alice, settings):

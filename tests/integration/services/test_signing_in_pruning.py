@@ -10,7 +10,6 @@ from django.test.utils import CaptureQueriesContext
 
 from django_tokenauth import services
 from django_tokenauth.models import Session
-from django_tokenauth.services import signing_in
 from django_tokenauth.sessions import pruning
 from tests.support.clock import NOW, after
 from tests.support.locks import locked_row
@@ -47,8 +46,8 @@ class TestPruning:
         assert set(Session.objects.all()) == kept | {new}
         assert not Session.objects.filter(pk__in=[session.pk for session in deleted]).exists()
 
-    def test_sign_in_prunes_a_batch_of_sessions_oldest_first(self, alice):
-        for minutes in range(signing_in.PRUNED_PER_SIGN_IN + 5):
+    def test_sign_in_prunes_twenty_sessions_oldest_first(self, alice):
+        for minutes in range(25):
             create_session(alice, idle_expires_at=NOW - RETENTION - timedelta(minutes=1 + minutes))
         services.sign_in(alice, now=NOW)
         remaining = Session.objects.filter(idle_expires_at__lt=NOW).order_by("-idle_expires_at")

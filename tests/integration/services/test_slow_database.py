@@ -204,11 +204,22 @@ class TestGrace:
         assert services.refresh(repeated.refresh_token).session.generation == 3
         services.authenticate_access_token(current.access_token)
 
-    def test_session_that_expires_in_a_slow_select_is_not_refreshed(self, pair, clock, settings):
+    def test_slow_retry_is_stored_as_a_retry(self, pair, clock, settings):
+        settings.TOKENAUTH = {"REFRESH_RETRY": True}
+        services.refresh(pair.refresh_token, now=NOW)
+        clock(minutes=1)
+        with before("UPDATE", lambda: clock(minutes=2)):
+            services.refresh(pair.refresh_token)
+        session = Session.objects.get()
+        assert (session.retried, session.refreshed_at) == (True, after(minutes=2))
+
+    def test_session_that_expires_in_a_slow_select_is_not_refreshed(self, pair, clock, caplog):
+        caplog.set_level("INFO", logger="django_tokenauth")
         clock(days=13, hours=23)
         with before("SELECT", lambda: clock(days=14)):
             response = post("token/refresh/", {"refresh_token": pair.refresh_token})
         assert response.status_code == 400
+        assert log_messages(caplog) == ["refresh rejected: expired"]
         assert Session.objects.get().generation == 1
 
 

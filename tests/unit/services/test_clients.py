@@ -11,6 +11,7 @@ from django.contrib.auth.hashers import identify_hasher
 from django_tokenauth.errors import InvalidClient, InvalidGrant
 from django_tokenauth.services.clients import (
     Credentials,
+    check_listed,
     check_owner,
     encode_secret,
     generate_secret,
@@ -94,6 +95,24 @@ class TestHasValidSecret:
 
     def test_credentials_repr_hides_the_secret(self):
         assert repr(REPORTS) == "Credentials(client_id='reports')"
+
+
+class TestCheckListed:
+    @pytest.fixture
+    def configured(self):
+        return read_settings(CLIENTS=clients_setting())
+
+    @pytest.mark.parametrize(
+        ("owner", "authenticated"), [("reports", True), ("reports", False), ("phone", False)]
+    )
+    def test_check_listed_accepts_listed_and_public_clients(self, configured, owner, authenticated):
+        check_listed(configured, owner, authenticated=authenticated)
+
+    def test_check_listed_rejects_and_logs_a_removed_client(self, configured, caplog):
+        caplog.set_level("INFO", "django_tokenauth")
+        with pytest.raises(InvalidClient):
+            check_listed(configured, "removed", authenticated=True)
+        assert log_messages(caplog) == ["token rejected: its client is no longer in CLIENTS"]
 
 
 class TestCheckOwner:
