@@ -221,7 +221,7 @@ def test_deploy_check_of_key_times_uses_exact_boundaries(settings, keys, ids):
     assert [message.id for message in key_messages(load(), NOW)] == ids
 
 
-def test_keys_that_all_sign_later_have_no_verifying_service_warning(settings, folder):
+def test_keys_that_all_sign_later_are_reported_as_e002_only(settings, folder):
     later = {**ED25519, "nbf": 2**33}
     write_jwk(folder / "a.jwk", later)
     assert deploy_check_ids() == ["E002"]
