@@ -32,6 +32,8 @@ class Fault:
     applies: Callable[[Statement], bool] = lambda statement: True
     #: Whether the fault is slow, or only sometimes succeeds.
     is_slow: bool = False
+    #: Whether a later request can succeed. An error of another class can be a bug of the project.
+    is_outage: bool = True
 
 
 def faults(proxy: Proxy | None) -> list[Fault]:
@@ -241,4 +243,8 @@ def _raised(error: tuple[str, tuple[Any, ...]]) -> Fault:
         with connection.wrap_database_errors:
             raise error_class(*arguments)
 
-    return Fault(f"{name.removeprefix('errors.')}{arguments}", inject)
+    return Fault(
+        f"{name.removeprefix('errors.')}{arguments}",
+        inject,
+        is_outage=not name.startswith(("DatabaseError", "InternalError", "errors.InternalError")),
+    )

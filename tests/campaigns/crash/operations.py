@@ -59,6 +59,15 @@ def _state() -> tuple[int, str]:
     return row.generation, row.revoked_reason
 
 
+def _revoked_reasons() -> set[str]:
+    """Return the reasons of the revoked sessions.
+
+    The session of a sign-in that returns an error is revoked with the reason ``USER_CHANGED``.
+    """
+    revoked = Session.objects.exclude(revoked_reason="")
+    return set(revoked.values_list("revoked_reason", flat=True))
+
+
 def _refresh(client: KeptConnection, token: str) -> Response:
     return client.post("token/refresh/", refresh_token=token)
 
@@ -121,7 +130,7 @@ def _signing_in(client: KeptConnection) -> Case:
         return (
             active.count() in (1, 2)
             and active.filter(pk=claims(response.body["refresh_token"])["sid"]).exists()
-            and not Session.objects.exclude(revoked_reason="").exists()
+            and _revoked_reasons() <= {RevokedReason.USER_CHANGED}
         )
 
     return Case(lambda: sign_in(client, "alice"), is_done, lambda: active.count() in (0, 1))
@@ -132,12 +141,9 @@ def _evicting(client: KeptConnection) -> Case:
 
     def is_done(response: Response) -> bool:
         [active] = Session.objects.filter(revoked_at=None)
-        reasons = set(
-            Session.objects.exclude(pk=active.pk).values_list("revoked_reason", flat=True)
-        )
-        return str(active.pk) == claims(response.body["refresh_token"])["sid"] and reasons == {
-            RevokedReason.EVICTED.value
-        }
+        reasons = _revoked_reasons() - {RevokedReason.USER_CHANGED}
+        is_new = str(active.pk) == claims(response.body["refresh_token"])["sid"]
+        return is_new and reasons == {RevokedReason.EVICTED}
 
     return Case(lambda: sign_in(client, "alice"), is_done)
 

@@ -43,6 +43,13 @@ def test_refresh_recovers_from_database_fault_at_each_statement(server):
     assert errors == no_errors(errors)
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="Other databases take a minute.")
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_request_recovers_from_fault_at_each_statement(server, operation):
+    errors = errors_after_faults(server, operation, server.faults)
+    assert errors == no_errors(errors)
+
+
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no connection to lose.")
 def test_requests_recover_from_lost_statement_results(server):
     # The statement was executed, but the client does not know it.
