@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from threading import Event, Thread
+from types import SimpleNamespace
 
 import pytest
 
@@ -69,6 +70,13 @@ class TestFolderLock:
         )
         with lock(tmp_path):
             pass
+
+    def test_held_key_folder_lock_is_awaited_for_30_seconds(self, tmp_path, monkeypatch):
+        waits = []
+        monkeypatch.setattr(locking, "Event", lambda: SimpleNamespace(wait=waits.append))
+        with lock(tmp_path):
+            lock_error(tmp_path)
+        assert sum(waits) == pytest.approx(30)
 
     def test_key_folder_lock_is_released_after_an_error(self, tmp_path):
         with pytest.raises(ValueError, match="x"), lock(tmp_path):
