@@ -59,10 +59,9 @@ class TestDefaultAlgorithm:
     def test_default_algorithm_is_the_algorithm_of_the_newest_key(self, tmp_path):
         write_jwk(tmp_path / "a.jwk", {**generated_jwk("RS256"), "nbf": NOW})
         write_jwk(tmp_path / "b.jwk", make_jwk("ES384", now=NOW, not_before=NOW + 1))
-        assert (
-            default_algorithm(SETTINGS, [file.key for file in reversed(read_files(tmp_path))])
-            == "ES384"
-        )
+        keys = [file.key for file in read_files(tmp_path)]
+        for order in (keys, keys[::-1]):
+            assert default_algorithm(SETTINGS, order) == "ES384"
 
     @pytest.mark.standard("rfc9068-2.1-2")
     @pytest.mark.parametrize(
@@ -160,8 +159,8 @@ class TestRotate:
         assert read_file(tmp_path / "stolen.jwk").jwk["exp"] == NOW
 
     def test_rotate_skips_a_key_file_deleted_concurrently(self, tmp_path, monkeypatch):
-        put(tmp_path, "a")
-        put(tmp_path, "gone")
+        for name in ("a", "gone", "z"):
+            put(tmp_path, name)
 
         def make(*arguments, **options):
             (tmp_path / "gone.jwk").unlink()
@@ -169,7 +168,7 @@ class TestRotate:
 
         monkeypatch.setattr(key_rotation, "make_key", make)
         rotation = rotated(tmp_path)
-        assert [file.key.kid for file in rotation.expiring] == ["a"]
+        assert [file.key.kid for file in rotation.expiring] == ["a", "z"]
         assert rotation.without_expiry == ()
 
     def test_rotate_reports_a_key_file_damaged_concurrently(self, tmp_path, monkeypatch):
@@ -208,8 +207,11 @@ class TestRotate:
         write_jwk(tmp_path / "a.jwk", make_jwk(before, now=NOW, not_before=NOW - 5))
         error = key_error(rotation, tmp_path, after)
         assert error.check_id == "E001"
-        assert f"A key for {after} cannot be beside the keys in the folder" in str(error)
-        assert "another folder" in error.hint
+        assert str(error) == (
+            f"A key for {after} cannot be beside the keys in the folder: secrets (HS256, HS384, "
+            "HS512) and key pairs exclude each other."
+        )
+        assert error.hint == "Create it in another folder, and set KEY_DIRECTORY to that."
         assert [path.name for path in tmp_path.iterdir()] == ["a.jwk"]
 
     def test_rotate_deletes_files_of_expired_keys(self, tmp_path):
@@ -267,7 +269,7 @@ class TestRotate:
         put(tmp_path, "a", exp=NOW + MIN_DELAY)
         error = key_error(rotated, tmp_path, delay=MIN_DELAY)
         assert str(error) == "The key a expires before the next key would sign."
-        assert "--now" in error.hint
+        assert error.hint == "Give a shorter --delay if JWKS_MAX_AGE permits it, or use --now."
         assert states(tmp_path) == {"a": "signs"}
         put(tmp_path, "a", exp=NOW + MIN_DELAY + 1)
         rotated(tmp_path, delay=MIN_DELAY)

@@ -44,9 +44,9 @@ class TestReplaceNow:
         with full_after(writes=1):
             replacement = replace_now(tmp_path, SETTINGS, "EdDSA", now=NOW)
         assert states(tmp_path) == {replacement.new.key.kid: "signs"}
-        assert [(file.key.kid, file.key.expires_at) for file in replacement.expiring] == [
-            ("stolen", NOW)
-        ]
+        [expiring] = replacement.expiring
+        assert (expiring.path, expiring.jwk["kid"]) == (tmp_path / "stolen.jwk", "stolen")
+        assert (expiring.key.kid, expiring.key.expires_at) == ("stolen", NOW)
 
     def test_replace_now_without_disk_space_for_key_changes_no_key(self, tmp_path):
         put(tmp_path, "stolen")
@@ -191,7 +191,10 @@ class TestRetire:
             key_rotation, "access_of", lambda *arguments: Access(other, None, 0o600)
         )
         error = key_error(retire, tmp_path, SETTINGS, "public", now=NOW)
-        assert str(error).startswith("The key public is a public key of another user")
+        assert str(error) == (
+            "The key public is a public key of another user, who decides when it expires."
+        )
+        assert error.hint == "To reject its tokens now, delete its file."
         assert "exp" not in read_file(tmp_path / "public.jwk").jwk
 
     def test_retire_prefers_exact_kid_to_prefix(self, tmp_path):

@@ -52,3 +52,8 @@ class TestStateOf:
     def test_state_of_future_key_is_next_without_signing_key(self, tmp_path):
         put(tmp_path, "next", NOW + 1)
         assert states(tmp_path) == {"next": State.NEXT}
+
+    def test_state_of_started_key_beside_the_signing_key_is_verifies(self, tmp_path):
+        for name in ("a", "b"):
+            put(tmp_path, name, NOW)
+        assert states(tmp_path) == {"a": State.VERIFIES, "b": State.SIGNS}
