@@ -146,7 +146,7 @@ class SessionAdmin(_ModelAdmin):
         ),
         *("revoked", "revoked_reason"),
     )
-    readonly_fields = ("created", "refreshed", "idle_expiry", "absolute_expiry", "revoked")
+    readonly_fields = ("id", "created", "refreshed", "idle_expiry", "absolute_expiry", "revoked")
     created, refreshed = _time("created_at"), _time("refreshed_at")
     idle_expiry, absolute_expiry = _time("idle_expires_at"), _time("absolute_expires_at")
     revoked = _time("revoked_at")
