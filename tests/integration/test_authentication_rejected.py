@@ -164,7 +164,7 @@ class TestEndedSession:
     @pytest.mark.standard("rfc7009-5-1")
     @pytest.mark.attack(94, 95, 129)
     @pytest.mark.parametrize("cause", ["sign out", "password", "deactivation", "deletion"])
-    def test_stateless_view_rejects_revoked_sessions_after_the_poll(self, alice, cause):
+    def test_stateless_view_rejects_revoked_sessions_after_the_poll(self, alice, cause, caplog):
         with time_machine.travel("2030-01-01T12:00:00Z", tick=False) as clock:
             tokens = sign_in()
             token = tokens["access_token"]
@@ -183,9 +183,11 @@ class TestEndedSession:
             clock.shift(9)
             assert get("/who/stateless/", token).status_code == 200
             clock.shift(1)
+            caplog.set_level(logging.INFO, "django_tokenauth")
             response = get("/who/stateless/", token)
         assert status_and_json(response) == (401, REFUSED)
         assert response.headers["WWW-Authenticate"] == INVALID_TOKEN
+        assert log_messages(caplog) == ["access token rejected: revoked"]
 
     @pytest.mark.standard("rfc7009-5-1")
     def test_stateless_view_without_polls_accepts_token_until_expiry(self, alice, settings):

@@ -200,6 +200,14 @@ class TestView:
     def test_permission_denied_override_of_a_view_is_kept(self, tokens):
         assert call(NotFoundView, tokens["without"], HasScope) == (404, None)
 
+    def test_denial_of_a_method_without_scopes_names_no_scope(self, tokens):
+        """The scope that HasFullScope misses would not allow the method."""
+
+        class ReadView(View):
+            required_scopes = {"POST": ["notes:read"]}
+
+        assert call(ReadView, tokens["without"], HasFullScope | Yes, HasScope) == PLAIN
+
     def test_challenge_set_by_the_view_is_kept(self, tokens):
         assert call(OwnChallengeView, tokens["without"], HasScope) == (
             403,
@@ -231,8 +239,10 @@ class TestView:
         class Bare:
             required_scopes = ("notes:read",)
 
-        assert HasScope().has_permission(Request, Bare()) is False
-        assert HasScope().has_object_permission(Request, Bare(), object()) is False
+        view = Bare()
+        assert HasScope().has_permission(Request, view) is False
+        assert HasScope().has_object_permission(Request, view, object()) is False
+        assert vars(view) == {}
 
     def test_required_scope_is_checked_for_each_request_to_a_view(self, tokens):
         view = View.as_view(permission_classes=[HasScope | No])
@@ -255,6 +265,7 @@ class TestObject:
             ((HasScope, NoObject), PLAIN, NAMED),
             ((~HasScope, NoObject), PLAIN, PLAIN),
             ((~NoObject & ~HasScope,), PLAIN, PLAIN),
+            ((NoObject | ~~HasScope,), OK, PLAIN),
         ],
     )
     def test_object_denial_names_the_scope_that_would_allow_it(
@@ -268,11 +279,13 @@ class TestObject:
         assert call(ObjectView, tokens["without"], HasScope | OnlyNote) == NAMED
 
     def test_object_permissions_are_checked_again_after_a_denial(self, tokens):
-        """A view may check many objects and skip those that are denied."""
+        """A view may skip denied objects, and then deny the request itself."""
 
         class ListView(View):
             def get(self, request):
-                return Response([self.is_allowed(request) for _ in range(3)])
+                skipped = [self.is_allowed(request) for _ in range(100)]
+                assert skipped == ["InsufficientScope"] * 100
+                self.permission_denied(request)
 
             def is_allowed(self, request):
                 try:
@@ -281,10 +294,8 @@ class TestObject:
                     return type(error).__name__
                 return "allowed"
 
-        headers = {"Authorization": f"Bearer {tokens['without']}"}
-        view = ListView.as_view(permission_classes=[NoObject | HasScope])
-        response = view(APIRequestFactory().get("/", headers=headers))
-        assert response.data == ["InsufficientScope"] * 3
+        for permission in (NoObject | HasScope, HasScope | NoObject):
+            assert call(ListView, tokens["without"], permission) == NAMED
 
 
 class GroupSerializer(ModelSerializer):

@@ -34,6 +34,10 @@ NEAREST = {
     "_limits": ("tests/unit/test_serializers", "tests/integration/test_views_token"),
     "_log": ("tests/integration/test_logging", "tests/integration/test_audit_events"),
     "_utc": ("tests/unit/services/test_arguments", "tests/integration/test_naive_times"),
+    "apps": (
+        *("tests/unit/test_apps", "tests/integration/test_apps"),
+        "tests/integration/integrations/test_spectacular",
+    ),
     "checks/database": ("tests/integration/checks/",),
     "http/client_authentication": (
         *("tests/unit/http/test_client_authentication", "tests/integration/test_views_clients"),
@@ -58,6 +62,10 @@ NEAREST = {
         "tests/integration/test_audit_events",
     ),
     "tokens/refresh": ("tests/unit/tokens/test_access_and_refresh",),
+    "views": (
+        *("tests/integration/test_views", "tests/integration/http/test_account_delay"),
+        "tests/integration/http/test_throttling",
+    ),
     "well_known": ("tests/unit/test_urls",),
 }
 #: Test modules that do not run: they are slow, or need more than the package.

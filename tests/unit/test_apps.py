@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -85,5 +86,5 @@ def test_package_can_be_imported_without_settings():
         text=True,
         env={"PYTHONPATH": ":".join(sys.path)},
     )
-    assert process.stdout.strip()
+    assert re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc)\d+)?\n", process.stdout)
     assert process.stderr == ""

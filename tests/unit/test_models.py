@@ -78,10 +78,29 @@ class TestUTCDateTimeField:
         settings.USE_TZ = use_tz
         found = self.FIELD.from_db_value(value, None, database(zones=zones))
         assert found == self.TIME
-        assert found.tzinfo is UTC
+        assert (found.tzinfo, found.fold) == (UTC, 0)
         assert self.FIELD.from_db_value(None, None, database(zones=zones)) is None
+
+    IN_PARIS = TIME.astimezone(timezone(timedelta(hours=2)))
+
+    @pytest.mark.parametrize(
+        ("zones", "prepared", "stored"),
+        [
+            (True, {}, TIME),
+            (True, {"prepared": False}, TIME),
+            (True, {"prepared": True}, IN_PARIS),
+            (False, {}, TIME.replace(tzinfo=None)),
+            (False, {"prepared": False}, TIME.replace(tzinfo=None)),
+        ],
+    )
+    def test_datetime_column_is_written_in_utc_unless_prepared(self, zones, prepared, stored):
+        written = self.FIELD.get_db_prep_value(self.IN_PARIS, database(zones=zones), **prepared)
+        assert (written, written.tzinfo) == (stored, stored.tzinfo)
 
 
 def database(*, zones):
     """Return what the field reads of a connection."""
-    return SimpleNamespace(features=SimpleNamespace(supports_timezones=zones))
+    return SimpleNamespace(
+        features=SimpleNamespace(supports_timezones=zones),
+        ops=SimpleNamespace(adapt_datetimefield_value=lambda value: value),
+    )

@@ -13,6 +13,7 @@ from rest_framework.serializers import ModelSerializer
 from django_tokenauth.models import Session
 from django_tokenauth.serializers import (
     RefreshSerializer,
+    RevocationRequestSerializer,
     SessionSerializer,
     SignInSerializer,
     TokenSerializer,
@@ -35,17 +36,44 @@ class TestSignInSerializer:
         defaults = {"scope": None, "client_id": "", "client_secret": "", "device_name": ""}
         assert serializer.validated_data == {**ALICE, **defaults}
 
+    @pytest.mark.standard("rfc6749-3.2-3")
+    @pytest.mark.parametrize("field", ["client_id", "client_secret", "device_name"])
+    def test_sign_in_empty_optional_field_is_read_as_missing(self, field):
+        serializer = SignInSerializer(data={**ALICE, field: ""})
+        assert serializer.is_valid()
+        assert serializer.validated_data[field] == ""
+
     def test_sign_in_ignores_unknown_fields(self):
         serializer = SignInSerializer(data={**ALICE, "is_staff": True, "user": 1, "amr": "mfa"})
         assert serializer.is_valid()
         fields = {*ALICE, "scope", "client_id", "client_secret", "device_name"}
         assert set(serializer.validated_data) == fields
 
-    def test_sign_in_keeps_whitespace_in_username_and_password(self):
-        serializer = SignInSerializer(data={"username": " alice ", "password": " \tx\n "})
+    def test_sign_in_keeps_whitespace_in_username_and_secrets(self):
+        data = {"username": " alice ", "password": " \tx\n ", "client_secret": " x "}
+        serializer = SignInSerializer(data=data)
         assert serializer.is_valid()
-        assert serializer.validated_data["username"] == " alice "
-        assert serializer.validated_data["password"] == " \tx\n "
+        assert serializer.validated_data.items() >= data.items()
+
+    def test_sign_in_representation_has_no_password_or_secret(self):
+        request = SimpleNamespace(
+            **ALICE, client_secret="s", scope="a", client_id="", device_name=""
+        )
+        fields = {"username", "scope", "client_id", "device_name"}
+        assert set(SignInSerializer(request).data) == fields
+
+    @pytest.mark.parametrize(
+        ("field", "value", "message"),
+        [
+            ("username", 1, "Must be a string."),
+            ("scope", "a  b", "Must be scope names separated by single spaces."),
+            ("scope", "a" * 1025, "Ensure this field has no more than 1024 characters."),
+        ],
+    )
+    def test_sign_in_error_message_says_what_is_expected(self, field, value, message):
+        serializer = SignInSerializer(data={**ALICE, field: value})
+        assert not serializer.is_valid()
+        assert serializer.errors == {field: [message]}
 
     def test_sign_in_normalizes_username_but_not_password(self):
         decomposed = "ame\N{COMBINING ACUTE ACCENT}lie"
@@ -95,7 +123,10 @@ class TestSignInSerializer:
     @pytest.mark.standard("rfc6749-2.2-2")
     @pytest.mark.parametrize(
         ("field", "max_length"),
-        [("username", 254), ("password", 4096), ("client_id", 255), ("device_name", 100)],
+        [
+            *(("username", 254), ("password", 4096), ("device_name", 100)),
+            *(("client_id", 255), ("client_secret", 4096)),
+        ],
     )
     def test_sign_in_field_above_maximum_length_is_rejected(self, field, max_length):
         assert SignInSerializer(data={**ALICE, field: "é" * max_length}).is_valid()
@@ -151,7 +182,12 @@ class TestScopeField:
 
 
 @pytest.mark.parametrize(
-    ("serializer", "field"), [(RefreshSerializer, "refresh_token"), (TokenSerializer, "token")]
+    ("serializer", "field"),
+    [
+        (RefreshSerializer, "refresh_token"),
+        (TokenSerializer, "token"),
+        (RevocationRequestSerializer, "token"),
+    ],
 )
 class TestTokenFields:
     def test_token_field_keeps_surrounding_spaces(self, serializer, field):
@@ -166,6 +202,21 @@ class TestTokenFields:
     def test_token_field_requires_a_non_empty_string(self, serializer, field, data, code):
         body = {} if data == {} else {field: data}
         assert codes(serializer(data=body)) == {field: [code]}
+
+
+@pytest.mark.parametrize(
+    ("serializer", "name"),
+    [
+        (SignInSerializer, "TokenAuthSignIn"),
+        (RefreshSerializer, "TokenAuthRefresh"),
+        (TokenSerializer, "TokenAuthToken"),
+        (RevocationRequestSerializer, "TokenAuthRevocationRequest"),
+        (SessionSerializer, "TokenAuthSession"),
+    ],
+)
+def test_serializer_has_its_own_name_in_schemas(serializer, name):
+    """Schema generators name a component after ``ref_name``, which projects cannot clash with."""
+    assert serializer.Meta.ref_name == name
 
 
 class TestSessionSerializer:
@@ -211,6 +262,15 @@ class TestSessionSerializer:
             "absolute_expires_at": now,
             "current": False,
         }
+
+    def test_session_serializer_ignores_all_input(self):
+        serializer = SessionSerializer(data={"device_name": "x", "current": True})
+        assert serializer.is_valid()
+        assert serializer.validated_data == {}
+
+    def test_session_serializer_permits_null_only_for_addresses(self):
+        fields = SessionSerializer().fields.items()
+        assert {name for name, field in fields if field.allow_null} == {"ip", "last_ip"}
 
     @pytest.mark.parametrize("zone", ["UTC", "Asia/Seoul", "America/St_Johns"])
     @pytest.mark.parametrize("form", ["iso-8601", "%d.%m.%Y %H:%M", None])
@@ -258,6 +318,7 @@ class TestSessionSerializer:
             datetime.fromisoformat(f"2030-01-01T{time}:00Z") for time in (created, refreshed, now)
         )
         time_machine.move_to(now, tick=False)
+        refreshed += timedelta(seconds=59, microseconds=1)
         session = Session(
             created_at=created,
             refreshed_at=refreshed,

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 
 import pytest
+from django.http import HttpRequest
 
 from django_tokenauth import signals
 from django_tokenauth.models import Session
@@ -53,6 +54,14 @@ class TestSend:
             (Session, session),
             (None, None),
         ]
+
+    def test_signal_receiver_gets_user_request_and_details(self):
+        request = HttpRequest()
+        with received(signals.network_changed) as calls:
+            signals.network_changed.send_for(Session(), "alice", request, previous_ip="192.0.2.1")
+        [call] = calls
+        assert (call["user"], call["request"]) == ("alice", request)
+        assert call["previous_ip"] == "192.0.2.1"
 
     def test_signal_receiver_can_filter_by_session_class(self):
         sessions = []
@@ -104,7 +113,8 @@ class TestSend:
             receive_later: "received later",
         }
         [record] = [each for each in caplog.records if each.levelno == logging.ERROR]
-        assert (record.name, record.args) == ("django.dispatch", (name, ERROR))
+        message = f"Error calling {name} in Signal.send_robust() ({ERROR})"
+        assert (record.name, record.getMessage()) == ("django.dispatch", message)
         assert record.exc_info[1] is ERROR
 
     def test_signal_dispatch_error_is_logged_and_not_raised(self, caplog):
@@ -125,3 +135,4 @@ class TestSend:
         assert len(calls) == 1
         [record] = [each for each in caplog.records if each.levelno == logging.ERROR]
         assert (record.name, record.exc_info[0]) == ("django_tokenauth", RuntimeError)
+        assert record.getMessage() == "a signal could not be sent to all receivers"

@@ -72,7 +72,17 @@ class TestRejected:
                 b".5",
                 b"1.",
             ),
-            *(b"0x10", b"1_000", b"True", b"None", b"undefined", b'"a', b'"\\x41"', b"\xc2\xa0{}"),
+            *(
+                b"0x10",
+                b"1_000",
+                b"True",
+                b"None",
+                b"undefined",
+                b'"a',
+                b'"\\x41"',
+                b"\xc2\xa0{}",
+                b"X{}X",
+            ),
             "٣".encode(),
             # Duplicate names, in any encoding and at any depth.
             b'{"a": 1, "a": 1}',

@@ -71,6 +71,7 @@ def test_token_users_with_equal_issuer_and_subject_are_equal():
 )
 def test_token_user_differs_from_other_users_and_objects(other):
     assert other != USER
+    assert hash(other) != hash(USER)
 
 
 def test_token_user_is_throttled_by_rest_framework():

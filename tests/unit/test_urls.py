@@ -9,8 +9,10 @@ from django.http import Http404
 from django.urls import NoReverseMatch, include, path, resolve, reverse
 
 from django_tokenauth import urls, views
+from django_tokenauth.http import discovery
 
 ID = uuid.UUID(int=0xABC)
+METADATA = "oauth-authorization-server"
 NAMES = [
     ("token", "token/", views.TokenView),
     ("refresh", "token/refresh/", views.RefreshView),
@@ -56,6 +58,20 @@ class TestRoutes:
         assert resolve(f"/{route}").func.view_class is view
         arguments = {"tenant": "acme", **self.arguments(name)}
         assert reverse(f"tenant:{name}", kwargs=arguments) == f"/api/v1/acme/{route}"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "route", "view"),
+    [
+        ("jwks", {}, "jwks.json", discovery.jwks),
+        ("metadata", {}, METADATA, discovery.metadata),
+        ("metadata", {"issuer_path": "a/b"}, f"{METADATA}/a/b", discovery.metadata),
+    ],
+)
+def test_well_known_route_is_reversed_and_resolved_by_name(name, arguments, route, view):
+    assert reverse(f"tokenauth_well_known:{name}", kwargs=arguments) == f"/.well-known/{route}"
+    match = resolve(f"/.well-known/{route}")
+    assert (match.func, match.kwargs) == (view, arguments)
 
 
 def test_package_urls_contain_no_unexpected_route():

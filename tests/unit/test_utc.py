@@ -25,3 +25,4 @@ def _process_in_another_zone(settings, monkeypatch):
 def test_naive_datetime_is_read_in_the_time_zone_setting():
     noon = datetime(2026, 11, 23, 12)  # noqa: DTZ001
     assert as_utc(noon) == datetime(2026, 11, 23, 3, tzinfo=UTC)
+    assert as_utc(noon).tzinfo is UTC
