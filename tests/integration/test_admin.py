@@ -123,13 +123,13 @@ class TestList:
             ("%", set()),
         ],
     )
-    def test_admin_search_finds_user_device_address_and_client(
+    def test_admin_search_matches_user_device_address_and_client(
         self, administrator, sessions, query, expected
     ):
         assert device_names(administrator.get(LIST, {"q": query})) == expected
 
     @pytest.mark.parametrize("write", [str, lambda pk: str(pk).upper()])
-    def test_admin_search_finds_a_session_id(self, administrator, sessions, write):
+    def test_admin_search_matches_a_session_id(self, administrator, sessions, write):
         """The id is searched as the API returns it, however the database stores a UUID."""
         query = write(sessions["phone"].pk)
         assert device_names(administrator.get(LIST, {"q": query})) == {"phone"}

@@ -70,8 +70,8 @@ CHANGED, DELETED, NEITHER = ["user_changed", ""], ["user_deleted", ""], ["", ""]
 
 
 @pytest.mark.attack(95)
-def test_change_by_a_child_model_revokes_sessions_of_the_user():
-    """Its own primary key is the key of another user, whose session must continue."""
+def test_change_through_child_model_revokes_user_sessions():
+    """The child has the primary key of another user, whose session must continue."""
     assert email_users()["children"] == {
         "password": CHANGED,
         "inactive": CHANGED,
@@ -90,7 +90,7 @@ def test_change_by_a_child_model_revokes_sessions_of_the_user():
 
 
 @pytest.mark.attack(95)
-def test_change_by_a_parent_model_revokes_sessions_of_the_user():
+def test_change_through_parent_model_revokes_user_sessions():
     assert run_scenario(
         "tests.support.scenarios.user_models.parents",
         "tests.support.scenarios.user_models.settings",

@@ -109,7 +109,7 @@ class TestResponse:
     @pytest.mark.parametrize(
         "token", ["garbage", "a.b.c", " ", "é", "{refresh}", "{access} ", "x" * 9_000]
     )
-    def test_introspect_malformed_token_is_inactive_without_query(self, token, caplog):
+    def test_introspect_invalid_token_is_inactive_without_query(self, token, caplog):
         tokens = issue_tokens()
         token = token.format(access=tokens.access_token, refresh=tokens.refresh_token)
         caplog.set_level(logging.INFO, "django_tokenauth")

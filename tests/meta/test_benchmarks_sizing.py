@@ -133,7 +133,7 @@ class TestRequirements:
     def test_sizing_requirements_are_proportional_to_users(self, what):
         assert needed(what, users=1000 * USERS) == pytest.approx((1000 * needed(what)[0],))
 
-    def test_reads_beyond_one_machine_require_a_read_replica(self):
+    def test_sizing_adds_read_replicas_for_excess_reads(self):
         writes = needed("database: processors for writes")[0]
         busy = writes + needed("database: processors for requests")[0]
         for processors, replicas in ((busy / 0.5 * 1.01, 0), (busy / 0.5 * 0.99, 1)):
@@ -141,7 +141,7 @@ class TestRequirements:
             assert needed("read replicas", given=given) == (replicas,)
             assert needed("database machines", given=given) == (1,)
 
-    def test_writes_beyond_one_machine_require_more_machines(self):
+    def test_sizing_adds_database_machines_for_excess_writes(self):
         writes = needed("database: processors for writes")[0]
         given = replace(AVERAGE, database_processors=writes / 2.5 / 0.5)
         assert needed("database machines", given=given) == (3,)

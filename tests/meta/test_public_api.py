@@ -130,7 +130,7 @@ def imports(path):
     return names
 
 
-def test_every_top_level_module_is_public_or_private():
+def test_modules_without_underscore_are_the_public_modules():
     files = {path.stem for path in PACKAGE.glob("*.py")} - NOT_PUBLIC
     assert {name for name in files if not name.startswith("_")} | {"services"} == set(PUBLIC)
 

@@ -137,7 +137,7 @@ def lies(operation, fault):
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 @pytest.mark.parametrize("operation", OPERATIONS)
 class TestFaults:
-    def test_correct_password_signs_in_unless_cache_reports_failures(
+    def test_correct_password_signs_in_unless_failures_exceed_limit(
         self, alice, break_cache, operation, fault, caplog
     ):
         break_cache(operation, fault)

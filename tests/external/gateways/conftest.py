@@ -134,7 +134,7 @@ def gateway(request, start):
     params=[program for program in PROGRAMS if program.exact], ids=lambda program: program.name
 )
 def exact_gateway(request, start):
-    """Return each gateway that asks the server for each request."""
+    """Return each gateway that calls the token server for each request."""
     return started(request, start)
 
 

@@ -27,7 +27,7 @@ _PATH = os.pathsep.join(
 class Program:
     """A program and its documented configuration files; the first one is passed to it.
 
-    ``exact`` gateways ask the server for each request. ``forwards`` says that they use
+    ``exact`` gateways call the token server for each request. ``forwards`` says that they use
     ``token/forward-auth/``.
     """
 

@@ -139,7 +139,7 @@ class TestDelay:
         assert guess_from(OFFICE, "alice").status_code == 400
 
     def test_sign_in_with_similar_username_does_not_reset_the_delay(self, clock):
-        """An attacker may have an account of its own whose letters and digits are the same."""
+        """An attacker may own an account whose username has the same letters and digits."""
         get_user_model().objects.create_user("al.ice", password="its own")
         for address in attackers(FREE_FAILURES):
             guess_from(address, "alice")

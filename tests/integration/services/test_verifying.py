@@ -102,11 +102,11 @@ class TestGetUserStateless:
         with django_assert_num_queries(1):
             assert services.get_user(claims) == alice
 
-    def test_stateless_get_user_of_inactive_user_is_rejected(self, alice, claims):
+    def test_stateless_get_user_rejects_inactive_user(self, alice, claims):
         type(alice).objects.update(is_active=False)
         assert error_code(claims) == TokenErrorCode.USER
 
-    def test_stateless_get_user_of_deleted_user_is_rejected(self, alice, claims):
+    def test_stateless_get_user_rejects_deleted_user(self, alice, claims):
         alice.delete()
         assert error_code(claims) == TokenErrorCode.USER
 

@@ -151,5 +151,5 @@ class TestIsValidUsername:
         assert is_valid_username(name) == valid
 
     @pytest.mark.parametrize(("name", "valid"), [("", True), ("\xe1lice", True), ("a\0", False)])
-    def test_text_username_is_valid_only_without_nul(self, name, valid):
+    def test_string_username_is_valid_only_without_nul(self, name, valid):
         assert is_valid_username(name) == valid

@@ -180,7 +180,7 @@ class TestSettingsChange:
         with pytest.raises(InvalidToken, match="expired"):
             access_tokens(conf.load()).decode(access, now=NOW + 304)
 
-    def test_tokens_of_previous_secret_key_are_rejected(self):
+    def test_tokens_of_secret_key_without_fallback_are_rejected(self):
         access, refresh = make_access_token(), make_refresh_token()
         with override_settings(SECRET_KEY="another secret key of this project"):
             assert access_error(access) is TokenErrorCode.KEY

@@ -66,7 +66,7 @@ class TestOtherFiles:
     @pytest.mark.attack(169)
     @ERRORS
     @pytest.mark.parametrize("broken", ["0new", "a", "z", "zz-new"])
-    def test_earlier_exp_applies_beside_an_invalid_key_file(
+    def test_earlier_exp_applies_despite_an_invalid_key_file(
         self, clock, jwks, tmp_path, break_file, broken
     ):
         break_file(tmp_path / f"{broken}.jwk")
@@ -77,7 +77,7 @@ class TestOtherFiles:
     @pytest.mark.attack(169)
     @ERRORS
     @pytest.mark.parametrize("broken", ["0new", "a", "z", "zz-new"])
-    def test_deleted_key_is_removed_beside_an_invalid_key_file(
+    def test_deleted_key_is_removed_despite_an_invalid_key_file(
         self, clock, tmp_path, break_file, broken
     ):
         break_file(tmp_path / f"{broken}.jwk")
@@ -85,7 +85,7 @@ class TestOtherFiles:
         assert clock.kids() == ["a", "z"]
 
     @ERRORS
-    def test_replaced_key_is_removed_beside_an_invalid_key_file(self, clock, tmp_path, break_file):
+    def test_replaced_key_is_removed_despite_an_invalid_key_file(self, clock, tmp_path, break_file):
         break_file(tmp_path / "a.jwk")
         put(tmp_path, "stolen", kid="successor")
         assert clock.kids() == ["a", "z", "successor"]
@@ -136,7 +136,7 @@ class TestFolder:
 
     @needs_root
     @pytest.mark.parametrize("broken", ["0", "a", "z"])
-    def test_earlier_exp_applies_beside_an_unreadable_key_file(self, folder, broken):
+    def test_earlier_exp_applies_despite_an_unreadable_key_file(self, folder, broken):
         jwk = put(folder, "stolen")
         (folder / "stolen.jwk").chmod(0o644)
         clock = Clock(folder)
@@ -166,7 +166,7 @@ class TestRejectedContent:
         self.rewrite(tmp_path, exp="tomorrow")
         assert clock.kids() == ["a", "b"]
 
-    def test_earlier_exp_applies_beside_a_malformed_nbf(self, clock, tmp_path):
+    def test_earlier_exp_applies_despite_a_malformed_nbf(self, clock, tmp_path):
         self.rewrite(tmp_path, nbf="x", exp=NOW + 10**6)
         assert clock.advance().verifying["a"].expires_at == NOW + 10**6
         self.rewrite(tmp_path, nbf="x", exp=NOW + 10**7)
@@ -261,7 +261,7 @@ class TestAtWithErrors:
         [message] = self.errors(caplog)
         assert message.startswith("Key folder error: The key file bad.jwk is not a JWK. It must")
 
-    def test_new_key_signs_beside_an_invalid_key_file(self, clock, tmp_path, caplog):
+    def test_new_key_signs_despite_an_invalid_key_file(self, clock, tmp_path, caplog):
         put_text(tmp_path, "{")
         put(tmp_path, "c", nbf=NOW)
         keys = clock.advance()

@@ -265,7 +265,7 @@ class TestRotate:
         assert error.hint == "To create one that signs at once, use generate."
         assert len(read_files(tmp_path)) == len(before and [before])
 
-    def test_rotate_of_key_that_expires_before_the_next_is_rejected(self, tmp_path):
+    def test_rotate_rejects_key_expiring_before_next_key_signs(self, tmp_path):
         put(tmp_path, "a", exp=NOW + MIN_DELAY)
         error = key_error(rotated, tmp_path, delay=MIN_DELAY)
         assert str(error) == "The key a expires before the next key would sign."

@@ -63,7 +63,7 @@ def test_client_command_runs_without_a_valid_issuer(settings):
         ("리:포트", ["HTTP Basic ends a client_id", "OAuth permits only ASCII characters in a"]),
     ],
 )
-def test_client_command_notes_existing_and_unsuitable_names(settings, name, notes):
+def test_client_command_prints_note_for_taken_or_unsuitable_name(settings, name, notes):
     settings.TOKENAUTH = {"CLIENTS": clients_setting(reports="secret")}
     errors = StringIO()
     call_command("tokenauth_client", name, stdout=StringIO(), stderr=errors, no_color=True)

@@ -192,7 +192,7 @@ class TestRotate:
 
 
 class TestPrint:
-    def test_keys_generate_with_print_writes_notes_to_stderr(self, settings):
+    def test_keys_generate_with_print_writes_messages_to_stderr(self, settings):
         settings.TOKENAUTH = {}
         output, errors = StringIO(), StringIO()
         with time_machine.travel(NOW, tick=False):

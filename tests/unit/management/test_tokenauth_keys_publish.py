@@ -116,7 +116,7 @@ class TestDrafts:
         assert victim.read_text() == "precious"
         assert draft.is_symlink() or draft.read_text() == "of another user"
 
-    def test_published_file_keeps_its_mode(self, folder, tmp_path):
+    def test_publish_keeps_the_mode_of_an_existing_file(self, folder, tmp_path):
         put(folder, "a")
         output = tmp_path / "jwks.json"
         run("publish", "--output", str(output))

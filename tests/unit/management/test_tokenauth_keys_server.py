@@ -180,7 +180,7 @@ class TestBrokenFiles:
         assert "old.jwk" in deleted
 
     @pytest.mark.parametrize("name", ["0.jwk", "z.jwk"])
-    def test_rotate_now_replaces_keys_beside_an_invalid_key_file(self, folder, name):
+    def test_rotate_now_replaces_keys_despite_an_invalid_key_file(self, folder, name):
         put(folder, "stolen")
         running = KeyDirectory(folder)
         running.at(SECONDS)
@@ -193,7 +193,7 @@ class TestBrokenFiles:
         assert list(keys.verifying) == [keys.signing.kid]
         assert (folder / name).read_text() == '{"kty"'
 
-    def test_retire_now_expires_a_key_beside_an_invalid_key_file(self, folder):
+    def test_retire_now_expires_a_key_despite_an_invalid_key_file(self, folder):
         put(folder, "stolen", SECONDS - 50)
         put(folder, "b")
         running = KeyDirectory(folder)

@@ -83,7 +83,7 @@ class TestTimeClaims:
             ({"exp": MISSING}, TokenErrorCode.CLAIMS),
         ],
     )
-    def test_access_token_outside_or_with_invalid_period_is_rejected(self, access, changes, code):
+    def test_access_token_with_wrong_validity_period_is_rejected(self, access, changes, code):
         assert access.code(access.with_claims(**changes)) is code
 
     @pytest.mark.parametrize(
