@@ -89,7 +89,7 @@ class Session(models.Model):
         verbose_name=_("user"),
     )
     generation = models.PositiveBigIntegerField(_("generation"), default=1)
-    # True if the last rotation accepted the previous refresh token outside the grace
+    # True if the last rotation accepted the previous refresh token outside the grace period
     # (REFRESH_RETRY). During a deployment, db_default lets processes of an older version add rows.
     retried = models.BooleanField(_("refresh retried"), default=False, db_default=False)
     created_at = UTCDateTimeField(_("signed in at"))

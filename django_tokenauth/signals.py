@@ -90,8 +90,8 @@ class _SessionSignal(_RobustSignal):
 #: A user signed in and started the session.
 signed_in = _SessionSignal()
 
-#: The refresh token was rotated. ``refreshed`` is not sent if a request within the grace gets the
-#: current refresh token again.
+#: The refresh token was rotated. ``refreshed`` is not sent if a request within the grace period
+#: gets the current refresh token again.
 refreshed = _SessionSignal()
 
 #: A rotation came from another network than the sign-in or rotation before it: another /24 (IPv4)

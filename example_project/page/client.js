@@ -143,8 +143,9 @@ export class TokenClient extends EventTarget {
   }
 }
 
-// Tabs share one refresh token, and each refresh replaces it, so only one tab may refresh at a time.
-// Without Web Locks (on http, except localhost), the server's grace covers a repeated refresh.
+// Tabs share one refresh token, and each refresh replaces it, so only one tab may refresh at a
+// time. Without Web Locks (on http, except localhost), the server's grace period covers a repeated
+// refresh.
 function onlyOneTab(work) {
   return navigator.locks ? navigator.locks.request(STORED, work) : work();
 }

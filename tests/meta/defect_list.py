@@ -201,7 +201,7 @@ DEFECTS = (
     ),
     Defect(
         "services/refreshing.py",
-        "grace covers every older token",
+        "grace period covers every older token",
         "    if presented == session.generation - (2 if session.retried else 1):",
         "    if presented < session.generation:",
         (SERVICES,),

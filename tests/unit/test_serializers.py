@@ -312,7 +312,7 @@ class TestSessionSerializer:
     def test_session_refreshed_at_is_delayed_and_rounded_to_the_hour(
         self, settings, created, refreshed, now, shown, time_machine
     ):
-        """An attacker could otherwise wait for a refresh, and send the used token in the grace."""
+        """An attacker could otherwise wait for a refresh and reuse a token in the grace period."""
         settings.TIME_ZONE = "UTC"
         created, refreshed, now = (
             datetime.fromisoformat(f"2030-01-01T{time}:00Z") for time in (created, refreshed, now)

@@ -126,7 +126,7 @@ class TestSecretLeaks:
         collected.add_response(get("/who/", **{"X-Token": access}))
         for body in ({"client_id": "another"}, {"scope": "unknown"}, {"scope": [second]}):
             collected.add_response(post("token/refresh/", {"refresh_token": second, **body}))
-        # The previous token is reused after the grace.
+        # The previous token is reused after the grace period.
         time_machine.move_to(NOW.replace(hour=13), tick=False)
         for token in (first, second):
             collected.add_response(post("token/refresh/", {"refresh_token": token}))

@@ -28,7 +28,7 @@ from tests.support.signal_capture import received
 pytestmark = pytest.mark.django_db(transaction=True)
 
 GENERATIONS = 21
-# Generations before the current one. Age 1 is the previous token, valid within the grace.
+# Generations before the current one. Age 1 is the previous token, valid within the grace period.
 AGES = range(2, GENERATIONS)
 # The delay until the owner of the session refreshes.
 DELAY = timedelta(milliseconds=287)
@@ -180,7 +180,7 @@ def test_token_reuse_in_new_process_revokes_session(alice):
 @pytest.mark.attack(143)
 @pytest.mark.parametrize("concurrent", [True, False], ids=["concurrent", "sequential"])
 def test_duplicated_refresh_requests_keep_the_session_active(alice, server, settings, concurrent):
-    # A slow machine must not exceed the grace.
+    # A slow machine must not exceed the grace period.
     settings.TOKENAUTH = {"REFRESH_GRACE": timedelta(seconds=60)}
 
     def send(token):

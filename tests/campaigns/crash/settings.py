@@ -38,7 +38,7 @@ INSTALLED_APPS = [
 ]
 # It sets Content-Length, which persistent connections need.
 MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
-# A slow machine must not exceed the grace.
+# A slow machine must not exceed the grace period.
 TOKENAUTH = {
     "REFRESH_GRACE": timedelta(seconds=60),
     "MAX_SESSIONS_PER_USER": None,

@@ -99,13 +99,13 @@ class Round:
             self.issued_at = self.refreshed_at = self.now
 
     def retry(self) -> None:
-        """A second tab sends the previous token, within the grace after the response."""
+        """A second tab sends the previous token, within the grace period after the response."""
         if self.previous is None or self.signed_out_at is not None:
             return
         if not 0 <= self.now - self.refreshed_at < GRACE:
             return
         response = post("token/refresh/", {"refresh_token": self.previous})
-        self.expect("a retry within the grace", response.status_code, 200)
+        self.expect("a retry within the grace period", response.status_code, 200)
         if response.status_code == 200:
             self.current = response.json()["refresh_token"]
 

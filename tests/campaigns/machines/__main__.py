@@ -99,8 +99,8 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         choices=DEFECTS,
-        help="defect to inject: no grace, separate keys, no list of revoked sessions, separate "
-        "counters of wrong passwords, or no check of the user; can be repeated",
+        help="defect to inject: no grace period, separate keys, no list of revoked sessions, "
+        "separate counters of wrong passwords, or no check of the user; can be repeated",
     )
     return parser
 

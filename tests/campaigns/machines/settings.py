@@ -27,7 +27,7 @@ TOKENAUTH.update(
         # No other service caches the keys, so a new key may sign soon.
         "JWKS_MAX_AGE": timedelta(seconds=2),
         "REVOCATION_POLL_INTERVAL": timedelta(seconds=_values["poll"]),
-        # A slow machine must not exceed the grace.
+        # A slow machine must not exceed the grace period.
         "REFRESH_GRACE": timedelta(seconds=60),
         "MAX_SESSIONS_PER_USER": None,
     }

@@ -37,7 +37,8 @@ class Target:
 
     @property
     def predecessor(self) -> str:
-        """Return the previous token: valid within the grace, or once with ``REFRESH_RETRY``."""
+        """Return the previous token: valid within the grace period, or once with
+        ``REFRESH_RETRY``."""
         return self.refresh_tokens[-2]
 
     @property

@@ -10,7 +10,7 @@ ROUNDS = int(os.environ.get("TOKENAUTH_TEST_ROUNDS", "20"))
 ROUNDS_OF_MANY = min(ROUNDS // 2, max(10, ROUNDS // 5))
 #: Rounds of each race at each additional isolation level.
 ROUNDS_OF_LEVEL = min(ROUNDS // 4, max(5, ROUNDS // 10))
-# A slow machine must not exceed the grace.
+# A slow machine must not exceed the grace period.
 TOKENAUTH = {
     "REVOKE_BY_ACCESS_TOKEN": ["django-tokenauth"],
     "REFRESH_GRACE": timedelta(seconds=60),

@@ -26,7 +26,7 @@ from tests.campaigns.races.worker_pool import WorkerPool
 REFRESH_DELAYS = ((0.007, 0.004, 0.012), (0, 0.002, 0.006), (0, 0.002, 0.006))
 INVALIDATION_DELAYS = (0.010, 0.001, 0.001, 0.001, 0.001)
 
-# Sessions are created in batches. The last of a batch is refreshed before its grace expires.
+# Sessions are created in batches. The last of a batch is refreshed before its grace period expires.
 BATCH = 50
 # More rounds follow until one in ten has an invalidation inside a refresh. MAXIMUM_FACTOR limits
 # the rounds.
@@ -170,7 +170,7 @@ def _outcome_of(refresh: Result, invalidated: Result) -> str:
         # An UPDATE fails to serialize if the invalidation commits while the UPDATE waits for it.
         return f"503 at its UPDATE, {INSIDE}" if wrote else "503 at its SELECT"
     if refresh["status"] == 200:
-        result = "rotated" if wrote else "repeated in the grace"
+        result = "rotated" if wrote else "repeated in the grace period"
         if invalidated["began"] > refresh["finished"]:
             return f"{result}, the invalidation began after it"
         *_, read = refresh["statements"][0]

@@ -59,7 +59,7 @@ TOKENAUTH: dict[str, Any] = {
     "ALGORITHM": "EdDSA",
     "ACCESS_TOKEN_LIFETIME": timedelta(seconds=_values["lifetime"]),
     "JWKS_MAX_AGE": timedelta(seconds=_values["max_age"]),
-    # A slow machine must not exceed the grace.
+    # A slow machine must not exceed the grace period.
     "REFRESH_GRACE": timedelta(seconds=60),
     "MAX_SESSIONS_PER_USER": None,
     "SIGN_IN_RATE_USER": None,

@@ -76,7 +76,7 @@ class TestRefresh:
 
 
 class TestSlowRefresh:
-    """A database stalls for longer than the grace.
+    """A database stalls for longer than the grace period.
 
     The client has sent a second request, so both are in progress.
     """

@@ -1,4 +1,4 @@
-"""Rotation, grace and reuse of refresh tokens."""
+"""Rotation, grace period and reuse of refresh tokens."""
 
 from __future__ import annotations
 

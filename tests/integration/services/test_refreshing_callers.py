@@ -1,4 +1,7 @@
-"""The grace applies to the client that rotated, and each refresh stores where it came from."""
+"""The grace period applies to the client that rotated.
+
+A rotation stores the address and the user agent of its client.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``REFRESH_RETRY``: a client retries after the grace because it never got the response."""
+"""``REFRESH_RETRY``: a client retries after the grace period because it never got the response."""
 
 from __future__ import annotations
 

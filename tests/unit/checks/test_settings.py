@@ -246,7 +246,7 @@ class TestRefreshSettings:
         assert message_of("W007").startswith("REFRESH_GRACE is zero")
         settings.TOKENAUTH = {"REFRESH_GRACE": timedelta(0), "REFRESH_RETRY": True}
         assert check_ids() == ["W007"]
-        # The leeway extends the grace.
+        # The leeway extends the grace period.
         for name in ("REFRESH_GRACE", "LEEWAY"):
             settings.TOKENAUTH = {"REFRESH_GRACE": timedelta(0), name: timedelta(seconds=1)}
             assert check_ids() == []

@@ -55,7 +55,7 @@ def refresh(tokens: dict[str, Any]) -> Any:
 
 
 def refresh_repeatedly() -> list[int]:
-    """Rotate and use the grace while the replica has no session at all."""
+    """Rotate and use the grace period while the replica has no session at all."""
     tokens = sign_in()
     statuses = []
     for _ in range(3):
