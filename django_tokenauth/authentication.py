@@ -48,7 +48,8 @@ class AccessTokenRejected(AuthenticationFailed, InvalidToken):
     def __init__(self, code: TokenErrorCode) -> None:
         AuthenticationFailed.__init__(self)
         InvalidToken.__init__(self, code)
-        # REST framework replaces auth_header with the challenge of the view's authentication class.
+        # TokenEndpoint sends this challenge. In other views, REST framework replaces this challenge
+        # with that of the first authentication class.
         self.auth_header = _invalid_token(JWTAuthentication.realm)
 
 

@@ -31,7 +31,10 @@ __all__ = [
 
 
 class _StringField(serializers.CharField):
-    """A string field that rejects numbers, which REST framework's field would convert."""
+    """A string field that rejects numbers.
+
+    REST framework's ``CharField`` converts numbers to strings.
+    """
 
     default_error_messages = {"not_string": _("Must be a string.")}
 
@@ -155,8 +158,8 @@ def _shown_refreshed_at(session: Session) -> datetime:
 
     The exact time of the last refresh would show an attacker with a stolen refresh token when the
     owner of the session refreshes. The attacker could then send the used refresh token within the
-    grace. If the last refresh was in the current or the previous hour, another refresh does not
-    change the returned time.
+    grace period. If the last refresh was in the current or the previous hour, another refresh does
+    not change the returned time.
     """
     last_full_hour = _to_hour(utc_now()) - _HOUR
     shown: datetime = max(session.created_at, min(_to_hour(session.refreshed_at), last_full_hour))

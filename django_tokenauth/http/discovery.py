@@ -163,9 +163,9 @@ def _cacheable(request: HttpRequest, settings: Settings, body: bytes, etag: str)
     # 3.2 requires application/json for the metadata.
     response = HttpResponse(body, content_type="application/json")
     response["ETag"] = etag
-    # A process reads a new key a few seconds after the key is written, so a cached response may
-    # lack the key for longer than max-age. The delay of a rotation includes max-age and the time
-    # until all processes read the key.
+    # A process reads a new key a few seconds after the key is written. A cached response may
+    # therefore lack the key for longer than max-age. The delay of a rotation includes max-age and
+    # the time until all processes read the key.
     seconds = int(settings.jwks_max_age.total_seconds())
     response["Cache-Control"] = f"public, max-age={seconds}"
     return cast("HttpResponse", get_conditional_response(request, etag=etag, response=response))

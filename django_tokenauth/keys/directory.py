@@ -46,8 +46,9 @@ class KeyDirectory:
     ``verifiers`` are the keys of ``VERIFYING_KEYS``, which never sign. The constructor raises
     :class:`InvalidKey` for the first problem. During polling, an error in one file does not affect
     the other files. A file that cannot be read, or whose key is incompatible with the keys in use,
-    is logged as an error. A rejected file adds no key. If a file was loaded before it is rejected,
-    its loaded key stays in use until the key expires, unless the file now contains another key.
+    is logged as an error. A rejected file adds no key. If a loaded file is rejected later, its
+    loaded key stays in use until the key expires. The loaded key is removed if the file now
+    contains a complete JSON object without that key.
     """
 
     def __init__(self, directory: Path, verifiers: Iterable[Key] = ()) -> None:

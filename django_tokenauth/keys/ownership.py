@@ -30,10 +30,9 @@ _OWNER_ONLY = 0o600
 _GROUP_READ = 0o040
 _ALL_READ = 0o004
 _ENTER = 0o1
-# A shell script that prints the number of each path that cannot be opened: 0 is the folder, and the
-# numbers from 1 on are the files.
-# The redirection in the script opens the file, so access control lists and mandatory access control
-# apply too.
+# A shell script that prints the index of each unreadable path. Index 0 is the folder, and the
+# indexes of the files start at 1. The redirection in the script opens the file, so access control
+# lists and mandatory access control apply too.
 _OPEN_ALL = """
 [ -r "$0" ] && [ -x "$0" ] || echo 0
 n=0

@@ -34,8 +34,8 @@ from .locking import lock
 from .ownership import access_for_expiry, access_of, is_of_other_owner
 from .schedule import KeySchedule, KeySet
 
-#: Seconds that are added to the default delay of a new key and to the expiry of an old key, for
-#: responses in transit and for clock differences.
+#: Seconds added to the default delay of a new key and to the expiry of an old key. ``MARGIN``
+#: covers responses in transit and clock differences.
 MARGIN = 60
 _MAX_DELAY = 366 * 86400
 
@@ -55,7 +55,8 @@ class Rotation:
 
     ``new`` is the new key, and ``expiring`` are the keys whose expiry was written. ``removed`` are
     the paths of deleted files. For the keys ``without_expiry``, the expiry could not be written.
-    ``unchanged`` are public keys of other owners, which still verify.
+    ``unchanged`` are the public keys whose files belong to a user other than the owner of the
+    private keys. These public keys still verify. Only :func:`replace_now` sets ``unchanged``.
     """
 
     new: KeyFile
@@ -220,9 +221,9 @@ def retire(
 
     The key expires when the last token that it may have signed has expired, or at *now* if
     *at_once*. An earlier expiry stays unchanged. The next key, which has not signed yet, expires at
-    once, and the expiry of the signing key is removed if no other key would sign. If *at_once*,
-    files that cannot be read are skipped. Raises ``OSError``. Raises :class:`InvalidKey`, also if
-    no key would sign after the expiry.
+    once. If no other key would sign, the expiry of the signing key is removed. If *at_once*, files
+    that cannot be read are skipped. Raises ``OSError``. Raises :class:`InvalidKey`, also if no key
+    would sign after the expiry.
     """
     with lock(directory):
         if at_once:
@@ -323,8 +324,9 @@ def _add(
 ) -> KeyFile:
     """Write a new key to *directory*, which contains *files*."""
     algorithm = algorithm or default_algorithm(settings, [file.key for file in files])
-    # Check the algorithm before the file is written: running processes would reject a key of the
-    # other family of algorithms, and new processes and later commands would reject the folder.
+    # Check the algorithm before the file is written. Running processes would reject a key of the
+    # other family of algorithms. New processes and later commands would reject a folder with both
+    # families.
     if any(_is_symmetric(file) != (algorithm in HMAC_ALGORITHMS) for file in files):
         raise InvalidKey(
             f"A key for {algorithm} cannot be beside the keys in the folder: secrets (HS256, "

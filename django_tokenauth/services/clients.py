@@ -40,7 +40,7 @@ def generate_secret() -> str:
 def encode_secret(secret: str) -> str:
     """Return the value for ``CLIENTS``: ``sha256$`` and the SHA-256 of *secret* in hex.
 
-    A password hash of Django never equals an encoded secret: Django has no hasher with the name
+    A password hash of Django never equals an encoded secret. Django has no hasher with the name
     ``sha256``, and each hash by Django contains at least two ``$``.
     """
     return f"sha256${hashlib.sha256(secret.encode()).hexdigest()}"

@@ -39,8 +39,8 @@ def is_rejected_by_a_hasher(password: str) -> bool:
     """Return whether one of ``PASSWORD_HASHERS`` fails for *password* but not for a short password.
 
     A hasher that fails for every password has a bug, not a length limit. For a password of more
-    than 72 bytes, try the first hasher, as Django does for an unknown user, then the other hashers
-    until one fails.
+    than 72 bytes, try the hashers until one fails. Begin with the first hasher, as Django does for
+    an unknown user.
     """
     if len(password.encode()) <= _BCRYPT_BYTES:
         return False

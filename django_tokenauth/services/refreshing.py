@@ -10,13 +10,13 @@ is active, the generation in the token decides the result of the refresh:
 * For the previous generation after the grace period, rotate again if ``REFRESH_RETRY`` is true: the
   client may never have received the current refresh token. A second retry in a row revokes the
   session. After the retry, a request with the refresh token that the retry replaced revokes the
-  session, because two clients may be using the session's refresh tokens.
+  session, because two clients may be using the session.
 * In all other cases of an earlier generation, revoke the session: the refresh token or its
   successor may have been stolen.
 * For a generation up to ``MAX_GENERATIONS_AHEAD`` ahead, rotate: a database failover may have lost
   rotations.
-* For a generation that is more than ``MAX_GENERATIONS_AHEAD`` ahead, reject the token without
-  revoking the session: an attacker who forged the token must not sign the user out.
+* For a generation more than ``MAX_GENERATIONS_AHEAD`` ahead, reject the token without revoking the
+  session. An attacker who forged the token must not sign the user out.
 
 The grace period applies only to the client that rotated: the same user agent in the same network.
 """
@@ -109,15 +109,16 @@ def refresh(
     error, and the rollback would undo the revocation.
 
     Raises :class:`InvalidGrant`, :class:`InvalidScope` and :class:`ServiceUnavailable`. Raises
-    :class:`InvalidClient` if the client of the session has a secret and *client_id* has none, or if
-    the client of the session is no longer in ``CLIENTS``. Raises ``TypeError`` if *scope* is a
-    single string, and ``ValueError`` if *ip* is not an address.
+    :class:`InvalidClient` if the client of the session has a secret and *client_id* has none.
+    Raises :class:`InvalidClient` also if the client of the session is no longer in ``CLIENTS``.
+    Raises ``TypeError`` if *scope* is a single string, and ``ValueError`` if *ip* is not an
+    address.
     """
     scope = None if scope is None else as_strings("scope", scope)
     check_text("user_agent", user_agent)
     check_ip(ip)
     settings = load()
-    # Check the scope names before the token: otherwise, an attacker could send an unknown scope and
+    # Check the scope names before the token. Otherwise, an attacker could send an unknown scope and
     # learn whether a stolen token is valid, without rotating it.
     check_scope(scope)
     clock = clock_of(now)

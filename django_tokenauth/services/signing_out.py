@@ -54,7 +54,7 @@ def revoke_token(
     Raises :class:`UnsupportedTokenType` for an access token of a client that neither
     ``REVOKE_BY_ACCESS_TOKEN`` nor ``CLIENTS`` lists, and for every token with
     ``STATELESS_REFRESH``. Raises :class:`InvalidClient` or :class:`InvalidGrant` if the session
-    belongs to another client and one of the two clients has a secret, and
+    belongs to another client and one of the two clients has a secret. Raises
     :class:`ServiceUnavailable` on a database error.
     """
     settings, clock = load(), clock_of(now)

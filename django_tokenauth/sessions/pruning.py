@@ -96,7 +96,7 @@ def _execute(statements: dict[str, str], parameters: Sequence[Any], *, subquery:
 
 
 # For a DELETE with IN, MySQL and MariaDB read and lock the whole table. For a DELETE with a plain
-# JOIN, MySQL and MariaDB lock the whole table if the table is small or most rows are to be deleted.
+# JOIN, MySQL and MariaDB lock the whole table if the table is small or most rows are deleted.
 # STRAIGHT_JOIN fixes the order of the join.
 _DELETE_IN = {
     "default": "DELETE FROM {table} WHERE {pk} IN (SELECT pruned_id FROM ({subquery}) pruned)",

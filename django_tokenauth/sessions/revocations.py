@@ -39,11 +39,11 @@ _RECEIVED_AGAIN = 2
 class RevokedSessions:
     """The ids of recently revoked sessions, as one process has read them. Thread-safe.
 
-    The ids cover the revocations of the last *window*: the lifetime of an access token, the leeway
-    and the longest wait of a revocation for the database. After *poll_interval*, one thread reads
-    new revocations, and the other threads use the old ids for at most one more *poll_interval*. If
-    the last attempt to read is older than two poll intervals, other threads wait for the reader,
-    but at most ``LOCK_TIMEOUT``. A database that hangs must not block all threads.
+    The ids cover the revocations of the last *window*. The *window* is the sum of the lifetime of
+    an access token, the leeway and ``LONGEST_WAIT``. After *poll_interval*, one thread reads new
+    revocations, and the other threads use the old ids for at most one more *poll_interval*. If the
+    last attempt to read is older than two poll intervals, other threads wait for the reader, but at
+    most ``LOCK_TIMEOUT``. A database that hangs must not block all threads.
 
     A revocation becomes visible at its commit, which is later than the time in its row. To find
     late commits, a read of new revocations counts the rows of the last ``LONGEST_WAIT`` before the

@@ -49,8 +49,9 @@ class RefreshTokens:
         claims = RefreshClaims.from_payload(self._reader.read_payload(jws.token_bytes(token)))
         if claims.issuer != self._issuer:
             raise InvalidToken(TokenErrorCode.ISSUER)
-        # Check only the expiry of the refresh token. A shorter REFRESH_TOKEN_LIFETIME must not sign
-        # users out. A clock that is behind the clock of the issuing server must not sign users out.
+        # Of the refresh token's times, check only exp. A shorter REFRESH_TOKEN_LIFETIME must not
+        # sign users out. A clock that is behind the clock of the issuing server must not sign users
+        # out.
         if now >= claims.expires_at + self._leeway:
             raise InvalidToken(TokenErrorCode.EXPIRED)
         return claims
