@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from contextlib import nullcontext
 from datetime import timedelta
 
@@ -236,6 +235,18 @@ class TestThreads:
         assert waiting.found is True
         assert (blocked.statements, waiting.statements) == (1, 0)
 
+    def test_threads_wait_for_the_read_after_a_failed_first_one(self, alice, snapshot):
+        """A thread must not get 503 while another thread is about to read the revocations."""
+        with unreadable(Session), pytest.raises(ServiceUnavailable):
+            snapshot.refresh(NOW.timestamp())
+        then = after(seconds=1)
+        waiting = WaitingRefresh(snapshot, then, revoked_session_id(alice))
+        with BlockedRefresh(snapshot, then):
+            waiting.start()
+            waiting.join(0.2)
+        waiting.join(30)
+        assert waiting.found is True
+
     @pytest.mark.parametrize("seconds", [20, 3600, -3600])
     def test_threads_wait_if_revocation_snapshot_is_two_polls_old(self, alice, snapshot, seconds):
         snapshot.refresh(NOW.timestamp())
@@ -376,32 +387,6 @@ class TestLateRevocations:
         session_id = revoked_session_id(alice, at=after(hours=1))
         snapshot.refresh((after(hours=1) + WINDOW).timestamp())
         assert session_id in snapshot
-
-
-@pytest.mark.django_db
-class TestIds:
-    @pytest.mark.parametrize("text", ["", "0", "x", "00" * 15, "00" * 17, "\u0660" * 32])
-    def test_revocation_snapshot_contains_no_malformed_session_id(self, alice, snapshot, text):
-        revoked_session_id(alice)
-        snapshot.refresh(NOW.timestamp())
-        assert text not in snapshot
-
-    def test_revocation_snapshot_drops_old_ids_by_half_windows(self, alice, snapshot):
-        ids = []
-        for minute in range(8):
-            ids.append(revoked_session_id(alice, at=after(minutes=minute)))
-            snapshot.refresh(after(minutes=minute).timestamp())
-        assert all(each in snapshot for each in ids)
-        snapshot.refresh(after(minutes=8, seconds=1).timestamp())
-        assert [each in snapshot for each in ids] == 3 * [False] + 5 * [True]
-
-    def test_snapshot_reads_many_revocations_in_chunks(self, alice, snapshot, monkeypatch):
-        monkeypatch.setattr("django_tokenauth.sessions.revocations._CHUNK", 10)
-        ids = [revoked_session_id(alice) for _ in range(25)]
-        snapshot.refresh(NOW.timestamp())
-        assert len(snapshot) == 25
-        assert all(each in snapshot for each in ids)
-        assert str(uuid.uuid4()) not in snapshot
 
 
 class TestRevokedSessions:
