@@ -58,5 +58,6 @@ def test_caller_network_change_requires_two_known_addresses(before, after, chang
 def test_caller_of_a_request_fits_the_columns_of_a_session():
     assert Caller.of("", "x" * 300) == (None, "x" * 255)
     caller = Caller.of("192.0.2.1", "x")
+    assert caller == ("192.0.2.1", "x")
     session = Session(last_ip=caller.ip, last_user_agent=caller.user_agent)
     assert Caller.last_of(session) == caller

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections
+from django.db import DataError, InterfaceError, InternalError, OperationalError, connections
 
 from django_tokenauth.conf.settings import UnusableSettings
+from django_tokenauth.errors import ServiceUnavailable
 from django_tokenauth.sessions.database import (
     database_errors_as_unavailable,
     database_required,
+    outages_as_unavailable,
 )
 
 
 @pytest.mark.parametrize("manager", [database_required, database_errors_as_unavailable])
 def test_error_without_a_database_names_the_databases_setting(manager, monkeypatch):
     monkeypatch.setitem(connections.settings["default"], "ENGINE", "django.db.backends.dummy")
-    with pytest.raises(UnusableSettings, match="DATABASES is empty"), manager():
+    with pytest.raises(UnusableSettings) as error, manager():
         raise ImproperlyConfigured("settings.DATABASES is improperly configured.")
+    assert str(error.value) == (
+        "DATABASES is empty. This service can verify tokens, but users cannot sign in or refresh "
+        "here."
+    )
 
 
 @pytest.mark.parametrize("manager", [database_required, database_errors_as_unavailable])
@@ -25,3 +31,20 @@ def test_improperly_configured_error_of_project_propagates(manager):
     with pytest.raises(ImproperlyConfigured) as caught, manager():
         raise ImproperlyConfigured("a bug of the project")
     assert not isinstance(caught.value, UnusableSettings)
+
+
+@pytest.mark.parametrize("kind", [OperationalError, InterfaceError, InternalError])
+def test_outage_in_code_of_the_project_is_logged_with_traceback(kind, caplog):
+    with pytest.raises(ServiceUnavailable) as error, outages_as_unavailable():
+        raise kind("the server is gone")
+    assert error.value.__suppress_context__
+    [record] = caplog.records
+    assert (record.name, record.levelname) == ("django_tokenauth", "ERROR")
+    assert record.message == f"database error ({kind.__name__})"
+    assert record.exc_info[0] is kind
+
+
+def test_database_bug_in_code_of_the_project_propagates(caplog):
+    with pytest.raises(DataError), outages_as_unavailable():
+        raise DataError("value too long")
+    assert caplog.records == []

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections import Counter
 
 import pytest
 
-from django_tokenauth.sessions.id_sets import IdSet
+from django_tokenauth.sessions.id_sets import IdSet, _part_of
 
 
 def id_set(*keys):
@@ -37,8 +38,23 @@ def test_id_set_ignores_a_match_across_two_stored_ids(seed):
     assert [key for key in keys[2000:] if (key in ids) != (key in known)] == []
 
 
-def test_id_set_finds_an_id_behind_its_shifted_copy():
-    key = bytes(range(15)) + b"\0"
-    shifted = key[1:] + key[:1]
+@pytest.mark.parametrize("shift", [1, 15])
+def test_id_set_finds_an_id_behind_its_shifted_copy(shift):
+    # The last bytes of both are zero, so they are in the same part.
+    key = b"\0" + bytes(range(1, 13)) + b"\0\0\0"
+    shifted = key[shift:] + key[:shift]
+    assert key in shifted + shifted
     assert key not in id_set(shifted, shifted)
     assert key in id_set(shifted, shifted, key)
+
+
+def test_id_set_finds_an_id_one_byte_behind_another_match():
+    key, before = bytes(16), bytes(14) + b"\x40\0"
+    assert (before + key).find(key) == 15
+    assert key in id_set(before, key)
+
+
+def test_id_set_spreads_ids_evenly_over_its_parts():
+    """A lookup searches a whole part, so uneven parts would make it slow."""
+    sizes = Counter(_part_of(bytes(14) + number.to_bytes(2)) for number in range(1 << 16))
+    assert sizes == Counter(dict.fromkeys(range(1 << 14), 4))

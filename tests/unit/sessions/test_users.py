@@ -55,6 +55,8 @@ class TestHasAuthHash:
         assert users.has_auth_hash(user, stored)
         assert users.auth_hashes(user)[0] == users.auth_hash(user)
         assert users.auth_hashes(user)[2] == stored
+        settings.SECRET_KEY_FALLBACKS = [self.OLD, "unrelated"]
+        assert users.has_auth_hash(user, stored)
         settings.SECRET_KEY_FALLBACKS = ["unrelated"]
         assert not users.has_auth_hash(user, stored)
 
