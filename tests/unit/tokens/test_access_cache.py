@@ -391,4 +391,4 @@ class TestVerifiedTokensRace:
         assert verified.get(b"first") is None
         for digest in (b"first", b"second"):
             verified.put(digest, claims)
-        assert len(verified) == 0
+        assert len(verified) == verified._bytes == 0

@@ -167,8 +167,9 @@ class TestExtraClaims:
             before = dict(mapping)
             [name, *_] = mapping
             for change in MUTATIONS:
-                with pytest.raises(TypeError):
+                with pytest.raises(TypeError) as error:
                     change(mapping, name)
+                assert str(error.value) == "Claims are read-only. Copy the dict to change it."
             assert mapping == before
 
     def test_extra_claims_are_a_deep_copy(self):
@@ -260,8 +261,20 @@ class TestRefreshClaims:
         claims = RefreshClaims.from_payload(refresh_members(**without_optional))
         assert (claims.sign_in.scope, claims.sign_in.amr) == (frozenset(), ())
 
+    @pytest.mark.parametrize(("value", "authenticated"), [(True, True), (1, False), ("x", False)])
+    def test_only_true_marks_the_client_as_authenticated(self, value, authenticated):
+        members = refresh_members(**SIGN_IN, client_authenticated=value)
+        sign_in = RefreshClaims.from_payload(members).sign_in
+        assert sign_in.client_authenticated is authenticated
+
     @pytest.mark.parametrize(
-        "members", [{}, SIGN_IN, apply_changes(SIGN_IN, {"scope": MISSING, "amr": MISSING})]
+        "members",
+        [
+            {},
+            SIGN_IN,
+            {**SIGN_IN, "client_authenticated": True},
+            apply_changes(SIGN_IN, {"scope": MISSING, "amr": MISSING}),
+        ],
     )
     def test_refresh_claims_to_payload_reverses_from_payload(self, members):
         members = refresh_members(**members)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import pytest
 
 from django_tokenauth import _base64url as base64url
+from django_tokenauth.conf.settings import UnusableSettings
 from django_tokenauth.errors import InvalidToken, TokenErrorCode
 from django_tokenauth.keys.loading import load_key
 from django_tokenauth.keys.schedule import KeySet
@@ -135,6 +136,15 @@ class TestParse:
         assert parse_error(f"{longest}AAAA") is TokenErrorCode.MALFORMED
         assert parse_error("A" * 10_000_000) is TokenErrorCode.MALFORMED
 
+    @pytest.mark.attack(62)
+    def test_jws_of_8192_bytes_is_parsed_and_of_8193_is_rejected(self):
+        assert jws.parse(jws.token_bytes(f"{'A' * 8190}..")).header == b"A" * 8190
+        too_long = f"{'A' * 8191}.."
+        for read in (jws.token_bytes, lambda token: jws.parse(token.encode())):
+            with pytest.raises(InvalidToken) as caught:
+                read(too_long)
+            assert caught.value.code is TokenErrorCode.MALFORMED
+
     @pytest.mark.parametrize(
         "header",
         [
@@ -224,6 +234,22 @@ class TestVerify:
         other = compact(HEADER, b"another payload", hmac_with(SIGNING_KEY))
         swapped = f"{TOKEN.rpartition('.')[0]}.{other.rpartition('.')[2]}"
         assert verify_error(swapped) is TokenErrorCode.SIGNATURE
+
+
+class TestEncode:
+    def test_reader_does_not_parse_the_header_of_an_issued_token(self, monkeypatch):
+        token = jws.encode({"sub": "1"}, "at+jwt", KEYS).encode()
+        reader = jws.Reader(KEYS, "at+jwt")
+        monkeypatch.setattr(jws, "read_header", None)
+        assert reader.read_payload(token) == {"sub": "1"}
+
+    def test_encode_without_a_signing_key_names_the_settings(self):
+        with pytest.raises(UnusableSettings) as error:
+            jws.encode({}, "at+jwt", KeySet(None, KEYS.verifying))
+        assert str(error.value) == (
+            "TOKENAUTH has no key that signs now, only keys that verify. Set KEY_DIRECTORY, KEYS "
+            "or SIGNING_KEY to sign tokens."
+        )
 
 
 class TestSign:

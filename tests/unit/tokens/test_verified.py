@@ -10,7 +10,7 @@ import tracemalloc
 import pytest
 
 from django_tokenauth.tokens.claims import Claims
-from django_tokenauth.tokens.verified import ENTRY_COST, VerifiedTokens, estimate_cost
+from django_tokenauth.tokens.verified import ENTRY_COST, VerifiedTokens, estimate_cost, is_small
 from tests.support.raw_tokens import NOW, access_members
 
 
@@ -64,6 +64,38 @@ def test_memory_estimate_is_at_least_memory_of_cached_token(shape):
     finally:
         tracemalloc.stop()
     assert memory <= (estimate_cost(payload) if SHAPES[shape] else ENTRY_COST)
+
+
+@pytest.mark.parametrize(
+    ("payload", "characters"),
+    [
+        ("{}", 200),
+        ('{"a":[1,2]}', 200 + 80 + 72 + 56),
+        ('{"a":"b c"}', 200 + 80 + 192),
+        # A character outside ASCII makes each byte of the payload count as four.
+        ('{"a":"é"}', 200 + 80 + 3 * 10),
+        (r'{"a":"\u00e9"}', 200 + 80 + 3 * 14),
+    ],
+)
+def test_memory_estimate_adds_costs_of_structural_characters(payload, characters):
+    data = payload.encode()
+    assert estimate_cost(data) == 2048 + len(data) + characters
+
+
+@pytest.mark.parametrize(
+    ("length", "changes", "small"),
+    [
+        (1024, {}, True),
+        (1025, {}, False),
+        (1024, {"aud": ["notes", "mail"]}, False),
+        (1024, {"scope": "a b c"}, False),
+        (1024, {"amr": ["pwd", "otp"]}, False),
+        (1024, {"scope": "a", "tenant": "acme"}, False),
+    ],
+)
+def test_claims_of_short_token_with_four_strings_are_small(length, changes, small):
+    members = access_members(**{"aud": "notes", "scope": "a b", "amr": ["pwd"], **changes})
+    assert is_small(Claims.from_payload(members), length) is small
 
 
 def test_token_cache_never_exceeds_its_byte_limit():

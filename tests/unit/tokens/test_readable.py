@@ -1,0 +1,62 @@
+"""The check before signing: each registered claim, and the whole text of each error."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from django_tokenauth.tokens.claims import REGISTERED, Claims, RefreshClaims
+from django_tokenauth.tokens.readable import check_readable
+from tests.support.raw_tokens import NOW, Access, Refresh, access_members, refresh_members
+
+MANY_NAMES = [f"notes:{number}" for number in range(1000)]
+NOT_JSON = "EXTRA_CLAIMS must return values that JSON can represent. The claim 'tenant' is not one."
+REJECTED = (
+    "EXTRA_CLAIMS returned a claim 'tenant' that this server would reject. It is nested too "
+    "deeply, two of its names are the same in JSON, or it has an unpaired surrogate or a number "
+    "with thousands of digits."
+)
+SUBJECT = (
+    "The claim 'sub' would be rejected by this server. Its value comes from the user, the client "
+    "or the session. A string has 1 to 255 printable characters."
+)
+LARGE_EXTRA = (
+    "EXTRA_CLAIMS makes access tokens longer than 8192 bytes. The largest claim is 'roles'. Return "
+    "less data."
+)
+LARGE_SCOPE = (
+    "The user and the scope make a token longer than 8192 bytes. The largest claim is 'scope'. "
+    "Return less data."
+)
+
+
+@pytest.mark.parametrize("name", sorted(REGISTERED))
+def test_check_readable_rejects_invalid_registered_claim(name):
+    with pytest.raises(ImproperlyConfigured, match=f"^The claim '{name}' would be rejected"):
+        check_readable({"private": None, name: None})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"extra": {"tenant": object()}}, NOT_JSON),
+        ({"extra": {"tenant": {1: "a", "1": "b"}}}, REJECTED),
+        ({"subject": ""}, SUBJECT),
+        ({"extra": {"tenant": "x", "roles": "x" * 8192}}, LARGE_EXTRA),
+        ({"scope": frozenset(MANY_NAMES)}, LARGE_SCOPE),
+    ],
+    ids=["not JSON", "rejected", "subject", "large extra claims", "large scope"],
+)
+def test_access_token_error_has_the_claim_and_what_to_do(changes, message):
+    claims = Claims.from_payload(access_members())._replace(**changes)
+    with pytest.raises(ImproperlyConfigured) as error:
+        Access().tokens.encode(claims)
+    assert str(error.value) == message
+
+
+def test_refresh_token_error_has_the_claim_and_what_to_do():
+    sign_in = {"auth_time": NOW, "client_id": "phone", "scope": " ".join(MANY_NAMES)}
+    claims = RefreshClaims.from_payload(refresh_members(**sign_in))
+    with pytest.raises(ImproperlyConfigured) as error:
+        Refresh().tokens.encode(claims)
+    assert str(error.value) == LARGE_SCOPE
