@@ -212,6 +212,7 @@ def _scope_that_helps(
     for permission in permissions:
         if not allows(permission):
             return missing(permission)
-    # All permissions allow the request, so the view has denied an object. has_object_permission()
-    # found the first missing scope before _check_object() was installed, so *checked* is None.
+    # All permissions allow the request, so the view has denied an object. The call of
+    # has_object_permission() found the first missing scope before _check_object() was installed, so
+    # *checked* is None.
     return next(filter(None, map(missing, permissions)), None)

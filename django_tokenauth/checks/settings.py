@@ -170,8 +170,8 @@ def identifies_user(user_model: type[Model], name: str) -> bool:
     constraints = user_model._meta.total_unique_constraints
     if not field.unique and all(tuple(each.fields) != (name,) for each in constraints):
         return False
-    # Reject fields whose value as a string does not identify a user: a nullable field (many users
-    # can share "None"), a relation, and bytes, because no field can parse str(bytes).
+    # Reject fields whose value as a string does not identify a user: a nullable field, a relation,
+    # and bytes. Many users can share "None", and no field can parse str(bytes).
     is_object = field.is_relation and name != field.attname
     return not field.null and not is_object and not isinstance(field, BinaryField)
 

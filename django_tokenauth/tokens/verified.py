@@ -13,15 +13,15 @@ Verified = tuple[Claims, float, float]
 #: An upper estimate of the memory of an entry without extra claims, in bytes. The measured memory
 #: of such an entry is 1.3 KB, plus the entry in the dict of costs.
 ENTRY_COST = 2048
-# In CPython 3.13, 5.6 KB of claims take 7 KB of memory as one string, and 46 KB as integers. 5.6 KB
-# of claims take 47 KB as small objects with lists, and 152 KB as objects of one member. An object
+# In CPython 3.13, 5.6 KB of claims take 7 KB of memory as one string, and 46 KB as integers. Claims
+# of 5.6 KB take 47 KB as small objects with lists, and 152 KB as objects of one member. An object
 # that has just grown beyond 341 members takes 125 bytes per member, and 147 with CPython 3.11. A
 # set of scope names, which spaces separate, takes up to 180 bytes per name. The result of
 # estimate_cost() exceeds the measured memory in each measured case.
 _COSTS = ((b"{", 200), (b"[", 72), (b",", 56), (b":", 80), (b" ", 192))
 # If a token has no extra claims and stays within _SHORT and _FEW, its claims take at most
-# ENTRY_COST bytes. _SHORT limits the characters of the token. _FEW limits the sum of its audiences,
-# scope names and authentication methods.
+# ENTRY_COST bytes. The limit _SHORT applies to the characters of the token. The limit _FEW applies
+# to the sum of its audiences, scope names and authentication methods.
 _SHORT, _FEW = 1024, 4
 # One character above U+FFFF makes each character of a string take four bytes.
 _WIDE = 4
