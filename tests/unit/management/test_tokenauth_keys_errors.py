@@ -96,6 +96,12 @@ class TestErrors:
         assert [row["state"] for row in list_keys()] == ["signs", "next"]
         assert run("retire", "a") == ["Expires 2026-11-23 12:12:00 UTC: a"]
 
+    def test_keys_rotate_with_full_disk_names_each_key_without_exp(self, folder):
+        put(folder, "a", SECONDS - 50)
+        put(folder, "b")
+        with full_after(writes=1):
+            assert "the expiry of a, b could not be written." in command_error("rotate")
+
     def test_keys_rotate_with_delay_above_a_year_is_rejected(self, folder):
         put(folder, "a")
         for delay in (366 * 86400 + 1, 10**12):

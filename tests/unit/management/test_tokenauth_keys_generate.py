@@ -82,7 +82,7 @@ class TestGenerate:
         jwk = json.loads(line)
         assert not folder.exists()
         assert jwk["alg"] == "ES256"
-        assert jwk["nbf"] == SECONDS
+        assert (jwk["iat"], jwk["nbf"]) == (SECONDS, SECONDS)
         settings.TOKENAUTH = {"KEYS": [jwk]}
         assert run("list")[1].split()[:3] == [jwk["kid"], "ES256", "signs"]
 
@@ -114,9 +114,10 @@ class TestRotate:
         run("rotate")
         assert {read_file(folder / name).jwk["alg"] for name in list_files(folder)} == {"ES384"}
 
-    def test_keys_rotate_uses_the_algorithm_option(self, folder):
+    @pytest.mark.parametrize("options", [(), ("--now",)])
+    def test_keys_rotate_uses_the_algorithm_option(self, folder, options):
         put(folder, "a", algorithm="ES384")
-        run("rotate", "--algorithm", "EdDSA")
+        run("rotate", *options, "--algorithm", "EdDSA")
         algorithms = {read_file(folder / name).key.algorithm for name in list_files(folder)}
         assert algorithms == {"ES384", "EdDSA"}
 
@@ -173,6 +174,10 @@ class TestRotate:
         settings.TOKENAUTH = {"KEYS": [*jwks, json.loads(line)]}
         assert [row["state"] for row in list_keys()] == ["signs", "next"]
 
+    def test_keys_rotate_with_print_ignores_algorithm_of_key_folder(self, folder):
+        put(folder, "a", algorithm="ES384")
+        assert json.loads(run("rotate", "--print")[0])["alg"] == "EdDSA"
+
     def test_keys_generate_with_print_makes_a_key_pair_by_default(self, settings):
         settings.TOKENAUTH = {}
         assert json.loads(run("generate", "--print")[0])["alg"] == "EdDSA"
@@ -198,4 +203,4 @@ class TestPrint:
         with time_machine.travel(NOW, tick=False):
             call_command("tokenauth_keys", "generate", "--print", stdout=output, stderr=errors)
         assert json.loads(output.getvalue())["d"] not in errors.getvalue()
-        assert "signs from 2026-11-23 12:00:00 UTC." in errors.getvalue()
+        assert "In KEYS, the key signs from 2026-11-23 12:00:00 UTC." in errors.getvalue()

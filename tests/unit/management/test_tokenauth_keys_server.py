@@ -193,6 +193,18 @@ class TestBrokenFiles:
         assert list(keys.verifying) == [keys.signing.kid]
         assert (folder / name).read_text() == '{"kty"'
 
+    def test_rotate_now_error_lists_each_invalid_key_file(self, folder):
+        put(folder, "stolen")
+        for name in ("x", "y"):
+            (folder / f"{name}.jwk").write_text("{")
+        form = "It must be one JSON object (RFC 7517), as manage.py tokenauth_keys writes it."
+        assert command_error("rotate", "--now") == (
+            "The files were changed as shown, but a server cannot use all of them. Correct this:\n"
+            f"* The key file x.jwk is not a JWK. {form}\n"
+            f"* The key file y.jwk is not a JWK. {form}\n"
+            "Then run: manage.py tokenauth_keys list"
+        )
+
     def test_retire_now_expires_a_key_despite_an_invalid_key_file(self, folder):
         put(folder, "stolen", SECONDS - 50)
         put(folder, "b")
