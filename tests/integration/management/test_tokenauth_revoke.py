@@ -28,7 +28,7 @@ def _now(time_machine):
 
 @pytest.fixture
 def rows(alice, bob):
-    """Store four active sessions, one revoked session and one expired session."""
+    """Store four active sessions, two revoked sessions and one expired session."""
     for user, client, hours in (
         (alice, "phone", 1),
         (alice, "reports", 3),
@@ -37,6 +37,7 @@ def rows(alice, bob):
     ):
         create_session(user, client_id=client, created_at=NOW - timedelta(hours=hours))
     create_session(alice, client_id="phone", revoked_at=after(hours=-1), idle_expires_at=NOW)
+    create_session(bob, client_id="phone", revoked_at=after(hours=-1))
     create_session(bob, client_id="phone", idle_expires_at=NOW)
 
 
@@ -75,6 +76,7 @@ class TestSelection:
             (["--before", "2026-11-23T10:30+01:00", "--user", "alice"], ALICE[1:]),
             (["--user", "bob", "--client", "reports"], []),
             (["--before", "2026-11-23"], []),
+            (["--before", "2026-11-23T12:00:00Z"], ALL),
             (["--all"], ALL),
             (["--all", "--before", "2026-11-23 08:00Z"], ALL[3:]),
         ],
@@ -134,11 +136,20 @@ class TestConfirmation:
         assert asked == ["Sign out 2 sessions? [y/N] "]
         assert len(revoked()) == 2
 
-    @pytest.mark.parametrize("text", ["", "n", "no", "alice", None])
+    @pytest.mark.parametrize("text", ["", "n", "no", "alice"])
     def test_revoke_command_without_the_reply_yes_revokes_nothing(self, monkeypatch, text):
         self.reply(monkeypatch, text)
-        with pytest.raises(CommandError, match="Nothing was changed"):
+        with pytest.raises(CommandError, match=r"^Nothing was changed\.$"):
             run("--user", "alice")
+        assert revoked() == []
+
+    def test_revoke_command_without_a_terminal_revokes_nothing(self, monkeypatch):
+        self.reply(monkeypatch, None)
+        with pytest.raises(CommandError) as error:
+            run("--user", "alice")
+        assert str(error.value) == (
+            "There is no terminal to confirm this. Nothing was changed. Use --no-input."
+        )
         assert revoked() == []
 
     def test_revoke_command_interrupted_at_prompt_revokes_nothing(self, monkeypatch):
@@ -160,14 +171,33 @@ class TestConfirmation:
 class TestBatches:
     def test_revoke_command_prints_its_progress(self, alice, monkeypatch):
         monkeypatch.setattr("django_tokenauth.sessions.store.BATCH_SIZE", 2)
-        monkeypatch.setattr(tokenauth_revoke, "PROGRESS", 4)
-        for _ in range(9):
+        monkeypatch.setattr(tokenauth_revoke, "PROGRESS", 6)
+        for _ in range(13):
             create_session(alice)
         assert run("--all", "--no-input") == [
-            "4 of 9 sessions signed out",
-            "8 of 9 sessions signed out",
-            "Done: 9 sessions signed out.",
+            "6 of 13 sessions signed out",
+            "12 of 13 sessions signed out",
+            "Done: 13 sessions signed out.",
         ]
+
+    def test_revoke_command_names_at_most_max_ids_in_audit_event(self, alice, monkeypatch):
+        monkeypatch.setattr("django_tokenauth.sessions.store.BATCH_SIZE", 2)
+        monkeypatch.setattr(tokenauth_revoke, "MAX_IDS", 3)
+        for _ in range(5):
+            create_session(alice)
+        with received(signals.audit_event) as audits:
+            run("--all", "--noinput")
+        assert [(call["count"], len(set(call["ids"]))) for call in audits] == [(5, 3)]
+
+    def test_revoked_signal_of_revoke_command_contains_loaded_user(
+        self, alice, bob, django_assert_num_queries
+    ):
+        for user in (alice, bob):
+            create_session(user)
+        with received(signals.session_revoked) as calls:
+            run("--all", "--no-input")
+        with django_assert_num_queries(0):
+            assert {call["session"].user for call in calls} == {alice, bob}
 
     def test_interrupted_revoke_command_can_be_run_again(self, alice, monkeypatch):
         monkeypatch.setattr("django_tokenauth.sessions.store.BATCH_SIZE", 2)
@@ -184,11 +214,14 @@ class TestBatches:
         try:
             with (
                 received(signals.audit_event) as audits,
-                pytest.raises(CommandError, match="2 of 5 sessions are signed out") as error,
+                pytest.raises(CommandError) as error,
             ):
                 run("--all", "--no-input")
         finally:
             signals.session_revoked.disconnect(interrupt)
+        assert str(error.value) == (
+            "Interrupted: 2 of 5 sessions are signed out. To continue, run the command again."
+        )
         assert error.value.returncode == 130
         assert [call["count"] for call in audits] == [2]
         # The second batch was written before the interruption.
@@ -244,20 +277,44 @@ def call_service(name, *arguments):
     getattr(services, name)(*arguments, **extra)
 
 
+ALL_USERS = "--all means every user and client. Remove it, or --user and --client."
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
             ([], "Say which sessions: --user, --client, --before or --all."),
-            (["--all", "--user", "alice"], "--all means every user and client"),
-            (["--all", "--client", "phone"], "--all means every user and client"),
-            (["--user", "carol"], "There is no user 'carol', or more than one. Give the username"),
-            (["--user", ""], "There is no user '', or more than one"),
-            (["--client", "tv"], r"no client 'tv': .* Known clients: django-tokenauth, reports\."),
-            (["--before", "yesterday"], "'yesterday' is not a time. Write 2026-11-23T12"),
-            (["--before", "2026-13-01"], "'2026-13-01' is not a time"),
-            (["--before", "2027-01-23"], "--before is in the future. Correct it, or use --all"),
-            (["--before", "9999-12-31T23:59:59-12:00"], "is not a time"),
+            (["--all", "--user", "alice"], ALL_USERS),
+            (["--all", "--client", "phone"], ALL_USERS),
+            *(
+                (
+                    ["--user", name],
+                    f"There is no user '{name}', or more than one. Give the username of one user.",
+                )
+                for name in ("carol", "")
+            ),
+            (
+                ["--client", "tv"],
+                (
+                    "There is no client 'tv': no session has it, and CLIENTS does not list it. "
+                    "Known clients: django-tokenauth, reports."
+                ),
+            ),
+            *(
+                (
+                    ["--before", time],
+                    (
+                        f"Error: argument --before: '{time}' is not a time. Write "
+                        "2026-11-23T12:00:00Z, or a date such as 2026-11-23."
+                    ),
+                )
+                for time in ("yesterday", "2026-13-01", "9999-12-31T23:59:59-12:00")
+            ),
+            (
+                ["--before", "2026-11-23T12:00:01Z"],
+                "--before is in the future. Correct it, or use --all for all sessions.",
+            ),
         ],
         ids=lambda value: " ".join(value) if isinstance(value, list) else "",
     )
@@ -266,8 +323,9 @@ class TestErrors:
     ):
         settings.TOKENAUTH = {"CLIENTS": {"reports": None}}
         create_session(alice, client_id="phone")
-        with pytest.raises(CommandError, match=message):
+        with pytest.raises(CommandError) as error:
             run(*options, "--no-input")
+        assert str(error.value) == message
         assert revoked() == []
 
     @pytest.mark.django_db
@@ -277,12 +335,28 @@ class TestErrors:
 
     def test_revoke_command_in_stateless_mode_is_an_error(self, settings):
         settings.TOKENAUTH = {"STATELESS_REFRESH": True}
-        with pytest.raises(CommandError, match=r"stores no sessions.*NOT_BEFORE"):
+        with pytest.raises(CommandError) as error:
             run("--all")
+        assert str(error.value) == (
+            "STATELESS_REFRESH stores no sessions. To reject older tokens, set NOT_BEFORE."
+        )
 
-    def test_revoke_command_help_has_examples(self, capsys):
+    def test_revoke_command_help_describes_its_options(self, capsys, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "1000")
         with pytest.raises(SystemExit):
             call_command("tokenauth_revoke", "--help")
-        printed = capsys.readouterr().out
-        assert "manage.py tokenauth_revoke --user alice\n" in printed
-        assert "do not ask for confirmation" in printed
+        printed = " ".join(capsys.readouterr().out.split())
+        for phrase in (
+            " Sign out all sessions that match every given option.",
+            "--user USERNAME sessions of this user",
+            "--client CLIENT_ID sessions of this client",
+            (
+                "--before TIME sessions that started before this time, in ISO 8601; without an "
+                "offset it is a time of TIME_ZONE"
+            ),
+            "--all sessions of all users and clients",
+            "--dry-run print the number of sessions and change nothing",
+            "--no-input, --noinput do not ask for confirmation",
+            "manage.py tokenauth_revoke --user alice",
+        ):
+            assert phrase in printed

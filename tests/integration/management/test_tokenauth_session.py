@@ -96,8 +96,23 @@ class TestFound:
         settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "the next secret", [old]
         assert shown(wanted)["Session"] == str(phone.pk)
 
-    def test_session_command_shows_expired_sessions(self, phone):
-        assert shown(log_id(phone.pk), now=after(days=15))["State"] == "expired"
+    @pytest.mark.parametrize(("seconds", "state"), [(-1, "active"), (0, "expired")])
+    def test_session_command_shows_expired_at_the_idle_expiry(self, phone, seconds, state):
+        assert shown(log_id(phone.pk), now=after(days=14, seconds=seconds))["State"] == state
+
+    def test_session_command_shows_revocation_by_not_before(self, phone, settings):
+        settings.TOKENAUTH = {"NOT_BEFORE": after(seconds=1)}
+        assert shown(log_id(phone.pk))["State"] == "revoked by NOT_BEFORE"
+
+    def test_session_command_shows_unknown_for_missing_ip_addresses(self, alice):
+        values = shown(str(create_session(alice).pk))
+        assert values["IP address"] == values["Last IP address"] == "unknown"
+
+    def test_session_command_reads_session_and_user_in_one_statement(
+        self, phone, django_assert_num_queries
+    ):
+        with django_assert_num_queries(1):
+            run(str(phone.pk))
 
     def test_session_command_shows_reason_and_time_of_revocation(self, phone):
         services.revoke_sessions(Session.objects.all(), RevokedReason.ADMIN, now=NOW)
@@ -121,6 +136,7 @@ class TestFound:
         lines, _ = run(str(session.pk))
         assert r"Device name:      \x1b[2Jphone\r\nUser: bob" in lines
         assert r"User agent:       \x9b1m" in lines
+        assert "Scope:" in lines
 
     def test_session_command_reports_progress_after_a_full_batch(self, alice, phone):
         for _ in range(4):
@@ -149,8 +165,12 @@ class TestNotFound:
 
     @pytest.mark.parametrize("text", ["", "alice", "3f9a0c51d2e", "3f9a0c51d2e7f", "\x1b[2J"])
     def test_session_command_with_a_malformed_id_is_an_error(self, text):
-        with pytest.raises(CommandError, match=r"^SESSION must be the 12 hexadecimal digits"):
+        with pytest.raises(CommandError) as caught:
             run(text)
+        assert str(caught.value) == (
+            "SESSION must be the 12 hexadecimal digits that the log contains, or the id of a "
+            "session, a UUID."
+        )
 
     @pytest.mark.parametrize("size", ["0", "-1"])
     def test_session_command_with_batch_size_below_one_is_an_error(self, size):
@@ -158,11 +178,13 @@ class TestNotFound:
             run(UNKNOWN, "--batch-size", size)
 
 
-def test_session_command_help_has_examples(capsys):
+def test_session_command_help_has_examples(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "1000")
     with pytest.raises(SystemExit) as exit_info:
         call_command("tokenauth_session", "--help")
     assert exit_info.value.code == 0
     printed = " ".join(capsys.readouterr().out.split())
-    assert "Show the user, client, device, IP address, times and state of a session." in printed
+    assert " Show the user, client, device, IP address, times and state of a session." in printed
     assert "manage.py tokenauth_session 3f9a0c51d2e7" in printed
-    assert "The 12 hexadecimal digits from the log, or the id of the session." in printed
+    assert "SESSION The 12 hexadecimal digits from the log, or the id of the session." in printed
+    assert "--batch-size N number of rows that a statement reads (default: 10000)" in printed

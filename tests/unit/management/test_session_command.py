@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
@@ -22,13 +24,22 @@ def command(error):
     return Command()
 
 
-def test_session_command_shows_first_line_of_a_database_error():
-    error = ProgrammingError('relation "x" does not exist\nLINE 1: SELECT 1')
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        (
+            'relation "x" does not exist\nLINE 1: SELECT x FROM x\n       ^',
+            'relation "x" does not exist',
+        ),
+        ("There is no table X.", "There is no table X"),
+    ],
+)
+def test_session_command_shows_first_line_of_a_database_error(message, shown):
+    error = ProgrammingError(message)
     with pytest.raises(CommandError) as caught:
         call_command(command(error))
     assert str(caught.value) == (
-        'The database reports: relation "x" does not exist. If a table or column is missing, run '
-        "manage.py migrate."
+        f"The database reports: {shown}. If a table or column is missing, run manage.py migrate."
     )
     assert caught.value.__cause__ is error
 
@@ -42,6 +53,20 @@ def test_session_command_without_a_database_is_rejected(monkeypatch):
 def test_session_command_propagates_an_error_of_the_project():
     with pytest.raises(ImproperlyConfigured, match="a bug of the project"):
         call_command(command(ImproperlyConfigured("a bug of the project")))
+
+
+def test_session_command_passes_arguments_and_options_to_handle():
+    class Command(SessionCommand):
+        requires_system_checks = []
+
+        def add_arguments(self, parser):
+            parser.add_argument("args", nargs="*")
+
+        def handle(self, *args, **options):
+            return f"{args} {options['verbosity']}"
+
+    returned = call_command(Command(), "a", "b", verbosity=2, stdout=StringIO())
+    assert returned == "('a', 'b') 2"
 
 
 @pytest.mark.parametrize(
