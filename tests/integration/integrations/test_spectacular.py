@@ -148,6 +148,79 @@ class TestRoutes:
         assert members["client_secret"]["writeOnly"]
 
 
+STRING, INTEGER, BOOLEAN = "string", "integer", "boolean"
+MEMBERS = {
+    "TokenAuthError": {"error": STRING, "error_description": STRING},
+    "TokenAuthProblem": {"detail": STRING},
+    "TokenAuthTokenPair": {
+        **dict.fromkeys(("access_token", "refresh_token", "token_type", "scope"), STRING),
+        "expires_in": INTEGER,
+    },
+    "TokenAuthVerification": {"active": BOOLEAN, "expires_in": INTEGER},
+    "TokenAuthIntrospection": {
+        "active": BOOLEAN,
+        **dict.fromkeys(
+            ("token_type", "username", "scope", "client_id", "sub", "iss", "aud", "jti", "sid"),
+            STRING,
+        ),
+        **dict.fromkeys(("exp", "iat"), INTEGER),
+    },
+}
+OPTIONAL = {
+    "TokenAuthTokenPair": {"scope"},
+    "TokenAuthIntrospection": MEMBERS["TokenAuthIntrospection"].keys() - {"active"},
+}
+
+
+class TestDetails:
+    def test_schema_of_each_package_route_has_a_summary(self, schema):
+        assert {
+            path.removeprefix("/auth/"): [operation["summary"] for operation in methods.values()]
+            for path, methods in schema["paths"].items()
+            if path.startswith("/auth/")
+        } == {
+            "token/": ["Sign in"],
+            "token/refresh/": ["Refresh"],
+            "token/verify/": ["Verify a token"],
+            "token/revoke/": ["Sign out"],
+            "token/introspect/": ["Introspect a token"],
+            "token/forward-auth/": ["Authenticate a request for a gateway"],
+            "sessions/": ["List the sessions", "Sign out everywhere"],
+            "sessions/{session_id}/": ["Sign one session out"],
+        }
+
+    def test_schema_of_signing_out_everywhere_has_its_operation_id(self, schema):
+        operation = schema["paths"]["/auth/sessions/"]["delete"]
+        assert operation["operationId"] == "sessions_destroy_all"
+
+    def test_schema_describes_query_parameters_and_their_values(self, schema):
+        gateway = schema["paths"]["/auth/token/forward-auth/"]["get"]
+        sessions = schema["paths"]["/auth/sessions/"]["delete"]
+        assert [
+            (item["name"], item["in"], item["schema"].get("enum"), item["description"])
+            for item in gateway["parameters"] + sessions["parameters"]
+        ] == [
+            ("scope", "query", None, "Required scopes, separated by spaces."),
+            ("status", "query", ["200", "204"], "The status of an accepted request."),
+            ("keep", "query", ["current"], "Keep the current session."),
+        ]
+
+    @pytest.mark.parametrize("component", MEMBERS)
+    def test_schema_component_has_its_types_and_required_members(self, schema, component):
+        found = schema["components"]["schemas"][component]
+        types = {name: member["type"] for name, member in found["properties"].items()}
+        assert types == MEMBERS[component]
+        assert set(found["required"]) == types.keys() - OPTIONAL.get(component, set())
+
+    def test_schema_of_sign_in_has_an_optional_grant_type(self, schema):
+        grant = schema["components"]["schemas"]["TokenAuthGrant"]
+        assert grant["properties"]["grant_type"] == {
+            "type": "string",
+            "description": '"password", or omitted.',
+        }
+        assert set(grant["required"]) == {"username", "password"}
+
+
 class TestNames:
     """A project may have serializers with the same names as this package."""
 
