@@ -53,7 +53,7 @@ NEAREST = {
         "tests/unit/management/test_tokenauth_keys_publish",
     ),
     "keys/publishing": (
-        "tests/unit/http/test_discovery_jwks",
+        *("tests/unit/keys/test_publishing", "tests/unit/http/test_discovery_jwks"),
         "tests/unit/management/test_tokenauth_keys_publish",
     ),
     "services/__init__": (PINS,),

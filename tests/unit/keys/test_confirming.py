@@ -22,8 +22,9 @@ def problems(folder, *verifiers, **change):
     return [str(problem) for problem in find_problems(folder, verifiers, now=NOW, **change)]
 
 
-def test_completed_key_change_has_no_problem(tmp_path, files):
-    jwk = put(tmp_path, "c", exp=NOW)
+@pytest.mark.parametrize("expiry", [NOW, NOW + 50])
+def test_completed_key_change_has_no_problem(tmp_path, files, expiry):
+    jwk = put(tmp_path, "c", exp=expiry)
     file = read_file(tmp_path / "c.jwk")
     assert jwk["exp"] == file.key.expires_at
     assert problems(tmp_path, new=files["b"], expiring=[file]) == []

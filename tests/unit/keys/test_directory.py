@@ -38,7 +38,7 @@ class TestInit:
     def test_empty_key_directory_is_rejected_with_hint(self, tmp_path):
         error = key_error(KeyDirectory, tmp_path)
         assert str(error) == "There is no key file in KEY_DIRECTORY."
-        assert "tokenauth_keys generate" in error.hint
+        assert error.hint == "Create a first key: manage.py tokenauth_keys generate"
 
     @pytest.mark.standard("rfc7517-5-4")
     def test_key_directory_with_one_invalid_file_is_rejected(self, tmp_path):
@@ -54,6 +54,11 @@ class TestInit:
         assert key_error(KeyDirectory, tmp_path).check_id == "E003"
         put(tmp_path, "b", "HS256")
         assert key_error(KeyDirectory, tmp_path).check_id == "E001"
+
+    def test_key_directory_with_kid_of_a_verifying_key_is_rejected(self, tmp_path):
+        put(tmp_path, "a")
+        verifying_key = load_key({**private_jwk(private_key("EdDSA")), "kid": "a"}, "EdDSA")
+        assert key_error(KeyDirectory, tmp_path, [verifying_key]).check_id == "E003"
 
 
 class TestAt:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
 
 import pytest
 
+from django_tokenauth.keys import directory as key_directory
 from django_tokenauth.keys.files import write_jwk
 from django_tokenauth.keys.loading import load_key
 from tests.support.key_folder import NOW, Clock, key_error, put, put_text
@@ -260,6 +262,7 @@ class TestAtWithErrors:
         assert list(before.verifying) == ["a", "b"]
         [message] = self.errors(caplog)
         assert message.startswith("Key folder error: The key file bad.jwk is not a JWK. It must")
+        assert caplog.records[-1].name == "django_tokenauth"
 
     def test_new_key_signs_despite_an_invalid_key_file(self, clock, tmp_path, caplog):
         put_text(tmp_path, "{")
@@ -296,7 +299,12 @@ class TestAtWithErrors:
     def test_new_hmac_key_beside_key_pairs_is_not_loaded(self, clock, tmp_path, caplog):
         put(tmp_path, "c", "HS256")
         assert clock.kids() == ["a", "b"]
-        assert "in one key set" in self.errors(caplog)[0]
+        [message] = self.errors(caplog)
+        assert message == (
+            "Key folder error: The key file c.jwk is not used. Secrets (HS256, HS384, HS512) and "
+            "key pairs are in one key set. Set ALGORITHM and SIGNING_KEY for one family and "
+            "remove the keys of the other."
+        )
 
     def test_missing_key_directory_keeps_old_keys(self, clock, tmp_path, caplog):
         moved = tmp_path.with_name(f"{tmp_path.name}-away")
@@ -311,6 +319,18 @@ class TestAtWithErrors:
         moved.rename(tmp_path)
         put(tmp_path, "c")
         assert clock.kids() == ["a", "b", "c"]
+
+    def test_unlistable_key_directory_is_logged_once_and_keeps_keys(
+        self, clock, tmp_path, caplog, monkeypatch
+    ):
+        def listing(directory):
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+        monkeypatch.setattr(key_directory, "list_files", listing)
+        assert clock.kids() == clock.kids() == ["a", "b"]
+        assert self.errors(caplog) == [
+            f"Key folder error: The key folder {tmp_path} cannot be read (Permission denied)."
+        ]
 
     def test_emptied_key_directory_leaves_no_keys(self, clock, tmp_path):
         for path in tmp_path.iterdir():

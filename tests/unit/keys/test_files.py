@@ -41,11 +41,14 @@ class TestWriteJwk:
     @pytest.mark.parametrize(
         ("mode", "kept"), [(0o600, 0o600), (0o640, 0o640), (0o644, 0o640), (0o400, 0o600)]
     )
-    def test_new_key_file_copies_group_permission_of_key_files(self, tmp_path, mode, kept):
-        put(tmp_path)
+    @pytest.mark.parametrize("algorithm", ["EdDSA", "HS256"])
+    def test_new_key_file_copies_group_permission_of_key_files(
+        self, tmp_path, mode, kept, algorithm
+    ):
+        put(tmp_path, "a", algorithm)
         (tmp_path / "a.jwk").chmod(mode)
-        put(tmp_path, "b")
-        put(tmp_path)
+        put(tmp_path, "b", algorithm)
+        put(tmp_path, "a", algorithm)
         assert [stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()] == [kept] * 2
 
     def test_new_key_file_copies_group_of_other_key_files(self, tmp_path):
@@ -76,6 +79,10 @@ class TestWriteJwk:
         jwk = put(tmp_path)
         assert read_file(tmp_path / "a.jwk").jwk == jwk
         assert (tmp_path / "a.jwk").stat().st_ino != before
+
+    def test_write_jwk_writes_one_indented_line_per_member(self, tmp_path):
+        write_jwk(tmp_path / "a.jwk", {"kty": "oct", "kid": "a"})
+        assert (tmp_path / "a.jwk").read_text() == '{\n "kty": "oct",\n "kid": "a"\n}\n'
 
     def test_write_jwk_leaves_no_temporary_file(self, tmp_path):
         put(tmp_path)
@@ -127,11 +134,18 @@ class TestReadFile:
             str(key_error(read_file, tmp_path / "bad.jwk")) == "The key file bad.jwk is not a JWK."
         )
 
-    def test_read_file_error_has_the_reason_for_an_unreadable_file(self, tmp_path):
-        (tmp_path / "bad.jwk").mkdir()
-        error = key_error(read_file, tmp_path / "bad.jwk")
-        assert str(error) == "The key file bad.jwk cannot be read (Is a directory)."
-        assert "0600" in error.hint
+    def test_read_file_reads_key_files_of_up_to_64_kib(self, tmp_path):
+        put(tmp_path)
+        path = tmp_path / "a.jwk"
+        text = path.read_text().rstrip()
+        path.write_text(text.rjust(65536))
+        assert read_file(path).key.kid == "a"
+        path.write_text(text.rjust(65537))
+        assert str(key_error(read_file, path)) == "The key file a.jwk is not a JWK."
+
+    def test_key_file_repr_contains_no_private_member(self, tmp_path):
+        jwk = put(tmp_path)
+        assert jwk["d"] not in repr(read_file(tmp_path / "a.jwk"))
 
     def test_read_file_error_names_the_key_file_with_short_secret(self, tmp_path):
         jwk = put(tmp_path, "short", "HS256", k="c2hvcnQ")
@@ -173,6 +187,11 @@ class TestListFiles:
         assert list(before) == ["a.jwk"]
         put_text(tmp_path, "{} ", "elsewhere")
         assert list_files(tmp_path) != before
+
+    def test_list_files_stamps_a_looping_symlink_with_its_own_inode(self, tmp_path):
+        link = tmp_path / "a.jwk"
+        link.symlink_to(link)
+        assert list_files(tmp_path)["a.jwk"][0] == link.lstat().st_ino
 
     @pytest.mark.parametrize("change", ["content", "mode", "times"])
     def test_list_files_detects_changed_content_mode_or_time(self, tmp_path, change):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 
 import pytest
 
@@ -43,6 +44,10 @@ class TestMakeJwk:
         assert another["kid"] != generated_jwk(algorithm)["kid"]
 
 
+def test_generated_rsa_key_has_3072_bits():
+    assert load_key(generated_jwk("RS256"), "RS256").public_key.key_size == 3072
+
+
 class TestKid:
     def test_generated_kid_does_not_start_with_hyphen(self):
         # One thumbprint in 64 starts with a hyphen.
@@ -54,5 +59,6 @@ class TestKid:
         jwk = make_jwk(algorithm, now=1, not_before=1)
         secret = base64.urlsafe_b64decode(jwk["k"] + "==")
         assert len(secret) == size
+        assert re.fullmatch("[0-9a-f]{16}", jwk["kid"])
         without_kid = {key: value for key, value in jwk.items() if key != "kid"}
         assert load_key(without_kid, algorithm).kid != jwk["kid"]

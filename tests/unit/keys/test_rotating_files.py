@@ -66,6 +66,7 @@ class TestResults:
         rotation = rotated(tmp_path)
         for file in (rotation.new, *rotation.expiring):
             assert file.jwk == read_file(file.path).jwk
+            assert file.stamp is None
 
     def test_replace_now_in_a_missing_folder_creates_folder_and_key(self, tmp_path):
         folder = tmp_path / "new" / "keys"
@@ -81,6 +82,14 @@ class TestResults:
         replace_now(tmp_path, SETTINGS, "EdDSA", now=NOW)
         assert read_file(tmp_path / "public.jwk").jwk["exp"] == NOW
         assert stat.S_IMODE((tmp_path / "public.jwk").stat().st_mode) == 0o644
+
+    def test_rotate_lets_the_server_group_read_the_expiry(self, tmp_path):
+        for name in ("a", "b"):
+            put(tmp_path, name)
+        (tmp_path / "a.jwk").chmod(0o640)
+        (tmp_path / "b.jwk").chmod(0o600)
+        rotated(tmp_path)
+        assert stat.S_IMODE((tmp_path / "b.jwk").stat().st_mode) == 0o640
 
     def test_retire_of_key_that_just_started_lets_its_tokens_expire(self, tmp_path):
         put(tmp_path, "a", NOW)

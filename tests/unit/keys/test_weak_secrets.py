@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from itertools import accumulate
 from random import Random
 
 import pytest
@@ -26,6 +27,7 @@ from tests.support.system_checks import OTHER_SECRET, SECRET
         b"django-insecure-" + SECRET.encode(),
         b"https://auth.example.com/tokens/1",
         b"secret" + SECRET[:31].encode(),
+        b"insecure" + SECRET[:31].encode(),
         b"P@ssw0rd.Password1.P4SSWORD.qwer",
         bytes(range(32)),
         b"0123456789abcdefghijklmnopqrstuv",
@@ -50,6 +52,8 @@ def test_common_or_patterned_secret_is_guessable(secret):
         bytes(range(0, 256, 8)) + bytes(value * value % 256 for value in range(40)),
         # Only the start repeats a pattern.
         b"ab" * 4 + SECRET.encode(),
+        # Less than half of the secret is repeated.
+        SECRET[:16].encode() + b"+-" + SECRET[:16].encode(),
     ],
 )
 def test_uncommon_secret_is_not_guessable(secret):
@@ -62,6 +66,14 @@ def test_secret_below_eight_distinct_bytes_is_guessable(distinct, guessable):
     kinds = bytes(random.sample(range(256), distinct))
     secret = kinds + bytes(random.choices(kinds, k=40))
     assert is_guessable(secret) is guessable
+
+
+@pytest.mark.parametrize(("steps", "guessable"), [(7, True), (8, False)])
+def test_secret_below_eight_distinct_steps_is_guessable(steps, guessable):
+    random = Random(steps)  # noqa: S311
+    kinds = [1, -2, 3, -5, 7, -11, 13, -6][:steps]
+    shuffled = [step for _ in range(6) for step in random.sample(kinds, steps)]
+    assert is_guessable(bytes(accumulate(shuffled, initial=100))) is guessable
 
 
 @pytest.mark.parametrize(
