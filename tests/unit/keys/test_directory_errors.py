@@ -221,7 +221,7 @@ class TestConflicts:
         put(tmp_path, name, kid="k", **exp)
         assert clock.advance().verifying["k"].expires_at == NOW + 1000
 
-    def test_deleted_key_is_removed_beside_an_hmac_secret(self, clock, tmp_path):
+    def test_rejected_hmac_file_does_not_block_removal_of_a_key(self, clock, tmp_path):
         put(tmp_path, "secret", "HS256")
         put(tmp_path, "next")
         assert clock.kids() == ["k", "next"]
