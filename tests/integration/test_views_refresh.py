@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from django.contrib.auth import get_user_model
 from django.db import connections
+from django.test import Client
 from django.urls import resolve
 
 from django_tokenauth import urls
@@ -84,6 +85,15 @@ class TestRefresh:
         assert [(call["user"], call["request"].path) for call in calls] == [
             (alice, "/auth/token/refresh/")
         ]
+
+    def test_refresh_stores_address_and_user_agent_of_the_request(self, alice):
+        token = sign_in()["refresh_token"]
+        client = Client(REMOTE_ADDR="192.0.2.7", headers={"User-Agent": "Browser/2"})
+        body = {"refresh_token": token}
+        client.post("/auth/token/refresh/", body, content_type="application/json")
+        session = Session.objects.get()
+        assert (session.last_ip, session.last_user_agent) == ("192.0.2.7", "Browser/2")
+        assert (session.ip, session.user_agent) == ("127.0.0.1", "")
 
     @pytest.mark.attack(143)
     def test_refresh_within_grace_returns_the_same_refresh_token(self, alice):

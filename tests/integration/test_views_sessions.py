@@ -189,6 +189,14 @@ class TestSignOutEverywhere:
         assert [get("/who/", token).status_code for token in tokens] == [401, 401, 401]
         assert get("/who/", bob_token).status_code == 200
 
+    @pytest.mark.parametrize(("query", "count"), [("", 2), ("?keep=current", 1)])
+    def test_delete_of_all_sessions_sends_session_revoked(self, alice, query, count):
+        tokens = [sign_in()["access_token"] for _ in range(2)]
+        with received(session_revoked) as calls:
+            call("DELETE", SESSIONS + query, tokens[0])
+        sent = [(each["user"], each["request"].path) for each in calls]
+        assert sent == [(alice, SESSIONS)] * count
+
     def test_delete_with_keep_current_revokes_all_other_sessions(
         self, alice, django_assert_num_queries
     ):
