@@ -104,5 +104,7 @@ class TestSignOut:
 
     def test_admin_sign_out_loads_all_users_in_one_query(self, admin_client, session):
         create_user = get_user_model().objects.create_user
-        others = [create_session(create_user(f"user {number}")) for number in range(5)]
+        others = [create_session(create_user(f"user {number}")) for number in range(6)]
+        # The first request of a process reads the content type of the model.
+        self.sign_out(admin_client, others.pop())
         assert self.sign_out(admin_client, session) == self.sign_out(admin_client, *others)
