@@ -76,8 +76,7 @@ class AccessTokens:
         if now < begin:
             raise InvalidToken(TokenErrorCode.NOT_YET_VALID)
         if cached is None:
-            small = is_small(claims, len(data))
-            cost = ENTRY_COST if small else estimate_cost(jws.parse(data).payload)
+            cost = ENTRY_COST if is_small(claims) else estimate_cost(jws.parse(data).payload)
             cache.put(digest, (claims, begin, end), cost)
         return claims
 

@@ -19,18 +19,22 @@ ENTRY_COST = 2048
 # set of scope names, which spaces separate, takes up to 180 bytes per name. The result of
 # estimate_cost() exceeds the measured memory in each measured case.
 _COSTS = ((b"{", 200), (b"[", 72), (b",", 56), (b":", 80), (b" ", 192))
-# If a token has no extra claims and stays within _SHORT and _FEW, its claims take at most
-# ENTRY_COST bytes. The limit _SHORT applies to the characters of the token. The limit _FEW applies
-# to the sum of its audiences, scope names and authentication methods.
-_SHORT, _FEW = 1024, 4
+# Claims without extra claims take at most ENTRY_COST bytes with at most _SHORT ASCII characters in
+# at most _FEW strings: a set of five scope names takes 512 bytes more than a set of four.
+_SHORT, _FEW = 400, 9
 # One character above U+FFFF makes each character of a string take four bytes.
 _WIDE = 4
 
 
-def is_small(claims: Claims, length: int) -> bool:
-    """Return whether *claims* of a token of *length* characters take at most ENTRY_COST bytes."""
-    strings = len(claims.audience) + len(claims.scope) + len(claims.amr)
-    return not claims.extra and strings <= _FEW and length <= _SHORT
+def is_small(claims: Claims) -> bool:
+    """Return whether the entry of *claims* takes at most ENTRY_COST bytes."""
+    strings = (
+        *(claims.issuer, claims.subject, claims.client_id, claims.jwt_id),
+        *(*claims.audience, *claims.scope, *claims.amr),
+    )
+    together = "".join(strings)
+    is_short = len(together) <= _SHORT and together.isascii()
+    return is_short and len(strings) <= _FEW and not claims.extra
 
 
 def estimate_cost(payload: bytes) -> int:

@@ -27,14 +27,6 @@ def _clean_project(settings):
     configure_clean_project(settings)
 
 
-@pytest.fixture
-def folder(tmp_path, settings):
-    folder = tmp_path / "keys"
-    folder.mkdir(mode=0o700)
-    settings.TOKENAUTH = {**URL, "KEY_DIRECTORY": folder}
-    return folder
-
-
 def dated(start=-DAY, expiry=None, algorithm="EdDSA", **changes):
     """Return a JWK with times in seconds from now, made at its start or now."""
     now = int(time.time())

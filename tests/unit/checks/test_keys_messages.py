@@ -32,14 +32,6 @@ def _clean_project(settings):
     configure_clean_project(settings)
 
 
-@pytest.fixture
-def folder(tmp_path, settings):
-    folder = tmp_path / "keys"
-    folder.mkdir(mode=0o700)
-    settings.TOKENAUTH = {**URL, "KEY_DIRECTORY": folder}
-    return folder
-
-
 @pytest.mark.parametrize(
     ("check_id", "values", "message"),
     [
