@@ -54,7 +54,7 @@ def _resembles_tokenauth(name: str) -> bool:
     letters = name.replace("_", "")
     return name != "TOKENAUTH" and (
         "TOKENAUTH" in letters
-        or difflib.SequenceMatcher(None, letters, "TOKENAUTH").ratio() >= _SIMILAR
+        or bool(difflib.get_close_matches("TOKENAUTH", [letters], n=1, cutoff=_SIMILAR))
     )
 
 

@@ -16,7 +16,13 @@ import django
 from tests.support.scenarios.running import END
 
 #: Libraries that need no settings. Importing them takes a third of the time of a scenario.
-LIBRARIES = ("django.core.management", "django.db.models", "django.test", "jwt")
+LIBRARIES = (
+    "django.core.management",
+    "django.db.models",
+    "django.test",
+    "jwt",
+    "rest_framework.serializers",
+)
 
 
 def run(module: str, environment: dict[str, str]) -> None:
