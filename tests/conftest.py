@@ -17,7 +17,7 @@ DATABASE_FIXTURES = {"db", "transactional_db", "_django_db_helper", "live_server
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Mark the tests that touch a database, which ``tox -e databases`` selects."""
+    """Mark the tests that touch a database, which ``tests.support.databases`` selects."""
     check_ids(item.nodeid for item in items)
     for item in items:
         fixtures = DATABASE_FIXTURES.intersection(getattr(item, "fixturenames", ()))

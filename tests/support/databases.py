@@ -1,18 +1,17 @@
-"""Run the suite on each reachable database server, on all at the same time.
+"""Run the tests that use a database on PostgreSQL or MariaDB, with Redis as the cache.
 
-Usage: ``python -m tests.support.databases [pytest options]``.
+Usage: ``python -m tests.support.databases SERVER [--or-sqlite] [pytest options]``.
 
-Unreachable servers are reported and skipped, or a failure if ``CI`` is set. The module
+An unreachable server is reported and skipped, or a failure if ``CI`` is set. The module
 ``tests.support.servers`` has their addresses.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from urllib.parse import SplitResult, unquote
 
@@ -23,7 +22,8 @@ import redis
 from tests.support import servers, skips
 
 SECONDS_TO_CONNECT = 5
-NUMBER_OF_SUITES = 2
+#: In the order of their numbers: see ``redis_url``.
+DATABASES = ("postgresql", "mariadb")
 
 
 def postgresql_version() -> str:
@@ -57,9 +57,9 @@ def mariadb_version() -> str:
 
 
 def redis_url(number: int) -> str:
-    """Return the URL of the database of Redis for the suite with *number*, from 0.
+    """Return the URL of the Redis database with *number*, from 0.
 
-    The tests empty their cache, so each suite has a database for itself.
+    The tests empty their cache, so the suite of each server has a Redis database for itself.
     """
     first = servers.redis()
     return first._replace(path=f"/{int(first.path.strip('/') or 0) + number}").geturl()
@@ -67,7 +67,7 @@ def redis_url(number: int) -> str:
 
 def redis_version() -> str:
     with redis.Redis.from_url(
-        redis_url(NUMBER_OF_SUITES - 1), socket_connect_timeout=SECONDS_TO_CONNECT
+        redis_url(len(DATABASES) - 1), socket_connect_timeout=SECONDS_TO_CONNECT
     ) as client:
         return str(client.info("server")["redis_version"])
 
@@ -83,51 +83,41 @@ def is_reachable(name: str, url: SplitResult, version: Callable[[], str]) -> boo
     return True
 
 
-def run_suites(databases: list[str], options: list[str], *, has_redis: bool) -> bool:
-    """Run the suite on all *databases* at the same time, and return whether all passed.
-
-    The output of the first is shown at once, and that of the others after it.
-    """
-    suites = []
-    for number, database in enumerate(databases):
-        environment = {**os.environ, "DATABASE": database}
-        if has_redis:
-            environment["REDIS_URL"] = redis_url(number)
-        output = tempfile.TemporaryFile() if number else None  # noqa: SIM115
-        command = [sys.executable, "-m", "pytest", *options]
-        suites.append((database, output, subprocess.Popen(command, env=environment, stdout=output)))
-    passed = True
-    for database, output, process in suites:
-        redis_used = "with" if has_redis else "without"
-        print(f"The suite on {database}, {redis_used} Redis:", flush=True)
-        passed = process.wait() == 0 and passed
-        if output is not None:
-            output.seek(0)
-            shutil.copyfileobj(output, sys.stdout.buffer)
-            sys.stdout.flush()
-            output.close()
-    return passed
+def run_suite(database: str, options: list[str], *, has_redis: bool) -> bool:
+    """Return whether the suite passed on *database*."""
+    environment = {**os.environ, "DATABASE": database}
+    if has_redis:
+        number = DATABASES.index(database) if database in DATABASES else 0
+        environment["REDIS_URL"] = redis_url(number)
+    print(f"The suite on {database}, {'with' if has_redis else 'without'} Redis:", flush=True)
+    command = [sys.executable, "-m", "pytest", *options]
+    return subprocess.run(command, env=environment, check=False).returncode == 0
 
 
-def main(options: list[str]) -> int:
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("server", choices=DATABASES)
+    parser.add_argument(
+        "--or-sqlite", action="store_true", help="use SQLite if the server is unreachable"
+    )
+    parsed, options = parser.parse_known_args(arguments)
     skips.clear_notes()
-    database_servers = {
+    services = {
         "postgresql": ("PostgreSQL", servers.postgresql(), postgresql_version),
         "mariadb": ("MariaDB", servers.mariadb(), mariadb_version),
     }
-    reachable = [
-        database for database, service in database_servers.items() if is_reachable(*service)
-    ]
+    has_server = is_reachable(*services[parsed.server])
     has_redis = is_reachable("Redis", servers.redis(), redis_version)
-    marker = "database and not redis"
-    if has_redis:
-        marker = "database or redis"
-        if not reachable:
-            reachable, marker = ["sqlite"], "redis"
-    passed = run_suites(reachable, ["-m", marker, *options], has_redis=has_redis)
-    complete = len(reachable) == len(database_servers) and has_redis
+    marker = "database or redis" if has_redis else "database and not redis"
+    if not has_server and not parsed.or_sqlite:
+        marker = "redis" if has_redis else ""
+    passed = True
+    if marker:
+        database = parsed.server if has_server else "sqlite"
+        passed = run_suite(database, ["-m", marker, *options], has_redis=has_redis)
+    complete = has_server and has_redis
     if skips.in_ci() and not complete:
-        print("A database server is unreachable, and CI is set.", file=sys.stderr)
+        print("A server is unreachable, and CI is set.", file=sys.stderr)
     return int(not passed or (skips.in_ci() and not complete))
 
 
