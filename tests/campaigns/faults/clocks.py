@@ -119,7 +119,8 @@ class Round:
             if self.signed_out_at is not None and not late:
                 late_read = [503] if abs(sent_at - self.outage_at) < 2 else []
                 self.expect(f"{path} after the sign-out", status, 401, *late_read)
-            elif self.issued_at <= sent_at and self.now < self.issued_at + LIFETIME:
+            # The times in a token are whole seconds.
+            elif self.issued_at <= sent_at and self.now < int(self.issued_at) + LIFETIME:
                 allowed = [200] if self.signed_out_at is None else [200, 401]
                 # Time may have been set back to the outage, and each second has one attempt.
                 if abs(sent_at - self.outage_at) < 2:

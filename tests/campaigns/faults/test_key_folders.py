@@ -1,6 +1,7 @@
 """Faults in a key folder: expired keys are rejected at once, and no valid key is lost.
 
-``FAULT_SEED`` repeats a run whose seed a failure has printed.
+``FAULT_SEED`` repeats a run whose seed a failure has printed. A round takes half a second, so there
+are a tenth of ``FAULT_ROUNDS``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import pytest
 
 from tests.campaigns.faults.key_folders import run_rounds
 
-ROUNDS = int(os.environ.get("FAULT_ROUNDS", "30"))
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "300")) // 10
 
 
 @pytest.mark.promise(20)
