@@ -24,6 +24,13 @@ from tests.support import servers, skips
 SECONDS_TO_CONNECT = 5
 #: In the order of their numbers: see ``redis_url``.
 DATABASES = ("postgresql", "mariadb")
+#: The tests to run, by whether there are a database and Redis for them.
+MARKERS = {
+    (True, True): "database or redis",
+    (True, False): "database and not redis",
+    (False, True): "redis",
+    (False, False): None,
+}
 
 
 def postgresql_version() -> str:
@@ -83,17 +90,6 @@ def is_reachable(name: str, url: SplitResult, version: Callable[[], str]) -> boo
     return True
 
 
-def run_suite(database: str, options: list[str], *, has_redis: bool) -> bool:
-    """Return whether the suite passed on *database*."""
-    environment = {**os.environ, "DATABASE": database}
-    if has_redis:
-        number = DATABASES.index(database) if database in DATABASES else 0
-        environment["REDIS_URL"] = redis_url(number)
-    print(f"The suite on {database}, {'with' if has_redis else 'without'} Redis:", flush=True)
-    command = [sys.executable, "-m", "pytest", *options]
-    return subprocess.run(command, env=environment, check=False).returncode == 0
-
-
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("server", choices=DATABASES)
@@ -108,13 +104,14 @@ def main(arguments: list[str]) -> int:
     }
     has_server = is_reachable(*services[parsed.server])
     has_redis = is_reachable("Redis", servers.redis(), redis_version)
-    marker = "database or redis" if has_redis else "database and not redis"
-    if not has_server and not parsed.or_sqlite:
-        marker = "redis" if has_redis else ""
+    marker = MARKERS[has_server or parsed.or_sqlite, has_redis]
+    environment = {**os.environ, "DATABASE": parsed.server if has_server else "sqlite"}
+    if has_redis:
+        environment["REDIS_URL"] = redis_url(DATABASES.index(parsed.server))
     passed = True
     if marker:
-        database = parsed.server if has_server else "sqlite"
-        passed = run_suite(database, ["-m", marker, *options], has_redis=has_redis)
+        command = [sys.executable, "-m", "pytest", "-m", marker, *options]
+        passed = subprocess.run(command, env=environment, check=False).returncode == 0
     complete = has_server and has_redis
     if skips.in_ci() and not complete:
         print("A server is unreachable, and CI is set.", file=sys.stderr)
