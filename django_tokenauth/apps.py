@@ -20,6 +20,7 @@ class TokenAuthConfig(AppConfig):
             check_database,
             check_deployment,
             check_installation,
+            check_routes,
             check_settings,
         )
         from .sessions import receivers
@@ -29,6 +30,7 @@ class TokenAuthConfig(AppConfig):
 
         register(check_settings, Tags.security)
         register(check_installation)
+        register(check_routes, Tags.urls)
         register(check_database, Tags.database)
         register(check_deployment, Tags.security, deploy=True)
         user_model = get_user_model()

@@ -143,6 +143,8 @@ class TokenView(TokenEndpoint):
     A request without ``grant_type`` is a sign-in by the password grant.
     """
 
+    tokenauth_endpoint = "token"
+
     #: The function of each ``grant_type``; extend the mapping in a subclass to add a grant. The
     #: function takes the request and returns the response, or raises an error of
     #: :mod:`django_tokenauth.errors`.
@@ -152,7 +154,7 @@ class TokenView(TokenEndpoint):
     }
 
     @sensitive_variables()
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         body: Any = request.data
         grant_type = body.get("grant_type", "")
         if not isinstance(grant_type, str):
@@ -167,7 +169,9 @@ class RefreshView(TokenEndpoint):
     """``POST token/refresh/``: the refresh token grant (RFC 6749 section 6), without
     ``grant_type``."""
 
-    def post(self, request: Request) -> Response:
+    tokenauth_endpoint = "refresh"
+
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return _refresh_token_grant(request)
 
 
@@ -182,7 +186,7 @@ class VerifyView(TokenEndpoint):
     http_method_names = ("post",)
 
     @sensitive_variables()
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         token = validated_data(TokenSerializer, request)["token"]
         try:
             claims = services.authenticate_access_token(token)
@@ -200,8 +204,10 @@ class RevokeView(TokenEndpoint):
     A request with an invalid token gets 200 too, except with ``STATELESS_REFRESH``.
     """
 
+    tokenauth_endpoint = "revocation"
+
     @sensitive_variables()
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         parameters = validated_data(RevocationRequestSerializer, request)
         client_id = _authenticate_client(request, parameters)
         services.revoke_token(parameters["token"], client_id=client_id, request=request)
@@ -215,6 +221,8 @@ class IntrospectView(TokenEndpoint):
     ``introspect``.
     """
 
+    tokenauth_endpoint = "introspection"
+
     #: RFC 7662 section 2.3 requires 401 for an access token with insufficient privileges.
     error_statuses: ClassVar[Mapping[type[Exception], int]] = {
         **TokenEndpoint.error_statuses,
@@ -223,7 +231,7 @@ class IntrospectView(TokenEndpoint):
     client_challenge = f"{BASIC_CHALLENGE}, {challenge(JWTAuthentication.realm)}"
 
     @sensitive_variables()
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         parameters = validated_data(RevocationRequestSerializer, request)
         self.check_caller(request, parameters["client_id"], parameters["client_secret"])
         return Response(services.introspect(parameters["token"]))
@@ -274,7 +282,7 @@ class ForwardAuthView(NoStoreView):
         "204": status.HTTP_204_NO_CONTENT,
     }
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         claims: Any = request.auth
         required, code = self._parameters(request)
         if not claims.scope.issuperset(required):
@@ -326,12 +334,12 @@ class SessionListView(_SessionEndpoint):
     """``GET sessions/``: list the sessions of the user. ``DELETE sessions/``: revoke all sessions
     of the user, or all but the current one with ``?keep=current``."""
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         with database_errors_as_unavailable():
             sessions = list(services.list_sessions(request.user))
         return Response(SessionSerializer(sessions, many=True, context={"request": request}).data)
 
-    def delete(self, request: Request) -> Response:
+    def delete(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         auth: Any = request.auth
         keep = request.query_params.get("keep")
         if keep not in (None, "current"):
@@ -347,7 +355,9 @@ class SessionListView(_SessionEndpoint):
 class SessionView(_SessionEndpoint):
     """``DELETE sessions/ID/``: revoke one session of the user."""
 
-    def delete(self, request: Request, session_id: uuid.UUID) -> Response:
+    def delete(
+        self, request: Request, *args: Any, session_id: uuid.UUID, **kwargs: Any
+    ) -> Response:
         if not services.sign_out(request.user, session_id, request=request):
             raise NotFound
         return Response(status=status.HTTP_204_NO_CONTENT)

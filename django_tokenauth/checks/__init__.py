@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from django.apps import AppConfig
 from django.core.checks import CheckMessage
 
 from ..conf.settings import InvalidSettings, Problem, Settings, load
-from . import database, deployment, keys, names
+from . import database, deployment, keys, names, routes
 from . import settings as settings_checks
 
 _Apps = Sequence[AppConfig] | None
@@ -34,6 +35,15 @@ def check_installation(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMe
     """Check ``INSTALLED_APPS``, ``USER_ID_FIELD`` and the default authentication classes."""
     settings, _ = _load()
     return [*settings_checks.installation_messages(settings)]
+
+
+def check_routes(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMessage]:
+    """Report routes of the URLconf that the metadata and the OpenAPI schema cannot find."""
+    settings, _ = _load()
+    # Django's own checks report a URLconf that cannot be imported.
+    with suppress(Exception):
+        return list(routes.route_messages(settings))
+    return []
 
 
 def check_database(

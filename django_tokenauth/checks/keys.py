@@ -12,11 +12,11 @@ from typing import Any
 from django.conf import settings as django_settings
 from django.core import checks
 from django.core.checks import CheckMessage
-from django.urls import reverse
 
 from .. import _base64url as base64url
 from ..conf.settings import Settings
 from ..errors import InvalidKey
+from ..http.routes import route_parameters, route_path
 from ..keys.files import list_files, read_files
 from ..keys.loading import Key, load_key
 from ..keys.rotating import shortest_delay
@@ -164,8 +164,9 @@ def _empty_key_set() -> Iterator[CheckMessage]:
     route = None
     # Django's own checks report routes that cannot be imported.
     with suppress(Exception):
-        route = reverse("tokenauth_well_known:jwks")
-    if route is not None:
+        if route_parameters("jwks"):
+            route = route_path("jwks") or "The JWK Set"
+    if route:
         yield checks.Warning(
             f"{route} is empty: tokens are signed with a secret, which cannot be published.",
             hint="Set KEY_DIRECTORY and run manage.py tokenauth_keys generate, which creates a key "

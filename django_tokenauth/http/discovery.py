@@ -18,7 +18,6 @@ from urllib.parse import unquote, urlsplit
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotFound, JsonResponse
-from django.urls import NoReverseMatch, reverse
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 from rest_framework import status
@@ -29,13 +28,14 @@ from ..errors import ServiceUnavailable
 from ..keys.schedule import KeySet
 from ..keys.sources import access_keys
 from ..services import INTROSPECTION_SCOPE
+from .routes import ATTRIBUTE, route_path
 
 _View = Callable[..., HttpResponse]
 
 
 def _public(view: _View) -> _View:
     """Allow scripts of all origins to read the responses of *view*, and respond with 503 if the
-    settings are invalid."""
+    settings are invalid. The name of *view* becomes the name of its endpoint."""
     read_only = require_safe(view)
 
     @wraps(view)
@@ -64,11 +64,12 @@ def _public(view: _View) -> _View:
         response["X-Content-Type-Options"] = "nosniff"
         return response
 
+    setattr(wrapped, ATTRIBUTE, view.__name__)
     return login_not_required(wrapped)
 
 
 @_public
-def jwks(request: HttpRequest) -> HttpResponse:
+def jwks(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
     """``GET .well-known/jwks.json``: ``{"keys": [...]}``, a JWK Set (RFC 7517 section 5).
 
     The JWK Set contains the public key, with ``kid``, ``alg`` and ``use``, of every key that
@@ -80,26 +81,37 @@ def jwks(request: HttpRequest) -> HttpResponse:
 
 
 @_public
-def metadata(request: HttpRequest, issuer_path: str = "") -> HttpResponse:
+def metadata(
+    request: HttpRequest, *args: Any, issuer_path: str = "", **kwargs: Any
+) -> HttpResponse:
     """``GET .well-known/oauth-authorization-server``: the metadata of RFC 8414 section 2, as JSON.
 
     The metadata omits endpoints that the settings disable, such as ``revocation_endpoint`` with
     ``STATELESS_REFRESH``. The URLs in the metadata start with the scheme and host of ``ISSUER``,
     and the ``Host`` header is ignored. ``issuer_path`` is the path of the issuer (RFC 8414 section
-    3.1). The response is 404 if ``ISSUER`` is not a URL with the path ``issuer_path``.
+    3.1). The endpoints may be below URL parameters that this route has too, such as a tenant. The
+    response is 404 if ``ISSUER`` is not a URL with the path ``issuer_path``, or if the URLconf has
+    no route to the token endpoint.
     """
+
+    def url(endpoint: str) -> str | None:
+        path = route_path(endpoint, kwargs)
+        return path and origin + path
+
     settings = load()
     origin = _origin(settings.issuer, issuer_path)
-    token = _url(origin, "tokenauth:token")
+    token = url("token")
     if token is None:
-        raise Http404("The routes of the token endpoints are not included.")
+        raise Http404(
+            "The URLconf has no route to TokenView, or only routes with other URL parameters."
+        )
     with_keys = bool(_public_jwks(access_keys(settings).at(time.time())))
     clients = ["client_secret_basic", "client_secret_post"] if settings.clients else []
     introspection = settings.clients or INTROSPECTION_SCOPE in settings.scopes
     members = {
         "issuer": settings.issuer,
         "token_endpoint": token,
-        "jwks_uri": _url(origin, "tokenauth_well_known:jwks") if with_keys else None,
+        "jwks_uri": url("jwks") if with_keys else None,
         "scopes_supported": list(settings.scopes),
         # There is no authorization endpoint, so response_types_supported is empty. RFC 8414 section
         # 3.2 omits empty arrays, but section 2 requires response_types_supported.
@@ -108,10 +120,10 @@ def metadata(request: HttpRequest, issuer_path: str = "") -> HttpResponse:
         "token_endpoint_auth_methods_supported": ["none", *clients],
     }
     if not settings.stateless_refresh:
-        members["revocation_endpoint"] = _url(origin, "tokenauth:revoke")
+        members["revocation_endpoint"] = url("revocation")
         members["revocation_endpoint_auth_methods_supported"] = ["none", *clients]
     if introspection:
-        members["introspection_endpoint"] = _url(origin, "tokenauth:introspect")
+        members["introspection_endpoint"] = url("introspection")
         # In RFC 8414 section 2, the token type Bearer means authentication by an access token.
         bearer = ["Bearer"] if INTROSPECTION_SCOPE in settings.scopes else []
         members["introspection_endpoint_auth_methods_supported"] = [*clients, *bearer]
@@ -133,13 +145,6 @@ def _origin(issuer: str, issuer_path: str) -> str:
     if unquote(url.path).strip("/") != issuer_path.strip("/"):
         raise Http404("The path of ISSUER differs from the requested path.")
     return f"{url.scheme}://{url.netloc}"
-
-
-def _url(origin: str, route: str) -> str | None:
-    try:
-        return origin + reverse(route)
-    except NoReverseMatch:
-        return None
 
 
 @lru_cache(maxsize=1)

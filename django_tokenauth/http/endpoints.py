@@ -6,7 +6,7 @@ section 5.2).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from django.db import connections
@@ -37,7 +37,13 @@ from ..errors import (
 )
 from ..permissions import InsufficientScope
 from .client_authentication import BASIC_CHALLENGE
-from .parsers import StrictFormParser, StrictJSONParser
+from .parsers import (
+    MAX_BODY,
+    StrictFormParser,
+    StrictJSONParser,
+    StrictMultiPartParser,
+    check_form,
+)
 
 
 def non_atomic(view: Any) -> Any:
@@ -84,6 +90,16 @@ class NoStoreView(APIView):
         super().initial(request, *args, **kwargs)
 
 
+class UnsupportedContentType(InvalidRequest):
+    """No parser of the endpoint reads the content type. *supported* lists those that are read."""
+
+    def __init__(self, supported: Iterable[str]) -> None:
+        super().__init__(
+            _("The content type of the request is not supported. Send one of these: %(types)s.")
+            % {"types": ", ".join(supported)}
+        )
+
+
 class TokenEndpoint(NoStoreView):
     """A token endpoint, with errors in the format of RFC 6749 section 5.2.
 
@@ -94,7 +110,7 @@ class TokenEndpoint(NoStoreView):
     authentication_classes = ()
     permission_classes = ()
     throttle_classes = ()
-    parser_classes = (StrictJSONParser, StrictFormParser)
+    parser_classes = (StrictJSONParser, StrictFormParser, StrictMultiPartParser)
     renderer_classes = (JSONRenderer,)
     content_negotiation_class = AlwaysJSONNegotiation
     #: The HTTP status of each error. An error that is not listed has the status of its nearest
@@ -104,6 +120,7 @@ class TokenEndpoint(NoStoreView):
         InvalidClient: status.HTTP_401_UNAUTHORIZED,
         AccessTokenRejected: status.HTTP_401_UNAUTHORIZED,
         InsufficientScope: status.HTTP_403_FORBIDDEN,
+        UnsupportedContentType: status.HTTP_415_UNSUPPORTED_MEDIA_TYPE,
         TooManyRequests: status.HTTP_429_TOO_MANY_REQUESTS,
         ServiceUnavailable: status.HTTP_503_SERVICE_UNAVAILABLE,
     }
@@ -118,10 +135,14 @@ class TokenEndpoint(NoStoreView):
         negotiator = self.get_content_negotiator()
         if content_type and not negotiator.select_parser(request, self.get_parsers()):
             raise UnsupportedMediaType(content_type)
+        if content_type.lower().startswith(StrictMultiPartParser.media_type):
+            _check_multipart(request)
 
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, (ParseError, ValidationError)):
             exc = _invalid_request(exc)
+        elif isinstance(exc, UnsupportedMediaType):
+            exc = UnsupportedContentType(parser.media_type for parser in self.get_parsers())
         elif isinstance(exc, UnusableSettings):
             _log.misconfigured(exc)
             exc = ServiceUnavailable()
@@ -142,6 +163,14 @@ class TokenEndpoint(NoStoreView):
             headers["Retry-After"] = str(exc.retry_after)
         body = {"error": exc.error, "error_description": exc.description}
         return Response(body, status=code, headers=headers, exception=True)
+
+
+def _check_multipart(request: Request) -> None:
+    """Check a multipart body as its parser does: a middleware may have read it already."""
+    form = request.POST
+    if request.FILES or sum(len(name) + len(form[name]) for name in form) > MAX_BODY:
+        raise ParseError
+    check_form(form)
 
 
 def _invalid_request(exc: ParseError | ValidationError) -> OAuthError:

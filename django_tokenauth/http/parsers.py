@@ -1,17 +1,20 @@
 """Strict parsers of request bodies, with a maximum size.
 
-The parsers do not inherit from REST framework's JSONParser and FormParser. For subclasses of
-JSONParser and FormParser, REST framework 3.18 reads the whole body into memory before it calls the
-parser.
+The parsers do not inherit from REST framework's JSONParser, FormParser and MultiPartParser. For
+subclasses of JSONParser and FormParser, REST framework 3.18 reads the whole body into memory before
+it calls the parser.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import IO, Any
+from io import BytesIO
+from typing import IO, Any, NoReturn
 
 from django.core.exceptions import SuspiciousOperation
+from django.core.files.uploadhandler import FileUploadHandler
 from django.http import QueryDict
+from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 
@@ -66,6 +69,47 @@ class StrictFormParser(BaseParser):
             form = QueryDict(_read(stream), encoding="utf-8")
         except SuspiciousOperation:  # more fields than DATA_UPLOAD_MAX_NUMBER_FIELDS
             raise ParseError from None
-        if any(len(values) > 1 for _, values in form.lists()):
-            raise ParseError
+        check_form(form)
         return form
+
+
+class StrictMultiPartParser(BaseParser):
+    """A parser of ``multipart/form-data`` without files and without duplicate names.
+
+    The test clients of Django and REST framework, ``FormData`` and ``curl -F`` send it.
+    """
+
+    media_type = "multipart/form-data"
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> QueryDict:
+        body = _read(stream)
+        headers = {"CONTENT_TYPE": media_type or "", "CONTENT_LENGTH": str(len(body))}
+        try:
+            form, _files = MultiPartParser(headers, BytesIO(body), [_NoFiles()], "utf-8").parse()
+        except (MultiPartParserError, SuspiciousOperation):
+            raise ParseError from None
+        check_form(form)
+        return form
+
+
+class _NoFiles(FileUploadHandler):
+    """Rejects a body that contains a file."""
+
+    def new_file(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise ParseError
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        """Required by the base class, and never called."""
+
+    file_complete = receive_data_chunk  # type: ignore[assignment]
+
+
+def check_form(form: QueryDict) -> None:
+    """Raise ``ParseError`` if a name occurs twice in *form*."""
+    if any(len(values) > 1 for _, values in form.lists()):
+        raise ParseError

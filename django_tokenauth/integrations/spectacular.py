@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from django.urls import NoReverseMatch, reverse
 from drf_spectacular.drainage import warn
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiViewExtension
 from drf_spectacular.plumbing import ResolvedComponent
@@ -27,6 +26,7 @@ from rest_framework.views import APIView
 from django_tokenauth import views
 from django_tokenauth.authentication import JWTAuthentication
 from django_tokenauth.conf.settings import load
+from django_tokenauth.http.routes import route_path
 from django_tokenauth.permissions import HasScope
 from django_tokenauth.serializers import (
     RefreshSerializer,
@@ -72,9 +72,12 @@ class AccessTokenScheme(OpenApiAuthenticationExtension):
             name=self.shared_name,
             type=ResolvedComponent.SECURITY_SCHEMA,
             object=JWTAuthentication,
-            schema=self.shared_definition(),
+            schema=self.shared_definition(auto_schema.view.kwargs),
         )
         auto_schema.registry.register_on_missing(scheme)
+        if "flows" in scheme.schema:
+            # The kwargs of the first view may lack a parameter of the token route.
+            auto_schema.registry[scheme].schema = scheme.schema
         return {self.shared_name: sorted(self.required_scopes(auto_schema))}
 
     def required_scopes(self, auto_schema: AutoSchema) -> set[str]:
@@ -90,15 +93,19 @@ class AccessTokenScheme(OpenApiAuthenticationExtension):
             warn(f"the required scopes are unknown ({type(error).__name__})")
         return required
 
-    def shared_definition(self) -> dict[str, Any]:
-        """Return the Security Scheme Object."""
-        try:
-            token, refresh = reverse("tokenauth:token"), reverse("tokenauth:refresh")
-        except NoReverseMatch:
+    def shared_definition(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the Security Scheme Object.
+
+        *arguments* contains the URL parameters that are known while the schema is generated: the
+        version of ``URLPathVersioning``.
+        """
+        token = route_path("token", arguments)
+        if token is None:
             return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
         flow = {
             "tokenUrl": token,
-            "refreshUrl": refresh,
+            # TokenView accepts the refresh token grant too.
+            "refreshUrl": route_path("refresh", arguments) or token,
             # The values are descriptions of the scopes, which the settings do not contain.
             "scopes": dict.fromkeys(load().scopes, ""),
         }

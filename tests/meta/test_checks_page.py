@@ -94,6 +94,7 @@ TRIGGERS = {
     "W021": small_exponent,
     "W022": tokenauth(**{**VERIFYING, "VERIFYING_KEYS": [ED25519]}),
     "W024": {"TOKEN_AUTH": {"ISSUER": "x"}},
+    "W026": {"ROOT_URLCONF": "django_tokenauth.well_known", **tokenauth(**SIGNED, **URL)},
     "W023": authenticated_by(JWT, f"{DRF}.BasicAuthentication"),
 }
 LEVELS = {ERROR: "error", WARNING: "warning"}

@@ -58,6 +58,11 @@ INVALID_REQUEST = {
     "error": "invalid_request",
     "error_description": "The request is malformed.",
 }
+UNSUPPORTED_CONTENT_TYPE = {
+    "error": "invalid_request",
+    "error_description": "The content type of the request is not supported. Send one of these: "
+    "application/json, application/x-www-form-urlencoded, multipart/form-data.",
+}
 UNSUPPORTED_GRANT_TYPE = {
     "error": "unsupported_grant_type",
     "error_description": "This grant type is not supported.",

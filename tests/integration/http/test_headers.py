@@ -210,10 +210,10 @@ class TestBody:
         response = send(POST, AS_JSON, length(len(body)), body=body)
         assert (response.status, response.json()) == (400, INVALID_REQUEST)
 
-    def test_sign_in_with_incomplete_multipart_body_returns_415(self, send):
+    def test_sign_in_with_incomplete_multipart_body_returns_400(self, send):
         body = b"--x\r\nContent-Disposition: form-data; name=username\r\n\r\nalice"
         content_type = b"Content-Type: multipart/form-data; boundary=x"
-        assert send(POST, content_type, length(len(body)), body=body).status == 415
+        assert send(POST, content_type, length(len(body)), body=body).status == 400
 
     @COMMITTED
     @pytest.mark.usefixtures("alice")

@@ -40,9 +40,22 @@ class TestSecurityScheme:
             }
         }
 
-    @pytest.mark.parametrize("project", ["verifies", "named"])
-    def test_openapi_security_scheme_without_token_routes_is_bearer(self, schemas, project):
+    @pytest.mark.parametrize("project", ["verifies", "tenants"])
+    def test_openapi_security_scheme_without_known_token_path_is_bearer(self, schemas, project):
         assert schemas[project]["components"]["securitySchemes"] == {"accessToken": BEARER}
+
+    @pytest.mark.parametrize(
+        ("project", "token", "refresh"),
+        [
+            ("named", "/sign-in/", "/sign-in/"),
+            ("versioned", "/api/v1/auth/token/", "/api/v1/auth/token/refresh/"),
+        ],
+    )
+    def test_openapi_security_scheme_finds_routes_by_their_view(
+        self, schemas, project, token, refresh
+    ):
+        flow = schemas[project]["components"]["securitySchemes"]["accessToken"]["flows"]["password"]
+        assert (flow["tokenUrl"], flow["refreshUrl"]) == (token, refresh)
 
 
 class TestSecurity:
@@ -92,12 +105,16 @@ class TestRoutes:
             ("/auth/token/introspect/", "TokenAuthRevocationRequest", "TokenAuthIntrospection"),
         ],
     )
-    def test_schema_of_token_endpoints_lists_json_and_form_bodies(
+    def test_schema_of_token_endpoints_lists_json_form_and_multipart(
         self, schema, path, request_component, response_component
     ):
         operation = schema["paths"][path]["post"]
         body = operation["requestBody"]["content"]
-        assert set(body) == {"application/json", "application/x-www-form-urlencoded"}
+        assert set(body) == {
+            "application/json",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data",
+        }
         assert {component_names(media) for media in body.values()} == {request_component}
         assert response_components(operation) == {
             "200": response_component,

@@ -221,7 +221,9 @@ class TestRoutes:
 
     def test_metadata_without_token_route_is_not_found(self, not_found, settings):
         settings.ROOT_URLCONF = (WELL_KNOWN,)
-        assert not_found(**SIGNED) == "The routes of the token endpoints are not included."
+        assert not_found(**SIGNED) == (
+            "The URLconf has no route to TokenView, or only routes with other URL parameters."
+        )
 
     def test_metadata_omits_endpoints_without_a_route(self, metadata, settings):
         only_token = [pattern for pattern in urls.urlpatterns if pattern.name == "token"]

@@ -19,6 +19,7 @@ from tests.support.scenarios.openapi.urls import (
     GrantSerializer,
     SessionSerializer,
     TokenSerializer,
+    Versioned,
     verifying,
     view_of,
 )
@@ -34,6 +35,15 @@ class OneRoute:
     """The routes of a project that includes only the token view, under its own path."""
 
     urlpatterns = [*verifying, path("sign-in/", TokenView.as_view(), name="token")]
+
+
+def below(prefix: str) -> Any:
+    """Return a URLconf with routes below a prefix with a URL parameter, in another namespace."""
+    routes = [
+        path("auth/", include("django_tokenauth.urls", namespace="other")),
+        path("versioned/", Versioned.as_view()),
+    ]
+    return type("Below", (), {"urlpatterns": [path(prefix, include(routes))]})
 
 
 class SameNames:
@@ -58,7 +68,7 @@ class UnknownScopes:
     ]
 
 
-def schema(*, fail_on_warn: bool = True) -> Any:
+def schema(*, fail_on_warn: bool = True, **options: str) -> Any:
     """Return the generated schema; raise if OpenAPI does not allow it, or on any warning."""
     output = StringIO()
     call_command(
@@ -67,6 +77,7 @@ def schema(*, fail_on_warn: bool = True) -> Any:
         validate=True,
         fail_on_warn=fail_on_warn,
         stdout=output,
+        **options,
     )
     return json.loads(output.getvalue())
 
@@ -79,6 +90,10 @@ def scenario() -> dict[str, Any]:
         named = schema()
     with override_settings(ROOT_URLCONF=SameNames):
         same_names = schema()
+    with override_settings(ROOT_URLCONF=below("api/<str:version>/")):
+        versioned = schema(api_version="v1")
+    with override_settings(ROOT_URLCONF=below("api/<slug:tenant>/")):
+        tenants = schema(api_version="v1")
     with override_settings(ROOT_URLCONF=UnknownScopes), redirect_stderr(StringIO()) as warnings:
         unknown_scopes = schema(fail_on_warn=False)
     call_command("check", deploy=True, tag=["compatibility"])
@@ -86,6 +101,8 @@ def scenario() -> dict[str, Any]:
         "all": all_routes,
         "verifies": verifies,
         "named": named,
+        "versioned": versioned,
+        "tenants": tenants,
         "same_names": same_names,
         "unknown_scopes": unknown_scopes,
         "warnings": warnings.getvalue(),

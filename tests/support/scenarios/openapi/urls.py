@@ -6,6 +6,7 @@ from django.urls import include, path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import IsAdminUser, IsAuthenticated
+from rest_framework.versioning import URLPathVersioning
 from rest_framework.views import APIView
 
 from django_tokenauth.authentication import JWTAuthentication, StatelessJWTAuthentication
@@ -65,6 +66,10 @@ class Stateless(Described):
 
 class Own(Described):
     authentication_classes = (OwnAuthentication,)
+
+
+class Versioned(Described):
+    versioning_class = URLPathVersioning
 
 
 class OwnTokenView(TokenView):
