@@ -1,4 +1,4 @@
-"""Permission classes for the scope of an access token.
+"""Permission classes and a decorator for the scope of an access token.
 
 This module must not import ``rest_framework.views``, which imports this module if
 ``DEFAULT_PERMISSION_CLASSES`` contains ``HasScope`` or ``HasFullScope``.
@@ -7,9 +7,9 @@ This module must not import ``rest_framework.views``, which imports this module 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial, wraps
+from typing import Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
@@ -17,17 +17,28 @@ from django.views.generic import View
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import AND, OR, BasePermission
 from rest_framework.request import Request
+from rest_framework.settings import api_settings
 
 from . import services
 from ._bearer import challenge
+from ._scope import is_scope_name
 from .authentication import JWTAuthentication
 from .errors import TokenAuthError
 from .services.arguments import as_strings
 from .tokens.claims import Claims
 
 _METHODS = frozenset(map(str.upper, View.http_method_names))
+_NEEDS_TOKEN = _("This view needs an access token.")
 
-__all__ = ["HasFullScope", "HasScope", "InsufficientScope"]
+F = TypeVar("F", bound=Callable[..., Any])
+
+__all__ = [
+    "HasFullScope",
+    "HasScope",
+    "InsufficientScope",
+    "IsAuthenticatedWithoutToken",
+    "required_scopes",
+]
 
 
 class InsufficientScope(PermissionDenied, TokenAuthError):
@@ -56,27 +67,30 @@ class _ScopePermission(BasePermission):
     """A permission that requires scopes of the access token.
 
     ``has_permission`` returns a boolean, so that the class can be combined by ``&``, ``|`` and
-    ``~``. The view raises :class:`InsufficientScope` if it denies the request because a scope is
-    missing.
+    ``~``. If the view denies the request because a scope is missing, the view raises
+    :class:`InsufficientScope`. If the user was authenticated without an access token, the message
+    of the 403 response says that the view needs one.
     """
 
-    #: The required scope, if the access token of the last request did not have it.
-    missing: Collection[str] | None = None
+    #: The error that explains the denial of the last request, if a token or a scope was missing.
+    reason: Callable[[Any], PermissionDenied] | None = None
 
     @abstractmethod
     def required_scope(self, request: Request, view: Any) -> Collection[str] | None:
         """Return the scope that an access token needs, or ``None`` if no scope is sufficient."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        self.missing = None
+        self.reason = None
         if not isinstance(request.auth, Claims):
+            self.reason = _needs_token
+            _explain_denial(view)
             return False
         required = self.required_scope(request, view)
         if required is None:
             return False
         if not request.auth.scope.issuperset(required):
-            self.missing = required
-            _name_scope_on_denial(view)
+            self.reason = partial(InsufficientScope, required)
+            _explain_denial(view)
             return False
         return True
 
@@ -91,7 +105,8 @@ class HasScope(_ScopePermission):
 
     ``required_scopes`` is a list of scope names, or a dict of such lists by HTTP method. In a dict,
     ``GET`` applies to ``HEAD`` too, ``OPTIONS`` requires no scope, and other missing methods are
-    denied. Requests that were authenticated without an access token are denied.
+    denied. In a view without ``required_scopes``, :func:`required_scopes` of the method or action
+    applies. Requests that were authenticated without an access token are denied.
 
     The view raises :class:`InsufficientScope` if the scope is missing, also if ``HasScope`` is
     combined by ``&`` or ``|``. Raises ``ImproperlyConfigured`` if ``required_scopes`` is missing or
@@ -104,6 +119,8 @@ class HasScope(_ScopePermission):
     def required_scope_of_method(self, method: str, view: Any) -> tuple[str, ...] | None:
         """Return the scope that ``required_scopes`` of *view* has for *method*."""
         scopes = getattr(view, "required_scopes", None)
+        if scopes is None:
+            scopes = decorated_scopes(view, method)
         if isinstance(scopes, Mapping):
             if wrong := [name for name in scopes if name not in _METHODS]:
                 raise ImproperlyConfigured(
@@ -138,8 +155,95 @@ class HasFullScope(_ScopePermission):
         return services.full_scope(claims, request=request)
 
 
-def _name_scope_on_denial(view: Any) -> None:
-    """Make *view* raise :class:`InsufficientScope` if it denies the request for a missing scope.
+class IsAuthenticatedWithoutToken(BasePermission):
+    """Allow users who were authenticated without an access token of this package.
+
+    Examples are Django's sessions in the browsable API, and ``force_authenticate()`` in tests.
+    ``HasScope | IsAuthenticatedWithoutToken`` admits these users beside access tokens with the
+    required scopes.
+    """
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        user: Any = request.user
+        return not isinstance(request.auth, Claims) and bool(user and user.is_authenticated)
+
+
+def required_scopes(*scopes: str, without_token: bool = False) -> Callable[[F], F]:
+    """Decorate a function view, a method of a view or an ``@action`` that requires *scopes*.
+
+    *scopes* are the names of the scopes that the access token needs, in addition to the permissions
+    of the view. With *without_token*, users who were authenticated without an access token are
+    allowed too, as by :class:`IsAuthenticatedWithoutToken`. On a function view, the decorator also
+    adds a permission class, so that the OpenAPI schema contains the scopes.
+
+    Raises ``TypeError`` if *scopes* is empty or contains anything but scope names (RFC 6749 section
+    3.3), or if the decorator is above ``@api_view`` or on a class. The decorated function raises
+    the same errors as a view with :class:`HasScope`.
+    """
+    names: tuple[Any, ...] = scopes
+    if not names or not all(isinstance(name, str) and is_scope_name(name) for name in names):
+        raise TypeError(
+            "required_scopes() takes the names of scopes, for example "
+            '@required_scopes("notes:read", "notes:write").'
+        )
+    permission_class: Any = type("DecoratedScope", (_DecoratedScope,), {"scopes": scopes})
+    if without_token:
+        permission_class |= IsAuthenticatedWithoutToken
+
+    def decorate(function: F) -> F:
+        if isinstance(function, type) or hasattr(function, "cls"):
+            raise TypeError(
+                "@required_scopes must be below @api_view, or on a method or an @action. For a "
+                "class, set permission_classes = [HasScope] and required_scopes."
+            )
+
+        @wraps(function)
+        def decorated(*args: Any, **kwargs: Any) -> Any:
+            # The request follows the view in the arguments of a method.
+            request = next((each for each in args[:2] if isinstance(each, Request)), None)
+            if request is None:
+                raise TypeError("@required_scopes must be on a view of REST framework.")
+            _check_decorated(permission_class(), request)
+            return function(*args, **kwargs)
+
+        own: Any = getattr(function, "permission_classes", api_settings.DEFAULT_PERMISSION_CLASSES)
+        # @api_view reads permission_classes of the function.
+        decorated.permission_classes = [*own, permission_class]  # type: ignore[attr-defined]
+        decorated.required_scopes = () if without_token else scopes  # type: ignore[attr-defined]
+        return decorated  # type: ignore[return-value]
+
+    return decorate
+
+
+class _DecoratedScope(HasScope):
+    """The permission of a function with :func:`required_scopes`."""
+
+    scopes: tuple[str, ...]
+
+    def required_scope_of_method(self, method: str, view: Any) -> tuple[str, ...]:
+        return self.scopes
+
+
+def _check_decorated(permission: Any, request: Request) -> None:
+    """Raise the errors of a view that denies *request* if *permission* denies it."""
+    view = request.parser_context["view"]
+    if permission.has_permission(request, view):
+        return
+    denied = view.permission_denied
+    if getattr(denied, "func", None) is _deny:
+        denied = denied.args[1]
+    _deny(view, denied, None, request, permissions=[permission])
+
+
+def decorated_scopes(view: Any, method: str) -> tuple[str, ...] | None:
+    """Return the scopes of :func:`required_scopes` on the method or action of *view*."""
+    name = getattr(view, "action", None) or ("get" if method == "HEAD" else method.lower())
+    scopes: tuple[str, ...] | None = getattr(getattr(view, name, None), "required_scopes", None)
+    return scopes
+
+
+def _explain_denial(view: Any) -> None:
+    """Make *view* raise the error that explains a denial for a missing token or scope.
 
     REST framework passes neither headers nor the permission to ``permission_denied``. This function
     therefore replaces ``permission_denied`` and ``check_object_permissions`` on *view*, which
@@ -170,49 +274,54 @@ def _deny(
     request: Request,
     message: Any = None,
     code: str | None = None,
+    *,
+    permissions: Sequence[Any] | None = None,
 ) -> None:
     """Call the view's own ``permission_denied``, and name the scope if a wider scope would allow
-    the request.
+    the request, or say that the view needs an access token.
 
     *checked* contains the object whose permissions are checked. *checked* is ``None`` while the
-    permissions for the request are checked.
+    permissions for the request are checked. *permissions* are by default those of the view.
     """
     try:
         denied(request, message=message, code=code)
     except PermissionDenied as error:
-        scope = _scope_that_helps(view, request, checked)
-        if scope is None or hasattr(error, "auth_header"):
+        explain = _explanation(view, request, checked, permissions or view.get_permissions())
+        if explain is None or hasattr(error, "auth_header"):
             raise
-        raise InsufficientScope(scope, message) from None
+        raise explain(message) from None
 
 
-def _scope_that_helps(
-    view: Any, request: Request, checked: tuple[Any] | None
-) -> Collection[str] | None:
-    """Return the scope without which *view* denies the request, or ``None``."""
+def _explanation(
+    view: Any, request: Request, checked: tuple[Any] | None, permissions: Sequence[Any]
+) -> Callable[[Any], PermissionDenied] | None:
+    """Return the error for the missing token or scope without which *view* denies the request."""
 
     def allows(permission: Any) -> bool:
         return bool(permission.has_permission(request, view)) and (
             checked is None or bool(permission.has_object_permission(request, view, *checked))
         )
 
-    def missing(permission: Any) -> Collection[str] | None:
-        """Return the missing scope for which *permission* denies the request."""
+    def reason(permission: Any) -> Callable[[Any], PermissionDenied] | None:
+        """Return the error if *permission* denies the request for a missing token or scope."""
         if isinstance(permission, _ScopePermission):
             permission.has_permission(request, view)
-            return permission.missing
+            return permission.reason
         if isinstance(permission, (AND, OR)):
             first, second = vars(permission).values()
             if isinstance(permission, OR):
-                return missing(first) or missing(second)
-            return missing(second if allows(first) else first)
+                return reason(first) or reason(second)
+            return reason(second if allows(first) else first)
         return None
 
-    permissions = view.get_permissions()
     for permission in permissions:
         if not allows(permission):
-            return missing(permission)
+            return reason(permission)
     # All permissions allow the request, so the view has denied an object. The call of
     # has_object_permission() found the first missing scope before _check_object() was installed, so
     # *checked* is None.
-    return next(filter(None, map(missing, permissions)), None)
+    return next(filter(None, map(reason, permissions)), None)
+
+
+def _needs_token(message: Any) -> PermissionDenied:
+    return PermissionDenied(_NEEDS_TOKEN if message is None else message)

@@ -27,7 +27,7 @@ from django_tokenauth import views
 from django_tokenauth.authentication import JWTAuthentication
 from django_tokenauth.conf.settings import load
 from django_tokenauth.http.routes import route_path
-from django_tokenauth.permissions import HasScope
+from django_tokenauth.permissions import HasScope, decorated_scopes
 from django_tokenauth.serializers import (
     RefreshSerializer,
     RevocationRequestSerializer,
@@ -81,12 +81,13 @@ class AccessTokenScheme(OpenApiAuthenticationExtension):
         return {self.shared_name: sorted(self.required_scopes(auto_schema))}
 
     def required_scopes(self, auto_schema: AutoSchema) -> set[str]:
-        """Return the scopes that ``HasScope`` requires for the method of the view."""
+        """Return the scopes that ``HasScope`` or ``required_scopes()`` requires for the method."""
         view = auto_schema.view
         required: set[str] = set()
         try:
             for permission in view.get_permissions():
                 required.update(_required_by(permission, auto_schema.method, view))
+            required.update(decorated_scopes(view, auto_schema.method) or ())
         except Exception as error:  # noqa: BLE001
             # A property of the project's view may need a request, which does not exist while the
             # schema is generated.

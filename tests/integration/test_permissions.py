@@ -24,6 +24,7 @@ from tests.support.unsaved import unsaved_alice
 
 ALL_SCOPES = ["notes:read", "notes:write", "notes:readall"]
 DENIED = {"detail": "The access token does not have the required scope."}
+NEEDS_TOKEN = {"detail": "This view needs an access token."}
 FORBIDDEN = {"detail": "You do not have permission to perform this action."}
 
 
@@ -284,7 +285,7 @@ class TestHasScope:
     def test_has_scope_denies_other_authentication_classes(self, required):
         OtherAuthentication.user = unsaved_alice()
         response = self.request_view("GET", None, required, authentication=OtherAuthentication)
-        assert (response.status_code, response.data) == (403, FORBIDDEN)
+        assert (response.status_code, response.data) == (403, NEEDS_TOKEN)
 
 
 def read_only_policy(user, scopes, request):

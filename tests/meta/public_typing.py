@@ -20,7 +20,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from django_tokenauth import errors, services, signals, urls, views, well_known
+from django_tokenauth import errors, permissions, services, signals, urls, views, well_known
 from django_tokenauth.authentication import (
     AccessTokenRejected,
     Claims,
@@ -30,7 +30,12 @@ from django_tokenauth.authentication import (
     TokenUser,
 )
 from django_tokenauth.models import RevokedReason, Session, UTCDateTimeField
-from django_tokenauth.permissions import HasFullScope, HasScope, InsufficientScope
+from django_tokenauth.permissions import (
+    HasFullScope,
+    HasScope,
+    InsufficientScope,
+    IsAuthenticatedWithoutToken,
+)
 from django_tokenauth.serializers import (
     RefreshSerializer,
     RevocationRequestSerializer,
@@ -43,8 +48,12 @@ from django_tokenauth.services import TokenPair
 
 class NotesView(APIView):
     authentication_classes = (JWTAuthentication, StatelessJWTAuthentication)
-    permission_classes = (HasScope,)
+    permission_classes = (HasScope, IsAuthenticatedWithoutToken)
     required_scopes = {"GET": ["notes:read"], "POST": ["notes:write"]}
+
+    @permissions.required_scopes("notes:read", without_token=True)
+    def delete(self, request: Request) -> Response:
+        return Response([])
 
     def get(self, request: Request) -> Response:
         claims = request.auth

@@ -38,7 +38,10 @@ PUBLIC = {
         "UnsupportedTokenType",
     ],
     "models": ["RevokedReason", "Session", "UTCDateTimeField"],
-    "permissions": ["HasFullScope", "HasScope", "InsufficientScope"],
+    "permissions": [
+        *("HasFullScope", "HasScope", "InsufficientScope", "IsAuthenticatedWithoutToken"),
+        "required_scopes",
+    ],
     "serializers": [
         "RefreshSerializer",
         "RevocationRequestSerializer",

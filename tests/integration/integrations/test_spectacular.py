@@ -75,6 +75,19 @@ class TestSecurity:
         alternative = schema["paths"]["/alternative/"][method]["security"]
         assert alternative == [{"accessToken": []}]
 
+    @pytest.mark.parametrize(
+        ("path", "method", "scopes"),
+        [
+            ("/decorated/", "get", ["notes:read"]),
+            ("/decorated/", "post", []),
+            ("/decorated/", "delete", []),
+            ("/decorated-function/", "get", ["notes:read", "notes:write"]),
+        ],
+    )
+    def test_schema_security_contains_decorated_scopes(self, schema, path, method, scopes):
+        # REST framework's default permission is AllowAny, so drf-spectacular adds {}.
+        assert schema["paths"][path][method]["security"] == [{"accessToken": scopes}, {}]
+
     @pytest.mark.parametrize("path", ["/computed/{name}/", "/forgotten/"])
     def test_schema_with_unknown_scopes_describes_the_other_views(self, schemas, path):
         schema = schemas["unknown_scopes"]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from django.urls import include, path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import api_view
 from rest_framework.permissions import IsAdminUser, IsAuthenticated
 from rest_framework.versioning import URLPathVersioning
 from rest_framework.views import APIView
 
 from django_tokenauth.authentication import JWTAuthentication, StatelessJWTAuthentication
 from django_tokenauth.http.endpoints import TokenEndpoint
-from django_tokenauth.permissions import HasScope
+from django_tokenauth.permissions import HasScope, required_scopes
 from django_tokenauth.views import TokenView
 
 
@@ -36,6 +37,23 @@ class Described(APIView):
 class Notes(Described):
     permission_classes = (IsAuthenticated, HasScope)
     required_scopes = {"GET": ["notes:read"], "POST": ["notes:write", "notes:read"]}
+
+
+class Decorated(Described):
+    @required_scopes("notes:read")
+    def get(self, request):
+        """Return nothing."""
+
+    @required_scopes("notes:read", without_token=True)
+    def post(self, request):
+        """Return nothing."""
+
+
+@extend_schema(request=None, responses={204: None})
+@api_view(["GET"])
+@required_scopes("notes:read", "notes:write")
+def decorated(request):
+    """Return nothing."""
 
 
 class Combined(Notes):
@@ -126,6 +144,8 @@ urlpatterns = [
     *verifying,
     path("auth/", include("django_tokenauth.urls")),
     path("combined/", Combined.as_view()),
+    path("decorated/", Decorated.as_view()),
+    path("decorated-function/", decorated),
     path("alternative/", Alternative.as_view()),
     path("own/token/", OwnTokenView.as_view()),
     path("own/endpoint/", OwnEndpoint.as_view()),
