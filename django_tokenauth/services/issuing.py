@@ -5,6 +5,7 @@ This module queries the database only through the hooks ``SCOPE_POLICY`` and ``E
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,6 @@ from django.http import HttpRequest
 
 from ..conf.settings import Settings, load
 from ..errors import InvalidScope
-from ..sessions.database import outages_as_unavailable
 from ..sessions.store import SessionState
 from ..sessions.users import get_subject
 from ..tokens.access import access_tokens
@@ -26,6 +26,8 @@ from .arguments import as_strings
 
 if TYPE_CHECKING:
     from ..models import Session
+
+logger = logging.getLogger("django_tokenauth")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +90,7 @@ def granted_scope(
     candidates = candidates.intersection(settings.scopes)
     granted = candidates
     if settings.scope_policy is not None:
-        with outages_as_unavailable():
-            policy = settings.scope_policy(user, candidates, request)
+        policy = settings.scope_policy(user, candidates, request)
         try:
             granted = candidates.intersection(as_strings("scopes", policy))
         except TypeError:
@@ -192,8 +193,13 @@ class TokenIssuer:
             amr=sign_in.amr,
             extra=self._extra_claims(user, session),
         )
+        try:
+            access_token = access_tokens(self.settings).encode(claims)
+        except ImproperlyConfigured as error:
+            logger.critical("%s", error)
+            raise
         return TokenPair(
-            access_token=access_tokens(self.settings).encode(claims),
+            access_token=access_token,
             refresh_token=refresh_tokens(self.settings).encode(refresh),
             expires_in=expires_at - issued_at,
             scope=scope,
@@ -204,8 +210,7 @@ class TokenIssuer:
     def _extra_claims(self, user: Any, session: Session | None) -> dict[str, Any]:
         if self.settings.extra_claims is None:
             return {}
-        with outages_as_unavailable():
-            extra = self.settings.extra_claims(user, session, self.request)
+        extra = self.settings.extra_claims(user, session, self.request)
         if not isinstance(extra, dict) or not all(isinstance(name, str) for name in extra):
             raise ImproperlyConfigured("EXTRA_CLAIMS must return a dict whose keys are strings.")
         if reserved := REGISTERED.intersection(extra):

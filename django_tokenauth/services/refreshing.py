@@ -279,7 +279,9 @@ def _restart_grace(refresh_request: _RefreshRequest, session: Session) -> TokenP
     except DatabaseError as error:
         # The rotation is stored, so the tokens of the rotation are valid.
         logger.warning(
-            "the grace period of a slow refresh was not extended (%s)", type(error).__name__
+            "the grace period of a slow refresh was not extended (%s)",
+            type(error).__name__,
+            exc_info=error,
         )
     except Exception as error:
         # A hook of the project failed for the new tokens, although the hook succeeded for the

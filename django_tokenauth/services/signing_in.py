@@ -11,14 +11,7 @@ from typing import Any, NoReturn
 from django.contrib.auth import authenticate
 from django.contrib.auth.signals import user_logged_in
 from django.core.exceptions import ValidationError
-from django.db import (
-    DataError,
-    IntegrityError,
-    InterfaceError,
-    OperationalError,
-    connections,
-    router,
-)
+from django.db import DataError, IntegrityError, connections, router
 from django.db import Error as DatabaseError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -33,12 +26,9 @@ from ..models import RevokedReason, Session
 from ..sessions import pruning, store
 from ..sessions.callers import Caller
 from ..sessions.clock import Clock
-from ..sessions.database import (
-    database_errors_as_unavailable,
-    database_required,
-    outages_as_unavailable,
-)
+from ..sessions.database import database_errors_as_unavailable, database_required
 from ..sessions.log_ids import log_id
+from ..sessions.outages import is_outage
 from ..sessions.store import SessionState
 from ..sessions.usernames import is_valid_username
 from ..sessions.users import (
@@ -88,7 +78,7 @@ def check_password(request: HttpRequest | None, username: str, password: str) ->
     Raises the same :class:`InvalidGrant` for an unknown or invalid username, a wrong password and
     an inactive user. Raises :class:`InvalidRequest` for a password that is too long for the first
     of ``PASSWORD_HASHERS``, and :class:`ServiceUnavailable` on a database outage. Other errors of a
-    backend propagate.
+    backend propagate, and so do all errors of receivers of ``user_login_failed``.
     """
     if is_too_long(password):
         raise PasswordTooLong
@@ -102,7 +92,8 @@ def check_password(request: HttpRequest | None, username: str, password: str) ->
             raise
         user = None
     except DatabaseError as error:
-        _raise_if_unavailable(error)
+        if is_outage(error):
+            _raise_unavailable(error)
         raise
     if user is None:
         logger.info("sign-in rejected")
@@ -115,19 +106,14 @@ def check_password(request: HttpRequest | None, username: str, password: str) ->
     return user
 
 
-def _raise_if_unavailable(error: DatabaseError) -> None:
-    """Raise :class:`ServiceUnavailable` if *error* is an outage, and return for other errors.
+def _raise_unavailable(error: DatabaseError) -> NoReturn:
+    """Log the outage *error* and raise :class:`ServiceUnavailable`.
 
     Raises :class:`PasswordNotChecked` only if the database cannot return users: the client's input
     may cause other database errors after the password check.
     """
-    name = type(error).__name__
-    if not can_be_read():
-        logger.error("database error (%s)", name)
-        raise PasswordNotChecked from None
-    if isinstance(error, (OperationalError, InterfaceError)):
-        logger.error("database error (%s)", name, exc_info=error)
-        raise ServiceUnavailable from None
+    logger.error("database error (%s)", type(error).__name__, exc_info=error)
+    raise (ServiceUnavailable if can_be_read() else PasswordNotChecked) from None
 
 
 def sign_in(
@@ -164,9 +150,8 @@ def sign_in(
     the primary key of *user* is ``None``. Raises ``ValueError`` if a name in *amr* is empty or
     contains a space, or if *ip* is not an address. Raises ``ValueError`` if *client_id* (255
     characters), *device_name* (100) or *amr* (255) is too long. *user_agent* is truncated to 255
-    characters. Errors of hooks and of receivers of ``user_logged_in`` propagate, except that a
-    database outage raises :class:`ServiceUnavailable`. An error after the session is stored revokes
-    the session, unless the database fails too.
+    characters. Errors of hooks and of receivers of ``user_logged_in`` propagate. An error after the
+    session is stored revokes the session, unless the database fails too.
     """
     check_user(user)
     scope = None if scope is None else as_strings("scope", scope)
@@ -240,7 +225,7 @@ def sign_in(
 def _send_user_logged_in(user: Any, request: HttpRequest | None) -> None:
     """Send ``user_logged_in`` before storing the session, because a receiver may raise an error."""
     try:
-        with outages_as_unavailable():
+        with database_errors_as_unavailable():
             user_logged_in.send(sender=type(user), request=request, user=user)
     except DatabaseError:
         # Django's receiver update_last_login raises a DatabaseError if the user was deleted.

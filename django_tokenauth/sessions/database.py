@@ -8,27 +8,31 @@ from contextlib import contextmanager
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error as DatabaseError
-from django.db import InterfaceError, InternalError, OperationalError, connections, router
+from django.db import connections, router
 from django.db.models import QuerySet
 
 from ..conf.settings import UnusableSettings
 from ..errors import ServiceUnavailable
 from ..models import Session
+from .outages import is_outage
 
 logger = logging.getLogger("django_tokenauth")
 
 
 @contextmanager
 def database_errors_as_unavailable() -> Iterator[None]:
-    """Re-raise database errors as :class:`ServiceUnavailable` and log their class.
+    """Re-raise an outage of the database as :class:`ServiceUnavailable` and log its traceback.
 
-    Raises :class:`UnusableSettings` in a service without a database.
+    Other database errors are bugs, for example a missing table, and propagate. Raises
+    :class:`UnusableSettings` in a service without a database.
     """
     try:
         with database_required():
             yield
     except DatabaseError as error:
-        logger.error("database error (%s)", type(error).__name__)
+        if not is_outage(error):
+            raise
+        logger.exception("database error (%s)", type(error).__name__)
         raise ServiceUnavailable from None
 
 
@@ -45,22 +49,6 @@ def database_required() -> Iterator[None]:
             "DATABASES is empty. This service can verify tokens, but users cannot sign in or "
             "refresh here."
         ) from None
-
-
-@contextmanager
-def outages_as_unavailable() -> Iterator[None]:
-    """Re-raise an outage of the database in the project's code as :class:`ServiceUnavailable`.
-
-    Call hooks, receivers and authentication backends in the context of
-    ``outages_as_unavailable()``. Other errors of the project's code propagate, because they are
-    bugs and need a traceback. The traceback of an outage is logged too, because SQLite reports a
-    missing table as an outage.
-    """
-    try:
-        yield
-    except (OperationalError, InterfaceError, InternalError) as error:
-        logger.exception("database error (%s)", type(error).__name__)
-        raise ServiceUnavailable from None
 
 
 def primary_sessions() -> QuerySet[Session]:

@@ -25,6 +25,7 @@ from ..conf.settings import LONGEST_WAIT, Settings
 from ..errors import ServiceUnavailable
 from ..models import Session
 from .id_sets import ID_SIZE, IdSet
+from .outages import is_outage
 
 logger = logging.getLogger("django_tokenauth")
 
@@ -72,6 +73,8 @@ class RevokedSessions:
         self._lock = threading.Lock()
         # True after a thread has waited for LOCK_TIMEOUT without acquiring the lock.
         self._reader_hangs = False
+        # The error of the last read that failed, unless the error was an outage.
+        self._bug: DatabaseError | None = None
         # True if reads avoid a server-side cursor, which some connection poolers reject.
         self._avoid_cursor = False
 
@@ -97,13 +100,19 @@ class RevokedSessions:
     def refresh(self, now: float) -> None:
         """Read new revocations if a read is due at *now* (seconds since the epoch).
 
-        Execute at most one query, with a savepoint inside a transaction. On a database error, the
+        Execute at most one query, with a savepoint inside a transaction, and a second one after an
+        error that a connection pooler without server-side cursors may have raised. On an error, the
         old ids stay in use and the error is logged. Raises :class:`ServiceUnavailable` until the
-        first read has succeeded: without any ids, every session would look active.
+        first read has succeeded: without any ids, every session would look active. If the error is
+        a bug, such as a missing table, raises a copy of the error instead.
         """
         if not self._begin <= now < self._end:
             self._refresh(now)
         if self._read_at == -inf:
+            error = self._bug
+            if error is not None:
+                # Each request gets its own exception, because a traceback grows when it is raised.
+                raise type(error)(*error.args) from error
             raise ServiceUnavailable
 
     def _refresh(self, now: float) -> None:
@@ -129,15 +138,17 @@ class RevokedSessions:
 
     def _try_to_read(self, now: float) -> None:
         try:
-            self._read(now)
+            self._read_with_or_without_cursor(now)
         except DatabaseError as error:
             self._avoid_cursor = not self._avoid_cursor
             loaded = self._read_at != -inf
             logger.error(
                 "revoked sessions could not be read (%s); %s",
                 type(error).__name__,
-                "the last snapshot stays in use" if loaded else "requests get 503 until they are",
+                "the last snapshot stays in use" if loaded else "requests fail until they are",
+                exc_info=error,
             )
+            self._bug = None if is_outage(error) else error
         # A read is due if the clock was set back by more than one second. A slower thread can pass
         # a time that is up to one second earlier without causing a read.
         delay = self._poll_interval
@@ -145,6 +156,16 @@ class RevokedSessions:
             delay = min(delay, self.RETRY_DELAY)
         self._begin, self._end = now - 1, now + delay
         self._reads += 1
+
+    def _read_with_or_without_cursor(self, now: float) -> None:
+        try:
+            self._read(now)
+        except DatabaseError as error:
+            if self._avoid_cursor or is_outage(error):
+                raise
+            # A connection pooler may reject the server-side cursor.
+            self._avoid_cursor = True
+            self._read(now)
 
     def _read(self, now: float) -> None:
         since = now - self._window

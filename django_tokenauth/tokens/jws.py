@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from .. import _base64url as base64url
 from .. import _strict_json as strict_json
+from .._json_values import as_json_value
 from ..conf.settings import UnusableSettings
 from ..errors import InvalidToken, TokenErrorCode
 from ..keys.loading import Key
@@ -180,8 +181,10 @@ def _header(algorithm: str, kid: str, typ: str) -> bytes:
 
 
 def to_json(members: Mapping[str, Any]) -> bytes:
-    """Return *members* as JSON.
+    """Return *members* as JSON. Common types of Python become strings (``_json_values``).
 
-    Raises ``TypeError``, ``ValueError`` or ``RecursionError`` if JSON cannot represent *members*.
+    Raises ``TypeError``, ``ValueError`` or ``RecursionError`` if JSON cannot represent *members*. A
+    :class:`~django_tokenauth._json_values.NotJSON` is a ``TypeError`` that names the type.
     """
-    return json.dumps(members, separators=(",", ":"), allow_nan=False).encode("ascii")
+    dumped = json.dumps(members, separators=(",", ":"), allow_nan=False, default=as_json_value)
+    return dumped.encode("ascii")

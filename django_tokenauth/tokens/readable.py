@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+from .._json_values import NotJSON
 from ..errors import InvalidToken
 from . import jws
 from .claims import PARSERS
@@ -54,11 +55,10 @@ def _explain(payload: _Payload, extra: _Payload) -> ImproperlyConfigured:
     for name, value in extra.items():
         try:
             data = jws.to_json({name: value})
+        except NotJSON as error:
+            return _not_json(name, error.type_name)
         except (TypeError, ValueError, RecursionError):
-            return ImproperlyConfigured(
-                f"EXTRA_CLAIMS must return values that JSON can represent. The claim {name!r} is "
-                "not one."
-            )
+            return _not_json(name, type(value).__name__)
         try:
             jws.json_object(data)
         except InvalidToken:
@@ -71,6 +71,13 @@ def _explain(payload: _Payload, extra: _Payload) -> ImproperlyConfigured:
     return ImproperlyConfigured(
         f"The claim {rejected!r} would be rejected by this server. Its value comes from the user, "
         "the client or the session. A string has 1 to 255 printable characters."
+    )
+
+
+def _not_json(claim: str, type_name: str) -> ImproperlyConfigured:
+    return ImproperlyConfigured(
+        f"EXTRA_CLAIMS must return values that JSON can represent. The claim {claim!r} has a value "
+        f"of type {type_name} that is not one."
     )
 
 

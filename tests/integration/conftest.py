@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
 
-from django_tokenauth.models import Session
+from tests.support.broken import renamed_session_table
 
 
 @pytest.fixture
 def missing_session_table():
     """Rename the session table, as if ``migrate`` had not run yet."""
-    table = connection.ops.quote_name(Session._meta.db_table)
-    with connection.cursor() as cursor:
-        cursor.execute(f"ALTER TABLE {table} RENAME TO elsewhere")
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute(f"ALTER TABLE elsewhere RENAME TO {table}")
+    with renamed_session_table():
+        yield

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
 
 import pytest
-from django.contrib.auth.signals import user_logged_in
+from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, IntegrityError, OperationalError, ProgrammingError
 from django.db.models.signals import post_save
 from django.dispatch import Signal
 
-from django_tokenauth import signals
+from django_tokenauth import services, signals
 from django_tokenauth.models import Session
-from tests.support.client import PASSWORDS, UNAVAILABLE, get, post, sign_in, status_and_json
+from tests.support.broken import renamed_session_table
+from tests.support.client import PASSWORDS, get, log_messages, post, sign_in
 
 ALICE = {"username": "alice", "password": PASSWORDS["alice"]}
-BUGS = [LookupError, IntegrityError, ProgrammingError, DatabaseError, ImproperlyConfigured]
+#: An outage of the database in a hook or a receiver is an error of the project, too.
+BUGS = [
+    *(LookupError, IntegrityError, ProgrammingError, DatabaseError, OperationalError),
+    ImproperlyConfigured,
+]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -82,14 +90,6 @@ class TestSignIn:
         assert LookupError in tracebacks(caplog)
         assert Session.objects.get().revoked_at is not None
 
-    @pytest.mark.usefixtures("stateless")
-    @pytest.mark.parametrize("place", ["EXTRA_CLAIMS", "SCOPE_POLICY", "user_logged_in"])
-    def test_sign_in_with_project_database_error_returns_503(self, alice, place, settings, caplog):
-        with failing(place, OperationalError, settings):
-            assert status_and_json(post("token/", ALICE)) == (503, UNAVAILABLE)
-        assert OperationalError in tracebacks(caplog)
-        assert not Session.objects.exists()
-
     def test_failed_sign_in_evicts_no_older_session(self, alice, settings):
         settings.TOKENAUTH = {"MAX_SESSIONS_PER_USER": 1}
         token = sign_in()["refresh_token"]
@@ -130,22 +130,21 @@ class TestSignIn:
 
 class TestRefresh:
     @pytest.mark.usefixtures("stateless")
-    @pytest.mark.parametrize("error", [*BUGS, OperationalError])
+    @pytest.mark.parametrize("error", BUGS)
     @pytest.mark.parametrize("hook", ["EXTRA_CLAIMS", "SCOPE_POLICY"])
     def test_refresh_token_stays_valid_after_a_hook_error(
         self, alice, hook, error, settings, caplog
     ):
         token = sign_in()["refresh_token"]
-        expected = 503 if error is OperationalError else 500
         with failing(hook, error, settings):
             response = post("token/refresh/", {"refresh_token": token})
-        assert response.status_code == expected
+        assert response.status_code == 500
         assert error in tracebacks(caplog)
         assert post("token/refresh/", {"refresh_token": token}).status_code == 200
 
 
 class TestSessions:
-    @pytest.mark.parametrize("error", [*BUGS, OperationalError])
+    @pytest.mark.parametrize("error", BUGS)
     def test_scope_policy_error_in_session_list_logs_a_traceback(
         self, alice, error, settings, caplog
     ):
@@ -153,8 +152,61 @@ class TestSessions:
         token = sign_in()["access_token"]
         with failing("SCOPE_POLICY", error, settings):
             response = get("/auth/sessions/", token)
-        assert response.status_code == (503 if error is OperationalError else 500)
+        assert response.status_code == 500
         assert error in tracebacks(caplog)
+
+
+class TestReceiversOfDjango:
+    def test_failing_receiver_of_user_login_failed_returns_500(self, alice, caplog):
+        def fail(**keywords):
+            raise OperationalError("a bug of the project")
+
+        with connected(user_login_failed, fail):
+            assert post("token/", {**ALICE, "password": "wrong"}).status_code == 500
+        assert OperationalError in tracebacks(caplog)
+
+    def test_outage_in_a_receiver_of_saved_sessions_returns_500(self, alice, settings, caplog):
+        with failing("post_save", OperationalError, settings):
+            assert post("token/", ALICE).status_code == 500
+        assert OperationalError in tracebacks(caplog)
+        assert Session.objects.get().revoked_at is not None
+
+
+class TestMissingTable:
+    """``migrate`` was forgotten: a 500 with a traceback, and no outage."""
+
+    @pytest.fixture
+    def tokens(self, alice):
+        return sign_in()
+
+    @pytest.mark.usefixtures("missing_session_table")
+    def test_sign_in_without_the_session_table_returns_500(self, alice, caplog):
+        assert post("token/", ALICE).status_code == 500
+        assert len(tracebacks(caplog)) == 1
+
+    @pytest.mark.parametrize("path", ["token/refresh/", "token/revoke/"])
+    def test_refresh_token_without_the_session_table_returns_500(
+        self, tokens, missing_session_table, path, caplog
+    ):
+        token = tokens["refresh_token"]
+        response = post(path, {"refresh_token": token, "token": token})
+        assert response.status_code == 500
+        assert len(tracebacks(caplog)) == 1
+
+    @pytest.mark.parametrize("path", ["/who/", "/who/stateless/", "/auth/sessions/"])
+    def test_request_without_the_session_table_returns_500(
+        self, tokens, missing_session_table, path, caplog
+    ):
+        for _ in range(2):
+            assert get(path, tokens["access_token"]).status_code == 500
+        assert len(tracebacks(caplog)) >= 2
+
+    def test_refresh_token_is_valid_once_the_table_exists(self, tokens):
+        with renamed_session_table():
+            response = post("token/refresh/", {"refresh_token": tokens["refresh_token"]})
+            assert response.status_code == 500
+        assert get("/who/stateless/", tokens["access_token"]).status_code == 200
+        assert post("token/refresh/", {"refresh_token": tokens["refresh_token"]}).status_code == 200
 
 
 @pytest.mark.parametrize("backend", ["BrokenBackend", "ValueErrorBackend"])
@@ -162,3 +214,27 @@ def test_sign_in_with_a_backend_error_returns_500(alice, backend, settings, capl
     settings.AUTHENTICATION_BACKENDS = [f"tests.support.broken.{backend}"]
     assert post("token/", ALICE).status_code == 500
     assert tracebacks(caplog)
+
+
+class TestClaims:
+    def test_claims_of_common_types_are_strings_in_both_tokens(self, alice, settings):
+        values = {"id": UUID(int=7), "day": date(2026, 11, 29), "rate": Decimal("1.5")}
+        settings.TOKENAUTH = {"EXTRA_CLAIMS": lambda *arguments: {"company": [values]}}
+        tokens = sign_in()
+        refreshed = post("token/refresh/", {"refresh_token": tokens["refresh_token"]}).json()
+        for pair in (tokens, refreshed):
+            claims = services.authenticate_access_token(pair["access_token"])
+            [company] = claims.extra["company"]
+            assert dict(company) == {"id": str(UUID(int=7)), "day": "2026-11-29", "rate": 1.5}
+
+    @pytest.mark.parametrize(
+        ("value", "name"), [({1}, "set"), ([{"a": b"x"}], "bytes"), (float("nan"), "float")]
+    )
+    def test_claim_that_json_cannot_represent_is_named_in_the_log(
+        self, alice, settings, caplog, value, name
+    ):
+        settings.TOKENAUTH = {"EXTRA_CLAIMS": lambda *arguments: {"x": 1, "company": value}}
+        assert post("token/", ALICE).status_code == 500
+        assert ImproperlyConfigured in tracebacks(caplog)
+        [message] = log_messages(caplog, "CRITICAL")
+        assert message.endswith(f"The claim 'company' has a value of type {name} that is not one.")

@@ -1,8 +1,27 @@
-"""Backends and a cache that raise an error, for settings that name classes."""
+"""Backends and a cache that raise an error, for settings that name classes; a missing table."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.core.cache.backends.base import BaseCache
+from django.db import connection
+
+SESSION_TABLE = "django_tokenauth_session"
+
+
+@contextmanager
+def renamed_session_table() -> Iterator[None]:
+    """Rename the session table in the block, as if ``migrate`` had not run yet."""
+    table = connection.ops.quote_name(SESSION_TABLE)
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} RENAME TO elsewhere")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE elsewhere RENAME TO {table}")
 
 
 class BrokenBackend:

@@ -99,8 +99,8 @@ def _timed_out(begin: str, end: str) -> Callable[[Statement, Execute], Any]:
     return inject
 
 
-def _read_only(begin: str, end: str) -> Fault:
-    """Return the fault of a failover to a read-only server."""
+def _read_only(begin: str, end: str, *, is_outage: bool = True) -> Fault:
+    """Return the fault of a failover to a read-only server, or of a file that is read-only."""
 
     def inject(statement: Statement, execute: Execute) -> Any:
         run(begin)
@@ -109,7 +109,9 @@ def _read_only(begin: str, end: str) -> Fault:
         finally:
             run(end)
 
-    return Fault("read-only server", inject, lambda statement: statement.writes)
+    return Fault(
+        "read-only server", inject, lambda statement: statement.writes, is_outage=is_outage
+    )
 
 
 def _deadlock_on_postgresql(statement: Statement, execute: Execute) -> Any:
@@ -199,7 +201,7 @@ _FAULTS: dict[str, list[Fault]] = {
     ],
     "sqlite": [
         Fault("statement interrupted", _interrupted),
-        _read_only("PRAGMA query_only = ON", "PRAGMA query_only = OFF"),
+        _read_only("PRAGMA query_only = ON", "PRAGMA query_only = OFF", is_outage=False),
     ],
 }
 

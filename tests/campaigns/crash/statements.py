@@ -14,7 +14,6 @@ from django.db.backends.signals import connection_created
 from django.test.utils import override_settings
 
 from django_tokenauth.conf.settings import load
-from django_tokenauth.models import Session
 from tests.campaigns.crash import settings as crash_settings
 from tests.campaigns.crash.application import Server
 from tests.campaigns.crash.blocker import Statement
@@ -102,10 +101,8 @@ class FaultServer:
                     continue
                 statement = self._injector.statements[at - 1]
                 may_succeed = operation.ignores_all or statement.verb in operation.ignored_verbs
-                # Backends and receivers, the code of the project, execute the other statements.
-                is_bug = not fault.is_outage and statement.model is not Session
                 return self._check(
-                    operation, case, response, may_succeed=may_succeed, is_bug=is_bug
+                    operation, case, response, may_succeed=may_succeed, is_bug=not fault.is_outage
                 )
         return None
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from django_tokenauth.conf.settings import LONGEST_WAIT, load
 from django_tokenauth.errors import ServiceUnavailable
@@ -129,24 +128,47 @@ class TestDatabaseErrors:
         snapshot.refresh(after(seconds=2).timestamp())
         assert session_id in snapshot
         assert log_messages(caplog) == 2 * [
-            "revoked sessions could not be read (OperationalError); requests get 503 until they are"
+            "revoked sessions could not be read (OperationalError); requests fail until they are"
         ]
 
-    def test_revocation_read_after_error_uses_no_server_side_cursor(self, alice, snapshot):
-        """A pooler without server-side cursors must not reject requests forever."""
+    def test_revocations_are_read_without_rejected_server_side_cursor(self, alice, snapshot):
+        """A connection pooler may reject server-side cursors, but not the statement."""
         session_id = revoked_session_id(alice)
+        rejected = []
 
         def fail(execute, sql, params, many, context):
-            if getattr(context["cursor"], "name", None) or connection.vendor != "postgresql":
+            if getattr(context["cursor"], "name", None) or not rejected:
+                rejected.append(sql)
                 sql, params = "SELECT no_such_column", ()
             return execute(sql, params, many, context)
 
-        with connection.execute_wrapper(fail), pytest.raises(ServiceUnavailable):
-            snapshot.refresh(NOW.timestamp())
-        has_cursors = connection.vendor == "postgresql"
-        with connection.execute_wrapper(fail) if has_cursors else nullcontext():
-            snapshot.refresh(after(seconds=1).timestamp())
+        with connection.execute_wrapper(fail):
+            for seconds in (0, 10, 20):
+                snapshot.refresh(after(seconds=seconds).timestamp())
         assert session_id in snapshot
+        assert len(rejected) == 1
+
+    def test_bug_in_the_first_revocation_read_is_raised_each_time(self, snapshot, caplog):
+        def fail(execute, sql, params, many, context):
+            return execute("SELECT no_such_column", (), many, context)
+
+        with connection.execute_wrapper(fail):
+            for second in range(3):
+                with pytest.raises(DatabaseError) as error:
+                    snapshot.refresh(after(seconds=second).timestamp())
+                assert "no_such_column" in str(error.value)
+        snapshot.refresh(after(seconds=4).timestamp())
+        assert len(caplog.records) == 3
+        assert all(record.exc_info for record in caplog.records)
+
+    def test_outage_after_a_bug_in_the_revocation_read_is_unavailable(self, snapshot):
+        def fail(execute, sql, params, many, context):
+            return execute("SELECT no_such_column", (), many, context)
+
+        with connection.execute_wrapper(fail), pytest.raises(DatabaseError):
+            snapshot.refresh(NOW.timestamp())
+        with unreadable(Session), pytest.raises(ServiceUnavailable):
+            snapshot.refresh(after(seconds=1).timestamp())
 
 
 class BlockedRefresh(threading.Thread):

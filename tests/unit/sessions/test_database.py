@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DataError, InterfaceError, InternalError, OperationalError, connections
+from django.db import (
+    DataError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+    connections,
+)
 
 from django_tokenauth.conf.settings import UnusableSettings
 from django_tokenauth.errors import ServiceUnavailable
 from django_tokenauth.sessions.database import (
     database_errors_as_unavailable,
     database_required,
-    outages_as_unavailable,
 )
 
 
@@ -33,9 +39,9 @@ def test_improperly_configured_error_of_project_propagates(manager):
     assert not isinstance(caught.value, UnusableSettings)
 
 
-@pytest.mark.parametrize("kind", [OperationalError, InterfaceError, InternalError])
-def test_outage_in_code_of_the_project_is_logged_with_traceback(kind, caplog):
-    with pytest.raises(ServiceUnavailable) as error, outages_as_unavailable():
+@pytest.mark.parametrize("kind", [OperationalError, InterfaceError])
+def test_outage_is_logged_with_traceback_and_unavailable(kind, caplog):
+    with pytest.raises(ServiceUnavailable) as error, database_errors_as_unavailable():
         raise kind("the server is gone")
     assert error.value.__suppress_context__
     [record] = caplog.records
@@ -44,7 +50,8 @@ def test_outage_in_code_of_the_project_is_logged_with_traceback(kind, caplog):
     assert record.exc_info[0] is kind
 
 
-def test_database_bug_in_code_of_the_project_propagates(caplog):
-    with pytest.raises(DataError), outages_as_unavailable():
-        raise DataError("value too long")
+@pytest.mark.parametrize("kind", [DataError, InternalError, ProgrammingError])
+def test_database_error_that_is_a_bug_propagates(kind, caplog):
+    with pytest.raises(kind), database_errors_as_unavailable():
+        raise kind("value too long")
     assert caplog.records == []

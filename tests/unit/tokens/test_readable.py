@@ -10,7 +10,10 @@ from django_tokenauth.tokens.readable import check_readable
 from tests.support.raw_tokens import NOW, Access, Refresh, access_members, refresh_members
 
 MANY_NAMES = [f"notes:{number}" for number in range(1000)]
-NOT_JSON = "EXTRA_CLAIMS must return values that JSON can represent. The claim 'tenant' is not one."
+NOT_JSON = (
+    "EXTRA_CLAIMS must return values that JSON can represent. The claim 'tenant' has a value of "
+    "type object that is not one."
+)
 REJECTED = (
     "EXTRA_CLAIMS returned a claim 'tenant' that this server would reject. It is nested too "
     "deeply, two of its names are the same in JSON, or it has an unpaired surrogate or a number "

@@ -1,0 +1,174 @@
+"""An outage of the database is told from a bug by the code that its driver reports."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import psycopg
+import pytest
+from django.contrib.auth.models import update_last_login
+from django.db import (
+    DataError,
+    Error,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+)
+from django.dispatch import Signal
+
+from django_tokenauth.sessions.outages import is_outage
+
+
+def raised(kind, cause=None):
+    """Return an error of Django as its database backends raise it."""
+    try:
+        raise kind("message") from cause
+    except Error as error:
+        return error
+
+
+def sqlite_error(code):
+    error = sqlite3.OperationalError("message")
+    error.sqlite_errorcode = code
+    return error
+
+
+def mysql_error(number, kind="OperationalError"):
+    errors = pytest.importorskip("pymysql.err")
+    return getattr(errors, kind)(number, "message")
+
+
+class PsycopgError(Exception):
+    """An error of psycopg 2, which names its code otherwise."""
+
+    def __init__(self, code):
+        super().__init__("message")
+        self.pgcode = code
+
+
+@pytest.mark.parametrize("kind", [OperationalError, InterfaceError])
+def test_connection_error_without_a_code_is_an_outage(kind):
+    assert is_outage(raised(kind))
+    assert is_outage(raised(kind, Exception()))
+    assert is_outage(raised(kind, psycopg.OperationalError("cannot connect")))
+
+
+@pytest.mark.parametrize(
+    "kind", [DataError, IntegrityError, InternalError, NotSupportedError, ProgrammingError]
+)
+def test_other_database_error_is_a_bug(kind):
+    assert not is_outage(raised(kind))
+
+
+@pytest.mark.parametrize(
+    ("code", "outage"),
+    [
+        (sqlite3.SQLITE_BUSY, True),
+        (sqlite3.SQLITE_LOCKED, True),
+        (sqlite3.SQLITE_IOERR, True),
+        (sqlite3.SQLITE_IOERR_READ, True),
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, True),
+        (sqlite3.SQLITE_CANTOPEN, True),
+        (sqlite3.SQLITE_FULL, True),
+        (sqlite3.SQLITE_NOMEM, True),
+        (sqlite3.SQLITE_INTERRUPT, True),
+        (sqlite3.SQLITE_PROTOCOL, True),
+        (sqlite3.SQLITE_ERROR, False),
+        (sqlite3.SQLITE_READONLY, False),
+        (sqlite3.SQLITE_CORRUPT, False),
+        (sqlite3.SQLITE_NOTADB, False),
+    ],
+)
+def test_sqlite_error_is_an_outage_by_its_code(code, outage):
+    assert is_outage(raised(OperationalError, sqlite_error(code))) is outage
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "outage"),
+    [
+        (OperationalError, "DeadlockDetected", True),
+        (OperationalError, "SerializationFailure", True),
+        (OperationalError, "LockNotAvailable", True),
+        (OperationalError, "QueryCanceled", True),
+        (OperationalError, "AdminShutdown", True),
+        (OperationalError, "TooManyConnections", True),
+        (OperationalError, "DiskFull", True),
+        (OperationalError, "ConnectionFailure", True),
+        (OperationalError, "IoError", True),
+        (OperationalError, "InvalidCursorName", True),
+        (InternalError, "ReadOnlySqlTransaction", True),
+        (InternalError, "InFailedSqlTransaction", False),
+        (OperationalError, "ProgramLimitExceeded", False),
+        (ProgrammingError, "UndefinedTable", False),
+        (ProgrammingError, "InsufficientPrivilege", False),
+    ],
+)
+def test_postgresql_error_is_an_outage_by_its_class(kind, name, outage):
+    cause = getattr(psycopg.errors, name)("message")
+    assert is_outage(raised(kind, cause)) is outage
+    assert is_outage(raised(kind, PsycopgError(cause.sqlstate))) is outage
+
+
+@pytest.mark.parametrize(
+    ("number", "outage"),
+    [
+        *((number, True) for number in (1020, 1040, 1045, 1053, 1159, 1205, 1213, 1290, 1317)),
+        *((number, True) for number in (1836, 1969, 2000, 2002, 2003, 2006, 2013, 2999, 3024)),
+        *((number, False) for number in (1054, 1142, 1305, 1364, 1999, 3000, 1146, 4025)),
+    ],
+)
+def test_mysql_error_is_an_outage_by_its_number(number, outage):
+    assert is_outage(raised(OperationalError, mysql_error(number))) is outage
+
+
+class TestReceivers:
+    """An error of the project's receiver is a bug of the project, even during an outage."""
+
+    def error(self, signal, receiver):
+        class User:
+            def save(self, **keywords):
+                raise OperationalError
+
+        signal.connect(receiver)
+        try:
+            signal.send(sender=None, user=User(), request=None)
+        except OperationalError as error:
+            return error
+        finally:
+            signal.disconnect(receiver)
+
+    def test_outage_in_a_receiver_of_the_project_is_a_bug(self):
+        def receiver(**keywords):
+            raise OperationalError
+
+        assert not is_outage(self.error(Signal(), receiver))
+
+    def test_outage_in_a_receiver_of_this_package_is_an_outage(self):
+        def receiver(**keywords):
+            raise OperationalError
+
+        assert is_outage(self.error(Signal(), as_of_package(receiver)))
+
+    def test_outage_below_a_nested_receiver_of_the_project_is_a_bug(self):
+        inner = Signal()
+
+        def fail(**keywords):
+            raise OperationalError
+
+        def outer(**keywords):
+            inner.send(sender=None)
+
+        inner.connect(fail)
+        assert not is_outage(self.error(Signal(), as_of_package(outer)))
+
+    def test_outage_in_the_last_login_update_is_an_outage(self):
+        assert is_outage(self.error(Signal(), update_last_login))
+
+
+def as_of_package(function):
+    """Return a copy of *function* as if a module of this package defined it."""
+    names = {**function.__globals__, "__name__": "django_tokenauth.sessions.receivers"}
+    return type(function)(function.__code__, names, closure=function.__closure__)
