@@ -100,18 +100,19 @@ class RevokedSessions:
     def refresh(self, now: float) -> None:
         """Read new revocations if a read is due at *now* (seconds since the epoch).
 
-        Execute at most one query, with a savepoint inside a transaction, and a second one after an
-        error that a connection pooler without server-side cursors may have raised. On an error, the
-        old ids stay in use and the error is logged. Raises :class:`ServiceUnavailable` until the
-        first read has succeeded: without any ids, every session would look active. If the error is
-        a bug, such as a missing table, raises a copy of the error instead.
+        Execute at most one query, with a savepoint inside a transaction. Repeat the query without a
+        server-side cursor after an error that is not an outage: some connection poolers reject such
+        cursors. On an error, the old ids stay in use and the error is logged. Raises
+        :class:`ServiceUnavailable` until the first read has succeeded: without any ids, every
+        session would look active. If the error is a bug, such as a missing table, raises a copy of
+        the error instead.
         """
         if not self._begin <= now < self._end:
             self._refresh(now)
         if self._read_at == -inf:
             error = self._bug
             if error is not None:
-                # Each request gets its own exception, because a traceback grows when it is raised.
+                # Raise a copy, because each raise of one exception extends its traceback.
                 raise type(error)(*error.args) from error
             raise ServiceUnavailable
 

@@ -131,7 +131,7 @@ class TestDatabaseErrors:
             "revoked sessions could not be read (OperationalError); requests fail until they are"
         ]
 
-    def test_revocations_are_read_without_rejected_server_side_cursor(self, alice, snapshot):
+    def test_revocations_are_read_without_a_rejected_cursor(self, alice, snapshot):
         """A connection pooler may reject server-side cursors, but not the statement."""
         session_id = revoked_session_id(alice)
         rejected = []
@@ -161,7 +161,7 @@ class TestDatabaseErrors:
         assert len(caplog.records) == 3
         assert all(record.exc_info for record in caplog.records)
 
-    def test_outage_after_a_bug_in_the_revocation_read_is_unavailable(self, snapshot):
+    def test_outage_after_a_bug_in_the_first_read_is_unavailable(self, snapshot):
         def fail(execute, sql, params, many, context):
             return execute("SELECT no_such_column", (), many, context)
 

@@ -36,9 +36,10 @@ def sqlite_error(code):
     return error
 
 
-def mysql_error(number, kind="OperationalError"):
-    errors = pytest.importorskip("pymysql.err")
-    return getattr(errors, kind)(number, "message")
+class PyMySQLError(Exception):
+    """An error of PyMySQL, which has a number and a SQLSTATE."""
+
+    sqlstate = "HY000"
 
 
 class PsycopgError(Exception):
@@ -98,8 +99,9 @@ def test_sqlite_error_is_an_outage_by_its_code(code, outage):
         (OperationalError, "DiskFull", True),
         (OperationalError, "ConnectionFailure", True),
         (OperationalError, "IoError", True),
-        (OperationalError, "InvalidCursorName", True),
+        (OperationalError, "InvalidCursorName", False),
         (InternalError, "ReadOnlySqlTransaction", True),
+        (InternalError, "IdleInTransactionSessionTimeout", True),
         (InternalError, "InFailedSqlTransaction", False),
         (OperationalError, "ProgramLimitExceeded", False),
         (ProgrammingError, "UndefinedTable", False),
@@ -121,7 +123,11 @@ def test_postgresql_error_is_an_outage_by_its_class(kind, name, outage):
     ],
 )
 def test_mysql_error_is_an_outage_by_its_number(number, outage):
-    assert is_outage(raised(OperationalError, mysql_error(number))) is outage
+    assert is_outage(raised(OperationalError, PyMySQLError(number, "message"))) is outage
+
+
+def test_closed_connection_of_pymysql_is_an_outage():
+    assert is_outage(raised(InterfaceError, PyMySQLError(0, "")))
 
 
 class TestReceivers:
@@ -166,6 +172,12 @@ class TestReceivers:
 
     def test_outage_in_the_last_login_update_is_an_outage(self):
         assert is_outage(self.error(Signal(), update_last_login))
+
+    def test_receiver_below_the_wrapper_of_a_monitoring_tool_is_found(self):
+        def wrapper(**keywords):
+            update_last_login(**keywords)
+
+        assert is_outage(self.error(Signal(), wrapper))
 
 
 def as_of_package(function):

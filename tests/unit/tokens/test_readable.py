@@ -11,8 +11,8 @@ from tests.support.raw_tokens import NOW, Access, Refresh, access_members, refre
 
 MANY_NAMES = [f"notes:{number}" for number in range(1000)]
 NOT_JSON = (
-    "EXTRA_CLAIMS must return values that JSON can represent. The claim 'tenant' has a value of "
-    "type object that is not one."
+    "EXTRA_CLAIMS must return values that JSON can represent. The claim 'tenant' has an invalid "
+    "value of type object."
 )
 REJECTED = (
     "EXTRA_CLAIMS returned a claim 'tenant' that this server would reject. It is nested too "
