@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.db.models import QuerySet
+from django.contrib.auth import get_user_model
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils import formats, timezone
 from django.utils.translation import gettext_lazy as _
@@ -21,6 +22,7 @@ from .services.signing_out import revoke_and_signal
 from .sessions import store
 from .sessions.clock import utc_now
 from .sessions.log_ids import log_id
+from .sessions.managers import is_plain
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Session]
@@ -122,7 +124,8 @@ class SessionAdmin(_ModelAdmin):
     show_full_result_count = False
     # If a subclass permits changes, a select box would list all users and be too long for the page.
     raw_id_fields = ("user",)
-    list_select_related = ("user",)
+    # With False, Django joins the users itself, and does not use the default manager.
+    list_select_related = ()
     search_fields = (
         "=id",
         "device_name",
@@ -151,6 +154,15 @@ class SessionAdmin(_ModelAdmin):
     idle_expiry, absolute_expiry = _time("idle_expires_at"), _time("absolute_expires_at")
     revoked = _time("revoked_at")
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
+        """Return the sessions with their users, as the default manager of the user model returns
+        them."""
+        rows: QuerySet[Session] = super().get_queryset(request)
+        manager = get_user_model()._default_manager
+        if is_plain(manager):
+            return rows.select_related("user")
+        return rows.prefetch_related(Prefetch("user", manager.using(rows.db)))
+
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
         user_model: Any = Session._meta.get_field("user").related_model
         return (*self.search_fields, f"user__{user_model.USERNAME_FIELD}")
@@ -171,7 +183,7 @@ class SessionAdmin(_ModelAdmin):
         active = queryset.filter(revoked_at__isnull=True, idle_expires_at__gt=utc_now())
         count, named = 0, list[Session]()
         try:
-            for batch in store.batches(active.select_related("user")):
+            for batch in store.batches(active, with_users=True):
                 count += revoke_and_signal(
                     [batch], RevokedReason.ADMIN, request=request, clock=utc_now
                 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -17,12 +17,13 @@ from typing import Any, NamedTuple
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.db import router
-from django.db.models import F, Manager, Model, QuerySet
+from django.db.models import F, Model, QuerySet
 from django.db.models.functions import Coalesce
 
 from ..models import RevokedReason, Session
 from .compiled import CompiledGet, CompiledGetColumns, CompiledUpdate
 from .database import primary_sessions
+from .managers import get_by_session, is_plain, load_users
 
 #: Maximum number of session ids in a statement. SQLite before 3.32 permits 999 parameters, and
 #: PostgreSQL needs memory for each parameter.
@@ -88,14 +89,34 @@ def find(session_id: uuid.UUID | str, *, from_primary: bool = True) -> Session |
     """Return the session *session_id* with its user, or ``None``. One statement.
 
     With *from_primary*, read from the database for writes, and otherwise from the database that
-    Django's routers choose for reads. If the default manager of the user model hides a user, the
-    user's sessions are not found.
+    Django's routers choose for reads. The user is the object that the default manager of the user
+    model returns. If the manager hides a user, the user's sessions are not found.
     """
     using = (router.db_for_write if from_primary else router.db_for_read)(Session)
     user_model = get_user_model()
-    if _shows_all_users(user_model):
+    if is_plain(user_model._default_manager):
         return _session_query(using, user_model, django_settings.USE_TZ).get(session_id)
-    return _with_visible_user(using, user_model).filter(pk=session_id).first()
+    names = [field.attname for field in Session._meta.concrete_fields]
+    found = get_by_session(using, session_id, names)
+    if found is None:
+        return None
+    user, *values = found
+    session = Session.from_db(using, names, values)
+    Session._meta.get_field("user").set_cached_value(session, user)
+    return session
+
+
+def find_with_any_user(session_id: uuid.UUID | str) -> Session | None:
+    """Return the session *session_id* with its user, even a hidden one, or ``None``.
+
+    Execute one statement, and another one if the manager of the user model is not plain.
+    """
+    using = router.db_for_write(Session)
+    query = _session_query(using, get_user_model(), django_settings.USE_TZ)
+    session = query.get(session_id)
+    if session is not None and session.user is not None:
+        load_users([session])
+    return session
 
 
 def find_status(session_id: uuid.UUID | str) -> SessionStatus | None:
@@ -104,23 +125,12 @@ def find_status(session_id: uuid.UUID | str) -> SessionStatus | None:
     Read from the database that Django's routers choose for reads.
     """
     using, user_model = router.db_for_read(Session), get_user_model()
-    if _shows_all_users(user_model):
+    columns: Sequence[Any] | None
+    if is_plain(user_model._default_manager):
         columns = _status_query(using, user_model, django_settings.USE_TZ).get(session_id)
-        return None if columns is None else SessionStatus(*columns)
-    session = _with_visible_user(using, user_model).filter(pk=session_id).first()
-    if session is None:
-        return None
-    return SessionStatus(session.user, session.revoked_at, session.auth_hash)
-
-
-def _shows_all_users(user_model: type[Model]) -> bool:
-    """Return whether the default manager returns every user, with a query that never changes."""
-    return type(user_model._default_manager).get_queryset is Manager.get_queryset
-
-
-def _with_visible_user(using: str, user_model: type[Model]) -> QuerySet[Session]:
-    visible = user_model._default_manager.using(using).all()
-    return Session.objects.using(using).select_related("user").filter(user__in=visible)
+    else:
+        columns = get_by_session(using, session_id, SessionStatus._fields[1:])
+    return None if columns is None else SessionStatus(*columns)
 
 
 # The arguments of each function determine its cached statement.
@@ -184,7 +194,7 @@ def revoke_all(sessions: Collection[Session], reason: RevokedReason, *, now: dat
     if not sessions:
         return 0
     keys = [session.pk for session in sessions]
-    revoked = _revoke(primary_sessions().filter(pk__in=keys), reason, now)
+    revoked = revoke_rows(primary_sessions().filter(pk__in=keys), reason, now=now)
     for session in sessions:
         session.revoked_at, session.revoked_reason, session.idle_expires_at = now, reason, now
     return revoked
@@ -198,7 +208,7 @@ def revoke_of_user(
     One statement. Returns the number of revoked sessions.
     """
     rows = primary_sessions().filter(user_id=user_id, idle_expires_at__gt=now)
-    return _revoke(rows.exclude(auth_hash__in=keep), reason, now)
+    return revoke_rows(rows.exclude(auth_hash__in=keep), reason, now=now)
 
 
 def revoke_without_user(since: datetime, reason: RevokedReason, *, now: datetime) -> int:
@@ -207,10 +217,14 @@ def revoke_without_user(since: datetime, reason: RevokedReason, *, now: datetime
     One statement.
     """
     rows = primary_sessions().filter(user=None, created_at__gte=since, idle_expires_at__gt=now)
-    return _revoke(rows, reason, now)
+    return revoke_rows(rows, reason, now=now)
 
 
-def _revoke(rows: QuerySet[Session], reason: RevokedReason, now: datetime) -> int:
+def revoke_rows(rows: QuerySet[Session], reason: RevokedReason, *, now: datetime) -> int:
+    """Revoke *rows*, sessions that have not expired. One statement.
+
+    Returns the number of sessions that were not revoked before.
+    """
     # Set idle_expires_at to now, so that one index finds expired and revoked sessions.
     return _not_revoked(rows).update(revoked_at=now, revoked_reason=reason, idle_expires_at=now)
 
@@ -247,16 +261,23 @@ def active(user_id: Any, *, now: datetime) -> QuerySet[Session]:
     return rows.order_by("-created_at", "pk")
 
 
-def batches(rows: QuerySet[Session]) -> Iterator[list[Session]]:
+def batches(rows: QuerySet[Session], *, with_users: bool = False) -> Iterator[list[Session]]:
     """Yield the sessions of *rows* in batches of at most ``BATCH_SIZE``, with one statement each.
 
     The sessions are ordered by primary key. The caller may change the rows of a batch before taking
-    the next batch.
+    the next batch. With *with_users*, the users of the sessions are loaded. If the default manager
+    of the user model changes its query, another statement loads the users of each batch.
     """
-    rows, page = rows.order_by("pk"), rows.order_by("pk")
+    rows = rows.order_by("pk")
+    if with_users:
+        rows = rows.select_related("user")
+    page = rows
     while batch := list(page[:BATCH_SIZE]):
         # A join can return a session more than once.
-        yield list({session.pk: session for session in batch}.values())
+        unique = list({session.pk: session for session in batch}.values())
+        if with_users:
+            load_users(unique)
+        yield unique
         if len(batch) < BATCH_SIZE:
             return
         page = rows.filter(pk__gt=batch[-1].pk)

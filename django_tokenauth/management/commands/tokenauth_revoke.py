@@ -114,7 +114,7 @@ class Command(SessionCommand):
     def _revoke(self, rows: QuerySet[Session], total: int) -> None:
         revoked, named = 0, list[Any]()
         try:
-            for batch in store.batches(rows.select_related("user")):
+            for batch in store.batches(rows, with_users=True):
                 before = revoked
                 revoked += revoke_and_signal(
                     [batch], RevokedReason.ADMIN, request=None, clock=utc_now

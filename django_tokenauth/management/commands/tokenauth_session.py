@@ -17,6 +17,7 @@ from django_tokenauth.services.arguments import as_uuid
 from django_tokenauth.sessions import log_ids
 from django_tokenauth.sessions.clock import utc_now
 from django_tokenauth.sessions.database import primary_sessions
+from django_tokenauth.sessions.managers import load_users
 
 EXAMPLES = """\
 Examples:
@@ -67,6 +68,7 @@ class Command(SessionCommand):
             # may delete the row during the search.
             session = primary_sessions().select_related("user").filter(pk=key).first()
             if session is not None:
+                load_users([session])
                 found += 1
                 self._print(session)
         if not found:

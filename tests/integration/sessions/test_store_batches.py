@@ -9,9 +9,11 @@ import pytest
 from django.contrib.auth.models import UserManager
 from django.db.models import Manager
 
+from django_tokenauth import services
 from django_tokenauth.models import RevokedReason, Session
+from django_tokenauth.sessions import managers
 from django_tokenauth.sessions import store as sessions
-from django_tokenauth.sessions.store import LastSeen, SessionState
+from django_tokenauth.sessions.store import LastSeen, SessionState, new_id
 from tests.support.clock import NOW, after
 from tests.support.session_rows import create_session
 
@@ -86,8 +88,42 @@ def test_store_find_with_hidden_users_reads_the_given_database(
         "get_queryset",
         lambda manager: Manager.get_queryset(manager).exclude(username="bob"),
     )
+    managers._are_plain.cache_clear()
     session = create_session(alice)
     router = Router()
     settings.DATABASE_ROUTERS = [router]
     assert sessions.find(session.pk, from_primary=from_primary) == session
     assert (Session in router.read) is not from_primary
+    assert sessions.find(new_id(NOW)) is None
+    managers._are_plain.cache_clear()
+
+
+def test_users_that_a_manager_hides_keep_their_place_in_a_batch(alice, bob, monkeypatch):
+    monkeypatch.setattr(
+        UserManager,
+        "get_queryset",
+        lambda manager: Manager.get_queryset(manager).exclude(username="bob"),
+    )
+    managers._are_plain.cache_clear()
+    for user in (alice, bob):
+        create_session(user)
+    hidden = sessions.find_with_any_user(Session.objects.get(user=bob).pk)
+    assert hidden.user == bob
+    assert sessions.find(hidden.pk) is None
+    [batch] = sessions.batches(Session.objects.all(), with_users=True)
+    assert {session.user for session in batch} == {alice, bob}
+    monkeypatch.undo()
+    managers._are_plain.cache_clear()
+
+
+def test_refresh_token_of_a_hidden_user_can_be_revoked(alice, monkeypatch):
+    pair = services.sign_in(alice)
+    monkeypatch.setattr(
+        UserManager, "get_queryset", lambda manager: Manager.get_queryset(manager).none()
+    )
+    managers._are_plain.cache_clear()
+    services.revoke_token(pair.refresh_token)
+    assert Session.objects.get().revoked_reason == RevokedReason.SIGNED_OUT
+    assert sessions.find_with_any_user(new_id(NOW)) is None
+    monkeypatch.undo()
+    managers._are_plain.cache_clear()

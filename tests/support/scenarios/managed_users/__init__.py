@@ -1,0 +1,1 @@
+"""Projects whose default manager of users annotates them, or returns objects of subtypes."""
