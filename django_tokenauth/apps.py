@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.apps import AppConfig, apps
 from django.contrib.auth import get_user_model
 from django.core.checks import Tags, register
-from django.db.models.signals import post_save, pre_delete, pre_save
+from django.db.models.signals import post_save, pre_save
 from django.utils.translation import gettext_lazy as _
 
 
@@ -23,6 +23,7 @@ class TokenAuthConfig(AppConfig):
             check_routes,
             check_settings,
         )
+        from .models import _users_collected
         from .sessions import receivers
 
         if apps.is_installed("drf_spectacular"):
@@ -33,16 +34,12 @@ class TokenAuthConfig(AppConfig):
         register(check_routes, Tags.urls)
         register(check_database, Tags.database)
         register(check_deployment, Tags.security, deploy=True)
+        _users_collected.connect(receivers.collect_sessions)
         user_model = get_user_model()
         for model in apps.get_models():
-            # Users can also be saved through a proxy model of the user model. A pre_delete receiver
-            # without a sender would disable Django's fast deletion for every model of the project.
+            # Users can also be saved through a proxy model of the user model.
             if issubclass(model, user_model):
                 pre_save.connect(receivers.before_save, sender=model)
                 post_save.connect(receivers.after_save, sender=model)
             elif issubclass(user_model, model):
                 post_save.connect(receivers.after_parent_save, sender=model)
-            # Deleting an object of a child model also sends pre_delete for the parent model, except
-            # with keep_parents=True.
-            if model._meta.concrete_model is user_model._meta.concrete_model:
-                pre_delete.connect(receivers.before_delete, sender=model)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
+from django.dispatch import Signal
 from django.utils.translation import gettext_lazy as _
 
 from ._limits import MAX_AMR, MAX_CLIENT_ID, MAX_DEVICE_NAME, MAX_USER_AGENT
@@ -69,6 +70,25 @@ class UTCDateTimeField(_DateTimeField):
         return utc
 
 
+# Sent with ``collector``, ``rows`` and ``using`` before the sessions of deleted users lose their
+# user.
+_users_collected = Signal()
+
+
+def _revoke_and_set_null(collector: Any, field: Any, sub_objs: Any, using: str) -> None:
+    """``on_delete``: revoke the sessions of deleted users, and keep their rows without a user.
+
+    Django calls this function for each batch of users. A receiver of ``pre_delete`` would take
+    statements for each user.
+    """
+    _users_collected.send(sender=Session, collector=collector, rows=sub_objs, using=using)
+    models.SET_NULL(collector, field, sub_objs, using)
+
+
+# Django then reads no session while it collects the users.
+_revoke_and_set_null.lazy_sub_objs = True  # type: ignore[attr-defined]
+
+
 class Session(models.Model):
     """One sign-in, with all of its refreshes.
 
@@ -82,7 +102,7 @@ class Session(models.Model):
     # key.
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        on_delete=models.SET_NULL,
+        on_delete=_revoke_and_set_null,
         null=True,
         db_index=False,
         related_name="tokenauth_sessions",

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import uuid
 
-import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
@@ -41,7 +40,7 @@ class Migration(migrations.Migration):
                 ('last_user_agent', models.CharField(blank=True, db_default='', default='', max_length=255, verbose_name='last user agent')),
                 ('last_ip', models.GenericIPAddressField(blank=True, null=True, verbose_name='last IP address')),
                 ('amr', models.CharField(blank=True, max_length=255, verbose_name='authentication methods')),
-                ('user', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='tokenauth_sessions', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+                ('user', models.ForeignKey(db_index=False, null=True, on_delete=django_tokenauth.models._revoke_and_set_null, related_name='tokenauth_sessions', to=settings.AUTH_USER_MODEL, verbose_name='user')),
             ],
             options={
                 'verbose_name': 'session',

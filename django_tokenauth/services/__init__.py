@@ -12,6 +12,7 @@ session id is a ``UUID`` or a string.
 from __future__ import annotations
 
 from .issuing import TokenPair, check_scope
+from .password_changes import update_session_auth_hash
 from .refreshing import refresh
 from .signing_in import check_password, sign_in
 from .signing_out import (
@@ -47,4 +48,5 @@ __all__ = [
     "sign_in",
     "sign_out",
     "sign_out_everywhere",
+    "update_session_auth_hash",
 ]

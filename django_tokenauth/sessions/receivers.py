@@ -12,15 +12,25 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import is_password_usable
 from django.db import connections, router, transaction
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
 from .. import signals
 from ..conf.settings import LONGEST_WAIT, load
 from ..models import RevokedReason, Session
 from . import store
 from .clock import utc_now
-from .users import auth_hash, auth_hashes, get_key, is_rehash, refetch, stored_before_rehash
+from .users import (
+    auth_hash,
+    auth_hashes,
+    get_key,
+    is_rehash,
+    mark_revoked,
+    refetch,
+    saves_unusable_password,
+    stored_before_rehash,
+)
 
 logger = logging.getLogger("django_tokenauth")
 
@@ -32,17 +42,25 @@ def before_save(
     *,
     instance: Any,
     using: str | None = None,
+    raw: bool = False,
     update_fields: frozenset[str] | None = None,
     **kwargs: Any,
 ) -> None:
-    """Keep the old auth hashes for :func:`after_save` if the save only rehashes the password.
+    """Keep the old auth hashes for :func:`after_save` if the save does not change the password.
 
-    Execute at most one statement. Raises :class:`InvalidGrant` if the password was changed during
-    its check.
+    A save may rehash the password, or replace an unusable password by another unusable one. Execute
+    at most one statement. Raises :class:`InvalidGrant` if the password was changed during its
+    check.
     """
+    # An earlier save may have failed.
+    vars(instance).pop(_OLD_HASHES, None)
     if is_rehash(instance, update_fields):
         stored = stored_before_rehash(instance)
         if stored is not None and _has_sessions(using):
+            setattr(instance, _OLD_HASHES, auth_hashes(stored))
+    elif not raw and saves_unusable_password(instance, update_fields) and _has_sessions(using):
+        stored = None if instance._state.adding else refetch(instance)
+        if stored is not None and not is_password_usable(stored.password):
             setattr(instance, _OLD_HASHES, auth_hashes(stored))
 
 
@@ -69,12 +87,16 @@ def after_save(
     old_hashes = instance.__dict__.pop(_OLD_HASHES, None)
     if old_hashes is not None:
         store.rehash(get_key(instance), old_hashes, auth_hash(instance))
-        return
+        if is_rehash(instance, update_fields):
+            return
     _repeat_after_commit(instance)
     # Fields outside of update_fields can be out of date if another process changed the password.
     user = instance if update_fields is None else refetch(instance) or instance
     keep = auth_hashes(user) if user.is_active else []
-    _revoke(instance, RevokedReason.USER_CHANGED, keep)
+    revoked_at = _revoke(instance, RevokedReason.USER_CHANGED, keep)
+    if keep:
+        # update_session_auth_hash() undoes this revocation for the session of the request.
+        mark_revoked(instance, revoked_at)
 
 
 def after_parent_save(
@@ -140,18 +162,60 @@ def _repeat_after_commit(user: Any) -> None:
     transaction.on_commit(repeat, using=alias, robust=True)
 
 
-def before_delete(*, instance: Any, using: str | None = None, **kwargs: Any) -> None:
-    """Revoke the active sessions of the deleted user.
+def collect_sessions(*, collector: Any, rows: QuerySet[Session], using: str, **kwargs: Any) -> None:
+    """Let *collector* revoke *rows*, the sessions of a batch of users, when it deletes the users.
 
     The rows of the sessions stay until they are pruned, so that other processes read the
-    revocation. Execute one statement, and another one after the commit.
+    revocation. Execute no statement now, one for each batch of users at the deletion, and one after
+    the commit.
     """
-    if not _has_sessions(using):
-        return
-    since = utc_now() - LONGEST_WAIT
-    _revoke(instance, RevokedReason.USER_DELETED, [])
-    alias = using or router.db_for_write(type(instance), instance=instance)
-    transaction.on_commit(lambda: _revoke_without_user(since), using=alias, robust=True)
+    if _has_sessions(using):
+        deleted = _OfDeletedUsers(model=rows.model, query=rows.query.chain(), using=using)
+        # Django does not execute a collected update if a page of the admin only lists the rows.
+        collector.add_field_update(Session._meta.get_field("revoked_at"), None, deleted)
+
+
+class _OfDeletedUsers(QuerySet[Session]):
+    """The sessions of deleted users, in batches. ``update()`` revokes the active sessions."""
+
+    _batches: tuple[QuerySet[Session], ...] = ()
+
+    def __or__(self, other: QuerySet[Session]) -> _OfDeletedUsers:
+        # Django combines the batches of one collector.
+        combined = self._chain()  # type: ignore[attr-defined]
+        combined._batches = (*self._batches, other)
+        return combined  # type: ignore[no-any-return]
+
+    def update(self, **kwargs: Any) -> int:
+        since = utc_now() - LONGEST_WAIT
+        revoked = sum(_revoke_of_deleted(rows) for rows in (self, *self._batches))
+        transaction.on_commit(lambda: _revoke_without_user(since), using=self.db, robust=True)
+        return revoked
+
+
+def _revoke_of_deleted(rows: QuerySet[Session]) -> int:
+    """Revoke the active sessions among *rows*, whose users are about to be deleted.
+
+    One statement. If ``session_revoked`` has a receiver, read the sessions too.
+    """
+    now, reason = utc_now(), RevokedReason.USER_DELETED
+    active: QuerySet[Session] = QuerySet(model=Session, query=rows.query.chain(), using=rows.db)
+    active = active.filter(idle_expires_at__gt=now).defer(None)
+    named: list[Session] = []
+    if signals.session_revoked.has_listeners():
+        for batch in store.batches(active, with_users=True):
+            named += batch
+    revoked = store.revoke_rows(active, reason, now=now)
+    if revoked:
+        logger.info("%s revoked: %s", _counted(revoked), reason)
+    for session in named:
+        session.revoked_at, session.revoked_reason, session.idle_expires_at = now, reason, now
+        signals.session_revoked.send_for(session, session.user, None)
+    return revoked
+
+
+def _counted(number: int) -> str:
+    return "1 session" if number == 1 else f"{number} sessions"
 
 
 def _revoke_without_user(since: datetime) -> None:
@@ -165,16 +229,18 @@ def _revoke_without_user(since: datetime) -> None:
     _announce(None, None, reason, revoked, now)
 
 
-def _revoke(user: Any, reason: RevokedReason, keep: list[str]) -> None:
+def _revoke(user: Any, reason: RevokedReason, keep: list[str]) -> datetime:
+    """Revoke the sessions of *user* without an auth hash in *keep*, and return the time."""
     now = utc_now()
     revoked = store.revoke_of_user(get_key(user), reason, now=now, keep=keep)
     _announce(get_key(user), user, reason, revoked, now)
+    return now
 
 
 def _announce(key: Any, user: Any, reason: RevokedReason, revoked: int, now: datetime) -> None:
     if not revoked:
         return
-    logger.info("%d sessions of user %s revoked: %s", revoked, key, reason)
+    logger.info("%s of user %s revoked: %s", _counted(revoked), key, reason)
     # Read the session rows only if session_revoked has a receiver.
     if signals.session_revoked.has_listeners():
         for batch in store.batches(store.revoked_at(key, now=now)):

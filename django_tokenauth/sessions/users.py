@@ -6,10 +6,16 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.hashers import check_password, get_hasher, identify_hasher
+from django.contrib.auth.hashers import (
+    check_password,
+    get_hasher,
+    identify_hasher,
+    is_password_usable,
+)
 from django.core.exceptions import ValidationError
 from django.db import DataError, router
 from django.db import Error as DatabaseError
@@ -25,6 +31,9 @@ if TYPE_CHECKING:
     from ..models import Session
 
 logger = logging.getLogger("django_tokenauth")
+
+# The attribute of a user for mark_revoked().
+_REVOKED_AT = "_django_tokenauth_revoked_at"
 
 # The password that the current sign-in checks.
 _rehashing: ContextVar[str | None] = ContextVar("django_tokenauth_rehashing", default=None)
@@ -120,6 +129,30 @@ def is_rehash(user: Any, update_fields: frozenset[str] | None) -> bool:
         and "password" in (update_fields or ())
         and vars(user).get("_password", "") is None
     )
+
+
+def saves_unusable_password(user: Any, update_fields: frozenset[str] | None) -> bool:
+    """Return whether saving *user* stores an unusable password.
+
+    Each ``set_unusable_password()`` stores another random value, which changes the auth hash.
+    *update_fields* is the argument of ``save()``.
+    """
+    if update_fields is not None and "password" not in update_fields:
+        return False
+    # Reading a deferred field would take a statement, and save() does not store a deferred field.
+    password = vars(user).get("password")
+    return isinstance(password, str) and not is_password_usable(password)
+
+
+def mark_revoked(user: Any, revoked_at: datetime) -> None:
+    """Keep, on *user*, the time at which saving the user revoked its sessions."""
+    setattr(user, _REVOKED_AT, revoked_at)
+
+
+def take_revoked_at(user: Any) -> datetime | None:
+    """Remove and return the time of :func:`mark_revoked`, or ``None``."""
+    revoked_at: datetime | None = vars(user).pop(_REVOKED_AT, None)
+    return revoked_at
 
 
 def refetch(user: Any) -> Any:

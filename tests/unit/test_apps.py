@@ -11,7 +11,7 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.checks.registry import registry
-from django.db.models.signals import post_save, pre_delete, pre_save
+from django.db.models.signals import post_save, pre_save
 
 from django_tokenauth import checks
 
@@ -39,6 +39,7 @@ class TestChecks:
         assert package_checks(registry.registered_checks) == {
             checks.check_settings,
             checks.check_installation,
+            checks.check_routes,
             checks.check_database,
         }
         assert package_checks(registry.deployment_checks) == {checks.check_deployment}
@@ -48,6 +49,7 @@ class TestChecks:
         [
             (checks.check_settings, ("security",)),
             (checks.check_installation, ()),
+            (checks.check_routes, ("urls",)),
             (checks.check_database, ("database",)),
             (checks.check_deployment, ("security",)),
         ],
@@ -57,12 +59,12 @@ class TestChecks:
 
 
 class TestSignals:
-    @pytest.mark.parametrize("signal", [pre_save, post_save, pre_delete])
+    @pytest.mark.parametrize("signal", [pre_save, post_save])
     def test_signal_receivers_listen_to_the_user_model_only(self, signal):
         assert listeners(signal, get_user_model()) == 1
         assert listeners(signal, Group) == 0
 
-    @pytest.mark.parametrize("signal", [pre_save, post_save, pre_delete])
+    @pytest.mark.parametrize("signal", [pre_save, post_save])
     def test_signal_receivers_are_connected_once(self, signal):
         CONFIG.ready()
         assert listeners(signal, get_user_model()) == 1
