@@ -7,9 +7,11 @@ is valid.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.fields import empty
@@ -97,7 +99,10 @@ class _ClientSerializer(serializers.Serializer[Any]):
 
 
 class SignInSerializer(_ClientSerializer):
-    """The password grant (RFC 6749 section 4.3.2), with a device name for the list of sessions."""
+    """The password grant (RFC 6749 section 4.3.2), with a device name for the list of sessions.
+
+    The username may also have the name of ``USERNAME_FIELD``, for example ``email``.
+    """
 
     username = _UsernameField(max_length=MAX_USERNAME, trim_whitespace=False)
     password = _StringField(max_length=MAX_PASSWORD, trim_whitespace=False, write_only=True)
@@ -108,6 +113,24 @@ class SignInSerializer(_ClientSerializer):
 
     class Meta:
         ref_name = "TokenAuthSignIn"
+
+    def to_internal_value(self, data: Any) -> Any:
+        name = get_user_model().USERNAME_FIELD
+        if name in self.fields or not isinstance(data, Mapping) or name not in data:
+            return super().to_internal_value(data)
+        if "username" in data and data["username"] != data[name]:
+            raise serializers.ValidationError({name: _("Must equal username.")})
+        named: Any = data.copy()  # type: ignore[attr-defined]
+        named["username"] = data[name]
+        try:
+            return super().to_internal_value(named)
+        except serializers.ValidationError as error:
+            detail: Any = error.detail
+            if "username" not in detail:
+                raise
+            # Name the parameter that the client sent.
+            renamed = {name if each == "username" else each: detail[each] for each in detail}
+            raise serializers.ValidationError(renamed) from None
 
 
 class RefreshSerializer(_ClientSerializer):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
+from traceback import walk_stack
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -27,6 +29,7 @@ from ..sessions.clock import utc_now
 # sign-ins prune them.
 _MAX_UNPRUNED = 1000
 _OVERDUE = timedelta(days=30)
+_MIGRATE = "django.core.management.commands.migrate"
 # Number of users in each half of the sample: the oldest users and the newest users.
 _SAMPLED_USERS = 500
 
@@ -35,12 +38,25 @@ def table_messages(settings: Settings, databases: Sequence[str]) -> list[CheckMe
     """Check the table of sessions if its database is among *databases* (aliases).
 
     All messages are warnings: ``migrate`` runs this check first, and an error would prevent
-    ``migrate`` from creating the table.
+    ``migrate`` from creating the table. ``migrate`` does not report a missing table or column,
+    because it creates them.
     """
     alias = router.db_for_write(Session)
     if settings.stateless_refresh or alias not in databases:
         return []
-    return list(_outdated(alias)) or list(_unpruned(settings))
+    outdated = list(_outdated(alias))
+    if outdated:
+        return [] if _is_migrating() else outdated
+    return list(_unpruned(settings))
+
+
+def _is_migrating() -> bool:
+    """Return whether ``migrate`` runs the checks.
+
+    Django passes the same arguments as in ``check``, so look for the command among the callers.
+    """
+    commands = (frame.f_locals.get("self") for frame, _ in walk_stack(sys._getframe()))
+    return any(each.__module__ == _MIGRATE for self in commands for each in type(self).__mro__)
 
 
 def _outdated(alias: str) -> Iterator[CheckMessage]:
@@ -50,7 +66,7 @@ def _outdated(alias: str) -> Iterator[CheckMessage]:
         if table not in introspection.table_names(cursor):
             yield checks.Warning(
                 "The table of sessions does not exist, so users cannot sign in.",
-                hint="Run manage.py migrate. Ignore this warning if migrate printed it.",
+                hint="Run manage.py migrate.",
                 id="tokenauth.W020",
             )
             return
@@ -58,7 +74,7 @@ def _outdated(alias: str) -> Iterator[CheckMessage]:
     if not columns.issuperset(field.column for field in Session._meta.concrete_fields):
         yield checks.Warning(
             "The table of sessions lacks columns of this version, so users cannot sign in.",
-            hint="Run manage.py migrate. Ignore this warning if migrate printed it.",
+            hint="Run manage.py migrate.",
             id="tokenauth.W020",
         )
 

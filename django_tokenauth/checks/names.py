@@ -10,11 +10,10 @@ from django.core import checks
 from django.core.checks import CheckMessage
 from django.utils.module_loading import import_string
 
+from ..conf import other_packages
 from ..conf.settings import setting_fields
 
 _MIGRATING = "https://drf-tokenauth.readthedocs.io/en/latest/migrating.html"
-#: Settings of packages that django_tokenauth replaces, and the module that reads each setting.
-_REPLACED = {"SIMPLE_JWT": "rest_framework_simplejwt", "REST_KNOX": "knox"}
 # Minimum similarity of a setting's name to TOKENAUTH: TOKENAUTHS has 0.95, and OAUTH has 0.71.
 _SIMILAR = 0.8
 
@@ -41,11 +40,31 @@ def name_messages() -> Iterator[CheckMessage]:
                 hint="Did you mean TOKENAUTH? If another package reads it, silence this check.",
                 id="tokenauth.W024",
             )
-    for name, module in _REPLACED.items():
+    yield from _other_packages()
+
+
+def _other_packages() -> Iterator[CheckMessage]:
+    for name, (module, equivalents) in other_packages.DICTS.items():
         if hasattr(django_settings, name) and not _is_installed(module):
+            value = getattr(django_settings, name)
+            keys = value if isinstance(value, Mapping) else ()
+            lines = [f"{key}: {equivalents[key]}" for key in keys if key in equivalents]
             yield checks.Warning(
                 f"The setting {name} has no effect: {module} is not installed.",
-                hint=f"Remove it, and set what you need in TOKENAUTH. See {_MIGRATING}",
+                hint="\n".join(
+                    [
+                        "Remove it, and set what you need in TOKENAUTH.",
+                        *lines,
+                        f"See {_MIGRATING}",
+                    ]
+                ),
+                id="tokenauth.W024",
+            )
+    for name, hint in other_packages.NAMES.items():
+        if hasattr(django_settings, name) and not _is_installed("dj_rest_auth"):
+            yield checks.Warning(
+                f"The setting {name} has no effect: dj_rest_auth is not installed.",
+                hint=hint,
                 id="tokenauth.W024",
             )
 

@@ -26,14 +26,14 @@ def route_messages(settings: Settings) -> Iterator[CheckMessage]:
     if metadata and settings.issuer.startswith(("https://", "http://")):
         if not token:
             yield checks.Warning(
-                "The metadata (.well-known/oauth-authorization-server) responds 404, because the "
+                "The metadata (.well-known/oauth-authorization-server) returns 404, because the "
                 "URLconf has no route to TokenView.",
                 hint=_HINT,
                 id="tokenauth.W026",
             )
         elif not any(needed <= known for needed in token for known in metadata):
             yield checks.Warning(
-                "The metadata (.well-known/oauth-authorization-server) responds 404, because each "
+                "The metadata (.well-known/oauth-authorization-server) returns 404, because each "
                 f"route to TokenView has URL parameters ({_list(token)}) that the route of the "
                 "metadata lacks.",
                 hint="Include django_tokenauth.well_known below the same parameters, or give "

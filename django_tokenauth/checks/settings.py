@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from inspect import signature
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings as django_settings
-from django.contrib.auth import get_user_model
+from django.contrib.auth import get_backends, get_user_model
 from django.core import checks
 from django.core.checks import CheckMessage, Error
 from django.core.exceptions import FieldDoesNotExist
@@ -22,6 +23,7 @@ from ..conf.values import can_be_shown, did_you_mean
 from ..errors import InvalidKey
 from ..keys.sources import build_access_keys
 from ..services import INTROSPECTION_SCOPE
+from ..services.backends import is_called, username_arguments
 
 _Check = Callable[[Settings], Iterable[CheckMessage]]
 
@@ -132,6 +134,7 @@ def installation_messages(settings: Settings) -> Iterator[CheckMessage]:
             hint="Write a list, also for one class: [...].",
             id="tokenauth.E010",
         )
+    yield from _uncalled_backends()
     if _responds_403():
         yield checks.Warning(
             "The first of DEFAULT_AUTHENTICATION_CLASSES has no WWW-Authenticate header. REST "
@@ -140,6 +143,27 @@ def installation_messages(settings: Settings) -> Iterator[CheckMessage]:
             hint="Put the class of django_tokenauth first.",
             id="tokenauth.W013",
         )
+
+
+def _uncalled_backends() -> Iterator[CheckMessage]:
+    """Report backends with a password that a sign-in does not call."""
+    try:
+        backends = [type(backend) for backend in get_backends()]
+    except Exception:  # noqa: BLE001
+        # The sign-in raises the same error, with its traceback.
+        return
+    names, field = username_arguments(), get_user_model().USERNAME_FIELD
+    called = f"authenticate(request, {', '.join(f'{name}=...' for name in names)}, password=...)"
+    for backend in backends:
+        if is_called(backend, names, field):
+            continue
+        if "password" in signature(backend.authenticate).parameters:
+            yield checks.Warning(
+                f"The authentication backend {backend.__module__}.{backend.__qualname__} does not "
+                f"get the username when users sign in: its signature does not fit {called}.",
+                hint="Give its authenticate() the parameters of this call.",
+                id="tokenauth.W027",
+            )
 
 
 def _user_id_field(settings: Settings) -> Iterator[CheckMessage]:

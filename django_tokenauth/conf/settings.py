@@ -26,6 +26,7 @@ from django.utils.encoding import force_bytes
 
 from .._scope import MAX_SCOPE_LENGTH
 from . import values
+from .other_packages import hint_for
 from .values import KeyMaterial, Rate
 
 #: The two families of algorithms. A key set contains keys of one family only (RFC 8725 section
@@ -227,8 +228,7 @@ def _invalid(item: Field[Any], value: object, error: values.InvalidSetting) -> P
 
 
 def _unknown(position: int, name: object, known: Mapping[str, object]) -> Problem:
-    hint = values.did_you_mean(str(name).upper(), known)
-    hint = hint or f"The settings are {', '.join(known)}."
+    hint = hint_for(str(name), [*known]) or f"The settings are {', '.join(known)}."
     message = (
         f"TOKENAUTH has no setting {name!r}."
         if _can_be_shown(name, known)

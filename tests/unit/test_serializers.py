@@ -5,9 +5,13 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from urllib.parse import urlencode
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.http import QueryDict
 from django.utils import timezone
+from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import ModelSerializer
 
 from django_tokenauth.models import Session
@@ -359,3 +363,49 @@ class TestSessionSerializer:
             session_id=session,
         )
         assert self.data(claims)["current"] is current
+
+
+class TestUsernameField:
+    """The username may have the name of ``USERNAME_FIELD``."""
+
+    @pytest.fixture(autouse=True)
+    def _by_email(self, monkeypatch):
+        monkeypatch.setattr(get_user_model(), "USERNAME_FIELD", "email")
+
+    def validated(self, data):
+        serializer = SignInSerializer(data=data)
+        serializer.is_valid(raise_exception=True)
+        return serializer.validated_data
+
+    @pytest.mark.parametrize("form", [dict, lambda body: QueryDict(urlencode(body))])
+    @pytest.mark.parametrize("names", [["email"], ["username"], ["username", "email"]])
+    def test_username_is_read_from_either_name(self, names, form):
+        body = {**dict.fromkeys(names, "a@example.com"), "password": "x", "scope": ""}
+        assert self.validated(form(body))["username"] == "a@example.com"
+        assert "email" not in self.validated(form(body))
+
+    @pytest.mark.parametrize(
+        ("body", "errors"),
+        [
+            ({"password": "x"}, {"username"}),
+            ({"email": "a@example.com"}, {"password"}),
+            ({"email": "", "password": "x"}, {"email"}),
+            ({"email": ["a"], "password": ""}, {"email", "password"}),
+            ({"email": "a", "username": "b", "password": "x"}, {"email"}),
+            ({"username": "", "password": "x"}, {"username"}),
+        ],
+    )
+    def test_error_names_the_parameter_of_the_client(self, body, errors):
+        with pytest.raises(ValidationError) as error:
+            self.validated(body)
+        assert set(error.value.detail) == errors
+
+    def test_body_that_is_no_object_is_rejected(self):
+        with pytest.raises(ValidationError):
+            self.validated(["email"])
+
+
+def test_email_is_ignored_if_it_is_not_the_username_field():
+    serializer = SignInSerializer(data={"username": "a", "email": "b", "password": "x"})
+    serializer.is_valid(raise_exception=True)
+    assert serializer.validated_data["username"] == "a"

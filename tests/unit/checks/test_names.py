@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from types import ModuleType
 
 import pytest
 
+from django_tokenauth.conf.other_packages import DICTS, NAMES
+from django_tokenauth.conf.settings import setting_fields
 from tests.support.system_checks import check_ids, configure_clean_project, message_of
 
 MIGRATING = "https://drf-tokenauth.readthedocs.io/en/latest/migrating.html"
@@ -49,9 +52,7 @@ class TestMisspelledNames:
         setattr(settings, name, value)
         assert check_ids() == []
 
-    @pytest.mark.parametrize(
-        "name", ["TOKEN", "AUTH", "TOKENS", "OAUTH", "TOKEN_AUDIENCE", "REST_AUTH", "AXES"]
-    )
+    @pytest.mark.parametrize("name", ["TOKEN", "AUTH", "TOKENS", "OAUTH", "TOKEN_AUDIENCE", "AXES"])
     @pytest.mark.parametrize("value", [{}, {"ISSUER": "x"}])
     def test_dissimilar_setting_name_passes_system_checks(self, settings, name, value):
         setattr(settings, name, value)
@@ -87,7 +88,7 @@ class TestMisspelledNames:
 
 
 @pytest.mark.parametrize(
-    ("name", "module"), [("SIMPLE_JWT", "rest_framework_simplejwt"), ("REST_KNOX", "knox")]
+    ("name", "module"), [(name, module) for name, (module, _) in DICTS.items()]
 )
 class TestReplacedPackages:
     def test_setting_of_a_removed_package_is_a_check_warning(
@@ -99,7 +100,7 @@ class TestReplacedPackages:
         assert check_ids() == ["W024"]
         assert message_of("W024") == (
             f"The setting {name} has no effect: {module} is not installed. Remove it, and set what "
-            f"you need in TOKENAUTH. See {MIGRATING}"
+            f"you need in TOKENAUTH.\nSee {MIGRATING}"
         )
 
     def test_setting_of_an_installed_package_passes_system_checks(
@@ -108,3 +109,30 @@ class TestReplacedPackages:
         monkeypatch.setitem(sys.modules, module, ModuleType(module))
         setattr(settings, name, {"ALGORITHM": "HS256"})
         assert check_ids() == []
+
+    def test_each_known_key_of_a_removed_package_has_its_equivalent(
+        self, settings, monkeypatch, name, module
+    ):
+        monkeypatch.setitem(sys.modules, module, None)
+        equivalents = DICTS[name][1]
+        setattr(settings, name, {"UNKNOWN": "canary", **dict.fromkeys(equivalents, "canary")})
+        lines = message_of("W024").splitlines()[1:-1]
+        assert lines == [f"{key}: {hint}" for key, hint in equivalents.items()]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_old_setting_of_dj_rest_auth_has_its_equivalent(settings, monkeypatch, name):
+    monkeypatch.setitem(sys.modules, "dj_rest_auth", None)
+    setattr(settings, name, "x")
+    assert message_of("W024") == (
+        f"The setting {name} has no effect: dj_rest_auth is not installed. {NAMES[name]}"
+    )
+    monkeypatch.setitem(sys.modules, "dj_rest_auth", ModuleType("dj_rest_auth"))
+    assert check_ids() == []
+
+
+@pytest.mark.parametrize("hints", [NAMES, *(hints for _, hints in DICTS.values())])
+def test_hint_for_another_package_names_only_settings_that_exist(hints):
+    known = {*setting_fields(), "TOKENAUTH", "EXTRA_CLAIMS", "SECRET_KEY"}
+    for hint in hints.values():
+        assert set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", hint)) <= known

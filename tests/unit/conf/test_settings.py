@@ -271,8 +271,9 @@ class TestUnknownNames:
             ("ALGORITHMS", "ALGORITHM"),
             ("issuer", "ISSUER"),
             ("SIGNING_KEYS", "SIGNING_KEY"),
-            ("VERIFYING_KEY", "VERIFYING_KEYS"),
+            ("VERIFYING_KEYZ", "VERIFYING_KEYS"),
             ("LEWAY", "LEEWAY"),
+            ("STATELES_REFRESH", "STATELESS_REFRESH"),
         ],
     )
     def test_misspelled_setting_is_reported_with_a_suggestion(self, name, suggestion):
@@ -281,14 +282,36 @@ class TestUnknownNames:
         assert problem.message == f"TOKENAUTH has no setting {name!r}."
         assert problem.hint == f"Did you mean {suggestion!r}?"
 
-    @pytest.mark.parametrize(
-        "name", ["BLACKLIST_AFTER_ROTATION", 17, 1.5, None, True, "", "cookie"]
-    )
+    @pytest.mark.parametrize("name", ["CACHE_ALL_TOKENS", 17, 1.5, None, True, "", "cookie"])
     def test_unknown_setting_is_reported_with_the_list_of_names(self, name):
         [problem] = problems_of({name: CANARY})
         assert problem.check_id == "E008"
         assert problem.message == f"TOKENAUTH has no setting {name!r}."
         assert problem.hint == f"The settings are {', '.join(conf.setting_fields())}."
+
+    @pytest.mark.parametrize(
+        ("name", "hint"),
+        [
+            ("ROTATE_REFRESH_TOKENS", "It is always on here. Remove it."),
+            ("blacklist_after_rotation", "It is always on here. Remove it."),
+            ("VERIFYING_KEY", "VERIFYING_KEYS takes a list of public keys."),
+            ("JWT_VERIFY_EXPIRATION", "It is always on here. Remove it."),
+            ("VERIFY_EXPIRATION", "It is always on here. Remove it."),
+            ("AUTO_REFRESH_MAX_TTL", "SESSION_LIFETIME is the maximum lifetime of a session."),
+            ("LOGOUT_ON_PASSWORD_CHANGE", "It is always on here. Remove it."),
+        ],
+    )
+    def test_hint_for_another_package_names_the_equivalent(self, name, hint):
+        [problem] = problems_of({name: True})
+        assert (problem.check_id, problem.hint) == ("E008", hint)
+
+    @pytest.mark.parametrize(
+        "name", ["STATELESS_TOKENS", "STATELESS", "REFRESH_TRIES", "NO_LEEWAY", "TOKEN_REFRESH"]
+    )
+    def test_hint_never_suggests_a_setting_that_weakens_a_protection(self, name):
+        [problem] = problems_of({name: True})
+        suggested = problem.hint.partition("Did you mean")[2]
+        assert not any(each in suggested for each in ("STATELESS", "RETRY", "LEEWAY", "BY_ACCESS"))
 
     @pytest.mark.attack(174)
     @pytest.mark.parametrize(

@@ -1,0 +1,117 @@
+"""The names under which a sign-in passes the username to authentication backends."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.backends import BaseBackend, ModelBackend
+from django.contrib.auth.models import User
+
+from django_tokenauth import checks
+from django_tokenauth.services.backends import credentials, username_arguments
+
+
+class ByUsername(BaseBackend):
+    def authenticate(self, request, username=None, password=None):
+        """Accept nobody."""
+
+
+class ByEmail(BaseBackend):
+    def authenticate(self, request, email=None, password=None):
+        """Accept nobody."""
+
+
+class ByEmailOrMore(BaseBackend):
+    def authenticate(self, request, email=None, password=None, **kwargs):
+        """Accept nobody."""
+
+
+class ByAnything(BaseBackend):
+    def authenticate(self, request, **kwargs):
+        """Accept nobody."""
+
+
+class ByToken(BaseBackend):
+    def authenticate(self, request, token=None):
+        """Accept nobody."""
+
+
+class OwnModelBackend(ModelBackend):
+    """Django's backend, with the same method."""
+
+
+class ByPhone(BaseBackend):
+    def authenticate(self, request, phone, password):
+        """Accept nobody."""
+
+
+@pytest.fixture
+def backends(settings, monkeypatch):
+    """Return a function that sets the backends of a project that signs in by e-mail."""
+    monkeypatch.setattr(User, "USERNAME_FIELD", "email")
+
+    def backends(*classes):
+        settings.AUTHENTICATION_BACKENDS = [
+            f"{each.__module__}.{each.__name__}" for each in classes
+        ]
+
+    return backends
+
+
+@pytest.mark.parametrize(
+    ("classes", "names"),
+    [
+        ([ModelBackend], ("username",)),
+        ([ByUsername], ("username",)),
+        ([ByAnything], ("username",)),
+        ([ByToken], ("username",)),
+        ([ByEmail], ("email",)),
+        ([ByEmailOrMore], ("username", "email")),
+        ([ModelBackend, ByEmail], ("email",)),
+        ([ModelBackend, ByEmailOrMore], ("username", "email")),
+        ([OwnModelBackend, ByEmail, ByToken], ("email",)),
+        ([ByUsername, ModelBackend, ByEmail], ("username",)),
+    ],
+    ids=str,
+)
+def test_username_has_the_names_that_most_backends_accept(backends, classes, names):
+    backends(*classes)
+    assert username_arguments() == names
+    expected = dict.fromkeys(names, "alice@example.com")
+    assert credentials("alice@example.com", "secret") == {**expected, "password": "secret"}
+
+
+def test_username_field_of_django_needs_no_other_name(settings):
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.ByEmail"]
+    assert username_arguments() == ("username",)
+
+
+class TestCheck:
+    def messages(self):
+        found = [each for each in checks.check_installation() if each.id == "tokenauth.W027"]
+        assert all(each.hint for each in found)
+        return [each.msg for each in found]
+
+    @pytest.mark.parametrize(
+        "classes", [[ModelBackend], [ByEmail], [ByToken, ModelBackend], [ByAnything]]
+    )
+    def test_backend_that_is_called_causes_no_message(self, backends, classes):
+        backends(*classes)
+        assert self.messages() == []
+
+    def test_backend_with_another_argument_is_reported(self, backends):
+        backends(ModelBackend, ByPhone)
+        [message] = self.messages()
+        assert message == (
+            f"The authentication backend {__name__}.ByPhone does not get the username when "
+            "users sign in: its signature does not fit authenticate(request, username=..., "
+            "password=...)."
+        )
+
+    def test_backend_that_loses_the_majority_is_reported(self, backends):
+        backends(ByUsername, ByEmail)
+        [message] = self.messages()
+        assert "ByEmail does not get the username" in message
+
+    def test_backend_that_cannot_be_imported_is_left_to_the_sign_in(self, settings):
+        settings.AUTHENTICATION_BACKENDS = ["missing.Backend"]
+        assert self.messages() == []
