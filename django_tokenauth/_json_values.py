@@ -1,4 +1,4 @@
-"""Represent common types of Python in JSON, as ``JSONEncoder`` of REST framework 3.18 does."""
+"""The JSON values of common types of Python, as in ``JSONEncoder`` of REST framework 3.18."""
 
 from __future__ import annotations
 

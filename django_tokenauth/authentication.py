@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.conf import settings as django_settings
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 from rest_framework import status
@@ -31,30 +32,33 @@ __all__ = [
     "TokenUser",
 ]
 
-# The key in request.META that marks a rejected token, for the challenge of the response.
+# The key in request.META of the code of a rejected token, for the challenge of the response.
 _REJECTED = "django_tokenauth.rejected"
+_EXPIRED = "The access token expired."
 
 
 class AccessTokenRejected(AuthenticationFailed, InvalidToken):
     """401 ``invalid_token`` (RFC 6750 section 3.1): the access token was rejected.
 
-    ``code`` is the :class:`~django_tokenauth.errors.TokenErrorCode`. The response does not contain
-    ``code``.
+    ``code`` is the :class:`~django_tokenauth.errors.TokenErrorCode`. The response says whether the
+    token expired, and contains ``code`` only if ``DEBUG`` is true.
     """
 
     error = default_code = "invalid_token"
     description = default_detail = _("The access token is not valid.")
 
     def __init__(self, code: TokenErrorCode) -> None:
-        AuthenticationFailed.__init__(self)
+        if code == TokenErrorCode.EXPIRED:
+            self.description = _("The access token expired.")
+        AuthenticationFailed.__init__(self, self.description)
         InvalidToken.__init__(self, code)
         # TokenEndpoint sends this challenge. In other views, REST framework replaces this challenge
         # with that of the first authentication class.
-        self.auth_header = _invalid_token(JWTAuthentication.realm)
+        self.auth_header = _invalid_token(JWTAuthentication.realm, code)
 
 
 class TemporarilyUnavailable(APIException, ServiceUnavailable):
-    """503 ``temporarily_unavailable``: a database error, or settings or keys that cannot be
+    """503 ``temporarily_unavailable``: a database outage, or settings or keys that cannot be
     used."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
@@ -141,7 +145,7 @@ class JWTAuthentication(BaseAuthentication):
             return self.get_user(claims), claims
         except InvalidToken as error:
             _log.access_token_rejected(error.code)
-            request.META[_REJECTED] = True
+            request.META[_REJECTED] = error.code
             raise AccessTokenRejected(error.code) from None
         except ServiceUnavailable:
             raise TemporarilyUnavailable from None
@@ -161,9 +165,8 @@ class JWTAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """Return the challenge, without an error if the request has no credentials (RFC 6750
         section 3.1)."""
-        if request.META.get(_REJECTED):
-            return _invalid_token(self.realm)
-        return challenge(self.realm)
+        code = request.META.get(_REJECTED)
+        return _invalid_token(self.realm, code) if code else challenge(self.realm)
 
 
 class StatelessJWTAuthentication(JWTAuthentication):
@@ -181,5 +184,8 @@ class StatelessJWTAuthentication(JWTAuthentication):
         return TokenUser(claims)
 
 
-def _invalid_token(realm: str) -> str:
-    return challenge(realm, "invalid_token", "The access token is not valid.")
+def _invalid_token(realm: str, code: TokenErrorCode) -> str:
+    # RFC 6750 section 3 allows only ASCII in the description, so the description is not translated.
+    description = _EXPIRED if code == TokenErrorCode.EXPIRED else "The access token is not valid."
+    shown = challenge(realm, "invalid_token", description)
+    return f'{shown}, code="{code}"' if django_settings.DEBUG else shown

@@ -55,7 +55,8 @@ __all__ = [
 class TokenErrorCode(StrEnum):
     """The reason why a token was rejected.
 
-    The error codes are stable, for use in logs and programs. Clients never receive the error codes.
+    The error codes are stable, for use in logs and programs. Clients receive the error codes only
+    with ``DEBUG``.
     """
 
     MALFORMED = "malformed"  #: not a compact JWS within the limits, or not strict JSON
@@ -154,7 +155,10 @@ class InvalidClient(OAuthError):
 
 
 class InvalidGrant(OAuthError):
-    """The credentials or the refresh token were rejected."""
+    """The credentials or the refresh token were rejected.
+
+    A rejected sign-in and a rejected refresh have different descriptions.
+    """
 
     error = "invalid_grant"
     description = _("The credentials or the token are not valid.")

@@ -17,11 +17,10 @@ from django.views.generic import View
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import AND, OR, BasePermission
 from rest_framework.request import Request
-from rest_framework.settings import api_settings
 
 from . import services
 from ._bearer import challenge
-from ._scope import is_scope_name
+from ._scope import decorated_scopes, is_scope_name
 from .authentication import JWTAuthentication
 from .errors import TokenAuthError
 from .services.arguments import as_strings
@@ -30,7 +29,7 @@ from .tokens.claims import Claims
 _METHODS = frozenset(map(str.upper, View.http_method_names))
 _NEEDS_TOKEN = _("This view needs an access token.")
 
-F = TypeVar("F", bound=Callable[..., Any])
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 __all__ = [
     "HasFullScope",
@@ -121,6 +120,9 @@ class HasScope(_ScopePermission):
         scopes = getattr(view, "required_scopes", None)
         if scopes is None:
             scopes = decorated_scopes(view, method)
+            # REST framework responds to OPTIONS itself, and with 405 to a missing method.
+            if scopes is None and (method == "OPTIONS" or not hasattr(view, method.lower())):
+                return ()
         if isinstance(scopes, Mapping):
             if wrong := [name for name in scopes if name not in _METHODS]:
                 raise ImproperlyConfigured(
@@ -167,18 +169,23 @@ class IsAuthenticatedWithoutToken(BasePermission):
         user: Any = request.user
         return not isinstance(request.auth, Claims) and bool(user and user.is_authenticated)
 
+    def has_object_permission(self, request: Request, view: Any, obj: Any) -> bool:
+        # With ~, REST framework would deny every object if has_object_permission() always returned
+        # True.
+        return self.has_permission(request, view)
 
-def required_scopes(*scopes: str, without_token: bool = False) -> Callable[[F], F]:
+
+def required_scopes(*scopes: str, without_token: bool = False) -> Callable[[_F], _F]:
     """Decorate a function view, a method of a view or an ``@action`` that requires *scopes*.
 
     *scopes* are the names of the scopes that the access token needs, in addition to the permissions
     of the view. With *without_token*, users who were authenticated without an access token are
-    allowed too, as by :class:`IsAuthenticatedWithoutToken`. On a function view, the decorator also
-    adds a permission class, so that the OpenAPI schema contains the scopes.
+    allowed too, as by :class:`IsAuthenticatedWithoutToken`.
 
-    Raises ``TypeError`` if *scopes* is empty or contains anything but scope names (RFC 6749 section
-    3.3), or if the decorator is above ``@api_view`` or on a class. The decorated function raises
-    the same errors as a view with :class:`HasScope`.
+    Returns the decorator. Raises ``TypeError`` if *scopes* is empty or contains an invalid scope
+    name (RFC 6749 section 3.3). Raises ``TypeError`` also if the decorator is above ``@api_view``
+    or on a class. The decorated function raises the errors of a view with :class:`HasScope`, and
+    ``TypeError`` if the function is not a view of REST framework.
     """
     names: tuple[Any, ...] = scopes
     if not names or not all(isinstance(name, str) and is_scope_name(name) for name in names):
@@ -190,7 +197,7 @@ def required_scopes(*scopes: str, without_token: bool = False) -> Callable[[F], 
     if without_token:
         permission_class |= IsAuthenticatedWithoutToken
 
-    def decorate(function: F) -> F:
+    def decorate(function: _F) -> _F:
         if isinstance(function, type) or hasattr(function, "cls"):
             raise TypeError(
                 "@required_scopes must be below @api_view, or on a method or an @action. For a "
@@ -206,9 +213,6 @@ def required_scopes(*scopes: str, without_token: bool = False) -> Callable[[F], 
             _check_decorated(permission_class(), request)
             return function(*args, **kwargs)
 
-        own: Any = getattr(function, "permission_classes", api_settings.DEFAULT_PERMISSION_CLASSES)
-        # @api_view reads permission_classes of the function.
-        decorated.permission_classes = [*own, permission_class]  # type: ignore[attr-defined]
         decorated.required_scopes = () if without_token else scopes  # type: ignore[attr-defined]
         return decorated  # type: ignore[return-value]
 
@@ -233,13 +237,6 @@ def _check_decorated(permission: Any, request: Request) -> None:
     if getattr(denied, "func", None) is _deny:
         denied = denied.args[1]
     _deny(view, denied, None, request, permissions=[permission])
-
-
-def decorated_scopes(view: Any, method: str) -> tuple[str, ...] | None:
-    """Return the scopes of :func:`required_scopes` on the method or action of *view*."""
-    name = getattr(view, "action", None) or ("get" if method == "HEAD" else method.lower())
-    scopes: tuple[str, ...] | None = getattr(getattr(view, name, None), "required_scopes", None)
-    return scopes
 
 
 def _explain_denial(view: Any) -> None:
@@ -277,8 +274,10 @@ def _deny(
     *,
     permissions: Sequence[Any] | None = None,
 ) -> None:
-    """Call the view's own ``permission_denied``, and name the scope if a wider scope would allow
-    the request, or say that the view needs an access token.
+    """Call the view's own ``permission_denied``, and explain its denial.
+
+    Name the scope if a wider scope would allow the request. Without an access token, say that the
+    view needs an access token.
 
     *checked* contains the object whose permissions are checked. *checked* is ``None`` while the
     permissions for the request are checked. *permissions* are by default those of the view.

@@ -91,7 +91,7 @@ class NoStoreView(APIView):
 
 
 class UnsupportedContentType(InvalidRequest):
-    """No parser of the endpoint reads the content type. *supported* lists those that are read."""
+    """No parser reads the content type. *supported* contains the types that have a parser."""
 
     def __init__(self, supported: Iterable[str]) -> None:
         super().__init__(

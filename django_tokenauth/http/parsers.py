@@ -98,7 +98,7 @@ class StrictMultiPartParser(BaseParser):
 
 
 class _NoFiles(FileUploadHandler):
-    """Rejects a body that contains a file."""
+    """An upload handler that rejects files."""
 
     def new_file(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise ParseError

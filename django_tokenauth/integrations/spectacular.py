@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.auth import get_user_model
 from drf_spectacular.drainage import warn
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiViewExtension
 from drf_spectacular.plumbing import ResolvedComponent
@@ -24,10 +25,11 @@ from rest_framework.permissions import AND
 from rest_framework.views import APIView
 
 from django_tokenauth import views
+from django_tokenauth._scope import decorated_scopes
 from django_tokenauth.authentication import JWTAuthentication
 from django_tokenauth.conf.settings import load
 from django_tokenauth.http.routes import route_path
-from django_tokenauth.permissions import HasScope, decorated_scopes
+from django_tokenauth.permissions import HasScope
 from django_tokenauth.serializers import (
     RefreshSerializer,
     RevocationRequestSerializer,
@@ -140,6 +142,14 @@ class GrantSerializer(SignInSerializer):
 
     class Meta:
         ref_name = "TokenAuthGrant"
+
+    def get_fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = super().get_fields()
+        name = get_user_model().USERNAME_FIELD
+        if name not in fields:
+            fields["username"].required = False
+            fields[name] = serializers.CharField(required=False, help_text="Replaces username.")
+        return fields
 
 
 class TokenPairSerializer(serializers.Serializer[Any]):

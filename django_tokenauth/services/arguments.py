@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings as django_settings
 from django.db.models import QuerySet
@@ -16,10 +18,34 @@ from .._utc import as_utc
 from ..models import Session
 from ..sessions.clock import Clock, utc_now
 
+_MISSING = object()
+
 
 def django_request(request: HttpRequest | None) -> HttpRequest | None:
     """Return the Django request in *request*, which may be a request of REST framework."""
     return getattr(request, "_request", request)
+
+
+@contextmanager
+def request_user(request: HttpRequest | None, user: Any) -> Iterator[None]:
+    """Set ``request.user`` to *user* in the ``with`` block, as Django's ``login()`` does.
+
+    Afterwards, ``request.user`` is the former user again: a member of the staff may sign in another
+    user.
+    """
+    if request is None:
+        yield
+        return
+    former = vars(request).get("user", _MISSING)
+    request.user = user
+    try:
+        yield
+    finally:
+        if former is _MISSING:
+            # A receiver may have deleted the attribute.
+            vars(request).pop("user", None)
+        else:
+            request.user = former
 
 
 def as_uuid(session_id: uuid.UUID | str | None) -> uuid.UUID | None:

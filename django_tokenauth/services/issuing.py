@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
-from ..conf.settings import Settings, load
+from ..conf.settings import Settings, UnusableSettings, load
 from ..errors import InvalidScope
 from ..sessions.store import SessionState
 from ..sessions.users import get_subject
@@ -195,6 +195,8 @@ class TokenIssuer:
         )
         try:
             access_token = access_tokens(self.settings).encode(claims)
+        except UnusableSettings:
+            raise
         except ImproperlyConfigured as error:
             logger.critical("%s", error)
             raise

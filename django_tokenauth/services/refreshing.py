@@ -31,6 +31,7 @@ from typing import Any, NoReturn
 
 from django.db import Error as DatabaseError
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from .. import signals
@@ -55,6 +56,9 @@ logger = logging.getLogger("django_tokenauth")
 #: Maximum number of generations that a refresh token may be ahead of its session. A database
 #: failover can lose the rotations that were not yet replicated.
 MAX_GENERATIONS_AHEAD = 100
+
+#: The description of ``invalid_grant`` for a refresh.
+SESSION_ENDED = _("The session has ended. Sign in again.")
 
 # Maximum number of attempts of a refresh if concurrent requests change the session.
 _ATTEMPTS = 3
@@ -144,7 +148,7 @@ def refresh(
 
 def _refresh_session(refresh_request: _RefreshRequest) -> TokenPair:
     previous_generation = None
-    for _ in range(_ATTEMPTS):
+    for _attempt in range(_ATTEMPTS):
         session = _find_session(refresh_request)
         # If another request rotated the session while this request waited, accept the previous
         # refresh token even after the grace period.
@@ -212,7 +216,7 @@ def _try_refresh(
         if settings.refresh_retry and not session.retried:
             return _rotate(refresh_request, session, session.generation + 1, retried=True)
     _revoke_reused(refresh_request, session)
-    raise InvalidGrant
+    raise InvalidGrant(SESSION_ENDED)
 
 
 def _rotate(
@@ -323,7 +327,10 @@ def _check_client(refresh_request: _RefreshRequest, owner: str, *, authenticated
     """
     client_id = refresh_request.client_id
     check_listed(refresh_request.settings, owner, authenticated=authenticated)
-    check_owner(refresh_request.settings, owner, client_id)
+    try:
+        check_owner(refresh_request.settings, owner, client_id)
+    except InvalidGrant:
+        raise InvalidGrant(SESSION_ENDED) from None
     if client_id and client_id != owner:
         _reject(TokenErrorCode.CLAIMS)
 
@@ -372,4 +379,4 @@ def _refresh_stateless(refresh_request: _RefreshRequest) -> TokenPair:
 
 def _reject(code: TokenErrorCode) -> NoReturn:
     logger.info("refresh rejected: %s", code)
-    raise InvalidGrant from None
+    raise InvalidGrant(SESSION_ENDED) from None

@@ -42,7 +42,16 @@ from ..sessions.users import (
     why_refused,
 )
 from ..tokens.claims import SignIn
-from .arguments import as_strings, check_ip, check_text, check_user, clock_of, django_request
+from .arguments import (
+    as_strings,
+    check_ip,
+    check_text,
+    check_user,
+    clock_of,
+    django_request,
+    request_user,
+)
+from .backends import credentials
 from .issuing import TokenIssuer, TokenPair, granted_scope
 from .password_limits import is_rejected_by_a_hasher, is_too_long
 from .signing_out import revoke_and_signal
@@ -52,6 +61,10 @@ logger = logging.getLogger("django_tokenauth")
 #: Maximum number of rows that a sign-in prunes, so that projects do not need cron. A sign-in may
 #: prune more than one row, so that sign-ins reduce a backlog of prunable rows.
 PRUNED_PER_SIGN_IN = 20
+
+
+#: The description of ``invalid_grant`` for a sign-in, which must not show whether the user exists.
+WRONG_PASSWORD = _("Wrong username or password.")
 
 
 class PasswordTooLong(InvalidRequest):
@@ -78,13 +91,13 @@ def check_password(request: HttpRequest | None, username: str, password: str) ->
     Raises the same :class:`InvalidGrant` for an unknown or invalid username, a wrong password and
     an inactive user. Raises :class:`InvalidRequest` for a password that is too long for the first
     of ``PASSWORD_HASHERS``, and :class:`ServiceUnavailable` on a database outage. Other errors of a
-    backend propagate, and so do all errors of receivers of ``user_login_failed``.
+    backend propagate, and so do errors of receivers of ``user_login_failed``.
     """
     if is_too_long(password):
         raise PasswordTooLong
     try:
         with database_required(), rehashing(password):
-            user = authenticate(django_request(request), username=username, password=password)
+            user = authenticate(django_request(request), **credentials(username, password))
     except (ValueError, ValidationError, DataError):
         # ModelBackend queries any username, even one that the username field cannot hold. The
         # hasher of the stored password can differ from the first of PASSWORD_HASHERS.
@@ -95,14 +108,17 @@ def check_password(request: HttpRequest | None, username: str, password: str) ->
         if is_outage(error):
             _raise_unavailable(error)
         raise
+    except InvalidGrant:
+        # The password was changed during its check.
+        raise InvalidGrant(WRONG_PASSWORD) from None
     if user is None:
         logger.info("sign-in rejected")
-        raise InvalidGrant
+        raise InvalidGrant(WRONG_PASSWORD)
     # Log the successful check: otherwise, an attacker could test stolen passwords without a trace.
     logger.info("user %s: the password is correct", get_key(user))
     if not user.is_active:
         logger.info("sign-in rejected: user %s is inactive", get_key(user))
-        raise InvalidGrant
+        raise InvalidGrant(WRONG_PASSWORD)
     return user
 
 
@@ -139,8 +155,9 @@ def sign_in(
     Do not call ``sign_in()`` inside ``atomic()``: until the commit, a change of the user cannot
     revoke the session.
 
-    *request* (of Django or REST framework) is passed to hooks and signals. *scope* is a collection
-    of the requested scope names; ``None`` requests every scope that the user may have. *client_id*
+    *request* (of Django or REST framework) is passed to hooks and signals. ``request.user`` is
+    *user* while ``user_logged_in`` and ``signed_in`` are sent. *scope* is a collection of the
+    requested scope names; ``None`` requests every scope that the user may have. *client_id*
     defaults to ``ISSUER``. *device_name*, *user_agent* and *ip* describe the device in the list of
     sessions. *amr* is a collection of authentication methods (RFC 8176). *now* defaults to the
     current time.
@@ -209,7 +226,8 @@ def sign_in(
             amr=" ".join(amr),
         )
         pair = issuer.issue_for_session(session, SessionState.of(session), granted)
-    _send_user_logged_in(user, request)
+    with request_user(request, user):
+        _send_user_logged_in(user, request)
     with _revoked_on_error(pair.session, clock):
         with database_errors_as_unavailable():
             if pair.session is None:
@@ -218,7 +236,8 @@ def sign_in(
                 _store(issuer, pair.session, clock)
         name = pair.session and log_id(pair.session.pk)
         logger.info("user %s signed in, session %s", get_key(user), name)
-        signals.signed_in.send_for(pair.session, user, request)
+        with request_user(request, user):
+            signals.signed_in.send_for(pair.session, user, request)
     return pair
 
 
@@ -275,7 +294,7 @@ def _check_stored_user(user: Any) -> None:
 
 def _reject_changed(user: Any) -> NoReturn:
     logger.info("sign-in rejected: user %s changed during the sign-in", get_key(user))
-    raise InvalidGrant from None
+    raise InvalidGrant(WRONG_PASSWORD) from None
 
 
 def _enforce_session_limit(issuer: TokenIssuer, new: Session, clock: Clock) -> bool:

@@ -55,7 +55,7 @@ def revoke_token(
     ``REVOKE_BY_ACCESS_TOKEN`` nor ``CLIENTS`` lists, and for every token with
     ``STATELESS_REFRESH``. Raises :class:`InvalidClient` or :class:`InvalidGrant` if the session
     belongs to another client and one of the two clients has a secret. Raises
-    :class:`ServiceUnavailable` on a database error.
+    :class:`ServiceUnavailable` on a database outage.
     """
     settings, clock = load(), clock_of(now)
     if settings.stateless_refresh:
@@ -68,7 +68,8 @@ def revoke_token(
         _check_access_token(settings, access.client_id)
         session_id = access.session_id
     with database_errors_as_unavailable():
-        session = session_id and store.find(session_id)
+        # The default manager of the user model may hide the user whose session ends.
+        session = session_id and store.find_with_any_user(session_id)
         if session and session.revoked_at is None:
             check_owner(settings, session.client_id, client_id)
             revoke_and_signal([[session]], RevokedReason.SIGNED_OUT, request=request, clock=clock)
@@ -189,7 +190,7 @@ def revoke_sessions(
     clock = clock_of(now)
     rows = queryset.filter(revoked_at__isnull=True, idle_expires_at__gt=clock())
     with database_errors_as_unavailable():
-        batches = store.batches(rows.select_related("user"))
+        batches = store.batches(rows, with_users=True)
         return revoke_and_signal(batches, reason, request=request, clock=clock)
 
 

@@ -41,7 +41,7 @@ def get_user(claims: Claims) -> Any:
     """Return the user of *claims*, if the session of *claims* was not revoked. One statement.
 
     Raises :class:`InvalidToken` with the code ``REVOKED`` or ``USER``, and
-    :class:`ServiceUnavailable` on a database error.
+    :class:`ServiceUnavailable` on a database outage.
     """
     settings = load()
     with database_errors_as_unavailable():

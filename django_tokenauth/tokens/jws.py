@@ -181,7 +181,7 @@ def _header(algorithm: str, kid: str, typ: str) -> bytes:
 
 
 def to_json(members: Mapping[str, Any]) -> bytes:
-    """Return *members* as JSON. Common types of Python become strings (``_json_values``).
+    """Return *members* as JSON. ``_json_values`` converts common types of Python.
 
     Raises ``TypeError``, ``ValueError`` or ``RecursionError`` if JSON cannot represent *members*. A
     :class:`~django_tokenauth._json_values.NotJSON` is a ``TypeError`` that names the type.

@@ -76,8 +76,8 @@ def _explain(payload: _Payload, extra: _Payload) -> ImproperlyConfigured:
 
 def _not_json(claim: str, type_name: str) -> ImproperlyConfigured:
     return ImproperlyConfigured(
-        f"EXTRA_CLAIMS must return values that JSON can represent. The claim {claim!r} has a value "
-        f"of type {type_name} that is not one."
+        f"EXTRA_CLAIMS must return values that JSON can represent. The claim {claim!r} has an "
+        f"invalid value of type {type_name}."
     )
 
 

@@ -11,6 +11,7 @@ from django.contrib.auth import get_user_model
 
 from django_tokenauth.models import Session
 from tests.support.client import (
+    EXPIRED_TOKEN,
     INVALID_TOKEN,
     TRY_AGAIN,
     call,
@@ -105,12 +106,12 @@ class TestRejectedToken:
             assert get(path, token).status_code == 200
             clock.shift(1)
             response = get(path, token)
-        assert status_and_json(response) == (401, REFUSED)
-        assert response.headers["WWW-Authenticate"] == INVALID_TOKEN
+        assert status_and_json(response) == (401, {"detail": "The access token expired."})
+        assert response.headers["WWW-Authenticate"] == EXPIRED_TOKEN
 
     @pytest.mark.attack(175)
     def test_reason_of_a_rejected_access_token_is_only_logged(self, alice, bob, caplog):
-        """All rejected tokens get the same response, and the log has the reason."""
+        """The responses say only whether the token expired, and the log has the reason."""
         with time_machine.travel("2030-01-01T12:00:00Z", tick=False) as clock:
             expired = sign_in()["access_token"]
             clock.shift(300)
@@ -122,7 +123,9 @@ class TestRejectedToken:
             caplog.set_level(logging.INFO, "django_tokenauth")
             tokens = [expired, revoked["access_token"], of_inactive_user["access_token"], "x"]
             responses = [get("/who/", token) for token in tokens]
-        assert len({(response.content, str(response.headers)) for response in responses}) == 1
+        bodies = [(response.content, str(response.headers)) for response in responses]
+        assert len(set(bodies[1:])) == 1
+        assert responses[0].headers["WWW-Authenticate"] == EXPIRED_TOKEN
         assert log_messages(caplog) == [
             f"access token rejected: {code}"
             for code in ("expired", "revoked", "revoked", "malformed")

@@ -25,7 +25,7 @@ class TestLanguage:
         assert response.status_code == 400
         assert response.json() == {
             "error": "invalid_grant",
-            "error_description": "인증 정보 또는 토큰이 유효하지 않습니다.",
+            "error_description": "사용자 이름 또는 비밀번호가 올바르지 않습니다.",
         }
 
     def test_korean_error_keeps_the_names_of_parameters(self, client):
@@ -62,4 +62,4 @@ class TestLanguage:
     def test_untranslated_language_falls_back_to_english(self, client):
         client.credentials(HTTP_ACCEPT_LANGUAGE="xx")
         response = sign_in(client, password="wrong")
-        assert response.json()["error_description"] == "The credentials or the token are not valid."
+        assert response.json()["error_description"] == "Wrong username or password."

@@ -65,7 +65,7 @@ def test_log_has_at_most_one_line_per_authentication_event(alice, caplog):
         ("INFO", f"user {alice.pk} signed in, session {third}"),
         ("INFO", f"session {third} of user {alice.pk} revoked: signed_out"),
         ("INFO", f"user {alice.pk} signed in, session {fourth}"),
-        ("INFO", f"1 sessions of user {alice.pk} revoked: user_changed"),
+        ("INFO", f"1 session of user {alice.pk} revoked: user_changed"),
     ]
 
 

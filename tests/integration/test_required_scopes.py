@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ImproperlyConfigured
 from django.test import RequestFactory
 from rest_framework.authentication import BasicAuthentication
 from rest_framework.decorators import action, api_view, authentication_classes, permission_classes
@@ -161,6 +162,45 @@ class TestOtherMethods:
         assert function.cls.__doc__ == "Return the notes."
 
 
+class WithPermission(Method):
+    permission_classes = (HasScope,)
+
+
+@api_view(["GET"])
+@authentication_classes(STATELESS)
+@permission_classes([HasScope])
+@required_scopes("notes:read")
+def function_with_permission(request):
+    return Response([])
+
+
+class ActionsWithPermission(Actions):
+    permission_classes = (HasScope,)
+
+
+class TestBesideHasScope:
+    """HasScope uses the decorated scopes of a view without ``required_scopes``."""
+
+    @pytest.mark.parametrize(
+        "view",
+        [
+            WithPermission.as_view(),
+            function_with_permission,
+            ActionsWithPermission.as_view({"get": "below"}),
+        ],
+    )
+    def test_has_scope_allows_and_denies_by_the_decorated_scope(self, view):
+        assert call(view, "notes:read").status_code == 200
+        assert call(view, "notes:write").data == MISSING
+        assert call(view).status_code == 401
+        assert call(view, "", method="options").status_code == 200
+        assert call(view, "", method="put").status_code == 405
+
+    def test_undecorated_method_of_a_view_with_has_scope_is_an_error(self):
+        with pytest.raises(ImproperlyConfigured):
+            call(WithPermission.as_view(), "notes:read", method="post")
+
+
 class TestWithoutToken:
     @pytest.fixture
     def view(self):
@@ -287,6 +327,19 @@ class TestMessage:
 def test_permission_without_token_admits_authenticated_users(user, auth, admitted):
     request = SimpleNamespace(user=user, auth=auth)
     assert IsAuthenticatedWithoutToken().has_permission(request, None) is admitted
+
+
+def test_negated_permission_without_token_admits_objects_for_tokens():
+    class View(APIView):
+        authentication_classes = STATELESS
+        permission_classes = (~IsAuthenticatedWithoutToken,)
+
+        def get(self, request):
+            self.check_object_permissions(request, object())
+            return Response([])
+
+    assert call(View.as_view(), "notes:read").status_code == 200
+    assert call(View.as_view(), user=unsaved_alice()).status_code == 403
 
 
 def test_permission_without_token_denies_an_access_token():

@@ -9,17 +9,16 @@ import json
 from urllib.parse import urlencode
 
 import pytest
-from django.http import HttpRequest
 from django.test import Client
 
 from tests.support.client import (
     ALL_PARAMETERS,
     FORM,
-    INVALID_GRANT,
     INVALID_REQUEST,
     JSON,
     REQUIRED_PARAMETERS,
     UNSUPPORTED_CONTENT_TYPE,
+    WRONG_PASSWORD,
     call,
     get,
     malformed,
@@ -164,7 +163,7 @@ class TestBody:
 
     @pytest.mark.parametrize("attribute", ["POST", "body"])
     def test_middleware_that_reads_the_body_changes_no_response(self, path, settings, attribute):
-        settings.MIDDLEWARE = [f"{__name__}.reads_{attribute.lower()}"]
+        settings.MIDDLEWARE = [f"tests.support.middleware.reads_{attribute.lower()}"]
         assert post(path, "a=1", "text/plain").status_code == 415
         response = post(
             path, urlencode(ALL_PARAMETERS) + "&username=bob&token=b&refresh_token=b", FORM
@@ -172,22 +171,6 @@ class TestBody:
         assert status_and_json(response) == (400, INVALID_REQUEST)
         assert post(path, "", FORM).json() == malformed(*REQUIRED_PARAMETERS[path])
         assert post(path, "[]").json() == INVALID_REQUEST
-
-
-def reads_post(get_response):
-    def middleware(request: HttpRequest):
-        len(request.POST)
-        return get_response(request)
-
-    return middleware
-
-
-def reads_body(get_response):
-    def middleware(request: HttpRequest):
-        len(request.body)
-        return get_response(request)
-
-    return middleware
 
 
 @ALL_ENDPOINTS
@@ -283,4 +266,4 @@ def test_error_description_is_in_the_language_of_the_client(alice, settings):
     assert response.json()["error"] == "invalid_grant"
     assert not response.json()["error_description"].isascii()
     response = post("token/", ALL_PARAMETERS | {"password": "wrong"}, **{"Accept-Language": "en"})
-    assert status_and_json(response) == (400, INVALID_GRANT)
+    assert status_and_json(response) == (400, WRONG_PASSWORD)

@@ -237,4 +237,4 @@ class TestClaims:
         assert post("token/", ALICE).status_code == 500
         assert ImproperlyConfigured in tracebacks(caplog)
         [message] = log_messages(caplog, "CRITICAL")
-        assert message.endswith(f"The claim 'company' has a value of type {name} that is not one.")
+        assert message.endswith(f"The claim 'company' has an invalid value of type {name}.")

@@ -18,9 +18,9 @@ from django_tokenauth.models import Session
 from django_tokenauth.signals import refresh_token_reused, refreshed
 from tests.support.client import (
     FORM,
-    INVALID_GRANT,
     INVALID_SCOPE,
     JSON,
+    SESSION_ENDED,
     UNAVAILABLE,
     get,
     log_messages,
@@ -116,10 +116,10 @@ class TestRefresh:
             clock.shift(11)
             with received(refresh_token_reused) as calls:
                 response = refresh(old)
-            assert status_and_json(response) == (400, INVALID_GRANT)
+            assert status_and_json(response) == (400, SESSION_ENDED)
             assert [call["user"] for call in calls] == [alice]
             # The newer tokens of the session are rejected, and other sessions continue.
-            assert status_and_json(refresh(new["refresh_token"])) == (400, INVALID_GRANT)
+            assert status_and_json(refresh(new["refresh_token"])) == (400, SESSION_ENDED)
             assert get("/who/", new["access_token"]).status_code == 401
             assert refresh(other_device["refresh_token"]).status_code == 200
             assert refresh(other_user["refresh_token"]).status_code == 200
@@ -132,8 +132,8 @@ class TestRefresh:
             second = refresh(first).json()["refresh_token"]
             third = refresh(second).json()["refresh_token"]
             clock.shift(seconds)
-            assert status_and_json(refresh(first)) == (400, INVALID_GRANT)
-            assert status_and_json(refresh(third)) == (400, INVALID_GRANT)
+            assert status_and_json(refresh(first)) == (400, SESSION_ENDED)
+            assert status_and_json(refresh(third)) == (400, SESSION_ENDED)
 
     def test_refresh_token_unused_for_14_days_returns_400(self, alice):
         with time_machine.travel(START, tick=False) as clock:
@@ -141,7 +141,7 @@ class TestRefresh:
             clock.shift(14 * 86_400 - 1)
             token = refresh(token).json()["refresh_token"]
             clock.shift(14 * 86_400)
-            assert status_and_json(refresh(token)) == (400, INVALID_GRANT)
+            assert status_and_json(refresh(token)) == (400, SESSION_ENDED)
 
     @pytest.mark.attack(140)
     def test_refresh_endpoint_never_extends_absolute_expiry(self, alice):
@@ -156,7 +156,7 @@ class TestRefresh:
             clock.shift(60)
             assert status_and_json(refresh(response.json()["refresh_token"])) == (
                 400,
-                INVALID_GRANT,
+                SESSION_ENDED,
             )
 
 
@@ -173,7 +173,7 @@ class TestRejected:
         token = token.format(access=tokens["access_token"], refresh=tokens["refresh_token"])
         with django_assert_num_queries(0):
             response = post(path, {"refresh_token": token, **extra})
-        assert status_and_json(response) == (400, INVALID_GRANT)
+        assert status_and_json(response) == (400, SESSION_ENDED)
         assert "WWW-Authenticate" not in response.headers
         assert refresh(tokens["refresh_token"]).status_code == 200
 
@@ -190,12 +190,12 @@ class TestRejected:
                 get_user_model().objects.filter(pk=alice.pk).update(is_active=False)
             case "deleted":
                 alice.delete()
-        assert status_and_json(refresh(tokens["refresh_token"])) == (400, INVALID_GRANT)
+        assert status_and_json(refresh(tokens["refresh_token"])) == (400, SESSION_ENDED)
 
     @pytest.mark.standard("rfc6749-10.4-4")
     def test_refresh_with_another_client_id_returns_invalid_grant(self, alice):
         token = sign_in(client_id="phone")["refresh_token"]
-        assert status_and_json(refresh(token, client_id="tablet")) == (400, INVALID_GRANT)
+        assert status_and_json(refresh(token, client_id="tablet")) == (400, SESSION_ENDED)
         assert refresh(token, client_id="phone").status_code == 200
 
     @pytest.mark.parametrize("client_id", [1, None, ["phone"], "x" * 256])
@@ -259,9 +259,9 @@ class TestTransaction:
             old = sign_in()["refresh_token"]
             new = refresh(old).json()
             clock.shift(11)
-            assert status_and_json(refresh(old)) == (400, INVALID_GRANT)
+            assert status_and_json(refresh(old)) == (400, SESSION_ENDED)
             assert get("/who/", new["access_token"]).status_code == 401
-            assert status_and_json(refresh(new["refresh_token"])) == (400, INVALID_GRANT)
+            assert status_and_json(refresh(new["refresh_token"])) == (400, SESSION_ENDED)
         [session] = Session.objects.all()
         assert session.revoked_reason == "reused"
 

@@ -15,9 +15,9 @@ from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django_tokenauth.models import Session
 from tests.support.client import (
     FORM,
-    INVALID_GRANT,
     INVALID_SCOPE,
     UNAVAILABLE,
+    WRONG_PASSWORD,
     get,
     log_messages,
     malformed,
@@ -67,7 +67,7 @@ class TestRejected:
     def test_invalid_credentials_return_invalid_grant(self, alice, credentials):
         with received(user_login_failed) as failures, received(user_logged_in) as logins:
             response = post("token/", credentials)
-        assert status_and_json(response) == (400, INVALID_GRANT)
+        assert status_and_json(response) == (400, WRONG_PASSWORD)
         assert "WWW-Authenticate" not in response.headers
         [failure] = failures
         assert failure["credentials"]["username"] == credentials["username"]
@@ -155,7 +155,7 @@ class TestUniformResponse:
     def test_inactive_user_passed_by_a_backend_is_rejected(self, users, settings):
         settings.AUTHENTICATION_BACKENDS = [f"{__name__}.PermissiveBackend"]
         response = post("token/", {"username": "inactive", "password": "correct horse"})
-        assert status_and_json(response) == (400, INVALID_GRANT)
+        assert status_and_json(response) == (400, WRONG_PASSWORD)
 
     @pytest.mark.attack(146, 148)
     @pytest.mark.attack(120)
@@ -195,7 +195,7 @@ class TestUniformResponse:
         assert log_messages(caplog) == [f"user {alice.pk}: the password is correct"]
         assert not Session.objects.exists()
         body["password"] = "wrong"
-        assert status_and_json(post("token/", body)) == (400, INVALID_GRANT)
+        assert status_and_json(post("token/", body)) == (400, WRONG_PASSWORD)
 
 
 @pytest.mark.django_db(transaction=True)

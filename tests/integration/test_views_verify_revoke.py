@@ -13,10 +13,11 @@ from django_tokenauth.models import Session
 from django_tokenauth.signals import session_revoked
 from tests.support.client import (
     ACCESS_TOKEN_NOT_REVOCABLE,
+    EXPIRED_ACCESS_TOKEN,
+    EXPIRED_TOKEN,
     FORM,
     INVALID_ACCESS_TOKEN,
-    INVALID_GRANT,
-    INVALID_TOKEN,
+    SESSION_ENDED,
     UNAVAILABLE,
     UNSUPPORTED_TOKEN_TYPE,
     get,
@@ -55,7 +56,7 @@ class TestVerify:
             clock.shift(199.5)
             assert verify(token) == (200, {"active": True, "expires_in": 0})
             clock.shift(0.5)
-            assert verify(token) == REJECTED
+            assert verify(token) == (401, EXPIRED_ACCESS_TOKEN)
 
     def test_verify_endpoint_accepts_a_form_encoded_token(self, alice):
         body = urlencode({"token": sign_in()["access_token"]})
@@ -86,8 +87,8 @@ class TestVerify:
             token = sign_in()["access_token"]
             clock.shift(300)
             response = post("token/verify/", {"token": token})
-        assert status_and_json(response) == REJECTED
-        assert response["WWW-Authenticate"] == INVALID_TOKEN
+        assert status_and_json(response) == (401, EXPIRED_ACCESS_TOKEN)
+        assert response["WWW-Authenticate"] == EXPIRED_TOKEN
         assert response["Cache-Control"] == "no-store"
 
     def test_verify_of_an_inactive_user_is_rejected(self, alice):
@@ -139,7 +140,7 @@ class TestRevoke:
         response = post("token/revoke/", write({"token": tokens[token_name], **hint}), content_type)
         assert status_and_json(response) == DONE
         response = post("token/refresh/", {"refresh_token": tokens["refresh_token"]})
-        assert status_and_json(response) == (400, INVALID_GRANT)
+        assert status_and_json(response) == (400, SESSION_ENDED)
         assert get("/who/", tokens["access_token"]).status_code == 401
         assert get("/who/", other["access_token"]).status_code == 200
 

@@ -25,7 +25,7 @@ from django_tokenauth.errors import InvalidKey, TokenErrorCode
 from django_tokenauth.keys.generating import make_jwk
 from django_tokenauth.keys.loading import load_key
 from django_tokenauth.keys.sources import access_keys, build_access_keys
-from tests.support.client import INVALID_GRANT, get, post, sign_in, status_and_json
+from tests.support.client import SESSION_ENDED, get, post, sign_in, status_and_json
 from tests.support.raw_tokens import (
     NOW,
     SIGNING_KEY,
@@ -157,7 +157,7 @@ class TestWithoutCryptography:
             {},
         )
         response = post("token/refresh/", {"refresh_token": second["refresh_token"]})
-        assert status_and_json(response) == (HTTPStatus.BAD_REQUEST, INVALID_GRANT)
+        assert status_and_json(response) == (HTTPStatus.BAD_REQUEST, SESSION_ENDED)
         assert get("/who/", second["access_token"]).status_code == HTTPStatus.UNAUTHORIZED
 
 

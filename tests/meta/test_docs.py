@@ -19,7 +19,9 @@ from django.test import override_settings
 from rest_framework.test import APIClient, APIRequestFactory
 
 from django_tokenauth import services, signals
+from django_tokenauth.authentication import JWTAuthentication
 from django_tokenauth.conf.settings import load
+from django_tokenauth.errors import InvalidGrant
 from django_tokenauth.models import Session
 from tests.meta import docs_examples
 from tests.support.client import get
@@ -46,7 +48,7 @@ EXAMPLES = {
     "gateways": ["stateless"],
     "hooks": ["scope_policy", "LinkView", "ProjectTokenView"],
     "http": ["NamedDeviceView"],
-    "sessions": ["deactivate", "TOKENAUTH"],
+    "sessions": ["deactivate", "ChangePassword", "TOKENAUTH"],
     "signals": ["revoke_all_sessions", "log_action", "LOGGING"],
 }
 # Pages with examples that other modules run.
@@ -227,6 +229,18 @@ class TestExamples:
         alice.refresh_from_db()
         assert not alice.is_active
         assert Session.objects.get(revoked_at__isnull=True).user == bob
+
+    def test_docs_example_of_password_change_keeps_this_session(self, alice):
+        view = example("sessions", "ChangePassword")["ChangePassword"]
+        view = view.as_view(authentication_classes=[JWTAuthentication])
+        here, there = services.sign_in(alice), services.sign_in(alice)
+        headers = {"Authorization": f"Bearer {here.access_token}"}
+        for old, status in (("wrong", 400), ("correct horse", 204)):
+            request = REQUESTS.post("/", {"old": old, "new": "another"}, headers=headers)
+            assert view(request).status_code == status
+        assert services.refresh(here.refresh_token)
+        with pytest.raises(InvalidGrant):
+            services.refresh(there.refresh_token)
 
     def test_docs_example_of_receiver_revokes_sessions_after_reuse(self, alice):
         client = APIClient()

@@ -66,6 +66,7 @@ PUBLIC = {
         "sign_in",
         "sign_out",
         "sign_out_everywhere",
+        "update_session_auth_hash",
     ],
     "signals": [
         "audit_event",

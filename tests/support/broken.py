@@ -32,6 +32,13 @@ class BrokenBackend:
         raise RuntimeError("broken")
 
 
+class UncalledBackend:
+    """An authentication backend that Django skips, because it needs another argument."""
+
+    def authenticate(self, request, phone, password):
+        del request, phone, password
+
+
 class ValueErrorBackend:
     """An authentication backend that raises the error of an invalid value."""
 

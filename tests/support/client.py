@@ -37,10 +37,15 @@ BASIC = 'Basic realm="api"'
 INVALID_TOKEN = (
     'Bearer realm="api", error="invalid_token", error_description="The access token is not valid."'
 )
+EXPIRED_TOKEN = INVALID_TOKEN.replace("is not valid.", "expired.")
 # Error responses of the token endpoints (RFC 6749 section 5.2, RFC 6750 section 3.1).
 INVALID_ACCESS_TOKEN = {
     "error": "invalid_token",
     "error_description": "The access token is not valid.",
+}
+EXPIRED_ACCESS_TOKEN = {
+    "error": "invalid_token",
+    "error_description": "The access token expired.",
 }
 INVALID_CLIENT = {
     "error": "invalid_client",
@@ -49,6 +54,14 @@ INVALID_CLIENT = {
 INVALID_GRANT = {
     "error": "invalid_grant",
     "error_description": "The credentials or the token are not valid.",
+}
+WRONG_PASSWORD = {
+    "error": "invalid_grant",
+    "error_description": "Wrong username or password.",
+}
+SESSION_ENDED = {
+    "error": "invalid_grant",
+    "error_description": "The session has ended. Sign in again.",
 }
 INVALID_SCOPE = {
     "error": "invalid_scope",

@@ -117,4 +117,4 @@ class TestErrors:
     def test_rejected_token_error_can_be_pickled(self):
         error = pickle.loads(pickle.dumps(AccessTokenRejected(TokenErrorCode.EXPIRED)))  # noqa: S301
         assert error.code is TokenErrorCode.EXPIRED
-        assert error.detail == "The access token is not valid."
+        assert error.detail == error.description == "The access token expired."

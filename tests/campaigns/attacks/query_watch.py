@@ -6,7 +6,7 @@ from django.contrib.auth import get_user_model
 
 from django_tokenauth.models import Session
 from tests.campaigns.attacks.attacked_server import Server
-from tests.support.client import INVALID_ACCESS_TOKEN, INVALID_GRANT, INVALID_TOKEN
+from tests.support.client import INVALID_ACCESS_TOKEN, INVALID_TOKEN, SESSION_ENDED
 
 
 def statements(server: Server) -> list[str]:
@@ -31,5 +31,5 @@ def assert_unknown_user(server: Server, token: str) -> None:
 def assert_invalid_grant(server: Server, token: str) -> None:
     """Assert that the refresh token is rejected after one query, without a write."""
     response = server.post("token/refresh/", {"refresh_token": token})
-    assert (response.status, response.json()) == (400, INVALID_GRANT)
+    assert (response.status, response.json()) == (400, SESSION_ENDED)
     assert statements(server) == ["SELECT"]

@@ -14,10 +14,10 @@ from tests.support.client import (
     BASIC,
     FORM,
     INVALID_ACCESS_TOKEN,
-    INVALID_GRANT,
     INVALID_SCOPE,
     INVALID_TOKEN,
     REQUIRED_PARAMETERS,
+    SESSION_ENDED,
     malformed,
 )
 from tests.support.sample_keys import private_jwk, private_key
@@ -244,5 +244,5 @@ def test_tokens_of_a_revoked_session_are_rejected_at_once(alice, server, kind, s
         response = server.post("token/verify/", {"token": token})
         assert (response.status, response.json()) == (401, INVALID_ACCESS_TOKEN)
     response = server.post("token/refresh/", {"refresh_token": newer["refresh_token"]})
-    assert (response.status, response.json()) == (400, INVALID_GRANT)
+    assert (response.status, response.json()) == (400, SESSION_ENDED)
     server.assert_accepts(other["access_token"])

@@ -12,7 +12,7 @@ from django.contrib.auth import get_user_model
 
 from tests.campaigns.attacks.forging import access_forger, forgers, refresh_forger
 from tests.campaigns.attacks.query_watch import assert_invalid_grant, assert_unknown_user
-from tests.support.client import INVALID_ACCESS_TOKEN, INVALID_GRANT, INVALID_TOKEN
+from tests.support.client import INVALID_ACCESS_TOKEN, INVALID_TOKEN, SESSION_ENDED
 from tests.support.raw_tokens import MISSING
 from tests.support.scenarios.running import run_scenario
 
@@ -118,7 +118,7 @@ def test_stateless_refresh_rejects_other_spellings_of_the_sub(alice, server, set
         assert (response.status, response.json()) == (401, INVALID_ACCESS_TOKEN)
         body = {"refresh_token": refresh.with_claims(sub=subject)}
         response = server.post("token/refresh/", body)
-        assert (response.status, response.json()) == (400, INVALID_GRANT)
+        assert (response.status, response.json()) == (400, SESSION_ENDED)
     access.assert_accepted(access.token())
     refresh.assert_accepted(refresh.token())
 

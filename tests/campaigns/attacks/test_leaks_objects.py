@@ -181,12 +181,18 @@ def test_configuration_errors_contain_no_part_of_key(collected, algorithm, setti
 
 @pytest.mark.attack(175)
 def test_rejected_grants_raise_identical_errors(collected, pair):
-    errors = [
+    refreshes = [
         caught(lambda: services.refresh(pair.access_token)),
         caught(lambda: services.refresh(f"{pair.refresh_token}x")),
+    ]
+    sign_ins = [
         caught(lambda: services.check_password(None, "alice", canary_project.GUESS)),
         caught(lambda: services.check_password(None, "unknown", canary_project.PASSWORD)),
     ]
-    assert {(type(error), error.args, str(error)) for error in errors} == {
-        (InvalidGrant, (), "invalid_grant")
-    }
+    for errors, text in (
+        (refreshes, "The session has ended. Sign in again."),
+        (sign_ins, "Wrong username or password."),
+    ):
+        assert {(type(error), error.args, str(error)) for error in errors} == {
+            (InvalidGrant, (text,), "invalid_grant")
+        }

@@ -13,7 +13,7 @@ from django_tokenauth import services
 from django_tokenauth.models import RevokedReason, Session
 from tests.support.client import (
     INVALID_ACCESS_TOKEN,
-    INVALID_GRANT,
+    SESSION_ENDED,
     call,
     get,
     post,
@@ -30,7 +30,7 @@ def refresh(tokens):
 
 
 def assert_revoked(tokens):
-    assert status_and_json(refresh(tokens)) == (400, INVALID_GRANT)
+    assert status_and_json(refresh(tokens)) == (400, SESSION_ENDED)
     assert status_and_json(post("token/verify/", {"token": tokens["access_token"]})) == (
         401,
         INVALID_ACCESS_TOKEN,
@@ -151,5 +151,5 @@ def test_sign_in_with_10000_sessions_keeps_newest_100(
         assert listed[-1]["created_at"] == newest.strftime("%Y-%m-%dT%H:%M:%SZ")
         evicted = Session.objects.filter(revoked_reason=RevokedReason.EVICTED)
         assert evicted.count() == MANY - 99
-        assert status_and_json(refresh(oldest_tokens)) == (400, INVALID_GRANT)
+        assert status_and_json(refresh(oldest_tokens)) == (400, SESSION_ENDED)
         assert refresh(tokens).status_code == 200

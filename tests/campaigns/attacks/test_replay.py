@@ -21,7 +21,7 @@ from django_tokenauth.conf.settings import load
 from django_tokenauth.models import RevokedReason, Session
 from tests.campaigns.races import calls
 from tests.campaigns.races.worker_pool import worker_pool
-from tests.support.client import INVALID_GRANT, get, post, status_and_json
+from tests.support.client import SESSION_ENDED, get, post, status_and_json
 from tests.support.clock import NOW
 from tests.support.signal_capture import received
 
@@ -103,12 +103,12 @@ def replay(alice, bob, call_in_thread):
                 with signalled_sessions() as signalled:
                     path = "token/" if age % 2 else "token/refresh/"
                     response = refresh(stolen.refresh_tokens[-1 - age], path)
-                assert response == (400, INVALID_GRANT)
+                assert response == (400, SESSION_ENDED)
                 call_in_thread(stolen.assert_revoked, stolen.refreshed_at + delay)
                 assert signalled() == [[stolen.id], [stolen.id]]
                 clock.shift(DELAY)
                 with signalled_sessions() as signalled:
-                    assert refresh(stolen.refresh_tokens[-1]) == (400, INVALID_GRANT)
+                    assert refresh(stolen.refresh_tokens[-1]) == (400, SESSION_ENDED)
                 assert signalled() == [[], []]
                 assert status_with(stolen.access_token) == 401
                 stolen.restore()
@@ -164,7 +164,7 @@ def test_token_reuse_in_new_process_revokes_session(alice):
         for age in AGES:
             replay = calls.refreshing(stolen.refresh_tokens[-1 - age])
             [(status, result)] = new_process([("with signals", {"call": replay})])
-            assert (status, result["body"]) == (400, INVALID_GRANT)
+            assert (status, result["body"]) == (400, SESSION_ENDED)
             assert result["reused"] == result["revoked"] == [str(stolen.id)]
             stolen.assert_revoked(Session.objects.get(pk=stolen.id).revoked_at)
             descendants = [

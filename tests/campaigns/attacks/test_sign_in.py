@@ -17,11 +17,11 @@ from django_tokenauth.http.parsers import MAX_BODY
 from django_tokenauth.models import Session
 from tests.support.client import (
     FORM,
-    INVALID_GRANT,
     INVALID_REQUEST,
     JSON,
     PASSWORDS,
     UNAVAILABLE,
+    WRONG_PASSWORD,
     malformed,
     post,
     status_and_json,
@@ -122,7 +122,7 @@ def compare_costs(server, fixture_users, hashed):
 
     def compare():
         [(status, text, _)] = responses
-        assert (status, json.loads(text)) == (400, INVALID_GRANT)
+        assert (status, json.loads(text)) == (400, WRONG_PASSWORD)
         [(rounds, statements)] = costs
         assert rounds == CountingHasher.iterations
         return statements
@@ -218,7 +218,7 @@ class TestLongPassword:
         assert status_and_json(response) == (400, malformed("password"))
         assert hashed == []
         response = post("token/", {"username": "alice", "password": letter * 4096})
-        assert status_and_json(response) == (400, INVALID_GRANT)
+        assert status_and_json(response) == (400, WRONG_PASSWORD)
         assert len(hashed) == 1
 
 
@@ -276,13 +276,13 @@ class TestUnusualUsername:
         owners = set(users.values_list("username", flat=True))
         assert owners <= {"alice"}
         response = post("token/", {"username": username, "password": "wrong"})
-        assert status_and_json(response) == (400, INVALID_GRANT)
+        assert status_and_json(response) == (400, WRONG_PASSWORD)
         response = post("token/", {"username": username, "password": PASSWORD})
         assert len(hashed) == 2
         if owners:
             assert response.status_code == 200
         else:
-            assert status_and_json(response) == (400, INVALID_GRANT)
+            assert status_and_json(response) == (400, WRONG_PASSWORD)
         signed_in = Session.objects.values_list("user__username", flat=True)
         assert set(signed_in) == owners
 
@@ -307,7 +307,7 @@ class TestUnusualUsername:
     ):
         monkeypatch.setattr(get_user_model(), "USERNAME_FIELD", "id")
         response = post("token/", {"username": username, "password": PASSWORD})
-        assert status_and_json(response) == (400, INVALID_GRANT)
+        assert status_and_json(response) == (400, WRONG_PASSWORD)
         alice = get_user_model().objects.get(username="alice")
         response = post("token/", {"username": str(alice.pk), "password": PASSWORD})
         assert response.status_code == 200

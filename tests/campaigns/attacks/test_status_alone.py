@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.campaigns.attacks.forging import access_forger
-from tests.support.client import INVALID_TOKEN
+from tests.support.client import EXPIRED_TOKEN, INVALID_TOKEN
 
 FORWARD_AUTH = "/auth/token/forward-auth/"
 
@@ -49,7 +49,8 @@ def rejected(server):
 def test_status_code_alone_distinguishes_valid_tokens(alice, server, route):
     for reason, token in rejected(server).items():
         response = route(server, token)
-        assert (response.status, response.challenge) == (401, INVALID_TOKEN), reason
+        challenge = EXPIRED_TOKEN if reason == "expired" else INVALID_TOKEN
+        assert (response.status, response.challenge) == (401, challenge), reason
     assert route(server, server.sign_in()["access_token"]).status in (200, 204)
 
 

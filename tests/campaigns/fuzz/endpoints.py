@@ -21,6 +21,8 @@ from tests.support.client import (
     ACCESS_TOKEN_NOT_REVOCABLE,
     BARE,
     BASIC,
+    EXPIRED_ACCESS_TOKEN,
+    EXPIRED_TOKEN,
     FORM,
     INVALID_ACCESS_TOKEN,
     INVALID_CLIENT,
@@ -28,8 +30,11 @@ from tests.support.client import (
     INVALID_REQUEST,
     INVALID_SCOPE,
     INVALID_TOKEN,
+    SESSION_ENDED,
     UNSUPPORTED_GRANT_TYPE,
+    WRONG_PASSWORD,
 )
+from tests.support.client import UNSUPPORTED_CONTENT_TYPE as UNSUPPORTED
 from tests.support.confidential_clients import SECRETS
 from tests.support.raw_tokens import SESSION, unbase64url
 
@@ -52,6 +57,11 @@ _MALFORMED = re.compile(r"These parameters are missing or malformed: [a-z_, ]+\.
 def claims_of(token: str) -> dict[str, Any]:
     """Return the unverified claims of a token."""
     return reference.strict(unbase64url(token.split(".")[1]))
+
+
+def challenge_of(errors: list[str]) -> str:
+    """Return the challenge for an access token with these errors."""
+    return EXPIRED_TOKEN if errors == ["expired"] else INVALID_TOKEN
 
 
 def bearer_token(header: str) -> str | None:
@@ -93,7 +103,8 @@ class Authorization:
             errors = session_errors(token)
         if response.status == 401:
             require(errors, "a valid token was rejected")
-            require(response.headers["WWW-Authenticate"] == INVALID_TOKEN, "unexpected challenge")
+            expected = challenge_of(errors)
+            require(response.headers["WWW-Authenticate"] == expected, "unexpected challenge")
             return "rejected"
         require(response.status == 200, f"unexpected status {response.status}")
         require(not errors, f"an invalid token is authenticated: {', '.join(errors)}")
@@ -120,6 +131,8 @@ class Endpoint:
         require(response.headers["Cache-Control"] == "no-store", "the response may be cached")
         if response.status in (405, 415):
             require(not response.statements, "an unsupported request causes a query")
+            documented = response.status == 405 or json.loads(response.body) == UNSUPPORTED
+            require(documented, "the error is not documented")
             return str(response.status)
         if response.status == 200 and case.environ.get("REQUEST_METHOD") == "OPTIONS":
             return "options"
@@ -154,9 +167,11 @@ class Endpoint:
             require(challenge.startswith(BASIC), "unexpected challenge")
         else:
             require(self.path in ACCESS_PATHS, "the endpoint demands a bearer token")
-            require(challenge == INVALID_TOKEN, "unexpected challenge")
+            require(challenge in (INVALID_TOKEN, EXPIRED_TOKEN), "unexpected challenge")
         if self.path == "token/verify/":
-            require(body == INVALID_ACCESS_TOKEN, "the error is not documented")
+            is_expired = challenge == EXPIRED_TOKEN
+            documented = EXPIRED_ACCESS_TOKEN if is_expired else INVALID_ACCESS_TOKEN
+            require(body == documented, "the error is not documented")
         else:
             require(not response.statements, "an unauthenticated client causes a query")
 
@@ -205,6 +220,8 @@ def is_documented(body: dict[str, str]) -> bool:
     """Return whether the body is a documented error of the token endpoints."""
     fixed = (
         INVALID_GRANT,
+        WRONG_PASSWORD,
+        SESSION_ENDED,
         INVALID_SCOPE,
         INVALID_REQUEST,
         UNSUPPORTED_GRANT_TYPE,

@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 from tests.campaigns.fuzz import reference
 from tests.campaigns.fuzz.drafts import Draw
-from tests.campaigns.fuzz.endpoints import bearer_token, check_response, claims_of, session_errors
+from tests.campaigns.fuzz.endpoints import (
+    bearer_token,
+    challenge_of,
+    check_response,
+    claims_of,
+    session_errors,
+)
 from tests.campaigns.fuzz.inputs import GatewayRequest, Header
 from tests.campaigns.fuzz.project import Response, send_request
 from tests.campaigns.fuzz.requests import headers
@@ -100,7 +106,7 @@ class ForwardAuth:
             return self._check_unauthorized(response, BARE, 0)
         if errors := reference.find_errors(token, self._server):
             require(response.status == 401, f"an invalid token is accepted: {', '.join(errors)}")
-            return self._check_unauthorized(response, INVALID_TOKEN, 0)
+            return self._check_unauthorized(response, challenge_of(errors), 0)
         if session_errors(token):
             return self._check_unauthorized(response, INVALID_TOKEN, 1)
         require(token.rpartition(".")[0] == case.signed, "an unsigned token was accepted")
@@ -111,7 +117,7 @@ class ForwardAuth:
         require(response.status == 401, f"unexpected status {response.status}")
         require(response.headers["WWW-Authenticate"] == challenge, "unexpected challenge")
         require(response.statements <= queries, f"the rejection took {response.statements} queries")
-        return "rejected" if challenge == INVALID_TOKEN else "no bearer token"
+        return "no bearer token" if challenge == BARE else "rejected"
 
     def _check_authenticated(self, case: GatewayRequest, token: str, response: Response) -> str:
         claims, query = claims_of(token), parameters(case.query)

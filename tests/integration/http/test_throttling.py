@@ -12,8 +12,8 @@ from django.db import connection
 from django.test import Client
 
 from tests.support.client import (
-    INVALID_GRANT,
     TOO_MANY_REQUESTS,
+    WRONG_PASSWORD,
     log_messages,
     post,
     sign_in,
@@ -94,7 +94,7 @@ class TestResponse:
         response = other_client.post("/auth/token/", ALICE, content_type="application/json")
         assert response.status_code == 200
         response = other_client.post("/auth/token/", WRONG, content_type="application/json")
-        assert status_and_json(response) == (400, INVALID_GRANT)
+        assert status_and_json(response) == (400, WRONG_PASSWORD)
 
     @pytest.mark.attack(148, 149)
     @pytest.mark.parametrize("names", [("Alice", "aLICE", "ALICE", "\uff41lice")])

@@ -30,7 +30,7 @@ ERRORS = [
     (TypeError, 500),
     (DataError, 500),
     (IntegrityError, 500),
-    (OperationalError, 503),
+    (OperationalError, 500),
     (ServiceUnavailable, 503),
     (InvalidRequest, 400),
     (PermissionDenied, 403),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.client import INVALID_GRANT, TOO_MANY_REQUESTS
+from tests.support.client import TOO_MANY_REQUESTS, WRONG_PASSWORD
 from tests.support.scenarios.running import run_scenario
 
 CLIENT_IP = "198.51.100.1"
@@ -20,7 +20,7 @@ def test_axes_records_failed_sign_ins_and_locks_the_user_out():
         "signed_in_before": [400, 400, 429, 429, 200, 200],
         "reset": [400, 400, 429, 429, 200],
         "default_response": [400, 400, 429, 429, "text/html"],
-        "without_middleware": [400, INVALID_GRANT],
+        "without_middleware": [400, WRONG_PASSWORD],
         "over_asgi": [400, 400, 429, 429],
         "throttled_before": [[400, 400, 429, 429, 429], [["alice", CLIENT_IP, 2]], [200]],
         "throttled_after": [[400, 400, 429, 429, 429, 429, 429], True, [200]],

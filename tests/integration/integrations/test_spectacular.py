@@ -41,7 +41,7 @@ class TestSecurityScheme:
         }
 
     @pytest.mark.parametrize("project", ["verifies", "tenants"])
-    def test_openapi_security_scheme_without_known_token_path_is_bearer(self, schemas, project):
+    def test_openapi_security_scheme_without_token_path_is_bearer(self, schemas, project):
         assert schemas[project]["components"]["securitySchemes"] == {"accessToken": BEARER}
 
     @pytest.mark.parametrize(
@@ -249,6 +249,12 @@ class TestDetails:
             "description": '"password", or omitted.',
         }
         assert set(grant["required"]) == {"username", "password"}
+
+    def test_schema_of_sign_in_by_email_has_either_name(self, schemas):
+        grant = schemas["by_email"]["components"]["schemas"]["TokenAuthGrant"]
+        assert set(grant["required"]) == {"password"}
+        assert {"username", "email"} <= set(grant["properties"])
+        assert grant["properties"]["email"]["description"] == "Replaces username."
 
 
 class TestNames:

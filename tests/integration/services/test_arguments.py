@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
 from django.test import RequestFactory
 from rest_framework.request import Request
 
@@ -123,6 +124,9 @@ SERVICES_WITH_NOW = {
     "authenticate_access_token": lambda pair, now: services.authenticate_access_token(
         pair.access_token, now=now
     ),
+    "update_session_auth_hash": lambda pair, now: services.update_session_auth_hash(
+        HttpRequest(), pair.user, now=now
+    ),
     "introspect": lambda pair, now: services.introspect(pair.access_token, now=now),
     "is_revoked": lambda pair, now: services.is_revoked(
         services.authenticate_access_token(pair.access_token, now=after(minutes=1)), now=now
@@ -166,7 +170,7 @@ class TestNow:
             for function in functions
             if inspect.isfunction(function) and "now" in inspect.signature(function).parameters
         ]
-        assert len(parameters) == len(SERVICES_WITH_NOW) == 10
+        assert len(parameters) == len(SERVICES_WITH_NOW) == 11
         assert {
             (parameter.annotation, parameter.default, parameter.kind) for parameter in parameters
         } == {("datetime | None", None, inspect.Parameter.KEYWORD_ONLY)}

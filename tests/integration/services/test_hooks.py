@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.http import HttpRequest
 
 from django_tokenauth import services
 from tests.support.clock import NOW, after
@@ -13,6 +14,7 @@ pytestmark = [
 ]
 
 SCOPES = frozenset({"notes:read", "notes:write"})
+REQUEST = HttpRequest()
 
 
 @pytest.fixture
@@ -39,17 +41,17 @@ def hook_calls(settings, stateless):
 
 @pytest.mark.standard("rfc6749-10.3-3")
 def test_hooks_at_sign_in_receive_user_scope_session_and_request(alice, hook_calls):
-    pair = services.sign_in(alice, request="request", now=NOW)
+    pair = services.sign_in(alice, request=REQUEST, now=NOW)
     assert hook_calls == {
-        "SCOPE_POLICY": [(alice, SCOPES, "request")],
-        "EXTRA_CLAIMS": [(alice, pair.session, "request")],
+        "SCOPE_POLICY": [(alice, SCOPES, REQUEST)],
+        "EXTRA_CLAIMS": [(alice, pair.session, REQUEST)],
     }
 
 
 def test_scope_policy_receives_requested_and_all_scopes(alice, hook_calls, stateless):
-    services.sign_in(alice, scope=["notes:read"], request="request", now=NOW)
-    narrowed = (alice, frozenset({"notes:read"}), "request")
-    full = [] if stateless else [(alice, SCOPES, "request")]
+    services.sign_in(alice, scope=["notes:read"], request=REQUEST, now=NOW)
+    narrowed = (alice, frozenset({"notes:read"}), REQUEST)
+    full = [] if stateless else [(alice, SCOPES, REQUEST)]
     assert hook_calls["SCOPE_POLICY"] == [narrowed, *full]
 
 
@@ -57,8 +59,8 @@ def test_hooks_at_refresh_receive_user_scope_session_and_request(alice, hook_cal
     pair = services.sign_in(alice, now=NOW)
     for calls in hook_calls.values():
         calls.clear()
-    services.refresh(pair.refresh_token, request="request", now=after(minutes=1))
+    services.refresh(pair.refresh_token, request=REQUEST, now=after(minutes=1))
     assert hook_calls == {
-        "SCOPE_POLICY": [(alice, SCOPES, "request")],
-        "EXTRA_CLAIMS": [(alice, pair.session, "request")],
+        "SCOPE_POLICY": [(alice, SCOPES, REQUEST)],
+        "EXTRA_CLAIMS": [(alice, pair.session, REQUEST)],
     }

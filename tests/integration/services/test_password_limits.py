@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 
 from django_tokenauth import services
 from django_tokenauth.services.password_limits import is_rejected_by_a_hasher
-from tests.support.client import INVALID_GRANT, post, status_and_json
+from tests.support.client import WRONG_PASSWORD, post, status_and_json
 
 HASHERS = "tests.support.hashers"
 BCRYPT, BCRYPT_SHA256 = f"{__name__}.FastBCrypt", f"{HASHERS}.FastBCryptSHA256"
@@ -103,7 +103,7 @@ class TestPlainBCrypt:
     def test_bcrypt_accepts_a_password_of_72_bytes(self):
         create_user("known", password="x" * 72)
         assert sign_in("known", "x" * 72)[0] == 200
-        assert sign_in("known", "x" * 71) == (400, INVALID_GRANT)
+        assert sign_in("known", "x" * 71) == (400, WRONG_PASSWORD)
 
     def test_throttle_does_not_count_bcrypt_passwords_over_72_bytes(self, settings):
         settings.TOKENAUTH = {"SIGN_IN_RATE_USER": "3/day"}
@@ -157,7 +157,7 @@ class TestOtherHashers:
         for name in ("known", "unknown"):
             FastPBKDF2.hashed.clear()
             results.append((sign_in(name, password), len(FastPBKDF2.hashed)))
-        assert results == [((400, INVALID_GRANT), 1)] * 2
+        assert results == [((400, WRONG_PASSWORD), 1)] * 2
 
     def test_throttle_counts_passwords_that_second_hasher_rejects(self, settings):
         use(settings, PBKDF2, BCRYPT)
@@ -169,7 +169,7 @@ class TestOtherHashers:
         use(settings, f"{__name__}.LimitedPBKDF2")
         create_user("known")
         for name in ("known", "unknown"):
-            assert sign_in(name, "x" * 101) == (400, INVALID_GRANT)
+            assert sign_in(name, "x" * 101) == (400, WRONG_PASSWORD)
         assert sign_in("known", "correct horse")[0] == 200
 
     @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ class TestOtherHashers:
         use(settings, hasher)
         create_user("known", password="x" * 4096)
         assert sign_in("known", "x" * 4096)[0] == 200
-        assert sign_in("known", "x" * 4095) == (400, INVALID_GRANT)
+        assert sign_in("known", "x" * 4095) == (400, WRONG_PASSWORD)
 
     @pytest.mark.parametrize("password", ["guess", "x" * 80])
     def test_check_password_raises_the_error_of_a_broken_hasher(self, settings, password):

@@ -148,9 +148,14 @@ class TestHandleException:
             (ServiceUnavailable(), 503, {"Retry-After": "1"}),
             (TemporarilyUnavailable(), 503, {"Retry-After": "1"}),
             (
-                AccessTokenRejected(TokenErrorCode.EXPIRED),
+                AccessTokenRejected(TokenErrorCode.SIGNATURE),
                 401,
                 {"WWW-Authenticate": REJECTED_CHALLENGE},
+            ),
+            (
+                AccessTokenRejected(TokenErrorCode.EXPIRED),
+                401,
+                {"WWW-Authenticate": REJECTED_CHALLENGE.replace("is not valid", "expired")},
             ),
             (InsufficientScope(["a"]), 403, {"WWW-Authenticate": SCOPE_CHALLENGE}),
         ],

@@ -7,6 +7,7 @@ from contextlib import redirect_stderr
 from io import StringIO
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.test import override_settings
 from django.urls import include, path
@@ -94,6 +95,10 @@ def scenario() -> dict[str, Any]:
         versioned = schema(api_version="v1")
     with override_settings(ROOT_URLCONF=below("api/<slug:tenant>/")):
         tenants = schema(api_version="v1")
+    user_model: Any = get_user_model()
+    user_model.USERNAME_FIELD = "email"
+    by_email = schema()
+    user_model.USERNAME_FIELD = "username"
     with override_settings(ROOT_URLCONF=UnknownScopes), redirect_stderr(StringIO()) as warnings:
         unknown_scopes = schema(fail_on_warn=False)
     call_command("check", deploy=True, tag=["compatibility"])
@@ -103,6 +108,7 @@ def scenario() -> dict[str, Any]:
         "named": named,
         "versioned": versioned,
         "tenants": tenants,
+        "by_email": by_email,
         "same_names": same_names,
         "unknown_scopes": unknown_scopes,
         "warnings": warnings.getvalue(),
