@@ -329,7 +329,7 @@ def test_permission_without_token_admits_authenticated_users(user, auth, admitte
     assert IsAuthenticatedWithoutToken().has_permission(request, None) is admitted
 
 
-def test_negated_permission_without_token_admits_objects_for_tokens():
+def test_negated_permission_without_token_admits_objects():
     class View(APIView):
         authentication_classes = STATELESS
         permission_classes = (~IsAuthenticatedWithoutToken,)

@@ -173,7 +173,7 @@ class TestReceivers:
     def test_outage_in_the_last_login_update_is_an_outage(self):
         assert is_outage(self.error(Signal(), update_last_login))
 
-    def test_receiver_below_the_wrapper_of_a_monitoring_tool_is_found(self):
+    def test_receiver_below_a_wrapper_of_a_monitor_is_found(self):
         def wrapper(**keywords):
             update_last_login(**keywords)
 
