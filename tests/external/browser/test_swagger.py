@@ -56,7 +56,7 @@ def test_swagger_request_after_sign_in_returns_200(docs, demo, authorize):
 
 def test_swagger_sign_in_with_wrong_password_shows_error(docs, authorize):
     dialog = authorize("alice", "a guess")
-    expect(dialog.locator(".errors")).to_contain_text("The credentials or the token are not valid.")
+    expect(dialog.locator(".errors")).to_contain_text("Wrong username or password.")
     expect(dialog.get_by_role("button", name="Logout")).to_have_count(0)
 
 

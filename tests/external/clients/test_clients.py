@@ -27,7 +27,7 @@ class TestOAuthClient:
         with pytest.raises(program.Error) as caught:
             program.sign_in("alice", "a guess")
         assert caught.value.error == "invalid_grant"
-        assert caught.value.description == "The credentials or the token are not valid."
+        assert caught.value.description == "Wrong username or password."
 
     def test_oauth_client_gets_requested_scope(self, program, alice, notes):
         token = program.sign_in(*alice, scope="notes:read")
