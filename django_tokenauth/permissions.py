@@ -233,10 +233,8 @@ def _check_decorated(permission: Any, request: Request) -> None:
     view = request.parser_context["view"]
     if permission.has_permission(request, view):
         return
-    denied = view.permission_denied
-    if getattr(denied, "func", None) is _deny:
-        denied = denied.args[1]
-    _deny(view, denied, None, request, permissions=[permission])
+    # has_permission() has replaced permission_denied() of the view by _deny().
+    _deny(view, view.permission_denied.args[1], None, request, permissions=[permission])
 
 
 def _explain_denial(view: Any) -> None:
