@@ -121,7 +121,7 @@ class HasScope(_ScopePermission):
         if scopes is None:
             scopes = decorated_scopes(view, method)
             # REST framework responds to OPTIONS itself, and with 405 to a missing method.
-            if scopes is None and (method == "OPTIONS" or not hasattr(view, method.lower())):
+            if scopes is None and (method == "OPTIONS" or not _is_handled(view, method.lower())):
                 return ()
         if isinstance(scopes, Mapping):
             if wrong := [name for name in scopes if name not in _METHODS]:
@@ -141,6 +141,10 @@ class HasScope(_ScopePermission):
                 f"{type(view).__name__}.required_scopes must be a list of scope names, or a dict of"
                 f" such lists by HTTP method, not {type(scopes).__name__}."
             ) from None
+
+
+def _is_handled(view: Any, name: str) -> bool:
+    return name in view.http_method_names and hasattr(view, name)
 
 
 class HasFullScope(_ScopePermission):

@@ -88,7 +88,10 @@ class StrictMultiPartParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> QueryDict:
         body = _read(stream)
-        headers = {"CONTENT_TYPE": media_type or "", "CONTENT_LENGTH": str(len(body))}
+        # Django's parser compares the media type, which is case-insensitive, with lower case.
+        kind, semicolon, parameters = (media_type or "").partition(";")
+        content_type = f"{kind.lower()}{semicolon}{parameters}"
+        headers = {"CONTENT_TYPE": content_type, "CONTENT_LENGTH": str(len(body))}
         try:
             form, _files = MultiPartParser(headers, BytesIO(body), [_NoFiles()], "utf-8").parse()
         except (MultiPartParserError, SuspiciousOperation):

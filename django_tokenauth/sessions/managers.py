@@ -22,8 +22,7 @@ _IRRELEVANT = {
     *("as_manager", "bulk_create", "bulk_update", "create", "delete", "update"),
     *("get_or_create", "update_or_create", "use_in_migrations", "_queryset_class"),
 }
-
-
+# The names with two underscores that matter. Python itself adds others, such as __slotnames__.
 _SPECIAL = {"__init__", "__new__", "__iter__", "__getitem__"}
 
 
@@ -51,7 +50,6 @@ def _overridden(own: type[Any], base: type[Any]) -> set[str]:
         return {*dir(base)}
     classes = own.__mro__[: own.__mro__.index(base)]
     names = set().union(*map(vars, classes)).intersection(dir(base)) - _IRRELEVANT
-    # Python itself adds other names with two underscores to classes.
     return {name for name in names if not name.startswith("__") or name in _SPECIAL}
 
 

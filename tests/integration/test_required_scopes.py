@@ -196,6 +196,10 @@ class TestBesideHasScope:
         assert call(view, "", method="options").status_code == 200
         assert call(view, "", method="put").status_code == 405
 
+    def test_method_that_the_view_does_not_permit_returns_405(self):
+        view = WithPermission.as_view(http_method_names=["get"])
+        assert call(view, "notes:read", method="post").status_code == 405
+
     def test_undecorated_method_of_a_view_with_has_scope_is_an_error(self):
         with pytest.raises(ImproperlyConfigured):
             call(WithPermission.as_view(), "notes:read", method="post")

@@ -12,27 +12,27 @@ from django_tokenauth.services.backends import credentials, username_arguments
 
 class ByUsername(BaseBackend):
     def authenticate(self, request, username=None, password=None):
-        """Accept nobody."""
+        """Reject each sign-in."""
 
 
 class ByEmail(BaseBackend):
     def authenticate(self, request, email=None, password=None):
-        """Accept nobody."""
+        """Reject each sign-in."""
 
 
 class ByEmailOrMore(BaseBackend):
     def authenticate(self, request, email=None, password=None, **kwargs):
-        """Accept nobody."""
+        """Reject each sign-in."""
 
 
 class ByAnything(BaseBackend):
     def authenticate(self, request, **kwargs):
-        """Accept nobody."""
+        """Reject each sign-in."""
 
 
 class ByToken(BaseBackend):
     def authenticate(self, request, token=None):
-        """Accept nobody."""
+        """Reject each sign-in."""
 
 
 class OwnModelBackend(ModelBackend):
@@ -41,7 +41,7 @@ class OwnModelBackend(ModelBackend):
 
 class ByPhone(BaseBackend):
     def authenticate(self, request, phone, password):
-        """Accept nobody."""
+        """Reject each sign-in."""
 
 
 @pytest.fixture

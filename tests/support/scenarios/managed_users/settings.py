@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from tests.settings import MIDDLEWARE, TEMPLATES
+
+__all__ = ["MIDDLEWARE", "TEMPLATES"]
+
 SECRET_KEY = "the secret key of a project, longer than 32 bytes"
 ALLOWED_HOSTS = ["testserver"]
 ROOT_URLCONF = "tests.urls"
@@ -21,24 +25,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "django_tokenauth",
     "tests.support.scenarios.managed_users",
-]
-MIDDLEWARE = [
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-]
-TEMPLATES = [
-    {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "APP_DIRS": True,
-        "OPTIONS": {
-            "context_processors": [
-                "django.template.context_processors.request",
-                "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
-            ]
-        },
-    }
 ]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
