@@ -3,18 +3,18 @@
 It lists the mutants that survive, and their number in each module and component.
 
 mutmut changes one operator, constant or argument at a time and runs the tests that reach it. All
-modules of the package are mutated except migrations, one component after the other. The name of
+modules of the package are mutated except migrations. The name of
 the package stands for the modules outside the components. mutmut works on a copy, ``.mutation/``,
 for three reasons:
 
 * mutmut skips decorated functions. The copy replaces ``@decorator def f`` by ``def f`` and
   ``f = decorator(f)``.
 * mutmut skips code outside of functions: constants, patterns, class attributes and decorators. This
-  script creates such mutants with mutmut's operators, and tests each in its own process. Functions
-  that only run at import are tested in this way, too.
-* mutmut selects tests by parameter ids, which can differ when a process collects tests again. Here
-  each test runs with all parameters. The tests of the module run first. The other tests that reach
-  the function run if those pass (``mutation_copy.py``).
+  script creates such mutants with mutmut's operators, and tests each in its own process, with the
+  tests of the module only. Functions that only run at import are tested in this way, too.
+* mutmut collects the tests again for each mutant. Here one process collects all tests, and each
+  mutant is tested in a fork of it (``mutation_forks.py``). The tests of the module run first. The
+  other tests that reach the function run if those pass.
 
 Not mutated: class decorators, annotations, arguments of ``len()`` and ``isinstance()``, and
 parameter defaults other than names and constants.
@@ -50,20 +50,20 @@ from tests.meta.mutation_copy import (
     PACKAGE,
     PINS,
     ROOT,
+    STATEMENTS,
     all_modules,
-    chosen_tests,
+    all_tests,
     component_of,
     dotted,
     nearest_tests,
     prepare,
     source_of,
+    tests_with_statements,
 )
+from tests.meta.mutation_forks import RECORD, Forks
 
 #: Required percentage of killed mutants in each component.
 ENOUGH = 95
-#: Exit codes of mutmut. Any other code is an error of the run.
-VERDICTS = {0: "survived", 1: "killed", 3: "killed", 33: "no tests", 36: "timeout"}
-VERDICTS |= dict.fromkeys((-24, 24, 152), "timeout")
 SECONDS = 300
 #: The output of the last process that ran tests.
 OUTPUT = COPY / "pytest.log"
@@ -75,48 +75,48 @@ INTERVAL = 30
 DATABASES = [
     name for name in ("postgresql", "mariadb") if f"TOKENAUTH_TEST_{name.upper()}" in os.environ
 ]
-#: Components and modules with statements. The tests of the first two components run there.
-STATEMENTS = ("services", "sessions", "admin", "models")
 #: Imported once, for all processes that test a mutant. Nothing here may need settings.
 PRELOADED = (
     *("cryptography.hazmat.primitives.asymmetric.rsa", "django.core.management"),
     *("django.db.backends.sqlite3.base", "django.db.models", "django.test", "jwt", "pytest"),
 )
-#: Runs mutmut without its second run of all tests, which takes as long as the first one.
+#: Writes the mutants of functions to ``mutants/``.
 MUTMUT = """\
-from mutmut.__main__ import cli
-from mutmut.workers.isolation import ForkServerRunner
+from pathlib import Path
+from mutmut.__main__ import copy_also_copy_files, copy_src_dir, create_mutants
 
-ForkServerRunner.run_clean_tests = lambda runner, tests: 0
-cli()
+Path("mutants").mkdir()
+copy_src_dir()
+copy_also_copy_files()
+create_mutants(1)
 """
 
 
-def mutate_functions(component: str) -> dict[str, str]:
-    """Run mutmut and return the verdicts by mutant."""
-    mutmut([], f"{component}: functions, nearest tests", NEAREST="1")
-    if missed := [name for name, verdict in verdicts().items() if verdict == "survived"]:
-        mutmut(missed, f"{component}: functions, other tests")
-    return verdicts()
+def mutate_functions(modules: list[str], tests: list[str]) -> dict[str, str]:
+    """Test the mutants of functions and return the verdicts by mutant."""
+    created = subprocess.run(
+        [sys.executable, "-c", MUTMUT], cwd=COPY, capture_output=True, text=True, check=False
+    )
+    if created.returncode:
+        sys.exit(f"mutmut failed:\n{created.stdout}{created.stderr}"[-LONGEST_OUTPUT:])
+    verdicts = COPY / "verdicts.json"
+    forks = Forks(
+        mutants={module: mutants_of(module) for module in modules},
+        near={module: nearest_tests(module) for module in modules},
+        last={module: [*OTHER_PROCESSES] if has_statements(module) else [] for module in modules},
+        verdicts=verdicts,
+        output=os.fdopen(os.dup(1), "w"),
+    )
+    if run(tests, forks, MUTANT_UNDER_TEST=RECORD) != "survived":
+        sys.exit(f"The tests fail without a mutant:\n{OUTPUT.read_text()[-LONGEST_OUTPUT:]}")
+    found: dict[str, str] = json.loads(verdicts.read_text())
+    return found
 
 
-def mutmut(mutants: list[str], title: str, **environment: str) -> None:
-    """Run mutmut on these mutants, or all, and show the progress."""
-    command = [sys.executable, "-c", MUTMUT, "run", "--max-children", "1", *mutants]
-    with (COPY / "mutmut.log").open("a") as log:
-        running = subprocess.Popen(
-            command, cwd=COPY, env={**os.environ, **environment}, stdout=log, stderr=log
-        )
-        while True:
-            try:
-                code = running.wait(INTERVAL)
-            except subprocess.TimeoutExpired:
-                say(title, verdicts().values())
-            else:
-                break
-    say(title, verdicts().values())
-    if code:
-        sys.exit(f"mutmut failed:\n{(COPY / 'mutmut.log').read_text()[-LONGEST_OUTPUT:]}")
+def mutants_of(module: str) -> list[str]:
+    """Return the mutants of the functions of a module."""
+    path = COPY / "mutants" / PACKAGE / f"{module}.py.meta"
+    return [*json.loads(path.read_text())["exit_code_by_key"]] if path.exists() else []
 
 
 def say(title: str, found: Iterable[str]) -> None:
@@ -125,22 +125,7 @@ def say(title: str, found: Iterable[str]) -> None:
     print(time.strftime("%H:%M:%S"), f"{title}: {tested}", flush=True)
 
 
-def verdicts() -> dict[str, str]:
-    found = {}
-    for path in sorted((COPY / "mutants" / PACKAGE).rglob("*.meta")):
-        try:
-            codes = json.loads(path.read_text())["exit_code_by_key"]
-        except json.JSONDecodeError:
-            # mutmut is writing the file.
-            continue
-        for name, code in codes.items():
-            found[name] = "not tested" if code is None else VERDICTS.get(code, "error")
-    return found
-
-
-def mutate_outside_of_functions(
-    modules: Iterable[str], tests: list[str]
-) -> Iterator[tuple[str, str, str]]:
+def mutate_outside_of_functions(modules: Iterable[str]) -> Iterator[tuple[str, str, str]]:
     """Yield the name, verdict and diff of each mutant outside of functions."""
     for module in modules:
         path = source_of(module)
@@ -154,7 +139,10 @@ def mutate_outside_of_functions(
             path.write_text(changed.code)
             # Python compares the times of a file and its bytecode in seconds.
             os.utime(path, (number, number))
-            verdict = in_steps(module, [*tests, PINS])
+            near = nearest_tests(module)
+            verdict = run([*near, PINS] if PINS not in near else near)
+            if verdict == "survived":
+                verdict = elsewhere(module)
             difference = difflib.unified_diff(
                 source.splitlines(), changed.code.splitlines(), n=0, lineterm=""
             )
@@ -162,33 +150,21 @@ def mutate_outside_of_functions(
         path.write_text(source)
 
 
-def in_steps(module: str, tests: list[str], **environment: str) -> str:
-    """Return the verdict of the nearest tests, then the others, then the other databases."""
-    near = nearest_tests(module)
-    verdict = run(near, **environment)
-    if verdict == "survived":
-        verdict = run([*(set(tests) - set(near)), *OTHER_PROCESSES], **environment)
-    return elsewhere(module, tests, **environment) if verdict == "survived" else verdict
-
-
-def elsewhere(module: str, tests: list[str], **environment: str) -> str:
+def elsewhere(module: str, **environment: str) -> str:
     """Return the verdict of the other databases on a mutant that survived on SQLite."""
-    if not has_statements(module):
-        return "survived"
-    components = tuple(f"tests/integration/{component}/" for component in STATEMENTS)
-    near = nearest_tests(module)
-    chosen = [name for name in tests if name in near or name.startswith(components)]
-    for database in DATABASES:
-        if run([*chosen, "--create-db"], DATABASE=database, **environment) != "survived":
-            return "elsewhere"
+    if has_statements(module):
+        tests = [*nearest_tests(module), *tests_with_statements()]
+        for database in DATABASES:
+            if run([*tests, "--create-db"], None, DATABASE=database, **environment) != "survived":
+                return "elsewhere"
     return "survived"
 
 
 def has_statements(module: str) -> bool:
-    return bool({module, component_of(module)} & {*STATEMENTS})
+    return not {module, component_of(module)}.isdisjoint(STATEMENTS)
 
 
-def run(tests: list[str], **environment: str) -> str:
+def run(tests: list[str], forks: Forks | None = None, **environment: str) -> str:
     """Run pytest in a process that has imported everything but the package and the tests."""
     for name in PRELOADED:
         import_module(name)
@@ -196,7 +172,7 @@ def run(tests: list[str], **environment: str) -> str:
     if not process:
         code = 1
         try:
-            code = _pytest(tests, environment)
+            code = _pytest(tests, forks, environment)
         finally:
             os._exit(code)
     _, status = os.waitpid(process, 0)
@@ -207,8 +183,9 @@ def run(tests: list[str], **environment: str) -> str:
     return "killed" if code else "survived"
 
 
-def _pytest(tests: list[str], environment: dict[str, str]) -> int:
-    signal.alarm(SECONDS)
+def _pytest(tests: list[str], forks: Forks | None, environment: dict[str, str]) -> int:
+    if forks is None:
+        signal.alarm(SECONDS)
     # mutmut keeps the mutants of functions in its own folder.
     folder = COPY / "mutants" if "MUTANT_UNDER_TEST" in environment else COPY
     os.chdir(folder)
@@ -224,7 +201,8 @@ def _pytest(tests: list[str], environment: dict[str, str]) -> int:
         del sys.modules[name]
     # Processes that the tests spawn import the main module.
     sys.modules["__main__"] = ModuleType("__main__")
-    return int(import_module("pytest").main(["-x", "-q", *OPTIONS, *tests]))
+    plugins = [] if forks is None else [forks]
+    return int(import_module("pytest").main(["-x", "-q", *OPTIONS, *tests], plugins))
 
 
 def show(name: str) -> str:
@@ -240,39 +218,40 @@ def module_of(mutant: str) -> str:
     return f"{path}/__init__".lstrip("/") if (ROOT / PACKAGE / path).is_dir() else path
 
 
-def measure(component: str, modules: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+def measure(modules: list[str]) -> tuple[dict[str, str], dict[str, str]]:
     """Return the verdicts on the mutants of the modules, and the diffs of the survivors."""
-    tests = chosen_tests(component)
-    prepare(modules, tests)
-    say(f"{component}: {len(modules)} modules, {len(tests)} test modules", ())
-    # mutmut runs all tests without a mutant.
-    nearest = {name for module in modules for name in nearest_tests(module)}
-    verdict = run([*nearest, *OTHER_PROCESSES, PINS])
+    tests = all_tests()
+    prepare(modules)
+    say(f"{len(modules)} modules, {len(tests)} test modules", ())
+    # All tests run without a mutant before the functions are tested.
+    verdict = run([PINS])
     for module in list(filter(has_statements, modules))[:1]:
-        verdict = verdict if verdict != "survived" else elsewhere(module, tests)
+        verdict = verdict if verdict != "survived" else elsewhere(module)
     if verdict != "survived":
         sys.exit(f"The tests fail without a mutant:\n{OUTPUT.read_text()[-LONGEST_OUTPUT:]}")
-    found = mutate_functions(component)
+    found = mutate_functions(modules, tests)
+    tested = Counter[str]()
+    shown = time.monotonic()
     for name, verdict in found.items():
         module = module_of(name)
-        if verdict == "survived":
-            # mutmut forks after the imports, so it has not tested what runs at import.
+        if verdict == "at import":
             found[name] = run(nearest_tests(module), MUTANT_UNDER_TEST=name)
-            if found[name] == "survived":
-                found[name] = elsewhere(module, tests, MUTANT_UNDER_TEST=name)
-        if verdict in ("error", "no tests"):
-            found[name] = in_steps(module, tests, MUTANT_UNDER_TEST=name)
+        if found[name] == "survived":
+            found[name] = elsewhere(module, MUTANT_UNDER_TEST=name)
+        tested[found[name]] += 1
+        if time.monotonic() > shown + INTERVAL:
+            shown = time.monotonic()
+            say("functions that run at import", tested.elements())
     survivors = {name: show(name) for name, verdict in found.items() if verdict == "survived"}
-    shown = time.monotonic()
-    outside = {}
-    for name, verdict, difference in mutate_outside_of_functions(modules, tests):
-        outside[name] = verdict
+    for name, verdict, difference in mutate_outside_of_functions(modules):
+        found[name] = verdict
+        tested[verdict] += 1
         if verdict == "survived":
             survivors[name] = difference
         if time.monotonic() > shown + INTERVAL:
             shown = time.monotonic()
-            say(f"{component}: outside of functions", outside.values())
-    return found | outside, survivors
+            say(f"{module_of(name)}: outside of functions", tested.elements())
+    return found, survivors
 
 
 def table(found: dict[str, str]) -> float:
@@ -311,15 +290,10 @@ def main() -> None:
     known = {*modules, *map(component_of, modules)}
     if unknown := [name for name in names if name not in known]:
         parser.error(f"{', '.join(unknown)}: no component or module of the package")
-    found: dict[str, str] = {}
-    for component in dict.fromkeys(map(component_of, modules)):
-        verdicts, survivors = measure(
-            component, [name for name in modules if component_of(name) == component]
-        )
-        found |= verdicts
-        for name, difference in survivors.items():
-            print(f"\n{name}: {verdicts[name]}\n{difference}")
-        print(flush=True)
+    found, survivors = measure(modules)
+    for name, difference in survivors.items():
+        print(f"\n{name}\n{difference}")
+    print(flush=True)
     if table(found) < ENOUGH:
         sys.exit(f"A component has fewer than {ENOUGH} % killed mutants.")
 

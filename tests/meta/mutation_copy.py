@@ -13,18 +13,8 @@ COPY = ROOT / ".mutation"
 PACKAGE = "django_tokenauth"
 #: Folders of the tests that run. Each mirrors the components of the package.
 KINDS = ("unit", "integration")
-#: Fast test modules outside the components. They call several components, so they run for each.
-CALLERS = (
-    *("test_atomic_requests", "test_authentication", "test_errors", "test_logging"),
-    *("test_naive_times", "test_signals", "test_token_user", "test_views"),
-)
-#: Components whose tests also run for a component.
-NEIGHBOURS = {
-    "conf": ("checks",),
-    "keys": ("management",),
-    "sessions": ("services",),
-    "tokens": ("services",),
-}
+#: Components and modules with statements. The tests of the first two components run there.
+STATEMENTS = ("services", "sessions", "admin", "models")
 #: Pins ``__all__`` of each module. It reads the source, so it cannot run on that of mutmut.
 PINS = "tests/meta/test_public_api.py"
 #: The nearest tests of modules whose tests do not have the mirrored path.
@@ -78,55 +68,11 @@ OTHER_PROCESSES = (
 #: Options for short runs: the tables are created once, without migrations.
 OPTIONS = ("--nomigrations", "--reuse-db", "-p", "no:randomly", "-p", "no:unraisableexception")
 
-PLUGIN = f"""\
-import json
-import os
-import shutil
-from collections import Counter
-from pathlib import Path
-
-NEAR = {{near}}
-
-def pytest_configure(config):
-    mutant = os.environ["MUTANT_UNDER_TEST"]
-    use_tables_of_its_own(mutant)
-    module = mutant.rpartition(".")[0]
-    if not module:
-        return
-    stats = json.loads(Path("mutmut-stats.json").read_text())
-    seconds = Counter()
-    for test, duration in stats["duration_by_test"].items():
-        seconds[test.partition("[")[0]] += duration
-    names = {{{{name.partition("[")[0] for name in config.args}}}}
-    near = {{{{name for name in names if name.partition("::")[0] in NEAR.get(module, ())}}}}
-    config.args = sorted(near, key=seconds.__getitem__)
-    if not near or "NEAREST" not in os.environ:
-        config.args += [*sorted(names - near, key=seconds.__getitem__), *{OTHER_PROCESSES}]
-
-def use_tables_of_its_own(mutant):
-    # A mutant can leave rows behind, which would fail the tests of the next.
-    from django.db import connections
-
-    if os.environ.get("DATABASE", "sqlite") == "sqlite":
-        tables = Path("tables.sqlite3").resolve()
-        if tables.exists() and mutant not in ("", "fail", "stats"):
-            tables = shutil.copy(tables, tables.with_name("tables-of-mutant.sqlite3"))
-        connections["default"].settings_dict["TEST"]["NAME"] = str(tables)
-"""
 CONFIGURATION = """
 [mutmut]
 source_paths={package}
 only_mutate=
 {modules}
-also_copy=
-    by_function.py
-process_isolation=forkserver
-timeout_constant=10
-timeout_multiplier=2
-pytest_add_cli_args=
-    {options}
-pytest_add_cli_args_test_selection=
-{tests}
 """
 
 
@@ -157,31 +103,24 @@ def nearest_tests(module: str) -> list[str]:
     folder = "" if component == PACKAGE else f"{component}/"
     mirrored = f"{folder}test_{PurePosixPath(module).name.strip('_')}"
     prefixes = NEAREST.get(module) or tuple(f"tests/{kind}/{mirrored}" for kind in KINDS)
-    near = [name for name in (*_all_tests(), PINS) if name.startswith(prefixes)]
+    near = [name for name in (*all_tests(), PINS) if name.startswith(prefixes)]
     return near or _tests_of(component)
 
 
-def chosen_tests(component: str) -> list[str]:
-    """Return the test modules that are fast enough for a thousand mutants of the component."""
-    chosen = {
-        name
-        for near in all_modules()
-        if component_of(near) == component
-        for name in nearest_tests(near)
-    }
-    for each in (component, *NEIGHBOURS.get(component, ())):
-        chosen.update(_tests_of(each))
-    chosen.update(name for name in _all_tests() if PurePosixPath(name).name.startswith(CALLERS))
-    return sorted(chosen - {*OTHER_PROCESSES, PINS})
+def tests_with_statements() -> list[str]:
+    """Return the integration tests of the components with statements."""
+    components = tuple(f"tests/integration/{component}/" for component in STATEMENTS)
+    return [name for name in all_tests() if name.startswith(components)]
 
 
 def _tests_of(component: str) -> list[str]:
     folder = "" if component == PACKAGE else component
     folders = {PurePosixPath("tests", kind, folder) for kind in KINDS}
-    return [name for name in _all_tests() if PurePosixPath(name).parent in folders]
+    return [name for name in all_tests() if PurePosixPath(name).parent in folders]
 
 
-def _all_tests() -> list[str]:
+def all_tests() -> list[str]:
+    """Return the test modules that run."""
     return [
         path.relative_to(ROOT).as_posix()
         for kind in KINDS
@@ -190,7 +129,7 @@ def _all_tests() -> list[str]:
     ]
 
 
-def prepare(modules: Iterable[str], tests: Iterable[str]) -> None:
+def prepare(modules: Iterable[str]) -> None:
     """Create the copy, with the decorators of ``modules`` moved below their functions."""
     shutil.rmtree(COPY, ignore_errors=True)
     left_out = shutil.ignore_patterns("__pycache__", "external")
@@ -202,13 +141,9 @@ def prepare(modules: Iterable[str], tests: Iterable[str]) -> None:
     for name in modules:
         path = source_of(name)
         path.write_text(undecorated(path.read_text()))
-    near = {dotted(name): nearest_tests(name) for name in modules}
-    (COPY / "by_function.py").write_text(PLUGIN.format(near=near))
     configuration = CONFIGURATION.format(
         package=PACKAGE,
-        options="\n    ".join([*OPTIONS, "-p", "by_function"]),
         modules="\n".join(f"    {PACKAGE}/{name}.py" for name in modules),
-        tests="\n".join(f"    {name}" for name in tests),
     )
     (COPY / "setup.cfg").write_text((ROOT / "setup.cfg").read_text() + configuration)
     # mutmut reads its settings from the current folder.

@@ -1,0 +1,188 @@
+"""Test the mutants of functions in forks of one process, which has imported all tests.
+
+A process that imports the package and the tests for each mutant takes ten times as long.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+import pytest
+from django.db import connections
+from mutmut.mutation.trampoline import set_mutant_under_test
+from mutmut.state import state
+
+from tests.meta.mutation_copy import PACKAGE
+
+#: The name of a mutant that records the calls of all functions.
+RECORD = "stats"
+#: Of the tests that are not the nearest ones: the cases of a test, and the number of all.
+CASES = 2
+OTHERS = 200
+#: The time limit of a mutant: seconds, and multiples of the time of its tests.
+SECONDS = 10
+MULTIPLES = 4
+#: The time limit of a mutant that waits, as a multiple of the limit above.
+WAITING = 15
+#: Seconds between two lines that show the progress.
+INTERVAL = 30
+
+
+@dataclass
+class Forks:
+    """A plugin of pytest. It runs all tests once, and tests each mutant in a fork.
+
+    ``mutants`` has the names by module, ``near`` the test modules that run first by module, and
+    ``last`` the test modules whose calls cannot be recorded, by module. The verdicts are written
+    to the file ``verdicts``, and the progress to ``output``.
+    """
+
+    mutants: dict[str, list[str]]
+    near: dict[str, list[str]]
+    last: dict[str, list[str]]
+    verdicts: Path
+    output: TextIO
+    _seconds: dict[str, float] = field(default_factory=dict)
+    _tests: defaultdict[str, list[pytest.Item]] = field(default_factory=lambda: defaultdict(list))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        at_import = set(state()._stats)
+        state()._stats.clear()
+        self._run_without_mutant(session)
+        if session.testsfailed:
+            return True
+        connections.close_all()
+        gc.freeze()
+        # The tests must not find the mutant that records the calls.
+        set_mutant_under_test("")
+        found: dict[str, str] = {}
+        shown = time.monotonic()
+        for module, names in self.mutants.items():
+            last = [item for item in session.items if _module_of(item) in self.last[module]]
+            for name in names:
+                tests = self._tests_of(module, name)
+                found[name] = self._verdict(session, name, [*tests, *last]) if tests else "survived"
+                if found[name] == "survived" and _function_of(name) in at_import:
+                    found[name] = "at import"
+                if time.monotonic() > shown + INTERVAL:
+                    shown = time.monotonic()
+                    self._say(module, found)
+            self.verdicts.write_text(json.dumps(found))
+        self._say("all modules", found)
+        return True
+
+    def _run_without_mutant(self, session: pytest.Session) -> None:
+        """Record the functions that each test calls, and its time."""
+        set_mutant_under_test(RECORD)
+        items = session.items
+        for item, following in _pairs(items):
+            start = time.perf_counter()
+            # A following test keeps the fixtures of the session: they are set up once.
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following or items[0])
+            self._seconds[item.nodeid] = time.perf_counter() - start
+            for function in state()._stats:
+                self._tests[function].append(item)
+            state()._stats.clear()
+            if session.testsfailed:
+                return
+
+    def _say(self, module: str, found: dict[str, str]) -> None:
+        counts = Counter(found.values())
+        tested = ", ".join(f"{number} {verdict}" for verdict, number in sorted(counts.items()))
+        total = sum(map(len, self.mutants.values()))
+        print(
+            time.strftime("%H:%M:%S"),
+            f"{module}: {tested} of {total}",
+            file=self.output,
+            flush=True,
+        )
+
+    def _tests_of(self, module: str, mutant: str) -> list[pytest.Item]:
+        """Return the tests that reach the mutant: all nearest ones, then the fastest others."""
+        tests = sorted(
+            self._tests[_function_of(mutant)], key=lambda item: self._seconds[item.nodeid]
+        )
+        near = [item for item in tests if _module_of(item) in self.near[module]]
+        others: defaultdict[str, list[pytest.Item]] = defaultdict(list)
+        for item in tests:
+            if _module_of(item) not in self.near[module]:
+                others[item.nodeid.partition("[")[0]].append(item)
+        first = [item for cases in others.values() for item in cases[:CASES]]
+        return near + first[:OTHERS]
+
+    def _verdict(self, session: pytest.Session, mutant: str, tests: list[pytest.Item]) -> str:
+        process = os.fork()
+        if not process:
+            code = 1
+            try:
+                limit = SECONDS + MULTIPLES * sum(self._seconds[item.nodeid] for item in tests)
+                # Other processes may use the processors, so a busy loop is found by CPU time.
+                signal.setitimer(signal.ITIMER_PROF, limit)
+                signal.alarm(WAITING * int(limit))
+                code = _run(session, mutant, tests)
+            finally:
+                os._exit(code)
+        _, status = os.waitpid(process, 0)
+        _tables_of(process).unlink(missing_ok=True)
+        code = os.waitstatus_to_exitcode(status)
+        if code in (-signal.SIGPROF, -signal.SIGALRM):
+            return "timeout"
+        return "killed" if code else "survived"
+
+
+def _run(session: pytest.Session, mutant: str, tests: list[pytest.Item]) -> int:
+    """Run the tests until one fails, and return the exit status."""
+    _use_tables_of_its_own()
+    _clear_caches()
+    session.config.option.tbstyle = "no"
+    set_mutant_under_test(mutant)
+    session._setupstate.teardown_exact(tests[0])
+    for item, following in _pairs(tests):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.testsfailed:
+            return 1
+    return 0
+
+
+def _function_of(mutant: str) -> str:
+    return mutant.partition("__mutmut_")[0]
+
+
+def _clear_caches() -> None:
+    """Clear the function caches of the package, which hold results of the functions unchanged."""
+    for name, module in [*sys.modules.items()]:
+        if name.startswith(PACKAGE):
+            for value in vars(module).values():
+                if callable(clear := getattr(value, "cache_clear", None)):
+                    clear()
+
+
+def _use_tables_of_its_own() -> None:
+    """Copy the tables: a mutant can leave rows behind, which would fail the tests of the next."""
+    settings = connections["default"].settings_dict
+    copied = shutil.copy(settings["NAME"], _tables_of(os.getpid()))
+    settings["NAME"] = settings["TEST"]["NAME"] = str(copied)
+
+
+def _tables_of(process: int) -> Path:
+    return Path(f"tables-{process}.sqlite3").resolve()
+
+
+def _module_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
+
+
+def _pairs(items: list[pytest.Item]) -> Iterator[tuple[pytest.Item, pytest.Item | None]]:
+    return zip(items, [*items[1:], None], strict=True)
