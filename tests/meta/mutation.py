@@ -89,6 +89,9 @@ Path("mutants").mkdir()
 copy_src_dir()
 copy_also_copy_files()
 create_mutants(1)
+for name in ("docs", "example_project", "README.rst"):
+    if not (copy := Path("mutants", name)).exists():
+        copy.symlink_to(Path(name).resolve())
 """
 
 

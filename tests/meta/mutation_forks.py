@@ -43,6 +43,8 @@ INTERVAL = 30
 class Forks:
     """A plugin of pytest. It runs all tests once, and tests each mutant in a fork.
 
+    A test that fails without a mutant is shown and not used.
+
     ``mutants`` has the names by module, ``near`` the test modules that run first by module, and
     ``last`` the test modules whose calls cannot be recorded, by module. The verdicts are written
     to the file ``verdicts``, and the progress to ``output``.
@@ -61,8 +63,6 @@ class Forks:
         at_import = set(state()._stats)
         state()._stats.clear()
         self._run_without_mutant(session)
-        if session.testsfailed:
-            return True
         connections.close_all()
         gc.freeze()
         # The tests must not find the mutant that records the calls.
@@ -92,11 +92,14 @@ class Forks:
             # A following test keeps the fixtures of the session: they are set up once.
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following or items[0])
             self._seconds[item.nodeid] = time.perf_counter() - start
-            for function in state()._stats:
-                self._tests[function].append(item)
-            state()._stats.clear()
             if session.testsfailed:
-                return
+                # It cannot tell whether a mutant is noticed.
+                print("fails without a mutant:", item.nodeid, file=self.output, flush=True)
+                session.testsfailed, session._shouldfail = 0, False
+            else:
+                for function in state()._stats:
+                    self._tests[function].append(item)
+            state()._stats.clear()
 
     def _say(self, module: str, found: dict[str, str]) -> None:
         counts = Counter(found.values())
