@@ -21,8 +21,13 @@ PINS = "tests/meta/test_public_api.py"
 NEAREST = {
     "__init__": (PINS,),
     "_bearer": ("tests/unit/test_authentication", "tests/integration/test_authentication"),
+    "_json_values": ("tests/unit/test_json_values", "tests/unit/services/test_issuing"),
     "_limits": ("tests/unit/test_serializers", "tests/integration/test_views_token"),
     "_log": ("tests/integration/test_logging", "tests/integration/test_audit_events"),
+    "_scope": (
+        *("tests/unit/test_scope", "tests/integration/test_required_scopes"),
+        "tests/integration/test_permissions",
+    ),
     "_utc": ("tests/unit/services/test_arguments", "tests/integration/test_naive_times"),
     "apps": (
         *("tests/unit/test_apps", "tests/integration/test_apps"),
