@@ -142,8 +142,8 @@ class TestCheck:
         backends(ModelBackend, backend)
         [message] = self.messages()
         assert message == (
-            f"The authentication backend {__name__}.{backend.__name__} does not get the username when "
-            "users sign in: its signature does not fit authenticate(request, username=..., "
+            f"The authentication backend {__name__}.{backend.__name__} does not get the username "
+            "when users sign in: its signature does not fit authenticate(request, username=..., "
             "password=...)."
         )
 
