@@ -64,7 +64,7 @@ class AccessTokenScheme(OpenApiAuthenticationExtension):
     # drf-spectacular creates a security scheme for each authentication class. With one shared
     # scheme, a user signs in once in Swagger UI.
     name: list[str] = []
-    shared_name = "accessToken"
+    shared_name = "TokenAuthAccessToken"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, Any]]:
         return []
@@ -212,6 +212,27 @@ def _bearer_endpoint(summary: str, responses: Mapping[int, Any], **more: Any) ->
     return extend_schema(summary=summary, request=None, responses={**responses, **errors}, **more)
 
 
+def _for_all(describe: _Decorator) -> _Decorator:
+    """Add ``_all`` to the operation id, which would otherwise equal that of SessionView.
+
+    The id begins with the path, as the ids of the other routes. A project may include the routes
+    twice.
+    """
+
+    def decorate(method: Any) -> Any:
+        described = describe(method)
+        base: Any = described.kwargs["schema"]
+
+        class Schema(base):  # type: ignore[misc]
+            def get_operation_id(self) -> str:
+                return f"{super().get_operation_id()}_all"
+
+        described.kwargs["schema"] = Schema
+        return described
+
+    return decorate
+
+
 _DESCRIPTIONS: dict[type[APIView], dict[str, _Decorator]] = {
     views.TokenView: _token_endpoint("Sign in", GrantSerializer, TokenPairSerializer),
     views.RefreshView: _token_endpoint("Refresh", RefreshSerializer, TokenPairSerializer),
@@ -234,14 +255,16 @@ _DESCRIPTIONS: dict[type[APIView], dict[str, _Decorator]] = {
     },
     views.SessionListView: {
         "get": _bearer_endpoint("List the sessions", {200: SessionSerializer(many=True)}),
-        "delete": _bearer_endpoint(
-            "Sign out everywhere",
-            {204: None, 400: ProblemSerializer},
-            parameters=[
-                OpenApiParameter("keep", enum=["current"], description="Keep the current session.")
-            ],
-            # The default operation_id would equal that of SessionView.
-            operation_id="sessions_destroy_all",
+        "delete": _for_all(
+            _bearer_endpoint(
+                "Sign out everywhere",
+                {204: None, 400: ProblemSerializer},
+                parameters=[
+                    OpenApiParameter(
+                        "keep", enum=["current"], description="Keep the current session."
+                    )
+                ],
+            )
         ),
     },
     views.SessionView: {

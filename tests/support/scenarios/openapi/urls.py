@@ -123,6 +123,10 @@ class GrantSerializer(Room):
     """Money for research."""
 
 
+class RefreshSerializer(Room):
+    """New air in the room."""
+
+
 def view_of(serializer):
     """Return a view that responds with this serializer."""
 
