@@ -37,6 +37,16 @@ def test_email_in_the_body_replaces_the_username(results):
     ]
 
 
+def test_email_reaches_each_authentication_backend(results):
+    assert results["backends"] == {
+        **dict.fromkeys(("Credentials", "Static", "Username", "django"), 200),
+        **dict.fromkeys(("Credentials django", "django Static"), 200),
+        # The first backend forbids the sign-in, or has a mistake, whose traceback is in the log.
+        "Locked django": 400,
+        "Broken django": 500,
+    }
+
+
 def test_subject_must_be_the_canonical_uuid(results):
     assert results["subjects"] == [[200], *[[401]] * 5]
 

@@ -13,7 +13,12 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.models import ProtectedError
 from django.test import Client
-from django.test.utils import CaptureQueriesContext, setup_databases, teardown_databases
+from django.test.utils import (
+    CaptureQueriesContext,
+    override_settings,
+    setup_databases,
+    teardown_databases,
+)
 
 from django_tokenauth import services
 from django_tokenauth.conf.settings import load
@@ -34,6 +39,7 @@ def scenario() -> dict[str, Any]:
         parts = (
             signed_in,
             rejected,
+            backends,
             subjects,
             statements,
             admin,
@@ -92,6 +98,24 @@ def rejected(alice: Any) -> list[Any]:
     return [
         [response.status_code, response.json().get("error_description")] for response in responses
     ]
+
+
+BACKENDS = (
+    *(("Credentials",), ("Static",), ("Username",), ("django",), ("Credentials", "django")),
+    *(("django", "Static"), ("Locked", "django"), ("Broken", "django")),
+)
+
+
+def backends(alice: Any) -> dict[str, int]:
+    """Return the status of a sign-in with each list of authentication backends."""
+    paths = {"django": "django.contrib.auth.backends.ModelBackend"}
+    statuses = {}
+    for names in BACKENDS:
+        folder = f"{__package__}.backends"
+        classes = [paths.get(name, f"{folder}.{name}") for name in names]
+        with override_settings(AUTHENTICATION_BACKENDS=classes):
+            statuses[" ".join(names)] = post("token/", CREDENTIALS).status_code
+    return statuses
 
 
 def subjects(alice: Any) -> list[list[int]]:
