@@ -194,7 +194,7 @@ def test_names_of_html_and_css_are_found():
     assert names_in(".four > a {}\n#five, p {\n") == ["four", "five"]
 
 
-def test_templates_and_static_files_are_in_a_folder_of_the_package():
+def test_templates_and_static_files_have_a_prefix():
     for path in files_in("templates", "static"):
         assert "django_tokenauth" in path.relative_to(PACKAGE).parts[:-1], path
         names = names_in(path.read_text(encoding="utf-8"))
