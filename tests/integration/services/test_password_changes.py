@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.db.models.signals import post_save
 from rest_framework.permissions import IsAuthenticated
@@ -19,6 +20,7 @@ from django_tokenauth.errors import InvalidGrant, InvalidToken
 from django_tokenauth.models import RevokedReason, Session
 from tests.support.client import log_messages
 from tests.support.clock import NOW
+from tests.support.hashers import FastPBKDF2
 
 pytestmark = pytest.mark.django_db
 
@@ -160,6 +162,18 @@ def changed_again(user):
 def test_user_who_was_saved_again_stays_signed_in(alice, here, there, save):
     request = request_of(here)
     save(alice)
+    assert services.update_session_auth_hash(request, alice) is True
+    assert (is_accepted(here), is_accepted(there)) == (True, False)
+
+
+def test_user_whose_old_password_was_rehashed_stays_signed_in(alice):
+    """Django replaces an outdated hash while a view checks the old password."""
+    alice.password = make_password("correct horse", hasher=FastPBKDF2.algorithm)
+    alice.save()
+    here, there = services.sign_in(alice), services.sign_in(alice)
+    request = request_of(here)
+    assert alice.check_password("correct horse")
+    save_new_password(alice)
     assert services.update_session_auth_hash(request, alice) is True
     assert (is_accepted(here), is_accepted(there)) == (True, False)
 
