@@ -12,8 +12,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
-from drf_spectacular.drainage import warn
-from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiViewExtension
+from drf_spectacular.drainage import has_override, warn
+from drf_spectacular.extensions import (
+    OpenApiAuthenticationExtension,
+    OpenApiSerializerExtension,
+    OpenApiViewExtension,
+)
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import (
     OpenApiParameter,
@@ -36,10 +40,12 @@ from django_tokenauth.serializers import (
     SessionSerializer,
     SignInSerializer,
     TokenSerializer,
+    _ClientSerializer,
 )
 
 if TYPE_CHECKING:
     from drf_spectacular.openapi import AutoSchema
+    from drf_spectacular.utils import Direction
 
 
 def _required_by(permission: Any, method: str, view: Any) -> set[str]:
@@ -113,6 +119,39 @@ class AccessTokenScheme(OpenApiAuthenticationExtension):
             "scopes": dict.fromkeys(load().scopes, ""),
         }
         return {"type": "oauth2", "flows": {"password": flow}}
+
+
+class _SerializerName(OpenApiSerializerExtension):
+    """Gives a project's subclass of a serializer the name of its own class.
+
+    The subclass inherits ``Meta.ref_name``, with which two components would have the same name.
+    """
+
+    match_subclasses = True
+    # An extension of the project precedes this one.
+    priority = -1
+
+    def get_name(self, auto_schema: AutoSchema, direction: Direction) -> str | None:
+        kind: Any = self.target if isinstance(self.target, type) else type(self.target)
+        own_meta = vars(vars(kind).get("Meta", object))
+        if "ref_name" in own_meta or has_override(kind, "component_name"):
+            return None
+        return str(kind.__name__).removesuffix("Serializer")
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> Any:
+        return auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+
+
+class SessionName(_SerializerName):
+    target_class = SessionSerializer
+
+
+class TokenName(_SerializerName):
+    target_class = TokenSerializer
+
+
+class ClientName(_SerializerName):
+    target_class = _ClientSerializer
 
 
 class ErrorSerializer(serializers.Serializer[Any]):

@@ -284,6 +284,25 @@ class TestNames:
         assert len(names) > len(components["schemas"]) > 8
         assert all(name.startswith("TokenAuth") for name in names)
 
+    @pytest.mark.parametrize(
+        ("subclass", "component", "member"),
+        [
+            ("LocatedSessionSerializer", "LocatedSession", "city"),
+            ("CodeSerializer", "SignInWithCode", "code"),
+            ("NamedTokenSerializer", "OwnToken", "name"),
+        ],
+    )
+    def test_subclass_of_a_serializer_has_its_own_component(
+        self, schemas, schema, subclass, component, member
+    ):
+        subclasses = schemas["subclasses"]
+        operation = subclasses["paths"][f"/{subclass}/"]["get"]
+        assert component_names(*response_content(operation, "200")) == component
+        components = dict(subclasses["components"]["schemas"])
+        assert member in components[component]["properties"]
+        for name in schema["components"]["schemas"]:
+            assert components[name] == schema["components"]["schemas"][name]
+
     def test_operation_ids_of_the_package_begin_with_their_path(self, schemas):
         """Other operations of the project cannot have the same id."""
         paths = schemas["two_versions"]["paths"]

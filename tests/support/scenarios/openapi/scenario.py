@@ -14,10 +14,13 @@ from django.urls import include, path
 
 from django_tokenauth.views import TokenView
 from tests.support.scenarios.openapi.urls import (
+    CodeSerializer,
     Computed,
     ErrorSerializer,
     Forgotten,
     GrantSerializer,
+    LocatedSessionSerializer,
+    NamedTokenSerializer,
     RefreshSerializer,
     SessionSerializer,
     TokenSerializer,
@@ -73,6 +76,18 @@ class SameNames:
     ]
 
 
+SUBCLASSES = (LocatedSessionSerializer, CodeSerializer, NamedTokenSerializer)
+
+
+class Subclasses:
+    """The routes of a project that subclasses serializers of the package."""
+
+    urlpatterns = [
+        path("auth/", include("django_tokenauth.urls")),
+        *(path(f"{kind.__name__}/", view_of(kind)) for kind in SUBCLASSES),
+    ]
+
+
 class UnknownScopes:
     """Routes of views whose scopes depend on the request or are missing."""
 
@@ -105,6 +120,8 @@ def scenario() -> dict[str, Any]:
         named = schema()
     with override_settings(ROOT_URLCONF=TwoVersions):
         two_versions = schema()
+    with override_settings(ROOT_URLCONF=Subclasses):
+        subclasses = schema()
     with override_settings(ROOT_URLCONF=SameNames):
         same_names = schema()
     with override_settings(ROOT_URLCONF=below("api/<str:version>/")):
@@ -127,6 +144,7 @@ def scenario() -> dict[str, Any]:
         "by_email": by_email,
         "same_names": same_names,
         "two_versions": two_versions,
+        "subclasses": subclasses,
         "unknown_scopes": unknown_scopes,
         "warnings": warnings.getvalue(),
     }
