@@ -148,7 +148,7 @@ def installation_messages(settings: Settings) -> Iterator[CheckMessage]:
 def _uncalled_backends() -> Iterator[CheckMessage]:
     """Report backends with a password that a sign-in does not call."""
     try:
-        backends = [type(backend) for backend in get_backends()]
+        backends = get_backends()
     except Exception:  # noqa: BLE001
         # The sign-in raises the same error, with its traceback.
         return
@@ -158,8 +158,9 @@ def _uncalled_backends() -> Iterator[CheckMessage]:
         if is_called(backend, names, field):
             continue
         if "password" in signature(backend.authenticate).parameters:
+            name = f"{type(backend).__module__}.{type(backend).__qualname__}"
             yield checks.Warning(
-                f"The authentication backend {backend.__module__}.{backend.__qualname__} does not "
+                f"The authentication backend {name} does not "
                 f"get the username when users sign in: its signature does not fit {called}.",
                 hint="Give its authenticate() the parameters of this call.",
                 id="tokenauth.W027",

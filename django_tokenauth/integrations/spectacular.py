@@ -12,8 +12,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
-from drf_spectacular.drainage import warn
-from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiViewExtension
+from drf_spectacular.drainage import has_override, warn
+from drf_spectacular.extensions import (
+    OpenApiAuthenticationExtension,
+    OpenApiSerializerExtension,
+    OpenApiViewExtension,
+)
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import (
     OpenApiParameter,
@@ -36,10 +40,12 @@ from django_tokenauth.serializers import (
     SessionSerializer,
     SignInSerializer,
     TokenSerializer,
+    _ClientSerializer,
 )
 
 if TYPE_CHECKING:
     from drf_spectacular.openapi import AutoSchema
+    from drf_spectacular.utils import Direction
 
 
 def _required_by(permission: Any, method: str, view: Any) -> set[str]:
@@ -64,7 +70,7 @@ class AccessTokenScheme(OpenApiAuthenticationExtension):
     # drf-spectacular creates a security scheme for each authentication class. With one shared
     # scheme, a user signs in once in Swagger UI.
     name: list[str] = []
-    shared_name = "accessToken"
+    shared_name = "TokenAuthAccessToken"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, Any]]:
         return []
@@ -113,6 +119,39 @@ class AccessTokenScheme(OpenApiAuthenticationExtension):
             "scopes": dict.fromkeys(load().scopes, ""),
         }
         return {"type": "oauth2", "flows": {"password": flow}}
+
+
+class _SerializerName(OpenApiSerializerExtension):
+    """Gives a project's subclass of a serializer the name of its own class.
+
+    The subclass inherits ``Meta.ref_name``, with which two components would have the same name.
+    """
+
+    match_subclasses = True
+    # An extension of the project precedes this one.
+    priority = -1
+
+    def get_name(self, auto_schema: AutoSchema, direction: Direction) -> str | None:
+        kind: Any = self.target if isinstance(self.target, type) else type(self.target)
+        own_meta = vars(vars(kind).get("Meta", object))
+        if "ref_name" in own_meta or has_override(kind, "component_name"):
+            return None
+        return str(kind.__name__).removesuffix("Serializer")
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> Any:
+        return auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+
+
+class SessionName(_SerializerName):
+    target_class = SessionSerializer
+
+
+class TokenName(_SerializerName):
+    target_class = TokenSerializer
+
+
+class ClientName(_SerializerName):
+    target_class = _ClientSerializer
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
@@ -212,6 +251,27 @@ def _bearer_endpoint(summary: str, responses: Mapping[int, Any], **more: Any) ->
     return extend_schema(summary=summary, request=None, responses={**responses, **errors}, **more)
 
 
+def _for_all(describe: _Decorator) -> _Decorator:
+    """Add ``_all`` to the operation id, which would otherwise equal that of SessionView.
+
+    The id begins with the path, as the ids of the other routes. A project may include the routes
+    twice.
+    """
+
+    def decorate(method: Any) -> Any:
+        described = describe(method)
+        base: Any = described.kwargs["schema"]
+
+        class Schema(base):  # type: ignore[misc]
+            def get_operation_id(self) -> str:
+                return f"{super().get_operation_id()}_all"
+
+        described.kwargs["schema"] = Schema
+        return described
+
+    return decorate
+
+
 _DESCRIPTIONS: dict[type[APIView], dict[str, _Decorator]] = {
     views.TokenView: _token_endpoint("Sign in", GrantSerializer, TokenPairSerializer),
     views.RefreshView: _token_endpoint("Refresh", RefreshSerializer, TokenPairSerializer),
@@ -234,14 +294,16 @@ _DESCRIPTIONS: dict[type[APIView], dict[str, _Decorator]] = {
     },
     views.SessionListView: {
         "get": _bearer_endpoint("List the sessions", {200: SessionSerializer(many=True)}),
-        "delete": _bearer_endpoint(
-            "Sign out everywhere",
-            {204: None, 400: ProblemSerializer},
-            parameters=[
-                OpenApiParameter("keep", enum=["current"], description="Keep the current session.")
-            ],
-            # The default operation_id would equal that of SessionView.
-            operation_id="sessions_destroy_all",
+        "delete": _for_all(
+            _bearer_endpoint(
+                "Sign out everywhere",
+                {204: None, 400: ProblemSerializer},
+                parameters=[
+                    OpenApiParameter(
+                        "keep", enum=["current"], description="Keep the current session."
+                    )
+                ],
+            )
         ),
     },
     views.SessionView: {

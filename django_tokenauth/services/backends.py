@@ -34,29 +34,40 @@ def username_arguments() -> tuple[str, ...]:
     return _most_accepted(field, tuple(type(backend) for backend in get_backends()))
 
 
-def is_called(backend: type[Any], names: Iterable[str], field: str) -> bool:
+def is_called(backend: Any, names: Iterable[str], field: str) -> bool:
     """Return whether ``authenticate()`` passes the username to *backend* with arguments *names*.
 
     Django skips a backend whose signature does not accept the arguments.
     """
-    names, accepted = tuple(names), signature(backend.authenticate)
+    names = tuple(names)
     try:
-        # The first two arguments are the backend and the request.
-        accepted.bind(None, None, **dict.fromkeys((*names, "password"), ""))
+        # The first argument is the request.
+        signature(backend.authenticate).bind(None, **dict.fromkeys((*names, "password"), ""))
     except TypeError:
         return False
-    # Without a parameter of its own, the backend reads the username from **kwargs. ModelBackend
-    # has a parameter, and reads USERNAME_FIELD from **kwargs too.
-    own = {"username", field}.intersection(accepted.parameters)
-    if backend.authenticate is ModelBackend.authenticate:
-        own = {"username", field}
+    own = _own_names(backend, field)
     return not own or not own.isdisjoint(names)
+
+
+def _own_names(backend: Any, field: str) -> set[str]:
+    """Return the names of the username that *backend* has parameters for.
+
+    Without a parameter, the backend reads the username from ``**kwargs``, under a name that only
+    the backend knows. ``ModelBackend`` reads *field* from ``**kwargs`` too.
+    """
+    if type(backend).authenticate is ModelBackend.authenticate:
+        return {"username", field}
+    return {"username", field}.intersection(signature(backend.authenticate).parameters)
 
 
 @lru_cache(maxsize=16)
 def _most_accepted(field: str, backends: tuple[type[Any], ...]) -> tuple[str, ...]:
-    candidates = (("username",), ("username", field), (field,))
-    return max(
-        candidates,
-        key=lambda names: sum(is_called(backend, names, field) for backend in backends),
-    )
+    instances = [backend() for backend in backends]
+
+    def score(names: tuple[str, ...]) -> tuple[int, int]:
+        called = [backend for backend in instances if is_called(backend, names, field)]
+        # A backend that reads the username from **kwargs may need any of the names.
+        certain = [each for each in called if len(names) > 1 and not _own_names(each, field)]
+        return len(called), len(certain)
+
+    return max([("username",), ("username", field), (field,)], key=score)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -76,12 +77,12 @@ def _keep(settings: Settings, session_id: uuid.UUID, user: Any, now: datetime) -
     return True
 
 
-def _may_continue(session: Session, revoked_at: datetime | None, now: datetime) -> bool:
-    """Return whether *session* is active, or was revoked by saving its user at *revoked_at*."""
+def _may_continue(session: Session, revoked_at: Collection[datetime], now: datetime) -> bool:
+    """Return whether *session* is active, or was revoked by saving its user, at *revoked_at*."""
     if session.revoked_at is None:
         return bool(session.idle_expires_at > now)
     return bool(
         session.revoked_reason == RevokedReason.USER_CHANGED
-        and session.revoked_at == revoked_at
+        and session.revoked_at in revoked_at
         and session.absolute_expires_at > now
     )

@@ -94,7 +94,7 @@ def after_save(
     user = instance if update_fields is None else refetch(instance) or instance
     keep = auth_hashes(user) if user.is_active else []
     revoked_at = _revoke(instance, RevokedReason.USER_CHANGED, keep)
-    if keep:
+    if keep and revoked_at is not None:
         # update_session_auth_hash() undoes this revocation for the session of the request.
         mark_revoked(instance, revoked_at)
 
@@ -229,12 +229,15 @@ def _revoke_without_user(since: datetime) -> None:
     _announce(None, None, reason, revoked, now)
 
 
-def _revoke(user: Any, reason: RevokedReason, keep: list[str]) -> datetime:
-    """Revoke the sessions of *user* without an auth hash in *keep*, and return the time."""
+def _revoke(user: Any, reason: RevokedReason, keep: list[str]) -> datetime | None:
+    """Revoke the sessions of *user* without an auth hash in *keep*.
+
+    Return the time, or ``None`` if no session was revoked.
+    """
     now = utc_now()
     revoked = store.revoke_of_user(get_key(user), reason, now=now, keep=keep)
     _announce(get_key(user), user, reason, revoked, now)
-    return now
+    return now if revoked else None
 
 
 def _announce(key: Any, user: Any, reason: RevokedReason, revoked: int, now: datetime) -> None:

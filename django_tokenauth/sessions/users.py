@@ -145,14 +145,14 @@ def saves_unusable_password(user: Any, update_fields: frozenset[str] | None) -> 
 
 
 def mark_revoked(user: Any, revoked_at: datetime) -> None:
-    """Keep, on *user*, the time at which saving the user revoked its sessions."""
-    setattr(user, _REVOKED_AT, revoked_at)
+    """Add, on *user*, a time at which saving the user revoked sessions."""
+    vars(user).setdefault(_REVOKED_AT, []).append(revoked_at)
 
 
-def take_revoked_at(user: Any) -> datetime | None:
-    """Remove and return the time of :func:`mark_revoked`, or ``None``."""
-    revoked_at: datetime | None = vars(user).pop(_REVOKED_AT, None)
-    return revoked_at
+def take_revoked_at(user: Any) -> list[datetime]:
+    """Remove and return the times of :func:`mark_revoked`."""
+    times: list[datetime] = vars(user).pop(_REVOKED_AT, [])
+    return times
 
 
 def refetch(user: Any) -> Any:

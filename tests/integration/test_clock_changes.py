@@ -17,22 +17,31 @@ from tests.support.client import get, post, sign_in
 
 pytestmark = [pytest.mark.attack(189), pytest.mark.django_db, pytest.mark.usefixtures("alice")]
 
-# Clocks in Berlin go from 02:00 to 03:00, and from 03:00 back to 02:00.
+# Clocks in Berlin go from 02:00 to 03:00, and from 03:00 back to 02:00. On Lord Howe Island, they
+# change by half an hour.
 CHANGES = {
-    "forward": datetime(2026, 3, 29, 1, tzinfo=UTC),
-    "back": datetime(2026, 10, 25, 1, tzinfo=UTC),
+    "forward": ("Europe/Berlin", datetime(2026, 3, 29, 1, tzinfo=UTC)),
+    "back": ("Europe/Berlin", datetime(2026, 10, 25, 1, tzinfo=UTC)),
+    "half an hour forward": ("Australia/Lord_Howe", datetime(2026, 10, 3, 15, 30, tzinfo=UTC)),
+    "half an hour back": ("Australia/Lord_Howe", datetime(2026, 4, 4, 15, tzinfo=UTC)),
+    "new year": ("America/New_York", datetime(2027, 1, 1, 5, tzinfo=UTC)),
 }
 
 
+@pytest.fixture(params=CHANGES.values(), ids=CHANGES)
+def change(request):
+    return request.param
+
+
 @pytest.fixture(params=["use_tz off", "local database"])
-def _local_times(request, settings):
+def _local_times(request, settings, change):
     """The two ways to local times: ``USE_TZ = False``, or ``TIME_ZONE`` of the database."""
     if request.param == "use_tz off":
         settings.USE_TZ = False
-        settings.TIME_ZONE = "Europe/Berlin"
+        settings.TIME_ZONE = change[0]
         yield
         return
-    connection.settings_dict["TIME_ZONE"] = "Europe/Berlin"
+    connection.settings_dict["TIME_ZONE"] = change[0]
     connection.__dict__.pop("timezone", None)
     connection.__dict__.pop("timezone_name", None)
     connection.ensure_timezone()
@@ -43,12 +52,12 @@ def _local_times(request, settings):
     connection.ensure_timezone()
 
 
-@pytest.fixture(params=CHANGES.values(), ids=CHANGES)
-def move(request, _local_times, time_machine):
+@pytest.fixture
+def move(change, _local_times, time_machine):
     """Return a function that sets the clock to some time before or after the change."""
 
     def move(**after_change):
-        moment = request.param + timedelta(**after_change)
+        moment = change[1] + timedelta(**after_change)
         # A timestamp, because a datetime with a zone would also change the process's time zone.
         time_machine.move_to(moment.timestamp(), tick=False)
         return moment

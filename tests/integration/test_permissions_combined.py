@@ -7,11 +7,16 @@ from django.contrib.auth.models import Group
 from django.http import Http404
 from rest_framework import generics
 from rest_framework.exceptions import APIException, PermissionDenied
-from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
+from rest_framework.permissions import (
+    AllowAny,
+    BasePermission,
+    IsAuthenticated,
+    IsAuthenticatedOrReadOnly,
+)
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
 from rest_framework.response import Response
 from rest_framework.serializers import ModelSerializer
-from rest_framework.test import APIRequestFactory
+from rest_framework.test import APIRequestFactory, force_authenticate
 from rest_framework.views import APIView
 
 from django_tokenauth import services
@@ -296,6 +301,46 @@ class TestObject:
 
         for permission in (NoObject | HasScope, HasScope | NoObject):
             assert call(ListView, tokens["without"], permission) == NAMED
+
+
+class TestWithoutToken:
+    """The permissions of REST framework beside a scope, for users without a token."""
+
+    @pytest.fixture
+    def statuses(self, alice):
+        def statuses(permission):
+            found = []
+            for user in (None, alice):
+                for method in ("get", "post"):
+                    request = getattr(APIRequestFactory(), method)("/")
+                    force_authenticate(request, user)
+                    view = WritableView.as_view(permission_classes=[permission])
+                    found.append(view(request).status_code)
+            return found
+
+        return statuses
+
+    @pytest.mark.parametrize(
+        ("permission", "expected"),
+        [
+            (HasScope, [401, 401, 403, 403]),
+            (IsAuthenticatedOrReadOnly | HasScope, [200, 401, 200, 200]),
+            (HasScope | IsAuthenticatedOrReadOnly, [200, 401, 200, 200]),
+            (IsAuthenticatedOrReadOnly & HasScope, [401, 401, 403, 403]),
+            (HasScope | IsAuthenticated, [401, 401, 200, 200]),
+            (~(HasScope | IsAuthenticated), [200, 200, 403, 403]),
+            (~(HasScope & IsAuthenticated), [200, 200, 200, 200]),
+            (HasScope & (IsAuthenticated | OnlyNote), [401, 401, 403, 403]),
+            ((HasScope & ~OnlyNote) | (OnlyNote & ~HasScope), [401, 401, 403, 403]),
+            ((HasScope & ~Yes) | (IsAuthenticated & ~HasScope), [401, 401, 200, 200]),
+        ],
+    )
+    def test_permission_decides_without_a_token(self, statuses, permission, expected):
+        assert statuses(permission) == expected
+
+
+class WritableView(ObjectView):
+    post = ObjectView.get
 
 
 class GroupSerializer(ModelSerializer):

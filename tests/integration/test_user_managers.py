@@ -23,6 +23,14 @@ def scenario_result(model):
             {"class": "AnnotatedUser", "loud": "ALICE@EXAMPLE.COM", "notes": 3, "subject": None},
             1,
         ),
+        *(
+            (
+                name,
+                {"class": name, "loud": "ALICE@EXAMPLE.COM", "notes": 1, "subject": None},
+                1,
+            )
+            for name in ("RankedUser", "ProxyUser")
+        ),
         (
             "PolymorphicUser",
             {"class": "Teacher", "loud": None, "notes": None, "subject": "maths"},

@@ -58,6 +58,30 @@ def test_multipart_sign_in_reads_unicode_and_base64_parts(alice):
     assert send("token/", body.encode()).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("content_type", "more"),
+    [
+        (f"{MULTIPART}; charset=utf-8", ""),
+        ("multipart/form-data; charset=latin-1; boundary=x", ""),
+        ('multipart/form-data; boundary="x"', ""),
+        # Browsers send an empty file field, and a form may name its encoding.
+        (MULTIPART, part("photo", "", '; filename=""\r\nContent-Type: application/octet-stream')),
+        (MULTIPART, part("_charset_", "utf-8")),
+        (MULTIPART, part("device_name", "")),
+    ],
+)
+def test_multipart_form_of_a_browser_signs_in(alice, content_type, more):
+    body = part("username", "alice") + part("password", "correct horse") + more + "--x--\r\n"
+    assert send("token/", body, content_type).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["put", "patch", "delete"])
+def test_multipart_with_another_method_returns_405(method):
+    body = part("username", "alice") + "--x--\r\n"
+    response = getattr(Client(), method)("/auth/token/", body, content_type=MULTIPART)
+    assert response.status_code == 405
+
+
 def test_sign_in_with_middleware_that_reads_the_form_succeeds(alice, middleware_reads):
     response = Client().post("/auth/token/", {"username": "alice", "password": "correct horse"})
     assert response.status_code == 200

@@ -28,7 +28,7 @@ def schema(schemas):
 class TestSecurityScheme:
     def test_openapi_security_scheme_is_the_oauth2_password_flow(self, schema):
         assert schema["components"]["securitySchemes"] == {
-            "accessToken": {
+            "TokenAuthAccessToken": {
                 "type": "oauth2",
                 "flows": {
                     "password": {
@@ -42,7 +42,7 @@ class TestSecurityScheme:
 
     @pytest.mark.parametrize("project", ["verifies", "tenants"])
     def test_openapi_security_scheme_without_token_path_is_bearer(self, schemas, project):
-        assert schemas[project]["components"]["securitySchemes"] == {"accessToken": BEARER}
+        assert schemas[project]["components"]["securitySchemes"] == {"TokenAuthAccessToken": BEARER}
 
     @pytest.mark.parametrize(
         ("project", "token", "refresh"),
@@ -54,7 +54,9 @@ class TestSecurityScheme:
     def test_openapi_security_scheme_finds_routes_by_their_view(
         self, schemas, project, token, refresh
     ):
-        flow = schemas[project]["components"]["securitySchemes"]["accessToken"]["flows"]["password"]
+        flow = schemas[project]["components"]["securitySchemes"]["TokenAuthAccessToken"]["flows"][
+            "password"
+        ]
         assert (flow["tokenUrl"], flow["refreshUrl"]) == (token, refresh)
 
 
@@ -62,8 +64,8 @@ class TestSecurity:
     @pytest.mark.parametrize("path", ["/stateless/", "/own/", "/auth/sessions/"])
     def test_schema_of_a_protected_view_has_the_security_scheme(self, schema, path):
         security = schema["paths"][path]["get"]["security"]
-        assert {"accessToken": []} in security
-        assert all(set(scheme) <= {"accessToken"} for scheme in security)
+        assert {"TokenAuthAccessToken": []} in security
+        assert all(set(scheme) <= {"TokenAuthAccessToken"} for scheme in security)
 
     @pytest.mark.parametrize(
         ("method", "scopes"),
@@ -71,9 +73,9 @@ class TestSecurity:
     )
     def test_schema_security_contains_required_scopes_of_a_view(self, schema, method, scopes):
         for path in ("/notes/", "/combined/"):
-            assert schema["paths"][path][method]["security"] == [{"accessToken": scopes}]
+            assert schema["paths"][path][method]["security"] == [{"TokenAuthAccessToken": scopes}]
         alternative = schema["paths"]["/alternative/"][method]["security"]
-        assert alternative == [{"accessToken": []}]
+        assert alternative == [{"TokenAuthAccessToken": []}]
 
     @pytest.mark.parametrize(
         ("path", "method", "scopes"),
@@ -86,13 +88,15 @@ class TestSecurity:
     )
     def test_schema_security_contains_decorated_scopes(self, schema, path, method, scopes):
         # REST framework's default permission is AllowAny, so drf-spectacular adds {}.
-        assert schema["paths"][path][method]["security"] == [{"accessToken": scopes}, {}]
+        assert schema["paths"][path][method]["security"] == [{"TokenAuthAccessToken": scopes}, {}]
 
     @pytest.mark.parametrize("path", ["/computed/{name}/", "/forgotten/"])
     def test_schema_with_unknown_scopes_describes_the_other_views(self, schemas, path):
         schema = schemas["unknown_scopes"]
-        assert schema["paths"][path]["get"]["security"] == [{"accessToken": []}]
-        assert schema["paths"]["/notes/"]["get"]["security"] == [{"accessToken": ["notes:read"]}]
+        assert schema["paths"][path]["get"]["security"] == [{"TokenAuthAccessToken": []}]
+        assert schema["paths"]["/notes/"]["get"]["security"] == [
+            {"TokenAuthAccessToken": ["notes:read"]}
+        ]
 
     @pytest.mark.parametrize(
         ("view", "why"), [("Computed", "KeyError"), ("Forgotten", "ImproperlyConfigured")]
@@ -158,7 +162,7 @@ class TestRoutes:
     def test_schema_describes_only_get_of_the_forward_auth_route(self, schema):
         operations = schema["paths"]["/auth/token/forward-auth/"]
         assert set(operations) == {"get"}
-        assert operations["get"]["security"] == [{"accessToken": []}]
+        assert operations["get"]["security"] == [{"TokenAuthAccessToken": []}]
         parameters = operations["get"]["parameters"]
         assert [parameter["name"] for parameter in parameters] == ["scope", "status"]
         assert response_components(operations["get"]) == {
@@ -221,7 +225,7 @@ class TestDetails:
 
     def test_schema_of_signing_out_everywhere_has_its_operation_id(self, schema):
         operation = schema["paths"]["/auth/sessions/"]["delete"]
-        assert operation["operationId"] == "sessions_destroy_all"
+        assert operation["operationId"] == "auth_sessions_destroy_all"
 
     def test_schema_describes_query_parameters_and_their_values(self, schema):
         gateway = schema["paths"]["/auth/token/forward-auth/"]["get"]
@@ -260,7 +264,7 @@ class TestDetails:
 class TestNames:
     """A project may have serializers with the same names as this package."""
 
-    @pytest.mark.parametrize("path", ["session", "token", "error", "grant"])
+    @pytest.mark.parametrize("path", ["session", "token", "error", "grant", "refresh"])
     def test_project_serializer_has_its_own_schema_component(self, schemas, path):
         schema = schemas["same_names"]
         name = component_names(*response_content(schema["paths"][f"/{path}/"]["get"], "200"))
@@ -275,7 +279,38 @@ class TestNames:
         }
 
     def test_package_schema_components_start_with_tokenauth(self, schema):
-        assert all(name.startswith("TokenAuth") for name in schema["components"]["schemas"])
+        components = schema["components"]
+        names = [name for kind in components.values() for name in kind]
+        assert len(names) > len(components["schemas"]) > 8
+        assert all(name.startswith("TokenAuth") for name in names)
+
+    @pytest.mark.parametrize(
+        ("subclass", "component", "member"),
+        [
+            ("LocatedSessionSerializer", "LocatedSession", "city"),
+            ("CodeSerializer", "SignInWithCode", "code"),
+            ("NamedTokenSerializer", "OwnToken", "name"),
+        ],
+    )
+    def test_subclass_of_a_serializer_has_its_own_component(
+        self, schemas, schema, subclass, component, member
+    ):
+        subclasses = schemas["subclasses"]
+        operation = subclasses["paths"][f"/{subclass}/"]["get"]
+        assert component_names(*response_content(operation, "200")) == component
+        components = dict(subclasses["components"]["schemas"])
+        assert member in components[component]["properties"]
+        for name in schema["components"]["schemas"]:
+            assert components[name] == schema["components"]["schemas"][name]
+
+    def test_operation_ids_of_the_package_begin_with_their_path(self, schemas):
+        """Other operations of the project cannot have the same id."""
+        paths = schemas["two_versions"]["paths"]
+        ids = [(path, method["operationId"]) for path in paths for method in paths[path].values()]
+        assert len(ids) == len({name for _, name in ids}) == 18
+        for path, name in ids:
+            fixed = path.partition("{")[0].strip("/")
+            assert name.startswith(fixed.replace("/", "_").replace("-", "_"))
 
 
 def component_names(media):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
+from django.db.models.signals import post_save
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +20,7 @@ from django_tokenauth.errors import InvalidGrant, InvalidToken
 from django_tokenauth.models import RevokedReason, Session
 from tests.support.client import log_messages
 from tests.support.clock import NOW
+from tests.support.hashers import FastPBKDF2
 
 pytestmark = pytest.mark.django_db
 
@@ -114,6 +117,65 @@ def request_of(pair=None, user=None):
 def save_new_password(user):
     user.set_password("new")
     user.save()
+
+
+def saved_again(user):
+    save_new_password(user)
+    user.first_name = "Alice"
+    user.save()
+
+
+def saved_again_in_a_transaction(user):
+    with transaction.atomic():
+        saved_again(user)
+
+
+def saved_again_in_part(user):
+    save_new_password(user)
+    user.save(update_fields=["first_name"])
+
+
+def saved_again_by_a_receiver(user):
+    """The receiver of a project stores, for example, the time of the change."""
+
+    def save_once_more(instance, **keywords):
+        post_save.disconnect(save_once_more, sender=type(user))
+        instance.save()
+
+    post_save.connect(save_once_more, sender=type(user))
+    save_new_password(user)
+
+
+def changed_again(user):
+    user.set_password("first")
+    user.save()
+    save_new_password(user)
+
+
+@pytest.mark.parametrize(
+    "save",
+    [
+        *(saved_again, saved_again_in_a_transaction, saved_again_in_part),
+        *(saved_again_by_a_receiver, changed_again),
+    ],
+)
+def test_user_who_was_saved_again_stays_signed_in(alice, here, there, save):
+    request = request_of(here)
+    save(alice)
+    assert services.update_session_auth_hash(request, alice) is True
+    assert (is_accepted(here), is_accepted(there)) == (True, False)
+
+
+def test_user_whose_old_password_was_rehashed_stays_signed_in(alice):
+    """Django replaces an outdated hash while a view checks the old password."""
+    alice.password = make_password("correct horse", hasher=FastPBKDF2.algorithm)
+    alice.save()
+    here, there = services.sign_in(alice), services.sign_in(alice)
+    request = request_of(here)
+    assert alice.check_password("correct horse")
+    save_new_password(alice)
+    assert services.update_session_auth_hash(request, alice) is True
+    assert (is_accepted(here), is_accepted(there)) == (True, False)
 
 
 class TestNotKept:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.backends import BaseBackend, ModelBackend
 from django.contrib.auth.models import User
+from django.views.decorators.debug import sensitive_variables
 
 from django_tokenauth import checks
 from django_tokenauth.services.backends import credentials, username_arguments
@@ -35,6 +36,33 @@ class ByToken(BaseBackend):
         """Reject each sign-in."""
 
 
+class Static(BaseBackend):
+    @staticmethod
+    def authenticate(request, email=None, password=None):
+        """Reject each sign-in."""
+
+
+class Class(BaseBackend):
+    @classmethod
+    def authenticate(cls, request, *, email, password):
+        """Reject each sign-in."""
+
+
+class Decorated(BaseBackend):
+    @sensitive_variables()
+    def authenticate(self, request, email, password):
+        """Reject each sign-in."""
+
+
+class Default(BaseBackend):
+    """A backend that rejects each sign-in, with the method of its base class."""
+
+
+class PositionalOnly(BaseBackend):
+    def authenticate(self, request, email, password, /):
+        """Reject each sign-in."""
+
+
 class OwnModelBackend(ModelBackend):
     """Django's backend, with the same method."""
 
@@ -62,8 +90,15 @@ def backends(settings, monkeypatch):
     [
         ([ModelBackend], ("username",)),
         ([ByUsername], ("username",)),
-        ([ByAnything], ("username",)),
+        # The backend may read either name from **kwargs.
+        ([ByAnything], ("username", "email")),
+        ([ByAnything, ByUsername], ("username",)),
+        ([ByAnything, ByEmail], ("email",)),
+        ([ModelBackend, ByAnything], ("username", "email")),
         ([ByToken], ("username",)),
+        ([Static, Class], ("email",)),
+        ([Decorated], ("email",)),
+        ([Default], ("username", "email")),
         ([ByEmail], ("email",)),
         ([ByEmailOrMore], ("username", "email")),
         ([ModelBackend, ByEmail], ("email",)),
@@ -92,18 +127,23 @@ class TestCheck:
         return [each.msg for each in found]
 
     @pytest.mark.parametrize(
-        "classes", [[ModelBackend], [ByEmail], [ByToken, ModelBackend], [ByAnything]]
+        "classes",
+        [
+            *([ModelBackend], [ByEmail], [ByToken, ModelBackend], [ByAnything], [Default]),
+            *([Static, Class], [Decorated], [ByAnything, ByEmail]),
+        ],
     )
     def test_backend_that_is_called_causes_no_message(self, backends, classes):
         backends(*classes)
         assert self.messages() == []
 
-    def test_backend_with_another_argument_is_reported(self, backends):
-        backends(ModelBackend, ByPhone)
+    @pytest.mark.parametrize("backend", [ByPhone, PositionalOnly])
+    def test_backend_with_other_arguments_is_reported(self, backends, backend):
+        backends(ModelBackend, backend)
         [message] = self.messages()
         assert message == (
-            f"The authentication backend {__name__}.ByPhone does not get the username when "
-            "users sign in: its signature does not fit authenticate(request, username=..., "
+            f"The authentication backend {__name__}.{backend.__name__} does not get the username "
+            "when users sign in: its signature does not fit authenticate(request, username=..., "
             "password=...)."
         )
 

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
+from collections import UserDict
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePosixPath
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -55,6 +62,33 @@ def test_access_token_error_has_the_claim_and_what_to_do(changes, message):
     with pytest.raises(ImproperlyConfigured) as error:
         Access().tokens.encode(claims)
     assert str(error.value) == message
+
+
+class Level(Enum):
+    HIGH = "high"
+
+
+@dataclass
+class Money:
+    amount: int
+
+
+@pytest.mark.parametrize(
+    ("value", "type_name"),
+    [
+        *((Level.HIGH, "Level"), (Money(1), "Money"), (b"x", "bytes"), ({1}, "set")),
+        *((PurePosixPath("/x"), "PurePosixPath"), (range(2), "range"), ({uuid.uuid4(): 1}, "dict")),
+        *((float("nan"), "float"), (Decimal("NaN"), "Decimal"), (10**5000, "int")),
+        *(([{"total": [Decimal("Infinity")]}], "Decimal"), ({"at": [Level.HIGH]}, "Level")),
+        *((iter("ab"), "str_ascii_iterator"), (UserDict(a=1), "UserDict")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_error_names_the_claim_and_the_type_of_its_value(value, type_name):
+    claims = Claims.from_payload(access_members())._replace(extra={"name": "x", "tenant": value})
+    with pytest.raises(ImproperlyConfigured) as error:
+        Access().tokens.encode(claims)
+    assert str(error.value) == NOT_JSON.replace("type object", f"type {type_name}")
 
 
 def test_refresh_token_error_has_the_claim_and_what_to_do():

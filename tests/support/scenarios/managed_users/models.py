@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, UserManager
 from django.db import models
-from django.db.models.functions import Upper
+from django.db.models.functions import RowNumber, Upper
 from polymorphic.managers import PolymorphicManager
 from polymorphic.models import PolymorphicModel
 
@@ -49,6 +49,37 @@ class Note(models.Model):
 
     def __str__(self) -> str:
         return f"note {self.pk}"
+
+
+class RankingManager(UserManager[Any]):
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset().select_related("mentor").order_by("-email")
+        return rows.annotate(
+            loud=Upper("mentor__email"), notes=models.Window(RowNumber(), order_by="pk")
+        )
+
+
+class RankedUser(_Permissions):
+    """A user whose default manager is not the first one."""
+
+    mentor = models.ForeignKey("self", models.CASCADE, null=True)
+
+    objects: ClassVar[Any] = UserManager()
+    ranked: ClassVar[Any] = RankingManager()
+
+    class Meta:
+        default_manager_name = "ranked"
+
+    def __str__(self) -> str:
+        return f"{self.notes}: {self.email}"  # type: ignore[attr-defined]
+
+
+class ProxyUser(RankedUser):
+    """A user model that is a proxy of another model."""
+
+    class Meta:
+        proxy = True
+        default_manager_name = "ranked"
 
 
 class PeopleManager(PolymorphicManager, UserManager[Any]):  # type: ignore[misc]

@@ -30,6 +30,8 @@ def _user() -> Any:
         user = model(email=NAME)
     user.set_password(PASSWORD)
     user.save()
+    if isinstance(user, models.RankedUser):
+        type(user).objects.filter(pk=user.pk).update(mentor=user)
     if model is models.AnnotatedUser:
         models.Note.objects.bulk_create(models.Note(author=user) for _ in range(3))
     return user

@@ -14,15 +14,23 @@ from django.urls import include, path
 
 from django_tokenauth.views import TokenView
 from tests.support.scenarios.openapi.urls import (
+    CodeSerializer,
     Computed,
     ErrorSerializer,
     Forgotten,
     GrantSerializer,
+    LocatedSessionSerializer,
+    NamedTokenSerializer,
+    RefreshSerializer,
     SessionSerializer,
     TokenSerializer,
     Versioned,
     verifying,
     view_of,
+)
+
+SAME_NAMES = (
+    *(SessionSerializer, TokenSerializer, ErrorSerializer, GrantSerializer, RefreshSerializer),
 )
 
 
@@ -47,6 +55,15 @@ def below(prefix: str) -> Any:
     return type("Below", (), {"urlpatterns": [path(prefix, include(routes))]})
 
 
+class TwoVersions:
+    """The routes of a project that serves two versions of its API."""
+
+    urlpatterns = [
+        path(f"{version}/auth/", include("django_tokenauth.urls", namespace=version))
+        for version in ("v1", "v2")
+    ]
+
+
 class SameNames:
     """The routes of a project whose serializers share their names with this package's."""
 
@@ -54,8 +71,20 @@ class SameNames:
         path("auth/", include("django_tokenauth.urls")),
         *(
             path(f"{kind.__name__.removesuffix('Serializer').lower()}/", view_of(kind))
-            for kind in (SessionSerializer, TokenSerializer, ErrorSerializer, GrantSerializer)
+            for kind in SAME_NAMES
         ),
+    ]
+
+
+SUBCLASSES = (LocatedSessionSerializer, CodeSerializer, NamedTokenSerializer)
+
+
+class Subclasses:
+    """The routes of a project that subclasses serializers of the package."""
+
+    urlpatterns = [
+        path("auth/", include("django_tokenauth.urls")),
+        *(path(f"{kind.__name__}/", view_of(kind)) for kind in SUBCLASSES),
     ]
 
 
@@ -89,6 +118,10 @@ def scenario() -> dict[str, Any]:
         verifies = schema()
     with override_settings(ROOT_URLCONF=OneRoute):
         named = schema()
+    with override_settings(ROOT_URLCONF=TwoVersions):
+        two_versions = schema()
+    with override_settings(ROOT_URLCONF=Subclasses):
+        subclasses = schema()
     with override_settings(ROOT_URLCONF=SameNames):
         same_names = schema()
     with override_settings(ROOT_URLCONF=below("api/<str:version>/")):
@@ -110,6 +143,8 @@ def scenario() -> dict[str, Any]:
         "tenants": tenants,
         "by_email": by_email,
         "same_names": same_names,
+        "two_versions": two_versions,
+        "subclasses": subclasses,
         "unknown_scopes": unknown_scopes,
         "warnings": warnings.getvalue(),
     }

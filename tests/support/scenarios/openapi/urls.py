@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from django.urls import include, path
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.decorators import api_view
 from rest_framework.permissions import IsAdminUser, IsAuthenticated
 from rest_framework.versioning import URLPathVersioning
 from rest_framework.views import APIView
 
+from django_tokenauth import serializers as serializers_of_package
 from django_tokenauth.authentication import JWTAuthentication, StatelessJWTAuthentication
 from django_tokenauth.http.endpoints import TokenEndpoint
 from django_tokenauth.permissions import HasScope, required_scopes
@@ -121,6 +122,28 @@ class ErrorSerializer(Room):
 
 class GrantSerializer(Room):
     """Money for research."""
+
+
+class RefreshSerializer(Room):
+    """New air in the room."""
+
+
+class LocatedSessionSerializer(serializers_of_package.SessionSerializer):
+    """A project's subclass of a serializer of the package."""
+
+    city = serializers.CharField()
+
+
+class CodeSerializer(serializers_of_package.SignInSerializer):
+    code = serializers.CharField()
+
+    class Meta:
+        ref_name = "SignInWithCode"
+
+
+@extend_schema_serializer(component_name="OwnToken")
+class NamedTokenSerializer(serializers_of_package.TokenSerializer):
+    name = serializers.CharField()
 
 
 def view_of(serializer):

@@ -1,0 +1,1 @@
+"""A project whose users sign in with an email address and have a UUID as primary key."""
