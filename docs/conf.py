@@ -50,7 +50,7 @@ exclude_patterns = ["_build", "attacks/*", "standards/*"]
 html_theme = "pydata_sphinx_theme"
 html_title = project
 html_static_path = ["_static"]
-html_css_files = ["tables.css"]
+html_css_files = ["narrow.css"]
 templates_path = ["_templates"]
 # One list of all pages, in the groups of index.rst.
 html_sidebars = {"**": ["navigation.html"]}
@@ -62,7 +62,10 @@ html_theme_options = {
     # The tables of these pages need the width.
     "secondary_sidebar_items": {
         "**": ["page-toc"],
-        **dict.fromkeys(["attacks", "checks", "standards"], []),
+        "attacks": [],
+        "checks": [],
+        "security": [],
+        "standards": [],
     },
 }
 
@@ -78,7 +81,7 @@ def setup(app: Any) -> None:
         app.add_crossref_type(kind, kind, ref_nodeclass=nodes.literal)
     app.connect("doctree-read", _add_row_anchors)
     app.connect("doctree-resolved", _link_settings)
-    app.connect("html-page-context", _adapt_tables)
+    app.connect("html-page-context", _fit_narrow_screens)
 
 
 def _add_row_anchors(app: Any, doctree: nodes.document) -> None:
@@ -126,19 +129,19 @@ def _ancestors(node: Any) -> Iterator[Any]:
         yield node
 
 
-def _adapt_tables(
+def _fit_narrow_screens(
     app: Any, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Label each cell with its column, and adapt the content of the cells to narrow columns.
+    """Let long names break at their symbols, and prepare the tables for ``narrow.css``.
 
-    On a narrow screen ``tables.css`` shows each row as a block. The roles keep the table for screen
-    readers. Lists of tests are closed until the reader opens them.
+    On a phone, ``narrow.css`` shows each row of a table as a block, with the name of the column
+    before each cell. The roles keep the table for screen readers. Lists of tests are closed until
+    the reader opens them.
     """
-    body = BeautifulSoup(context.get("body", ""), "html.parser")
-    tables = body.select("table:has(> thead)")
-    if not tables:
+    if not context.get("body"):
         return
-    for table in tables:
+    body = BeautifulSoup(context["body"], "html.parser")
+    for table in body.select("table:has(> thead)"):
         table["role"] = "table"
         columns = [cell.get_text(" ", strip=True) for cell in table.select("thead th")]
         for row in table.select("tbody > tr"):
@@ -146,20 +149,22 @@ def _adapt_tables(
             for column, cell in zip(columns, row.find_all("td", recursive=False), strict=True):
                 cell["role"] = "cell"
                 cell["data-column"] = column
-        for code in table.select("td code .pre"):
-            _add_break_opportunities(body, code)
-        for names in table.select("td span.tests"):
-            _fold(body, names)
+    for names in body.select("td span.tests"):
+        _fold(body, names)
+    for word in body.select("code .pre, .property .pre"):
+        if len(word.get_text()) > (16 if word.find_parent("table") else 30):
+            _add_break_opportunities(body, word)
     context["body"] = str(body)
 
 
-def _add_break_opportunities(document: BeautifulSoup, code: Tag) -> None:
-    parts = re.findall(r"[^_./(]+[_./(]*|[_./(]+", code.get_text())
-    code.clear()
+def _add_break_opportunities(document: BeautifulSoup, word: Tag) -> None:
+    parts = re.findall(r"[^_./(=]+[_./(=]*|[_./(=]+", word.get_text())
+    word.clear()
+    word["class"] = ["pre", "long"]
     for place, part in enumerate(parts):
         if place:
-            code.append(document.new_tag("wbr"))
-        code.append(part)
+            word.append(document.new_tag("wbr"))
+        word.append(part)
 
 
 def _fold(document: BeautifulSoup, names: Tag) -> None:
