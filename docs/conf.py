@@ -160,7 +160,7 @@ def _fit_narrow_screens(
 def _add_break_opportunities(document: BeautifulSoup, word: Tag) -> None:
     parts = re.findall(r"[^_./(=]+[_./(=]*|[_./(=]+", word.get_text())
     word.clear()
-    word["class"] = ["pre", "long"]
+    word["class"] = "pre long"
     for place, part in enumerate(parts):
         if place:
             word.append(document.new_tag("wbr"))
