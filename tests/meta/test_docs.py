@@ -91,6 +91,13 @@ class TestPages:
         ]
         assert sorted(pages_listed) == sorted(PAGES.keys() - {"index"})
 
+    def test_each_common_question_links_to_its_page(self):
+        found = sections(DOCS / "questions.rst")
+        questions = {each.title: each.text for each in found if each.title.endswith("?")}
+        assert len(questions) >= 22
+        links = re.compile(r":(?:doc|ref|setting):`")
+        assert [title for title, text in questions.items() if not links.search(text)] == []
+
     def test_docs_examples_use_only_example_servers(self):
         servers = {
             server

@@ -56,8 +56,10 @@ class TestTables:
         ]
 
     def test_code_table_has_all_token_error_codes_in_order(self):
-        [[_, *rows]] = section(DOCS / "errors.rst", "Why a token was rejected").tables
+        [[head, *rows]] = section(DOCS / "errors.rst", "Why a token was rejected").tables
+        assert head == ["Code", "Cause", "Remedy"]
         assert [literal(row[0]) for row in rows] == list(TokenErrorCode)
+        assert [row for row in rows if not all(row)] == []
 
     def test_reason_table_has_all_revoked_reasons_in_order(self):
         [[_, *rows]] = section(DOCS / "signals.rst", "Revocation reasons").tables

@@ -167,6 +167,15 @@ class TestDocs:
         assert "Ran 6 tests" in output
         assert "\nOK\n" in output
 
+    def test_documented_pages_and_object_permissions_work(self, quick_start, tmp_path):
+        project = quick_start.copy(tmp_path / "project")
+        add(project, [*python(SCOPES), *python(AUTHENTICATION)])
+        project.add("mysite/urls.py", BROWSABLE_NOTES)
+        project.add("mysite/tests.py", PERMISSION_TESTS)
+        output = project.shell("python manage.py test")
+        assert "Ran 2 tests" in output
+        assert "\nOK\n" in output
+
     def test_prune_command_prints_the_documented_lines(self, quick_start):
         for command, documented in consoles(PRUNE):
             assert quick_start.shell(command).strip() == documented
@@ -179,6 +188,46 @@ def claims(request):
 
 
 urlpatterns += [path("claims/", claims)]
+"""
+BROWSABLE_NOTES = """\
+from mysite.views import BrowsableNotes
+
+urlpatterns += [path("browsable/", BrowsableNotes.as_view())]
+"""
+PERMISSION_TESTS = """\
+from django.contrib.auth.models import User
+from django.test import TestCase
+
+from django_tokenauth import services
+
+
+class PermissionTests(TestCase):
+    def setUp(self):
+        self.alice = User.objects.create_user("alice")
+        self.bob = User.objects.create_user("bob")
+
+    def test_session_user_gets_the_browsable_page(self):
+        self.assertContains(self.client.get("/api-auth/login/"), "password")
+        self.client.force_login(self.alice)
+        html = {"Accept": "text/html"}
+        page = self.client.get("/browsable/", headers=html)
+        self.assertContains(page, "alice")
+        self.assertIn("text/html", page["Content-Type"])
+        self.assertEqual(self.client.get("/notes/", headers=html).status_code, 403)
+        response = self.client.post("/auth/token/verify/", {"token": "x"}, headers=html)
+        self.assertEqual(response["Content-Type"], "application/json")
+
+    def test_profile_needs_the_scope_and_the_owner(self):
+        for user, scope, status in (
+            (self.alice, ["notes:read"], 200),
+            (self.alice, ["notes:write"], 403),
+            (self.bob, ["notes:read"], 403),
+        ):
+            token = services.sign_in(user, scope=scope).access_token
+            response = self.client.get(
+                f"/profiles/{self.alice.pk}/", headers={"Authorization": f"Bearer {token}"}
+            )
+            self.assertEqual(response.status_code, status)
 """
 NEW_USER = (
     "from django.contrib.auth.models import User;"
