@@ -184,7 +184,7 @@ MEMBERS = {
     "TokenAuthProblem": {"detail": STRING},
     "TokenAuthTokenPair": {
         **dict.fromkeys(("access_token", "refresh_token", "token_type", "scope"), STRING),
-        "expires_in": INTEGER,
+        **dict.fromkeys(("expires_in", "refresh_token_expires_in"), INTEGER),
     },
     "TokenAuthVerification": {"active": BOOLEAN, "expires_in": INTEGER},
     "TokenAuthIntrospection": {
