@@ -16,6 +16,8 @@ from django_tokenauth.views import TokenView
 from tests.support.scenarios.openapi.urls import (
     Computed,
     ErrorSerializer,
+    ExtendedRefreshView,
+    ExtendedTokenView,
     Forgotten,
     GrantSerializer,
     SessionSerializer,
@@ -59,6 +61,16 @@ class SameNames:
     ]
 
 
+class ExtendedViews:
+    """The routes of a project that extends the responses, beside this package's own routes."""
+
+    urlpatterns = [
+        path("auth/", include("django_tokenauth.urls")),
+        path("extended/token/", ExtendedTokenView.as_view()),
+        path("extended/refresh/", ExtendedRefreshView.as_view()),
+    ]
+
+
 class UnknownScopes:
     """Routes of views whose scopes depend on the request or are missing."""
 
@@ -91,6 +103,8 @@ def scenario() -> dict[str, Any]:
         named = schema()
     with override_settings(ROOT_URLCONF=SameNames):
         same_names = schema()
+    with override_settings(ROOT_URLCONF=ExtendedViews):
+        extended = schema()
     with override_settings(ROOT_URLCONF=below("api/<str:version>/")):
         versioned = schema(api_version="v1")
     with override_settings(ROOT_URLCONF=below("api/<slug:tenant>/")):
@@ -110,6 +124,7 @@ def scenario() -> dict[str, Any]:
         "tenants": tenants,
         "by_email": by_email,
         "same_names": same_names,
+        "extended": extended,
         "unknown_scopes": unknown_scopes,
         "warnings": warnings.getvalue(),
     }
