@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.sqlite3.features import DatabaseFeatures
 
 FORBIDDEN = "Unit tests must not use a database. Move the test to tests/integration/."
 
@@ -24,5 +23,3 @@ def django_db_setup():
 def _no_connection(monkeypatch):
     for method in ("connect", "ensure_connection"):
         monkeypatch.setattr(BaseDatabaseWrapper, method, fail_without_database)
-    # For SQLite, Django's own check of a JSONField executes a statement.
-    monkeypatch.setattr(DatabaseFeatures, "supports_json_field", True)
