@@ -1,4 +1,4 @@
-"""The maximum lengths of values in requests and sessions, in characters."""
+"""The maximum lengths of values in requests and sessions, in characters unless noted."""
 
 from __future__ import annotations
 
@@ -15,3 +15,5 @@ MAX_DEVICE_NAME = 100
 MAX_USER_AGENT = 255
 #: Maximum length of ``Session.amr``.
 MAX_AMR = 255
+#: Maximum size of ``Session.data``, in bytes of its JSON text.
+MAX_SESSION_DATA = 2048

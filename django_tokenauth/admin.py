@@ -100,6 +100,10 @@ def _time(name: str) -> Any:
     return show
 
 
+# The columns that a service sets, and that a form must not change.
+_READ_ONLY = ("access_lifetime", "idle_lifetime", "data")
+
+
 @admin.register(Session)
 class SessionAdmin(_ModelAdmin):
     """The admin of sessions, which can revoke sessions, but not add, change or delete them.
@@ -148,8 +152,12 @@ class SessionAdmin(_ModelAdmin):
             "absolute_expiry",
         ),
         *("revoked", "revoked_reason"),
+        *_READ_ONLY,
     )
-    readonly_fields = ("id", "created", "refreshed", "idle_expiry", "absolute_expiry", "revoked")
+    readonly_fields = (
+        *("id", "created", "refreshed", "idle_expiry", "absolute_expiry", "revoked"),
+        *_READ_ONLY,
+    )
     created, refreshed = _time("created_at"), _time("refreshed_at")
     idle_expiry, absolute_expiry = _time("idle_expires_at"), _time("absolute_expires_at")
     revoked = _time("revoked_at")

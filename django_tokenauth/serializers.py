@@ -208,7 +208,8 @@ class _IdleExpiryField(_TimeField):
     """
 
     def get_attribute(self, instance: Session) -> datetime:
-        latest = _shown_refreshed_at(instance) + load().refresh_token_lifetime + 2 * _HOUR
+        lifetime = instance.idle_lifetime or load().refresh_token_lifetime
+        latest = _shown_refreshed_at(instance) + lifetime + 2 * _HOUR
         shown: datetime = min(latest, instance.absolute_expires_at)
         return shown
 

@@ -44,6 +44,7 @@ from .http.endpoints import (
     validated_data,
 )
 from .http.throttling import SignInThrottle, client_address, valid_ip
+from .http.token_responses import TokenIssuingEndpoint, issuing_endpoint
 from .permissions import HasFullScope, HasScope, InsufficientScope
 from .serializers import (
     RefreshSerializer,
@@ -77,10 +78,14 @@ __all__ = [
 @sensitive_variables()
 def _password_grant(request: Request) -> Response:
     """Sign in with a username and a password (RFC 6749 section 4.3)."""
-    parameters = validated_data(SignInSerializer, request)
+    view = issuing_endpoint(request)
+    parameters = validated_data(
+        getattr(view, "sign_in_serializer_class", SignInSerializer), request
+    )
     client_id = _authenticate_client(request, parameters)
     username, password = parameters.pop("username"), parameters.pop("password")
-    services.check_scope(parameters["scope"])
+    scope, device_name = parameters.pop("scope", None), parameters.pop("device_name", "")
+    services.check_scope(scope)
     settings, address, stored = load(), client_address(request), get_stored_username(username)
     throttle = SignInThrottle(settings, address=address, username=stored)
     delay = AccountDelay(
@@ -94,16 +99,17 @@ def _password_grant(request: Request) -> Response:
         delay.counting(*NOT_CHECKED),
     ):
         user = services.check_password(request, username, password)
-    pair = services.sign_in(
+    return view.token_response(
+        services.sign_in,
         user,
-        request=request,
+        scope=scope,
         client_id=client_id,
+        device_name=device_name,
         user_agent=_user_agent(request),
         ip=valid_ip(address),
         amr=("pwd",),
-        **parameters,
+        fields=parameters,
     )
-    return Response(pair.to_response())
 
 
 @sensitive_variables()
@@ -111,14 +117,13 @@ def _refresh_token_grant(request: Request) -> Response:
     """Refresh the tokens of a session (RFC 6749 section 6)."""
     parameters = validated_data(RefreshSerializer, request)
     client_id = _authenticate_client(request, parameters)
-    pair = services.refresh(
+    return issuing_endpoint(request).token_response(
+        services.refresh,
         **parameters,
         client_id=client_id,
         user_agent=_user_agent(request),
         ip=valid_ip(client_address(request)),
-        request=request,
     )
-    return Response(pair.to_response())
 
 
 @sensitive_variables()
@@ -137,13 +142,17 @@ def _user_agent(request: Request) -> str:
     ]
 
 
-class TokenView(TokenEndpoint):
+class TokenView(TokenIssuingEndpoint):
     """``POST token/``: the token endpoint (RFC 6749 section 3.2).
 
     A request without ``grant_type`` is a sign-in by the password grant.
     """
 
     tokenauth_endpoint = "token"
+
+    #: The serializer class of a sign-in with a password. The hooks ``LIFETIMES`` and
+    #: ``SESSION_DATA`` receive the further fields of a subclass.
+    sign_in_serializer_class: ClassVar[type[SignInSerializer]] = SignInSerializer
 
     #: The function of each ``grant_type``; extend the mapping in a subclass to add a grant. The
     #: function takes the request and returns the response, or raises an error of
@@ -165,7 +174,7 @@ class TokenView(TokenEndpoint):
         return grant(request)
 
 
-class RefreshView(TokenEndpoint):
+class RefreshView(TokenIssuingEndpoint):
     """``POST token/refresh/``: the refresh token grant (RFC 6749 section 6), without
     ``grant_type``."""
 

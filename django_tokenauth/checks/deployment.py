@@ -59,17 +59,20 @@ def deployment_messages(settings: Settings) -> Iterator[CheckMessage]:
 
 
 def _access_lifetime(settings: Settings) -> Iterator[CheckMessage]:
-    if settings.access_token_lifetime > timedelta(hours=1):
+    hour, longest = timedelta(hours=1), settings.max_access_token_lifetime
+    if longest > hour:
+        name = "ACCESS_TOKEN_LIFETIME"
+        if settings.access_token_lifetime <= hour:
+            name = "MAX_ACCESS_TOKEN_LIFETIME"
         yield checks.Warning(
-            "ACCESS_TOKEN_LIFETIME is longer than an hour. A stolen access token is valid for that "
-            "long.",
+            f"{name} is longer than an hour. A stolen access token is valid for that long.",
             hint="Give minutes. A refresh takes two statements.",
             id="tokenauth.W005",
         )
         return
     quarter, poll = timedelta(minutes=15), settings.revocation_poll_interval
     if (
-        settings.access_token_lifetime > quarter
+        longest > quarter
         and (poll is None or poll > quarter)
         and is_default(StatelessJWTAuthentication)
     ):
@@ -92,10 +95,13 @@ def _refresh_lifetime(settings: Settings) -> Iterator[CheckMessage]:
 
 
 def _session_lifetime(settings: Settings) -> Iterator[CheckMessage]:
-    if settings.session_lifetime > timedelta(days=366):
+    year = timedelta(days=366)
+    if settings.max_session_lifetime > year:
+        name = "SESSION_LIFETIME"
+        if settings.session_lifetime <= year:
+            name = "MAX_SESSION_LIFETIME"
         yield checks.Warning(
-            "SESSION_LIFETIME is longer than a year. Users effectively never have to sign in "
-            "again.",
+            f"{name} is longer than a year. Users effectively never have to sign in again.",
             hint="Give weeks or months.",
             id="tokenauth.W005",
         )

@@ -25,7 +25,7 @@ from django.core.signals import setting_changed
 from django.utils.encoding import force_bytes
 
 from .._scope import MAX_SCOPE_LENGTH
-from . import values
+from . import bounds, values
 from .other_packages import hint_for
 from .values import KeyMaterial, Rate
 
@@ -71,6 +71,10 @@ class Settings:
     access_token_lifetime: timedelta = _setting(values.lifetime, timedelta(minutes=5))
     refresh_token_lifetime: timedelta = _setting(values.lifetime, timedelta(days=14))
     session_lifetime: timedelta = _setting(values.lifetime, timedelta(days=90))
+    max_access_token_lifetime: timedelta = _setting(values.optional_lifetime, None)
+    max_session_lifetime: timedelta = _setting(values.optional_lifetime, None)
+    lifetimes: Callable[..., Any] | None = _setting(values.hook, None)
+    session_data: Callable[..., Any] | None = _setting(values.hook, None)
     not_before: datetime | None = _setting(values.optional_moment, None)
     refresh_grace: timedelta = _setting(values.duration_up_to(60), timedelta(seconds=10))
     refresh_retry: bool = _setting(values.flag, False)
@@ -118,10 +122,10 @@ class Settings:
     def revocation_window(self) -> timedelta:
         """The time for which the snapshot of revoked sessions contains a session.
 
-        The window begins at ``revoked_at`` and covers the lifetime of the last access token of the
-        session.
+        The window begins at ``revoked_at`` and covers the longest lifetime of the last access token
+        of the session.
         """
-        return self.access_token_lifetime + self.leeway + LONGEST_WAIT
+        return self.max_access_token_lifetime + self.leeway + LONGEST_WAIT
 
 
 class UnusableSetting(Exception):
@@ -200,6 +204,7 @@ def read(raw: object, secret_keys: tuple[bytes, ...]) -> tuple[Settings, list[Pr
         del parsed["audience"]
         if "issuer" in parsed:
             parsed["audience"] = parsed["issuer"]
+    bounds.set_defaults(parsed)
     partial = _partial(parsed, problems)
     for check in _CONFLICTS:
         with suppress(UnusableSetting):
@@ -275,22 +280,21 @@ def _issuer_as_client(settings: Settings) -> Iterator[Problem]:
         )
 
 
-def _refresh_lifetime(settings: Settings) -> Iterator[Problem]:
-    if settings.access_token_lifetime >= settings.refresh_token_lifetime:
-        yield Problem(
-            "E004",
-            "ACCESS_TOKEN_LIFETIME must be less than REFRESH_TOKEN_LIFETIME.",
-            "Give an access token minutes and a refresh token days.",
-        )
+def _less(name: str, other: str, hint: str) -> Callable[[Settings], Iterator[Problem]]:
+    def check(settings: Settings) -> Iterator[Problem]:
+        if getattr(settings, name) >= getattr(settings, other):
+            yield Problem("E004", f"{name.upper()} must be less than {other.upper()}.", hint)
+
+    return check
 
 
-def _session_lifetime(settings: Settings) -> Iterator[Problem]:
-    if settings.access_token_lifetime >= settings.session_lifetime:
-        yield Problem(
-            "E004",
-            "ACCESS_TOKEN_LIFETIME must be less than SESSION_LIFETIME.",
-            "SESSION_LIFETIME is the absolute lifetime of a session. Give it days.",
-        )
+def _at_most(name: str, limit: str) -> Callable[[Settings], Iterator[Problem]]:
+    def check(settings: Settings) -> Iterator[Problem]:
+        if getattr(settings, name) > getattr(settings, limit):
+            hint = f"Increase {limit.upper()}, or remove it."
+            yield Problem("E004", f"{name.upper()} must be at most {limit.upper()}.", hint)
+
+    return check
 
 
 def _scope_length(settings: Settings) -> Iterator[Problem]:
@@ -326,8 +330,8 @@ _CONFLICTS = (
     _empty_fallback,
     _several_key_sources,
     _issuer_as_client,
-    _refresh_lifetime,
-    _session_lifetime,
+    *(_less(*pair) for pair in bounds.ORDERED),
+    *(_at_most(*pair) for pair in bounds.LIMITED),
     _scope_length,
     _unknown_cache,
 )

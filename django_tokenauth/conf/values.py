@@ -29,8 +29,8 @@ KeyMaterial = str | bytes | Mapping[str, Any]
 #: The last second of the year 9999, in seconds since the epoch: the latest ``datetime``.
 LAST_SECOND = 253402300799
 
-# Maximum of a lifetime setting, which keeps the expiry of every session a valid datetime.
-_MAX_LIFETIME = timedelta(days=36500)
+#: Maximum of a lifetime setting, which keeps the expiry of every session a valid datetime.
+MAX_LIFETIME = timedelta(days=36500)
 # Maximum of SIGN_IN_DELAY_USER: a longer delay lets attackers lock a user out for over a day.
 _MAX_DELAY = timedelta(days=1)
 _PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -135,7 +135,7 @@ def flag(value: object) -> bool:
 
 
 def lifetime(value: object) -> timedelta:
-    if not isinstance(value, timedelta) or not timedelta(seconds=1) <= value <= _MAX_LIFETIME:
+    if not isinstance(value, timedelta) or not timedelta(seconds=1) <= value <= MAX_LIFETIME:
         raise InvalidSetting(
             "a timedelta from 1 second to 100 years", "For example timedelta(minutes=5)."
         )

@@ -189,9 +189,11 @@ def _invalid_request(exc: ParseError | ValidationError) -> OAuthError:
 def validated_data(serializer_class: type[Serializer[Any]], request: Request) -> dict[str, Any]:
     """Return the validated parameters of the request body.
 
+    The context of the serializer contains ``request``.
+
     Raises REST framework's ``ParseError`` and ``ValidationError``, which :class:`TokenEndpoint`
     turns into ``invalid_request`` or ``invalid_scope``.
     """
-    serializer = serializer_class(data=request.data)
+    serializer = serializer_class(data=request.data, context={"request": request})
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)

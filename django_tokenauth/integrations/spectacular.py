@@ -9,6 +9,7 @@ schema components of this package are named ``TokenAuth...``, so a project can h
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
@@ -192,12 +193,13 @@ class GrantSerializer(SignInSerializer):
 
 
 class TokenPairSerializer(serializers.Serializer[Any]):
-    """The issued tokens (RFC 6749 section 5.1). ``expires_in`` is in seconds."""
+    """The issued tokens (RFC 6749 section 5.1), with their lifetimes in seconds."""
 
     access_token = serializers.CharField()
     refresh_token = serializers.CharField()
     token_type = serializers.CharField()
     expires_in = serializers.IntegerField()
+    refresh_token_expires_in = serializers.IntegerField()
     scope = serializers.CharField(required=False)
 
     class Meta:
@@ -238,12 +240,55 @@ class IntrospectionSerializer(serializers.Serializer[Any]):
         ref_name = "TokenAuthIntrospection"
 
 
+# The decorator of a project's view needs the same class again: drf-spectacular warns if two classes
+# have one name.
+@lru_cache(maxsize=16)
+def _sign_in_request(serializer_class: type[SignInSerializer]) -> type[GrantSerializer]:
+    """Return the serializer of a sign-in with the fields of *serializer_class*."""
+    if serializer_class is SignInSerializer:
+        return GrantSerializer
+    meta = type("Meta", (), {"ref_name": f"TokenAuthGrant{_name_of(serializer_class)}"})
+    bases = (GrantSerializer, serializer_class)
+    return type("GrantSerializer", bases, {"Meta": meta, "__doc__": serializer_class.__doc__})
+
+
+@lru_cache(maxsize=16)
+def _token_response(
+    extra: type[serializers.Serializer[Any]] | None,
+) -> type[serializers.Serializer[Any]]:
+    """Return the serializer of the issued tokens with the fields of *extra*."""
+    if extra is None:
+        return TokenPairSerializer
+
+    class ExtendedSerializer(TokenPairSerializer):
+        class Meta:
+            ref_name = f"TokenAuthTokenPair{_name_of(extra)}"
+
+        def get_fields(self) -> dict[str, Any]:
+            return {**extra().get_fields(), **super().get_fields()}
+
+    ExtendedSerializer.__doc__ = TokenPairSerializer.__doc__
+    return ExtendedSerializer
+
+
+def _name_of(serializer_class: type[Any]) -> str:
+    return serializer_class.__name__.removesuffix("Serializer")
+
+
 _Decorator = Callable[[Any], Any]
 
 
 def _token_endpoint(summary: str, request: Any, response: Any) -> dict[str, _Decorator]:
     responses = {200: response, 400: ErrorSerializer, 401: ErrorSerializer, 429: ErrorSerializer}
     return {"post": extend_schema(summary=summary, request=request, responses=responses)}
+
+
+def _issuing_endpoint(view: Any) -> dict[str, _Decorator]:
+    """Return the description of *view*, a subclass of ``TokenView`` or ``RefreshView``."""
+    response = _token_response(view.extra_serializer_class)
+    if not issubclass(view, views.TokenView):
+        return _token_endpoint("Refresh", RefreshSerializer, response)
+    return _token_endpoint("Sign in", _sign_in_request(view.sign_in_serializer_class), response)
 
 
 def _bearer_endpoint(summary: str, responses: Mapping[int, Any], **more: Any) -> _Decorator:
@@ -273,8 +318,6 @@ def _for_all(describe: _Decorator) -> _Decorator:
 
 
 _DESCRIPTIONS: dict[type[APIView], dict[str, _Decorator]] = {
-    views.TokenView: _token_endpoint("Sign in", GrantSerializer, TokenPairSerializer),
-    views.RefreshView: _token_endpoint("Refresh", RefreshSerializer, TokenPairSerializer),
     views.VerifyView: _token_endpoint("Verify a token", TokenSerializer, VerificationSerializer),
     views.RevokeView: _token_endpoint("Sign out", RevocationRequestSerializer, None),
     views.IntrospectView: _token_endpoint(
@@ -322,6 +365,8 @@ class ViewDescription(OpenApiViewExtension):
         # drf-spectacular stores the description on the class, so describe a subclass instead of the
         # view.
         view = type(self.target.__name__, (self.target,), {"__doc__": self.target.__doc__})
+        if issubclass(view, (views.TokenView, views.RefreshView)):
+            return extend_schema_view(**_issuing_endpoint(view))(view)
         for known, methods in _DESCRIPTIONS.items():
             if issubclass(view, known):
                 return extend_schema_view(**methods)(view)

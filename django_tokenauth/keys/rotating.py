@@ -310,7 +310,7 @@ def _check_successor(files: Iterable[KeyFile], start: int, now: float) -> None:
 
 def _token_drain_time(settings: Settings) -> int:
     """Return the seconds until the tokens of a key that stops signing have expired."""
-    return ceil((settings.access_token_lifetime + settings.leeway).total_seconds()) + MARGIN
+    return ceil((settings.max_access_token_lifetime + settings.leeway).total_seconds()) + MARGIN
 
 
 def _add(

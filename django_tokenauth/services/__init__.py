@@ -12,8 +12,10 @@ session id is a ``UUID`` or a string.
 from __future__ import annotations
 
 from .issuing import TokenPair, check_scope
+from .lifetimes import Lifetimes
 from .password_changes import update_session_auth_hash
 from .refreshing import refresh
+from .session_data import set_session_data
 from .signing_in import check_password, sign_in
 from .signing_out import (
     list_sessions,
@@ -33,6 +35,7 @@ from .verifying import (
 
 __all__ = [
     "INTROSPECTION_SCOPE",
+    "Lifetimes",
     "TokenPair",
     "authenticate_access_token",
     "check_password",
@@ -45,6 +48,7 @@ __all__ = [
     "refresh",
     "revoke_sessions",
     "revoke_token",
+    "set_session_data",
     "sign_in",
     "sign_out",
     "sign_out_everywhere",

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -23,6 +23,7 @@ from ..tokens.access import access_tokens
 from ..tokens.claims import REGISTERED, Claims, RefreshClaims, SignIn
 from ..tokens.refresh import refresh_tokens
 from .arguments import as_strings
+from .hooks import call_hook
 
 if TYPE_CHECKING:
     from ..models import Session
@@ -34,28 +35,37 @@ logger = logging.getLogger("django_tokenauth")
 class TokenPair:
     """The tokens of a sign-in or a refresh, with the granted scope.
 
-    ``expires_in`` is the lifetime of the access token in seconds. ``session`` is the stored
-    session, or ``None`` with ``STATELESS_REFRESH``.
+    ``expires_in`` and ``refresh_token_expires_in`` are the lifetimes of the tokens in seconds.
+    ``session`` is the stored session, or ``None`` with ``STATELESS_REFRESH``.
     """
 
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
     expires_in: int
+    refresh_token_expires_in: int
     scope: frozenset[str]
     user: Any
     session: Session | None
 
     def to_response(self) -> dict[str, str | int]:
-        """Return the members of the token response (RFC 6749 section 5.1), ready for JSON."""
+        """Return the members of the token response (RFC 6749 section 5.1), ready for JSON.
+
+        ``refresh_token_expires_in`` is not a member of RFC 6749.
+        """
         members: dict[str, str | int] = {
             "access_token": self.access_token,
             "refresh_token": self.refresh_token,
             "token_type": "Bearer",
             "expires_in": self.expires_in,
+            "refresh_token_expires_in": self.refresh_token_expires_in,
         }
         if self.scope:
             members["scope"] = " ".join(sorted(self.scope))
         return members
+
+
+#: A function that receives the pair before the session is stored or rotated, or ``None``.
+OnIssued = Callable[[TokenPair], object] | None
 
 
 def check_scope(scope: Collection[str] | None) -> None:
@@ -105,11 +115,15 @@ def granted_scope(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenIssuer:
-    """Issues the tokens of one sign-in or refresh, at the time ``now``."""
+    """Issues the tokens of one sign-in or refresh, at the time ``now``.
+
+    Each issued pair is passed to ``on_issued``.
+    """
 
     settings: Settings
     request: HttpRequest | None
     now: datetime
+    on_issued: OnIssued = None
 
     def issue_for_session(
         self, session: Session, state: SessionState, scope: frozenset[str]
@@ -126,6 +140,8 @@ class TokenIssuer:
             client_id=session.client_id,
             scope=session.scopes,
             amr=session.methods,
+            access_lifetime=as_seconds(session.access_lifetime),
+            data=session.data,
         )
         return self._issue(session.user, session, refresh, sign_in, scope)
 
@@ -142,8 +158,10 @@ class TokenIssuer:
 
         The refresh token contains the data of *sign_in*, because no row stores the data.
         """
-        absolute_expiry = sign_in.auth_time + int(self.settings.session_lifetime.total_seconds())
+        absolute_expiry = sign_in.auth_time + absolute_lifetime(self.settings, sign_in)
         idle_expires_at = self.now + self.settings.refresh_token_lifetime
+        if sign_in.idle_lifetime is not None:
+            idle_expires_at = self.now + timedelta(seconds=sign_in.idle_lifetime)
         refresh = self._refresh_claims(user, session_id, generation, self.now, idle_expires_at)
         refresh = replace(
             refresh, expires_at=min(refresh.expires_at, absolute_expiry), sign_in=sign_in
@@ -177,6 +195,10 @@ class TokenIssuer:
     ) -> TokenPair:
         issued_at = int(self.now.timestamp())
         lifetime = int(self.settings.access_token_lifetime.total_seconds())
+        if sign_in.access_lifetime is not None:
+            # Readers reject a longer access token.
+            longest = int(self.settings.max_access_token_lifetime.total_seconds())
+            lifetime = min(sign_in.access_lifetime, longest)
         # An access token expires no later than its refresh token and its session.
         expires_at = min(issued_at + lifetime, refresh.expires_at)
         claims = Claims(
@@ -191,7 +213,7 @@ class TokenIssuer:
             scope=scope,
             auth_time=sign_in.auth_time,
             amr=sign_in.amr,
-            extra=self._extra_claims(user, session),
+            extra=self._extra_claims(user, session, sign_in.data),
         )
         try:
             access_token = access_tokens(self.settings).encode(claims)
@@ -200,22 +222,38 @@ class TokenIssuer:
         except ImproperlyConfigured as error:
             logger.critical("%s", error)
             raise
-        return TokenPair(
+        pair = TokenPair(
             access_token=access_token,
             refresh_token=refresh_tokens(self.settings).encode(refresh),
             expires_in=expires_at - issued_at,
+            refresh_token_expires_in=refresh.expires_at - issued_at,
             scope=scope,
             user=user,
             session=session,
         )
+        if self.on_issued is not None:
+            self.on_issued(pair)
+        return pair
 
-    def _extra_claims(self, user: Any, session: Session | None) -> dict[str, Any]:
+    def _extra_claims(self, user: Any, session: Session | None, data: Any) -> dict[str, Any]:
         if self.settings.extra_claims is None:
             return {}
-        extra = self.settings.extra_claims(user, session, self.request)
+        extra = call_hook(self.settings, "extra_claims", user, session, self.request, data=data)
         if not isinstance(extra, dict) or not all(isinstance(name, str) for name in extra):
             raise ImproperlyConfigured("EXTRA_CLAIMS must return a dict whose keys are strings.")
         if reserved := REGISTERED.intersection(extra):
             names = ", ".join(sorted(reserved))
             raise ImproperlyConfigured(f"EXTRA_CLAIMS must not set the reserved claims {names}.")
         return extra
+
+
+def absolute_lifetime(settings: Settings, sign_in: SignIn) -> int:
+    """Return the seconds after *sign_in* in which its stateless refresh tokens may expire."""
+    if sign_in.absolute_lifetime is None:
+        return int(settings.session_lifetime.total_seconds())
+    return min(sign_in.absolute_lifetime, int(settings.max_session_lifetime.total_seconds()))
+
+
+def as_seconds(lifetime: timedelta | None) -> int | None:
+    """Return *lifetime* in whole seconds, or ``None``."""
+    return None if lifetime is None else int(lifetime.total_seconds())

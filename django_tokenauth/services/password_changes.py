@@ -62,7 +62,8 @@ def _keep(settings: Settings, session_id: uuid.UUID, user: Any, now: datetime) -
     values: dict[str, Any] = {"auth_hash": auth_hash(user)}
     if session.revoked_at is not None:
         # Saving the user has revoked the session, which changed its idle expiry.
-        idle_expires_at = session.refreshed_at + settings.refresh_token_lifetime
+        lifetime = session.idle_lifetime or settings.refresh_token_lifetime
+        idle_expires_at = session.refreshed_at + lifetime
         values["idle_expires_at"] = min(idle_expires_at, session.absolute_expires_at)
         values |= {"revoked_at": None, "revoked_reason": ""}
     # The condition excludes a session that another process revokes now.

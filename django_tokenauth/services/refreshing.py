@@ -49,7 +49,14 @@ from ..tokens.claims import RefreshClaims
 from ..tokens.refresh import refresh_tokens
 from .arguments import as_strings, check_ip, check_text, clock_of, django_request
 from .clients import check_listed, check_owner
-from .issuing import TokenIssuer, TokenPair, check_scope, granted_scope
+from .issuing import (
+    OnIssued,
+    TokenIssuer,
+    TokenPair,
+    absolute_lifetime,
+    check_scope,
+    granted_scope,
+)
 
 logger = logging.getLogger("django_tokenauth")
 
@@ -80,10 +87,13 @@ class _RefreshRequest:
     #: The clock, read again before each write, because ``now`` may be out of date after a slow
     #: statement.
     clock: Clock
+    on_issued: OnIssued
 
     @property
     def issuer(self) -> TokenIssuer:
-        return TokenIssuer(settings=self.settings, request=self.request, now=self.now)
+        return TokenIssuer(
+            settings=self.settings, request=self.request, now=self.now, on_issued=self.on_issued
+        )
 
 
 @sensitive_variables()
@@ -95,6 +105,7 @@ def refresh(
     user_agent: str = "",
     ip: str | None = None,
     request: HttpRequest | None = None,
+    on_issued: OnIssued = None,
     now: datetime | None = None,
 ) -> TokenPair:
     """Return an access token and a refresh token for *refresh_token*.
@@ -107,7 +118,9 @@ def refresh(
     sign-in. If ``CLIENTS`` lists *client_id*, the caller must have authenticated this client.
     *user_agent* and *ip* describe the device as in :func:`~django_tokenauth.services.sign_in`. The
     grace period applies only if the user agent and the network of *ip* are unchanged. *request* (of
-    Django or REST framework) is passed to hooks and signals. *now* defaults to the current time.
+    Django or REST framework) is passed to hooks and signals. *on_issued* is called with the pair
+    before the rotation is stored, so *refresh_token* stays valid if it raises an error. A slow or
+    repeated rotation calls *on_issued* again. *now* defaults to the current time.
 
     Do not call ``refresh()`` inside ``atomic()``: a reused token revokes the session and raises an
     error, and the rollback would undo the revocation.
@@ -140,6 +153,7 @@ def refresh(
         request=django_request(request),
         now=started_at,
         clock=clock,
+        on_issued=on_issued,
     )
     if settings.stateless_refresh:
         return _refresh_stateless(refresh_request)
@@ -227,7 +241,8 @@ def _rotate(
     if int(session.idle_expires_at.timestamp()) <= int(now.timestamp()):
         _reject(TokenErrorCode.EXPIRED)
     refresh_request = replace(refresh_request, now=now)
-    idle_expires_at = now + refresh_request.settings.refresh_token_lifetime
+    lifetime = session.idle_lifetime or refresh_request.settings.refresh_token_lifetime
+    idle_expires_at = now + lifetime
     state = SessionState(
         generation=generation,
         refreshed_at=now,
@@ -359,7 +374,7 @@ def _refresh_stateless(refresh_request: _RefreshRequest) -> TokenPair:
     _check_client(refresh_request, sign_in.client_id, authenticated=sign_in.client_authenticated)
     if sign_in.client_id in settings.clients:
         sign_in = replace(sign_in, client_authenticated=True)
-    absolute_expiry = sign_in.auth_time + int(settings.session_lifetime.total_seconds())
+    absolute_expiry = sign_in.auth_time + absolute_lifetime(settings, sign_in)
     if absolute_expiry <= int(refresh_request.now.timestamp()):
         _reject(TokenErrorCode.EXPIRED)
     with database_errors_as_unavailable():

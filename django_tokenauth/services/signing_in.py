@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any, NoReturn
@@ -52,8 +52,10 @@ from .arguments import (
     request_user,
 )
 from .backends import credentials
-from .issuing import TokenIssuer, TokenPair, granted_scope
+from .issuing import OnIssued, TokenIssuer, TokenPair, as_seconds, granted_scope
+from .lifetimes import Lifetimes, choose_lifetimes
 from .password_limits import is_rejected_by_a_hasher, is_too_long
+from .session_data import choose_data
 from .signing_out import revoke_and_signal
 
 logger = logging.getLogger("django_tokenauth")
@@ -142,6 +144,10 @@ def sign_in(
     user_agent: str = "",
     ip: str | None = None,
     amr: Collection[str] = (),
+    lifetimes: Lifetimes | None = None,
+    data: Any = None,
+    fields: Mapping[str, Any] | None = None,
+    on_issued: OnIssued = None,
     now: datetime | None = None,
 ) -> TokenPair:
     """Start a session for *user*, whose identity the caller has checked, and return its tokens.
@@ -159,15 +165,19 @@ def sign_in(
     *user* while ``user_logged_in`` and ``signed_in`` are sent. *scope* is a collection of the
     requested scope names; ``None`` requests every scope that the user may have. *client_id*
     defaults to ``ISSUER``. *device_name*, *user_agent* and *ip* describe the device in the list of
-    sessions. *amr* is a collection of authentication methods (RFC 8176). *now* defaults to the
-    current time.
+    sessions. *amr* is a collection of authentication methods (RFC 8176). *lifetimes* replaces the
+    result of the hook ``LIFETIMES``. *data*, a JSON value of at most 2,048 bytes, is stored in the
+    session, and replaces the result of the hook ``SESSION_DATA``. *fields* are further values of
+    the request, which both hooks receive. *on_issued* is called with the pair before the session is
+    stored, so no session remains if it raises an error. *now* defaults to the current time.
 
     Raises :class:`InvalidScope`, :class:`ServiceUnavailable`, and :class:`InvalidGrant` if the user
     changed during the sign-in. Raises ``TypeError`` if *scope* or *amr* is a single string, or if
     the primary key of *user* is ``None``. Raises ``ValueError`` if a name in *amr* is empty or
     contains a space, or if *ip* is not an address. Raises ``ValueError`` if *client_id* (255
     characters), *device_name* (100) or *amr* (255) is too long. *user_agent* is truncated to 255
-    characters. Errors of hooks and of receivers of ``user_logged_in`` propagate. An error after the
+    characters. Raises ``TypeError`` or ``ValueError`` for invalid *data* and *lifetimes*. Errors of
+    hooks and of receivers of ``user_logged_in`` propagate. An error after the
     session is stored revokes the session, unless the database fails too.
     """
     check_user(user)
@@ -181,10 +191,12 @@ def sign_in(
     check_text("user_agent", user_agent)
     check_ip(ip)
     settings, clock, request = load(), clock_of(now), django_request(request)
-    now = clock()
+    now, fields = clock(), {} if fields is None else fields
     issuer = TokenIssuer(settings=settings, request=request, now=now)
     granted = granted_scope(settings, user, scope, settings.scopes, request)
     client_id = client_id or settings.issuer
+    lifetimes = choose_lifetimes(settings, lifetimes, user, client_id, request, fields)
+    data = choose_data(settings, data, user, request, fields)
     if settings.stateless_refresh:
         auth_time = int(now.timestamp())
         pair = issuer.issue_stateless(
@@ -195,6 +207,10 @@ def sign_in(
                 scope=granted,
                 amr=amr,
                 client_authenticated=client_id in settings.clients,
+                access_lifetime=as_seconds(lifetimes.access),
+                idle_lifetime=as_seconds(lifetimes.idle),
+                absolute_lifetime=as_seconds(lifetimes.absolute),
+                data=data,
             ),
             granted,
             session_id=store.new_id(now),
@@ -205,13 +221,14 @@ def sign_in(
         if scope is not None:
             full = granted_scope(settings, user, None, settings.scopes, request)
         caller = Caller.of(ip, user_agent)
-        absolute_expires_at = now + settings.session_lifetime
+        absolute_expires_at = now + (lifetimes.absolute or settings.session_lifetime)
+        idle_lifetime = lifetimes.idle or settings.refresh_token_lifetime
         session = Session(
             id=store.new_id(now),
             user=user,
             created_at=now,
             refreshed_at=now,
-            idle_expires_at=min(now + settings.refresh_token_lifetime, absolute_expires_at),
+            idle_expires_at=min(now + idle_lifetime, absolute_expires_at),
             absolute_expires_at=absolute_expires_at,
             auth_hash=auth_hash(user),
             scope=" ".join(sorted(granted)),
@@ -224,10 +241,15 @@ def sign_in(
             last_user_agent=caller.user_agent,
             last_ip=caller.ip,
             amr=" ".join(amr),
+            access_lifetime=lifetimes.access,
+            idle_lifetime=lifetimes.idle,
+            data=data,
         )
         pair = issuer.issue_for_session(session, SessionState.of(session), granted)
     with request_user(request, user):
         _send_user_logged_in(user, request)
+        if on_issued is not None:
+            on_issued(pair)
     with _revoked_on_error(pair.session, clock):
         with database_errors_as_unavailable():
             if pair.session is None:

@@ -241,6 +241,12 @@ def _not_revoked(rows: QuerySet[Session]) -> QuerySet[Session]:
     )
 
 
+def set_data(session_id: uuid.UUID, data: Any, *, now: datetime) -> bool:
+    """Replace the data of an active session and return whether it was replaced. One statement."""
+    rows = primary_sessions().filter(pk=session_id, idle_expires_at__gt=now)
+    return bool(_not_revoked(rows).update(data=data))
+
+
 def rehash(user_id: Any, old: Collection[str], new: str) -> int:
     """Replace the *old* auth hashes of the user's sessions by *new*. One statement.
 

@@ -31,7 +31,7 @@ class AccessTokens:
     def __init__(self, settings: Settings, source: KeySource) -> None:
         self._issuer = settings.issuer
         self._audience = settings.audience
-        self._max_lifetime = ceil(settings.access_token_lifetime.total_seconds())
+        self._max_lifetime = ceil(settings.max_access_token_lifetime.total_seconds())
         self._leeway = settings.leeway.total_seconds()
         self._is_revoked_by_not_before = settings.is_revoked_by_not_before
         self._source = source

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
 from .._scope import parse_scope
-from ..conf.values import LAST_SECOND
+from ..conf.values import LAST_SECOND, MAX_LIFETIME
 from ..errors import InvalidToken, TokenErrorCode
 
 #: The claims that have a parser in ``PARSERS``. ``EXTRA_CLAIMS`` cannot set a claim in
@@ -45,6 +45,9 @@ class FrozenDict(dict[str, Any]):
 
 
 _NO_CLAIMS = FrozenDict()
+
+#: The lifetimes of a :class:`SignIn`, with the same names in a refresh token.
+_LIFETIMES = ("access_lifetime", "idle_lifetime", "absolute_lifetime")
 
 
 class Claims(NamedTuple):
@@ -129,7 +132,8 @@ class SignIn:
 
     ``auth_time`` is in seconds since the epoch. ``amr`` contains authentication methods (RFC 8176).
     ``client_authenticated`` is true if the client was in ``CLIENTS`` at the sign-in or at a
-    refresh.
+    refresh. The lifetimes are in seconds, or ``None`` for those of the settings. ``data`` is a JSON
+    value.
     """
 
     auth_time: int
@@ -137,6 +141,10 @@ class SignIn:
     scope: frozenset[str]
     amr: tuple[str, ...]
     client_authenticated: bool = False
+    access_lifetime: int | None = None
+    idle_lifetime: int | None = None
+    absolute_lifetime: int | None = None
+    data: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +176,8 @@ class RefreshClaims:
                 scope=_scope(members["scope"]) if "scope" in members else frozenset(),
                 amr=_strings(members["amr"]) if "amr" in members else (),
                 client_authenticated=members.get("client_authenticated") is True,
+                **{name: _lifetime(members[name]) for name in _LIFETIMES if name in members},
+                data=members.get("data"),
             )
         issuer = _string(members.get("iss"))
         # The issuer is the only audience of a refresh token.
@@ -203,6 +213,8 @@ class RefreshClaims:
                 members["amr"] = list(self.sign_in.amr)
             if self.sign_in.client_authenticated:
                 members["client_authenticated"] = True
+            optional = {name: getattr(self.sign_in, name) for name in (*_LIFETIMES, "data")}
+            members |= {name: value for name, value in optional.items() if value is not None}
         return members
 
 
@@ -242,6 +254,13 @@ def _time(value: object) -> int:
     # isinstance() accepts a bool as an int. RFC 7519 section 2 permits fractions of a second, but
     # this package issues none, and libraries round fractions differently.
     if type(value) is not int or not 0 <= value <= LAST_SECOND:
+        raise InvalidToken(TokenErrorCode.CLAIMS)
+    return value
+
+
+def _lifetime(value: object) -> int:
+    # Adding a longer lifetime to a time could exceed the latest datetime.
+    if type(value) is not int or not 1 <= value <= MAX_LIFETIME.total_seconds():
         raise InvalidToken(TokenErrorCode.CLAIMS)
     return value
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.contrib.admin import site
@@ -76,8 +78,15 @@ class TestFields:
             *("id", "user", "device_name", "client_id", "client_authenticated", "user_agent", "ip"),
             *("last_user_agent", "last_ip", "scope", "scope_limited", "amr", "generation"),
             *("retried", "created", "refreshed", "idle_expiry", "absolute_expiry"),
-            *("revoked", "revoked_reason"),
+            *("revoked", "revoked_reason", "access_lifetime", "idle_lifetime", "data"),
         ]
+
+    def test_admin_page_of_a_session_shows_its_data_and_lifetimes(self, admin_client, session):
+        session.data, session.idle_lifetime = {"org": "acme"}, timedelta(hours=1)
+        session.save()
+        text = unescape(admin_client.get(f"{LIST}{session.pk}/change/").content.decode())
+        assert '{"org": "acme"}' in text
+        assert "1:00:00" in text
 
     def test_admin_that_permits_changes_has_read_only_times(self, rf, session):
         form = EditableSessionAdmin(Session, site).get_form(rf.get("/"), session, change=True)

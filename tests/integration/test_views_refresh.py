@@ -20,6 +20,7 @@ from tests.support.client import (
     FORM,
     INVALID_SCOPE,
     JSON,
+    MEMBERS,
     SESSION_ENDED,
     UNAVAILABLE,
     get,
@@ -59,7 +60,7 @@ class TestRefresh:
         response = post(path, write({"refresh_token": old["refresh_token"], **extra}), content_type)
         status, new = status_and_json(response)
         assert status == 200
-        assert new.keys() == {"access_token", "refresh_token", "token_type", "expires_in"}
+        assert new.keys() == MEMBERS
         assert (new["token_type"], new["expires_in"]) == ("Bearer", 300)
         assert not {new["access_token"], new["refresh_token"]} & set(map(str, old.values()))
         assert get("/who/", new["access_token"]).json()["user"] == "alice"

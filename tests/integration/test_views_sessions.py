@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 import time_machine
 
+from django_tokenauth import services
 from django_tokenauth.signals import session_revoked
 from tests.support.client import call, get, post, sign_in, status_and_json
 from tests.support.signal_capture import received
@@ -53,6 +54,13 @@ class TestList:
             "absolute_expires_at": "2030-04-01T12:00:00Z",
             "current": True,
         }
+
+    def test_session_list_shows_the_idle_expiry_of_the_sign_in(self, alice):
+        with time_machine.travel(START, tick=False):
+            lifetimes = services.Lifetimes(idle=timedelta(days=1))
+            pair = services.sign_in(alice, lifetimes=lifetimes)
+            [session] = get(SESSIONS, pair.access_token).json()
+        assert session["idle_expires_at"] == "2030-01-02T14:00:00Z"
 
     def test_session_list_is_newest_first_and_marks_the_current(self, alice, bob):
         with time_machine.travel(START, tick=False) as clock:

@@ -25,6 +25,7 @@ from tests.support.client import (
     INVALID_GRANT,
     INVALID_SCOPE,
     JSON,
+    MEMBERS,
     UNSUPPORTED_GRANT_TYPE,
     call,
     get,
@@ -52,7 +53,11 @@ class TestSignIn:
         assert status == 200
         assert COMPACT.match(body.pop("access_token"))
         assert COMPACT.match(body.pop("refresh_token"))
-        assert body == {"token_type": "Bearer", "expires_in": 300}
+        assert body == {
+            "token_type": "Bearer",
+            "expires_in": 300,
+            "refresh_token_expires_in": 1_209_600,
+        }
 
     @pytest.mark.parametrize(
         "content_type",
@@ -204,12 +209,7 @@ class TestGrantType:
         body = {"grant_type": "refresh_token", "refresh_token": token}
         response = post("token/", urlencode(body), FORM)
         assert response.status_code == 200
-        assert response.json().keys() == {
-            "access_token",
-            "refresh_token",
-            "token_type",
-            "expires_in",
-        }
+        assert response.json().keys() == MEMBERS
         assert response.json()["refresh_token"] != token
 
     @pytest.mark.standard("rfc6749-5.2-1", "rfc9068-2.2-3")

@@ -7,7 +7,7 @@ Each ``ignore`` marks an error that mypy must report. Strict mode rejects an unn
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, assert_type
 from uuid import UUID
 
@@ -43,7 +43,7 @@ from django_tokenauth.serializers import (
     SignInSerializer,
     TokenSerializer,
 )
-from django_tokenauth.services import TokenPair
+from django_tokenauth.services import Lifetimes, TokenPair
 
 
 class NotesView(APIView):
@@ -110,8 +110,34 @@ def pin_grant(request: Request) -> Response:
     return Response(pair.to_response())
 
 
+class UserSerializer(drf.Serializer[Any]):
+    user = drf.CharField()
+
+
 class OwnTokenView(views.TokenView):
     grants = {**views.TokenView.grants, "urn:example:pin": pin_grant}
+    sign_in_serializer_class = PinSerializer
+    extra_serializer_class = UserSerializer
+
+    def get_extra_data(self, user: Any, pair: TokenPair) -> Mapping[str, Any]:
+        assert_type(pair.refresh_token_expires_in, int)
+        return {"user": user.username, "path": self.request.path}
+
+
+class OwnRefreshView(views.RefreshView):
+    def get_extra_data(self, user: User, pair: TokenPair) -> dict[str, str]:
+        return {"user": user.username}
+
+
+class SignInByLinkView(OwnTokenView):
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return self.token_response(services.sign_in, User(), amr=["otp"])
+
+
+def lifetimes(user: User, client_id: str, request: HttpRequest | None) -> services.Lifetimes | None:
+    services.sign_in(user, lifetimes=Lifetimes(idle=timedelta(days=1)), data={"org": 1}, fields={})
+    assert_type(services.set_session_data(UUID(int=1), {"org": 2}), bool)
+    return Lifetimes(access=timedelta(minutes=5)) if client_id == "phone" else None
 
 
 class ExchangeView(views.TokenEndpoint):

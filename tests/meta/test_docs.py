@@ -49,6 +49,10 @@ EXAMPLES = {
     "hooks": ["scope_policy", "LinkView", "ProjectTokenView"],
     "http": ["NamedDeviceView"],
     "sessions": ["deactivate", "ChangePassword", "TOKENAUTH"],
+    "sign-in-options": [
+        *("SignInView", "lifetimes", "RememberView", "OrganisationView", "TOKENAUTH"),
+        "switch_organisation",
+    ],
     "signals": ["revoke_all_sessions", "log_action", "LOGGING"],
 }
 # Pages with examples that other modules run.
@@ -65,6 +69,7 @@ RUN_ELSEWHERE = {
 # Sections of other pages with examples that other modules run.
 SECTIONS_RUN_ELSEWHERE = [*docs_examples.HOOKS, *docs_examples.PRUNE, *docs_examples.CLIENTS]
 REQUESTS = APIRequestFactory()
+SIGN_IN = {"username": "alice", "password": "correct horse"}
 
 
 def block_of(page, name):
@@ -181,6 +186,59 @@ class TestExamples:
         pair = view(REQUESTS.post("/", {**body, "device_name": "laptop"}, format="json")).data
         body = {"grant_type": "refresh_token", "refresh_token": pair["refresh_token"]}
         assert view(REQUESTS.post("/", body, format="json")).status_code == 200
+
+    def test_docs_example_of_sign_in_view_returns_the_user(self, alice):
+        names = example("sign-in-options", "SignInView")
+        assert len(names["urlpatterns"]) == 3
+        response = names["SignInView"].as_view()(REQUESTS.post("/", SIGN_IN, format="json"))
+        user = {"id": alice.pk, "username": "alice", "email": ""}
+        assert response.data["user"] == user
+        body = {"refresh_token": response.data["refresh_token"]}
+        response = names["SignInRefreshView"].as_view()(REQUESTS.post("/", body, format="json"))
+        assert response.data["user"] == user
+
+    @pytest.mark.parametrize(("client", "days"), [("phone", 90), ("web", 1 / 3), ("other", 14)])
+    def test_docs_example_of_lifetimes_depends_on_the_client(self, alice, settings, client, days):
+        settings.TOKENAUTH = {"LIFETIMES": example("sign-in-options", "lifetimes")["lifetimes"]}
+        pair = services.sign_in(alice, client_id=client)
+        assert pair.refresh_token_expires_in == days * 86400
+
+    @pytest.mark.parametrize(
+        ("body", "hours"), [({}, 12), ({"remember": False}, 12), ({"remember": True}, 14 * 24)]
+    )
+    def test_docs_example_of_remember_me_extends_the_session(self, alice, settings, body, hours):
+        names = example("sign-in-options", "RememberView")
+        assert len(names["urlpatterns"]) == 3
+        settings.TOKENAUTH = {"LIFETIMES": names["remember"]}
+        view = names["RememberView"].as_view()
+        response = view(REQUESTS.post("/", {**SIGN_IN, **body}, format="json"))
+        assert response.data["refresh_token_expires_in"] == hours * 3600
+
+    def test_docs_example_of_organisations_sets_claims_and_switches(self, alice, settings):
+        names = example("sign-in-options", "OrganisationView")
+        assert len(names["urlpatterns"]) == 3
+        hooks = example("sign-in-options", "TOKENAUTH")["TOKENAUTH"]
+        settings.TOKENAUTH = {
+            setting: names[path.removeprefix("mysite.organisations.")]
+            for setting, path in hooks.items()
+        }
+        view = names["OrganisationView"].as_view()
+        body = {**SIGN_IN, "organisation": "acme"}
+        response = view(REQUESTS.post("/", body, format="json"))
+        assert (response.status_code, response.data["error"]) == (400, "invalid_request")
+        alice.groups.add(Group.objects.create(name="acme"))
+        pair = view(REQUESTS.post("/", body, format="json")).data
+        claims = services.authenticate_access_token(pair["access_token"])
+        assert claims.extra == {"organisation": "acme"}
+        request = REQUESTS.get("/")
+        request.auth = claims
+        switch = example("sign-in-options", "switch_organisation")["switch_organisation"]
+        assert switch(request, "other") is True
+        pair = services.refresh(pair["refresh_token"], ip="127.0.0.1")
+        claims = services.authenticate_access_token(pair.access_token)
+        assert claims.extra == {"organisation": "other"}
+        claims = services.authenticate_access_token(services.sign_in(alice).access_token)
+        assert claims.extra == {}
 
     def test_docs_example_of_stateless_route_makes_no_query(self, alice, django_assert_num_queries):
         names = example("gateways", "stateless")

@@ -51,6 +51,7 @@ PUBLIC = {
     ],
     "services": [
         "INTROSPECTION_SCOPE",
+        "Lifetimes",
         "TokenPair",
         "authenticate_access_token",
         "check_password",
@@ -63,6 +64,7 @@ PUBLIC = {
         "refresh",
         "revoke_sessions",
         "revoke_token",
+        "set_session_data",
         "sign_in",
         "sign_out",
         "sign_out_everywhere",

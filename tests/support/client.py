@@ -31,6 +31,12 @@ ALL_PARAMETERS = {
     "token": "a.b.c",
 }
 
+#: The members of a token response without a scope.
+MEMBERS = {
+    *("access_token", "refresh_token", "token_type", "expires_in"),
+    "refresh_token_expires_in",
+}
+
 # Challenges (RFC 6750 section 3, RFC 7617 section 2).
 BARE = 'Bearer realm="api"'
 BASIC = 'Basic realm="api"'

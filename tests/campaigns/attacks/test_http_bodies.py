@@ -15,6 +15,7 @@ from tests.support.client import (
     INVALID_REQUEST,
     INVALID_SCOPE,
     JSON,
+    MEMBERS,
     PASSWORDS,
     REQUIRED_PARAMETERS,
     malformed,
@@ -183,7 +184,7 @@ def test_unexpected_parameters_grant_no_privileges(alice, bob, server):
     extra = EXTRA_MEMBERS | {"user": bob.pk, "user_id": bob.pk, "sub": str(bob.pk)}
     tokens = server.sign_in(**extra)
     for _ in range(2):
-        assert tokens.keys() == {"access_token", "refresh_token", "token_type", "expires_in"}
+        assert tokens.keys() == MEMBERS
         assert tokens["expires_in"] == 300
         response = server.get("/who/", tokens["access_token"])
         assert response.json() == {"user": "alice", "sub": str(alice.pk)}

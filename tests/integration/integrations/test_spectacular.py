@@ -182,13 +182,42 @@ class TestRoutes:
         assert members["client_secret"]["writeOnly"]
 
 
+class TestExtendedViews:
+    """Views with ``sign_in_serializer_class`` and ``extra_serializer_class``."""
+
+    def test_schema_contains_the_extra_data_of_the_response(self, schemas):
+        schema = schemas["extended"]
+        for path in ("/extended/token/", "/extended/refresh/"):
+            responses = response_components(schema["paths"][path]["post"])
+            assert responses["200"] == "TokenAuthTokenPairWithUser"
+        component = schema["components"]["schemas"]["TokenAuthTokenPairWithUser"]
+        standard = schema["components"]["schemas"]["TokenAuthTokenPair"]
+        assert component["properties"].keys() == standard["properties"].keys() | {
+            "user",
+            "language",
+        }
+        assert component["properties"]["user"] == {"$ref": "#/components/schemas/Person"}
+        assert {*component["required"]} == {*standard["required"], "user"}
+        assert component["description"] == standard["description"]
+
+    def test_schema_contains_the_further_fields_of_the_sign_in(self, schemas):
+        schema = schemas["extended"]
+        body = schema["paths"]["/extended/token/"]["post"]["requestBody"]["content"]
+        reference = {"$ref": "#/components/schemas/TokenAuthGrantRemember"}
+        assert body["application/json"]["schema"] == reference
+        component = schema["components"]["schemas"]["TokenAuthGrantRemember"]
+        standard = schema["components"]["schemas"]["TokenAuthGrant"]
+        assert component["properties"].keys() == standard["properties"].keys() | {"remember"}
+        assert component["required"] == standard["required"]
+
+
 STRING, INTEGER, BOOLEAN = "string", "integer", "boolean"
 MEMBERS = {
     "TokenAuthError": {"error": STRING, "error_description": STRING},
     "TokenAuthProblem": {"detail": STRING},
     "TokenAuthTokenPair": {
         **dict.fromkeys(("access_token", "refresh_token", "token_type", "scope"), STRING),
-        "expires_in": INTEGER,
+        **dict.fromkeys(("expires_in", "refresh_token_expires_in"), INTEGER),
     },
     "TokenAuthVerification": {"active": BOOLEAN, "expires_in": INTEGER},
     "TokenAuthIntrospection": {

@@ -127,6 +127,7 @@ SERVICES_WITH_NOW = {
     "update_session_auth_hash": lambda pair, now: services.update_session_auth_hash(
         HttpRequest(), pair.user, now=now
     ),
+    "set_session_data": lambda pair, now: services.set_session_data(pair.session, {}, now=now),
     "introspect": lambda pair, now: services.introspect(pair.access_token, now=now),
     "is_revoked": lambda pair, now: services.is_revoked(
         services.authenticate_access_token(pair.access_token, now=after(minutes=1)), now=now
@@ -170,7 +171,7 @@ class TestNow:
             for function in functions
             if inspect.isfunction(function) and "now" in inspect.signature(function).parameters
         ]
-        assert len(parameters) == len(SERVICES_WITH_NOW) == 11
+        assert len(parameters) == len(SERVICES_WITH_NOW) == 12
         assert {
             (parameter.annotation, parameter.default, parameter.kind) for parameter in parameters
         } == {("datetime | None", None, inspect.Parameter.KEYWORD_ONLY)}

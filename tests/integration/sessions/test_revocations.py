@@ -435,7 +435,8 @@ class TestRevokedSessions:
     @pytest.mark.django_db
     def test_revocation_window_covers_the_lifetime_of_access_tokens(self, alice, settings):
         settings.TOKENAUTH = {
-            "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),
+            "ACCESS_TOKEN_LIFETIME": timedelta(minutes=1),
+            "MAX_ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),
             "LEEWAY": timedelta(minutes=1),
             "REVOCATION_POLL_INTERVAL": timedelta(seconds=30),
         }

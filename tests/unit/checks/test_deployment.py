@@ -34,6 +34,8 @@ class TestLifetimes:
             ("ACCESS_TOKEN_LIFETIME", timedelta(hours=1)),
             ("REFRESH_TOKEN_LIFETIME", timedelta(days=90)),
             ("SESSION_LIFETIME", timedelta(days=366)),
+            ("MAX_ACCESS_TOKEN_LIFETIME", timedelta(hours=1)),
+            ("MAX_SESSION_LIFETIME", timedelta(days=366)),
         ],
     )
     def test_deploy_check_warns_of_long_token_or_session_lifetime(self, settings, name, limit):
@@ -57,7 +59,10 @@ class TestLifetimes:
     def test_deploy_check_warns_of_late_revocation_in_stateless_auth(
         self, settings, access, poll, ids
     ):
-        settings.TOKENAUTH = {"ACCESS_TOKEN_LIFETIME": access, "REVOCATION_POLL_INTERVAL": poll}
+        settings.TOKENAUTH = {
+            "MAX_ACCESS_TOKEN_LIFETIME": access,
+            "REVOCATION_POLL_INTERVAL": poll,
+        }
         assert deploy_check_ids() == []
         settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": [STATELESS]}
         assert check_ids() == []

@@ -31,6 +31,10 @@ DEFAULTS = {
     "access_token_lifetime": timedelta(minutes=5),
     "refresh_token_lifetime": timedelta(days=14),
     "session_lifetime": timedelta(days=90),
+    "max_access_token_lifetime": timedelta(minutes=5),
+    "max_session_lifetime": timedelta(days=366),
+    "lifetimes": None,
+    "session_data": None,
     "not_before": None,
     "refresh_grace": timedelta(seconds=10),
     "refresh_retry": False,
@@ -73,6 +77,46 @@ class TestDefaults:
     def test_audience_defaults_to_the_issuer(self):
         assert read_settings(ISSUER="https://a.example.com").audience == "https://a.example.com"
         assert read_settings(ISSUER="https://a.example.com", AUDIENCE="notes").audience == "notes"
+
+    @pytest.mark.parametrize(
+        ("values", "longest"),
+        [
+            ({}, timedelta(minutes=5)),
+            ({"ACCESS_TOKEN_LIFETIME": timedelta(hours=2)}, timedelta(hours=2)),
+            ({"LIFETIMES": hook}, timedelta(hours=1)),
+            (
+                {"LIFETIMES": hook, "ACCESS_TOKEN_LIFETIME": timedelta(hours=2)},
+                timedelta(hours=2),
+            ),
+            (
+                {"LIFETIMES": hook, "MAX_ACCESS_TOKEN_LIFETIME": timedelta(minutes=5)},
+                timedelta(minutes=5),
+            ),
+        ],
+    )
+    def test_maximum_access_lifetime_is_an_hour_with_the_hook(self, values, longest):
+        settings = read_settings(**values)
+        assert settings.max_access_token_lifetime == longest
+        assert settings.revocation_window == longest + timedelta(minutes=2)
+
+    @pytest.mark.parametrize(("days", "longest"), [(90, 366), (366, 366), (400, 400)])
+    def test_maximum_session_lifetime_is_at_least_a_year(self, days, longest):
+        settings = read_settings(SESSION_LIFETIME=timedelta(days=days))
+        assert settings.max_session_lifetime == timedelta(days=longest)
+
+    @pytest.mark.parametrize(
+        ("invalid", "unusable"),
+        [
+            ("ACCESS_TOKEN_LIFETIME", "max_access_token_lifetime"),
+            ("LIFETIMES", "max_access_token_lifetime"),
+            ("SESSION_LIFETIME", "max_session_lifetime"),
+        ],
+    )
+    def test_maximum_of_an_invalid_lifetime_is_unusable(self, invalid, unusable):
+        settings, [problem] = conf.read({invalid: 5}, (SECRET_KEY,))
+        assert invalid in problem.message
+        with pytest.raises(conf.UnusableSetting):
+            getattr(settings, unusable)
 
     def test_every_setting_can_be_set(self):
         values = {
@@ -148,6 +192,10 @@ class TestInvalidValues:
             ("SCOPES", "notes:read notes:write", "E008", '["notes:read"]'),
             ("SCOPE_POLICY", "no_such_project.policy", "E008", "dotted path"),
             ("EXTRA_CLAIMS", {"staff": True}, "E008", "a function"),
+            ("LIFETIMES", {"access": 300}, "E008", "a function"),
+            ("SESSION_DATA", "", "E008", "module.function"),
+            ("MAX_ACCESS_TOKEN_LIFETIME", 300, "E008", "timedelta(minutes=5)"),
+            ("MAX_SESSION_LIFETIME", timedelta(0), "E004", "from 1 second to 100 years"),
             ("REVOCATION_POLL_INTERVAL", 10, "E008", "timedelta"),
             ("TOKEN_CACHE_SIZE", 0, "E008", "a positive integer"),
             ("TOKEN_CACHE_BYTES", 0, "E008", "a positive integer"),
@@ -202,6 +250,18 @@ class TestInvalidValues:
         assert problem.check_id == "E004"
         assert problem.message == "ACCESS_TOKEN_LIFETIME must be less than REFRESH_TOKEN_LIFETIME."
         assert "minutes" in problem.hint
+
+    @pytest.mark.parametrize("name", ["ACCESS_TOKEN_LIFETIME", "SESSION_LIFETIME"])
+    def test_lifetime_above_its_maximum_is_reported(self, name):
+        hour = timedelta(hours=1)
+        second = timedelta(seconds=1)
+        maximum = f"MAX_{name}"
+        lifetimes = {name: hour, maximum: hour - second}
+        [problem] = problems_of(lifetimes)
+        assert problem.check_id == "E004"
+        assert problem.message == f"{name} must be at most {maximum}."
+        assert problem.hint == f"Increase {maximum}, or remove it."
+        assert problems_of({**lifetimes, maximum: hour}) == []
 
     def test_access_lifetime_not_below_session_lifetime_is_reported(self):
         hour = timedelta(hours=1)

@@ -128,6 +128,12 @@ class TestRotate:
         assert states(tmp_path, expiry - 1)["a"] == "verifies"
         assert states(tmp_path, expiry)["a"] == "expired"
 
+    def test_replaced_key_verifies_the_longest_access_tokens(self, tmp_path):
+        put(tmp_path, "a", NOW - 2000)
+        settings = read_settings(MAX_ACCESS_TOKEN_LIFETIME=timedelta(hours=1))
+        rotate(tmp_path, settings, None, now=NOW, delay=MIN_DELAY)
+        assert read_file(tmp_path / "a.jwk").jwk["exp"] == NOW + MIN_DELAY + 3600 + MARGIN
+
     def test_rotate_keeps_an_earlier_exp_of_a_key(self, tmp_path):
         put(tmp_path, "a", NOW - 2000, exp=NOW + 5)
         put(tmp_path, "same", NOW - 2000, exp=NOW + MIN_DELAY + DRAIN_TIME)

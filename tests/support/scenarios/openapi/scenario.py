@@ -17,6 +17,8 @@ from tests.support.scenarios.openapi.urls import (
     CodeSerializer,
     Computed,
     ErrorSerializer,
+    ExtendedRefreshView,
+    ExtendedTokenView,
     Forgotten,
     GrantSerializer,
     LocatedSessionSerializer,
@@ -88,6 +90,16 @@ class Subclasses:
     ]
 
 
+class ExtendedViews:
+    """The routes of a project that extends the responses, beside this package's own routes."""
+
+    urlpatterns = [
+        path("auth/", include("django_tokenauth.urls")),
+        path("extended/token/", ExtendedTokenView.as_view()),
+        path("extended/refresh/", ExtendedRefreshView.as_view()),
+    ]
+
+
 class UnknownScopes:
     """Routes of views whose scopes depend on the request or are missing."""
 
@@ -124,6 +136,8 @@ def scenario() -> dict[str, Any]:
         subclasses = schema()
     with override_settings(ROOT_URLCONF=SameNames):
         same_names = schema()
+    with override_settings(ROOT_URLCONF=ExtendedViews):
+        extended = schema()
     with override_settings(ROOT_URLCONF=below("api/<str:version>/")):
         versioned = schema(api_version="v1")
     with override_settings(ROOT_URLCONF=below("api/<slug:tenant>/")):
@@ -145,6 +159,7 @@ def scenario() -> dict[str, Any]:
         "same_names": same_names,
         "two_versions": two_versions,
         "subclasses": subclasses,
+        "extended": extended,
         "unknown_scopes": unknown_scopes,
         "warnings": warnings.getvalue(),
     }

@@ -14,7 +14,8 @@ from django_tokenauth import serializers as serializers_of_package
 from django_tokenauth.authentication import JWTAuthentication, StatelessJWTAuthentication
 from django_tokenauth.http.endpoints import TokenEndpoint
 from django_tokenauth.permissions import HasScope, required_scopes
-from django_tokenauth.views import TokenView
+from django_tokenauth.serializers import SignInSerializer
+from django_tokenauth.views import RefreshView, TokenView
 
 
 class OwnAuthentication(JWTAuthentication):
@@ -93,6 +94,32 @@ class Versioned(Described):
 
 class OwnTokenView(TokenView):
     """A project's subclass of the sign-in."""
+
+
+class Person(serializers.Serializer):
+    name = serializers.CharField()
+
+
+class WithUserSerializer(serializers.Serializer):
+    user = Person()
+    language = serializers.CharField(required=False)
+
+
+class RememberSerializer(SignInSerializer):
+    remember = serializers.BooleanField(default=False)
+
+
+class ExtendedTokenView(TokenView):
+    """A sign-in with a field and with data of the project."""
+
+    sign_in_serializer_class = RememberSerializer
+    extra_serializer_class = WithUserSerializer
+
+
+class ExtendedRefreshView(RefreshView):
+    """A refresh with data of the project."""
+
+    extra_serializer_class = WithUserSerializer
 
 
 @extend_schema(request=None, responses={204: None})
