@@ -7,6 +7,7 @@ from contextlib import redirect_stderr
 from io import StringIO
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.test import override_settings
@@ -17,6 +18,8 @@ from tests.support.scenarios.openapi.urls import (
     Computed,
     ErrorSerializer,
     Forgotten,
+    Gateway,
+    GatewayAuthentication,
     GrantSerializer,
     SessionSerializer,
     TokenSerializer,
@@ -24,6 +27,8 @@ from tests.support.scenarios.openapi.urls import (
     verifying,
     view_of,
 )
+
+GATEWAY = f"{GatewayAuthentication.__module__}.{GatewayAuthentication.__name__}"
 
 
 class VerifyingRoutes:
@@ -56,6 +61,16 @@ class SameNames:
             path(f"{kind.__name__.removesuffix('Serializer').lower()}/", view_of(kind))
             for kind in (SessionSerializer, TokenSerializer, ErrorSerializer, GrantSerializer)
         ),
+    ]
+
+
+class OtherHeader:
+    """The routes of a project with a header for tokens, and of one view without it."""
+
+    urlpatterns = [
+        *verifying,
+        path("gateway/", Gateway.as_view()),
+        path("auth/", include("django_tokenauth.urls")),
     ]
 
 
@@ -99,6 +114,9 @@ def scenario() -> dict[str, Any]:
     user_model.USERNAME_FIELD = "email"
     by_email = schema()
     user_model.USERNAME_FIELD = "username"
+    gateway = {**settings.REST_FRAMEWORK, "DEFAULT_AUTHENTICATION_CLASSES": [GATEWAY]}
+    with override_settings(ROOT_URLCONF=OtherHeader, REST_FRAMEWORK=gateway):
+        other_header = schema()
     with override_settings(ROOT_URLCONF=UnknownScopes), redirect_stderr(StringIO()) as warnings:
         unknown_scopes = schema(fail_on_warn=False)
     call_command("check", deploy=True, tag=["compatibility"])
@@ -110,6 +128,7 @@ def scenario() -> dict[str, Any]:
         "tenants": tenants,
         "by_email": by_email,
         "same_names": same_names,
+        "other_header": other_header,
         "unknown_scopes": unknown_scopes,
         "warnings": warnings.getvalue(),
     }
