@@ -9,9 +9,9 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 
 AUTHORIZATION = "Authorization"
-#: The attribute of a Django request that contains the results of authentication by their kind and
-#: token. ``TokenMiddleware`` sets the attribute, so that one request needs one query.
-RESULTS = "_tokenauth_results"
+#: The key in ``request.META`` of the ``RequestToken`` of ``TokenMiddleware``, whose ``results``
+#: contains the results of authentication classes, so that one request needs one query.
+REQUEST_TOKEN = "django_tokenauth.request_token"  # noqa: S105
 _META_KEY = "HTTP_AUTHORIZATION"
 # Servers drop or rename a header with an underscore.
 _HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}\Z")
@@ -51,14 +51,16 @@ def bearer_token(request: Any, header: str = AUTHORIZATION) -> str | None:
     In another *header* than ``Authorization``, the scheme is optional. Without it, the whole value
     is the token. An empty header is the same as no header.
     """
-    key = meta_key(header)
-    # Read META from Django's request, because REST framework's request returns META by the slower
-    # __getattr__().
-    value: str = getattr(request, "_request", request).META.get(key, "")
+    return token_in(request.META, header)
+
+
+def token_in(meta: dict[str, Any], header: str) -> str | None:
+    """Return the token in ``request.META``, as :func:`bearer_token` does."""
+    value: str = meta.get(_META_KEY if header is AUTHORIZATION else meta_key(header), "")
     if value.startswith("Bearer "):
         return value[7:]
     if value[:6].lower() != "bearer" or value[6:7].strip():
-        return value or None if key != _META_KEY else None
+        return value or None if meta_key(header) != _META_KEY else None
     return value[7:] if value[6:7] == " " else value[6:]
 
 

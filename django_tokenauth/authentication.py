@@ -18,7 +18,7 @@ from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
 
 from . import _log, services
-from ._bearer import AUTHORIZATION, RESULTS, bearer_token, challenge, meta_key
+from ._bearer import AUTHORIZATION, REQUEST_TOKEN, challenge, meta_key, token_in
 from .conf.settings import UnusableSettings
 from .errors import InvalidToken, ServiceUnavailable, TokenErrorCode
 from .tokens.claims import Claims
@@ -147,12 +147,16 @@ class JWTAuthentication(BaseAuthentication):
         *request* is a request of REST framework or Django. Raises :class:`AccessTokenRejected` and
         :class:`TemporarilyUnavailable`.
         """
-        token = bearer_token(request, self.header)
+        # Read META from Django's request, because REST framework's request returns META by the
+        # slower __getattr__().
+        meta = getattr(request, "_request", request).META
+        token = token_in(meta, self.header)
         if token is None:
             return None
-        results = getattr(getattr(request, "_request", request), RESULTS, None)
-        if results is None:
+        shared = meta.get(REQUEST_TOKEN)
+        if shared is None:
             return self._authenticate(request, token)
+        results = shared.results
         # Functions of this module use only the claims. A subclass may use its own attributes.
         get_user = type(self).get_user
         key = get_user if get_user.__module__ == __name__ else type(self), token
@@ -166,8 +170,8 @@ class JWTAuthentication(BaseAuthentication):
             raise AccessTokenRejected(found.code)
         return found
 
-    @sensitive_variables()
     def _authenticate(self, request: Request, token: str) -> tuple[Any, Claims]:
+        # The decorator of authenticate() hides the variables of this function too.
         try:
             claims = services.authenticate_access_token(token)
             return self.get_user(claims), claims

@@ -15,10 +15,11 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.debug import sensitive_variables
 from rest_framework.exceptions import APIException, NotAuthenticated
 
+from ._bearer import REQUEST_TOKEN
 from ._scope import is_scope_name
 from .authentication import JWTAuthentication
 from .http.authenticators import authenticator
-from .http.request_token import TOKEN, RequestToken
+from .http.request_token import RequestToken
 from .permissions import InsufficientScope
 
 __all__ = ["token_required"]
@@ -121,7 +122,7 @@ def _request_token(
     request: HttpRequest, authentication_class: type[JWTAuthentication] | None
 ) -> RequestToken:
     """Return the token that ``TokenMiddleware`` found, if its class is the same."""
-    known: RequestToken | None = getattr(request, TOKEN, None)
+    known: RequestToken | None = request.META.get(REQUEST_TOKEN)
     if known and authentication_class in (None, type(known.authentication)):
         return known
     return RequestToken(authenticator(authentication_class or JWTAuthentication), request)

@@ -15,10 +15,10 @@ from django.utils.functional import SimpleLazyObject
 from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.views import APIView
 
-from ._bearer import RESULTS
+from ._bearer import REQUEST_TOKEN
 from .authentication import JWTAuthentication, TemporarilyUnavailable
 from .http.authenticators import authenticator
-from .http.request_token import TOKEN, RequestToken, anonymous_user
+from .http.request_token import RequestToken, anonymous_user
 from .permissions import InsufficientScope
 
 __all__ = ["TokenMiddleware"]
@@ -98,13 +98,12 @@ class TokenMiddleware:
 
     def _begin(self, request: _Request) -> RequestToken:
         token = RequestToken(authenticator(self.authentication_class), request)
-        setattr(request, TOKEN, token)
+        request.META[REQUEST_TOKEN] = token
         if token.is_missing:
             request.auth = None
             if not hasattr(request, "user"):
                 _set_user(request, anonymous_user(), None, token)
             return token
-        setattr(request, RESULTS, {})
         user = SimpleLazyObject(token.user)
         _set_user(request, user, SimpleLazyObject(token.claims), token)
         if not getattr(request, "_dont_enforce_csrf_checks", False):
@@ -126,7 +125,7 @@ class TokenMiddleware:
 
 
 def _token(request: HttpRequest) -> RequestToken:
-    token: RequestToken = getattr(request, TOKEN)
+    token: RequestToken = request.META[REQUEST_TOKEN]
     return token
 
 

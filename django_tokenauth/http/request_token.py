@@ -15,10 +15,6 @@ from ..authentication import JWTAuthentication, TemporarilyUnavailable
 from ..permissions import InsufficientScope
 from ..tokens.claims import Claims
 
-#: The attribute of a Django request with its :class:`RequestToken`, if ``TokenMiddleware`` is in
-#: use.
-TOKEN = "_tokenauth_token"  # noqa: S105
-
 
 class RequestToken:
     """The access token of a request of Django. It is authenticated when it is first used.
@@ -31,6 +27,8 @@ class RequestToken:
         self.error: APIException | None = None
         #: The request has no token.
         self.is_missing = bearer_token(request, authentication.header) is None
+        #: The results of authentication classes, which share this object.
+        self.results: dict[tuple[Any, str], Any] = {}
         self._request = request
         self._found: tuple[Any, Claims | None] | None = None
         self._is_unused = False

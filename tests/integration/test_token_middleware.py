@@ -349,6 +349,9 @@ class TestRestFramework:
         assert send("/rest/session/", token, client=signed_in(bob)).json() == ANONYMOUS
         assert send("/rest/session/", client=signed_in(bob)).json()["user"] == "bob"
 
+    def test_rest_view_leaves_no_user_of_the_token_behind(self, token):
+        assert send("/rest/user/", token).json() == ["AnonymousUser", "AnonymousUser", True]
+
     def test_session_authentication_does_not_widen_the_scope(self, alice, settings):
         settings.TOKENAUTH = {"SCOPES": ["notes:read", "notes:write"]}
         settings.MIDDLEWARE = [*plain_views.MIDDLEWARE, f"{__name__}.read_user"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 from django.http import HttpRequest, HttpResponse
@@ -129,6 +130,24 @@ class TestRequests:
             assert status_and_json(send_async(path)) == (401, WITHOUT_TOKEN)
             assert status_and_json(send_async(path, "x")) == (401, INVALID_ACCESS_TOKEN)
         assert send_async("/async/scoped/", token).json()["same"]
+
+    def test_synchronous_view_can_be_called_in_an_event_loop(self):
+        async def call():
+            return await token_required(plain_views.public)(RequestFactory().get("/"))
+
+        assert status_and_json_of(asyncio.run(call())) == (401, WITHOUT_TOKEN)
+
+    @pytest.mark.django_db(transaction=True)
+    def test_synchronous_view_in_an_event_loop_returns_its_response(self, token):
+        async def call():
+            request = RequestFactory().get("/", headers={"Authorization": f"Bearer {token}"})
+            return await token_required(plain_views.public)(request)
+
+        assert status_and_json_of(asyncio.run(call())) == (200, {"public": True})
+
+
+def status_and_json_of(response):
+    return response.status_code, json.loads(response.content)
 
 
 class TestMistakes:

@@ -112,7 +112,7 @@ async def export(request: HttpRequest, number: int) -> HttpResponse:
 
 
 assert_type(profile(HttpRequest()), HttpResponse)
-export(HttpRequest(), "1")  # type: ignore[arg-type]
+_export = export(HttpRequest(), "1")  # type: ignore[arg-type]
 
 
 class PinSerializer(SignInSerializer):

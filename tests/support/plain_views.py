@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asgiref.sync import async_to_sync
 from django.contrib import admin
 from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.mixins import LoginRequiredMixin, PermissionRequiredMixin
@@ -187,6 +188,14 @@ def rest_session(request):
 
 
 @api_view(["GET"])
+@authentication_classes([])
+def rest_user(request):
+    """Return the user that other middlewares see, in both ways to read it."""
+    plain = request._request
+    return Response([str(plain.user), str(async_to_sync(plain.auser)()), plain.auth is None])
+
+
+@api_view(["GET"])
 @authentication_classes([SessionAuthentication, JWTAuthentication])
 @permission_classes([HasScope | IsAuthenticatedWithoutToken])
 def rest_scoped(request):
@@ -232,5 +241,6 @@ urlpatterns = [
     path("rest/stateless/", rest_stateless),
     path("rest/gateway/", rest_gateway),
     path("rest/session/", rest_session),
+    path("rest/user/", rest_user),
     path("rest/scoped/", rest_scoped),
 ]
