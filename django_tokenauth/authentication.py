@@ -1,7 +1,7 @@
 """Authentication classes of REST framework views, for access tokens in ``Authorization: Bearer``.
 
-RFC 6750 defines the header ``Authorization: Bearer`` and the error responses. Access tokens in a
-query string or a form are ignored.
+RFC 6750 defines the header ``Authorization: Bearer`` and the error responses. A subclass can read
+another header. Access tokens in a query string, a form or a cookie are ignored.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
 
 from . import _log, services
-from ._bearer import bearer_token, challenge
+from ._bearer import AUTHORIZATION, REQUEST_TOKEN, challenge, meta_key, token_in
 from .conf.settings import UnusableSettings
 from .errors import InvalidToken, ServiceUnavailable, TokenErrorCode
 from .tokens.claims import Claims
@@ -131,15 +131,47 @@ class JWTAuthentication(BaseAuthentication):
     #: The realm of the challenge (RFC 9110 section 11.5), without quotation marks.
     realm = "api"
 
+    #: The request header that carries the access token. In another header than ``Authorization``,
+    #: such as ``X-Auth-Token``, the value is ``TOKEN`` or ``Bearer TOKEN``.
+    header = AUTHORIZATION
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Check ``header``. Raises ``ImproperlyConfigured``."""
+        super().__init_subclass__(**kwargs)
+        meta_key(cls.header)
+
     @sensitive_variables()
     def authenticate(self, request: Request) -> tuple[Any, Claims] | None:
         """Return ``(user, claims)``, or ``None`` if the request has no bearer token.
 
-        Raises :class:`AccessTokenRejected` and :class:`TemporarilyUnavailable`.
+        *request* is a request of REST framework or Django. Raises :class:`AccessTokenRejected` and
+        :class:`TemporarilyUnavailable`.
         """
-        token = bearer_token(request)
+        # Read META from Django's request, because REST framework's request returns META by the
+        # slower __getattr__().
+        meta = getattr(request, "_request", request).META
+        token = token_in(meta, self.header)
         if token is None:
             return None
+        shared = meta.get(REQUEST_TOKEN)
+        if shared is None:
+            return self._authenticate(request, token)
+        results = shared.results
+        # Functions of this module use only the claims. A subclass may use its own attributes.
+        get_user = type(self).get_user
+        key = get_user if get_user.__module__ == __name__ else type(self), token
+        if key not in results:
+            try:
+                results[key] = self._authenticate(request, token)
+            except AccessTokenRejected as error:
+                results[key] = error
+        found: tuple[Any, Claims] | AccessTokenRejected = results[key]
+        if isinstance(found, AccessTokenRejected):
+            raise AccessTokenRejected(found.code)
+        return found
+
+    def _authenticate(self, request: Request, token: str) -> tuple[Any, Claims]:
+        # The decorator of authenticate() hides the variables of this function too.
         try:
             claims = services.authenticate_access_token(token)
             return self.get_user(claims), claims
@@ -166,7 +198,9 @@ class JWTAuthentication(BaseAuthentication):
         """Return the challenge, without an error if the request has no credentials (RFC 6750
         section 3.1)."""
         code = request.META.get(_REJECTED)
-        return _invalid_token(self.realm, code) if code else challenge(self.realm)
+        if code:
+            return _invalid_token(self.realm, code)
+        return challenge(self.realm, header=self.header)
 
 
 class StatelessJWTAuthentication(JWTAuthentication):

@@ -213,7 +213,10 @@ def required_scopes(*scopes: str, without_token: bool = False) -> Callable[[_F],
             # The request follows the view in the arguments of a method.
             request = next((each for each in args[:2] if isinstance(each, Request)), None)
             if request is None:
-                raise TypeError("@required_scopes must be on a view of REST framework.")
+                raise TypeError(
+                    "@required_scopes must be on a view of REST framework. For a view of Django, "
+                    "use @token_required of django_tokenauth.decorators."
+                )
             _check_decorated(permission_class(), request)
             return function(*args, **kwargs)
 

@@ -36,6 +36,7 @@ from .errors import (
     UnsupportedGrantType,
 )
 from .http.account_delay import AccountDelay
+from .http.authenticators import authenticator
 from .http.client_authentication import BASIC_CHALLENGE, authenticate_client
 from .http.endpoints import (
     AlwaysJSONNegotiation,
@@ -253,11 +254,12 @@ class IntrospectView(TokenEndpoint):
         missing. Raises :class:`InvalidRequest`, :class:`InvalidClient`, :class:`TooManyRequests`,
         :class:`AccessTokenRejected`, :class:`InsufficientScope` and :class:`ServiceUnavailable`.
         """
-        if bearer_token(request) is not None and client_secret:
+        authentication = authenticator(JWTAuthentication)
+        if bearer_token(request, authentication.header) is not None and client_secret:
             raise InvalidRequest
         if authenticate_client(request, client_id, client_secret) in load().clients:
             return
-        authenticated = JWTAuthentication().authenticate(request)
+        authenticated = authentication.authenticate(request)
         if authenticated is None:
             raise InvalidClient
         _user, claims = authenticated
@@ -268,10 +270,10 @@ class IntrospectView(TokenEndpoint):
 class ForwardAuthView(NoStoreView):
     """``token/forward-auth/``: authenticate a request for a gateway.
 
-    The view reads the access token from ``Authorization: Bearer``. An accepted request of any
-    method gets 204 with the headers ``X-Auth-User``, ``X-Auth-Scope`` and ``X-Auth-Session``. A
-    request that :class:`JWTAuthentication` rejects gets 401 or 503. The view does not read the
-    request body.
+    The view reads the access token from the header of the project's authentication class, by
+    default ``Authorization``. An accepted request of any method gets 204 with the headers
+    ``X-Auth-User``, ``X-Auth-Scope`` and ``X-Auth-Session``. A request that
+    :class:`JWTAuthentication` rejects gets 401 or 503. The view does not read the request body.
 
     The query parameter ``scope`` contains the required scopes, separated by spaces. An access token
     without the required scopes gets 403 ``insufficient_scope``. The query parameter ``status=200``

@@ -15,7 +15,7 @@ from django.apps import AppConfig
 from django.core.checks import CheckMessage
 
 from ..conf.settings import InvalidSettings, Problem, Settings, load
-from . import database, deployment, keys, names, routes
+from . import database, deployment, keys, middleware, names, routes
 from . import settings as settings_checks
 
 _Apps = Sequence[AppConfig] | None
@@ -32,9 +32,13 @@ def check_settings(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMessag
 
 
 def check_installation(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMessage]:
-    """Check ``INSTALLED_APPS``, ``USER_ID_FIELD`` and the default authentication classes."""
+    """Check ``INSTALLED_APPS``, ``MIDDLEWARE``, ``USER_ID_FIELD`` and the default authentication
+    classes."""
     settings, _ = _load()
-    return [*settings_checks.installation_messages(settings)]
+    return [
+        *settings_checks.installation_messages(settings),
+        *middleware.middleware_messages(),
+    ]
 
 
 def check_routes(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMessage]:

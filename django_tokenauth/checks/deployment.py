@@ -26,8 +26,10 @@ from django.views.debug import SafeExceptionReporterFilter
 from rest_framework.authentication import BasicAuthentication
 from rest_framework.settings import api_settings
 
+from .._bearer import meta_key
 from ..authentication import JWTAuthentication, StatelessJWTAuthentication
 from ..conf.settings import Settings
+from ..http.authenticators import project_header
 from ..models import Session
 from .settings import is_default, judge
 
@@ -234,18 +236,26 @@ def _logging() -> Iterator[CheckMessage]:
         )
     # Django calls DEFAULT_EXCEPTION_REPORTER_FILTER, so the setting may name a function, not only a
     # class.
-    if not _hides_secrets(import_string(django_settings.DEFAULT_EXCEPTION_REPORTER_FILTER)()):
+    reporter_filter = import_string(django_settings.DEFAULT_EXCEPTION_REPORTER_FILTER)()
+    header = project_header()
+    if not _hides(reporter_filter, "HTTP_AUTHORIZATION", "TOKENAUTH", "SECRET_KEY"):
         yield checks.Warning(
             "DEFAULT_EXCEPTION_REPORTER_FILTER shows tokens and keys in error reports.",
             hint="Derive it from SafeExceptionReporterFilter, and only extend hidden_settings.",
             id="tokenauth.W017",
         )
+    elif not _hides(reporter_filter, meta_key(header)):
+        yield checks.Warning(
+            f"Error reports show tokens, because Django does not hide the header {header}.",
+            hint='Choose a name that contains "Auth" or "Token", such as X-Auth-Token, or extend '
+            "hidden_settings of a subclass of SafeExceptionReporterFilter.",
+            id="tokenauth.W017",
+        )
 
 
-def _hides_secrets(reporter_filter: object) -> bool:
+def _hides(reporter_filter: object, *names: str) -> bool:
     return isinstance(reporter_filter, SafeExceptionReporterFilter) and not any(
-        reporter_filter.cleanse_setting(name, "shown") == "shown"
-        for name in ("HTTP_AUTHORIZATION", "TOKENAUTH", "SECRET_KEY")
+        reporter_filter.cleanse_setting(name, "shown") == "shown" for name in names
     )
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from inspect import signature
-from typing import Any
 
 from django.apps import apps
 from django.conf import settings as django_settings
@@ -15,12 +14,12 @@ from django.core.checks import CheckMessage, Error
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import BinaryField, Field, Model
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.settings import api_settings
 
 from ..authentication import JWTAuthentication
 from ..conf.settings import Problem, Settings, UnusableSetting
 from ..conf.values import can_be_shown, did_you_mean
 from ..errors import InvalidKey
+from ..http.authenticators import default_authentication_classes
 from ..keys.sources import build_access_keys
 from ..services import INTROSPECTION_SCOPE
 from ..services.backends import is_called, username_arguments
@@ -205,14 +204,8 @@ def is_default(authentication_class: type) -> bool:
     """Return whether views use *authentication_class* by default."""
     return any(
         isinstance(each, type) and issubclass(each, authentication_class)
-        for each in _default_authenticators()
+        for each in default_authentication_classes()
     )
-
-
-def _default_authenticators() -> Sequence[Any]:
-    # REST framework does not validate the type of DEFAULT_AUTHENTICATION_CLASSES.
-    classes: Any = api_settings.DEFAULT_AUTHENTICATION_CLASSES
-    return classes if isinstance(classes, (list, tuple)) else ()
 
 
 def _project_value(name: str) -> object:
@@ -226,5 +219,5 @@ def _responds_403() -> bool:
     # contain WWW-Authenticate (RFC 9110 section 15.5.2).
     if not is_default(JWTAuthentication):
         return False
-    header = getattr(_default_authenticators()[0], "authenticate_header", None)
+    header = getattr(default_authentication_classes()[0], "authenticate_header", None)
     return header is BaseAuthentication.authenticate_header

@@ -15,7 +15,8 @@ _ALWAYS = "It is always on here. Remove it."
 _SAME = "TOKENAUTH has a setting of the same name."
 _SUBCLASS = "Subclass the view and give the subclass its own route. Remove the setting."
 _SLIDING = "There are no sliding tokens: set REFRESH_TOKEN_LIFETIME and SESSION_LIFETIME."
-_BEARER = 'Tokens are always sent as "Authorization: Bearer". Remove it.'
+_BEARER = 'The scheme of tokens is always "Bearer". Remove it.'
+_HEADER = 'Set the attribute "header" of a subclass of JWTAuthentication. Remove the setting.'
 _NO_COOKIE = "Tokens are in the response and not in a cookie. Remove it."
 _LOGIN = "Connect a receiver to Django's user_logged_in or user_login_failed."
 _NO_MODEL = "Tokens are signed and not stored. Remove it."
@@ -43,7 +44,7 @@ _SIMPLE_JWT = {
     "JSON_ENCODER": "EXTRA_CLAIMS may return UUIDs, dates and decimals. Remove it.",
     "JWK_URL": "Keys are not fetched from a URL: VERIFYING_KEYS takes a list of public keys.",
     "AUTH_HEADER_TYPES": _BEARER,
-    "AUTH_HEADER_NAME": _BEARER,
+    "AUTH_HEADER_NAME": _HEADER,
     "USER_ID_CLAIM": 'The claim is always "sub". Remove it.',
     "JTI_CLAIM": 'The claim is always "jti". Remove it.',
     "TOKEN_TYPE_CLAIM": 'The type of a token is in its header "typ". Remove it.',

@@ -14,6 +14,7 @@ from django.db.transaction import non_atomic_requests
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 from rest_framework import status
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import ParseError, UnsupportedMediaType, ValidationError
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -36,6 +37,7 @@ from ..errors import (
     TooManyRequests,
 )
 from ..permissions import InsufficientScope
+from .authenticators import authenticator
 from .client_authentication import BASIC_CHALLENGE
 from .parsers import (
     MAX_BODY,
@@ -75,6 +77,9 @@ class NoStoreView(APIView):
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
         return non_atomic(super().as_view(**initkwargs))
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return [authenticator(each) for each in self.authentication_classes]
 
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any

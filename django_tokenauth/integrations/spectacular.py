@@ -30,6 +30,7 @@ from rest_framework.permissions import AND
 from rest_framework.views import APIView
 
 from django_tokenauth import views
+from django_tokenauth._bearer import AUTHORIZATION, meta_key
 from django_tokenauth._scope import decorated_scopes
 from django_tokenauth.authentication import JWTAuthentication
 from django_tokenauth.conf.settings import load
@@ -64,7 +65,8 @@ def _required_by(permission: Any, method: str, view: Any) -> set[str]:
 
 class AccessTokenScheme(OpenApiAuthenticationExtension):
     """The security scheme of access tokens, with the password grant (OpenAPI 3.0.3, "OAuth Flow
-    Object"). Without the token routes, the scheme is HTTP bearer authentication."""
+    Object"). Without the token routes, the scheme is HTTP bearer authentication. For a header other
+    than ``Authorization``, the scheme is an API key in this header."""
 
     target_class = "django_tokenauth.authentication.JWTAuthentication"
     match_subclasses = True
@@ -77,6 +79,9 @@ class AccessTokenScheme(OpenApiAuthenticationExtension):
         return []
 
     def get_security_requirement(self, auto_schema: AutoSchema) -> dict[str, list[Any]]:
+        header = self.target.header
+        if meta_key(header) != meta_key(AUTHORIZATION):
+            return self.header_requirement(auto_schema, header)
         scheme = ResolvedComponent(
             name=self.shared_name,
             type=ResolvedComponent.SECURITY_SCHEMA,
@@ -88,6 +93,19 @@ class AccessTokenScheme(OpenApiAuthenticationExtension):
             # The kwargs of the first view may lack a parameter of the token route.
             auto_schema.registry[scheme].schema = scheme.schema
         return {self.shared_name: sorted(self.required_scopes(auto_schema))}
+
+    def header_requirement(self, auto_schema: AutoSchema, header: str) -> dict[str, list[Any]]:
+        """Return the requirement of an API key, because the schemes for tokens imply
+        ``Authorization``. OpenAPI 3.0.3 permits no scopes for it ("Security Requirement Object").
+        """
+        scheme = ResolvedComponent(
+            name=f"{self.shared_name}-{header}",
+            type=ResolvedComponent.SECURITY_SCHEMA,
+            object=JWTAuthentication,
+            schema={"type": "apiKey", "in": "header", "name": header},
+        )
+        auto_schema.registry.register_on_missing(scheme)
+        return {scheme.name: []}
 
     def required_scopes(self, auto_schema: AutoSchema) -> set[str]:
         """Return the scopes that ``HasScope`` or ``required_scopes()`` requires for the method."""

@@ -61,7 +61,7 @@ LAYERS = (
     Layer(("authentication",), CRYPTOGRAPHY),
     Layer(("permissions", "serializers"), CRYPTOGRAPHY),
     Layer(("http",), CRYPTOGRAPHY),
-    Layer(("views",), CRYPTOGRAPHY),
+    Layer(("views", "decorators", "middleware"), CRYPTOGRAPHY),
     Layer(("urls", "well_known"), CRYPTOGRAPHY),
     # Django and projects import these. Inside the package only apps.py does.
     Layer(("migrations", "checks", "admin", "management", "integrations", "test")),

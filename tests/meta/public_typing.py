@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.dispatch import receiver
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 from rest_framework import serializers as drf
 from rest_framework.request import Request
@@ -29,6 +29,8 @@ from django_tokenauth.authentication import (
     TemporarilyUnavailable,
     TokenUser,
 )
+from django_tokenauth.decorators import token_required
+from django_tokenauth.middleware import TokenMiddleware
 from django_tokenauth.models import RevokedReason, Session, UTCDateTimeField
 from django_tokenauth.permissions import (
     HasFullScope,
@@ -89,6 +91,28 @@ class ServiceAuthentication(StatelessJWTAuthentication):
         assert_type(user.claims, Claims)
         assert_type(user.pk, str)
         return user
+
+
+class GatewayAuthentication(JWTAuthentication):
+    header = "X-Auth-Token"
+
+
+class GatewayMiddleware(TokenMiddleware):
+    authentication_class = GatewayAuthentication
+
+
+@token_required
+def profile(request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
+@token_required("notes:read", authentication_class=StatelessJWTAuthentication)
+async def export(request: HttpRequest, number: int) -> HttpResponse:
+    return HttpResponse()
+
+
+assert_type(profile(HttpRequest()), HttpResponse)
+_export = export(HttpRequest(), "1")  # type: ignore[arg-type]
 
 
 class PinSerializer(SignInSerializer):

@@ -13,7 +13,7 @@ from django_tokenauth.conf.settings import load
 from django_tokenauth.keys.generating import make_jwk
 from django_tokenauth.keys.rotating import generate
 from tests.meta.translations import PACKAGE
-from tests.settings import INSTALLED_APPS
+from tests.settings import INSTALLED_APPS, MIDDLEWARE
 from tests.support.documents import DOCS, literal, section
 from tests.support.sample_keys import base64url_uint, public_jwk, rsa_key
 from tests.support.system_checks import (
@@ -28,6 +28,7 @@ from tests.support.system_checks import (
 
 DRF = "rest_framework.authentication"
 DAY = 86400
+TOKEN_MIDDLEWARE = "django_tokenauth.middleware.TokenMiddleware"
 VERIFYING = {"ALGORITHM": "EdDSA", "VERIFYING_KEYS": [PUBLIC], **URL}
 
 
@@ -96,6 +97,7 @@ TRIGGERS = {
     "W024": {"TOKEN_AUTH": {"ISSUER": "x"}},
     "W026": {"ROOT_URLCONF": "django_tokenauth.well_known", **tokenauth(**SIGNED, **URL)},
     "W027": {"AUTHENTICATION_BACKENDS": ["tests.support.broken.UncalledBackend"]},
+    "W028": {"MIDDLEWARE": [*MIDDLEWARE[:1], TOKEN_MIDDLEWARE, *MIDDLEWARE[1:]]},
     "W023": authenticated_by(JWT, f"{DRF}.BasicAuthentication"),
 }
 LEVELS = {ERROR: "error", WARNING: "warning"}

@@ -61,9 +61,11 @@ RUN_ELSEWHERE = {
     "axes": ("../support/scenarios/axes/settings.py",),
     "benchmarks": ("test_benchmarks_publishing.py",),
     "keys": ("test_keys_page.py",),
+    "plain-views": ("docs_examples.py", "test_readme.py"),
     "quickstart": ("docs_examples.py", "test_readme.py"),
     "scopes": ("docs_examples.py", "test_readme.py"),
     "testing": ("docs_examples.py", "test_readme.py"),
+    "token-header": ("docs_examples.py", "test_readme.py"),
     "verify": ("docs_examples.py", "test_docs_verify.py"),
 }
 # Sections of other pages with examples that other modules run.

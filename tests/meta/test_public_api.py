@@ -22,6 +22,7 @@ PUBLIC = {
         "TemporarilyUnavailable",
         "TokenUser",
     ],
+    "decorators": ["token_required"],
     "errors": [
         "InvalidClient",
         "InvalidGrant",
@@ -37,6 +38,7 @@ PUBLIC = {
         "UnsupportedGrantType",
         "UnsupportedTokenType",
     ],
+    "middleware": ["TokenMiddleware"],
     "models": ["RevokedReason", "Session", "UTCDateTimeField"],
     "permissions": [
         *("HasFullScope", "HasScope", "InsufficientScope", "IsAuthenticatedWithoutToken"),

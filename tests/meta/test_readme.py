@@ -11,10 +11,12 @@ from tests.meta.docs_examples import (
     AUTHENTICATION,
     HOOKS,
     NEXT_STEPS,
+    PLAIN_VIEWS,
     PRUNE,
     QUICK_START,
     SCOPES,
     TESTING,
+    TOKEN_HEADER,
     add,
     consoles,
     curl_lines,
@@ -140,6 +142,23 @@ class TestDocs:
         add(project, [*python(SCOPES), *python(AUTHENTICATION)])
         with project.served() as origin:
             walk(curl_lines(SCOPES, AUTHENTICATION), origin, {})
+
+    def test_plain_view_responses_match_the_documentation(self, quick_start, tmp_path):
+        project = quick_start.copy(tmp_path / "project")
+        add(project, [*python(SCOPES, "mysite/settings.py"), *python(PLAIN_VIEWS)])
+        imported = "from mysite.middleware import StatelessTokenMiddleware"
+        project.shell(f'python manage.py shell -c "{imported}"')
+        (sign_in, _), _ = curl_lines(QUICK_START)
+        with project.served() as origin:
+            variables = {"ACCESS": json.loads(curl(sign_in, origin, {}).body)["access_token"]}
+            walk(curl_lines(PLAIN_VIEWS), origin, variables)
+
+    def test_responses_with_another_header_match_the_documentation(self, quick_start, tmp_path):
+        project = quick_start.copy(tmp_path / "project")
+        add(project, python(TOKEN_HEADER))
+        sign_in, _ = curl_lines(QUICK_START)
+        with project.served() as origin:
+            walk([sign_in, *curl_lines(TOKEN_HEADER)], origin, {})
 
     @pytest.mark.standard("rfc9068-2.2.2-1")
     def test_documented_hooks_change_claims_and_scope(self, quick_start, tmp_path):

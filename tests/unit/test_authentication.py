@@ -66,6 +66,30 @@ class TestBearerToken:
     def test_bearer_token_is_everything_after_the_scheme(self, header, token):
         assert bearer_token(with_header(header)) == token
 
+    @pytest.mark.parametrize(
+        ("value", "token"),
+        [
+            ("abc", "abc"),
+            ("Bearer abc", "abc"),
+            ("bearer abc", "abc"),
+            ("Bearerabc", "Bearerabc"),
+            ("Basic abc", "Basic abc"),
+            ("a,Bearer b", "a,Bearer b"),
+            ("Bearer", ""),
+            ("Bearer ", ""),
+            (" ", " "),
+            ("", None),
+        ],
+    )
+    def test_another_header_contains_a_token_with_optional_scheme(self, value, token):
+        request = HttpRequest()
+        request.META["HTTP_X_AUTH_TOKEN"] = value
+        assert bearer_token(Request(request), "X-Auth-Token") == token
+        assert bearer_token(request) is None
+
+    def test_missing_other_header_has_no_token(self):
+        assert bearer_token(with_header("Bearer abc"), "X-Auth-Token") is None
+
 
 def with_header(value):
     request = HttpRequest()

@@ -59,6 +59,18 @@ class TestSecurityScheme:
         ]
         assert (flow["tokenUrl"], flow["refreshUrl"]) == (token, refresh)
 
+    def test_openapi_security_scheme_of_another_header_is_an_api_key(self, schemas):
+        schema = schemas["other_header"]
+        name = "accessToken-X-Auth-Token"
+        assert schema["components"]["securitySchemes"][name] == {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-Auth-Token",
+        }
+        for path in ("/gateway/", "/auth/sessions/", "/auth/token/forward-auth/"):
+            [*needed] = schema["paths"][path]["get"]["security"]
+            assert [each for each in needed if each] == [{name: []}]
+
 
 class TestSecurity:
     @pytest.mark.parametrize("path", ["/stateless/", "/own/", "/auth/sessions/"])

@@ -10,6 +10,7 @@ from django.core.checks import run_checks
 from django.db import connections
 from django.views.debug import SafeExceptionReporterFilter
 
+from django_tokenauth.authentication import JWTAuthentication
 from django_tokenauth.checks.deployment import OLDEST_PYJWT
 from tests.support.documents import ROOT
 from tests.support.system_checks import (
@@ -80,6 +81,17 @@ class TestDatabase:
         settings.DATABASE_ROUTERS = [ReplicaRouter()]
         settings.TOKENAUTH = {"STATELESS_REFRESH": True}
         assert deploy_check_ids() == ["W007"]
+
+
+SHOWS_HEADER = (
+    "Error reports show tokens, because Django does not hide the header X-Bearer. Choose a name "
+    'that contains "Auth" or "Token", such as X-Auth-Token, or extend hidden_settings of a '
+    "subclass of SafeExceptionReporterFilter."
+)
+
+
+class OwnAuthentication(JWTAuthentication):
+    pass
 
 
 class ShowsHeaders(SafeExceptionReporterFilter):
@@ -154,6 +166,21 @@ class TestLogging:
         assert all(
             "shows tokens and keys in error reports" in message_of(check_id) for check_id in ids
         )
+
+    @pytest.mark.parametrize(
+        ("name", "ids"),
+        [("X-Auth-Token", []), ("Authorization", []), ("X-Bearer", ["W017"])],
+    )
+    def test_deploy_check_warns_of_a_header_in_error_reports(
+        self, settings, monkeypatch, name, ids
+    ):
+        monkeypatch.setattr(OwnAuthentication, "header", name)
+        settings.REST_FRAMEWORK = {
+            "DEFAULT_AUTHENTICATION_CLASSES": [f"{__name__}.OwnAuthentication"]
+        }
+        assert check_ids() == []
+        assert deploy_check_ids() == ids
+        assert all(message_of(check_id) == SHOWS_HEADER for check_id in ids)
 
 
 class TestLibraries:

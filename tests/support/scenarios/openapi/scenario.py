@@ -7,6 +7,7 @@ from contextlib import redirect_stderr
 from io import StringIO
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.test import override_settings
@@ -20,6 +21,8 @@ from tests.support.scenarios.openapi.urls import (
     ExtendedRefreshView,
     ExtendedTokenView,
     Forgotten,
+    Gateway,
+    GatewayAuthentication,
     GrantSerializer,
     LocatedSessionSerializer,
     NamedTokenSerializer,
@@ -34,6 +37,7 @@ from tests.support.scenarios.openapi.urls import (
 SAME_NAMES = (
     *(SessionSerializer, TokenSerializer, ErrorSerializer, GrantSerializer, RefreshSerializer),
 )
+GATEWAY = f"{GatewayAuthentication.__module__}.{GatewayAuthentication.__name__}"
 
 
 class VerifyingRoutes:
@@ -100,6 +104,16 @@ class ExtendedViews:
     ]
 
 
+class OtherHeader:
+    """The routes of a project with a header for tokens, and of one view without it."""
+
+    urlpatterns = [
+        *verifying,
+        path("gateway/", Gateway.as_view()),
+        path("auth/", include("django_tokenauth.urls")),
+    ]
+
+
 class UnknownScopes:
     """Routes of views whose scopes depend on the request or are missing."""
 
@@ -146,6 +160,9 @@ def scenario() -> dict[str, Any]:
     user_model.USERNAME_FIELD = "email"
     by_email = schema()
     user_model.USERNAME_FIELD = "username"
+    gateway = {**settings.REST_FRAMEWORK, "DEFAULT_AUTHENTICATION_CLASSES": [GATEWAY]}
+    with override_settings(ROOT_URLCONF=OtherHeader, REST_FRAMEWORK=gateway):
+        other_header = schema()
     with override_settings(ROOT_URLCONF=UnknownScopes), redirect_stderr(StringIO()) as warnings:
         unknown_scopes = schema(fail_on_warn=False)
     call_command("check", deploy=True, tag=["compatibility"])
@@ -160,6 +177,7 @@ def scenario() -> dict[str, Any]:
         "two_versions": two_versions,
         "subclasses": subclasses,
         "extended": extended,
+        "other_header": other_header,
         "unknown_scopes": unknown_scopes,
         "warnings": warnings.getvalue(),
     }

@@ -22,6 +22,12 @@ class OwnAuthentication(JWTAuthentication):
     """A project's subclass."""
 
 
+class GatewayAuthentication(JWTAuthentication):
+    """A project's subclass with another header."""
+
+    header = "X-Auth-Token"
+
+
 @extend_schema(request=None, responses={204: None})
 class Described(APIView):
     """A view of which only the security is tested."""
@@ -86,6 +92,10 @@ class Stateless(Described):
 
 class Own(Described):
     authentication_classes = (OwnAuthentication,)
+
+
+class Gateway(Notes):
+    authentication_classes = (GatewayAuthentication,)
 
 
 class Versioned(Described):
