@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from configparser import ConfigParser
 
 import pytest
 
 from tests.support.documents import ROOT
+from tests.support.entry_points import write_entry_points
 
 SETTINGS = """
 SECRET_KEY = "the secret key of a project, longer than 32 bytes"
@@ -106,15 +106,7 @@ def test_token(number, sign_in, token_client, admin_user):
 @pytest.fixture
 def project(tmp_path):
     """Return a project with the entry points of setup.cfg, and without the app."""
-    setup = ConfigParser()
-    setup.read(ROOT / "setup.cfg", encoding="utf-8")
-    info = tmp_path / "installed" / "drf_tokenauth_of_test-1.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: drf-tokenauth-of-test\nVersion: 1")
-    (info / "entry_points.txt").write_text(
-        f"[pytest11]{setup['options.entry_points']['pytest11']}\n"
-    )
-    (info / "RECORD").write_text("django_tokenauth/__init__.py,,\n")
+    write_entry_points(tmp_path / "installed")
     (tmp_path / "project" / "tests").mkdir(parents=True)
     return tmp_path
 
@@ -162,7 +154,6 @@ class TestWithTheApp:
     def test_fixtures_sign_in_with_a_real_token(self, project):
         write(project, FIXTURES, pytest_ini=DJANGO)
         assert "3 passed" in passes(project)
-        assert "sign_in" in passes(project, "--fixtures", "-q")
 
     def test_tests_do_not_throttle_each_other(self, project):
         write(project, THROTTLE, pytest_ini=DJANGO)
@@ -224,24 +215,15 @@ class TestWithoutTheApp:
         write(project, NOTHING)
         passes(project)
 
-    def test_django_project_without_the_app_imports_nothing(self, project):
-        write(project, NOTHING.replace('    assert "rest', '    # "rest'), app=False)
-        passes(project, DJANGO_SETTINGS_MODULE="settings")
+    def test_django_project_without_the_app_has_no_fixtures(self, project):
+        nothing = NOTHING.replace('    assert "rest', '    # assert "rest')
+        write(project, f"{nothing}\ndef test_x(token_client): pass", app=False, pytest_ini=DJANGO)
+        code, output = run(project)
+        assert code == 1
+        assert "1 passed, 1 error" in output
+        assert "fixture 'token_client' not found" in output
 
     def test_imported_but_unconfigured_django_is_left_alone(self, project):
         write(project, NOTHING)
         (project / "project" / "conftest.py").write_text("import django.apps")
         passes(project, "-p", "no:django")
-
-    def test_fixture_of_the_plugin_is_missing(self, project):
-        write(project, "def test_x(token_client): pass", app=False, pytest_ini=DJANGO)
-        code, output = run(project)
-        assert code == 1
-        assert "fixture 'token_client' not found" in output
-
-
-def test_package_is_not_marked_twice_by_pytest():
-    """The text in the docstring prevents a warning of pytest, which would be an error here."""
-    import django_tokenauth
-
-    assert "PYTEST_DONT_REWRITE" in (django_tokenauth.__doc__ or "")
