@@ -96,8 +96,8 @@ def _assert_denied(
     if 'error="insufficient_scope"' not in challenge or found is None:
         raise AssertionError(
             f"{shown} without the scope {name!r} got 403, but not because of a scope: the challenge"
-            f" is {challenge!r}. Another permission denies the user, or the view uses no authentication"
-            " class of django_tokenauth."
+            f" is {challenge!r}. Another permission denies the user, or the view uses no "
+            "authentication class of django_tokenauth."
         )
     if name not in found[1].split():
         raise AssertionError(
@@ -134,8 +134,8 @@ def assert_signed_out(signed_in: TokenPair | Mapping[str, Any] | Any) -> None:
     tokens = signed_in.to_response() if isinstance(signed_in, TokenPair) else signed_in
     if load().stateless_refresh:
         raise AssertionError(
-            "With STATELESS_REFRESH, no session is stored: a sign-out cannot be observed, and tokens"
-            " are valid until they expire."
+            "With STATELESS_REFRESH, no session is stored: a sign-out cannot be observed, and "
+            "tokens are valid until they expire."
         )
     if isinstance(tokens, Mapping):
         _assert_tokens_rejected(str(tokens["access_token"]), str(tokens["refresh_token"]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from functools import cache
 from typing import Any
 from unittest import TestResult
 
@@ -19,12 +18,14 @@ class TokenTestMixin(SimpleTestCase):
 
     Put the mixin first: ``class NotesTests(TokenTestMixin, APITestCase)``. ``self.client`` is a
     :class:`TokenClient` in the test cases of REST framework and a :class:`DjangoTokenClient` in
-    those of Django. ``self.async_client`` is an :class:`AsyncTokenClient`. If a test case has its own
-    ``client_class``, ``self.client`` is an object of a subclass.
+    those of Django. ``self.async_client`` is an :class:`AsyncTokenClient`. If a test case has its
+    own ``client_class``, ``self.client`` is an object of a subclass.
     """
 
-    client: TokenClient
-    async_client: AsyncTokenClient
+    # Type checkers permit no other annotation here, because the second base class has its own. A
+    # test case can annotate the class of its client.
+    client: Any
+    async_client: Any
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -35,7 +36,8 @@ class TokenTestMixin(SimpleTestCase):
         self, user: Any, scope: str | Collection[str] | None = None, **options: Any
     ) -> TokenPair:
         """Call :meth:`~SignInMixin.sign_in` of ``self.client``."""
-        return self.client.sign_in(user, scope, **options)
+        pair: TokenPair = self.client.sign_in(user, scope, **options)
+        return pair
 
     def run(self, result: TestResult | None = None) -> TestResult | None:
         # Not in setUp(), which test cases override without a call of super().setUp().
@@ -47,7 +49,6 @@ class TokenTestMixin(SimpleTestCase):
             super().debug()
 
 
-@cache
 def _with_sign_in(client_class: type[Any]) -> type[Any]:
     """Return *client_class*, or a subclass that can sign in.
 

@@ -29,9 +29,9 @@ class SignInMixin:
     """
 
     #: The header that carries the token as ``Bearer TOKEN``, for projects with another one.
-    token_header = "Authorization"
+    authorization_header = "Authorization"
 
-    defaults: dict[str, Any]
+    defaults: Any
     _pair: TokenPair | None = None
 
     def sign_in(
@@ -84,9 +84,10 @@ class SignInMixin:
 
     def use_token(self, token: str | None) -> None:
         """Send *token*, a string, with later requests, or no token if *token* is ``None``."""
-        name = self.token_header.upper().replace("-", "_")
+        factory: Any = self
+        name = self.authorization_header.upper().replace("-", "_")
         # An asynchronous factory names its headers without the prefix of WSGI.
-        if not isinstance(self, AsyncRequestFactory):
+        if not isinstance(factory, AsyncRequestFactory):
             name = f"HTTP_{name}"
         if token is None:
             self.defaults.pop(name, None)
@@ -114,6 +115,8 @@ class TokenClient(DjangoTokenClient, APIClient):
     The last call of ``sign_in()``, ``use_token()``, ``credentials()`` or ``force_authenticate()``
     decides how requests are authenticated.
     """
+
+    handler: Any
 
     def use_token(self, token: str | None) -> None:
         # REST framework prefers both to the headers of the request.

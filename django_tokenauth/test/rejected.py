@@ -58,7 +58,7 @@ def revoked_token(user: Any, scope: str | Collection[str] | None = None, **optio
         )
     pair = services.sign_in(user, scope=scope_names(scope), **options)
     claims = services.authenticate_access_token(pair.access_token)
-    rows = primary_sessions().filter(pk=claims.session_id)
+    rows = primary_sessions().filter(pk=str(claims.session_id))
     services.revoke_sessions(rows, RevokedReason.SIGNED_OUT)
     forget_revoked_sessions()
     # Read the snapshot now, so that the next stateless request executes no statement.
@@ -90,9 +90,7 @@ def other_issuers_token(
     return _signed(_signed_in(user, scope, options)._replace(issuer=OTHER_ISSUER))
 
 
-def _signed_in(
-    user: Any, scope: str | Collection[str] | None, options: dict[str, Any]
-) -> Claims:
+def _signed_in(user: Any, scope: str | Collection[str] | None, options: dict[str, Any]) -> Claims:
     pair = services.sign_in(user, scope=scope_names(scope), **options)
     return services.authenticate_access_token(pair.access_token)
 

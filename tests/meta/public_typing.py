@@ -245,10 +245,12 @@ def read_key(error: errors.InvalidKey) -> str:
 
 
 class OwnClient(SignInMixin, APIClient):
-    token_header = "X-Access-Token"
+    authorization_header = "X-Access-Token"
 
 
 class NotesTests(TokenTestMixin, APITestCase):
+    client: TokenClient
+
     def test_notes(self) -> None:
         user = User.objects.create_user("alice")
         pair = self.client.sign_in(user, scope="notes:read", device_name="phone")
@@ -272,8 +274,9 @@ class NotesTests(TokenTestMixin, APITestCase):
 
     async def test_asynchronous_notes(self) -> None:
         user = await User.objects.acreate_user("alice")
-        assert_type(await self.async_client.asign_in(user), TokenPair)
-        await AsyncTokenClient().asign_out()
+        client = AsyncTokenClient()
+        assert_type(await client.asign_in(user), TokenPair)
+        await client.asign_out()
 
 
 @with_test_keys("ES256")

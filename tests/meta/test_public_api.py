@@ -155,7 +155,9 @@ def imports(path):
 
 def test_modules_without_underscore_are_the_public_modules():
     files = {path.stem for path in PACKAGE.glob("*.py")} - NOT_PUBLIC
-    assert {name for name in files if not name.startswith("_")} | {"services", "test"} == set(PUBLIC)
+    assert {name for name in files if not name.startswith("_")} | {"services", "test"} == set(
+        PUBLIC
+    )
 
 
 @pytest.mark.parametrize("module", PUBLIC)

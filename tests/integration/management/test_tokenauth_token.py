@@ -66,7 +66,10 @@ class TestToken:
 
     @pytest.mark.parametrize(
         "arguments",
-        [("--scope", "notes:read", "--scope", "notes:write"), ("--scope", "notes:read notes:write")],
+        [
+            ("--scope", "notes:read", "--scope", "notes:write"),
+            ("--scope", "notes:read notes:write"),
+        ],
         ids=["repeated", "one string"],
     )
     def test_several_scopes_can_be_given(self, alice, arguments):

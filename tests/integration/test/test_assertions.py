@@ -29,6 +29,10 @@ from tests.support.signal_capture import received
 pytestmark = pytest.mark.django_db
 
 READ, WRITE = "notes:read", "notes:write"
+REQUIRE = (
+    "Require the scope with HasScope or @required_scopes('notes:read'), and check the path and the "
+    "method."
+)
 
 
 class View(APIView):
@@ -128,62 +132,55 @@ class TestNeedsScope:
         assert client.handler._force_user == bob
 
     @pytest.mark.parametrize(
-        ("url", "scope", "message"),
+        ("url", "scope", "found", "advice"),
         [
+            ("/open/", READ, "without the scope 'notes:read' got 200 (OK), not 403", REQUIRE),
+            ("/write/", READ, "without the scope 'notes:read' got 200 (OK), not 403", REQUIRE),
             (
-                "/open/",
-                READ,
-                "GET /open/ without the scope 'notes:read' got 200 (OK), not 403. Require the scope"
-                " with HasScope or @required_scopes('notes:read'), and check the path and the "
-                "method.",
+                *("/missing/", READ),
+                "without the scope 'notes:read' got 404 (Not Found), not 403",
+                REQUIRE,
             ),
             (
-                "/missing/",
-                READ,
-                "GET /missing/ without the scope 'notes:read' got 404 (Not Found), not 403. Require"
-                " the scope with HasScope or @required_scopes('notes:read'), and check the path and"
-                " the method.",
+                *("/staff/", READ),
+                (
+                    "without the scope 'notes:read' got 403, but not because of a scope: the challenge"
+                    " is ''"
+                ),
+                (
+                    "Another permission denies the user, or the view uses no authentication class of "
+                    "django_tokenauth."
+                ),
             ),
             (
-                "/staff/",
-                READ,
-                "GET /staff/ without the scope 'notes:read' got 403, but not because of a scope: "
-                "the challenge is ''. Another permission denies the user, or the view uses no "
-                "authentication class of django_tokenauth.",
+                *("/scope-and-staff/", READ),
+                (
+                    "with the scope 'notes:read' got 403 (Forbidden). The token has the scopes "
+                    "'notes:read', 'notes:write', and the challenge is ''"
+                ),
+                (
+                    "Another permission denies the user, or the view requires a scope that the user "
+                    "may not have."
+                ),
             ),
             (
-                "/write/",
-                READ,
-                "GET /write/ without the scope 'notes:read' got 200 (OK), not 403. Require the "
-                "scope with HasScope or @required_scopes('notes:read'), and check the path and the "
-                "method.",
-            ),
-            (
-                "/scope-and-staff/",
-                READ,
-                "GET /scope-and-staff/ with the scope 'notes:read' got 403 (Forbidden). The token "
-                "has the scopes 'notes:read', 'notes:write', and the challenge is ''. Another "
-                "permission denies the user, or the view requires a scope that the user may not "
-                "have.",
-            ),
-            (
-                "/unknown/",
-                WRITE,
-                "GET /unknown/ without the scope 'notes:write' got 403, but the challenge names the"
-                " scope 'notes:archive notes:read'. Correct required_scopes of the view, or the "
-                "scope of the test.",
-            ),
-            (
-                "/notes/",
-                "notes:archive",
-                "User alice may not have the scope 'notes:archive', only 'notes:read', "
-                "'notes:write'. Add it to SCOPES of TOKENAUTH, or give the user the rights that "
-                "SCOPE_POLICY requires.",
+                *("/unknown/", WRITE),
+                (
+                    "without the scope 'notes:write' got 403, but the challenge names the scope "
+                    "'notes:archive notes:read'"
+                ),
+                "Correct required_scopes of the view, or the scope of the test.",
             ),
         ],
     )
-    def test_failure_says_what_was_found_and_what_to_do(self, url, scope, message, alice):
-        assert failed_scope(alice, url, scope) == message
+    def test_failure_says_what_was_found_and_what_to_do(self, url, scope, found, advice, alice):
+        assert failed_scope(alice, url, scope) == f"GET {url} {found}. {advice}"
+
+    def test_scope_that_the_user_may_not_have_is_reported(self, alice):
+        assert failed_scope(alice, "/notes/", "notes:archive") == (
+            "User alice may not have the scope 'notes:archive', only 'notes:read', 'notes:write'. "
+            "Add it to SCOPES of TOKENAUTH, or give the user the rights that SCOPE_POLICY requires."
+        )
 
     def test_view_that_rejects_the_token_fails_with_its_challenge(self, alice):
         assert failed_scope(alice, "/basic/", READ) == (

@@ -54,7 +54,7 @@ def throttle_case(*bases):
         wrong_passwords(self.client)
 
     def correct(self):
-        self.assertEqual(self.client.post("/auth/token/", CREDENTIALS).status_code, 200)
+        assert self.client.post("/auth/token/", CREDENTIALS).status_code == 200
 
     tests = {f"test_{number}": wrong for number in range(10)}
     return type("Tests", bases, {"setUp": set_up, "test_last": correct, **tests})

@@ -175,7 +175,7 @@ class TestDjangoClients:
         assert client.defaults == {}
 
     @STORED
-    def test_asynchronous_logout_of_a_django_client_removes_the_token(self, alice):
+    def test_asynchronous_logout_of_django_client_removes_token(self, alice):
         client = DjangoTokenClient()
         async_to_sync(client.asign_in)(alice)
         assert client.get("/who/").status_code == 200
@@ -235,11 +235,11 @@ class TestFactories:
 
 
 class OwnHeaderClient(TokenClient):
-    token_header = "X-Access-Token"
+    authorization_header = "X-Access-Token"
 
 
 class OwnHeaderAsyncFactory(AsyncTokenRequestFactory):
-    token_header = "X-Access-Token"
+    authorization_header = "X-Access-Token"
 
 
 @pytest.mark.django_db

@@ -82,7 +82,7 @@ class TestAlgorithm:
 @with_test_keys("ES384")
 class DecoratedTests(SimpleTestCase):
     def test_decorated_class_uses_the_generated_key(self):
-        self.assertEqual(load().keys[0]["alg"], "ES384")
+        assert load().keys[0]["alg"] == "ES384"
 
 
 @with_test_keys("ES384")

@@ -147,7 +147,7 @@ class TestRevokedToken:
         assert client.get("/who/stateless/").status_code == 200
         assert code_of(StatelessJWTAuthentication, revoked_token(alice)) == TokenErrorCode.REVOKED
 
-    def test_revoked_token_without_a_poll_is_rejected_by_the_database(self, alice, settings):
+    def test_revoked_token_is_rejected_without_a_poll(self, alice, settings):
         settings.TOKENAUTH = {"REVOCATION_POLL_INTERVAL": None}
         assert code_of(JWTAuthentication, revoked_token(alice)) == TokenErrorCode.REVOKED
 
