@@ -43,8 +43,8 @@ def pytest_collection():
 
 
 @pytest.fixture(autouse=True)
-def _clear_process_state():
-    """Clear Django's caches and the settings of the process.
+def tokenauth_isolation():
+    """Clear Django's caches and the settings of the process, in place of the plugin's fixture.
 
     Verified tokens and the snapshot of revoked sessions are kept with the settings.
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.cache import caches
 
@@ -21,34 +21,41 @@ _NOT_THROTTLED = "are not throttled"
 class Counters:
     """The counters of one action, such as ``"sign-in"``, in the cache *alias*."""
 
+    #: Begins the key of each counter in the cache. ``django_tokenauth.test`` sets another namespace
+    #: for each test, so that tests do not throttle each other.
+    namespace: ClassVar[str] = ""
+
     def __init__(self, alias: str, action: str) -> None:
         self._cache = caches[alias]
         self._action = action
 
     def increment(self, key: str, seconds: int) -> int | None:
         """Add one and return the count. The counter expires *seconds* after its last increment."""
-        count = self._count(self._incr, key, seconds)
+        count = self._count(self._incr, self._name(key), seconds)
         if count is not None:
             # Some caches implement incr() with set() and their default timeout.
-            self._call(self._cache.touch, key, seconds, effect="can expire early")
+            self._call(self._cache.touch, self._name(key), seconds, effect="can expire early")
         return count
 
     def decrement(self, key: str, number: int = 1) -> int | None:
         """Subtract *number* and return the count."""
-        return self._count(self._cache.decr, key, number, effect="stay counted")
+        return self._count(self._cache.decr, self._name(key), number, effect="stay counted")
 
     def read(self, key: str) -> int | None:
         """Return the count, which is zero for a missing counter."""
-        return self._count(self._cache.get, key, 0)
+        return self._count(self._cache.get, self._name(key), 0)
 
     def start(self, key: str, count: int, seconds: int) -> bool:
         """Create a counter that expires after *seconds*, unless it exists. Return ``False`` only
         after a cache error."""
-        return self._call(self._cache.add, key, count, seconds) is not None
+        return self._call(self._cache.add, self._name(key), count, seconds) is not None
 
     def delete(self, key: str) -> bool:
         """Delete a counter. Return ``False`` only if the counter did not exist."""
-        return self._call(self._cache.delete, key, effect="stay counted") is not False
+        return self._call(self._cache.delete, self._name(key), effect="stay counted") is not False
+
+    def _name(self, key: str) -> str:
+        return f"{self.namespace}{key}"
 
     def _incr(self, key: str, seconds: int) -> Any:
         self._cache.add(key, 0, seconds)

@@ -48,6 +48,7 @@ def test_custom_user_model_allows_sign_in_refresh_and_sign_out(model, tokenauth,
     assert result == {
         "subject": subject,
         "requests": [200, 200, 200, 200, 200, 1],
+        "command": 200,
         "sign-out": [204, *SIGNED_OUT],
         "new password": SIGNED_OUT,
         "deactivated": SIGNED_OUT,

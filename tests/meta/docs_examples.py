@@ -30,6 +30,11 @@ def python(found, *files):
     ]
 
 
+def ini(found):
+    """Return the blocks of configuration files of some sections."""
+    return [block for each in found for block in each.blocks if block.language == "ini"]
+
+
 def consoles(found):
     """Return the commands of some sections, each with its output."""
     return [

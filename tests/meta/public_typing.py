@@ -14,10 +14,12 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
+from django.test import TestCase
 from django.urls import include, path
 from rest_framework import serializers as drf
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.test import APIClient, APITestCase
 from rest_framework.views import APIView
 
 from django_tokenauth import errors, permissions, services, signals, urls, views, well_known
@@ -46,6 +48,25 @@ from django_tokenauth.serializers import (
     TokenSerializer,
 )
 from django_tokenauth.services import Lifetimes, TokenPair
+from django_tokenauth.test import (
+    AsyncTokenClient,
+    AsyncTokenRequestFactory,
+    DjangoTokenClient,
+    DjangoTokenRequestFactory,
+    SignInMixin,
+    TokenClient,
+    TokenRequestFactory,
+    TokenTestMixin,
+    assert_needs_scope,
+    assert_signed_out,
+    empty_throttles,
+    expired_token,
+    forget_revoked_sessions,
+    other_issuers_token,
+    revoked_token,
+    tampered_token,
+    with_test_keys,
+)
 
 
 class NotesView(APIView):
@@ -271,3 +292,56 @@ def record(action: str, actor: User | None, count: int, ids: tuple[str, ...], **
 
 def read_key(error: errors.InvalidKey) -> str:
     return f"{error} {error.hint} ({error.check_id})"
+
+
+class OwnClient(SignInMixin, APIClient):
+    authorization_header = "X-Access-Token"
+
+
+class NotesTests(TokenTestMixin, APITestCase):
+    client: TokenClient
+
+    def test_notes(self) -> None:
+        user = User.objects.create_user("alice")
+        pair = self.client.sign_in(user, scope="notes:read", device_name="phone")
+        assert_type(pair, TokenPair)
+        assert_type(self.sign_in(user, ["notes:read"]), TokenPair)
+        self.client.post("/notes/", {"text": "x"}, format="json")
+        assert_needs_scope(self.client, user, "post", "/notes/", {}, scope="notes:write")
+        assert_signed_out(pair)
+        assert_signed_out(user)
+        assert_needs_scope(APIClient(), user, "get", "/", scope="a")  # type: ignore[arg-type]
+        for token in (
+            expired_token(user),
+            revoked_token(user, ["notes:read"]),
+            tampered_token(user, scope="notes:read"),
+            other_issuers_token(user),
+        ):
+            assert_type(token, str)
+            self.client.use_token(token)
+        self.client.sign_out()
+        forget_revoked_sessions()
+
+    async def test_asynchronous_notes(self) -> None:
+        user = await User.objects.acreate_user("alice")
+        client = AsyncTokenClient()
+        assert_type(await client.asign_in(user), TokenPair)
+        await client.asign_out()
+
+
+@with_test_keys("ES256")
+class DjangoTests(TokenTestMixin, TestCase):
+    @empty_throttles()
+    def test_factories(self) -> None:
+        user = User.objects.create_user("alice")
+        DjangoTokenClient().sign_in(user, "notes:read")
+        OwnClient().sign_in(user)
+        TokenClient().logout()
+        for factory in (
+            TokenRequestFactory(),
+            DjangoTokenRequestFactory(),
+            AsyncTokenRequestFactory(),
+        ):
+            factory.sign_in(user, scope={"notes:read"})
+        with with_test_keys(), empty_throttles():
+            pass

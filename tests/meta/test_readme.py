@@ -20,6 +20,7 @@ from tests.meta.docs_examples import (
     add,
     consoles,
     curl_lines,
+    ini,
     python,
 )
 from tests.support.documents import README, ROOT, section, sections
@@ -180,11 +181,18 @@ class TestDocs:
 
     def test_tests_of_the_testing_page_pass(self, quick_start, tmp_path):
         project = quick_start.copy(tmp_path / "project")
-        add(project, python([*SCOPES, *TESTING]))
-        [(command, _)] = consoles(TESTING)
-        output = project.shell(command)
-        assert "Ran 6 tests" in output
+        add(project, [*python(SCOPES), *python(TESTING), *ini(TESTING)])
+        (unittest, _), (pytest_command, _), *tokens = consoles(TESTING)
+        output = project.shell(unittest)
+        assert "Ran 11 tests" in output
         assert "\nOK\n" in output
+        assert pytest_command == "pytest"
+        assert "3 passed" in project.pytest("-p", "no:randomly")
+        assert len(tokens) == 2
+        for command, documented in tokens:
+            token = r"[\w.-]+"
+            pattern = re.escape(documented).replace(re.escape("..."), token)
+            assert re.fullmatch(pattern, project.shell(command).strip())
 
     def test_documented_pages_and_object_permissions_work(self, quick_start, tmp_path):
         project = quick_start.copy(tmp_path / "project")

@@ -24,7 +24,7 @@ class Block:
     @property
     def file(self) -> str:
         """The file named by the first line of the block, as in ``# mysite/settings.py``."""
-        match = re.match(r"# ([\w/]+\.py)\n", self.text)
+        match = re.match(r"# ([\w/]+\.(?:py|ini))\n", self.text)
         return match[1] if match else ""
 
 

@@ -16,6 +16,8 @@ from pathlib import Path
 from string import Template
 from urllib.parse import urlsplit
 
+from tests.support.entry_points import write_entry_points
+
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct-horse"
 TIMEOUT = 60
@@ -56,6 +58,11 @@ class Project:
             words.append("--noinput")
         return self._run(str(self.folder / "manage.py"), *words[2:])
 
+    def pytest(self, *options: str) -> str:
+        """Run pytest in the project, with the plugin of this package, and return its output."""
+        plugin = write_entry_points(self.folder / "installed")
+        return self._run("-m", "pytest", "-p", "no:cacheprovider", *options, path=plugin)
+
     @contextmanager
     def served(self) -> Iterator[str]:
         """Serve the project on a free port and yield its origin."""
@@ -74,12 +81,15 @@ class Project:
             finally:
                 process.terminate()
 
-    def _run(self, *arguments: str) -> str:
+    def _run(self, *arguments: str, path: Path | None = None) -> str:
+        environment = self._environment
+        if path is not None:
+            environment["PYTHONPATH"] += f"{os.pathsep}{path}"
         completed = subprocess.run(  # noqa: S603
             [sys.executable, *arguments],
             check=False,
             cwd=self.folder,
-            env=self._environment,
+            env=environment,
             text=True,
             encoding="utf-8",
             stdout=subprocess.PIPE,

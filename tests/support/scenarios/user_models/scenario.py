@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -25,6 +26,7 @@ def scenario() -> dict[str, Any]:
     return {
         "subject": _subject(user),
         "requests": _requests(),
+        "command": _command(user),
         "sign-out": _sign_out(),
         "new password": _change_user(user, password="another"),
         "deactivated": _change_user(user, is_active=False),
@@ -61,6 +63,15 @@ def _requests() -> list[int]:
         listed.status_code,
         [session["current"] for session in listed.json()].count(True),
     ]
+
+
+def _command(user: Any) -> int:
+    """Return the status of a request with the token of ``tokenauth_token``."""
+    output = StringIO()
+    call_command("tokenauth_token", NAME, "--force", stdout=output, stderr=StringIO())
+    status = get("/who/", output.getvalue().strip()).status_code
+    services.sign_out_everywhere(user)
+    return status
 
 
 def _sign_out() -> list[int]:

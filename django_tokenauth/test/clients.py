@@ -1,0 +1,156 @@
+"""Test clients and request factories that send a real access token."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.test import AsyncClient, AsyncRequestFactory, Client, RequestFactory
+from rest_framework.test import APIClient, APIRequestFactory
+
+from .. import services
+from ..models import RevokedReason
+from ..services.issuing import TokenPair
+from ..sessions.database import primary_sessions
+from .isolation import forget_revoked_sessions
+
+
+def scope_names(scope: str | Collection[str] | None) -> Collection[str] | None:
+    """Return the names in *scope*, which may be one string of names with spaces between them."""
+    return scope.split() if isinstance(scope, str) else scope
+
+
+class SignInMixin:
+    """Sign-in and sign-out for a test client or a request factory of Django or REST framework.
+
+    Put the mixin before the client class: ``class OwnClient(SignInMixin, BaseClient)``. The token
+    is a default header of later requests. A header of a single request replaces the token.
+    """
+
+    #: The header that carries the token as ``Bearer TOKEN``, for projects with another one.
+    authorization_header = "Authorization"
+
+    defaults: Any
+    _pair: TokenPair | None = None
+
+    def sign_in(
+        self,
+        user: Any,
+        scope: str | Collection[str] | None = None,
+        *,
+        client_id: str = "",
+        **options: Any,
+    ) -> TokenPair:
+        """Start a session for *user* without a password, and send its access token from now on.
+
+        *scope* contains the requested scope names, as a collection or as one string with spaces;
+        ``None`` requests every scope that the user may have. *client_id* and *options* are
+        arguments of :func:`django_tokenauth.services.sign_in`. Returns the tokens. Raises the
+        errors of ``services.sign_in``, such as ``InvalidScope``.
+        """
+        pair = services.sign_in(user, scope=scope_names(scope), client_id=client_id, **options)
+        self.use_token(pair.access_token)
+        self._pair = pair
+        return pair
+
+    def sign_out(self) -> None:
+        """Revoke the session of the last :meth:`sign_in`, and send no token any more.
+
+        Views with :class:`~django_tokenauth.authentication.StatelessJWTAuthentication` reject the
+        tokens at once. With ``STATELESS_REFRESH``, the tokens stay valid until they expire.
+        """
+        pair, self._pair = self._pair, None
+        self.use_token(None)
+        if pair is not None and pair.session is not None:
+            rows = primary_sessions().filter(pk=pair.session.pk)
+            services.revoke_sessions(rows, RevokedReason.SIGNED_OUT)
+            forget_revoked_sessions()
+
+    async def asign_in(
+        self,
+        user: Any,
+        scope: str | Collection[str] | None = None,
+        *,
+        client_id: str = "",
+        **options: Any,
+    ) -> TokenPair:
+        """Call :meth:`sign_in` from an asynchronous test."""
+        return await sync_to_async(self.sign_in)(user, scope, client_id=client_id, **options)
+
+    async def asign_out(self) -> None:
+        """Call :meth:`sign_out` from an asynchronous test."""
+        await sync_to_async(self.sign_out)()
+
+    def use_token(self, token: str | None) -> None:
+        """Send *token*, a string, with later requests, or no token if *token* is ``None``."""
+        factory: Any = self
+        name = self.authorization_header.upper().replace("-", "_")
+        # An asynchronous factory names its headers without the prefix of WSGI.
+        if not isinstance(factory, AsyncRequestFactory):
+            name = f"HTTP_{name}"
+        if token is None:
+            self.defaults.pop(name, None)
+        else:
+            self.defaults[name] = f"Bearer {token}"
+
+
+class DjangoTokenClient(SignInMixin, Client):
+    """Django's ``Client`` with :meth:`~SignInMixin.sign_in`."""
+
+    def logout(self) -> None:
+        """Send no token any more, and end the Django session. The token stays valid."""
+        self.use_token(None)
+        super().logout()
+
+    async def alogout(self) -> None:
+        """Call :meth:`logout` from an asynchronous test."""
+        self.use_token(None)
+        await super().alogout()
+
+
+class TokenClient(DjangoTokenClient, APIClient):
+    """REST framework's ``APIClient`` with :meth:`~SignInMixin.sign_in`.
+
+    The last call of ``sign_in()``, ``use_token()``, ``credentials()`` or ``force_authenticate()``
+    decides how requests are authenticated.
+    """
+
+    handler: Any
+
+    def use_token(self, token: str | None) -> None:
+        # REST framework prefers both to the headers of the request.
+        self.handler._force_user = self.handler._force_token = None
+        self._credentials: dict[str, Any] = {}
+        super().use_token(token)
+
+    def credentials(self, **kwargs: Any) -> None:
+        """Send these headers with later requests, in place of the token."""
+        self.use_token(None)
+        super().credentials(**kwargs)
+
+
+class AsyncTokenClient(SignInMixin, AsyncClient):
+    """Django's ``AsyncClient`` with :meth:`~SignInMixin.asign_in`."""
+
+    def logout(self) -> None:
+        """Send no token any more, and end the Django session. The token stays valid."""
+        self.use_token(None)
+        super().logout()
+
+    async def alogout(self) -> None:
+        """Call :meth:`logout` from an asynchronous test."""
+        self.use_token(None)
+        await super().alogout()
+
+
+class TokenRequestFactory(SignInMixin, APIRequestFactory):
+    """REST framework's ``APIRequestFactory`` with :meth:`~SignInMixin.sign_in`."""
+
+
+class DjangoTokenRequestFactory(SignInMixin, RequestFactory):
+    """Django's ``RequestFactory`` with :meth:`~SignInMixin.sign_in`."""
+
+
+class AsyncTokenRequestFactory(SignInMixin, AsyncRequestFactory):
+    """Django's ``AsyncRequestFactory`` with :meth:`~SignInMixin.asign_in`."""
