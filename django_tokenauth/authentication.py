@@ -141,7 +141,7 @@ class JWTAuthentication(BaseAuthentication):
         if token is None:
             return None
         try:
-            claims = services.authenticate_access_token(token)
+            claims = services.authenticate_access_token(token, request=request)
             return self.get_user(claims), claims
         except InvalidToken as error:
             _log.access_token_rejected(error.code)

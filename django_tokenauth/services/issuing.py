@@ -23,6 +23,7 @@ from ..tokens.access import access_tokens
 from ..tokens.claims import REGISTERED, Claims, RefreshClaims, SignIn
 from ..tokens.refresh import refresh_tokens
 from .arguments import as_strings
+from .tenants import label_for
 
 if TYPE_CHECKING:
     from ..models import Session
@@ -165,6 +166,7 @@ class TokenIssuer:
             generation=generation,
             issued_at=int(issued_at.timestamp()),
             expires_at=int(expires_at.timestamp()),
+            tenant=label_for(self.settings),
         )
 
     def _issue(
@@ -192,6 +194,7 @@ class TokenIssuer:
             auth_time=sign_in.auth_time,
             amr=sign_in.amr,
             extra=self._extra_claims(user, session),
+            tenant=refresh.tenant,
         )
         try:
             access_token = access_tokens(self.settings).encode(claims)

@@ -26,6 +26,7 @@ from ..errors import ServiceUnavailable
 from ..models import Session
 from .id_sets import ID_SIZE, IdSet
 from .outages import is_outage
+from .tenants import Tenant, current_tenant
 
 logger = logging.getLogger("django_tokenauth")
 
@@ -259,9 +260,48 @@ def _new_rows(known: Iterable[tuple[range, int]]) -> QuerySet[Session, Any]:
     return _revoked(old[0][0]).union(*(rows for _, rows in old), all=True)
 
 
+#: Maximum number of tenants whose snapshots a process keeps. A project may take the name of the
+#: schema from the ``Host`` header, which any client can set.
+MAX_SNAPSHOTS = 1024
+
+
+class _Snapshots:
+    """The snapshots of a process, one for each tenant. Thread-safe.
+
+    Above ``MAX_SNAPSHOTS``, the snapshot that was created first is dropped. The next request of its
+    tenant reads the whole window again.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        interval = settings.revocation_poll_interval
+        self._poll_interval = None if settings.stateless_refresh else interval
+        self._window = settings.revocation_window
+        self._by_tenant: dict[Tenant, RevokedSessions] = {}
+        self._lock = threading.Lock()
+
+    def current(self) -> RevokedSessions | None:
+        if self._poll_interval is None:
+            return None
+        tenant = current_tenant()
+        snapshot = self._by_tenant.get(tenant)
+        return self._add(tenant, self._poll_interval) if snapshot is None else snapshot
+
+    def _add(self, tenant: Tenant, poll_interval: timedelta) -> RevokedSessions:
+        with self._lock:
+            if tenant not in self._by_tenant and len(self._by_tenant) >= MAX_SNAPSHOTS:
+                del self._by_tenant[next(iter(self._by_tenant))]
+            new = RevokedSessions(poll_interval, self._window)
+            return self._by_tenant.setdefault(tenant, new)
+
+
 @lru_cache(maxsize=1)
+def _snapshots(settings: Settings) -> _Snapshots:
+    return _Snapshots(settings)
+
+
 def revoked_sessions(settings: Settings) -> RevokedSessions | None:
-    """Return the snapshot of this process, or ``None`` if *settings* disable the snapshot."""
-    if settings.revocation_poll_interval is None or settings.stateless_refresh:
-        return None
-    return RevokedSessions(settings.revocation_poll_interval, settings.revocation_window)
+    """Return this process's snapshot of the current tenant, or ``None`` if *settings* disable it.
+
+    The current tenant is the database of the sessions and its schema.
+    """
+    return _snapshots(settings.shared).current()
