@@ -41,7 +41,7 @@ def load_for(request: object) -> Settings:
 
 
 def settings_of(settings: Settings, request: object) -> Settings:
-    """Return *settings*, whose ``by_request`` contains functions, with their results for *request*.
+    """Return *settings* with the results of its functions in ``by_request`` for *request*.
 
     Calls with the same request call the functions once. Equal results give the same object.
     """
@@ -54,7 +54,8 @@ def settings_of(settings: Settings, request: object) -> Settings:
         for name, function in settings.by_request.items()
     }
     issuer = results.get("issuer") or settings.issuer
-    resolved = _resolved(settings, issuer, results.get("audience") or _audience(settings, issuer))
+    audience = results.get("audience") or _audience(settings, issuer)
+    resolved = _resolved(settings, issuer, audience)
     if request is not None:
         setattr(request, _SETTINGS, resolved)
     return resolved
