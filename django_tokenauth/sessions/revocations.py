@@ -26,7 +26,7 @@ from ..errors import ServiceUnavailable
 from ..models import Session
 from .id_sets import ID_SIZE, IdSet
 from .outages import is_outage
-from .tenants import Tenant, current_tenant
+from .tenants import Tenant, current_tenant, may_have_tenants
 
 logger = logging.getLogger("django_tokenauth")
 
@@ -265,43 +265,48 @@ def _new_rows(known: Iterable[tuple[range, int]]) -> QuerySet[Session, Any]:
 MAX_SNAPSHOTS = 1024
 
 
-class _Snapshots:
+class RevokedSessionsOfTenants:
     """The snapshots of a process, one for each tenant. Thread-safe.
 
-    Above ``MAX_SNAPSHOTS``, the snapshot that was created first is dropped. The next request of its
-    tenant reads the whole window again.
+    The methods use the snapshot of the current tenant: of the database of the sessions and its
+    schema. Above ``MAX_SNAPSHOTS``, the oldest snapshot is dropped. The next request of its tenant
+    reads the whole window again.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        interval = settings.revocation_poll_interval
-        self._poll_interval = None if settings.stateless_refresh else interval
-        self._window = settings.revocation_window
+    def __init__(self, poll_interval: timedelta, window: timedelta) -> None:
+        self._poll_interval = poll_interval
+        self._window = window
         self._by_tenant: dict[Tenant, RevokedSessions] = {}
         self._lock = threading.Lock()
 
-    def current(self) -> RevokedSessions | None:
-        if self._poll_interval is None:
-            return None
+    def __contains__(self, session_id: str) -> bool:
+        return session_id in self.current()
+
+    def refresh(self, now: float) -> None:
+        """Call :meth:`RevokedSessions.refresh` of the current tenant."""
+        self.current().refresh(now)
+
+    def current(self) -> RevokedSessions:
+        """Return the snapshot of the current tenant."""
         tenant = current_tenant()
         snapshot = self._by_tenant.get(tenant)
-        return self._add(tenant, self._poll_interval) if snapshot is None else snapshot
+        return self._add(tenant) if snapshot is None else snapshot
 
-    def _add(self, tenant: Tenant, poll_interval: timedelta) -> RevokedSessions:
+    def _add(self, tenant: Tenant) -> RevokedSessions:
+        new = RevokedSessions(self._poll_interval, self._window)
         with self._lock:
             if tenant not in self._by_tenant and len(self._by_tenant) >= MAX_SNAPSHOTS:
                 del self._by_tenant[next(iter(self._by_tenant))]
-            new = RevokedSessions(poll_interval, self._window)
             return self._by_tenant.setdefault(tenant, new)
 
 
 @lru_cache(maxsize=1)
-def _snapshots(settings: Settings) -> _Snapshots:
-    return _Snapshots(settings)
+def revoked_sessions(settings: Settings) -> RevokedSessions | RevokedSessionsOfTenants | None:
+    """Return the snapshot of this process, or ``None`` if *settings* disable the snapshot.
 
-
-def revoked_sessions(settings: Settings) -> RevokedSessions | None:
-    """Return this process's snapshot of the current tenant, or ``None`` if *settings* disable it.
-
-    The current tenant is the database of the sessions and its schema.
+    A process of a project with several tenants has one snapshot for each tenant.
     """
-    return _snapshots(settings.shared).current()
+    if settings.revocation_poll_interval is None or settings.stateless_refresh:
+        return None
+    kind = RevokedSessionsOfTenants if may_have_tenants() else RevokedSessions
+    return kind(settings.revocation_poll_interval, settings.revocation_window)

@@ -26,10 +26,15 @@ def current_tenant() -> Tenant:
 
     Without routers and schemas, the result is always the same.
     """
-    if not router.routers and not _has_schemas():
+    if not may_have_tenants():
         return _DEFAULT
     alias = router.db_for_write(Session)
     return alias, _schema_name(alias)
+
+
+def may_have_tenants() -> bool:
+    """Return whether the project has routers or schemas."""
+    return bool(router.routers) or _has_schemas()
 
 
 @cache

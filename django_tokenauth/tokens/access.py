@@ -7,7 +7,7 @@ verified tokens.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b, sha256
 from math import ceil
 from typing import Any, Final
@@ -57,12 +57,13 @@ class AccessTokens:
         self._is_revoked_by_not_before = settings.is_revoked_by_not_before
         self._source = source
         self._cache_limits = settings.token_cache_size, settings.token_cache_bytes
-        self._hash = _token_hash()
         self._shared = shared or VerifiedByKeySet()
-        # The end of each cache key: a token that is verified for one tenant is not verified for
-        # another. Issuers and audiences contain no NUL.
-        parties = f"{settings.issuer}\0{settings.audience}".encode()
-        self._cache_key_end = sha256(parties).digest() if settings.by_request else b""
+        self._hash = _token_hash()
+        if settings.by_request:
+            # A token that was verified for one tenant is not verified for another. Issuers and
+            # audiences contain no NUL.
+            parties = f"{settings.issuer}\0{settings.audience}\0".encode()
+            self._hash = partial(_hash_with_prefix, self._hash, parties)
 
     def encode(self, claims: Claims) -> str:
         """Return *claims* as a token, signed with the key that signs at ``claims.issued_at``.
@@ -85,7 +86,7 @@ class AccessTokens:
         *now* is in seconds since the epoch. Raises :class:`InvalidToken` and nothing else.
         """
         data = jws.token_bytes(token)
-        digest = self._hash(data).digest() + self._cache_key_end
+        digest = self._hash(data).digest()
         keys = self._source.at(now)
         latest = self._shared.latest
         if latest is None or latest[0] is not keys:
@@ -128,6 +129,10 @@ def access_tokens(settings: Settings) -> AccessTokens:
 @lru_cache(maxsize=1)
 def _verified_tokens(settings: Settings) -> VerifiedByKeySet:
     return VerifiedByKeySet()
+
+
+def _hash_with_prefix(hash_: Callable[[bytes], Any], prefix: bytes, data: bytes) -> Any:
+    return hash_(prefix + data)
 
 
 def _token_hash() -> Callable[[bytes], Any]:

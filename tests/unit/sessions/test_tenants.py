@@ -14,7 +14,7 @@ from django.db import connection, connections
 from django_tokenauth.conf.settings import load
 from django_tokenauth.http.throttling import cache_key
 from django_tokenauth.sessions import revocations, tenants
-from django_tokenauth.sessions.revocations import revoked_sessions
+from django_tokenauth.sessions.revocations import RevokedSessionsOfTenants, revoked_sessions
 from django_tokenauth.sessions.tenants import current_tenant, is_of_other_tenant, tenant_label
 
 
@@ -109,41 +109,45 @@ class TestDatabases:
         assert not is_of_other_tenant("0" * 32)
 
 
+def current_snapshot():
+    return revoked_sessions(load()).current()
+
+
 class TestSnapshots:
     def test_each_schema_has_its_own_snapshot(self, schema):
         schema("a")
-        first = revoked_sessions(load())
-        assert revoked_sessions(load()) is first
+        first = current_snapshot()
+        assert current_snapshot() is first
         schema("b")
-        assert revoked_sessions(load()) is not first
+        assert current_snapshot() is not first
         schema("a")
-        assert revoked_sessions(load()) is first
+        assert current_snapshot() is first
 
     def test_each_database_has_its_own_snapshot(self, database):
         database("a")
-        first = revoked_sessions(load())
+        first = current_snapshot()
         database("b")
-        assert revoked_sessions(load()) is not first
+        assert current_snapshot() is not first
 
     def test_number_of_snapshots_is_bounded(self, schema, monkeypatch):
         monkeypatch.setattr(revocations, "MAX_SNAPSHOTS", 2)
         found = []
         for name in "abcc":
             schema(name)
-            found.append(revoked_sessions(load()))
+            found.append(current_snapshot())
         assert found[2] is found[3]
         schema("b")
-        assert revoked_sessions(load()) is found[1]
+        assert current_snapshot() is found[1]
         schema("a")
-        assert revoked_sessions(load()) is not found[0]
+        assert current_snapshot() is not found[0]
 
     def test_threads_that_start_together_share_one_snapshot(self):
-        snapshots = revocations._Snapshots(load())
+        snapshots = RevokedSessionsOfTenants(timedelta(seconds=10), timedelta(minutes=7))
         barrier, found = Barrier(8), []
 
         def add():
             barrier.wait()
-            found.append(snapshots._add(("default", ""), timedelta(seconds=10)))
+            found.append(snapshots._add(("default", "")))
 
         threads = [Thread(target=add) for _ in range(8)]
         for thread in threads:
