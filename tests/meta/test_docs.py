@@ -60,6 +60,10 @@ RUN_ELSEWHERE = {
     "quickstart": ("docs_examples.py", "test_readme.py"),
     "scopes": ("docs_examples.py", "test_readme.py"),
     "testing": ("docs_examples.py", "test_readme.py"),
+    "tenants": (
+        "../support/scenarios/tenants/databases.py",
+        "../support/scenarios/tenants/schemas.py",
+    ),
     "verify": ("docs_examples.py", "test_docs_verify.py"),
 }
 # Sections of other pages with examples that other modules run.

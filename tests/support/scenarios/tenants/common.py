@@ -1,13 +1,12 @@
-"""The settings that both projects share, and the functions of the request."""
+"""The settings that both projects share."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.db import connection
+from tests.support.documents import Section
 
-from . import databases
-
+FOLDER = "tests.support.scenarios.tenants"
 SETTINGS: dict[str, Any] = {
     "SECRET_KEY": "the secret key of a project, longer than 32 bytes",
     "ALLOWED_HOSTS": [".example.com"],
@@ -16,22 +15,12 @@ SETTINGS: dict[str, Any] = {
     "DEFAULT_AUTO_FIELD": "django.db.models.BigAutoField",
     "PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"],
 }
-APPS = [
-    "django.contrib.contenttypes",
-    "django.contrib.auth",
-    "rest_framework",
-    "django_tokenauth",
-]
 
 
-def current() -> str:
-    """Return the name of the current tenant, also outside of a request."""
-    return getattr(connection, "schema_name", None) or databases.current()
-
-
-def issuer(request: object) -> str:
-    return f"https://{current()}.example.com"
-
-
-def audience(request: object) -> str:
-    return current()
+def documented_settings(page: Section, module: str) -> dict[str, Any]:
+    """Return the settings in *page*, with *module* in place of ``mysite.tenants``."""
+    [text] = [block.text for block in page.blocks if block.file == "mysite/settings.py"]
+    text = text.replace("mysite.tenants", f"{FOLDER}.{module}")
+    settings: dict[str, Any] = {}
+    exec(text.replace('"customers"', f'"{FOLDER}"'), {}, settings)  # noqa: S102
+    return {**SETTINGS, **settings}

@@ -1,40 +1,9 @@
-"""A database for each tenant: a router, and a middleware that selects the tenant by host."""
+"""The router, the middleware and the issuer of ``docs/tenants.rst``, for databases."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any
+from tests.support.documents import DOCS, section
 
-from django.http import HttpRequest, HttpResponse
-
-_current: ContextVar[str] = ContextVar("tenant", default="default")
-
-
-def current() -> str:
-    return _current.get()
-
-
-@contextmanager
-def tenant(name: str) -> Iterator[None]:
-    token = _current.set(name)
-    try:
-        yield
-    finally:
-        _current.reset(token)
-
-
-class TenantRouter:
-    def db_for_read(self, model: type[Any], **hints: Any) -> str:
-        return current()
-
-    db_for_write = db_for_read
-
-
-def by_host(get_response: Callable[[HttpRequest], HttpResponse]) -> Any:
-    def middleware(request: HttpRequest) -> HttpResponse:
-        with tenant(request.get_host().partition(".")[0]):
-            return get_response(request)
-
-    return middleware
+PAGE = section(DOCS / "tenants.rst", "A database for each tenant")
+[_BLOCK] = [block for block in PAGE.blocks if block.file == "mysite/tenants.py"]
+exec(_BLOCK.text)  # noqa: S102

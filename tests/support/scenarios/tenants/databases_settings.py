@@ -1,16 +1,20 @@
-"""A project with a database for each tenant."""
+"""A project with a database for each tenant, configured as in ``docs/tenants.rst``."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from tests.support.scenarios.tenants.common import APPS, SETTINGS
+from .common import documented_settings
+from .databases import PAGE
 
-globals().update(SETTINGS)
-INSTALLED_APPS = APPS
-MIDDLEWARE = ["tests.support.scenarios.tenants.databases.by_host"]
-DATABASE_ROUTERS = ["tests.support.scenarios.tenants.databases.TenantRouter"]
+globals().update(documented_settings(PAGE, "databases"))
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "rest_framework",
+    "django_tokenauth",
+]
 DATABASES = {
     alias: {
         "ENGINE": "django.db.backends.sqlite3",

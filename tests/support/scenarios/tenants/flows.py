@@ -11,6 +11,7 @@ from io import StringIO
 from typing import Any
 
 import time_machine
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.core.management import call_command
@@ -22,12 +23,13 @@ from django_tokenauth import services
 from django_tokenauth.models import Session
 
 PASSWORD = "correct horse"
-COMMON = "tests.support.scenarios.tenants.common"
+# The documented settings.
+ISSUER = settings.TOKENAUTH["ISSUER"]
 #: The settings of each project: constants, and functions of the request.
 PROJECTS: dict[str, dict[str, Any]] = {
     "constants": {},
-    "issuer": {"ISSUER": f"{COMMON}.issuer"},
-    "audience": {"AUDIENCE": f"{COMMON}.audience"},
+    "issuer": {"ISSUER": ISSUER},
+    "audience": {"AUDIENCE": ISSUER},
 }
 
 #: A function that makes a tenant the current one.
@@ -180,7 +182,7 @@ def switch_in_threads(tenant: Tenant) -> list[Any]:
                 connection.close()
 
     with ThreadPoolExecutor(4) as threads:
-        return sorted(set(threads.map(use, range(24))))
+        return sorted(set(threads.map(use, range(12))))
 
 
 def throttle_each_tenant(tenant: Tenant) -> list[int]:

@@ -1,20 +1,19 @@
-"""A project of django-tenants, with a schema of PostgreSQL for each tenant."""
+"""A project of django-tenants, configured as in ``docs/tenants.rst``."""
 
 from __future__ import annotations
 
 import os
 
 from tests.support import servers
-from tests.support.scenarios.tenants.common import APPS, SETTINGS
 
-globals().update(SETTINGS)
-SHARED_APPS = ["django_tenants", "tests.support.scenarios.tenants", *APPS]
-TENANT_APPS = APPS
-INSTALLED_APPS = SHARED_APPS
+from .common import documented_settings
+from .schemas import PAGE
+
+_DOCUMENTED = documented_settings(PAGE, "schemas")
+globals().update(_DOCUMENTED)
+INSTALLED_APPS = list(dict.fromkeys([*_DOCUMENTED["SHARED_APPS"], *_DOCUMENTED["TENANT_APPS"]]))
 TENANT_MODEL = "tenants.Tenant"
 TENANT_DOMAIN_MODEL = "tenants.Domain"
-MIDDLEWARE = ["django_tenants.middleware.main.TenantMainMiddleware"]
-DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 DATABASES = {
     "default": {
         **servers.as_database(servers.postgresql(), "postgresql"),
