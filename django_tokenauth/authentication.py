@@ -173,7 +173,7 @@ class JWTAuthentication(BaseAuthentication):
     def _authenticate(self, request: Request, token: str) -> tuple[Any, Claims]:
         # The decorator of authenticate() hides the variables of this function too.
         try:
-            claims = services.authenticate_access_token(token)
+            claims = services.authenticate_access_token(token, request=request)
             return self.get_user(claims), claims
         except InvalidToken as error:
             _log.access_token_rejected(error.code)

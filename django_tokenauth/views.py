@@ -199,7 +199,7 @@ class VerifyView(TokenEndpoint):
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         token = validated_data(TokenSerializer, request)["token"]
         try:
-            claims = services.authenticate_access_token(token)
+            claims = services.authenticate_access_token(token, request=request)
             services.get_user(claims)
         except InvalidToken as error:
             _log.access_token_rejected(error.code)
@@ -244,7 +244,7 @@ class IntrospectView(TokenEndpoint):
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         parameters = validated_data(RevocationRequestSerializer, request)
         self.check_caller(request, parameters["client_id"], parameters["client_secret"])
-        return Response(services.introspect(parameters["token"]))
+        return Response(services.introspect(parameters["token"], request=request))
 
     @sensitive_variables()
     def check_caller(self, request: Request, client_id: str, client_secret: str) -> None:

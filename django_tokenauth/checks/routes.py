@@ -22,8 +22,11 @@ def route_messages(settings: Settings) -> Iterator[CheckMessage]:
     """Report routes that the metadata and the OpenAPI schema cannot find."""
     token = route_parameters("token")
     metadata = route_parameters("metadata")
-    # Without a URL as the issuer, the metadata is not used.
-    if metadata and settings.issuer.startswith(("https://", "http://")):
+    # Without a URL as the issuer, the metadata is not used. A function may return a URL.
+    may_be_url = "issuer" in settings.by_request or settings.issuer.startswith(
+        ("https://", "http://")
+    )
+    if metadata and may_be_url:
         if not token:
             yield checks.Warning(
                 "The metadata (.well-known/oauth-authorization-server) returns 404, because the "

@@ -25,7 +25,7 @@ from django.core.signals import setting_changed
 from django.utils.encoding import force_bytes
 
 from .._scope import MAX_SCOPE_LENGTH
-from . import bounds, values
+from . import bounds, parties, values
 from .other_packages import hint_for
 from .values import KeyMaterial, Rate
 
@@ -56,8 +56,8 @@ def _setting(parse: Callable[[object], Any], default: Any, *, secret: bool = Fal
 class Settings:
     """The settings of ``TOKENAUTH``, with their names in lower case."""
 
-    issuer: str = _setting(values.string, "django-tokenauth")
-    audience: str = _setting(values.optional_string, None)
+    issuer: str = _setting(parties.issuer, "django-tokenauth")
+    audience: str = _setting(parties.audience, None)
     algorithm: str = _setting(values.one_of(*HMAC_ALGORITHMS, *ASYMMETRIC_ALGORITHMS), "HS256")
     signing_key: KeyMaterial | None = _setting(values.optional_key_material, None, secret=True)
     verifying_keys: tuple[KeyMaterial, ...] = _setting(values.keys, (), secret=True)
@@ -98,6 +98,16 @@ class Settings:
 
     #: The settings ``SECRET_KEY`` and ``SECRET_KEY_FALLBACKS`` of Django, in this order.
     secret_keys: tuple[bytes, ...] = field(repr=False)
+    #: The functions that :mod:`per_request` calls for each request, by the name of their field.
+    #: Before the call, the fields ``issuer`` and ``audience`` have no value.
+    by_request: Mapping[str, Callable[..., Any]] = field(default_factory=dict, repr=False)
+    #: The settings before the calls, or ``None`` if ``by_request`` is empty.
+    original: Settings | None = field(default=None, repr=False)
+
+    @property
+    def shared(self) -> Settings:
+        """The settings to which objects that all tenants share belong, such as key sets."""
+        return self.original or self
 
     @property
     def refresh_secrets(self) -> tuple[bytes, ...]:
@@ -129,11 +139,11 @@ class Settings:
 
 
 class UnusableSetting(Exception):
-    """The value of a setting is invalid, so checks that read the setting are skipped."""
+    """A setting is invalid, or depends on the request. Checks that read it are skipped."""
 
 
 class PartialSettings(Settings):
-    """The valid settings. Reading an invalid setting raises :class:`UnusableSetting`."""
+    """The valid settings. Reading another setting raises :class:`UnusableSetting`."""
 
     __slots__ = ()
 
@@ -167,11 +177,12 @@ def read(raw: object, secret_keys: tuple[bytes, ...]) -> tuple[Settings, list[Pr
     """Return the settings in *raw*, the value of ``TOKENAUTH``, and every problem of the settings.
 
     *secret_keys* contains the encoded ``SECRET_KEY`` and ``SECRET_KEY_FALLBACKS``, or is empty if
-    ``SECRET_KEY`` is empty. If there are problems, the settings are :class:`PartialSettings`.
+    ``SECRET_KEY`` is empty. If there are problems or functions of the request, the settings are
+    :class:`PartialSettings`.
     """
     known = setting_fields()
     problems = []
-    parsed: dict[str, Any] = {"secret_keys": secret_keys}
+    parsed: dict[str, Any] = {"secret_keys": secret_keys, "original": None}
     if not secret_keys:
         problems.append(
             Problem(
@@ -199,6 +210,7 @@ def read(raw: object, secret_keys: tuple[bytes, ...]) -> tuple[Settings, list[Pr
             parsed[item.name] = item.metadata["parse"](raw.get(name, item.default))
         except values.InvalidSetting as error:
             problems.append(_invalid(item, raw[name], error))
+    parsed["by_request"] = parties.take_functions(parsed)
     # If AUDIENCE is None, the audience is the issuer, which can be invalid itself.
     if parsed.get("audience", "") is None:
         del parsed["audience"]
@@ -209,7 +221,8 @@ def read(raw: object, secret_keys: tuple[bytes, ...]) -> tuple[Settings, list[Pr
     for check in _CONFLICTS:
         with suppress(UnusableSetting):
             problems += check(partial)
-    return (_partial(parsed, problems) if problems else Settings(**parsed)), problems
+    is_partial = problems or parsed["by_request"]
+    return (_partial(parsed, problems) if is_partial else Settings(**parsed)), problems
 
 
 def _partial(parsed: Mapping[str, Any], problems: Iterable[Problem]) -> PartialSettings:

@@ -23,6 +23,7 @@ from django.views.decorators.http import require_safe
 from rest_framework import status
 
 from .. import _log
+from ..conf.per_request import load_for
 from ..conf.settings import Settings, UnusableSettings, load
 from ..errors import ServiceUnavailable
 from ..keys.schedule import KeySet
@@ -87,25 +88,25 @@ def metadata(
     """``GET .well-known/oauth-authorization-server``: the metadata of RFC 8414 section 2, as JSON.
 
     The metadata omits endpoints that the settings disable, such as ``revocation_endpoint`` with
-    ``STATELESS_REFRESH``. The URLs in the metadata start with the scheme and host of ``ISSUER``,
-    and the ``Host`` header is ignored. ``issuer_path`` is the path of the issuer (RFC 8414 section
-    3.1). The endpoints may be below URL parameters that this route has too, such as a tenant. The
-    response is 404 if ``ISSUER`` is not a URL with the path ``issuer_path``, or if the URLconf has
-    no route to the token endpoint.
+    ``STATELESS_REFRESH``. The URLs in the metadata start with the scheme and host of ``ISSUER``. If
+    ``ISSUER`` is a constant, the ``Host`` header is ignored. ``issuer_path`` is the path of the
+    issuer (RFC 8414 section 3.1). The endpoints may be below URL parameters that this route has
+    too, such as a tenant. The response is 404 if ``ISSUER`` is not a URL with the path
+    ``issuer_path``, or if the URLconf has no route to the token endpoint.
     """
 
     def url(endpoint: str) -> str | None:
         path = route_path(endpoint, kwargs)
         return path and origin + path
 
-    settings = load()
+    settings = load_for(request)
     origin = _origin(settings.issuer, issuer_path)
     token = url("token")
     if token is None:
         raise Http404(
             "The URLconf has no route to TokenView, or only routes with other URL parameters."
         )
-    with_keys = bool(_public_jwks(access_keys(settings).at(time.time())))
+    with_keys = bool(_public_jwks(access_keys(settings.shared).at(time.time())))
     clients = ["client_secret_basic", "client_secret_post"] if settings.clients else []
     introspection = settings.clients or INTROSPECTION_SCOPE in settings.scopes
     members = {

@@ -24,6 +24,7 @@ from rest_framework.settings import api_settings
 from ..conf.settings import Settings
 from ..conf.values import Rate
 from ..errors import TooManyRequests
+from ..sessions.tenants import current_tenant
 from .counters import Counters
 
 logger = logging.getLogger("django_tokenauth")
@@ -238,7 +239,11 @@ class ClientThrottle:
 
 
 def cache_key(action: str, *parts: str) -> str:
-    """Return the name of a counter, which shows neither a username nor an address."""
+    """Return the name of a counter, which shows neither a username nor an address.
+
+    Each tenant has its own counters: users of two tenants may have the same username.
+    """
+    parts = (*current_tenant(), *parts)
     digest = hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()
     return f"django_tokenauth.{action}.{digest}"
 

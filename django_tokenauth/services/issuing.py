@@ -24,6 +24,7 @@ from ..tokens.claims import REGISTERED, Claims, RefreshClaims, SignIn
 from ..tokens.refresh import refresh_tokens
 from .arguments import as_strings
 from .hooks import call_hook
+from .tenants import label_for
 
 if TYPE_CHECKING:
     from ..models import Session
@@ -183,6 +184,7 @@ class TokenIssuer:
             generation=generation,
             issued_at=int(issued_at.timestamp()),
             expires_at=int(expires_at.timestamp()),
+            tenant=label_for(self.settings),
         )
 
     def _issue(
@@ -214,6 +216,7 @@ class TokenIssuer:
             auth_time=sign_in.auth_time,
             amr=sign_in.amr,
             extra=self._extra_claims(user, session, sign_in.data),
+            tenant=refresh.tenant,
         )
         try:
             access_token = access_tokens(self.settings).encode(claims)

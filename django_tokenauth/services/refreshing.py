@@ -35,7 +35,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from .. import signals
-from ..conf.settings import Settings, load
+from ..conf.per_request import load_for
+from ..conf.settings import Settings
 from ..errors import InvalidGrant, InvalidScope, InvalidToken, ServiceUnavailable, TokenErrorCode
 from ..models import RevokedReason, Session
 from ..sessions import store
@@ -46,7 +47,6 @@ from ..sessions.log_ids import log_id
 from ..sessions.store import LastSeen, SessionState
 from ..sessions.users import auth_hash, get_by_subject, get_key, why_refused
 from ..tokens.claims import RefreshClaims
-from ..tokens.refresh import refresh_tokens
 from .arguments import as_strings, check_ip, check_text, clock_of, django_request
 from .clients import check_listed, check_owner
 from .issuing import (
@@ -57,6 +57,7 @@ from .issuing import (
     check_scope,
     granted_scope,
 )
+from .tenants import decode_refresh_token
 
 logger = logging.getLogger("django_tokenauth")
 
@@ -134,14 +135,14 @@ def refresh(
     scope = None if scope is None else as_strings("scope", scope)
     check_text("user_agent", user_agent)
     check_ip(ip)
-    settings = load()
+    settings = load_for(request)
     # Check the scope names before the token. Otherwise, an attacker could send an unknown scope and
     # learn whether a stolen token is valid, without rotating it.
     check_scope(scope)
     clock = clock_of(now)
     started_at = clock()
     try:
-        claims = refresh_tokens(settings).decode(refresh_token, now=started_at.timestamp())
+        claims = decode_refresh_token(settings, refresh_token, now=started_at.timestamp())
     except InvalidToken as error:
         _reject(error.code)
     refresh_request = _RefreshRequest(

@@ -20,7 +20,7 @@ from django.views.decorators.debug import sensitive_variables
 from .. import signals
 from .._limits import MAX_AMR, MAX_CLIENT_ID, MAX_DEVICE_NAME
 from .._scope import is_scope_name
-from ..conf.settings import load
+from ..conf.per_request import load_for
 from ..errors import InvalidGrant, InvalidRequest, ServiceUnavailable
 from ..models import RevokedReason, Session
 from ..sessions import pruning, store
@@ -190,7 +190,7 @@ def sign_in(
     check_text("device_name", device_name, MAX_DEVICE_NAME)
     check_text("user_agent", user_agent)
     check_ip(ip)
-    settings, clock, request = load(), clock_of(now), django_request(request)
+    settings, clock, request = load_for(request), clock_of(now), django_request(request)
     now, fields = clock(), {} if fields is None else fields
     issuer = TokenIssuer(settings=settings, request=request, now=now)
     granted = granted_scope(settings, user, scope, settings.scopes, request)

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from .. import signals
+from ..conf.per_request import load_for
 from ..conf.settings import Settings, load
 from ..errors import InvalidToken, UnsupportedTokenType
 from ..models import RevokedReason, Session
@@ -23,10 +24,9 @@ from ..sessions.clock import Clock
 from ..sessions.database import database_errors_as_unavailable
 from ..sessions.log_ids import log_id
 from ..sessions.users import get_key
-from ..tokens.access import access_tokens
-from ..tokens.refresh import refresh_tokens
 from .arguments import as_uuid, check_sessions, check_user, clock_of, current_time, django_request
 from .clients import check_owner
+from .tenants import decode_access_token, decode_refresh_token
 
 logger = logging.getLogger("django_tokenauth")
 
@@ -57,14 +57,14 @@ def revoke_token(
     belongs to another client and one of the two clients has a secret. Raises
     :class:`ServiceUnavailable` on a database outage.
     """
-    settings, clock = load(), clock_of(now)
+    settings, clock = load_for(request), clock_of(now)
     if settings.stateless_refresh:
         raise UnsupportedTokenType
     session_id = None
     with suppress(InvalidToken):
-        session_id = refresh_tokens(settings).decode(token, now=clock().timestamp()).session_id
+        session_id = decode_refresh_token(settings, token, now=clock().timestamp()).session_id
     with suppress(InvalidToken):
-        access = access_tokens(settings).decode(token, now=clock().timestamp())
+        access = decode_access_token(settings, token, now=clock().timestamp())
         _check_access_token(settings, access.client_id)
         session_id = access.session_id
     with database_errors_as_unavailable():

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
 from .. import _log
+from ..conf.per_request import settings_of
 from ..conf.settings import load
 from ..errors import InvalidToken, TokenErrorCode
 from ..sessions import store
@@ -20,21 +21,31 @@ from ..tokens.access import access_tokens
 from ..tokens.claims import Claims
 from .arguments import current_time, django_request
 from .issuing import granted_scope
+from .tenants import check_tenant
 
 #: The scope that an access token needs to call the introspection endpoint.
 INTROSPECTION_SCOPE = "introspect"
 
 
 @sensitive_variables()
-def authenticate_access_token(token: object, *, now: datetime | None = None) -> Claims:
+def authenticate_access_token(
+    token: object, *, request: HttpRequest | None = None, now: datetime | None = None
+) -> Claims:
     """Return the claims of *token*, an access token in compact form. No statement.
 
-    *now* defaults to the current time. This function does not check whether the session was
-    revoked: call :func:`get_user` or :func:`is_revoked` for that check.
+    *request* (of Django or REST framework) is passed to ``ISSUER`` and ``AUDIENCE`` if they are
+    functions. *now* defaults to the current time. This function does not check whether the session
+    was revoked: call :func:`get_user` or :func:`is_revoked` for that check.
 
     Raises :class:`InvalidToken`.
     """
-    return access_tokens(load()).decode(token, now=_timestamp(now))
+    settings = load()
+    if settings.by_request:
+        settings = settings_of(settings, request)
+    claims = access_tokens(settings).decode(token, now=_timestamp(now))
+    if claims.tenant is not None:
+        check_tenant(settings, claims.tenant)
+    return claims
 
 
 def get_user(claims: Claims) -> Any:
@@ -100,18 +111,21 @@ def full_scope(claims: Claims, *, request: HttpRequest | None = None) -> frozens
 
 
 @sensitive_variables()
-def introspect(token: object, *, now: datetime | None = None) -> dict[str, Any]:
+def introspect(
+    token: object, *, request: HttpRequest | None = None, now: datetime | None = None
+) -> dict[str, Any]:
     """Return the members of the introspection response for *token* (RFC 7662 section 2.2).
 
     Execute at most one statement, and none for a token with an invalid signature or invalid claims.
     For an invalid token, the response is ``{"active": False}`` without a reason. For a refresh
     token, the response is ``{"active": False}`` too, because clients must not send refresh tokens
-    to resource servers. *now* defaults to the current time.
+    to resource servers. *request* (of Django or REST framework) is passed to ``ISSUER`` and
+    ``AUDIENCE`` if they are functions. *now* defaults to the current time.
 
     Raises :class:`ServiceUnavailable`.
     """
     try:
-        claims = authenticate_access_token(token, now=now)
+        claims = authenticate_access_token(token, request=request, now=now)
         user = get_user(claims)
     except InvalidToken as error:
         _log.access_token_rejected(error.code)

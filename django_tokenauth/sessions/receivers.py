@@ -21,6 +21,7 @@ from ..conf.settings import LONGEST_WAIT, load
 from ..models import RevokedReason, Session
 from . import store
 from .clock import utc_now
+from .tenants import location
 from .users import (
     auth_hash,
     auth_hashes,
@@ -134,12 +135,7 @@ def _has_sessions(using: str | None) -> bool:
     if load().stateless_refresh:
         return False
     alias = router.db_for_write(Session)
-    return using in (None, alias) or _location(str(using)) == _location(alias)
-
-
-def _location(alias: str) -> tuple[Any, ...]:
-    options = connections[alias].settings_dict
-    return tuple(options[name] for name in ("ENGINE", "HOST", "PORT", "NAME"))
+    return using in (None, alias) or location(str(using)) == location(alias)
 
 
 def _repeat_after_commit(user: Any) -> None:

@@ -26,6 +26,7 @@ from ..errors import ServiceUnavailable
 from ..models import Session
 from .id_sets import ID_SIZE, IdSet
 from .outages import is_outage
+from .tenants import Tenant, current_tenant, may_have_tenants
 
 logger = logging.getLogger("django_tokenauth")
 
@@ -259,9 +260,53 @@ def _new_rows(known: Iterable[tuple[range, int]]) -> QuerySet[Session, Any]:
     return _revoked(old[0][0]).union(*(rows for _, rows in old), all=True)
 
 
+#: Maximum number of tenants whose snapshots a process keeps. A project may take the name of the
+#: schema from the ``Host`` header, which any client can set.
+MAX_SNAPSHOTS = 1024
+
+
+class RevokedSessionsOfTenants:
+    """The snapshots of a process, one for each tenant. Thread-safe.
+
+    The methods use the snapshot of the current tenant: of the database of the sessions and its
+    schema. Above ``MAX_SNAPSHOTS``, the oldest snapshot is dropped. The next request of its tenant
+    reads the whole window again.
+    """
+
+    def __init__(self, poll_interval: timedelta, window: timedelta) -> None:
+        self._poll_interval = poll_interval
+        self._window = window
+        self._by_tenant: dict[Tenant, RevokedSessions] = {}
+        self._lock = threading.Lock()
+
+    def __contains__(self, session_id: str) -> bool:
+        return session_id in self.current()
+
+    def refresh(self, now: float) -> None:
+        """Call :meth:`RevokedSessions.refresh` of the current tenant."""
+        self.current().refresh(now)
+
+    def current(self) -> RevokedSessions:
+        """Return the snapshot of the current tenant."""
+        tenant = current_tenant()
+        snapshot = self._by_tenant.get(tenant)
+        return self._add(tenant) if snapshot is None else snapshot
+
+    def _add(self, tenant: Tenant) -> RevokedSessions:
+        new = RevokedSessions(self._poll_interval, self._window)
+        with self._lock:
+            if tenant not in self._by_tenant and len(self._by_tenant) >= MAX_SNAPSHOTS:
+                del self._by_tenant[next(iter(self._by_tenant))]
+            return self._by_tenant.setdefault(tenant, new)
+
+
 @lru_cache(maxsize=1)
-def revoked_sessions(settings: Settings) -> RevokedSessions | None:
-    """Return the snapshot of this process, or ``None`` if *settings* disable the snapshot."""
+def revoked_sessions(settings: Settings) -> RevokedSessions | RevokedSessionsOfTenants | None:
+    """Return the snapshot of this process, or ``None`` if *settings* disable the snapshot.
+
+    A process of a project with several tenants has one snapshot for each tenant.
+    """
     if settings.revocation_poll_interval is None or settings.stateless_refresh:
         return None
-    return RevokedSessions(settings.revocation_poll_interval, settings.revocation_window)
+    kind = RevokedSessionsOfTenants if may_have_tenants() else RevokedSessions
+    return kind(settings.revocation_poll_interval, settings.revocation_window)

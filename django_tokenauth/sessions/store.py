@@ -133,20 +133,23 @@ def find_status(session_id: uuid.UUID | str) -> SessionStatus | None:
     return None if columns is None else SessionStatus(*columns)
 
 
-# The arguments of each function determine its cached statement.
+# The arguments of each function determine its cached statement. The names of tables in a statement
+# have no schema, so the statement runs in the current schema of the connection. A project may have
+# a database for each tenant.
+_MAX_STATEMENTS = 1024
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=_MAX_STATEMENTS)
 def _session_query(using: str, user_model: type[Model], use_tz: bool) -> CompiledGet[Session]:
     return CompiledGet(Session.objects.using(using), "user")
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=_MAX_STATEMENTS)
 def _status_query(using: str, user_model: type[Model], use_tz: bool) -> CompiledGetColumns[Session]:
     return CompiledGetColumns(Session.objects.using(using), "user", SessionStatus._fields[1:])
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=_MAX_STATEMENTS)
 def _rotation(using: str) -> CompiledUpdate:
     rows = _not_revoked(Session.objects.using(using))
     return CompiledUpdate(rows, where=_ROTATED_WHERE, values=_ROTATED_VALUES)

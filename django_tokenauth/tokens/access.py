@@ -7,11 +7,12 @@ verified tokens.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b, sha256
 from math import ceil
 from typing import Any, Final
 
+from ..conf.per_request import cache_per_settings
 from ..conf.settings import Settings
 from ..errors import InvalidToken, TokenErrorCode
 from ..keys.schedule import KeySet, KeySource
@@ -25,10 +26,30 @@ from .verified import ENTRY_COST, Verified, VerifiedTokens, estimate_cost, is_sm
 ACCESS_TYP: Final = "at+jwt"
 
 
-class AccessTokens:
-    """Signs and verifies access tokens with the key set that is in use at the given time."""
+class VerifiedByKeySet:
+    """The latest key set of a process, its reader, and the cache of tokens that it has verified.
 
-    def __init__(self, settings: Settings, source: KeySource) -> None:
+    All tenants share the object, so that its limits apply to the process.
+    """
+
+    __slots__ = ("latest",)
+
+    def __init__(self) -> None:
+        # A new key set gets a new cache. A slower thread can add a token of a removed key to the
+        # old cache only.
+        self.latest: tuple[KeySet, jws.Reader, VerifiedTokens] | None = None
+
+
+class AccessTokens:
+    """Signs and verifies access tokens with the key set that is in use at the given time.
+
+    *shared* contains the verified tokens. With functions of the request as ``ISSUER`` or
+    ``AUDIENCE``, there is an object for each of their results, and all objects have one *shared*.
+    """
+
+    def __init__(
+        self, settings: Settings, source: KeySource, shared: VerifiedByKeySet | None = None
+    ) -> None:
         self._issuer = settings.issuer
         self._audience = settings.audience
         self._max_lifetime = ceil(settings.max_access_token_lifetime.total_seconds())
@@ -36,10 +57,13 @@ class AccessTokens:
         self._is_revoked_by_not_before = settings.is_revoked_by_not_before
         self._source = source
         self._cache_limits = settings.token_cache_size, settings.token_cache_bytes
+        self._shared = shared or VerifiedByKeySet()
         self._hash = _token_hash()
-        # A new key set gets a new cache. A slower thread can add a token of a removed key to the
-        # old cache only.
-        self._latest: tuple[KeySet, jws.Reader, VerifiedTokens] | None = None
+        if settings.by_request:
+            # A token that was verified for one tenant is not verified for another. Issuers and
+            # audiences contain no NUL.
+            parties = f"{settings.issuer}\0{settings.audience}\0".encode()
+            self._hash = partial(_hash_with_prefix, self._hash, parties)
 
     def encode(self, claims: Claims) -> str:
         """Return *claims* as a token, signed with the key that signs at ``claims.issued_at``.
@@ -64,10 +88,10 @@ class AccessTokens:
         data = jws.token_bytes(token)
         digest = self._hash(data).digest()
         keys = self._source.at(now)
-        latest = self._latest
+        latest = self._shared.latest
         if latest is None or latest[0] is not keys:
             reader = jws.Reader(keys, ACCESS_TYP)
-            self._latest = latest = (keys, reader, VerifiedTokens(*self._cache_limits))
+            self._shared.latest = latest = (keys, reader, VerifiedTokens(*self._cache_limits))
         _, reader, cache = latest
         cached = cache.get(digest)
         claims, begin, end = cached or self._verify(reader, data)
@@ -95,10 +119,20 @@ class AccessTokens:
         )
 
 
-@lru_cache(maxsize=1)
+@cache_per_settings
 def access_tokens(settings: Settings) -> AccessTokens:
     """Return the object that signs and verifies access tokens with the keys of *settings*."""
-    return AccessTokens(settings, access_keys(settings))
+    shared = settings.shared
+    return AccessTokens(settings, access_keys(shared), _verified_tokens(shared))
+
+
+@lru_cache(maxsize=1)
+def _verified_tokens(settings: Settings) -> VerifiedByKeySet:
+    return VerifiedByKeySet()
+
+
+def _hash_with_prefix(hash_: Callable[[bytes], Any], prefix: bytes, data: bytes) -> Any:
+    return hash_(prefix + data)
 
 
 def _token_hash() -> Callable[[bytes], Any]:

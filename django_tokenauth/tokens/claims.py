@@ -15,11 +15,15 @@ from .._scope import parse_scope
 from ..conf.values import LAST_SECOND, MAX_LIFETIME
 from ..errors import InvalidToken, TokenErrorCode
 
+#: The private claim (RFC 7519 section 4.3) of the tenant. With a constant issuer and audience, a
+#: server with several tenants adds the claim to its tokens. Other services ignore the claim.
+TENANT_CLAIM = "tokenauth_tenant"
+
 #: The claims that have a parser in ``PARSERS``. ``EXTRA_CLAIMS`` cannot set a claim in
 #: ``REGISTERED``.
 REGISTERED = frozenset(
     {"iss", "aud", "sub", "client_id", "iat", "exp", "nbf", "jti", "sid"}
-    | {"scope", "auth_time", "amr", "gen"}
+    | {"scope", "auth_time", "amr", "gen", TENANT_CLAIM}
 )
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
@@ -56,7 +60,8 @@ class Claims(NamedTuple):
     Times are in seconds since the epoch. ``session_id`` is the ``sid`` claim, a UUID as a string,
     or ``None`` if the server stores no session. ``extra`` holds the claims that are not in
     ``REGISTERED``. In verified claims, ``extra`` is read-only at every depth: lists become tuples
-    and objects become read-only dicts.
+    and objects become read-only dicts. ``tenant`` is the ``tokenauth_tenant`` claim, which
+    identifies the database or the schema of the tenant, or ``None``.
     """
 
     # Claims is a named tuple, because creating a frozen dataclass takes three times as long.
@@ -74,6 +79,7 @@ class Claims(NamedTuple):
     amr: tuple[str, ...] = ()
     not_before: int | None = None
     extra: Mapping[str, Any] = _NO_CLAIMS
+    tenant: str | None = None
 
     @classmethod
     def from_payload(cls, members: Mapping[str, Any]) -> Claims:
@@ -100,6 +106,7 @@ class Claims(NamedTuple):
             amr=_strings(members["amr"]) if "amr" in members else (),
             not_before=_time(members["nbf"]) if "nbf" in members else None,
             extra=extra,
+            tenant=_string(members[TENANT_CLAIM]) if TENANT_CLAIM in members else None,
         )
 
     def to_payload(self) -> dict[str, Any]:
@@ -123,6 +130,8 @@ class Claims(NamedTuple):
             members["auth_time"] = self.auth_time
         if self.amr:
             members["amr"] = list(self.amr)
+        if self.tenant is not None:
+            members[TENANT_CLAIM] = self.tenant
         return {**self.extra, **members}
 
 
@@ -151,7 +160,8 @@ class SignIn:
 class RefreshClaims:
     """The claims of a refresh token. Times are in seconds since the epoch.
 
-    ``sign_in`` is set with ``STATELESS_REFRESH`` only.
+    ``sign_in`` is set with ``STATELESS_REFRESH`` only. ``tenant`` is the ``tokenauth_tenant``
+    claim, or ``None``.
     """
 
     issuer: str
@@ -161,6 +171,7 @@ class RefreshClaims:
     issued_at: int
     expires_at: int
     sign_in: SignIn | None = None
+    tenant: str | None = None
 
     @classmethod
     def from_payload(cls, members: Mapping[str, Any]) -> RefreshClaims:
@@ -191,6 +202,7 @@ class RefreshClaims:
             issued_at=_time(members.get("iat")),
             expires_at=_time(members.get("exp")),
             sign_in=sign_in,
+            tenant=_string(members[TENANT_CLAIM]) if TENANT_CLAIM in members else None,
         )
 
     def to_payload(self) -> dict[str, Any]:
@@ -215,6 +227,8 @@ class RefreshClaims:
                 members["client_authenticated"] = True
             optional = {name: getattr(self.sign_in, name) for name in (*_LIFETIMES, "data")}
             members |= {name: value for name, value in optional.items() if value is not None}
+        if self.tenant is not None:
+            members[TENANT_CLAIM] = self.tenant
         return members
 
 
@@ -300,6 +314,7 @@ PARSERS: Mapping[str, Callable[[Any], object]] = {
     "auth_time": _time,
     "amr": _strings,
     "gen": _generation,
+    TENANT_CLAIM: _string,
 }
 
 

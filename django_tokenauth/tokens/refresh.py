@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from dataclasses import replace
+from hashlib import sha256
 from typing import Final
 
+from ..conf.per_request import cache_per_settings
 from ..conf.settings import Settings
 from ..errors import InvalidToken, TokenErrorCode
 from ..keys.schedule import KeySet
@@ -22,6 +24,11 @@ class RefreshTokens:
 
     def __init__(self, settings: Settings, keys: KeySet) -> None:
         self._issuer = settings.issuer
+        # The issuer is the audience of a refresh token. If AUDIENCE is a function, the audiences of
+        # the tenants may differ while their issuers are equal.
+        self._tenant: str | None = None
+        if "audience" in settings.by_request:
+            self._tenant = sha256(settings.audience.encode()).hexdigest()
         self._leeway = settings.leeway.total_seconds()
         self._keys = keys
         self._reader = jws.Reader(keys, REFRESH_TYP)
@@ -32,6 +39,8 @@ class RefreshTokens:
         Raises ``ImproperlyConfigured`` if :meth:`decode` would reject a claim or the length of the
         token.
         """
+        if self._tenant is not None:
+            claims = replace(claims, tenant=self._tenant)
         payload = claims.to_payload()
         check_readable(payload)
         token = jws.encode(payload, REFRESH_TYP, self._keys)
@@ -49,6 +58,8 @@ class RefreshTokens:
         claims = RefreshClaims.from_payload(self._reader.read_payload(jws.token_bytes(token)))
         if claims.issuer != self._issuer:
             raise InvalidToken(TokenErrorCode.ISSUER)
+        if self._tenant is not None and claims.tenant != self._tenant:
+            raise InvalidToken(TokenErrorCode.AUDIENCE)
         # Of the refresh token's times, check only exp. A shorter REFRESH_TOKEN_LIFETIME must not
         # sign users out. A clock that is behind the clock of the issuing server must not sign users
         # out.
@@ -57,7 +68,7 @@ class RefreshTokens:
         return claims
 
 
-@lru_cache(maxsize=1)
+@cache_per_settings
 def refresh_tokens(settings: Settings) -> RefreshTokens:
     """Return the object that signs and verifies refresh tokens with the keys of *settings*."""
-    return RefreshTokens(settings, refresh_keys(settings))
+    return RefreshTokens(settings, refresh_keys(settings.shared))

@@ -31,6 +31,7 @@ def is_small(claims: Claims) -> bool:
     strings = (
         *(claims.issuer, claims.subject, claims.client_id, claims.jwt_id),
         *(*claims.audience, *claims.scope, *claims.amr),
+        *(() if claims.tenant is None else (claims.tenant,)),
     )
     together = "".join(strings)
     is_short = len(together) <= _SHORT and together.isascii()
@@ -50,7 +51,7 @@ def estimate_cost(payload: bytes) -> int:
 class VerifiedTokens:
     """A bounded cache of verified claims that evicts the least recently used entry.
 
-    Cache keys are digests of whole tokens. The cache holds no token and no error.
+    Cache keys begin with digests of whole tokens. The cache holds no token and no error.
     ``AccessTokens.decode()`` checks the expiry of cached claims at every use. Threads share the
     cache. A cache hit takes no lock: each operation on the ``OrderedDict`` is atomic, and a race
     loses at most one cached entry.

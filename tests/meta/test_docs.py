@@ -66,6 +66,10 @@ RUN_ELSEWHERE = {
     "scopes": ("docs_examples.py", "test_readme.py"),
     "testing": ("docs_examples.py", "test_readme.py"),
     "token-header": ("docs_examples.py", "test_readme.py"),
+    "tenants": (
+        "../support/scenarios/tenants/databases.py",
+        "../support/scenarios/tenants/schemas.py",
+    ),
     "verify": ("docs_examples.py", "test_docs_verify.py"),
 }
 # Sections of other pages with examples that other modules run.

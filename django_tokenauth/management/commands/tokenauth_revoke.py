@@ -174,11 +174,13 @@ def _user(username: str) -> Any:
 
 
 def _client(settings: Settings, client_id: str) -> str:
-    if client_id in {settings.issuer, *settings.clients}:
+    # If ISSUER is a function, its result may need a request.
+    own = () if "issuer" in settings.by_request else (settings.issuer,)
+    if client_id in {*own, *settings.clients}:
         return client_id
     if primary_sessions().filter(client_id=client_id).exists():
         return client_id
-    known = ", ".join(sorted({settings.issuer, *settings.clients}))
+    known = ", ".join(sorted({*own, *settings.clients})) or "none"
     raise CommandError(
         f"There is no client {client_id!r}: no session has it, and CLIENTS does not list it. Known "
         f"clients: {known}."

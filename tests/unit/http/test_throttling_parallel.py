@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event, Lock
 
-import django
 import pytest
 from django.test.utils import override_settings
 
@@ -16,6 +14,7 @@ from django_tokenauth.conf.settings import load
 from django_tokenauth.errors import InvalidGrant, TooManyRequests
 from django_tokenauth.http.throttling import SignInThrottle
 from tests.support.sign_in_attempts import CLIENT_IP, HOUR, START, attempt
+from tests.support.worker_processes import fork_server
 
 LIMIT, PARALLEL = 5, 40
 
@@ -149,7 +148,6 @@ class TestHangingSignIns:
 
 def die_while_checking(cache):
     """Start a password check, and kill this process before the check is done."""
-    django.setup()
     with (
         override_settings(
             CACHES={"default": cache}, TOKENAUTH={"SIGN_IN_RATE_USER": f"{LIMIT}/hour"}
@@ -167,7 +165,7 @@ def test_sign_in_of_a_killed_process_stays_counted(settings, tmp_path):
         "LOCATION": str(tmp_path),
     }
     settings.CACHES = {"default": cache}
-    process = multiprocessing.get_context("spawn").Process(target=die_while_checking, args=[cache])
+    process = fork_server().Process(target=die_while_checking, args=[cache])
     process.start()
     process.join(60)
     assert process.exitcode == -9

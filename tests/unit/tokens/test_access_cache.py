@@ -145,13 +145,13 @@ class TestCacheKey:
         token = access.token()
         first = access.decode(token)
         assert access.decode(token) is first
-        [digest] = access.tokens._latest[2]._verified
+        [digest] = access.tokens._shared.latest[2]._verified
         assert digest == sha256(token.encode()).digest()
 
     def test_token_cache_key_is_blake2b_of_the_whole_token(self, access):
         token = access.token()
         access.decode(token)
-        [digest] = access.tokens._latest[2]._verified
+        [digest] = access.tokens._shared.latest[2]._verified
         assert digest == blake2b(token.encode()).digest()
 
 

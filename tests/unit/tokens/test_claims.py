@@ -183,7 +183,7 @@ class TestExtraClaims:
         assert "new" not in claims.extra
 
     def test_extra_claims_exclude_registered_claims(self):
-        members = access_members(nbf=NOW, gen=3, **self.EXTRA)
+        members = access_members(nbf=NOW, gen=3, tokenauth_tenant="a", **self.EXTRA)
         assert set(Claims.from_payload(members).extra) == set(self.EXTRA)
         assert set(members) - set(self.EXTRA) == set(REGISTERED)
 

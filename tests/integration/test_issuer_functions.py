@@ -1,0 +1,188 @@
+"""All routes with ``ISSUER`` as a function of the request: one issuer for each host."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError, call_command
+from django.test import AsyncClient, Client, RequestFactory
+
+from django_tokenauth import services
+from django_tokenauth.checks import check_routes
+from django_tokenauth.errors import InvalidGrant, InvalidToken
+from django_tokenauth.models import Session
+from django_tokenauth.services.clients import encode_secret
+from tests.support.client import PASSWORDS
+from tests.support.system_checks import SIGNED, deploy_check_ids
+
+A, B = "a.example.com", "b.example.com"
+SECRET = "the secret of the client"
+
+
+def issuer_of_host(request):
+    """Return the URL of the requested host."""
+    return f"https://{request.get_host()}"
+
+
+@pytest.fixture(autouse=True)
+def _issuer(settings):
+    settings.ALLOWED_HOSTS = [".example.com"]
+    settings.TOKENAUTH = {
+        **SIGNED,
+        "ISSUER": f"{__name__}.issuer_of_host",
+        "CLIENTS": {"api": encode_secret(SECRET)},
+    }
+
+
+def send(host, path, token=None, method="GET", **body):
+    headers = {"host": host}
+    if token:
+        headers["authorization"] = f"Bearer {token}"
+    return Client().generic(
+        method, path, json.dumps(body), content_type="application/json", headers=headers
+    )
+
+
+def post(host, path, **body):
+    return send(host, f"/auth/token/{path}", method="POST", **body)
+
+
+@pytest.fixture
+def tokens(alice):
+    response = post(A, "", username="alice", password=PASSWORDS["alice"])
+    assert response.status_code == 200
+    return response.json()
+
+
+@pytest.mark.django_db
+class TestRoutes:
+    @pytest.mark.parametrize("path", ["/who/", "/who/stateless/", "/auth/token/forward-auth/"])
+    def test_access_token_is_accepted_at_its_own_host_only(self, tokens, path):
+        token = tokens["access_token"]
+        assert send(A, path, token).status_code in (200, 204)
+        assert send(B, path, token).status_code == 401
+        assert send(A, path, token).status_code in (200, 204)
+
+    async def test_async_requests_of_several_hosts_are_kept_apart(self, tokens):
+        for host, status in ((A, 200), (B, 401), (A, 200)):
+            headers = {"host": host, "authorization": f"Bearer {tokens['access_token']}"}
+            response = await AsyncClient().get("/who/", headers=headers)
+            assert response.status_code == status
+
+    def test_verification_and_introspection_depend_on_the_host(self, tokens):
+        token = tokens["access_token"]
+        client = {"client_id": "api", "client_secret": SECRET}
+        assert [post(host, "verify/", token=token).status_code for host in (A, B)] == [200, 401]
+        found = [post(host, "introspect/", token=token, **client).json() for host in (A, B)]
+        assert found[0]["iss"] == found[0]["client_id"] == f"https://{A}"
+        assert found[1] == {"active": False}
+
+    def test_refresh_and_revocation_at_another_host_change_nothing(self, tokens):
+        token = tokens["refresh_token"]
+        assert post(B, "refresh/", refresh_token=token).status_code == 400
+        assert post(B, "revoke/", token=token).status_code == 200
+        assert post(A, "refresh/", refresh_token=token).status_code == 200
+        assert post(A, "revoke/", token=token).status_code == 200
+        assert post(A, "refresh/", refresh_token=token).status_code == 400
+
+    def test_stateless_refresh_depends_on_the_host(self, alice, settings):
+        settings.TOKENAUTH = {**settings.TOKENAUTH, "STATELESS_REFRESH": True}
+        tokens = post(A, "", username="alice", password=PASSWORDS["alice"]).json()
+        refreshed = [
+            post(host, "refresh/", refresh_token=tokens["refresh_token"]).status_code
+            for host in (A, B)
+        ]
+        assert refreshed == [200, 400]
+
+    def test_host_that_is_not_allowed_gets_400(self, alice):
+        response = Client(raise_request_exception=False).post(
+            "/auth/token/",
+            {"username": "alice", "password": PASSWORDS["alice"]},
+            headers={"host": "attacker.example.org"},
+        )
+        assert response.status_code == 400
+        assert not Session.objects.exists()
+
+
+def test_metadata_and_keys_are_published_at_each_host():
+    for host in (A, B):
+        metadata = send(host, "/.well-known/oauth-authorization-server").json()
+        assert metadata["issuer"] == f"https://{host}"
+        assert metadata["token_endpoint"] == f"https://{host}/auth/token/"
+        assert metadata["jwks_uri"] == f"https://{host}/.well-known/jwks.json"
+        assert send(host, "/.well-known/jwks.json").json()["keys"]
+
+
+@pytest.mark.django_db
+class TestServices:
+    def test_services_accept_the_request_of_the_token(self, alice):
+        at_a, at_b = (RequestFactory(headers={"host": host}).get("/") for host in (A, B))
+        pair = services.sign_in(alice, request=at_a)
+        claims = services.authenticate_access_token(pair.access_token, request=at_a)
+        assert (claims.issuer, claims.audience) == (f"https://{A}", (f"https://{A}",))
+        assert claims.tenant is None
+        assert services.introspect(pair.access_token, request=at_a)["active"]
+        assert not services.introspect(pair.access_token, request=at_b)["active"]
+        with pytest.raises(InvalidToken):
+            services.authenticate_access_token(pair.access_token, request=at_b)
+        with pytest.raises(InvalidGrant):
+            services.refresh(pair.refresh_token, request=at_b)
+        services.refresh(pair.refresh_token, request=at_a)
+
+    @pytest.mark.parametrize(
+        "call",
+        [
+            lambda pair, user: services.sign_in(user),
+            lambda pair, user: services.refresh(pair.refresh_token),
+            lambda pair, user: services.revoke_token(pair.refresh_token),
+            lambda pair, user: services.authenticate_access_token(pair.access_token),
+            lambda pair, user: services.introspect(pair.access_token),
+        ],
+        ids=["sign_in", "refresh", "revoke_token", "authenticate_access_token", "introspect"],
+    )
+    def test_service_without_a_request_asks_for_it(self, alice, call):
+        pair = services.sign_in(alice, request=RequestFactory(headers={"host": A}).get("/"))
+        with pytest.raises(ImproperlyConfigured, match="Pass request= to the function"):
+            call(pair, alice)
+        assert Session.objects.get().generation == 1
+
+    def test_services_for_users_need_no_request(self, tokens, alice):
+        [session] = services.list_sessions(alice)
+        assert services.sign_out(alice, session.pk)
+        assert services.sign_out_everywhere(alice) == 0
+
+
+@pytest.mark.django_db
+class TestCommands:
+    def revoke(self, **options):
+        call_command("tokenauth_revoke", interactive=False, stdout=StringIO(), **options)
+
+    def test_revoke_command_finds_the_sessions_of_an_issuer(self, tokens):
+        self.revoke(client=f"https://{A}")
+        assert Session.objects.get().revoked_at is not None
+
+    def test_revoke_command_for_unknown_client_lists_clients(self, tokens):
+        with pytest.raises(CommandError, match="Known clients: api"):
+            self.revoke(client="another")
+        self.revoke(client="api")
+
+    def test_revoke_command_without_known_clients_says_so(self, settings):
+        settings.TOKENAUTH = {"ISSUER": issuer_of_host}
+        with pytest.raises(CommandError, match="Known clients: none"):
+            self.revoke(client="another")
+
+
+class TestChecks:
+    def test_deploy_checks_accept_an_issuer_function(self):
+        assert "W008" not in deploy_check_ids()
+
+    def test_deploy_check_without_https_reports_a_constant(self, settings):
+        settings.TOKENAUTH = {**settings.TOKENAUTH, "ISSUER": "http://auth.example.com"}
+        assert "W008" in deploy_check_ids()
+
+    def test_missing_token_route_is_reported_beside_an_issuer_function(self, settings):
+        settings.ROOT_URLCONF = "django_tokenauth.well_known"
+        assert [message.id for message in check_routes()] == ["tokenauth.W026"]

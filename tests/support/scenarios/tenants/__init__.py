@@ -1,0 +1,1 @@
+"""Projects with a tenant for each host: in schemas of PostgreSQL, and in databases."""
