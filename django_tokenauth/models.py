@@ -138,6 +138,19 @@ class Session(models.Model):
     )
     last_ip = models.GenericIPAddressField(_("last IP address"), null=True, blank=True)
     amr = models.CharField(_("authentication methods"), max_length=MAX_AMR, blank=True)
+    # The lifetimes that the sign-in set, or None for those of the settings.
+    access_lifetime = models.DurationField(_("access token lifetime"), null=True, blank=True)
+    idle_lifetime = models.DurationField(_("idle lifetime"), null=True, blank=True)
+    data = models.JSONField(_("data of the sign-in"), null=True, blank=True)
+    # The member of the staff who signed in as the user.
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("actor"),
+    )
 
     class Meta:
         verbose_name = _("session")

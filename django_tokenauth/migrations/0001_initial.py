@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import uuid
 
+import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
@@ -40,6 +41,10 @@ class Migration(migrations.Migration):
                 ('last_user_agent', models.CharField(blank=True, db_default='', default='', max_length=255, verbose_name='last user agent')),
                 ('last_ip', models.GenericIPAddressField(blank=True, null=True, verbose_name='last IP address')),
                 ('amr', models.CharField(blank=True, max_length=255, verbose_name='authentication methods')),
+                ('access_lifetime', models.DurationField(blank=True, null=True, verbose_name='access token lifetime')),
+                ('idle_lifetime', models.DurationField(blank=True, null=True, verbose_name='idle lifetime')),
+                ('data', models.JSONField(blank=True, null=True, verbose_name='data of the sign-in')),
+                ('actor', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='actor')),
                 ('user', models.ForeignKey(db_index=False, null=True, on_delete=django_tokenauth.models._revoke_and_set_null, related_name='tokenauth_sessions', to=settings.AUTH_USER_MODEL, verbose_name='user')),
             ],
             options={

@@ -361,8 +361,8 @@ class TestSignInDuringDeletion:
         assert reason_of(pair) == ""
 
     def test_user_deletion_adds_two_updates_of_the_session_table(self, alice, pair):
-        # The second one is Django's own SET NULL.
-        assert statements_on_sessions(alice.delete) == ["UPDATE"] * 3
+        # The other two are Django's own SET NULL, of the user and of the actor.
+        assert statements_on_sessions(alice.delete) == ["UPDATE"] * 4
 
 
 @pytest.mark.django_db(transaction=True)
