@@ -19,7 +19,7 @@ from ..errors import InvalidToken, TokenErrorCode
 #: ``REGISTERED``.
 REGISTERED = frozenset(
     {"iss", "aud", "sub", "client_id", "iat", "exp", "nbf", "jti", "sid"}
-    | {"scope", "auth_time", "amr", "gen"}
+    | {"scope", "auth_time", "amr", "gen", "act"}
 )
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
@@ -53,7 +53,8 @@ class Claims(NamedTuple):
     Times are in seconds since the epoch. ``session_id`` is the ``sid`` claim, a UUID as a string,
     or ``None`` if the server stores no session. ``extra`` holds the claims that are not in
     ``REGISTERED``. In verified claims, ``extra`` is read-only at every depth: lists become tuples
-    and objects become read-only dicts.
+    and objects become read-only dicts. ``actor`` is the ``sub`` in the ``act`` claim (RFC 8693
+    section 4.1): the member of the staff who acts as the subject, or ``None``.
     """
 
     # Claims is a named tuple, because creating a frozen dataclass takes three times as long.
@@ -71,6 +72,7 @@ class Claims(NamedTuple):
     amr: tuple[str, ...] = ()
     not_before: int | None = None
     extra: Mapping[str, Any] = _NO_CLAIMS
+    actor: str | None = None
 
     @classmethod
     def from_payload(cls, members: Mapping[str, Any]) -> Claims:
@@ -97,6 +99,7 @@ class Claims(NamedTuple):
             amr=_strings(members["amr"]) if "amr" in members else (),
             not_before=_time(members["nbf"]) if "nbf" in members else None,
             extra=extra,
+            actor=_actor(members["act"]) if "act" in members else None,
         )
 
     def to_payload(self) -> dict[str, Any]:
@@ -120,6 +123,8 @@ class Claims(NamedTuple):
             members["auth_time"] = self.auth_time
         if self.amr:
             members["amr"] = list(self.amr)
+        if self.actor is not None:
+            members["act"] = {"sub": self.actor}
         return {**self.extra, **members}
 
 
@@ -143,7 +148,8 @@ class SignIn:
 class RefreshClaims:
     """The claims of a refresh token. Times are in seconds since the epoch.
 
-    ``sign_in`` is set with ``STATELESS_REFRESH`` only.
+    ``sign_in`` is set with ``STATELESS_REFRESH`` only. ``actor`` is the subject of the member of
+    the staff who acts as ``subject``, or ``None``.
     """
 
     issuer: str
@@ -153,6 +159,7 @@ class RefreshClaims:
     issued_at: int
     expires_at: int
     sign_in: SignIn | None = None
+    actor: str | None = None
 
     @classmethod
     def from_payload(cls, members: Mapping[str, Any]) -> RefreshClaims:
@@ -181,6 +188,7 @@ class RefreshClaims:
             issued_at=_time(members.get("iat")),
             expires_at=_time(members.get("exp")),
             sign_in=sign_in,
+            actor=_actor(members["act"]) if "act" in members else None,
         )
 
     def to_payload(self) -> dict[str, Any]:
@@ -203,6 +211,8 @@ class RefreshClaims:
                 members["amr"] = list(self.sign_in.amr)
             if self.sign_in.client_authenticated:
                 members["client_authenticated"] = True
+        if self.actor is not None:
+            members["act"] = {"sub": self.actor}
         return members
 
 
@@ -266,6 +276,13 @@ def _scope(value: object) -> frozenset[str]:
     return names
 
 
+def _actor(value: object) -> str:
+    # This package issues no other members and no nested actors.
+    if not isinstance(value, dict) or value.keys() != {"sub"}:
+        raise InvalidToken(TokenErrorCode.CLAIMS)
+    return _string(value["sub"])
+
+
 #: The parser of each registered claim. Each raises :class:`InvalidToken`.
 PARSERS: Mapping[str, Callable[[Any], object]] = {
     "iss": _string,
@@ -281,6 +298,7 @@ PARSERS: Mapping[str, Callable[[Any], object]] = {
     "auth_time": _time,
     "amr": _strings,
     "gen": _generation,
+    "act": _actor,
 }
 
 
