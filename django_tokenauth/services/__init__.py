@@ -11,6 +11,7 @@ session id is a ``UUID`` or a string.
 
 from __future__ import annotations
 
+from .impersonating import impersonate
 from .issuing import TokenPair, check_scope
 from .password_changes import update_session_auth_hash
 from .refreshing import refresh
@@ -39,6 +40,7 @@ __all__ = [
     "check_scope",
     "full_scope",
     "get_user",
+    "impersonate",
     "introspect",
     "is_revoked",
     "list_sessions",

@@ -52,6 +52,7 @@ class TestList:
             "idle_expires_at": "2030-01-15T14:00:00Z",
             "absolute_expires_at": "2030-04-01T12:00:00Z",
             "current": True,
+            "impersonation": None,
         }
 
     def test_session_list_is_newest_first_and_marks_the_current(self, alice, bob):

@@ -23,6 +23,7 @@ PUBLIC = {
         "TokenUser",
     ],
     "errors": [
+        "ImpersonationDenied",
         "InvalidClient",
         "InvalidGrant",
         "InvalidKey",
@@ -40,6 +41,7 @@ PUBLIC = {
     "models": ["RevokedReason", "Session", "UTCDateTimeField"],
     "permissions": [
         *("HasFullScope", "HasScope", "InsufficientScope", "IsAuthenticatedWithoutToken"),
+        "IsNotImpersonated",
         "required_scopes",
     ],
     "serializers": [
@@ -57,6 +59,7 @@ PUBLIC = {
         "check_scope",
         "full_scope",
         "get_user",
+        "impersonate",
         "introspect",
         "is_revoked",
         "list_sessions",
@@ -70,6 +73,7 @@ PUBLIC = {
     ],
     "signals": [
         "audit_event",
+        "impersonated",
         "network_changed",
         "refresh_token_reused",
         "refreshed",
@@ -89,6 +93,7 @@ PUBLIC = {
         "VerifyView",
         "authenticate_client",
         "client_address",
+        "sign_in_attempt",
         "valid_ip",
         "validated_data",
     ],
