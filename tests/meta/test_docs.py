@@ -59,6 +59,7 @@ RUN_ELSEWHERE = {
     "keys": ("test_keys_page.py",),
     "quickstart": ("docs_examples.py", "test_readme.py"),
     "scopes": ("docs_examples.py", "test_readme.py"),
+    "sign-ins": ("../support/scenarios/sign_ins/settings.py",),
     "testing": ("docs_examples.py", "test_readme.py"),
     "verify": ("docs_examples.py", "test_docs_verify.py"),
 }
