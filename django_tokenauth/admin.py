@@ -121,13 +121,14 @@ class SessionAdmin(_ModelAdmin):
         "last_ip",
         "refreshed",
         "idle_expiry",
+        "actor",
     )
     list_display_links = ("device",)
     list_filter = (StatusFilter, "revoked_reason", ClientFilter, "created_at")
     # On a filtered page, Django would also count all sessions, and read the whole table.
     show_full_result_count = False
     # If a subclass permits changes, a select box would list all users and be too long for the page.
-    raw_id_fields = ("user",)
+    raw_id_fields = ("user", "actor")
     # With False, Django joins the users itself, and does not use the default manager.
     list_select_related = ()
     search_fields = (
@@ -141,7 +142,7 @@ class SessionAdmin(_ModelAdmin):
     )
     fields = (
         "id",
-        *("user", "device_name", "client_id", "client_authenticated", "user_agent", "ip"),
+        *("user", "actor", "device_name", "client_id", "client_authenticated", "user_agent", "ip"),
         *("last_user_agent", "last_ip", "scope", "scope_limited", "amr"),
         *(
             "generation",
@@ -168,8 +169,9 @@ class SessionAdmin(_ModelAdmin):
         rows: QuerySet[Session] = super().get_queryset(request)
         manager = get_user_model()._default_manager
         if is_plain(manager):
-            return rows.select_related("user")
-        return rows.prefetch_related(Prefetch("user", manager.using(rows.db)))
+            return rows.select_related("user", "actor")
+        users = manager.using(rows.db)
+        return rows.prefetch_related(Prefetch("user", users), Prefetch("actor", users))
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
         user_model: Any = Session._meta.get_field("user").related_model

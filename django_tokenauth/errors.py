@@ -6,6 +6,7 @@
     ├── InvalidKey                  key material is unusable; the message never contains it
     ├── InvalidToken                a token was rejected; ``code`` says why
     ├── ServiceUnavailable          a temporary failure; the request can be repeated
+    ├── ImpersonationDenied         the member of the staff may not act as the user
     └── OAuthError                  an error response of OAuth (RFC 6749 section 5.2)
         ├── InvalidRequest              invalid_request
         ├── InvalidClient               invalid_client
@@ -30,12 +31,14 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
+from django.core import exceptions
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
 __all__ = [
+    "ImpersonationDenied",
     "InvalidClient",
     "InvalidGrant",
     "InvalidKey",
@@ -120,6 +123,17 @@ class ServiceUnavailable(TokenAuthError):
     description: ClassVar[_StrPromise] = _("The service is temporarily unavailable. Try again.")
     #: Seconds until the client may try again, for ``Retry-After`` (RFC 9110 section 10.2.3).
     retry_after: ClassVar[int] = 1
+
+
+class ImpersonationDenied(TokenAuthError, exceptions.PermissionDenied):
+    """The member of the staff may not act as the user. The log contains the reason.
+
+    In a view of REST framework, this error becomes a 403 response, as Django's
+    ``PermissionDenied``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(_("You may not act as this user."))
 
 
 class OAuthError(TokenAuthError):

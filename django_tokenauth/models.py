@@ -70,18 +70,20 @@ class UTCDateTimeField(_DateTimeField):
         return utc
 
 
-# Sent with ``collector``, ``rows`` and ``using`` before the sessions of deleted users lose their
-# user.
+# Sent with ``collector``, ``field``, ``rows`` and ``using`` before the sessions of deleted users
+# lose their user or their actor.
 _users_collected = Signal()
 
 
 def _revoke_and_set_null(collector: Any, field: Any, sub_objs: Any, using: str) -> None:
-    """``on_delete``: revoke the sessions of deleted users, and keep their rows without a user.
+    """``on_delete``: revoke the sessions of deleted users, and keep their rows without the user.
 
     Django calls this function for each batch of users. A receiver of ``pre_delete`` would take
     statements for each user.
     """
-    _users_collected.send(sender=Session, collector=collector, rows=sub_objs, using=using)
+    _users_collected.send(
+        sender=Session, collector=collector, field=field, rows=sub_objs, using=using
+    )
     models.SET_NULL(collector, field, sub_objs, using)
 
 
@@ -142,14 +144,20 @@ class Session(models.Model):
     access_lifetime = models.DurationField(_("access token lifetime"), null=True, blank=True)
     idle_lifetime = models.DurationField(_("idle lifetime"), null=True, blank=True)
     data = models.JSONField(_("data of the sign-in"), null=True, blank=True)
-    # The member of the staff who signed in as the user.
+    # The member of the staff who signed in as the user. The migration creates an index of the rows
+    # with an actor: each refresh would write to an index of all rows.
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        on_delete=models.SET_NULL,
+        on_delete=_revoke_and_set_null,
         null=True,
         blank=True,
+        db_index=False,
         related_name="+",
         verbose_name=_("actor"),
+    )
+    # A new password of the user or of the actor ends the session.
+    actor_auth_hash = models.CharField(
+        max_length=128, blank=True, default="", db_default="", editable=False
     )
 
     class Meta:

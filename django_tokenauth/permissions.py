@@ -36,6 +36,7 @@ __all__ = [
     "HasScope",
     "InsufficientScope",
     "IsAuthenticatedWithoutToken",
+    "IsNotImpersonated",
     "required_scopes",
 ]
 
@@ -177,6 +178,20 @@ class IsAuthenticatedWithoutToken(BasePermission):
         # With ~, REST framework would deny every object if has_object_permission() always returned
         # True.
         return self.has_permission(request, view)
+
+
+class IsNotImpersonated(BasePermission):
+    """Deny access tokens with an ``act`` claim: a member of the staff acts as the user.
+
+    Use this class in views that only the users themselves may call, for example to change the
+    password (:func:`~django_tokenauth.services.impersonate`). Requests without an access token are
+    allowed: combine the class with other permissions.
+    """
+
+    message = _("The user must do this without the staff.")
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return not (isinstance(request.auth, Claims) and request.auth.actor is not None)
 
 
 def required_scopes(*scopes: str, without_token: bool = False) -> Callable[[_F], _F]:

@@ -214,8 +214,26 @@ class _IdleExpiryField(_TimeField):
         return shown
 
 
+class _ImpersonationSerializer(serializers.Serializer[Any]):
+    """The usernames of a session in which a member of the staff acts as a user."""
+
+    actor = serializers.CharField(source="actor.get_username", read_only=True)
+    user = serializers.CharField(source="user.get_username", read_only=True)
+
+    class Meta:
+        ref_name = "TokenAuthImpersonation"
+
+    def get_attribute(self, instance: Session) -> Session | None:
+        return None if instance.actor_id is None else instance
+
+
 class SessionSerializer(serializers.Serializer[Any]):
-    """A session as its user sees it. ``current`` is true for the session of the request."""
+    """A session as its user sees it. ``current`` is true for the session of the request.
+
+    ``impersonation`` is ``None``, or for a session of
+    :func:`~django_tokenauth.services.impersonate` the usernames ``{"actor": "bob", "user":
+    "alice"}``: bob acts as alice.
+    """
 
     id = serializers.UUIDField(read_only=True)
     device_name = serializers.CharField(read_only=True)
@@ -230,6 +248,7 @@ class SessionSerializer(serializers.Serializer[Any]):
     idle_expires_at = _IdleExpiryField(read_only=True)
     absolute_expires_at = _TimeField(read_only=True)
     current = serializers.SerializerMethodField()
+    impersonation = _ImpersonationSerializer(read_only=True, allow_null=True)
 
     class Meta:
         ref_name = "TokenAuthSession"

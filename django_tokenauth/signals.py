@@ -36,6 +36,7 @@ _dispatch_logger = logging.getLogger("django.dispatch")
 
 __all__ = [
     "audit_event",
+    "impersonated",
     "network_changed",
     "refresh_token_reused",
     "refreshed",
@@ -89,6 +90,10 @@ class _SessionSignal(_RobustSignal):
 
 #: A user signed in and started the session.
 signed_in = _SessionSignal()
+
+#: A member of the staff started the session as ``user`` with ``services.impersonate``. ``actor`` is
+#: the member of the staff. ``signed_in`` and Django's ``user_logged_in`` are not sent.
+impersonated = _SessionSignal()
 
 #: The refresh token was rotated. ``refreshed`` is not sent if a request within the grace period
 #: gets the current refresh token again.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -35,7 +34,7 @@ from .errors import (
     ServiceUnavailable,
     UnsupportedGrantType,
 )
-from .http.account_delay import AccountDelay
+from .http.attempts import sign_in_attempt
 from .http.authenticators import authenticator
 from .http.client_authentication import BASIC_CHALLENGE, authenticate_client
 from .http.endpoints import (
@@ -44,9 +43,9 @@ from .http.endpoints import (
     TokenEndpoint,
     validated_data,
 )
-from .http.throttling import SignInThrottle, client_address, valid_ip
+from .http.throttling import client_address, valid_ip
 from .http.token_responses import TokenIssuingEndpoint, issuing_endpoint
-from .permissions import HasFullScope, HasScope, InsufficientScope
+from .permissions import HasFullScope, HasScope, InsufficientScope, IsNotImpersonated
 from .serializers import (
     RefreshSerializer,
     RevocationRequestSerializer,
@@ -54,10 +53,7 @@ from .serializers import (
     SignInSerializer,
     TokenSerializer,
 )
-from .services.signing_in import NOT_CHECKED
-from .sessions.addresses import sign_in_addresses
 from .sessions.database import database_errors_as_unavailable
-from .sessions.usernames import get_stored_username
 
 __all__ = [
     "ForwardAuthView",
@@ -71,6 +67,7 @@ __all__ = [
     "VerifyView",
     "authenticate_client",
     "client_address",
+    "sign_in_attempt",
     "valid_ip",
     "validated_data",
 ]
@@ -87,18 +84,7 @@ def _password_grant(request: Request) -> Response:
     username, password = parameters.pop("username"), parameters.pop("password")
     scope, device_name = parameters.pop("scope", None), parameters.pop("device_name", "")
     services.check_scope(scope)
-    settings, address, stored = load(), client_address(request), get_stored_username(username)
-    throttle = SignInThrottle(settings, address=address, username=stored)
-    delay = AccountDelay(
-        settings,
-        address=address,
-        username=stored,
-        known_addresses=partial(sign_in_addresses, stored),
-    )
-    with (
-        throttle.counting(*NOT_CHECKED, precondition=delay.check),
-        delay.counting(*NOT_CHECKED),
-    ):
+    with sign_in_attempt(request, username):
         user = services.check_password(request, username, password)
     return view.token_response(
         services.sign_in,
@@ -107,7 +93,7 @@ def _password_grant(request: Request) -> Response:
         client_id=client_id,
         device_name=device_name,
         user_agent=_user_agent(request),
-        ip=valid_ip(address),
+        ip=valid_ip(client_address(request)),
         amr=("pwd",),
         fields=parameters,
     )
@@ -341,9 +327,18 @@ class _SessionEndpoint(NoStoreView):
         return super().handle_exception(exc)
 
 
+def _check_not_impersonated(view: _SessionEndpoint, request: Request) -> None:
+    """Deny a member of the staff who acts as the user: the staff must not sign the user out."""
+    if not IsNotImpersonated().has_permission(request, view):
+        view.permission_denied(request, IsNotImpersonated.message)
+
+
 class SessionListView(_SessionEndpoint):
     """``GET sessions/``: list the sessions of the user. ``DELETE sessions/``: revoke all sessions
-    of the user, or all but the current one with ``?keep=current``."""
+    of the user, or all but the current one with ``?keep=current``.
+
+    ``DELETE`` with the access token of a member of the staff who acts as the user gets 403.
+    """
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         with database_errors_as_unavailable():
@@ -352,6 +347,7 @@ class SessionListView(_SessionEndpoint):
 
     def delete(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         auth: Any = request.auth
+        _check_not_impersonated(self, request)
         keep = request.query_params.get("keep")
         if keep not in (None, "current"):
             raise ValidationError({"keep": [_('Must be "current" or omitted.')]})
@@ -364,11 +360,17 @@ class SessionListView(_SessionEndpoint):
 
 
 class SessionView(_SessionEndpoint):
-    """``DELETE sessions/ID/``: revoke one session of the user."""
+    """``DELETE sessions/ID/``: revoke one session of the user.
+
+    A member of the staff who acts as the user can revoke only the session of the access token.
+    """
 
     def delete(
         self, request: Request, *args: Any, session_id: uuid.UUID, **kwargs: Any
     ) -> Response:
+        auth: Any = request.auth
+        if auth.session_id != str(session_id):
+            _check_not_impersonated(self, request)
         if not services.sign_out(request.user, session_id, request=request):
             raise NotFound
         return Response(status=status.HTTP_204_NO_CONTENT)

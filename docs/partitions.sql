@@ -21,3 +21,4 @@ DROP TABLE django_tokenauth_session_whole;
 -- The names by which later migrations know the indexes.
 ALTER INDEX django_tokenauth_session_user_id_created_at_idx RENAME TO tokenauth_session_user;
 ALTER INDEX django_tokenauth_session_idle_expires_at_idx RENAME TO tokenauth_session_expires;
+ALTER INDEX django_tokenauth_session_actor_id_idx RENAME TO tokenauth_session_actor;

@@ -86,6 +86,7 @@ class Settings:
     scopes: tuple[str, ...] = _setting(values.scopes, ())
     scope_policy: Callable[..., Any] | None = _setting(values.hook, None)
     extra_claims: Callable[..., Any] | None = _setting(values.hook, None)
+    impersonation: Callable[..., Any] | None = _setting(values.hook, None)
     revocation_poll_interval: timedelta | None = _setting(
         values.optional_lifetime, timedelta(seconds=10)
     )

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import uuid
 
-import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
@@ -44,7 +43,8 @@ class Migration(migrations.Migration):
                 ('access_lifetime', models.DurationField(blank=True, null=True, verbose_name='access token lifetime')),
                 ('idle_lifetime', models.DurationField(blank=True, null=True, verbose_name='idle lifetime')),
                 ('data', models.JSONField(blank=True, null=True, verbose_name='data of the sign-in')),
-                ('actor', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='actor')),
+                ('actor_auth_hash', models.CharField(blank=True, db_default='', default='', editable=False, max_length=128)),
+                ('actor', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django_tokenauth.models._revoke_and_set_null, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='actor')),
                 ('user', models.ForeignKey(db_index=False, null=True, on_delete=django_tokenauth.models._revoke_and_set_null, related_name='tokenauth_sessions', to=settings.AUTH_USER_MODEL, verbose_name='user')),
             ],
             options={
@@ -52,5 +52,15 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'sessions',
                 'indexes': [models.Index(fields=['user', 'created_at'], name='tokenauth_session_user'), models.Index(fields=['idle_expires_at'], name='tokenauth_session_expires')],
             },
+        ),
+        # The index is not in the state of the model: Django would warn that MySQL and MariaDB
+        # ignore its condition.
+        migrations.SeparateDatabaseAndState(
+            database_operations=[
+                migrations.AddIndex(
+                    model_name='session',
+                    index=models.Index(condition=models.Q(actor__isnull=False), fields=['actor'], name='tokenauth_session_actor'),
+                ),
+            ],
         ),
     ]

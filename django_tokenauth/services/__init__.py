@@ -11,6 +11,7 @@ session id is a ``UUID`` or a string.
 
 from __future__ import annotations
 
+from .impersonating import impersonate
 from .issuing import TokenPair, check_scope
 from .lifetimes import Lifetimes
 from .password_changes import update_session_auth_hash
@@ -42,6 +43,7 @@ __all__ = [
     "check_scope",
     "full_scope",
     "get_user",
+    "impersonate",
     "introspect",
     "is_revoked",
     "list_sessions",

@@ -136,6 +136,9 @@ class TokenIssuer:
         refresh = self._refresh_claims(
             session.user, session.pk, state.generation, state.refreshed_at, state.idle_expires_at
         )
+        if session.actor is not None:
+            actor = get_subject(session.actor, self.settings.user_id_field)
+            refresh = replace(refresh, actor=actor)
         sign_in = SignIn(
             auth_time=int(session.created_at.timestamp()),
             client_id=session.client_id,
@@ -215,6 +218,7 @@ class TokenIssuer:
             scope=scope,
             auth_time=sign_in.auth_time,
             amr=sign_in.amr,
+            actor=refresh.actor,
             extra=self._extra_claims(user, session, sign_in.data),
             tenant=refresh.tenant,
         )

@@ -33,7 +33,8 @@ def update_session_auth_hash(
     password are revoked. Execute at most three statements. *now* defaults to the current time.
 
     Returns whether the session continues. Returns ``False`` if *request* has no access token of
-    *user*, or if *user* is inactive. Returns ``False`` also if the session has expired or was
+    *user*, or if *user* is inactive. Returns ``False`` also for the access token of a member of the
+    staff who acts as *user*, and if the session has expired or was
     revoked for another reason. With ``STATELESS_REFRESH``, changes nothing and returns ``False``.
     For sessions of Django, call Django's function of the same name.
 
@@ -44,7 +45,9 @@ def update_session_auth_hash(
     if settings.stateless_refresh:
         return False
     auth = getattr(request, "auth", None)
-    current = as_uuid(auth.session_id) if isinstance(auth, Claims) else None
+    current = None
+    if isinstance(auth, Claims) and auth.actor is None:
+        current = as_uuid(auth.session_id)
     with database_errors_as_unavailable():
         kept = current is not None and user.is_active and _keep(settings, current, user, clock())
         store.revoke_of_user(

@@ -45,10 +45,11 @@ from ..sessions.clock import Clock
 from ..sessions.database import database_errors_as_unavailable
 from ..sessions.log_ids import log_id
 from ..sessions.store import LastSeen, SessionState
-from ..sessions.users import auth_hash, get_by_subject, get_key, why_refused
+from ..sessions.users import auth_hash, get_by_subject, get_key, why_actor_refused, why_refused
 from ..tokens.claims import RefreshClaims
 from .arguments import as_strings, check_ip, check_text, clock_of, django_request
 from .clients import check_listed, check_owner
+from .impersonation_policy import is_permitted
 from .issuing import (
     OnIssued,
     TokenIssuer,
@@ -178,8 +179,9 @@ def _refresh_session(refresh_request: _RefreshRequest) -> TokenPair:
 def _find_session(refresh_request: _RefreshRequest) -> Session:
     """Return the session of the token, or reject the token. One statement."""
     claims, settings = refresh_request.claims, refresh_request.settings
+    find = store.find if claims.actor is None else store.find_with_actor
     with database_errors_as_unavailable():
-        session = store.find(claims.session_id)
+        session = find(claims.session_id)
     if session is None or session.revoked_at is not None:
         _reject(TokenErrorCode.REVOKED)
     if settings.is_revoked_by_not_before(session.created_at.timestamp()):
@@ -189,9 +191,15 @@ def _find_session(refresh_request: _RefreshRequest) -> Session:
     if int(session.idle_expires_at.timestamp()) <= int(refresh_request.now.timestamp()):
         _reject(TokenErrorCode.EXPIRED)
     _check_client(refresh_request, session.client_id, authenticated=session.client_authenticated)
-    reason = why_refused(session, claims.subject, settings.user_id_field)
+    reason = why_refused(session, claims.subject, settings.user_id_field) or why_actor_refused(
+        session, claims.actor, settings.user_id_field
+    )
     if reason is not None:
         _reject(reason)
+    if session.actor is not None and not is_permitted(
+        settings, session.actor, session.user, refresh_request.request
+    ):
+        _reject(TokenErrorCode.USER)
     return session
 
 

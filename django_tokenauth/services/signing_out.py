@@ -94,15 +94,16 @@ def _check_access_token(settings: Settings, owner: str) -> None:
 def list_sessions(user: Any, *, now: datetime | None = None) -> QuerySet[Session]:
     """Return the active sessions of *user*, newest first.
 
-    Reading the query set executes one statement. With ``STATELESS_REFRESH``, the query set is
-    empty. *now* defaults to the current time. Raises ``TypeError`` if the primary key of *user* is
-    ``None``.
+    With ``IMPERSONATION``, the query set also contains the sessions in which *user* acts as another
+    user (:func:`~django_tokenauth.services.impersonate`). Reading the query set executes one
+    statement. With ``STATELESS_REFRESH``, the query set is empty. *now* defaults to the current
+    time. Raises ``TypeError`` if the primary key of *user* is ``None``.
     """
     check_user(user)
     settings = load()
     if settings.stateless_refresh:
         return Session.objects.none()
-    rows = store.active(get_key(user), now=current_time(now))
+    rows = _active(settings, user, current_time(now))
     return rows if settings.not_before is None else rows.filter(created_at__gte=settings.not_before)
 
 
@@ -113,9 +114,15 @@ def _not_revoked(user: Any, now: datetime) -> QuerySet[Session]:
     removed.
     """
     check_user(user)
-    if load().stateless_refresh:
+    settings = load()
+    if settings.stateless_refresh:
         return Session.objects.none()
-    return store.active(get_key(user), now=now)
+    return _active(settings, user, now)
+
+
+def _active(settings: Settings, user: Any, now: datetime) -> QuerySet[Session]:
+    find = store.active if settings.impersonation is None else store.active_with_held
+    return find(get_key(user), now=now)
 
 
 def sign_out(
@@ -139,7 +146,8 @@ def sign_out(
     if key is None:
         return False
     with database_errors_as_unavailable():
-        sessions = list(_not_revoked(user, clock()).filter(pk=key))
+        rows = _not_revoked(user, clock()).filter(pk=key)
+        sessions = next(store.batches(rows, with_users=load().impersonation is not None), [])
         revoke_and_signal([sessions], reason, request=request, clock=clock, user=user)
     return bool(sessions)
 
@@ -166,7 +174,9 @@ def sign_out_everywhere(
         raise ValueError("keep must be the id of one session, a UUID or its string.")
     with database_errors_as_unavailable():
         rows = _not_revoked(user, clock())
-        batches = store.batches(rows if kept is None else rows.exclude(pk=kept))
+        rows = rows if kept is None else rows.exclude(pk=kept)
+        # The sessions in which the user acts as another user have another user.
+        batches = store.batches(rows, with_users=load().impersonation is not None)
         return revoke_and_signal(batches, reason, request=request, clock=clock, user=user)
 
 
@@ -204,10 +214,11 @@ def revoke_and_signal(
 ) -> int:
     """Revoke the sessions of *batches* and send ``session_revoked`` for each.
 
-    Execute at most one statement for each batch. If *user* is given, the sessions must belong to
-    *user*. If *user* is ``None``, the user of each session must be loaded. Returns the number of
-    revoked sessions.
+    Execute at most one statement for each batch. *user* is the user of the sessions that have the
+    key of *user*. The user of each other session must be loaded. Returns the number of revoked
+    sessions.
     """
+    key = None if user is None else get_key(user)
     request, revoked = django_request(request), 0
     for batch in batches:
         # Read the clock for each UPDATE, because earlier statements may have waited for the
@@ -217,5 +228,6 @@ def revoke_and_signal(
             logger.info(
                 "session %s of user %s revoked: %s", log_id(session.pk), session.user_id, reason
             )
-            signals.session_revoked.send_for(session, user or session.user, request)
+            owner = user if key is not None and session.user_id == key else session.user
+            signals.session_revoked.send_for(session, owner, request)
     return revoked

@@ -13,10 +13,11 @@ from .. import _log
 from ..conf.per_request import settings_of
 from ..conf.settings import load
 from ..errors import InvalidToken, TokenErrorCode
+from ..models import Session
 from ..sessions import store
 from ..sessions.database import database_errors_as_unavailable
 from ..sessions.revocations import revoked_sessions
-from ..sessions.users import get_by_subject, why_refused
+from ..sessions.users import get_by_subject, why_actor_refused, why_refused
 from ..tokens.access import access_tokens
 from ..tokens.claims import Claims
 from .arguments import current_time, django_request
@@ -61,13 +62,20 @@ def get_user(claims: Claims) -> Any:
             if user is None or not user.is_active:
                 raise InvalidToken(TokenErrorCode.USER)
             return user
-        session = claims.session_id and store.find_status(claims.session_id)
+        find = store.find_status if claims.actor is None else _find_with_actor
+        session = claims.session_id and find(claims.session_id)
     if not session or session.revoked_at is not None:
         raise InvalidToken(TokenErrorCode.REVOKED)
     reason = why_refused(session, claims.subject, settings.user_id_field)
+    if isinstance(session, Session):
+        reason = reason or why_actor_refused(session, claims.actor, settings.user_id_field)
     if reason is not None:
         raise InvalidToken(reason)
     return session.user
+
+
+def _find_with_actor(session_id: str) -> Session | None:
+    return store.find_with_actor(session_id, from_primary=False)
 
 
 def is_revoked(claims: Claims, *, now: datetime | None = None) -> bool:

@@ -88,6 +88,8 @@ def after_save(
     old_hashes = instance.__dict__.pop(_OLD_HASHES, None)
     if old_hashes is not None:
         store.rehash(get_key(instance), old_hashes, auth_hash(instance))
+        if load().impersonation is not None:
+            store.rehash_actor(get_key(instance), old_hashes, auth_hash(instance))
         if is_rehash(instance, update_fields):
             return
     _repeat_after_commit(instance)
@@ -158,14 +160,19 @@ def _repeat_after_commit(user: Any) -> None:
     transaction.on_commit(repeat, using=alias, robust=True)
 
 
-def collect_sessions(*, collector: Any, rows: QuerySet[Session], using: str, **kwargs: Any) -> None:
+def collect_sessions(
+    *, collector: Any, field: Any, rows: QuerySet[Session], using: str, **kwargs: Any
+) -> None:
     """Let *collector* revoke *rows*, the sessions of a batch of users, when it deletes the users.
+
+    *field* is the foreign key to the users: the user or the actor of the sessions. Without
+    ``IMPERSONATION``, a refresh rejects the sessions with an actor.
 
     The rows of the sessions stay until they are pruned, so that other processes read the
     revocation. Execute no statement now, one for each batch of users at the deletion, and one after
     the commit.
     """
-    if _has_sessions(using):
+    if _has_sessions(using) and (field.name == "user" or load().impersonation is not None):
         deleted = _OfDeletedUsers(model=rows.model, query=rows.query.chain(), using=using)
         # Django does not execute a collected update if a page of the admin only lists the rows.
         collector.add_field_update(Session._meta.get_field("revoked_at"), None, deleted)
@@ -233,7 +240,24 @@ def _revoke(user: Any, reason: RevokedReason, keep: list[str]) -> datetime | Non
     now = utc_now()
     revoked = store.revoke_of_user(get_key(user), reason, now=now, keep=keep)
     _announce(get_key(user), user, reason, revoked, now)
+    if load().impersonation is not None:
+        _revoke_of_actor(get_key(user), reason, keep, now)
     return now if revoked else None
+
+
+def _revoke_of_actor(key: Any, reason: RevokedReason, keep: list[str], now: datetime) -> None:
+    """Revoke the sessions in which the user *key* acts as another user. One statement.
+
+    Without ``IMPERSONATION``, a refresh rejects these sessions.
+    """
+    revoked = store.revoke_of_actor(key, reason, now=now, keep=keep)
+    if not revoked:
+        return
+    logger.info("%s of the actor %s revoked: %s", _counted(revoked), key, reason)
+    if signals.session_revoked.has_listeners():
+        for batch in store.batches(store.revoked_of_actor_at(key, now=now), with_users=True):
+            for session in batch:
+                signals.session_revoked.send_for(session, session.user, None)
 
 
 def _announce(key: Any, user: Any, reason: RevokedReason, revoked: int, now: datetime) -> None:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.db import router
-from django.db.models import F, Model, QuerySet
+from django.db.models import F, Model, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from ..models import RevokedReason, Session
@@ -119,6 +119,19 @@ def find_with_any_user(session_id: uuid.UUID | str) -> Session | None:
     return session
 
 
+def find_with_actor(session_id: uuid.UUID | str, *, from_primary: bool = True) -> Session | None:
+    """Return the session *session_id* with its user and its actor, or ``None``.
+
+    Execute one statement, and another one if the manager of the user model is not plain.
+    """
+    using = (router.db_for_write if from_primary else router.db_for_read)(Session)
+    rows = Session.objects.using(using).select_related("user", "actor")
+    session = rows.filter(pk=session_id).first()
+    if session is not None:
+        load_users([session])
+    return session
+
+
 def find_status(session_id: uuid.UUID | str) -> SessionStatus | None:
     """Return the status of the session *session_id*, or ``None``. One statement.
 
@@ -214,6 +227,18 @@ def revoke_of_user(
     return revoke_rows(rows.exclude(auth_hash__in=keep), reason, now=now)
 
 
+def revoke_of_actor(
+    actor_id: Any, reason: RevokedReason, *, now: datetime, keep: Collection[str] = ()
+) -> int:
+    """Revoke the active sessions in which a member of the staff acts as another user.
+
+    Sessions with an ``actor_auth_hash`` in *keep* continue. One statement. Returns the number of
+    revoked sessions.
+    """
+    rows = primary_sessions().filter(actor_id=actor_id, idle_expires_at__gt=now)
+    return revoke_rows(rows.exclude(actor_auth_hash__in=keep), reason, now=now)
+
+
 def revoke_without_user(since: datetime, reason: RevokedReason, *, now: datetime) -> int:
     """Revoke the sessions created since *since* whose user was deleted, and return their number.
 
@@ -259,6 +284,12 @@ def rehash(user_id: Any, old: Collection[str], new: str) -> int:
     return primary_sessions().filter(user_id=user_id, auth_hash__in=old).update(auth_hash=new)
 
 
+def rehash_actor(actor_id: Any, old: Collection[str], new: str) -> None:
+    """Replace the *old* auth hashes of the actor by *new*, as :func:`rehash`. One statement."""
+    rows = primary_sessions().filter(actor_id=actor_id, actor_auth_hash__in=old)
+    rows.update(actor_auth_hash=new)
+
+
 def active(user_id: Any, *, now: datetime) -> QuerySet[Session]:
     """Return the user's sessions that are neither expired nor revoked, newest first.
 
@@ -268,6 +299,17 @@ def active(user_id: Any, *, now: datetime) -> QuerySet[Session]:
         user_id=user_id, revoked_at__isnull=True, idle_expires_at__gt=now
     )
     return rows.order_by("-created_at", "pk")
+
+
+def active_with_held(user_id: Any, *, now: datetime) -> QuerySet[Session]:
+    """Return the user's active sessions, and those in which the user acts as another user.
+
+    The query set is ordered as by :func:`active`, and loads the users and the actors too.
+    """
+    rows = primary_sessions().filter(
+        Q(user_id=user_id) | Q(actor_id=user_id), revoked_at__isnull=True, idle_expires_at__gt=now
+    )
+    return rows.select_related("user", "actor").order_by("-created_at", "pk")
 
 
 def batches(rows: QuerySet[Session], *, with_users: bool = False) -> Iterator[list[Session]]:
@@ -295,13 +337,19 @@ def batches(rows: QuerySet[Session], *, with_users: bool = False) -> Iterator[li
 def over_limit(new: Session, others: int, *, now: datetime) -> list[Session]:
     """Return active sessions of the user of *new*, except *new* and the newest *others* sessions.
 
-    One statement. *others* is the number of other sessions to keep. The list has at most
-    ``BATCH_SIZE`` sessions. Revoke the returned sessions before the next call of ``over_limit()``.
+    Sessions with an actor are not counted. One statement. *others* is the number of other sessions
+    to keep. The list has at most ``BATCH_SIZE`` sessions. Revoke the returned sessions before the
+    next call of ``over_limit()``.
     """
-    rows = active(new.user_id, now=now).exclude(pk=new.pk)
+    rows = active(new.user_id, now=now).filter(actor=None).exclude(pk=new.pk)
     return list(rows[others : others + BATCH_SIZE])
 
 
 def revoked_at(user_id: Any, *, now: datetime) -> QuerySet[Session]:
     """Return the user's sessions that were revoked at exactly *now*."""
     return primary_sessions().filter(user_id=user_id, revoked_at=now)
+
+
+def revoked_of_actor_at(actor_id: Any, *, now: datetime) -> QuerySet[Session]:
+    """Return the sessions of the actor that were revoked at exactly *now*."""
+    return primary_sessions().filter(actor_id=actor_id, revoked_at=now)

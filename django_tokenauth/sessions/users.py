@@ -96,6 +96,22 @@ def why_refused(
     return None if has_auth_hash(user, session.auth_hash) else TokenErrorCode.REVOKED
 
 
+def why_actor_refused(
+    session: Session, subject: str | None, id_field: str
+) -> TokenErrorCode | None:
+    """Return why a token with the actor *subject* is rejected for *session*, or ``None``.
+
+    *subject* is ``None`` for a token without an actor. The actor of *session* must be loaded. After
+    the deletion of its actor, *session* has no actor, but its tokens still have one.
+    """
+    actor = session.actor
+    if actor is None or subject is None:
+        return None if actor is subject else TokenErrorCode.USER
+    if not actor.is_active or get_subject(actor, id_field) != subject:
+        return TokenErrorCode.USER
+    return None if has_auth_hash(actor, session.actor_auth_hash) else TokenErrorCode.REVOKED
+
+
 def can_be_read() -> bool:
     """Return whether the database can return users. One statement."""
     try:

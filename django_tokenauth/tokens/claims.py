@@ -23,7 +23,7 @@ TENANT_CLAIM = "tokenauth_tenant"
 #: ``REGISTERED``.
 REGISTERED = frozenset(
     {"iss", "aud", "sub", "client_id", "iat", "exp", "nbf", "jti", "sid"}
-    | {"scope", "auth_time", "amr", "gen", TENANT_CLAIM}
+    | {"scope", "auth_time", "amr", "gen", "act", TENANT_CLAIM}
 )
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
@@ -61,7 +61,9 @@ class Claims(NamedTuple):
     or ``None`` if the server stores no session. ``extra`` holds the claims that are not in
     ``REGISTERED``. In verified claims, ``extra`` is read-only at every depth: lists become tuples
     and objects become read-only dicts. ``tenant`` is the ``tokenauth_tenant`` claim, which
-    identifies the database or the schema of the tenant, or ``None``.
+    identifies the database or the schema of the tenant, or ``None``. ``actor`` is the ``sub`` in
+    the ``act`` claim (RFC 8693 section 4.1): the member of the staff who acts as the subject, or
+    ``None``.
     """
 
     # Claims is a named tuple, because creating a frozen dataclass takes three times as long.
@@ -80,6 +82,7 @@ class Claims(NamedTuple):
     not_before: int | None = None
     extra: Mapping[str, Any] = _NO_CLAIMS
     tenant: str | None = None
+    actor: str | None = None
 
     @classmethod
     def from_payload(cls, members: Mapping[str, Any]) -> Claims:
@@ -107,6 +110,7 @@ class Claims(NamedTuple):
             not_before=_time(members["nbf"]) if "nbf" in members else None,
             extra=extra,
             tenant=_string(members[TENANT_CLAIM]) if TENANT_CLAIM in members else None,
+            actor=_actor(members["act"]) if "act" in members else None,
         )
 
     def to_payload(self) -> dict[str, Any]:
@@ -132,6 +136,8 @@ class Claims(NamedTuple):
             members["amr"] = list(self.amr)
         if self.tenant is not None:
             members[TENANT_CLAIM] = self.tenant
+        if self.actor is not None:
+            members["act"] = {"sub": self.actor}
         return {**self.extra, **members}
 
 
@@ -161,7 +167,8 @@ class RefreshClaims:
     """The claims of a refresh token. Times are in seconds since the epoch.
 
     ``sign_in`` is set with ``STATELESS_REFRESH`` only. ``tenant`` is the ``tokenauth_tenant``
-    claim, or ``None``.
+    claim, or ``None``. ``actor`` is the subject of the member of the staff who acts as
+    ``subject``, or ``None``.
     """
 
     issuer: str
@@ -172,6 +179,7 @@ class RefreshClaims:
     expires_at: int
     sign_in: SignIn | None = None
     tenant: str | None = None
+    actor: str | None = None
 
     @classmethod
     def from_payload(cls, members: Mapping[str, Any]) -> RefreshClaims:
@@ -203,6 +211,7 @@ class RefreshClaims:
             expires_at=_time(members.get("exp")),
             sign_in=sign_in,
             tenant=_string(members[TENANT_CLAIM]) if TENANT_CLAIM in members else None,
+            actor=_actor(members["act"]) if "act" in members else None,
         )
 
     def to_payload(self) -> dict[str, Any]:
@@ -229,6 +238,8 @@ class RefreshClaims:
             members |= {name: value for name, value in optional.items() if value is not None}
         if self.tenant is not None:
             members[TENANT_CLAIM] = self.tenant
+        if self.actor is not None:
+            members["act"] = {"sub": self.actor}
         return members
 
 
@@ -299,6 +310,13 @@ def _scope(value: object) -> frozenset[str]:
     return names
 
 
+def _actor(value: object) -> str:
+    # This package issues no other members and no nested actors.
+    if not isinstance(value, dict) or value.keys() != {"sub"}:
+        raise InvalidToken(TokenErrorCode.CLAIMS)
+    return _string(value["sub"])
+
+
 #: The parser of each registered claim. Each raises :class:`InvalidToken`.
 PARSERS: Mapping[str, Callable[[Any], object]] = {
     "iss": _string,
@@ -315,6 +333,7 @@ PARSERS: Mapping[str, Callable[[Any], object]] = {
     "amr": _strings,
     "gen": _generation,
     TENANT_CLAIM: _string,
+    "act": _actor,
 }
 
 

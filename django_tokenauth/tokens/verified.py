@@ -35,7 +35,7 @@ def is_small(claims: Claims) -> bool:
     )
     together = "".join(strings)
     is_short = len(together) <= _SHORT and together.isascii()
-    return is_short and len(strings) <= _FEW and not claims.extra
+    return is_short and len(strings) <= _FEW and not claims.extra and claims.actor is None
 
 
 def estimate_cost(payload: bytes) -> int:

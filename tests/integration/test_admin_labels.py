@@ -44,7 +44,7 @@ class TestList:
         # The first column contains the checkboxes.
         assert [str(header["text"]) for header in headers][1:] == [
             *("user", "device", "client", "active", "IP address", "signed in at"),
-            *("last IP address", "last refreshed at", "idle expiry"),
+            *("last IP address", "last refreshed at", "idle expiry", "actor"),
         ]
 
     def test_admin_list_links_the_device_to_its_session(self, admin_client, session):
@@ -75,8 +75,17 @@ class TestFields:
     def test_admin_page_of_a_session_shows_all_public_fields(self, admin_client, session):
         text = admin_client.get(f"{LIST}{session.pk}/change/").content.decode()
         assert re.findall(r'class="form-row field-(\w+)"', text) == [
-            *("id", "user", "device_name", "client_id", "client_authenticated", "user_agent", "ip"),
-            *("last_user_agent", "last_ip", "scope", "scope_limited", "amr", "generation"),
+            *("id", "user", "actor", "device_name", "client_id", "client_authenticated"),
+            *(
+                "user_agent",
+                "ip",
+                "last_user_agent",
+                "last_ip",
+                "scope",
+                "scope_limited",
+                "amr",
+                "generation",
+            ),
             *("retried", "created", "refreshed", "idle_expiry", "absolute_expiry"),
             *("revoked", "revoked_reason", "access_lifetime", "idle_lifetime", "data"),
         ]
@@ -91,8 +100,17 @@ class TestFields:
     def test_admin_that_permits_changes_has_read_only_times(self, rf, session):
         form = EditableSessionAdmin(Session, site).get_form(rf.get("/"), session, change=True)
         assert set(form.base_fields) == {
-            *("user", "device_name", "client_id", "client_authenticated", "user_agent", "ip"),
-            *("last_user_agent", "last_ip", "scope", "scope_limited", "amr", "generation"),
+            *("user", "actor", "device_name", "client_id", "client_authenticated"),
+            *(
+                "user_agent",
+                "ip",
+                "last_user_agent",
+                "last_ip",
+                "scope",
+                "scope_limited",
+                "amr",
+                "generation",
+            ),
             *("retried", "revoked_reason"),
         }
 

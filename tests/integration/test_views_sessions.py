@@ -53,6 +53,7 @@ class TestList:
             "idle_expires_at": "2030-01-15T14:00:00Z",
             "absolute_expires_at": "2030-04-01T12:00:00Z",
             "current": True,
+            "impersonation": None,
         }
 
     def test_session_list_shows_the_idle_expiry_of_the_sign_in(self, alice):

@@ -39,6 +39,7 @@ from django_tokenauth.permissions import (
     HasScope,
     InsufficientScope,
     IsAuthenticatedWithoutToken,
+    IsNotImpersonated,
 )
 from django_tokenauth.serializers import (
     RefreshSerializer,
@@ -90,6 +91,7 @@ class NotesView(APIView):
         assert_type(claims.auth_time, int | None)
         assert_type(claims.amr, tuple[str, ...])
         assert_type(claims.extra, Mapping[str, Any])
+        assert_type(claims.actor, str | None)
         claims.subject = "bob"  # type: ignore[misc]
         if "notes:archive" not in claims.scope:
             raise InsufficientScope(["notes:archive"])
@@ -97,7 +99,7 @@ class NotesView(APIView):
 
 
 class AccountView(APIView):
-    permission_classes = (HasFullScope,)
+    permission_classes = (HasFullScope, IsNotImpersonated)
 
     def get(self, request: Request) -> Response:
         sessions = services.list_sessions(request.user)
@@ -148,7 +150,8 @@ def pin_grant(request: Request) -> Response:
     )
     assert_type(client_id, str)
     services.check_scope(parameters["scope"])
-    user = services.check_password(request, parameters["username"], parameters["password"])
+    with views.sign_in_attempt(request, parameters["username"], errors.ServiceUnavailable):
+        user = services.check_password(request, parameters["username"], parameters["password"])
     ip = views.valid_ip(views.client_address(request))
     assert_type(ip, str | None)
     pair = services.sign_in(user, request=request, client_id=client_id, ip=ip, amr=["pwd", "pin"])
@@ -212,6 +215,15 @@ def sign_in_by_other_means(user: User, request: HttpRequest) -> dict[str, str | 
     assert_type(pair, TokenPair)
     assert_type(pair.session, Session | None)
     services.sign_in(user, scopes=["notes:read"])  # type: ignore[call-arg]
+    return pair.to_response()
+
+
+def act_as(staff: User, user: User, request: Request) -> dict[str, str | int]:
+    try:
+        pair = services.impersonate(staff, user, request=request, lifetime=timedelta(minutes=10))
+    except errors.ImpersonationDenied as error:
+        raise errors.InvalidGrant(str(error)) from error
+    assert_type(pair, TokenPair)
     return pair.to_response()
 
 
@@ -283,6 +295,11 @@ def count(session: Session | None, **kwargs: Any) -> None:
 @receiver(signals.refresh_token_reused)
 def warn(session: Session, user: User, request: HttpRequest | None, **kwargs: Any) -> None:
     raise errors.TokenAuthError(f"{user} {session.user_agent} {request}")
+
+
+@receiver(signals.impersonated)
+def tell(session: Session, user: User, actor: User, **kwargs: Any) -> None:
+    """A receiver that tells the user."""
 
 
 @receiver(signals.audit_event)

@@ -64,6 +64,7 @@ RUN_ELSEWHERE = {
     "plain-views": ("docs_examples.py", "test_readme.py"),
     "quickstart": ("docs_examples.py", "test_readme.py"),
     "scopes": ("docs_examples.py", "test_readme.py"),
+    "sign-ins": ("../support/scenarios/sign_ins/settings.py",),
     "testing": ("docs_examples.py", "test_readme.py"),
     "token-header": ("docs_examples.py", "test_readme.py"),
     "tenants": (

@@ -69,7 +69,7 @@ class TestTables:
         existing = {
             name for name, value in vars(signals).items() if isinstance(value, signals.Signal)
         }
-        assert len(existing) == 6
+        assert len(existing) == 7
         assert existing <= section(DOCS / "signals.rst", "Signals and logging").literals
 
 

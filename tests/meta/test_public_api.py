@@ -24,6 +24,7 @@ PUBLIC = {
     ],
     "decorators": ["token_required"],
     "errors": [
+        "ImpersonationDenied",
         "InvalidClient",
         "InvalidGrant",
         "InvalidKey",
@@ -42,6 +43,7 @@ PUBLIC = {
     "models": ["RevokedReason", "Session", "UTCDateTimeField"],
     "permissions": [
         *("HasFullScope", "HasScope", "InsufficientScope", "IsAuthenticatedWithoutToken"),
+        "IsNotImpersonated",
         "required_scopes",
     ],
     "serializers": [
@@ -60,6 +62,7 @@ PUBLIC = {
         "check_scope",
         "full_scope",
         "get_user",
+        "impersonate",
         "introspect",
         "is_revoked",
         "list_sessions",
@@ -74,6 +77,7 @@ PUBLIC = {
     ],
     "signals": [
         "audit_event",
+        "impersonated",
         "network_changed",
         "refresh_token_reused",
         "refreshed",
@@ -112,6 +116,7 @@ PUBLIC = {
         "VerifyView",
         "authenticate_client",
         "client_address",
+        "sign_in_attempt",
         "valid_ip",
         "validated_data",
     ],

@@ -17,6 +17,7 @@ ALL_SIGNALS = (
     signals.refresh_token_reused,
     signals.session_revoked,
     signals.network_changed,
+    signals.impersonated,
 )
 
 

@@ -223,6 +223,9 @@ def test_serializer_has_its_own_name_in_schemas(serializer, name):
     assert serializer.Meta.ref_name == name
 
 
+NAMES = ((1, "alice"), (2, "bob"))
+
+
 class TestSessionSerializer:
     NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
     SESSION = Session(
@@ -265,6 +268,7 @@ class TestSessionSerializer:
             "idle_expires_at": now,
             "absolute_expires_at": now,
             "current": False,
+            "impersonation": None,
         }
 
     def test_session_serializer_ignores_all_input(self):
@@ -272,9 +276,18 @@ class TestSessionSerializer:
         assert serializer.is_valid()
         assert serializer.validated_data == {}
 
-    def test_session_serializer_permits_null_only_for_addresses(self):
+    def test_session_serializer_permits_null_for_missing_values(self):
         fields = SessionSerializer().fields.items()
-        assert {name for name, field in fields if field.allow_null} == {"ip", "last_ip"}
+        nullable = {name for name, field in fields if field.allow_null}
+        assert nullable == {"ip", "last_ip", "impersonation"}
+
+    def test_session_of_the_staff_names_both_users(self):
+        alice, bob = (get_user_model()(pk=pk, username=name) for pk, name in NAMES)
+        session = Session(user=alice, actor=bob)
+        serializer = SessionSerializer(session)
+        field = serializer.fields["impersonation"]
+        shown = field.to_representation(field.get_attribute(session))
+        assert shown == {"actor": "bob", "user": "alice"}
 
     @pytest.mark.parametrize("zone", ["UTC", "Asia/Seoul", "America/St_Johns"])
     @pytest.mark.parametrize("form", ["iso-8601", "%d.%m.%Y %H:%M", None])

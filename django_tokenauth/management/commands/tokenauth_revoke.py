@@ -10,7 +10,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_datetime
 
 from django_tokenauth._utc import as_utc
@@ -135,7 +135,7 @@ class Command(SessionCommand):
 
 def _selected(settings: Settings, options: dict[str, Any]) -> QuerySet[Session]:
     """Return the active sessions that match all *options*."""
-    filters = dict(_filters(settings, options))
+    filters = list(_filters(settings, options))
     if not filters and not options["all"]:
         raise CommandError("Say which sessions: --user, --client, --before or --all.")
     if options["all"] and (options["user"] is not None or options["client"] is not None):
@@ -144,16 +144,18 @@ def _selected(settings: Settings, options: dict[str, Any]) -> QuerySet[Session]:
         # A mistyped year in the future would match all sessions.
         raise CommandError("--before is in the future. Correct it, or use --all for all sessions.")
     rows = primary_sessions().filter(revoked_at__isnull=True, idle_expires_at__gt=utc_now())
-    return rows.filter(**filters)
+    return rows.filter(*filters)
 
 
-def _filters(settings: Settings, options: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def _filters(settings: Settings, options: dict[str, Any]) -> Iterator[Q]:
     if options["user"] is not None:
-        yield "user", _user(options["user"])
+        user = _user(options["user"])
+        # A member of the staff may act as another user.
+        yield Q(user=user) | Q(actor=user)
     if options["client"] is not None:
-        yield "client_id", _client(settings, options["client"])
+        yield Q(client_id=_client(settings, options["client"]))
     if options["before"] is not None:
-        yield "created_at__lt", options["before"]
+        yield Q(created_at__lt=options["before"])
 
 
 def _user(username: str) -> Any:

@@ -66,7 +66,7 @@ class Command(SessionCommand):
         for key in [session_id] if session_id else self._search(str(wanted), size):
             # The join finds users that the default manager of the user model hides. Another process
             # may delete the row during the search.
-            session = primary_sessions().select_related("user").filter(pk=key).first()
+            session = primary_sessions().select_related("user", "actor").filter(pk=key).first()
             if session is not None:
                 load_users([session])
                 found += 1
@@ -105,6 +105,8 @@ def _describe(session: Session) -> Iterator[tuple[str, str]]:
     yield "In the log", log_ids.log_id(session.pk)
     yield "State", _state(session, utc_now())
     yield "User", "deleted" if user is None else f"{user.get_username()} (id {user.pk})"
+    if session.actor is not None:
+        yield "Actor", f"{session.actor.get_username()} (id {session.actor.pk})"
     yield "Client", session.client_id
     yield "Device name", session.device_name
     yield "User agent", session.user_agent

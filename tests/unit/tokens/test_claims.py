@@ -183,7 +183,8 @@ class TestExtraClaims:
         assert "new" not in claims.extra
 
     def test_extra_claims_exclude_registered_claims(self):
-        members = access_members(nbf=NOW, gen=3, tokenauth_tenant="a", **self.EXTRA)
+        special = {"tokenauth_tenant": "a", "act": {"sub": "2"}}
+        members = access_members(nbf=NOW, gen=3, **special, **self.EXTRA)
         assert set(Claims.from_payload(members).extra) == set(self.EXTRA)
         assert set(members) - set(self.EXTRA) == set(REGISTERED)
 
@@ -196,6 +197,28 @@ class TestExtraClaims:
         claims = Claims.from_payload(access_members())
         forged = claims._replace(extra={"sub": "2", "exp": LAST_SECOND})
         assert forged.to_payload() == claims.to_payload()
+
+
+INVALID_ACTORS = [
+    *(None, True, 1, "2", [], {}, ["2"], [{"sub": "2"}], {"sub": None}, {"sub": 2}, {"sub": ""}),
+    *({"sub": "\x00"}, {"sub": "2", "iss": "x"}, {"sub": "2", "act": {"sub": "3"}}, {"iss": "x"}),
+]
+
+
+class TestActor:
+    """The ``act`` claim (RFC 8693 section 4.1)."""
+
+    @pytest.mark.parametrize("claims", [(Claims, access_members), (RefreshClaims, refresh_members)])
+    def test_actor_is_the_subject_in_the_act_claim(self, claims):
+        kind, members = claims
+        assert kind.from_payload(members(act={"sub": "2"})).actor == "2"
+        assert kind.from_payload(members()).actor is None
+
+    @pytest.mark.parametrize("claims", [(Claims, access_members), (RefreshClaims, refresh_members)])
+    @pytest.mark.parametrize("value", INVALID_ACTORS, ids=ascii)
+    def test_claims_with_invalid_act_claim_are_rejected(self, claims, value):
+        kind, members = claims
+        assert error_code(kind.from_payload, members(act=value)) is TokenErrorCode.CLAIMS
 
 
 class TestClaimsValue:
@@ -232,6 +255,7 @@ class TestClaimsValue:
             {"aud": ["django-tokenauth", "notes"]},
             {"nbf": NOW - 1},
             {"a": 1, "b": None},
+            {"act": {"sub": "2"}},
             dict.fromkeys(("sid", "scope", "auth_time", "amr"), MISSING),
         ],
     )
@@ -273,6 +297,7 @@ class TestRefreshClaims:
             {},
             SIGN_IN,
             {**SIGN_IN, "client_authenticated": True},
+            {"act": {"sub": "2"}},
             apply_changes(SIGN_IN, {"scope": MISSING, "amr": MISSING}),
         ],
     )

@@ -107,6 +107,7 @@ def test_memory_estimate_adds_costs_of_structural_characters(payload, characters
         ({"aud": ["notes", "mail", "x"]}, False),
         ({"amr": ["pwd", "otp", "mfa"]}, False),
         ({"tenant": "acme"}, False),
+        ({"act": {"sub": "2"}}, False),
     ],
 )
 def test_claims_of_few_short_strings_are_small(changes, small):
