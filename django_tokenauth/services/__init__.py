@@ -21,6 +21,7 @@ from .signing_out import (
     revoke_token,
     sign_out,
     sign_out_everywhere,
+    sign_out_users,
 )
 from .verifying import (
     INTROSPECTION_SCOPE,
@@ -48,5 +49,6 @@ __all__ = [
     "sign_in",
     "sign_out",
     "sign_out_everywhere",
+    "sign_out_users",
     "update_session_auth_hash",
 ]

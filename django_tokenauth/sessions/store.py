@@ -261,6 +261,16 @@ def active(user_id: Any, *, now: datetime) -> QuerySet[Session]:
     return rows.order_by("-created_at", "pk")
 
 
+def active_of_users(field: str, values: Collection[Any], *, now: datetime) -> QuerySet[Session]:
+    """Return the active sessions of the users whose *field* is in *values*, at most ``BATCH_SIZE``.
+
+    Reading the query set executes one statement.
+    """
+    return primary_sessions().filter(
+        **{f"user__{field}__in": values}, revoked_at=None, idle_expires_at__gt=now
+    )
+
+
 def batches(rows: QuerySet[Session], *, with_users: bool = False) -> Iterator[list[Session]]:
     """Yield the sessions of *rows* in batches of at most ``BATCH_SIZE``, with one statement each.
 
