@@ -1,20 +1,31 @@
-"""The admin page of sessions, which lists and revokes them."""
+"""The admin pages of sessions, which list and revoke them."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.auth import get_user_model
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
+from django.contrib.admin.utils import quote, unquote
+from django.contrib.auth import get_permission_codename, get_user_model
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Prefetch, QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from ._devices import device_of
 from .conf.settings import load
 from .models import RevokedReason, Session
 from .services.auditing import MAX_IDS, audit
@@ -23,6 +34,7 @@ from .sessions import store
 from .sessions.clock import utc_now
 from .sessions.log_ids import log_id
 from .sessions.managers import is_plain
+from .sessions.users import get_key
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Session]
@@ -53,6 +65,29 @@ class StatusFilter(admin.SimpleListFilter):
         if self.value() == "inactive":
             return queryset.exclude(**_active(now))
         return queryset
+
+
+class UserFilter(admin.SimpleListFilter):
+    """A list filter for the sessions of one user, which is shown only when it applies."""
+
+    title = _("user")
+    parameter_name = "user"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        key = self.value()
+        if not key:
+            return []
+        try:
+            user = get_user_model()._default_manager.filter(pk=key).first()
+        except (ValueError, ValidationError):
+            user = None
+        return [(key, str(user or key))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        try:
+            return queryset.filter(user=self.value())
+        except (ValueError, ValidationError) as error:
+            raise IncorrectLookupParameters from error
 
 
 class ClientFilter(admin.SimpleListFilter):
@@ -92,10 +127,8 @@ def _time(name: str) -> Any:
     @admin.display(description=field.verbose_name, ordering=name)
     def show(self: Any, session: Session) -> str:
         moment: datetime | None = getattr(session, name)
-        if moment is None:
-            # On the page of one session, Django would display None as the string "None".
-            return str(self.get_empty_value_display())
-        return str(formats.localize(timezone.localtime(moment)))
+        # On the page of one session, Django would display None as the string "None".
+        return str(self.get_empty_value_display()) if moment is None else _local(moment)
 
     return show
 
@@ -104,27 +137,38 @@ def _time(name: str) -> Any:
 _READ_ONLY = ("access_lifetime", "idle_lifetime", "data")
 
 
+def _local(moment: datetime) -> str:
+    return str(formats.localize(timezone.localtime(moment)))
+
+
+def _with_details(text: str, *details: str) -> str:
+    """Return *text* for a cell of the list, with *details* in smaller lines below."""
+    for detail in details:
+        text = format_html('{} <span class="django-tokenauth-detail">{}</span>', text, detail)
+    return text
+
+
+def _device(user_agent: str) -> str:
+    """Return the derived name of the device, or the shortened *user_agent*, with its full text."""
+    if not user_agent:
+        return ""
+    name = device_of(user_agent) or Truncator(user_agent).chars(60)
+    return format_html('<span title="{}">{}</span>', user_agent, name)
+
+
+def _can_be_revoked(session: Session) -> bool:
+    return session.revoked_at is None and session.idle_expires_at > utc_now()
+
+
 @admin.register(Session)
 class SessionAdmin(_ModelAdmin):
     """The admin of sessions, which can revoke sessions, but not add, change or delete them.
     Creating a session in the admin would bypass authentication."""
 
     actions = ("revoke_sessions",)
-    list_display = (
-        "user",
-        "device",
-        "client_id",
-        # Columns after is_active may be outside a narrow browser window.
-        "is_active",
-        "ip",
-        "created",
-        "last_ip",
-        "refreshed",
-        "idle_expiry",
-        "actor",
-    )
+    list_display = ("who", "device", "client_id", "is_active", "sign_in", "last_refresh")
     list_display_links = ("device",)
-    list_filter = (StatusFilter, "revoked_reason", ClientFilter, "created_at")
+    list_filter = (UserFilter, StatusFilter, "revoked_reason", ClientFilter, "created_at")
     # On a filtered page, Django would also count all sessions, and read the whole table.
     show_full_result_count = False
     # If a subclass permits changes, a select box would list all users and be too long for the page.
@@ -177,15 +221,53 @@ class SessionAdmin(_ModelAdmin):
         user_model: Any = Session._meta.get_field("user").related_model
         return (*self.search_fields, f"user__{user_model.USERNAME_FIELD}")
 
-    @admin.display(description=_("device"))
+    def get_list_display(self, request: HttpRequest) -> Sequence[Any]:
+        """Return the columns, with links to sign out for users with the permission to revoke."""
+        columns = super().get_list_display(request)
+        if not self.has_revoke_permission(request):
+            return columns
+
+        @admin.display(description=_("sign out"))
+        def sign_out(session: Session) -> str:
+            if not _can_be_revoked(session):
+                return ""
+            return format_html(
+                '<a href="{}">{}</a>', self._sign_out_url(request, session), _("Sign out")
+            )
+
+        return (*columns, sign_out)
+
+    @admin.display(description=_("user"), ordering="user")
+    def who(self, session: Session) -> str:
+        """Return the user, and the member of the staff who acts as the user."""
+        user = str(self.get_empty_value_display() if session.user is None else session.user)
+        actor = [] if session.actor is None else [f"{_('actor')}: {session.actor}"]
+        return _with_details(user, *actor)
+
+    @admin.display(description=_("device"), ordering="device_name")
     def device(self, session: Session) -> str:
-        return str(session)
+        device = _device(session.user_agent)
+        if not session.device_name:
+            return device or str(session)
+        return _with_details(session.device_name, *filter(None, [device]))
 
     @admin.display(description=_("active"), boolean=True)
     def is_active(self, session: Session) -> bool:
         if load().is_revoked_by_not_before(session.created_at.timestamp()):
             return False
-        return session.revoked_at is None and session.idle_expires_at > utc_now()
+        return _can_be_revoked(session)
+
+    @admin.display(description=_("signed in at"), ordering="created_at")
+    def sign_in(self, session: Session) -> str:
+        return _with_details(_local(session.created_at), *filter(None, [session.ip]))
+
+    @admin.display(description=_("last refreshed at"), ordering="refreshed_at")
+    def last_refresh(self, session: Session) -> str:
+        """Return the time and the IP address, and the device if it has changed."""
+        details = [session.last_ip]
+        if session.last_user_agent != session.user_agent:
+            details.append(_device(session.last_user_agent))
+        return _with_details(_local(session.refreshed_at), *filter(None, details))
 
     @admin.action(description=_("Sign out the selected sessions"), permissions=["revoke"])
     def revoke_sessions(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
@@ -213,8 +295,99 @@ class SessionAdmin(_ModelAdmin):
         LogEntry.objects.log_actions(actor.pk, named, CHANGE, message)
         self.message_user(request, message, messages.SUCCESS)
 
+    def get_urls(self) -> list[URLPattern]:
+        # All admins of the site are registered when the site collects its URLs.
+        for model, user_admin in self.admin_site._registry.items():
+            if issubclass(model, get_user_model()):
+                self._link_from(user_admin)
+        view = self.admin_site.admin_view(self.sign_out_view)
+        name = f"{self.opts.app_label}_{self.opts.model_name}_sign_out"
+        return [path("<path:object_id>/sign-out/", view, name=name), *super().get_urls()]
+
+    def _url(self, name: str, *arguments: str) -> str:
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}"
+        return reverse(name, args=arguments, current_app=self.admin_site.name)
+
+    def _with_filters(self, request: HttpRequest, url: str) -> str:
+        """Return *url* with the filters of the list from which the user came."""
+        filters = {"preserved_filters": self.get_preserved_filters(request), "opts": self.opts}
+        return add_preserved_filters(filters, url)
+
+    def _sign_out_url(self, request: HttpRequest, session: Session) -> str:
+        return self._with_filters(request, self._url("sign_out", quote(session.pk)))
+
+    def sign_out_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask for confirmation (GET), and revoke one session (POST)."""
+        session = self.get_object(request, unquote(object_id))
+        if not (self.has_view_permission(request, session) and self.has_revoke_permission(request)):
+            raise PermissionDenied
+        if session is None:
+            raise Http404
+        changelist_url = self._with_filters(request, self._url("changelist"))
+        if request.method == "POST":
+            self.revoke_sessions(request, self.get_queryset(request).filter(pk=session.pk))
+            return HttpResponseRedirect(changelist_url)
+        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        names = ("user", "device_name", "user_agent", "client_id", "ip", "last_ip")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Sign out the session"),
+            "opts": self.opts,
+            "media": self.media,
+            "session": session,
+            "can_be_revoked": _can_be_revoked(session),
+            "details": [
+                (self.opts.get_field(name).verbose_name, value)
+                for name in names
+                if (value := getattr(session, name))
+            ],
+            "changelist_url": changelist_url,
+        }
+        template = "admin/django_tokenauth/session/sign_out_confirmation.html"
+        return TemplateResponse(request, template, context)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
+    ) -> HttpResponse:
+        session = options.get("obj")
+        if session and self.has_revoke_permission(request) and _can_be_revoked(session):
+            context["tokenauth_sign_out_url"] = self._sign_out_url(request, session)
+        return super().render_change_form(request, context, *args, **options)
+
+    def _link_from(self, user_admin: admin.ModelAdmin[Any]) -> None:
+        """Link the pages of users in *user_admin* to the sessions of the user.
+
+        The page extends the template of the project, which may be in any folder.
+        """
+        render: Callable[..., HttpResponse] = user_admin.render_change_form
+        if getattr(render, "links_sessions", False):
+            return
+
+        def render_change_form(
+            request: HttpRequest, *args: Any, obj: Any = None, **options: Any
+        ) -> HttpResponse:
+            response = render(request, *args, obj=obj, **options)
+            if obj and self.has_view_permission(request) and isinstance(response, TemplateResponse):
+                parent = response.resolve_template(response.template_name)
+                sessions_url = f"{self._url('changelist')}?{urlencode({'user': get_key(obj)})}"
+                response.template_name = "admin/django_tokenauth/user_change_form.html"
+                response.context_data = {
+                    **(response.context_data or {}),
+                    "tokenauth_change_form": parent,
+                    "tokenauth_sessions": self.opts.verbose_name_plural,
+                    "tokenauth_sessions_url": sessions_url,
+                }
+            return response
+
+        render_change_form.links_sessions = True  # type: ignore[attr-defined]
+        user_admin.render_change_form = render_change_form  # type: ignore[method-assign]
+
+    class Media:
+        css = {"all": ["django_tokenauth/admin.css"]}
+
     def has_revoke_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("django_tokenauth.change_session")
+        permission = get_permission_codename("revoke", self.opts)
+        return request.user.has_perm(f"{self.opts.app_label}.{permission}")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

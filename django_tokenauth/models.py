@@ -163,6 +163,7 @@ class Session(models.Model):
     class Meta:
         verbose_name = _("session")
         verbose_name_plural = _("sessions")
+        permissions = [("revoke_session", "Can revoke session")]
         indexes = [
             models.Index(fields=["user", "created_at"], name="tokenauth_session_user"),
             models.Index(fields=["idle_expires_at"], name="tokenauth_session_expires"),

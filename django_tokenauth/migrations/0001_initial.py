@@ -50,6 +50,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'session',
                 'verbose_name_plural': 'sessions',
+                'permissions': [('revoke_session', 'Can revoke session')],
                 'indexes': [models.Index(fields=['user', 'created_at'], name='tokenauth_session_user'), models.Index(fields=['idle_expires_at'], name='tokenauth_session_expires')],
             },
         ),

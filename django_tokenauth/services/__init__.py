@@ -24,6 +24,7 @@ from .signing_out import (
     revoke_token,
     sign_out,
     sign_out_everywhere,
+    sign_out_users,
 )
 from .verifying import (
     INTROSPECTION_SCOPE,
@@ -54,5 +55,6 @@ __all__ = [
     "sign_in",
     "sign_out",
     "sign_out_everywhere",
+    "sign_out_users",
     "update_session_auth_hash",
 ]

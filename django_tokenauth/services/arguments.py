@@ -10,13 +10,16 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings as django_settings
-from django.db.models import QuerySet
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
 from .._utc import as_utc
 from ..models import Session
 from ..sessions.clock import Clock, utc_now
+from ..sessions.users import get_key
 
 _MISSING = object()
 
@@ -117,6 +120,36 @@ def check_user(user: object) -> None:
     """
     if getattr(user, "pk", None) is None:
         raise TypeError(f"user must be a user that is stored, not {_name_of(user)}.")
+
+
+def user_keys(users: object) -> set[Any]:
+    """Return the primary keys of *users*: users, or primary keys.
+
+    One statement if *users* is a query set. Raises ``TypeError`` if *users* is not a collection, or
+    contains an object that is neither a stored user nor a primary key.
+    """
+    if isinstance(users, (str, bytes, Mapping)) or not isinstance(users, Iterable):
+        raise TypeError(
+            f"users must be a query set or a collection of users, not {_name_of(users)}. Pass "
+            "[user] for one user."
+        )
+    return {_user_key(user) for user in users}
+
+
+def _user_key(user: Any) -> Any:
+    user_model = get_user_model()
+    if isinstance(user, Model) and not isinstance(user, user_model):
+        raise TypeError(f"users must contain only users, not {_name_of(user)}.")
+    if hasattr(user, "pk"):
+        check_user(user)
+        return get_key(user)
+    try:
+        key = user_model._meta.pk.to_python(user)
+    except ValidationError:
+        key = None
+    if key is None:
+        raise TypeError(f"users must contain only users or primary keys, not {_name_of(user)}.")
+    return key
 
 
 def check_sessions(queryset: object) -> None:

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from ..conf.settings import Settings, load
 from ..models import RevokedReason, Session
 from ..sessions import store
+from ..sessions.changed_users import forget_changed_user
 from ..sessions.database import database_errors_as_unavailable, primary_sessions
 from ..sessions.log_ids import log_id
 from ..sessions.users import auth_hash, auth_hashes, get_key, take_revoked_at
@@ -59,6 +60,7 @@ def update_session_auth_hash(
 def _keep(settings: Settings, session_id: uuid.UUID, user: Any, now: datetime) -> bool:
     """Give the session of *user* the new auth hash and return whether the session continues."""
     revoked_at = take_revoked_at(user)
+    forget_changed_user(user)
     session = primary_sessions().filter(pk=session_id, user_id=get_key(user)).first()
     if session is None or not _may_continue(session, revoked_at, now):
         return False

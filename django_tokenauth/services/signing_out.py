@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from django.db.models import QuerySet
@@ -24,7 +25,15 @@ from ..sessions.clock import Clock
 from ..sessions.database import database_errors_as_unavailable
 from ..sessions.log_ids import log_id
 from ..sessions.users import get_key
-from .arguments import as_uuid, check_sessions, check_user, clock_of, current_time, django_request
+from .arguments import (
+    as_uuid,
+    check_sessions,
+    check_user,
+    clock_of,
+    current_time,
+    django_request,
+    user_keys,
+)
 from .clients import check_owner
 from .tenants import decode_access_token, decode_refresh_token
 
@@ -178,6 +187,34 @@ def sign_out_everywhere(
         # The sessions in which the user acts as another user have another user.
         batches = store.batches(rows, with_users=load().impersonation is not None)
         return revoke_and_signal(batches, reason, request=request, clock=clock, user=user)
+
+
+def sign_out_users(
+    users: Iterable[Any],
+    *,
+    request: HttpRequest | None = None,
+    reason: RevokedReason = RevokedReason.SIGNED_OUT,
+    now: datetime | None = None,
+) -> int:
+    """Revoke all active sessions of *users*: a query set of users, users, or primary keys.
+
+    Call this function after a change of users that sends no signal, such as ``QuerySet.update()``
+    or ``bulk_update()``. Read *users* once, then execute one statement for each 500 users and two
+    for each 500 sessions. After an interrupted call, another call revokes the remaining sessions.
+    Returns the number of revoked sessions. *request* (of Django or REST framework) is passed to
+    signals. *now* defaults to the current time.
+
+    Raises :class:`ServiceUnavailable`. Raises ``TypeError`` if *users* is not a collection, or
+    contains an object that is neither a stored user nor a primary key.
+    """
+    clock, revoked = clock_of(now), 0
+    with database_errors_as_unavailable():
+        keys = iter(() if load().stateless_refresh else user_keys(users))
+        while batch := list(islice(keys, store.BATCH_SIZE)):
+            rows = store.active_of_users("pk", batch, now=clock())
+            batches = store.batches(rows, with_users=True)
+            revoked += revoke_and_signal(batches, reason, request=request, clock=clock)
+    return revoked
 
 
 def revoke_sessions(

@@ -13,13 +13,14 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import is_password_usable
-from django.db import connections, router, transaction
+from django.db import router, transaction
 from django.db.models import Model, QuerySet
 
 from .. import signals
 from ..conf.settings import LONGEST_WAIT, load
 from ..models import RevokedReason, Session
 from . import store
+from .changed_users import ChangedUsers, changed_users
 from .clock import utc_now
 from .tenants import location
 from .users import (
@@ -50,8 +51,8 @@ def before_save(
     """Keep the old auth hashes for :func:`after_save` if the save does not change the password.
 
     A save may rehash the password, or replace an unusable password by another unusable one. Execute
-    at most one statement. Raises :class:`InvalidGrant` if the password was changed during its
-    check.
+    at most one statement, and none if the save deactivates the user. Raises :class:`InvalidGrant`
+    if the password was changed during its check.
     """
     # An earlier save may have failed.
     vars(instance).pop(_OLD_HASHES, None)
@@ -59,7 +60,12 @@ def before_save(
         stored = stored_before_rehash(instance)
         if stored is not None and _has_sessions(using):
             setattr(instance, _OLD_HASHES, auth_hashes(stored))
-    elif not raw and saves_unusable_password(instance, update_fields) and _has_sessions(using):
+    elif (
+        not raw
+        and saves_unusable_password(instance, update_fields)
+        and not _is_deactivated(instance, update_fields)
+        and _has_sessions(using)
+    ):
         stored = None if instance._state.adding else refetch(instance)
         if stored is not None and not is_password_usable(stored.password):
             setattr(instance, _OLD_HASHES, auth_hashes(stored))
@@ -76,9 +82,9 @@ def after_save(
 ) -> None:
     """Revoke the sessions of an inactive user, or the sessions that started with an old password.
 
-    Execute at most one statement, or two with *update_fields*. In a transaction, execute at most
-    two additional statements after the commit. If ``session_revoked`` has a receiver, read the
-    revoked sessions too.
+    Execute at most one statement, or two with *update_fields*. In a transaction, further statements
+    follow for each batch of users, see :class:`~.changed_users.ChangedUsers`. If
+    ``session_revoked`` has a receiver, read the revoked sessions too.
     """
     if raw or update_fields == frozenset({"last_login"}) or not _has_sessions(using):
         return
@@ -87,15 +93,22 @@ def after_save(
         return
     old_hashes = instance.__dict__.pop(_OLD_HASHES, None)
     if old_hashes is not None:
-        store.rehash(get_key(instance), old_hashes, auth_hash(instance))
-        if load().impersonation is not None:
-            store.rehash_actor(get_key(instance), old_hashes, auth_hash(instance))
+        new_hash = auth_hash(instance)
+        if new_hash != old_hashes[0]:
+            store.rehash(get_key(instance), old_hashes, new_hash)
+            if load().impersonation is not None:
+                store.rehash_actor(get_key(instance), old_hashes, new_hash)
         if is_rehash(instance, update_fields):
             return
-    _repeat_after_commit(instance)
-    # Fields outside of update_fields can be out of date if another process changed the password.
-    user = instance if update_fields is None else refetch(instance) or instance
-    keep = auth_hashes(user) if user.is_active else []
+    changed = _changed_users(instance)
+    if changed is not None and changed.add("pk", get_key(instance)):
+        return
+    keep = []
+    if not _is_deactivated(instance, update_fields):
+        # Fields outside of update_fields can be out of date if another process changed the
+        # password.
+        user = instance if update_fields is None else refetch(instance) or instance
+        keep = auth_hashes(user) if user.is_active else []
     revoked_at = _revoke(instance, RevokedReason.USER_CHANGED, keep)
     if keep and revoked_at is not None:
         # update_session_auth_hash() undoes this revocation for the session of the request.
@@ -113,9 +126,13 @@ def after_parent_save(
     """Call :func:`after_save` for the user whose parent object *instance* was saved.
 
     A parent of the user model (multi-table inheritance) has some columns of the user. Finding the
-    user takes one additional statement.
+    user takes one additional statement, unless the sessions of the transaction's users wait.
     """
     if created or raw or not _has_sessions(using):
+        return
+    changed = _changed_users(instance)
+    if changed is not None and changed.is_full():
+        changed.add(instance._meta.pk.name, instance.pk)
         return
     rows = get_user_model()._base_manager.using(using)
     user = rows.filter(**{instance._meta.pk.name: instance.pk}).first()
@@ -140,24 +157,15 @@ def _has_sessions(using: str | None) -> bool:
     return using in (None, alias) or location(str(using)) == location(alias)
 
 
-def _repeat_after_commit(user: Any) -> None:
-    """Revoke, after the commit, the sessions that started during the transaction.
+def _is_deactivated(user: Any, update_fields: frozenset[str] | None) -> bool:
+    """Return whether saving *user* stores that the user is inactive."""
+    # Reading a deferred field would take a statement, and save() does not store a deferred field.
+    return (update_fields is None or "is_active" in update_fields) and not user.is_active
 
-    A concurrent sign-in may read the old password, and the transaction may not see the session of
-    the sign-in.
-    """
-    alias = router.db_for_write(type(user), instance=user)
-    if not connections[alias].in_atomic_block:
-        return
 
-    def repeat() -> None:
-        stored = refetch(user)
-        if stored is not None:
-            _revoke(
-                user, RevokedReason.USER_CHANGED, auth_hashes(stored) if stored.is_active else []
-            )
-
-    transaction.on_commit(repeat, using=alias, robust=True)
+def _changed_users(instance: Model) -> ChangedUsers | None:
+    """Return the users that the transaction of *instance* has saved, or ``None``."""
+    return changed_users(router.db_for_write(type(instance), instance=instance))
 
 
 def collect_sessions(

@@ -312,6 +312,18 @@ def active_with_held(user_id: Any, *, now: datetime) -> QuerySet[Session]:
     return rows.select_related("user", "actor").order_by("-created_at", "pk")
 
 
+def active_of_users(
+    role: str, field: str, values: Collection[Any], *, now: datetime
+) -> QuerySet[Session]:
+    """Return the active sessions of the users whose *field* is in *values*, at most ``BATCH_SIZE``.
+
+    *role* is ``"user"``, or ``"actor"`` for the sessions in which the users act as others. Reading
+    the query set executes one statement.
+    """
+    rows = primary_sessions().select_related(role)
+    return rows.filter(**{f"{role}__{field}__in": values}, revoked_at=None, idle_expires_at__gt=now)
+
+
 def batches(rows: QuerySet[Session], *, with_users: bool = False) -> Iterator[list[Session]]:
     """Yield the sessions of *rows* in batches of at most ``BATCH_SIZE``, with one statement each.
 

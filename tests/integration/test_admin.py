@@ -278,7 +278,7 @@ class TestReadOnly:
         assert client.get(f"{LIST}{sessions['phone'].pk}/change/").status_code == 403
 
     def test_staff_with_view_permission_cannot_sign_out_sessions(self, staff_client, sessions):
-        client = staff_client("view_session")
+        client = staff_client("view_session", "change_session")
         response = client.get(LIST)
         assert device_names(response) == set(sessions)
         assert "revoke_sessions" not in response.content.decode()
@@ -327,8 +327,8 @@ class TestRevoke:
         sign_out_selected(administrator, pair.session)
         assert get("/who/", pair.access_token).status_code == 401
 
-    def test_staff_with_change_permission_can_sign_out_sessions(self, staff_client, sessions):
-        client = staff_client("view_session", "change_session")
+    def test_staff_with_revoke_permission_can_sign_out_sessions(self, staff_client, sessions):
+        client = staff_client("view_session", "revoke_session")
         assert sign_out_selected(client, sessions["phone"]) == ["Signed out 1 session."]
 
     def test_admin_action_with_select_across_signs_out_all_sessions(self, administrator, alice):

@@ -101,4 +101,5 @@ def test_change_through_parent_model_revokes_user_sessions():
         "deactivate": CHANGED,
         "save": NEITHER,
         "load_fixture": NEITHER,
+        "deactivate_many": CHANGED[:1],
     }

@@ -274,6 +274,7 @@ def sign_out(user: User, session: Session, token: str) -> None:
     assert isinstance(Session._meta.get_field("created_at"), UTCDateTimeField)
     assert_type(services.sign_out(user, session.pk, reason=RevokedReason.ADMIN), bool)
     assert_type(services.sign_out_everywhere(user, keep=str(session.pk)), int)
+    assert_type(services.sign_out_users([user, 7], request=HttpRequest()), int)
     assert_type(services.update_session_auth_hash(HttpRequest(), user), bool)
     assert_type(
         services.revoke_sessions(Session.objects.filter(user=user), RevokedReason.ADMIN), int

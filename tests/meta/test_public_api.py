@@ -73,6 +73,7 @@ PUBLIC = {
         "sign_in",
         "sign_out",
         "sign_out_everywhere",
+        "sign_out_users",
         "update_session_auth_hash",
     ],
     "signals": [

@@ -70,11 +70,18 @@ class TestRequest:
             lambda pair, **options: services.revoke_token(pair.refresh_token, **options),
             lambda pair, **options: services.sign_out(pair.user, pair.session.pk, **options),
             lambda pair, **options: services.sign_out_everywhere(pair.user, **options),
+            lambda pair, **options: services.sign_out_users([pair.user], **options),
             lambda pair, **options: services.revoke_sessions(
                 Session.objects.all(), RevokedReason.ADMIN, **options
             ),
         ],
-        ids=["revoke_token", "sign_out", "sign_out_everywhere", "revoke_sessions"],
+        ids=[
+            "revoke_token",
+            "sign_out",
+            "sign_out_everywhere",
+            "sign_out_users",
+            "revoke_sessions",
+        ],
     )
     def test_revocation_passes_django_request_to_receivers(
         self, pair, revoke, request_argument, plain
@@ -117,6 +124,7 @@ SERVICES_WITH_NOW = {
     "list_sessions": lambda pair, now: list(services.list_sessions(pair.user, now=now)),
     "sign_out": lambda pair, now: services.sign_out(pair.user, pair.session.pk, now=now),
     "sign_out_everywhere": lambda pair, now: services.sign_out_everywhere(pair.user, now=now),
+    "sign_out_users": lambda pair, now: services.sign_out_users([pair.user], now=now),
     "revoke_token": lambda pair, now: services.revoke_token(pair.refresh_token, now=now),
     "revoke_sessions": lambda pair, now: services.revoke_sessions(
         Session.objects.all(), RevokedReason.ADMIN, now=now

@@ -183,11 +183,18 @@ class TestSignOut:
             lambda pair: services.revoke_token(pair.refresh_token, now=after(minutes=1)),
             lambda pair: services.sign_out(pair.user, str(pair.session.pk), now=after(minutes=1)),
             lambda pair: services.sign_out_everywhere(pair.user, now=after(minutes=1)),
+            lambda pair: services.sign_out_users([pair.user], now=after(minutes=1)),
             lambda pair: services.revoke_sessions(
                 Session.objects.all(), RevokedReason.ADMIN, now=after(minutes=1)
             ),
         ],
-        ids=["refresh_token", "sign_out", "sign_out_everywhere", "revoke_sessions"],
+        ids=[
+            "refresh_token",
+            "sign_out",
+            "sign_out_everywhere",
+            "sign_out_users",
+            "revoke_sessions",
+        ],
     )
     def test_failed_revocation_is_unavailable_and_can_be_repeated(self, pair, failure, sign_out):
         with failure(Session), pytest.raises(ServiceUnavailable):

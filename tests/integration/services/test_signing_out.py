@@ -5,6 +5,10 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from django_tokenauth import services, signals
 from django_tokenauth.errors import InvalidGrant, UnsupportedTokenType
@@ -225,3 +229,80 @@ class TestRevokeSessions:
         time_machine.move_to(after(days=1), tick=False)
         services.revoke_sessions(Session.objects.all(), RevokedReason.ADMIN)
         assert Session.objects.get().revoked_at == after(days=1)
+
+
+class TestSignOutUsers:
+    @pytest.fixture
+    def pairs(self, alice, bob):
+        return [services.sign_in(user, now=NOW) for user in (alice, alice, bob)]
+
+    @pytest.mark.parametrize(
+        "users_of",
+        [
+            lambda alice: get_user_model().objects.filter(pk=alice.pk),
+            lambda alice: [alice],
+            lambda alice: {alice.pk},
+            lambda alice: (str(pk) for pk in [alice.pk]),
+        ],
+        ids=["query_set", "users", "keys", "strings"],
+    )
+    def test_sign_out_users_revokes_the_sessions_of_the_users(self, alice, pairs, users_of):
+        users = users_of(alice)
+        assert services.sign_out_users(users, now=after(minutes=1)) == 2
+        assert [is_signed_out(pair) for pair in pairs] == [True, True, False]
+
+    def test_sign_out_of_1000_users_takes_statements_per_batch(self, alice, bob, pairs):
+        users = get_user_model().objects.bulk_create(
+            get_user_model()(username=f"user{number}") for number in range(1000)
+        )
+        times = {"created_at": NOW, "refreshed_at": NOW, "absolute_expires_at": after(days=90)}
+        Session.objects.bulk_create(
+            Session(user=user, idle_expires_at=after(days=9), client_id="app", **times)
+            for user in users
+            for _ in range(3)
+        )
+        get_user_model().objects.update(is_active=False)
+        inactive = get_user_model().objects.filter(is_active=False)
+        with CaptureQueriesContext(connection) as statements:
+            assert services.sign_out_users(inactive, now=after(minutes=1)) == 3003
+        assert len(statements) <= 18
+
+    def test_sign_out_users_passes_reason_and_request_to_signals(self, alice, pairs):
+        request = object()
+        with received(signals.session_revoked) as calls:
+            services.sign_out_users(
+                [alice], request=request, reason=RevokedReason.ADMIN, now=after(minutes=1)
+            )
+        assert {call["session"].pk for call in calls} == {pair.session.pk for pair in pairs[:2]}
+        assert {(call["user"], call["request"]) for call in calls} == {(alice, request)}
+        assert Session.objects.filter(revoked_reason="admin").count() == 2
+
+    def test_sign_out_of_no_users_takes_no_statement(self, django_assert_num_queries, db):
+        with django_assert_num_queries(0):
+            assert services.sign_out_users([]) == 0
+
+    def test_sign_out_users_in_stateless_mode_reads_nothing(
+        self, alice, settings, django_assert_num_queries
+    ):
+        settings.TOKENAUTH = {"STATELESS_REFRESH": True}
+        with django_assert_num_queries(0):
+            assert services.sign_out_users(get_user_model().objects.all()) == 0
+
+    @pytest.mark.parametrize(
+        ("users_of", "message"),
+        [
+            (lambda pair: pair.user, "not an object of User. Pass [user] for one user."),
+            (lambda pair: "alice", "not an object of str. Pass [user]"),
+            (lambda pair: {"alice": 1}, "not an object of dict. Pass [user]"),
+            (lambda pair: [pair.session], "must contain only users, not an object of Session."),
+            (lambda pair: ["alice"], "only users or primary keys, not an object of str."),
+            (lambda pair: [None], "only users or primary keys, not None."),
+            (lambda pair: [get_user_model()()], "a user that is stored"),
+            (lambda pair: [AnonymousUser()], "a user that is stored"),
+        ],
+    )
+    def test_sign_out_users_rejects_other_arguments(self, pairs, users_of, message):
+        with pytest.raises(TypeError) as caught:
+            services.sign_out_users(users_of(pairs[0]))
+        assert message in str(caught.value)
+        assert Session.objects.filter(revoked_at=None).count() == 3

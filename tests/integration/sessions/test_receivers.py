@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django_tokenauth import services, signals
 from django_tokenauth.errors import InvalidToken
 from django_tokenauth.models import RevokedReason, Session
-from django_tokenauth.sessions import receivers, store
+from django_tokenauth.sessions import store
 from django_tokenauth.sessions.users import auth_hash
 from tests.models import Person
 from tests.support.clock import NOW, after
@@ -393,7 +393,7 @@ class TestSignInDuringSave:
         assert {call["user"] for call in calls} == {alice}
 
     def test_error_after_the_commit_of_a_user_save_is_logged(self, alice, monkeypatch, caplog):
-        monkeypatch.setattr(receivers, "refetch", unavailable)
+        monkeypatch.setattr(store, "batches", unavailable)
         with atomic():
             change_password(alice)
         alice.refresh_from_db()
