@@ -215,6 +215,7 @@ def rejected_passkey(alice: Any, clock: Any) -> Any:
     token = services.sign_in(alice).access_token
     genuine, other = Authenticator(DOMAIN), Authenticator(DOMAIN)
     register(genuine, token)
+    unknown = {"ceremony": "x" * 22, "credential": {}}
     rejected = [
         register(Authenticator("example.com"), token)[0],
         register(Authenticator(DOMAIN, origin="https://example.com"), token)[0],
