@@ -29,14 +29,11 @@ from . import bounds, parties, values
 from .other_packages import hint_for
 from .values import KeyMaterial, Rate
 
-#: The two families of algorithms. A key set contains keys of one family only (RFC 8725 section
-#: 3.1).
+#: The two families of algorithms. A key set has keys of one family (RFC 8725 section 3.1).
 HMAC_ALGORITHMS = ("HS256", "HS384", "HS512")
 ASYMMETRIC_ALGORITHMS = (
-    *("RS256", "RS384", "RS512"),
-    *("PS256", "PS384", "PS512"),
-    *("ES256", "ES384", "ES512"),
-    "EdDSA",
+    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512", "EdDSA"),
 )
 
 # Matches names such as ROTATE_REFRESH_TOKENS, a setting of another package.
@@ -133,8 +130,7 @@ class Settings:
     def revocation_window(self) -> timedelta:
         """The time for which the snapshot of revoked sessions contains a session.
 
-        The window begins at ``revoked_at`` and covers the longest lifetime of the last access token
-        of the session.
+        The window begins at ``revoked_at`` and covers the lifetime of each access token.
         """
         return self.max_access_token_lifetime + self.leeway + LONGEST_WAIT
 

@@ -9,14 +9,12 @@ is active, the generation in the token decides the result of the refresh:
   token.
 * For the previous generation after the grace period, rotate again if ``REFRESH_RETRY`` is true: the
   client may never have received the current refresh token. A second retry in a row revokes the
-  session. After the retry, a request with the refresh token that the retry replaced revokes the
-  session, because two clients may be using the session.
+  session, and so does a later request with the refresh token that the retry replaced.
 * In all other cases of an earlier generation, revoke the session: the refresh token or its
   successor may have been stolen.
 * For a generation up to ``MAX_GENERATIONS_AHEAD`` ahead, rotate: a database failover may have lost
-  rotations.
-* For a generation more than ``MAX_GENERATIONS_AHEAD`` ahead, reject the token without revoking the
-  session. An attacker who forged the token must not sign the user out.
+  rotations. Further ahead, reject the token without revoking the session: an attacker who forged
+  the token must not sign the user out.
 
 The grace period applies only to the client that rotated: the same user agent in the same network.
 """
@@ -62,8 +60,7 @@ from .tenants import decode_refresh_token
 
 logger = logging.getLogger("django_tokenauth")
 
-#: Maximum number of generations that a refresh token may be ahead of its session. A database
-#: failover can lose the rotations that were not yet replicated.
+#: Maximum number of generations that a refresh token may be ahead of its session.
 MAX_GENERATIONS_AHEAD = 100
 
 #: The description of ``invalid_grant`` for a refresh.

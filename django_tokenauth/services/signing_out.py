@@ -211,7 +211,7 @@ def sign_out_users(
     with database_errors_as_unavailable():
         keys = iter(() if load().stateless_refresh else user_keys(users))
         while batch := list(islice(keys, store.BATCH_SIZE)):
-            rows = store.active_of_users("pk", batch, now=clock())
+            rows = store.active_of_users("user", "pk", batch, now=clock())
             batches = store.batches(rows, with_users=True)
             revoked += revoke_and_signal(batches, reason, request=request, clock=clock)
     return revoked
