@@ -83,8 +83,6 @@ class _RefreshRequest:
     caller: Caller
     request: HttpRequest | None
     now: datetime
-    #: The clock, read again before each write, because ``now`` may be out of date after a slow
-    #: statement.
     clock: Clock
     on_issued: OnIssued
 
@@ -109,8 +107,7 @@ def refresh(
 ) -> TokenPair:
     """Return an access token and a refresh token for *refresh_token*.
 
-    A rotation takes two statements, and more if the database is slow or a concurrent request
-    changes the session.
+    A rotation takes two statements, and more on a slow database or with concurrent requests.
 
     *scope*, a collection of scope names, narrows the scope of the access token (RFC 6749 section
     6); ``None`` keeps the scope of the session. *client_id*, if given, must be the client of the
