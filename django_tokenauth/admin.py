@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -116,13 +116,17 @@ class ClientFilter(admin.SimpleListFilter):
         return queryset.filter(client_id=self.value()) if self.value() else queryset
 
 
+def _field(name: str) -> Any:
+    return Session._meta.get_field(name)
+
+
 def _time(name: str) -> Any:
     """Return an admin column that displays the field *name* in the current time zone.
 
     Without ``USE_TZ``, Django converts no time and would display session times in UTC.
     """
 
-    field: Any = Session._meta.get_field(name)
+    field = _field(name)
 
     @admin.display(description=field.verbose_name, ordering=name)
     def show(self: Any, session: Session) -> str:
@@ -188,14 +192,7 @@ class SessionAdmin(_ModelAdmin):
         "id",
         *("user", "actor", "device_name", "client_id", "client_authenticated", "user_agent", "ip"),
         *("last_user_agent", "last_ip", "scope", "scope_limited", "amr"),
-        *(
-            "generation",
-            "retried",
-            "created",
-            "refreshed",
-            "idle_expiry",
-            "absolute_expiry",
-        ),
+        *("generation", "retried", "created", "refreshed", "idle_expiry", "absolute_expiry"),
         *("revoked", "revoked_reason"),
         *_READ_ONLY,
     )
@@ -218,10 +215,10 @@ class SessionAdmin(_ModelAdmin):
         return rows.prefetch_related(Prefetch("user", users), Prefetch("actor", users))
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
-        user_model: Any = Session._meta.get_field("user").related_model
+        user_model = _field("user").related_model
         return (*self.search_fields, f"user__{user_model.USERNAME_FIELD}")
 
-    def get_list_display(self, request: HttpRequest) -> Sequence[Any]:
+    def get_list_display(self, request: HttpRequest) -> Any:
         """Return the columns, with links to sign out for users with the permission to revoke."""
         columns = super().get_list_display(request)
         if not self.has_revoke_permission(request):
@@ -310,7 +307,10 @@ class SessionAdmin(_ModelAdmin):
 
     def _with_filters(self, request: HttpRequest, url: str) -> str:
         """Return *url* with the filters of the list from which the user came."""
-        filters = {"preserved_filters": self.get_preserved_filters(request), "opts": self.opts}
+        filters: dict[str, Any] = {
+            "preserved_filters": self.get_preserved_filters(request),
+            "opts": self.opts,
+        }
         return add_preserved_filters(filters, url)
 
     def _sign_out_url(self, request: HttpRequest, session: Session) -> str:
@@ -327,8 +327,8 @@ class SessionAdmin(_ModelAdmin):
         if request.method == "POST":
             self.revoke_sessions(request, self.get_queryset(request).filter(pk=session.pk))
             return HttpResponseRedirect(changelist_url)
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
-        names = ("user", "device_name", "user_agent", "client_id", "ip", "last_ip")
+        request.current_app = self.admin_site.name
+        names = ("user", "actor", "device_name", "user_agent", "client_id", "ip", "last_ip")
         context = {
             **self.admin_site.each_context(request),
             "title": _("Sign out the session"),
@@ -337,7 +337,7 @@ class SessionAdmin(_ModelAdmin):
             "session": session,
             "can_be_revoked": _can_be_revoked(session),
             "details": [
-                (self.opts.get_field(name).verbose_name, value)
+                (_field(name).verbose_name, value)
                 for name in names
                 if (value := getattr(session, name))
             ],

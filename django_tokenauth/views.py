@@ -330,7 +330,7 @@ class _SessionEndpoint(NoStoreView):
 def _check_not_impersonated(view: _SessionEndpoint, request: Request) -> None:
     """Deny a member of the staff who acts as the user: the staff must not sign the user out."""
     if not IsNotImpersonated().has_permission(request, view):
-        view.permission_denied(request, IsNotImpersonated.message)
+        view.permission_denied(request, str(IsNotImpersonated.message))
 
 
 class SessionListView(_SessionEndpoint):

@@ -93,7 +93,7 @@ def _resolved(settings: Settings, issuer: str, audience: str) -> Settings:
             "The function ISSUER of TOKENAUTH returned a client id of CLIENTS. Sign-ins without a "
             "client have the issuer as their client id. Give that client another client id."
         )
-    own = {"issuer": issuer, "audience": audience, "original": settings}
+    own: dict[str, Any] = {"issuer": issuer, "audience": audience, "original": settings}
     names = {each.name for each in fields(Settings)} - own.keys()
     return Settings(**{name: getattr(settings, name) for name in names}, **own)
 

@@ -277,13 +277,14 @@ def _token_response(
     """Return the serializer of the issued tokens with the fields of *extra*."""
     if extra is None:
         return TokenPairSerializer
+    further: Any = extra
 
     class ExtendedSerializer(TokenPairSerializer):
         class Meta:
-            ref_name = f"TokenAuthTokenPair{_name_of(extra)}"
+            ref_name = f"TokenAuthTokenPair{_name_of(further)}"
 
         def get_fields(self) -> dict[str, Any]:
-            return {**extra().get_fields(), **super().get_fields()}
+            return {**further().get_fields(), **super().get_fields()}
 
     ExtendedSerializer.__doc__ = TokenPairSerializer.__doc__
     return ExtendedSerializer
@@ -382,7 +383,8 @@ class ViewDescription(OpenApiViewExtension):
     def view_replacement(self) -> type[APIView]:
         # drf-spectacular stores the description on the class, so describe a subclass instead of the
         # view.
-        view = type(self.target.__name__, (self.target,), {"__doc__": self.target.__doc__})
+        members = {"__doc__": self.target.__doc__}
+        view: type[APIView] = type(self.target.__name__, (self.target,), members)
         if issubclass(view, (views.TokenView, views.RefreshView)):
             return extend_schema_view(**_issuing_endpoint(view))(view)
         for known, methods in _DESCRIPTIONS.items():

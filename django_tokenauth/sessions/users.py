@@ -106,7 +106,7 @@ def why_actor_refused(
     """
     actor = session.actor
     if actor is None or subject is None:
-        return None if actor is subject else TokenErrorCode.USER
+        return None if actor is None and subject is None else TokenErrorCode.USER
     if not actor.is_active or get_subject(actor, id_field) != subject:
         return TokenErrorCode.USER
     return None if has_auth_hash(actor, session.actor_auth_hash) else TokenErrorCode.REVOKED

@@ -164,7 +164,7 @@ class TestList:
     def test_admin_list_shows_is_active_next_to_the_client_id(self, administrator, sessions):
         text = administrator.get(LIST).content.decode()
         columns = re.findall(r'class="(?:sortable )?column-(\w+)', text)
-        assert columns[:4] == ["user", "device", "client_id", "is_active"]
+        assert columns[:4] == ["who", "device", "client_id", "is_active"]
 
     def test_admin_page_of_an_active_session_has_no_revocation(self, administrator, sessions):
         page = administrator.get(f"{LIST}{sessions['phone'].pk}/change/").content.decode()

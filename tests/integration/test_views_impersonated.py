@@ -131,6 +131,7 @@ def test_session_command_names_the_actor(staff, pair):
 
 def test_admin_shows_the_actor(admin_client, pair):
     path = "/admin/django_tokenauth/session/"
-    assert '<td class="field-actor nowrap">bob</td>' in admin_client.get(path).content.decode()
+    detail = '<span class="django-tokenauth-detail">actor: bob</span>'
+    assert detail in admin_client.get(path).content.decode()
     page = admin_client.get(f"{path}{pair.session.pk}/change/").content.decode()
     assert "field-actor" in page

@@ -61,7 +61,7 @@ class TestSecurityScheme:
 
     def test_openapi_security_scheme_of_another_header_is_an_api_key(self, schemas):
         schema = schemas["other_header"]
-        name = "accessToken-X-Auth-Token"
+        name = "TokenAuthAccessToken-X-Auth-Token"
         assert schema["components"]["securitySchemes"][name] == {
             "type": "apiKey",
             "in": "header",

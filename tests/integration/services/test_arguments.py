@@ -10,7 +10,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
-from django.test import RequestFactory
+from django.test import RequestFactory, override_settings
 from rest_framework.request import Request
 
 from django_tokenauth import services, signals
@@ -118,6 +118,12 @@ class TestSessionId:
         assert list(services.list_sessions(alice, now=NOW)) == [pair.session]
 
 
+def impersonate(pair, now):
+    bob = User.objects.create_user("bob", is_staff=True)
+    with override_settings(TOKENAUTH={"IMPERSONATION": lambda staff, user, request: True}):
+        return services.impersonate(bob, pair.user, now=now)
+
+
 SERVICES_WITH_NOW = {
     "sign_in": lambda pair, now: services.sign_in(pair.user, now=now),
     "refresh": lambda pair, now: services.refresh(pair.refresh_token, now=now),
@@ -136,6 +142,7 @@ SERVICES_WITH_NOW = {
         HttpRequest(), pair.user, now=now
     ),
     "set_session_data": lambda pair, now: services.set_session_data(pair.session, {}, now=now),
+    "impersonate": impersonate,
     "introspect": lambda pair, now: services.introspect(pair.access_token, now=now),
     "is_revoked": lambda pair, now: services.is_revoked(
         services.authenticate_access_token(pair.access_token, now=after(minutes=1)), now=now
@@ -179,7 +186,7 @@ class TestNow:
             for function in functions
             if inspect.isfunction(function) and "now" in inspect.signature(function).parameters
         ]
-        assert len(parameters) == len(SERVICES_WITH_NOW) == 12
+        assert len(parameters) == len(SERVICES_WITH_NOW) == 14
         assert {
             (parameter.annotation, parameter.default, parameter.kind) for parameter in parameters
         } == {("datetime | None", None, inspect.Parameter.KEYWORD_ONLY)}

@@ -85,7 +85,8 @@ class TestLocation:
         receivers.after_save(instance=alice, created=False, using=alias)
         receivers.after_parent_save(instance=alice, created=False, using=alias)
         rows = Session.objects.filter(user=alice)
-        receivers.collect_sessions(collector=None, rows=rows, using=alias)
+        user = Session._meta.get_field("user")
+        receivers.collect_sessions(collector=None, field=user, rows=rows, using=alias)
         assert reason_of(pair) == ""
 
 

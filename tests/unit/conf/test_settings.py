@@ -46,6 +46,7 @@ DEFAULTS = {
     "scopes": (),
     "scope_policy": None,
     "extra_claims": None,
+    "impersonation": None,
     "revocation_poll_interval": timedelta(seconds=10),
     "token_cache_size": 4096,
     "token_cache_bytes": 16777216,
