@@ -36,6 +36,8 @@ from .sessions.log_ids import log_id
 from .sessions.managers import is_plain
 from .sessions.users import get_key
 
+__all__ = ["SessionAdmin"]
+
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Session]
 else:
@@ -180,13 +182,7 @@ class SessionAdmin(_ModelAdmin):
     # With False, Django joins the users itself, and does not use the default manager.
     list_select_related = ()
     search_fields = (
-        "=id",
-        "device_name",
-        "client_id",
-        "=ip",
-        "=last_ip",
-        "user_agent",
-        "last_user_agent",
+        *("=id", "device_name", "client_id", "=ip", "=last_ip", "user_agent", "last_user_agent"),
     )
     fields = (
         "id",

@@ -188,6 +188,6 @@ class TestChecks:
         settings.TOKENAUTH = {**settings.TOKENAUTH, "ISSUER": "http://auth.example.com"}
         assert "W008" in deploy_check_ids()
 
-    def test_missing_token_route_is_reported_beside_an_issuer_function(self, settings):
+    def test_missing_token_route_is_reported_with_issuer_function(self, settings):
         settings.ROOT_URLCONF = "django_tokenauth.well_known"
         assert [message.id for message in check_routes()] == ["tokenauth.W026"]

@@ -142,7 +142,7 @@ class TestReaders:
     def test_middleware_and_rest_view_share_one_query(
         self, token, settings, django_assert_num_queries
     ):
-        reader = "tests.integration.test_token_middleware.read_user"
+        reader = f"{plain_views.__name__}.read_user"
         settings.MIDDLEWARE = [*plain_views.MIDDLEWARE, reader]
         with django_assert_num_queries(1):
             response = send("/rest/gateway/", token)

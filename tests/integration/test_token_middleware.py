@@ -34,6 +34,7 @@ from tests.support.locks import unreadable
 pytestmark = pytest.mark.urls("tests.support.plain_views")
 ALICE = {"user": "alice", "token": True}
 ANONYMOUS = {"user": "AnonymousUser", "token": False}
+READER = f"{plain_views.__name__}.read_user"
 MODULE = "tests.support.plain_views"
 
 
@@ -297,7 +298,7 @@ class TestRestFramework:
     def test_rest_view_and_middleware_share_one_query(
         self, token, settings, django_assert_num_queries, method
     ):
-        settings.MIDDLEWARE = [*plain_views.MIDDLEWARE, f"{__name__}.read_user"]
+        settings.MIDDLEWARE = [*plain_views.MIDDLEWARE, READER]
         with django_assert_num_queries(1):
             response = send("/rest/", token, method=method)
         assert response.json()["user"] == "alice"
@@ -307,7 +308,7 @@ class TestRestFramework:
         self, alice, token, settings, django_assert_num_queries
     ):
         services.sign_out_everywhere(alice)
-        settings.MIDDLEWARE = [*plain_views.MIDDLEWARE, f"{__name__}.read_user"]
+        settings.MIDDLEWARE = [*plain_views.MIDDLEWARE, READER]
         with django_assert_num_queries(1):
             response = send("/rest/", token)
         assert response.status_code == 401
@@ -321,7 +322,7 @@ class TestRestFramework:
         settings.TOKENAUTH = {"REVOCATION_POLL_INTERVAL": None}
         pair = services.sign_in(alice)
         services.sign_out_everywhere(alice)
-        settings.MIDDLEWARE = [f"{MODULE}.StatelessTokenMiddleware", f"{__name__}.read_user"]
+        settings.MIDDLEWARE = [f"{MODULE}.StatelessTokenMiddleware", READER]
         assert send("/rest/stateless/", pair.access_token).json() == {"user": "TokenUser"}
         with django_assert_num_queries(1):
             response = send("/rest/", pair.access_token)
@@ -329,7 +330,7 @@ class TestRestFramework:
         assert response.headers["X-User"] == str(alice.pk)
 
     def test_rest_view_with_another_header_uses_its_own_token(self, alice, bob, settings):
-        settings.MIDDLEWARE = [*plain_views.MIDDLEWARE, f"{__name__}.read_user"]
+        settings.MIDDLEWARE = [*plain_views.MIDDLEWARE, READER]
         tokens = [services.sign_in(user).access_token for user in (alice, bob)]
         response = send("/rest/gateway/", tokens[0], **{"X-Auth-Token": tokens[1]})
         assert response.json() == {"user": "bob"}
@@ -340,7 +341,7 @@ class TestRestFramework:
     def test_same_token_for_a_class_with_another_header_is_shared(
         self, token, settings, django_assert_num_queries
     ):
-        settings.MIDDLEWARE = [*plain_views.MIDDLEWARE, f"{__name__}.read_user"]
+        settings.MIDDLEWARE = [*plain_views.MIDDLEWARE, READER]
         with django_assert_num_queries(1):
             send("/rest/gateway/", token, **{"X-Auth-Token": token})
 
@@ -354,28 +355,16 @@ class TestRestFramework:
 
     def test_session_authentication_does_not_widen_the_scope(self, alice, settings):
         settings.TOKENAUTH = {"SCOPES": ["notes:read", "notes:write"]}
-        settings.MIDDLEWARE = [*plain_views.MIDDLEWARE, f"{__name__}.read_user"]
+        settings.MIDDLEWARE = [*plain_views.MIDDLEWARE, READER]
         narrow = services.sign_in(alice, scope=["notes:read"]).access_token
         assert send("/rest/scoped/", narrow).status_code == 403
         assert send("/rest/scoped/", services.sign_in(alice).access_token).status_code == 200
         assert send("/rest/scoped/", client=signed_in(alice)).status_code == 200
 
     def test_rejection_of_a_rest_view_has_its_own_format(self, settings):
-        settings.MIDDLEWARE = [*plain_views.MIDDLEWARE, f"{__name__}.read_user"]
+        settings.MIDDLEWARE = [*plain_views.MIDDLEWARE, READER]
         response = send("/rest/", "garbage")
         assert status_and_json(response) == (401, {"detail": "The access token is not valid."})
-
-
-def read_user(get_response):
-    """A middleware of a project that reads the user before the view."""
-
-    def middleware(request):
-        name = str(request.user)
-        response = get_response(request)
-        response.headers["X-User"] = name
-        return response
-
-    return middleware
 
 
 @pytest.mark.django_db(transaction=True)

@@ -23,6 +23,7 @@ from rest_framework.test import APIClient, APITestCase
 from rest_framework.views import APIView
 
 from django_tokenauth import errors, permissions, services, signals, urls, views, well_known
+from django_tokenauth.admin import SessionAdmin
 from django_tokenauth.authentication import (
     AccessTokenRejected,
     Claims,
@@ -345,6 +346,10 @@ class NotesTests(TokenTestMixin, APITestCase):
         client = AsyncTokenClient()
         assert_type(await client.asign_in(user), TokenPair)
         await client.asign_out()
+
+
+class OwnSessionAdmin(SessionAdmin):
+    list_per_page = 50
 
 
 @with_test_keys("ES256")

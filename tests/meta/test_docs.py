@@ -289,9 +289,7 @@ class TestExamples:
                 introspect(token, client_secret="wrong")
             error.value.close()
 
-    def test_docs_example_of_an_own_admin_site_links_users_to_sessions(
-        self, admin_client, alice, settings
-    ):
+    def test_docs_example_of_own_admin_site_links_to_sessions(self, admin_client, alice, settings):
         site = example("admin-and-prune", "staff_site")["staff_site"]
         settings.ROOT_URLCONF = (path("admin/", site.urls),)
         page = admin_client.get(f"/admin/auth/user/{alice.pk}/change/").content.decode()

@@ -64,6 +64,8 @@ class TestFiles:
             for path in PACKAGE.rglob("*.py")
             for message in translations.marked_messages(path.read_text(encoding="utf-8"))
         }
+        for path in PACKAGE.rglob("*.html"):
+            source.update(re.findall(r'{% translate "(.+?)" %}', path.read_text(encoding="utf-8")))
         assert {entry.message for entry in MESSAGES} | {
             entry.plural for entry in MESSAGES if entry.plural
         } == source

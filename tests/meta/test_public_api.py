@@ -14,6 +14,7 @@ from tests.support.documents import DOCS, ROOT
 
 PACKAGE = Path(django_tokenauth.__file__).parent
 PUBLIC = {
+    "admin": ["SessionAdmin"],
     "authentication": [
         "AccessTokenRejected",
         "Claims",

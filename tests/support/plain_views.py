@@ -244,3 +244,15 @@ urlpatterns = [
     path("rest/user/", rest_user),
     path("rest/scoped/", rest_scoped),
 ]
+
+
+def read_user(get_response):
+    """A middleware of a project that reads the user before the view."""
+
+    def middleware(request):
+        name = str(request.user)
+        response = get_response(request)
+        response.headers["X-User"] = name
+        return response
+
+    return middleware

@@ -99,7 +99,7 @@ class TestDecode:
 
 class TestHeader:
     @pytest.mark.parametrize("member", INVALID_MEMBERS, ids=lambda member: ascii(member)[:30])
-    def test_authorization_header_of_invalid_or_ambiguous_json_is_rejected(self, server, member):
+    def test_header_of_invalid_or_ambiguous_json_is_rejected(self, server, member):
         header = with_raw_member(server.header(), member)
         assert server.code(server.token(header=header)) is TokenErrorCode.MALFORMED
 
@@ -138,7 +138,7 @@ class TestHeader:
             *({"cty": value} for value in ("JWT", "at+jwt", "", None)),
         ],
     )
-    def test_authorization_header_with_crit_b64_zip_enc_or_cty_is_rejected(self, server, changes):
+    def test_header_with_crit_b64_zip_enc_or_cty_is_rejected(self, server, changes):
         assert server.code(server.with_header(**changes)) is TokenErrorCode.HEADER
 
     @pytest.mark.attack(37)
@@ -204,7 +204,7 @@ class TestHeader:
     @pytest.mark.parametrize(
         "spelling", [str.upper, str.title, "application/{}".format, "APPLICATION/{}".format]
     )
-    def test_authorization_header_typ_is_a_case_insensitive_media_type(self, server, spelling):
+    def test_header_typ_is_a_case_insensitive_media_type(self, server, spelling):
         token = server.with_header(typ=spelling(server.typ))
         assert server.decode(token).subject == "1"
 
