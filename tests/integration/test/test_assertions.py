@@ -144,12 +144,12 @@ class TestNeedsScope:
             (
                 *("/staff/", READ),
                 (
-                    "without the scope 'notes:read' got 403, but not because of a scope: the challenge"
-                    " is ''"
+                    "without the scope 'notes:read' got 403, but not because of a scope: the "
+                    "challenge is ''"
                 ),
                 (
-                    "Another permission denies the user, or the view uses no authentication class of "
-                    "django_tokenauth."
+                    "Another permission denies the user, or the view uses no authentication class "
+                    "of django_tokenauth."
                 ),
             ),
             (
@@ -159,8 +159,8 @@ class TestNeedsScope:
                     "'notes:read', 'notes:write', and the challenge is ''"
                 ),
                 (
-                    "Another permission denies the user, or the view requires a scope that the user "
-                    "may not have."
+                    "Another permission denies the user, or the view requires a scope that the "
+                    "user may not have."
                 ),
             ),
             (
