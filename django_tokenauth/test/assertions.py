@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from copy import copy
+from functools import partial
 from http.cookies import SimpleCookie
 from typing import Any
 
@@ -155,27 +157,29 @@ def _assert_tokens_rejected(access_token: str, refresh_token: str) -> None:
             f"The session of user {session.user} is active: {_described(session)}. End it with "
             "client.sign_out(), services.sign_out() or a request to the revocation route."
         )
-    # The session has ended, so a refresh rejects the token before it changes a row.
-    try:
-        services.refresh(refresh_token)
-    except InvalidGrant:
-        pass
-    else:
-        raise AssertionError("The session has ended, but its refresh token was accepted.")
-    classes: list[type[JWTAuthentication]] = [JWTAuthentication]
-    if load().revocation_poll_interval is not None:
-        classes.append(StatelessJWTAuthentication)
     forget_revoked_sessions()
-    for authentication in classes:
-        try:
-            claims = services.authenticate_access_token(access_token)
-            authentication().get_user(claims)
-        except InvalidToken:
-            continue
-        raise AssertionError(
-            f"The session has ended, but {authentication.__name__} accepts its access token. Was "
-            "the row of the session changed without services.sign_out()?"
+    # The session has ended, so a refresh rejects the token before it changes a row.
+    checks: dict[str, Callable[[], object]] = {
+        "a refresh accepts its refresh token": partial(services.refresh, refresh_token),
+        "JWTAuthentication accepts its access token": partial(
+            _authenticate, JWTAuthentication, access_token
+        ),
+    }
+    if load().revocation_poll_interval is not None:
+        checks["StatelessJWTAuthentication accepts its access token"] = partial(
+            _authenticate, StatelessJWTAuthentication, access_token
         )
+    for found, check in checks.items():
+        with suppress(InvalidGrant, InvalidToken):
+            check()
+            raise AssertionError(
+                f"The session has ended, but {found}. Was the row of the session changed without "
+                "services.sign_out()?"
+            )
+
+
+def _authenticate(authentication: type[JWTAuthentication], access_token: str) -> object:
+    return authentication().get_user(services.authenticate_access_token(access_token))
 
 
 def _active_session(refresh_token: str) -> Session | None:

@@ -33,7 +33,7 @@ def expired_token(user: Any, scope: str | Collection[str] | None = None, **optio
     """Return an access token of *user* that has expired, of a session that is still active.
 
     The token is rejected with ``TokenErrorCode.EXPIRED``, and the challenge says that it expired.
-    *scope* and *options* are arguments of :meth:`TokenClient.sign_in`.
+    *scope* and *options* are arguments of :meth:`~SignInMixin.sign_in`.
     """
     claims, settings = _signed_in(user, scope, options), load()
     # Half a minute more, so that no rounding and no other clock makes the token valid.
@@ -49,7 +49,7 @@ def revoked_token(user: Any, scope: str | Collection[str] | None = None, **optio
     The token is rejected with ``TokenErrorCode.REVOKED``. The snapshot of this process contains the
     revocation, so :class:`~django_tokenauth.authentication.StatelessJWTAuthentication` rejects the
     token too, unless ``REVOCATION_POLL_INTERVAL`` is ``None``. *scope* and *options* are arguments
-    of :meth:`TokenClient.sign_in`. Raises ``ImproperlyConfigured`` with ``STATELESS_REFRESH``.
+    of :meth:`~SignInMixin.sign_in`. Raises ``ImproperlyConfigured`` with ``STATELESS_REFRESH``.
     """
     if load().stateless_refresh:
         raise ImproperlyConfigured(
@@ -70,7 +70,7 @@ def tampered_token(user: Any, scope: str | Collection[str] | None = None, **opti
     """Return an access token of *user* whose ``sub`` was changed without a new signature.
 
     The token is rejected with ``TokenErrorCode.SIGNATURE``. *scope* and *options* are arguments of
-    :meth:`TokenClient.sign_in`.
+    :meth:`~SignInMixin.sign_in`.
     """
     claims = _signed_in(user, scope, options)
     header, _, signature = _signed(claims).split(".")
@@ -85,7 +85,7 @@ def other_issuers_token(
 
     Only the issuer is wrong, as for a token of a second server or tenant that shares the key. The
     token is rejected with ``TokenErrorCode.ISSUER``. *scope* and *options* are arguments of
-    :meth:`TokenClient.sign_in`.
+    :meth:`~SignInMixin.sign_in`.
     """
     return _signed(_signed_in(user, scope, options)._replace(issuer=OTHER_ISSUER))
 

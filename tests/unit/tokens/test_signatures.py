@@ -123,7 +123,7 @@ class TestKeysInHeader:
 
     @pytest.mark.attack(38)
     @pytest.mark.parametrize("kid", ["attacker", MISSING])
-    def test_hmac_secret_in_the_authorization_header_is_not_used(self, access, kid):
+    def test_hmac_secret_in_the_token_header_is_not_used(self, access, kid):
         secret = SIGNING_KEY[::-1]
         header = access.header(kid=kid, **self.members({"kty": "oct", "k": base64url(secret)}))
         assert (
@@ -132,7 +132,7 @@ class TestKeysInHeader:
 
     @pytest.mark.attack(38, 39, 40)
     @pytest.mark.parametrize("kid", ["attacker", MISSING])
-    def test_public_key_in_the_authorization_header_is_not_used(self, server, kid):
+    def test_public_key_in_the_token_header_is_not_used(self, server, kid):
         key = private_key(server.algorithm, 2)
         sign = load_key(private_jwk(key), server.algorithm).sign
         header = server.header(kid=kid, **self.members(public_jwk(key)))
