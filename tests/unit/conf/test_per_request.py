@@ -115,7 +115,7 @@ class TestCalls:
         assert load_for(request_to()) is first
         assert (issuer.calls, audience.calls) == (2, 2)
 
-    def test_changed_settings_are_resolved_again_for_the_same_request(self, settings):
+    def test_changed_settings_are_resolved_again_for_a_request(self, settings):
         request = request_to()
         settings.TOKENAUTH = {"ISSUER": issuer_of_host}
         load_for(request)
