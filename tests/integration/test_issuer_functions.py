@@ -8,13 +8,15 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import AsyncClient, Client, RequestFactory
 
 from django_tokenauth import services
-from django_tokenauth.checks import check_routes
-from django_tokenauth.errors import InvalidGrant, InvalidToken
+from django_tokenauth.checks import check_routes, tenants
+from django_tokenauth.errors import InvalidGrant, InvalidToken, TokenErrorCode
 from django_tokenauth.models import Session
 from django_tokenauth.services.clients import encode_secret
+from django_tokenauth.sessions.tenants import _has_schemas
 from tests.support.client import PASSWORDS
 from tests.support.system_checks import SIGNED, deploy_check_ids
 
@@ -191,3 +193,45 @@ class TestChecks:
     def test_missing_token_route_is_reported_with_issuer_function(self, settings):
         settings.ROOT_URLCONF = "django_tokenauth.well_known"
         assert [message.id for message in check_routes()] == ["tokenauth.W026"]
+
+    @pytest.mark.parametrize(
+        ("tokenauth", "reported"),
+        [
+            ({}, True),
+            ({"ISSUER": "https://auth.example.com"}, True),
+            ({"ISSUER": issuer_of_host}, False),
+            ({"AUDIENCE": issuer_of_host}, False),
+        ],
+    )
+    def test_tenant_package_needs_a_function(self, settings, monkeypatch, tokenauth, reported):
+        settings.TOKENAUTH = tokenauth
+        assert "W029" not in deploy_check_ids()
+        # The scenario of tests/integration/test_tenants.py installs django_tenants.
+        monkeypatch.setattr(tenants, "PACKAGES", ("django_tenants", "tests"))
+        assert ("W029" in deploy_check_ids()) == reported
+
+
+@pytest.mark.django_db
+def test_tenant_claim_of_another_schema_is_rejected(alice, settings):
+    settings.TOKENAUTH = {"REVOKE_BY_ACCESS_TOKEN": ["web"]}
+    connection.schema_name = "a"
+    _has_schemas.cache_clear()
+    try:
+        pair = services.sign_in(alice, client_id="web")
+        connection.schema_name = "b"
+        with pytest.raises(InvalidToken) as error:
+            services.authenticate_access_token(pair.access_token)
+        with pytest.raises(InvalidGrant):
+            services.refresh(pair.refresh_token)
+        services.revoke_token(pair.refresh_token)
+        services.revoke_token(pair.access_token)
+        connection.schema_name = "a"
+        pair = services.refresh(pair.refresh_token)
+        services.revoke_token(pair.access_token)
+        assert Session.objects.get().revoked_at is not None
+    finally:
+        del connection.schema_name
+        _has_schemas.cache_clear()
+    assert error.value.code == TokenErrorCode.AUDIENCE
+    # A service without schemas accepts the claim.
+    assert services.authenticate_access_token(pair.access_token).tenant
