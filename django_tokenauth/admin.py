@@ -36,8 +36,6 @@ from .sessions.log_ids import log_id
 from .sessions.managers import is_plain
 from .sessions.users import get_key
 
-__all__ = ["SessionAdmin"]
-
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Session]
 else:

@@ -23,7 +23,6 @@ from rest_framework.test import APIClient, APITestCase
 from rest_framework.views import APIView
 
 from django_tokenauth import errors, permissions, services, signals, urls, views, well_known
-from django_tokenauth.admin import SessionAdmin
 from django_tokenauth.authentication import (
     AccessTokenRejected,
     Claims,
@@ -346,10 +345,6 @@ class NotesTests(TokenTestMixin, APITestCase):
         client = AsyncTokenClient()
         assert_type(await client.asign_in(user), TokenPair)
         await client.asign_out()
-
-
-class OwnSessionAdmin(SessionAdmin):
-    list_per_page = 50
 
 
 @with_test_keys("ES256")

@@ -14,7 +14,6 @@ from tests.support.documents import DOCS, ROOT
 
 PACKAGE = Path(django_tokenauth.__file__).parent
 PUBLIC = {
-    "admin": ["SessionAdmin"],
     "authentication": [
         "AccessTokenRejected",
         "Claims",
