@@ -7,7 +7,7 @@ import gc
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.cache import caches
-from django.db.backends.sqlite3.features import DatabaseFeatures
+from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.utils import translation
 
 from django_tokenauth.conf.settings import load
@@ -18,7 +18,7 @@ DATABASE_FIXTURES = {"db", "transactional_db", "_django_db_helper", "live_server
 
 # Django's own check of a JSONField would execute a statement on SQLite, also in tests without a
 # database.
-DatabaseFeatures.supports_json_field = True
+DatabaseWrapper.features_class.supports_json_field = True
 
 
 @pytest.hookimpl(tryfirst=True)
