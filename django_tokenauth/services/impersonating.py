@@ -15,7 +15,8 @@ from django.http import HttpRequest
 
 from .. import signals
 from .._limits import MAX_CLIENT_ID, MAX_DEVICE_NAME
-from ..conf.settings import Settings, load
+from ..conf.per_request import load_for
+from ..conf.settings import Settings
 from ..errors import ImpersonationDenied
 from ..models import RevokedReason, Session
 from ..sessions import store
@@ -91,7 +92,7 @@ def impersonate(
     check_text("device_name", device_name, MAX_DEVICE_NAME)
     check_text("user_agent", user_agent)
     check_ip(ip)
-    settings, clock = load(), clock_of(now)
+    settings, clock = load_for(request), clock_of(now)
     lifetime = _check_lifetime(settings, lifetime)
     _check_settings(settings)
     auth, request = getattr(request, "auth", None), django_request(request)

@@ -10,10 +10,11 @@ from functools import partial
 from http.cookies import SimpleCookie
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 
 from .. import services
 from ..authentication import JWTAuthentication, StatelessJWTAuthentication
+from ..conf.per_request import load_for
 from ..conf.settings import load
 from ..errors import InvalidGrant, InvalidToken
 from ..models import Session
@@ -122,14 +123,17 @@ def _assert_allowed(
         )
 
 
-def assert_signed_out(signed_in: TokenPair | Mapping[str, Any] | Any) -> None:
+def assert_signed_out(
+    signed_in: TokenPair | Mapping[str, Any] | Any, *, request: HttpRequest | None = None
+) -> None:
     """Assert that a sign-in has ended, or that a user has no active session.
 
     *signed_in* is the result of ``sign_in()``, the token response of the routes as a dict, or a
     user. For tokens, the session must be revoked, expired or deleted. Both authentication classes
     must reject the access token, and a refresh must reject the refresh token. For a user, no
     session may be active. The assertion changes no session: if the session is active, it fails
-    before it tries the refresh token. The snapshot of revoked sessions is read again.
+    before it tries the refresh token. The snapshot of revoked sessions is read again. *request* is
+    passed to ``ISSUER`` and ``AUDIENCE`` if they are functions.
 
     Raises ``AssertionError``, and ``TypeError`` if *signed_in* is neither tokens nor a stored user.
     """
@@ -140,7 +144,7 @@ def assert_signed_out(signed_in: TokenPair | Mapping[str, Any] | Any) -> None:
             "tokens are valid until they expire."
         )
     if isinstance(tokens, Mapping):
-        _assert_tokens_rejected(str(tokens["access_token"]), str(tokens["refresh_token"]))
+        _assert_tokens_rejected(str(tokens["access_token"]), str(tokens["refresh_token"]), request)
         return
     if active := list(services.list_sessions(tokens)):
         raise AssertionError(
@@ -150,8 +154,10 @@ def assert_signed_out(signed_in: TokenPair | Mapping[str, Any] | Any) -> None:
         )
 
 
-def _assert_tokens_rejected(access_token: str, refresh_token: str) -> None:
-    session = _active_session(refresh_token)
+def _assert_tokens_rejected(
+    access_token: str, refresh_token: str, request: HttpRequest | None
+) -> None:
+    session = _active_session(refresh_token, request)
     if session is not None:
         raise AssertionError(
             f"The session of user {session.user} is active: {_described(session)}. End it with "
@@ -160,14 +166,16 @@ def _assert_tokens_rejected(access_token: str, refresh_token: str) -> None:
     forget_revoked_sessions()
     # The session has ended, so a refresh rejects the token before it changes a row.
     checks: dict[str, Callable[[], object]] = {
-        "a refresh accepts its refresh token": partial(services.refresh, refresh_token),
+        "a refresh accepts its refresh token": partial(
+            services.refresh, refresh_token, request=request
+        ),
         "JWTAuthentication accepts its access token": partial(
-            _authenticate, JWTAuthentication, access_token
+            _authenticate, JWTAuthentication, access_token, request
         ),
     }
     if load().revocation_poll_interval is not None:
         checks["StatelessJWTAuthentication accepts its access token"] = partial(
-            _authenticate, StatelessJWTAuthentication, access_token
+            _authenticate, StatelessJWTAuthentication, access_token, request
         )
     for found, check in checks.items():
         with suppress(InvalidGrant, InvalidToken):
@@ -178,13 +186,16 @@ def _assert_tokens_rejected(access_token: str, refresh_token: str) -> None:
             )
 
 
-def _authenticate(authentication: type[JWTAuthentication], access_token: str) -> object:
-    return authentication().get_user(services.authenticate_access_token(access_token))
+def _authenticate(
+    authentication: type[JWTAuthentication], access_token: str, request: HttpRequest | None
+) -> object:
+    claims = services.authenticate_access_token(access_token, request=request)
+    return authentication().get_user(claims)
 
 
-def _active_session(refresh_token: str) -> Session | None:
+def _active_session(refresh_token: str, request: HttpRequest | None) -> Session | None:
     """Return the session of *refresh_token*, or ``None`` if it has ended."""
-    settings = load()
+    settings = load_for(request)
     try:
         # At time 0, no token has expired.
         session_id = refresh_tokens(settings).decode(refresh_token, now=0).session_id

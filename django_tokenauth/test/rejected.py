@@ -57,7 +57,8 @@ def revoked_token(user: Any, scope: str | Collection[str] | None = None, **optio
             "expired_token(), or override TOKENAUTH without STATELESS_REFRESH."
         )
     pair = services.sign_in(user, scope=scope_names(scope), **options)
-    claims = services.authenticate_access_token(pair.access_token)
+    request = options.get("request")
+    claims = services.authenticate_access_token(pair.access_token, request=request)
     rows = primary_sessions().filter(pk=str(claims.session_id))
     services.revoke_sessions(rows, RevokedReason.SIGNED_OUT)
     forget_revoked_sessions()
@@ -92,7 +93,8 @@ def other_issuers_token(
 
 def _signed_in(user: Any, scope: str | Collection[str] | None, options: dict[str, Any]) -> Claims:
     pair = services.sign_in(user, scope=scope_names(scope), **options)
-    return services.authenticate_access_token(pair.access_token)
+    request = options.get("request")
+    return services.authenticate_access_token(pair.access_token, request=request)
 
 
 def _signed(claims: Claims) -> str:

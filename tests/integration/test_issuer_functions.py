@@ -17,6 +17,13 @@ from django_tokenauth.errors import InvalidGrant, InvalidToken, TokenErrorCode
 from django_tokenauth.models import Session
 from django_tokenauth.services.clients import encode_secret
 from django_tokenauth.sessions.tenants import _has_schemas
+from django_tokenauth.test import (
+    assert_signed_out,
+    expired_token,
+    other_issuers_token,
+    revoked_token,
+    tampered_token,
+)
 from tests.support.client import PASSWORDS
 from tests.support.system_checks import SIGNED, deploy_check_ids
 
@@ -209,6 +216,48 @@ class TestChecks:
         # The scenario of tests/integration/test_tenants.py installs django_tenants.
         monkeypatch.setattr(tenants, "PACKAGES", ("django_tenants", "tests"))
         assert ("W029" in deploy_check_ids()) == reported
+
+
+@pytest.mark.django_db
+def test_impersonation_has_the_issuer_of_the_request(alice, bob, settings):
+    hook = {"IMPERSONATION": lambda staff, user, request: True}
+    settings.TOKENAUTH = {**settings.TOKENAUTH, **hook}
+    request = RequestFactory(headers={"host": A}).post("/")
+    pair = services.impersonate(bob, alice, request=request)
+    claims = services.authenticate_access_token(pair.access_token, request=request)
+    assert (claims.issuer, claims.client_id) == (f"https://{A}", f"https://{A}")
+    assert claims.actor == str(bob.pk)
+
+
+@pytest.mark.django_db
+class TestTestHelpers:
+    @pytest.fixture
+    def request_to_a(self):
+        return RequestFactory(headers={"host": A}).get("/")
+
+    @pytest.mark.parametrize(
+        ("helper", "code"),
+        [
+            (expired_token, TokenErrorCode.EXPIRED),
+            (revoked_token, TokenErrorCode.REVOKED),
+            (tampered_token, TokenErrorCode.SIGNATURE),
+            (other_issuers_token, TokenErrorCode.ISSUER),
+        ],
+    )
+    def test_tokens_to_reject_have_the_issuer_of_the_request(
+        self, alice, request_to_a, helper, code
+    ):
+        token = helper(alice, request=request_to_a)
+        with pytest.raises(InvalidToken) as error:
+            services.get_user(services.authenticate_access_token(token, request=request_to_a))
+        assert error.value.code is code
+
+    def test_sign_out_is_asserted_with_the_issuer_of_the_request(self, alice, request_to_a):
+        pair = services.sign_in(alice, request=request_to_a)
+        with pytest.raises(AssertionError, match="The session of user alice is active"):
+            assert_signed_out(pair, request=request_to_a)
+        services.sign_out_everywhere(alice)
+        assert_signed_out(pair, request=request_to_a)
 
 
 @pytest.mark.django_db
