@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 
-import psycopg
 import pytest
 from django.db import connection
 
@@ -39,6 +39,8 @@ def test_token_of_tenant_is_rejected_in_another_database(tmp_path):
 @pytest.fixture
 def database_name():
     """Create a database of PostgreSQL and yield its name."""
+    # Environments with SQLite only have no driver.
+    psycopg = import_module("psycopg")
     name, url = f"tokenauth_tenants_{os.getpid()}", servers.postgresql()
     with psycopg.connect(url._replace(path="/postgres").geturl(), autocommit=True) as administrator:
         administrator.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
