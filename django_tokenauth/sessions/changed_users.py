@@ -63,6 +63,8 @@ class ChangedUsers:
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection = connection
+        # Django 5.2 logs this name if the call after the commit fails.
+        self.__qualname__ = type(self).__name__
         self._saved, self._waiting = _Users(), _Users()
 
     def __call__(self) -> None:

@@ -7,6 +7,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.contrib.auth.models import Permission
 from django.http import HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
@@ -372,7 +373,7 @@ class TestAsync:
     def send(self, path, token=None):
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         client = AsyncClient(raise_request_exception=False)
-        return asyncio.run(client.get(path, headers=headers))
+        return async_to_sync(client.get)(path, headers=headers)
 
     def test_async_views_get_the_user_of_the_token(self, token):
         assert self.send("/async/user/", token).json() == {"user": "alice", "same": True}
@@ -393,7 +394,7 @@ class TestAsync:
     def test_async_post_with_a_valid_token_needs_no_csrf_token(self, token):
         client = AsyncClient(raise_request_exception=False, enforce_csrf_checks=True)
         for header, status in (("Bearer " + token, 200), ("Bearer x", 401), ("Basic x", 403)):
-            response = asyncio.run(client.post("/public/", headers={"Authorization": header}))
+            response = async_to_sync(client.post)("/public/", headers={"Authorization": header})
             assert response.status_code == status
 
     def test_middleware_is_asynchronous_if_the_project_is(self):
@@ -403,7 +404,7 @@ class TestAsync:
         async def respond():
             return await TokenMiddleware(get_response)(RequestFactory().get("/"))
 
-        assert asyncio.run(respond()).content == b"True"
+        assert async_to_sync(respond)().content == b"True"
 
 
 def test_csrf_middleware_reads_the_attribute_that_is_set():

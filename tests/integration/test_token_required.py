@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, Client, RequestFactory
 from django.views import View
@@ -62,7 +62,7 @@ def send(path, token=None, *, method="GET", client=None):
 
 def send_async(path, token=None):
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    return asyncio.run(AsyncClient().get(path, headers=headers))
+    return async_to_sync(AsyncClient().get)(path, headers=headers)
 
 
 class TestRequests:
@@ -135,7 +135,7 @@ class TestRequests:
         async def call():
             return await token_required(plain_views.public)(RequestFactory().get("/"))
 
-        assert status_and_json_of(asyncio.run(call())) == (401, WITHOUT_TOKEN)
+        assert status_and_json_of(async_to_sync(call)()) == (401, WITHOUT_TOKEN)
 
     @pytest.mark.django_db(transaction=True)
     def test_synchronous_view_in_an_event_loop_returns_its_response(self, token):
@@ -143,7 +143,7 @@ class TestRequests:
             request = RequestFactory().get("/", headers={"Authorization": f"Bearer {token}"})
             return await token_required(plain_views.public)(request)
 
-        assert status_and_json_of(asyncio.run(call())) == (200, {"public": True})
+        assert status_and_json_of(async_to_sync(call)()) == (200, {"public": True})
 
 
 def status_and_json_of(response):

@@ -164,8 +164,8 @@ class TestDebug:
 
 class TestErrors:
     def test_unknown_user_is_reported(self, alice):
-        assert error("Alice") == (
-            "There is no user 'Alice', or more than one. Give the username of one user, or create "
+        assert error("carol") == (
+            "There is no user 'carol', or more than one. Give the username of one user, or create "
             "the user with manage.py createsuperuser."
         )
 
