@@ -92,6 +92,15 @@ class TestEitherUser:
         assert rejected_code(pair) == code
         assert not can_refresh(pair)
 
+    def test_change_without_a_receiver_reads_no_session(self, pair, name):
+        user = get_user_model().objects.get(username=name)
+        with CaptureQueriesContext(connection) as captured:
+            change_password(user)
+        assert reason_of(pair) == RevokedReason.USER_CHANGED
+        table = Session._meta.db_table
+        read = [query["sql"] for query in captured if query["sql"].startswith("SELECT")]
+        assert [sql for sql in read if table in sql] == []
+
     def test_save_of_another_field_keeps_the_session(self, pair, name):
         user = get_user_model().objects.get(username=name)
         user.email = "new@example.com"

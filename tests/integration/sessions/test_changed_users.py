@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
-from django.db.transaction import atomic, set_rollback
+from django.db.transaction import atomic, on_commit, set_rollback
 from django.test.utils import CaptureQueriesContext
 
 from django_tokenauth import services
@@ -141,6 +141,14 @@ class TestTransaction:
         # Each save is a statement too.
         assert (len(captured), len(updates)) == (len(users) + AT_ONCE, AT_ONCE)
 
+    def test_other_functions_after_the_commit_do_not_hide_the_users(self, users):
+        with atomic():
+            for user in users:
+                deactivate(user)
+                on_commit(lambda: None)
+            assert len(statements(active_sessions)) > 1
+        assert active_sessions() == 0
+
     def test_statement_without_the_table_of_sessions_revokes_nothing(self, users):
         with atomic():
             for user in users:
@@ -256,6 +264,16 @@ class TestTransaction:
                 deactivate(user)
         numbers = sorted(message.split(" of ")[0] for message in caplog.messages)
         assert numbers == ["1 session"] * (len(users) - 1) + ["2 sessions"]
+
+
+def test_own_session_continues_without_a_transaction(transactional_db):
+    alice = User.objects.create_user("alice", password="correct horse")
+    pair = services.sign_in(alice)
+    request = SimpleNamespace(auth=services.authenticate_access_token(pair.access_token))
+    alice.set_password("another")
+    alice.save()
+    assert services.update_session_auth_hash(request, alice)
+    assert Session.objects.get().revoked_at is None
 
 
 def test_users_saved_in_a_test_case_lose_their_sessions_at_once(db):

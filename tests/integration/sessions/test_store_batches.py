@@ -125,5 +125,6 @@ def test_refresh_token_of_a_hidden_user_can_be_revoked(alice, monkeypatch):
     services.revoke_token(pair.refresh_token)
     assert Session.objects.get().revoked_reason == RevokedReason.SIGNED_OUT
     assert sessions.find_with_any_user(new_id(NOW)) is None
+    assert sessions.find_with_actor(new_id(NOW)) is None
     monkeypatch.undo()
     managers._are_plain.cache_clear()

@@ -291,6 +291,12 @@ class TestRefreshClaims:
         sign_in = RefreshClaims.from_payload(members).sign_in
         assert sign_in.client_authenticated is authenticated
 
+    @pytest.mark.parametrize("name", ["access_lifetime", "idle_lifetime", "absolute_lifetime"])
+    @pytest.mark.parametrize("value", [0, -1, True, 1.5, "60", None, 10**12])
+    def test_refresh_claims_with_invalid_lifetime_are_rejected(self, name, value):
+        members = refresh_members(**SIGN_IN, **{name: value})
+        assert error_code(RefreshClaims.from_payload, members) is TokenErrorCode.CLAIMS
+
     @pytest.mark.parametrize(
         "members",
         [
