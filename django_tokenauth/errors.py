@@ -126,7 +126,7 @@ class ServiceUnavailable(TokenAuthError):
 
 
 class ImpersonationDenied(TokenAuthError, exceptions.PermissionDenied):
-    """The member of the staff may not act as the user. The log contains the reason.
+    """The member of the staff may not act as the user. The log contains the keys of both users.
 
     In a view of REST framework, this error becomes a 403 response, as Django's
     ``PermissionDenied``.

@@ -48,7 +48,8 @@ class TokenMiddleware:
     :class:`~django_tokenauth.permissions.InsufficientScope`.
 
     A request needs no CSRF token if its access token is valid. Views of REST framework and Django's
-    admin do not get the user of the token: the former authenticate requests themselves.
+    admin do not get the user of the token: REST framework authenticates requests itself, and the
+    admin checks no scope.
     """
 
     sync_capable = True

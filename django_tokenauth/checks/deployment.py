@@ -81,7 +81,8 @@ def _access_lifetime(settings: Settings) -> Iterator[CheckMessage]:
         yield checks.Warning(
             "A revoked session can be used for more than 15 minutes: StatelessJWTAuthentication "
             "sees a sign-out after REVOCATION_POLL_INTERVAL, or when the access token expires.",
-            hint="Give ACCESS_TOKEN_LIFETIME minutes, or REVOCATION_POLL_INTERVAL seconds.",
+            hint="Give ACCESS_TOKEN_LIFETIME and MAX_ACCESS_TOKEN_LIFETIME minutes, or "
+            "REVOCATION_POLL_INTERVAL seconds.",
             id="tokenauth.W005",
         )
 

@@ -85,7 +85,8 @@ def test_setting_deploy_message_has_its_text_and_hint(settings, check_id, values
             (
                 "A revoked session can be used for more than 15 minutes: "
                 "StatelessJWTAuthentication sees a sign-out after REVOCATION_POLL_INTERVAL, or "
-                "when the access token expires. Give ACCESS_TOKEN_LIFETIME minutes, or "
+                "when the access token expires. Give ACCESS_TOKEN_LIFETIME and "
+                "MAX_ACCESS_TOKEN_LIFETIME minutes, or "
                 "REVOCATION_POLL_INTERVAL seconds."
             ),
         ),
