@@ -15,6 +15,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import is_password_usable
 from django.db import router, transaction
 from django.db.models import Model, QuerySet
+from django.utils.crypto import constant_time_compare
 
 from .. import signals
 from ..conf.settings import LONGEST_WAIT, load
@@ -94,7 +95,7 @@ def after_save(
     old_hashes = instance.__dict__.pop(_OLD_HASHES, None)
     if old_hashes is not None:
         new_hash = auth_hash(instance)
-        if new_hash != old_hashes[0]:
+        if not constant_time_compare(new_hash, old_hashes[0]):
             store.rehash(get_key(instance), old_hashes, new_hash)
             if load().impersonation is not None:
                 store.rehash_actor(get_key(instance), old_hashes, new_hash)

@@ -26,6 +26,7 @@ from tests.support.raw_tokens import NOW, base64url, unbase64url
 
 ISSUER = "django-tokenauth"
 MAXIMUM_LIFETIME = 300
+LONGEST_LIFETIME = 36500 * 86400
 MAXIMUM_DEPTH = 16
 LAST_SECOND = 253402300799
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -115,6 +116,14 @@ def is_issuer(value: Any) -> bool:
     return isinstance(value, str) and value == ISSUER
 
 
+def is_actor(value: Any) -> bool:
+    return isinstance(value, dict) and [*value] == ["sub"] and is_name(value["sub"])
+
+
+def is_lifetime(value: Any) -> bool:
+    return type(value) is int and 1 <= value <= LONGEST_LIFETIME
+
+
 Rules = dict[str, Callable[[Any], bool]]
 REQUIRED: dict[str, Rules] = {
     "access": {
@@ -137,10 +146,14 @@ REQUIRED: dict[str, Rules] = {
     },
 }
 OPTIONAL: Rules = {"auth_time": is_time, "scope": is_scope, "amr": are_names}
+BOTH: Rules = {"act": is_actor, "tokenauth_tenant": is_name}
 OPTIONAL_OF: dict[str, Rules] = {
-    "access": {**OPTIONAL, "sid": is_session, "nbf": is_time},
-    "refresh": {},
+    "access": {**OPTIONAL, **BOTH, "sid": is_session, "nbf": is_time},
+    "refresh": BOTH,
 }
+LIFETIMES: Rules = dict.fromkeys(
+    ("access_lifetime", "idle_lifetime", "absolute_lifetime"), is_lifetime
+)
 
 
 def find_errors(token: Any, server: Any) -> list[str]:
@@ -185,7 +198,7 @@ def _claim_errors(members: dict[str, Any], kind: str) -> list[str]:
     optional = OPTIONAL_OF[kind]
     required = REQUIRED[kind]
     if kind == "refresh" and "auth_time" in members:
-        required, optional = {**required, "client_id": is_name}, OPTIONAL
+        required, optional = {**required, "client_id": is_name}, {**OPTIONAL, **BOTH, **LIFETIMES}
     errors = [name for name, rule in required.items() if not rule(members.get(name))]
     errors += [
         name for name, rule in optional.items() if name in members and not rule(members[name])
