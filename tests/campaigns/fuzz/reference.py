@@ -258,9 +258,9 @@ def normalized(payload: dict[str, Any], kind: str) -> dict[str, Any]:
     """Return the claims in the form that the package writes."""
     claims = dict(payload)
     if kind == "refresh":
-        names = {*REQUIRED["refresh"]}
+        names = {*REQUIRED["refresh"], *BOTH}
         if "auth_time" in claims:
-            names |= {"auth_time", "client_id", "scope", "amr"}
+            names |= {"client_id", *OPTIONAL, *LIFETIMES}
         claims = {name: value for name, value in claims.items() if name in names}
     else:
         claims.pop("gen", None)
