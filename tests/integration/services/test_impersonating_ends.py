@@ -237,3 +237,11 @@ def test_hidden_member_of_the_staff_may_not_act_as_a_user(staff, alice, hide):
     with pytest.raises(ImpersonationDenied):
         services.impersonate(staff, alice)
     assert Session.objects.get().revoked_at is not None
+
+
+@pytest.mark.parametrize("name", ["staff", "alice"])
+def test_sign_out_of_several_users_ends_the_session(name, pair, request, alice, bob):
+    other = services.sign_in(alice if name == "staff" else bob)
+    assert services.sign_out_users([request.getfixturevalue(name)]) == 1
+    assert reason_of(pair) == RevokedReason.SIGNED_OUT
+    assert reason_of(other) == ""
