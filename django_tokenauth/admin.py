@@ -85,7 +85,8 @@ class UserFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         try:
-            return queryset.filter(user=self.value())
+            # With user=..., a key that is too large for the column would be a database error.
+            return queryset.filter(user__pk=self.value())
         except (ValueError, ValidationError) as error:
             raise IncorrectLookupParameters from error
 

@@ -109,7 +109,8 @@ def as_data(data: Any) -> Any:
     try:
         if _NUL.search(text.decode()):
             raise strict_json.Malformed
-        return strict_json.loads(text)
+        # In a claim or a refresh token, the data is one level deeper.
+        return strict_json.loads(b"[%b]" % text)[0]
     except strict_json.Malformed:
         raise _invalid_content() from None
 
@@ -134,6 +135,6 @@ def _to_json(data: Any) -> bytes:
 
 def _invalid_content() -> NotStorable:
     return NotStorable(
-        f"data must be nested at most {strict_json.MAX_DEPTH} levels deep, without infinite "
+        f"data must be nested at most {strict_json.MAX_DEPTH - 1} levels deep, without infinite "
         "numbers, the character NUL, surrogates and duplicate names."
     )

@@ -200,20 +200,23 @@ def sign_out_users(
 
     Call this function after a change of users that sends no signal, such as ``QuerySet.update()``
     or ``bulk_update()``. Read *users* once, then execute one statement for each 500 users and two
-    for each 500 sessions. After an interrupted call, another call revokes the remaining sessions.
-    Returns the number of revoked sessions. *request* (of Django or REST framework) is passed to
-    signals. *now* defaults to the current time.
+    for each 500 sessions. With ``IMPERSONATION``, do so again for the sessions in which *users* act
+    as other users. After an interrupted call, another call revokes the remaining sessions. Returns
+    the number of revoked sessions. *request* (of Django or REST framework) is passed to signals.
+    *now* defaults to the current time.
 
     Raises :class:`ServiceUnavailable`. Raises ``TypeError`` if *users* is not a collection, or
     contains an object that is neither a stored user nor a primary key.
     """
     clock, revoked = clock_of(now), 0
+    roles = ("user",) if load().impersonation is None else ("user", "actor")
     with database_errors_as_unavailable():
         keys = iter(() if load().stateless_refresh else user_keys(users))
         while batch := list(islice(keys, store.BATCH_SIZE)):
-            rows = store.active_of_users("user", "pk", batch, now=clock())
-            batches = store.batches(rows, with_users=True)
-            revoked += revoke_and_signal(batches, reason, request=request, clock=clock)
+            for role in roles:
+                rows = store.active_of_users(role, "pk", batch, now=clock())
+                batches = store.batches(rows, with_users=True)
+                revoked += revoke_and_signal(batches, reason, request=request, clock=clock)
     return revoked
 
 

@@ -87,6 +87,8 @@ def is_revoked(claims: Claims, *, now: datetime | None = None) -> bool:
     snapshot = revoked_sessions(load())
     if snapshot is None or claims.session_id is None:
         return False
+    # Requests of other tenants may drop the snapshot of this tenant between the two calls.
+    snapshot = snapshot.current()
     snapshot.refresh(_timestamp(now))
     return claims.session_id in snapshot
 

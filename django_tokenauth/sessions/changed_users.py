@@ -21,6 +21,7 @@ from ..conf.settings import load
 from ..models import RevokedReason, Session
 from . import store
 from .clock import utc_now
+from .tenants import current_tenant
 from .users import get_key, has_auth_hash
 
 logger = logging.getLogger("django_tokenauth")
@@ -84,7 +85,7 @@ class ChangedUsers:
         """
         self._saved.add(field, value)
         transaction.on_commit(self, using=self._connection.alias, robust=True)
-        if len(self._saved) <= AT_ONCE:
+        if len(self._saved) <= AT_ONCE or _has_schema():
             return False
         self._waiting.add(field, value)
         # The sessions may be in the same database under another alias, which does not see the
@@ -97,7 +98,7 @@ class ChangedUsers:
 
     def is_full(self) -> bool:
         """Return whether the sessions of further users wait."""
-        return len(self._saved) >= AT_ONCE
+        return len(self._saved) >= AT_ONCE and not _has_schema()
 
     def forget(self, field: str, value: Any) -> None:
         """Do not let the sessions of the user wait. The caller revokes them now. No statement."""
@@ -134,6 +135,15 @@ class ChangedUsers:
                 active = store.active_of_users(role, field, values, now=utc_now())
                 for batch in store.batches(active, with_users=True):
                     _revoke_refused(role, batch)
+
+
+def _has_schema() -> bool:
+    """Return whether the connection has the schema of a tenant, and may have another one later.
+
+    At the commit, a statement would not find the sessions of users who waited in this schema.
+    """
+    _, schema = current_tenant()
+    return bool(schema)
 
 
 def _revoke_refused(role: str, sessions: list[Session]) -> None:

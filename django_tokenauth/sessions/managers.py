@@ -84,3 +84,22 @@ def load_users(sessions: Collection[Session]) -> None:
     for session in sessions:
         if session.user_id in users:
             session.user = users[session.user_id]
+
+
+def load_user_and_actor(session: Session) -> bool:
+    """Replace the loaded user and actor of *session* by those that the default manager returns.
+
+    Execute no statement if the manager is plain, and otherwise one. Return ``False`` if the manager
+    hides the user or the actor.
+    """
+    manager: Any = get_user_model()._default_manager
+    if is_plain(manager):
+        return True
+    loaded = [name for name in ("user", "actor") if getattr(session, name) is not None]
+    keys = {getattr(session, name).pk for name in loaded}
+    users = {user.pk: user for user in manager.using(session._state.db).filter(pk__in=keys)}
+    if users.keys() != keys:
+        return False
+    for name in loaded:
+        setattr(session, name, users[getattr(session, name).pk])
+    return True

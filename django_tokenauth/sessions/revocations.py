@@ -79,6 +79,10 @@ class RevokedSessions:
         # True if reads avoid a server-side cursor, which some connection poolers reject.
         self._avoid_cursor = False
 
+    def current(self) -> RevokedSessions:
+        """Return this snapshot, as :class:`RevokedSessionsOfTenants` returns that of the tenant."""
+        return self
+
     def __contains__(self, session_id: str) -> bool:
         if not self._sets:
             return False
@@ -268,9 +272,8 @@ MAX_SNAPSHOTS = 1024
 class RevokedSessionsOfTenants:
     """The snapshots of a process, one for each tenant. Thread-safe.
 
-    The methods use the snapshot of the current tenant: of the database of the sessions and its
-    schema. Above ``MAX_SNAPSHOTS``, the oldest snapshot is dropped. The next request of its tenant
-    reads the whole window again.
+    Above ``MAX_SNAPSHOTS``, the oldest snapshot is dropped. The next request of its tenant reads
+    the whole window again. A request that has a dropped snapshot can still use it.
     """
 
     def __init__(self, poll_interval: timedelta, window: timedelta) -> None:
@@ -279,15 +282,8 @@ class RevokedSessionsOfTenants:
         self._by_tenant: dict[Tenant, RevokedSessions] = {}
         self._lock = threading.Lock()
 
-    def __contains__(self, session_id: str) -> bool:
-        return session_id in self.current()
-
-    def refresh(self, now: float) -> None:
-        """Call :meth:`RevokedSessions.refresh` of the current tenant."""
-        self.current().refresh(now)
-
     def current(self) -> RevokedSessions:
-        """Return the snapshot of the current tenant."""
+        """Return the snapshot of the current tenant: its database of sessions and its schema."""
         tenant = current_tenant()
         snapshot = self._by_tenant.get(tenant)
         return self._add(tenant) if snapshot is None else snapshot

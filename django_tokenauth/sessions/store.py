@@ -23,7 +23,7 @@ from django.db.models.functions import Coalesce
 from ..models import RevokedReason, Session
 from .compiled import CompiledGet, CompiledGetColumns, CompiledUpdate
 from .database import primary_sessions
-from .managers import get_by_session, is_plain, load_users
+from .managers import get_by_session, is_plain, load_user_and_actor, load_users
 
 #: Maximum number of session ids in a statement. SQLite before 3.32 permits 999 parameters, and
 #: PostgreSQL needs memory for each parameter.
@@ -122,14 +122,13 @@ def find_with_any_user(session_id: uuid.UUID | str) -> Session | None:
 def find_with_actor(session_id: uuid.UUID | str, *, from_primary: bool = True) -> Session | None:
     """Return the session *session_id* with its user and its actor, or ``None``.
 
-    Execute one statement, and another one if the manager of the user model is not plain.
+    Execute one statement, and another one if the manager of the user model is not plain. If the
+    manager hides the user or the actor, the session is not found, as by :func:`find`.
     """
     using = (router.db_for_write if from_primary else router.db_for_read)(Session)
     rows = Session.objects.using(using).select_related("user", "actor")
     session = rows.filter(pk=session_id).first()
-    if session is not None:
-        load_users([session])
-    return session
+    return None if session is None or not load_user_and_actor(session) else session
 
 
 def find_status(session_id: uuid.UUID | str) -> SessionStatus | None:

@@ -37,7 +37,7 @@ def expired_token(user: Any, scope: str | Collection[str] | None = None, **optio
     """
     claims, settings = _signed_in(user, scope, options), load()
     # Half a minute more, so that no rounding and no other clock makes the token valid.
-    past = ceil((settings.access_token_lifetime + settings.leeway).total_seconds()) + 30
+    past = claims.expires_at - claims.issued_at + ceil(settings.leeway.total_seconds()) + 30
     return _signed(
         claims._replace(issued_at=claims.issued_at - past, expires_at=claims.expires_at - past)
     )

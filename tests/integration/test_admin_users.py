@@ -64,6 +64,13 @@ class TestLink:
         changelist = admin_client.get(link).context["cl"]
         assert list(changelist.result_list) == [session]
 
+    @pytest.mark.parametrize("digits", [20, 5000])
+    def test_list_with_a_huge_user_key_shows_no_session(self, admin_client, alice, digits):
+        create_session(alice)
+        response = admin_client.get(LIST, {"user": "9" * digits}, follow=True)
+        assert response.status_code == 200
+        assert len(response.context["cl"].result_list) == (0 if digits == 20 else 1)
+
     def test_user_page_without_view_permission_has_no_link(self, staff_client, alice):
         client = staff_client("view_user", "change_user", "revoke_session")
         assert session_links(client, f"/admin/auth/user/{alice.pk}/change/") == []

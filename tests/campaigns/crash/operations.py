@@ -197,7 +197,7 @@ def _stateless_request(client: KeptConnection) -> Case:
     snapshot = revoked_sessions(load())
     assert snapshot is not None
     # The list is two seconds old, so the request reads it again.
-    snapshot.refresh(time.time() - 2)
+    snapshot.current().refresh(time.time() - 2)
     return case
 
 

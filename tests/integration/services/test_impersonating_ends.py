@@ -5,13 +5,16 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import UserManager
 from django.core.management import call_command
 from django.db import connection
+from django.db.models import Manager
 from django.test.utils import CaptureQueriesContext
 
 from django_tokenauth import services, signals
-from django_tokenauth.errors import TokenErrorCode
+from django_tokenauth.errors import ImpersonationDenied, TokenErrorCode
 from django_tokenauth.models import RevokedReason, Session
+from django_tokenauth.sessions import managers
 from tests.support.impersonation import ALLOWED, can_refresh, rejected_code
 from tests.support.signal_capture import received
 
@@ -33,6 +36,22 @@ def staff(bob):
 @pytest.fixture
 def pair(staff, alice):
     return services.impersonate(staff, alice)
+
+
+@pytest.fixture
+def hide(monkeypatch):
+    """Return a function that lets the default manager of the user model hide a user."""
+
+    def hide(user):
+        def get_queryset(manager):
+            return Manager.get_queryset(manager).exclude(pk=user.pk)
+
+        monkeypatch.setattr(UserManager, "get_queryset", get_queryset)
+        managers._are_plain.cache_clear()
+
+    yield hide
+    monkeypatch.undo()
+    managers._are_plain.cache_clear()
 
 
 def change_password(user):
@@ -207,3 +226,31 @@ class TestOtherSessions:
         assert Session.objects.filter(actor=None, revoked_reason="user_deleted").count() == 1001
         table = Session._meta.db_table
         assert sum(table in query["sql"] for query in statements) <= 12
+
+
+@pytest.mark.parametrize("name", ["staff", "alice"])
+def test_session_of_a_user_whom_the_manager_hides_is_rejected(name, pair, request, hide):
+    hide(request.getfixturevalue(name))
+    assert rejected_code(pair) == TokenErrorCode.REVOKED
+    assert not can_refresh(pair)
+
+
+def test_session_without_hidden_users_is_accepted(pair, hide, django_user_model):
+    hide(django_user_model.objects.create_user("carol"))
+    assert rejected_code(pair) is None
+    assert can_refresh(pair)
+
+
+def test_hidden_member_of_the_staff_may_not_act_as_a_user(staff, alice, hide):
+    hide(staff)
+    with pytest.raises(ImpersonationDenied):
+        services.impersonate(staff, alice)
+    assert Session.objects.get().revoked_at is not None
+
+
+@pytest.mark.parametrize("name", ["staff", "alice"])
+def test_sign_out_of_several_users_ends_the_session(name, pair, request, alice, bob):
+    other = services.sign_in(alice if name == "staff" else bob)
+    assert services.sign_out_users([request.getfixturevalue(name)]) == 1
+    assert reason_of(pair) == RevokedReason.SIGNED_OUT
+    assert reason_of(other) == ""

@@ -56,6 +56,12 @@ class TestClaims:
         new = services.refresh(pair.refresh_token, now=after(minutes=1))
         assert claim(new, after(minutes=1)) == (() if data == [] else data)
 
+    def test_data_with_the_deepest_nesting_is_read_from_the_tokens(self, alice):
+        data = functools.reduce(lambda inner, _: [inner], range(15), 1)
+        pair = services.sign_in(alice, data=data, now=NOW)
+        new = services.refresh(pair.refresh_token, now=after(minutes=1))
+        assert claim(new, after(minutes=1)) == claim(pair)
+
     def test_extra_claims_receives_uuids_as_strings_at_sign_in_too(self, alice):
         pk = uuid.uuid4()
         assert claim(services.sign_in(alice, data=pk, now=NOW)) == str(pk)

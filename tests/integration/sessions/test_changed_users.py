@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_tokenauth import services
 from django_tokenauth.models import RevokedReason, Session
+from django_tokenauth.sessions import tenants
 from django_tokenauth.sessions.changed_users import AT_ONCE
 from django_tokenauth.sessions.users import auth_hash
 from django_tokenauth.signals import session_revoked
@@ -283,3 +284,17 @@ def test_users_saved_in_a_test_case_lose_their_sessions_at_once(db):
         pair = services.sign_in(user)
         deactivate(user)
         assert Session.objects.get(pk=pair.session.pk).revoked_at == after(minutes=1)
+
+
+@pytest.mark.parametrize("change", [deactivate, change_password])
+def test_users_of_a_schema_do_not_wait(users, monkeypatch, change):
+    """At the commit, the connection may have another schema."""
+    monkeypatch.setattr(connection, "schema_name", "a", raising=False)
+    tenants._has_schemas.cache_clear()
+    with atomic():
+        for user in users:
+            change(user)
+        monkeypatch.undo()
+        tenants._has_schemas.cache_clear()
+        assert connection.execute_wrappers == []
+        assert active_sessions() == 0

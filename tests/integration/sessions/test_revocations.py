@@ -8,11 +8,17 @@ from datetime import timedelta
 import pytest
 from django.db import DatabaseError, connection
 
+from django_tokenauth import services
 from django_tokenauth.conf.settings import LONGEST_WAIT, load
 from django_tokenauth.errors import ServiceUnavailable
 from django_tokenauth.models import RevokedReason, Session
+from django_tokenauth.services import verifying
 from django_tokenauth.sessions import store as sessions
-from django_tokenauth.sessions.revocations import RevokedSessions, revoked_sessions
+from django_tokenauth.sessions.revocations import (
+    RevokedSessions,
+    RevokedSessionsOfTenants,
+    revoked_sessions,
+)
 from tests.support.client import log_messages
 from tests.support.clock import NOW, after
 from tests.support.locks import unreadable
@@ -448,3 +454,19 @@ class TestRevokedSessions:
         snapshot.refresh(after(minutes=8).timestamp())
         assert in_time in snapshot
         assert too_old not in snapshot
+
+    @pytest.mark.django_db
+    def test_snapshot_dropped_during_a_request_is_used_to_the_end(self, alice, monkeypatch):
+        """Requests of other tenants may drop the snapshot of this tenant."""
+        snapshots = RevokedSessionsOfTenants(POLL, WINDOW)
+        monkeypatch.setattr(verifying, "revoked_sessions", lambda settings: snapshots)
+        claims = services.authenticate_access_token(services.sign_in(alice).access_token)
+        services.sign_out_everywhere(alice)
+        refresh = RevokedSessions.refresh
+
+        def refresh_and_drop(snapshot, now):
+            refresh(snapshot, now)
+            snapshots._by_tenant.clear()
+
+        monkeypatch.setattr(RevokedSessions, "refresh", refresh_and_drop)
+        assert services.is_revoked(claims)

@@ -103,6 +103,12 @@ def test_expired_token_is_rejected_with_any_leeway(leeway, alice, settings):
     assert payload["exp"] - payload["iat"] == 3600
 
 
+def test_expired_token_with_a_lifetime_of_its_own_has_expired(alice, settings):
+    hour = timedelta(hours=1)
+    settings.TOKENAUTH = {"LIFETIMES": lambda *arguments: services.Lifetimes(access=hour)}
+    assert code_of(JWTAuthentication, expired_token(alice)) == TokenErrorCode.EXPIRED
+
+
 def test_expired_token_is_signed_by_a_key_that_has_just_begun(alice, settings, tmp_path):
     """A new key does not sign at the time at which the expired token says it was issued."""
     folder = tmp_path / "keys"

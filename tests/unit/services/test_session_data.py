@@ -40,7 +40,7 @@ def nested(depth):
         ("서울", "서울"),
         ("\\u0000", "\\u0000"),
         ("x" * 2046, "x" * 2046),
-        (nested(16), nested(16)),
+        (nested(15), nested(15)),
     ],
 )
 def test_session_data_is_the_value_of_its_json(data, stored):
@@ -62,14 +62,14 @@ def test_session_data_with_too_many_bytes_is_rejected(data, size):
         "\ud800",
         float("nan"),
         float("inf"),
-        nested(17),
+        nested(16),
         {1: "a", "1": "b"},
         CIRCULAR,
     ],
     ids=repr,
 )
 def test_session_data_that_no_database_can_store_is_rejected(data):
-    with pytest.raises(ValueError, match=r"^data must be nested at most 16 levels deep, without"):
+    with pytest.raises(ValueError, match=r"^data must be nested at most 15 levels deep, without"):
         as_data(data)
 
 
