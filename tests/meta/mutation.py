@@ -205,7 +205,9 @@ def _pytest(tests: list[str], forks: Forks | None, environment: dict[str, str]) 
     # Processes that the tests spawn import the main module.
     sys.modules["__main__"] = ModuleType("__main__")
     plugins = [] if forks is None else [forks]
-    return int(import_module("pytest").main(["-x", "-q", *OPTIONS, *tests], plugins))
+    # With "-x", a test that fails would remove the tables before the forks.
+    stop = ["-x"] if forks is None else []
+    return int(import_module("pytest").main([*stop, "-q", *OPTIONS, *tests], plugins))
 
 
 def show(name: str) -> str:

@@ -63,8 +63,8 @@ NEAREST = {
     ),
     "well_known": ("tests/unit/test_urls",),
 }
-#: Test modules that do not run: they are slow, or need more than the package.
-EXCLUDED = ("test_benchmark", "test_vectors", "test_without_cryptography")
+#: Test modules that do not run: they are slow, start processes, or need more than the package.
+EXCLUDED = ("test_benchmark", "test_pytest_plugin", "test_vectors", "test_without_cryptography")
 #: These start processes, so mutmut cannot trace them. They run if all other tests pass.
 OTHER_PROCESSES = (
     "tests/integration/test_two_databases.py",

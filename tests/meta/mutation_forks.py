@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import time
+import traceback
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -30,6 +31,10 @@ RECORD = "stats"
 #: Of the tests that are not the nearest ones: the cases of a test, and the number of all.
 CASES = 2
 OTHERS = 200
+#: Tests that must pass in a fork without a mutant, of those that are the first for each module.
+CONTROLS = 30
+#: The exit status of a fork that could not test.
+BROKEN = 3
 #: The time limit of a mutant: seconds, and multiples of the time of its tests.
 SECONDS = 10
 MULTIPLES = 4
@@ -71,6 +76,7 @@ class Forks:
         shown = time.monotonic()
         for module, names in self.mutants.items():
             last = [item for item in session.items if _module_of(item) in self.last[module]]
+            self._pass_without_mutant(session, module, names)
             for name in names:
                 tests = self._tests_of(module, name)
                 found[name] = self._verdict(session, name, [*tests, *last]) if tests else "survived"
@@ -82,6 +88,14 @@ class Forks:
             self.verdicts.write_text(json.dumps(found))
         self._say("all modules", found)
         return True
+
+    def _pass_without_mutant(
+        self, session: pytest.Session, module: str, names: list[str]
+    ) -> None:
+        """Raise ``RuntimeError`` if a test fails in a fork without a mutant."""
+        tests = {item: None for name in names for item in self._tests_of(module, name)[:CONTROLS]}
+        if tests and self._verdict(session, "", [*tests]) != "survived":
+            raise RuntimeError(f"The tests of {module} fail in a fork without a mutant.")
 
     def _run_without_mutant(self, session: pytest.Session) -> None:
         """Record the functions that each test calls, and its time."""
@@ -128,13 +142,16 @@ class Forks:
     def _verdict(self, session: pytest.Session, mutant: str, tests: list[pytest.Item]) -> str:
         process = os.fork()
         if not process:
-            code = 1
+            code = BROKEN
             try:
                 limit = SECONDS + MULTIPLES * sum(self._seconds[item.nodeid] for item in tests)
                 # Other processes may use the processors, so a busy loop is found by CPU time.
                 signal.setitimer(signal.ITIMER_PROF, limit)
                 signal.alarm(WAITING * int(limit))
                 code = _run(session, mutant, tests)
+            except BaseException:
+                traceback.print_exc(file=self.output)
+                self.output.flush()
             finally:
                 os._exit(code)
         _, status = os.waitpid(process, 0)
@@ -142,6 +159,8 @@ class Forks:
         code = os.waitstatus_to_exitcode(status)
         if code in (-signal.SIGPROF, -signal.SIGALRM):
             return "timeout"
+        if code == BROKEN:
+            raise RuntimeError(f"The process that tests {mutant or 'no mutant'} is broken.")
         return "killed" if code else "survived"
 
 
@@ -168,13 +187,17 @@ def _clear_caches() -> None:
     for name, module in [*sys.modules.items()]:
         if name.startswith(PACKAGE):
             for value in vars(module).values():
-                if callable(clear := getattr(value, "cache_clear", None)):
-                    clear()
+                # Modules also import the type of such caches.
+                if not isinstance(value, type) and hasattr(value, "cache_clear"):
+                    value.cache_clear()
 
 
 def _use_tables_of_its_own() -> None:
     """Copy the tables: a mutant can leave rows behind, which would fail the tests of the next."""
     settings = connections["default"].settings_dict
+    if settings["NAME"] == ":memory:":
+        # No test of this run has used a table.
+        return
     copied = shutil.copy(settings["NAME"], _tables_of(os.getpid()))
     settings["NAME"] = settings["TEST"]["NAME"] = str(copied)
 
