@@ -86,13 +86,16 @@ class Tests(APITestCase):
 def test_project_cache():
     assert cache.get("key_of_the_project") == 1
 """
-KEYS = """
-import os
+GENERATE_KEYS = """
 import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def keys(token_keys):
     pass
+"""
+KEYS = """
+import os
+import pytest
 
 @pytest.mark.parametrize("number", range(2))
 @pytest.mark.django_db
@@ -105,19 +108,24 @@ def test_token(number, sign_in, token_client, admin_user):
 
 @pytest.fixture
 def project(tmp_path):
+    return new_project(tmp_path)
+
+
+def new_project(folder):
     """Return a project with the entry points of setup.cfg, and without the app."""
-    write_entry_points(tmp_path / "installed")
-    (tmp_path / "project" / "tests").mkdir(parents=True)
-    return tmp_path
+    write_entry_points(folder / "installed")
+    (folder / "project" / "tests").mkdir(parents=True)
+    return folder
 
 
-def write(project, tests, *, app=True, tokenauth='{"SCOPES": ["notes:read"]}', pytest_ini=""):
+def write(project, *tests, app=True, tokenauth='{"SCOPES": ["notes:read"]}', pytest_ini=""):
     apps = f'{APPS}, "django_tokenauth"' if app else APPS
     folder = project / "project"
     (folder / "pytest.ini").write_text(f"[pytest]\n{pytest_ini}\nfilterwarnings = error\n")
     (folder / "settings.py").write_text(SETTINGS.format(apps=apps, tokenauth=tokenauth))
     (folder / "urls.py").write_text(URLS)
-    (folder / "tests" / "test_project.py").write_text(tests)
+    for number, text in enumerate(tests):
+        (folder / "tests" / f"test_{number}.py").write_text(text)
 
 
 def run(project, *options, program=("-m", "pytest"), **environment):
@@ -147,19 +155,34 @@ def passes(project, *options, **keywords):
     return output
 
 
-DJANGO = "DJANGO_SETTINGS_MODULE = settings"
+DJANGO = "DJANGO_SETTINGS_MODULE = settings\naddopts = --nomigrations"
+PROJECT_TOKENAUTH = '{"KEY_DIRECTORY": "missing", "SCOPES": ["notes:read"]}'
+IMPORTS_THE_PACKAGE = "import sys, pytest, django_tokenauth; sys.exit(pytest.main(sys.argv[1:]))"
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory):
+    """Return the output of two runs. The second one starts with the cache of the first."""
+    project = new_project(tmp_path_factory.mktemp("with_the_app"))
+    write(project, FIXTURES, THROTTLE, KEYS, tokenauth=PROJECT_TOKENAUTH, pytest_ini=DJANGO)
+    (project / "project" / "conftest.py").write_text(GENERATE_KEYS)
+    return [
+        passes(project, "-v"),
+        passes(project, "-v", program=("-c", IMPORTS_THE_PACKAGE)),
+    ]
 
 
 class TestWithTheApp:
-    def test_fixtures_sign_in_with_a_real_token(self, project):
-        write(project, FIXTURES, pytest_ini=DJANGO)
-        assert "3 passed" in passes(project)
+    @pytest.mark.parametrize("number", [0, 1], ids=["pytest", "package_imported_before_pytest"])
+    def test_fixtures_sign_in_with_a_real_token(self, outputs, number):
+        assert outputs[number].count("test_0.py::test_") == 3
+        assert "16 passed" in outputs[number]
 
-    def test_tests_do_not_throttle_each_other(self, project):
-        write(project, THROTTLE, pytest_ini=DJANGO)
-        for _ in range(2):
-            # The cache of files survives the first run.
-            assert "11 passed" in passes(project)
+    def test_tests_do_not_throttle_each_other(self, outputs):
+        assert [output.count("::test_wrong_passwords[") for output in outputs] == [9, 9]
+
+    def test_keys_are_generated_once_for_the_run(self, outputs):
+        assert outputs[0].count("test_2.py::test_token[") == 2
 
     def test_project_can_replace_the_fixture_of_isolation(self, project):
         conftest = "import pytest\n@pytest.fixture(autouse=True)\ndef tokenauth_isolation(): pass"
@@ -178,15 +201,6 @@ class TestWithTheApp:
         conftest = "import django\ndjango.setup()"
         (project / "project" / "conftest.py").write_text(conftest)
         passes(project, "-p", "no:django", DJANGO_SETTINGS_MODULE="settings")
-
-    def test_keys_are_generated_once_for_the_run(self, project):
-        write(project, KEYS, tokenauth='{"KEY_DIRECTORY": "missing"}', pytest_ini=DJANGO)
-        assert "2 passed" in passes(project)
-
-    def test_pytest_in_a_process_that_imported_the_package_passes(self, project):
-        write(project, FIXTURES, pytest_ini=DJANGO)
-        program = "import sys, pytest, django_tokenauth; sys.exit(pytest.main())"
-        assert "3 passed" in passes(project, program=("-c", program))
 
 
 # Runs in projects that do not use the app: nothing is imported, and no fixture is added.
