@@ -253,12 +253,17 @@ class IntrospectView(TokenEndpoint):
             raise InsufficientScope([services.INTROSPECTION_SCOPE])
 
 
+def _quoted(subject: str) -> str:
+    """Return the subject of a token as the value of a header."""
+    return quote(subject, safe="@+:")
+
+
 class ForwardAuthView(NoStoreView):
     """``token/forward-auth/``: authenticate a request for a gateway.
 
     The view reads the access token from the header of the project's authentication class, by
     default ``Authorization``. An accepted request of any method gets 204 with the headers
-    ``X-Auth-User``, ``X-Auth-Scope`` and ``X-Auth-Session``. A request that
+    ``X-Auth-User``, ``X-Auth-Scope``, ``X-Auth-Session`` and ``X-Auth-Actor``. A request that
     :class:`JWTAuthentication` rejects gets 401 or 503. The view does not read the request body.
 
     The query parameter ``scope`` contains the required scopes, separated by spaces. An access token
@@ -285,11 +290,12 @@ class ForwardAuthView(NoStoreView):
         if not claims.scope.issuperset(required):
             raise InsufficientScope(required)
         headers = {
-            "X-Auth-User": quote(claims.subject, safe="@+:"),
+            "X-Auth-User": _quoted(claims.subject),
             "X-Auth-Scope": " ".join(sorted(claims.scope)),
             # Some gateways keep the client's header if the response has none, so send an empty
             # header.
             "X-Auth-Session": claims.session_id or "",
+            "X-Auth-Actor": _quoted(claims.actor or ""),
         }
         return Response(status=code, headers=headers)
 

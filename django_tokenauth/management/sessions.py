@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseError
 
 from django_tokenauth.conf.settings import UnusableSettings
+from django_tokenauth.management.databases import database
 from django_tokenauth.sessions.database import database_required
 
 
@@ -17,14 +18,22 @@ def counted(number: int, noun: str) -> str:
 
 
 class SessionCommand(BaseCommand):
-    """A command that reports a database error in one line.
+    """A command with the option ``--database``, which reports a database error in one line.
 
     The option ``--traceback`` shows the whole error.
     """
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--database",
+            metavar="ALIAS",
+            help="the database of the users and the sessions, an alias of DATABASES (default: the "
+            "database that the routers select)",
+        )
+
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
-            with database_required():
+            with database(options.get("database")), database_required():
                 return super().execute(*args, **options)
         except UnusableSettings as error:
             raise CommandError(str(error)) from error

@@ -20,7 +20,6 @@ from ..conf.settings import Settings
 from ..errors import ImpersonationDenied
 from ..models import RevokedReason, Session
 from ..sessions import store
-from ..sessions.callers import Caller
 from ..sessions.database import database_errors_as_unavailable
 from ..sessions.log_ids import log_id
 from ..sessions.store import SessionState
@@ -37,6 +36,7 @@ from .arguments import as_strings, check_ip, check_text, check_user, clock_of, d
 from .auditing import audit
 from .impersonation_policy import is_permitted
 from .issuing import TokenIssuer, TokenPair, granted_scope
+from .new_sessions import new_session
 
 logger = logging.getLogger("django_tokenauth")
 
@@ -101,31 +101,21 @@ def impersonate(
         _deny(staff, user)
     now = clock()
     granted = granted_scope(settings, user, scope, settings.scopes, request)
-    full = granted
-    if scope is not None:
-        full = granted_scope(settings, user, None, settings.scopes, request)
-    caller, client_id = Caller.of(ip, user_agent), client_id or settings.issuer
-    session = Session(
-        id=store.new_id(now),
-        user=user,
-        actor=staff,
-        created_at=now,
-        refreshed_at=now,
-        idle_expires_at=min(now + settings.refresh_token_lifetime, now + lifetime),
-        absolute_expires_at=now + lifetime,
-        auth_hash=auth_hash(user),
-        actor_auth_hash=auth_hash(staff),
-        scope=" ".join(sorted(granted)),
-        scope_limited=granted != full,
-        client_id=client_id,
-        client_authenticated=client_id in settings.clients,
-        device_name=device_name,
-        user_agent=caller.user_agent,
-        ip=caller.ip,
-        last_user_agent=caller.user_agent,
-        last_ip=caller.ip,
-    )
     issuer = TokenIssuer(settings=settings, request=request, now=now)
+    session = new_session(
+        issuer,
+        user,
+        granted,
+        requested=scope,
+        idle=settings.refresh_token_lifetime,
+        absolute=lifetime,
+        client_id=client_id or settings.issuer,
+        device_name=device_name,
+        user_agent=user_agent,
+        ip=ip,
+        actor=staff,
+        actor_auth_hash=auth_hash(staff),
+    )
     pair = issuer.issue_for_session(session, SessionState.of(session), granted)
     try:
         with database_errors_as_unavailable():

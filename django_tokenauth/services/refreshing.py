@@ -190,10 +190,6 @@ def _find_session(refresh_request: _RefreshRequest) -> Session:
     )
     if reason is not None:
         _reject(reason)
-    if session.actor is not None and not is_permitted(
-        settings, session.actor, session.user, refresh_request.request
-    ):
-        _reject(TokenErrorCode.USER)
     return session
 
 
@@ -313,6 +309,9 @@ def _restart_grace(refresh_request: _RefreshRequest, session: Session) -> TokenP
 
 
 def _issue(refresh_request: _RefreshRequest, session: Session, state: SessionState) -> TokenPair:
+    settings, request, actor = refresh_request.settings, refresh_request.request, session.actor
+    if actor is not None and not is_permitted(settings, actor, session.user, request):
+        _reject(TokenErrorCode.USER)
     scope = _granted_scope(refresh_request, session, session.user, session.scopes)
     return refresh_request.issuer.issue_for_session(session, state, scope)
 

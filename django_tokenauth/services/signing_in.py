@@ -24,7 +24,6 @@ from ..conf.per_request import load_for
 from ..errors import InvalidGrant, InvalidRequest, ServiceUnavailable
 from ..models import RevokedReason, Session
 from ..sessions import pruning, store
-from ..sessions.callers import Caller
 from ..sessions.clock import Clock
 from ..sessions.database import database_errors_as_unavailable, database_required
 from ..sessions.log_ids import log_id
@@ -54,6 +53,7 @@ from .arguments import (
 from .backends import credentials
 from .issuing import OnIssued, TokenIssuer, TokenPair, as_seconds, granted_scope
 from .lifetimes import Lifetimes, choose_lifetimes
+from .new_sessions import new_session
 from .password_limits import is_rejected_by_a_hasher, is_too_long
 from .session_data import choose_data
 from .signing_out import revoke_and_signal
@@ -217,29 +217,17 @@ def sign_in(
             generation=1,
         )
     else:
-        full = granted
-        if scope is not None:
-            full = granted_scope(settings, user, None, settings.scopes, request)
-        caller = Caller.of(ip, user_agent)
-        absolute_expires_at = now + (lifetimes.absolute or settings.session_lifetime)
-        idle_lifetime = lifetimes.idle or settings.refresh_token_lifetime
-        session = Session(
-            id=store.new_id(now),
-            user=user,
-            created_at=now,
-            refreshed_at=now,
-            idle_expires_at=min(now + idle_lifetime, absolute_expires_at),
-            absolute_expires_at=absolute_expires_at,
-            auth_hash=auth_hash(user),
-            scope=" ".join(sorted(granted)),
-            scope_limited=granted != full,
+        session = new_session(
+            issuer,
+            user,
+            granted,
+            requested=scope,
+            idle=lifetimes.idle or settings.refresh_token_lifetime,
+            absolute=lifetimes.absolute or settings.session_lifetime,
             client_id=client_id,
-            client_authenticated=client_id in settings.clients,
             device_name=device_name,
-            user_agent=caller.user_agent,
-            ip=caller.ip,
-            last_user_agent=caller.user_agent,
-            last_ip=caller.ip,
+            user_agent=user_agent,
+            ip=ip,
             amr=" ".join(amr),
             access_lifetime=lifetimes.access,
             idle_lifetime=lifetimes.idle,

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
-from django.db import connections, router, transaction
+from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from .. import signals
 from ..conf.settings import load
 from ..models import RevokedReason, Session
-from . import store
+from . import commits, store
 from .clock import utc_now
 from .tenants import current_tenant
 from .users import get_key, has_auth_hash
@@ -31,27 +31,31 @@ AT_ONCE = 8
 
 
 class _Users:
-    """Values of fields of users, by the name of the field. Each value identifies one user."""
+    """Values of fields of users. Each value identifies one user.
+
+    The key is the alias of the database of the sessions, and the name of the field. At the commit,
+    routers may return the database of another tenant.
+    """
 
     def __init__(self) -> None:
-        self._values: dict[str, set[Any]] = defaultdict(set)
+        self._values: dict[tuple[str, str], set[Any]] = defaultdict(set)
 
     def __len__(self) -> int:
         return sum(map(len, self._values.values()))
 
-    def add(self, field: str, value: Any) -> None:
-        self._values[field].add(value)
+    def add(self, using: str, field: str, value: Any) -> None:
+        self._values[using, field].add(value)
 
-    def discard(self, field: str, value: Any) -> None:
-        self._values[field].discard(value)
+    def discard(self, using: str, field: str, value: Any) -> None:
+        self._values[using, field].discard(value)
 
-    def take(self) -> Iterator[tuple[str, list[Any]]]:
-        """Remove all values and yield them in batches, each with the name of its field."""
+    def take(self) -> Iterator[tuple[str, str, list[Any]]]:
+        """Remove all values and yield them in batches, each with its alias and its field."""
         values, self._values = self._values, defaultdict(set)
-        for field, all_values in values.items():
+        for (using, field), all_values in values.items():
             rest = iter(all_values)
             while batch := list(islice(rest, store.BATCH_SIZE)):
-                yield field, batch
+                yield using, field, batch
 
 
 class ChangedUsers:
@@ -83,15 +87,16 @@ class ChangedUsers:
 
         If they may not, the caller revokes them now. No statement.
         """
-        self._saved.add(field, value)
-        transaction.on_commit(self, using=self._connection.alias, robust=True)
+        using = router.db_for_write(Session)
+        self._saved.add(using, field, value)
+        commits.on_commit(self, using=self._connection.alias)
         if len(self._saved) <= AT_ONCE or _has_schema():
             return False
-        self._waiting.add(field, value)
+        self._waiting.add(using, field, value)
         # The sessions may be in the same database under another alias, which does not see the
         # changed users before the commit.
         wrappers = self._connection.execute_wrappers
-        if self._connection.alias == router.db_for_write(Session) and self._watch not in wrappers:
+        if self._connection.alias == using and self._watch not in wrappers:
             # Django's execute_wrapper() removes the last wrapper of the list.
             wrappers.insert(0, self._watch)
         return True
@@ -102,7 +107,7 @@ class ChangedUsers:
 
     def forget(self, field: str, value: Any) -> None:
         """Do not let the sessions of the user wait. The caller revokes them now. No statement."""
-        self._waiting.discard(field, value)
+        self._waiting.discard(router.db_for_write(Session), field, value)
 
     def _watch(
         self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any
@@ -130,11 +135,11 @@ class ChangedUsers:
         process.
         """
         roles = ("user",) if load().impersonation is None else ("user", "actor")
-        for field, values in users.take():
+        for using, field, values in users.take():
             for role in roles:
-                active = store.active_of_users(role, field, values, now=utc_now())
+                active = store.active_of_users(role, field, values, now=utc_now(), using=using)
                 for batch in store.batches(active, with_users=True):
-                    _revoke_refused(role, batch)
+                    _revoke_refused(role, batch, using)
 
 
 def _has_schema() -> bool:
@@ -146,11 +151,11 @@ def _has_schema() -> bool:
     return bool(schema)
 
 
-def _revoke_refused(role: str, sessions: list[Session]) -> None:
+def _revoke_refused(role: str, sessions: list[Session], using: str) -> None:
     """Revoke those of *sessions* whose user or actor, as in *role*, may no longer use them."""
     reason = RevokedReason.USER_CHANGED
     refused = [session for session in sessions if not _may_use(role, session)]
-    store.revoke_all(refused, reason, now=utc_now())
+    store.revoke_all(refused, reason, now=utc_now(), using=using)
     numbers = Counter(getattr(session, f"{role}_id") for session in refused)
     for key, number in numbers.items():
         counted = "1 session" if number == 1 else f"{number} sessions"
@@ -163,7 +168,12 @@ def _revoke_refused(role: str, sessions: list[Session]) -> None:
 def _may_use(role: str, session: Session) -> bool:
     user: Any = getattr(session, role)
     stored_hash = session.auth_hash if role == "user" else session.actor_auth_hash
-    return bool(user.is_active) and has_auth_hash(user, stored_hash)
+    try:
+        return bool(user.is_active) and has_auth_hash(user, stored_hash)
+    except Exception:
+        # The user model of the project raised the error. The sessions of the other users must end.
+        logger.exception("the auth hash of user %s cannot be read", get_key(user))
+        return False
 
 
 def changed_users(using: str) -> ChangedUsers | None:
@@ -174,8 +184,8 @@ def changed_users(using: str) -> ChangedUsers | None:
     connection = connections[using]
     if not connection.in_atomic_block:
         return None
-    # Each save appends the object, so the last one is near the end of the list.
-    for entry in reversed(connection.run_on_commit):
+    # Each save inserts the object before the functions of the project.
+    for entry in connection.run_on_commit:
         if isinstance(entry[1], ChangedUsers):
             return entry[1]
     return ChangedUsers(connection)

@@ -51,9 +51,9 @@ def database_required() -> Iterator[None]:
         ) from None
 
 
-def primary_sessions() -> QuerySet[Session]:
-    """Return the sessions in the database for writes.
+def primary_sessions(using: str | None = None) -> QuerySet[Session]:
+    """Return the sessions in the database *using*, by default the database for writes.
 
     A replica may not have the latest rotation or revocation yet.
     """
-    return Session.objects.using(router.db_for_write(Session))
+    return Session.objects.using(using or router.db_for_write(Session))

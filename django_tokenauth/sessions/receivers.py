@@ -13,14 +13,14 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import is_password_usable
-from django.db import router, transaction
+from django.db import router
 from django.db.models import Model, QuerySet
 from django.utils.crypto import constant_time_compare
 
 from .. import signals
 from ..conf.settings import LONGEST_WAIT, load
 from ..models import RevokedReason, Session
-from . import store
+from . import commits, store
 from .changed_users import ChangedUsers, changed_users
 from .clock import utc_now
 from .tenants import location
@@ -201,7 +201,9 @@ class _OfDeletedUsers(QuerySet[Session]):
     def update(self, **kwargs: Any) -> int:
         since = utc_now() - LONGEST_WAIT
         revoked = sum(_revoke_of_deleted(rows) for rows in (self, *self._batches))
-        transaction.on_commit(lambda: _revoke_without_user(since), using=self.db, robust=True)
+        # At the commit, routers may return the database of another tenant.
+        using = router.db_for_write(Session)
+        commits.on_commit(lambda: _revoke_without_user(since, using), using=self.db)
         return revoked
 
 
@@ -230,15 +232,16 @@ def _counted(number: int) -> str:
     return "1 session" if number == 1 else f"{number} sessions"
 
 
-def _revoke_without_user(since: datetime) -> None:
+def _revoke_without_user(since: datetime, using: str) -> None:
     """Revoke the sessions that were stored while their user was deleted. One statement.
 
-    The row of a session has no user after the deletion of the user. Call this function after the
-    commit, because two transactions that delete users could deadlock on MySQL and MariaDB.
+    *using* is the alias of the database of the sessions. The row of a session has no user after the
+    deletion of the user. Call this function after the commit, because two transactions that delete
+    users could deadlock on MySQL and MariaDB.
     """
     now, reason = utc_now(), RevokedReason.USER_DELETED
-    revoked = store.revoke_without_user(since, reason, now=now)
-    _announce(None, None, reason, revoked, now)
+    revoked = store.revoke_without_user(since, reason, now=now, using=using)
+    _announce(None, None, reason, revoked, now, using)
 
 
 def _revoke(user: Any, reason: RevokedReason, keep: list[str]) -> datetime | None:
@@ -269,12 +272,19 @@ def _revoke_of_actor(key: Any, reason: RevokedReason, keep: list[str], now: date
                 signals.session_revoked.send_for(session, session.user, None)
 
 
-def _announce(key: Any, user: Any, reason: RevokedReason, revoked: int, now: datetime) -> None:
+def _announce(
+    key: Any,
+    user: Any,
+    reason: RevokedReason,
+    revoked: int,
+    now: datetime,
+    using: str | None = None,
+) -> None:
     if not revoked:
         return
     logger.info("%s of user %s revoked: %s", _counted(revoked), key, reason)
     # Read the session rows only if session_revoked has a receiver.
     if signals.session_revoked.has_listeners():
-        for batch in store.batches(store.revoked_at(key, now=now)):
+        for batch in store.batches(store.revoked_at(key, now=now, using=using)):
             for session in batch:
                 signals.session_revoked.send_for(session, user, None)

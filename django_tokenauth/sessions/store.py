@@ -201,15 +201,22 @@ def revoke(session: Session, reason: RevokedReason, *, now: datetime) -> bool:
     return bool(revoke_all([session], reason, now=now))
 
 
-def revoke_all(sessions: Collection[Session], reason: RevokedReason, *, now: datetime) -> int:
+def revoke_all(
+    sessions: Collection[Session],
+    reason: RevokedReason,
+    *,
+    now: datetime,
+    using: str | None = None,
+) -> int:
     """Revoke *sessions*, at most ``BATCH_SIZE``, and return how many were not revoked before.
 
-    Execute one statement, or none if *sessions* is empty.
+    *using* is the alias of their database, by default the database for writes. Execute one
+    statement, or none if *sessions* is empty.
     """
     if not sessions:
         return 0
     keys = [session.pk for session in sessions]
-    revoked = revoke_rows(primary_sessions().filter(pk__in=keys), reason, now=now)
+    revoked = revoke_rows(primary_sessions(using).filter(pk__in=keys), reason, now=now)
     for session in sessions:
         session.revoked_at, session.revoked_reason, session.idle_expires_at = now, reason, now
     return revoked
@@ -238,12 +245,14 @@ def revoke_of_actor(
     return revoke_rows(rows.exclude(actor_auth_hash__in=keep), reason, now=now)
 
 
-def revoke_without_user(since: datetime, reason: RevokedReason, *, now: datetime) -> int:
+def revoke_without_user(
+    since: datetime, reason: RevokedReason, *, now: datetime, using: str | None = None
+) -> int:
     """Revoke the sessions created since *since* whose user was deleted, and return their number.
 
-    One statement.
+    *using* is the alias of their database, by default the database for writes. One statement.
     """
-    rows = primary_sessions().filter(user=None, created_at__gte=since, idle_expires_at__gt=now)
+    rows = primary_sessions(using).filter(user=None, created_at__gte=since, idle_expires_at__gt=now)
     return revoke_rows(rows, reason, now=now)
 
 
@@ -312,14 +321,15 @@ def active_with_held(user_id: Any, *, now: datetime) -> QuerySet[Session]:
 
 
 def active_of_users(
-    role: str, field: str, values: Collection[Any], *, now: datetime
+    role: str, field: str, values: Collection[Any], *, now: datetime, using: str | None = None
 ) -> QuerySet[Session]:
     """Return the active sessions of the users whose *field* is in *values*, at most ``BATCH_SIZE``.
 
-    *role* is ``"user"``, or ``"actor"`` for the sessions in which the users act as others. Reading
-    the query set executes one statement.
+    *role* is ``"user"``, or ``"actor"`` for the sessions in which the users act as others. *using*
+    is the alias of their database, by default the database for writes. Reading the query set
+    executes one statement.
     """
-    rows = primary_sessions().select_related(role)
+    rows = primary_sessions(using).select_related(role)
     return rows.filter(**{f"{role}__{field}__in": values}, revoked_at=None, idle_expires_at__gt=now)
 
 
@@ -356,9 +366,12 @@ def over_limit(new: Session, others: int, *, now: datetime) -> list[Session]:
     return list(rows[others : others + BATCH_SIZE])
 
 
-def revoked_at(user_id: Any, *, now: datetime) -> QuerySet[Session]:
-    """Return the user's sessions that were revoked at exactly *now*."""
-    return primary_sessions().filter(user_id=user_id, revoked_at=now)
+def revoked_at(user_id: Any, *, now: datetime, using: str | None = None) -> QuerySet[Session]:
+    """Return the user's sessions that were revoked at exactly *now*.
+
+    *using* is the alias of their database, by default the database for writes.
+    """
+    return primary_sessions(using).filter(user_id=user_id, revoked_at=now)
 
 
 def revoked_of_actor_at(actor_id: Any, *, now: datetime) -> QuerySet[Session]:

@@ -56,31 +56,44 @@ def tenant_label() -> str | None:
     if schema:
         return _digest("schema", alias, schema)
     if router.routers and len(connections.settings) > 1:
-        return _database_label(alias)
+        return _database_label(_by_location()[_location(connections.settings[alias])])
     return None
 
 
 def is_of_other_tenant(label: str) -> bool:
     """Return whether *label*, from a token, identifies another tenant than the current one.
 
-    A service with other databases than the issuer, or with one database, accepts any label of a
+    A service without the aliases of the issuer, or with one database, accepts any label of a
     database.
     """
     own = tenant_label()
     if own is None or own == label:
         return False
     _, schema = current_tenant()
-    return bool(schema) or label in map(_database_label, connections.settings)
+    return bool(schema) or label in map(_database_label, _by_location().values())
 
 
-def location(alias: str) -> tuple[Any, ...]:
+def location(alias: str) -> tuple[str, ...]:
     """Return the server and the name of the database *alias*. Several aliases can have one."""
-    options = connections[alias].settings_dict
-    return tuple(options[name] for name in ("ENGINE", "HOST", "PORT", "NAME"))
+    return _location(connections[alias].settings_dict)
+
+
+def _location(options: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(str(options[name]) for name in ("ENGINE", "HOST", "PORT", "NAME"))
+
+
+def _by_location() -> dict[tuple[str, ...], str]:
+    """Return one alias for each location: the default alias, or the first in alphabetical order.
+
+    The result does not depend on the order of ``DATABASES``, and no connection object is created.
+    """
+    aliases = sorted(connections.settings, key=lambda alias: (alias != DEFAULT_DB_ALIAS, alias))
+    return {_location(connections.settings[alias]): alias for alias in reversed(aliases)}
 
 
 def _database_label(alias: str) -> str:
-    return _digest("database", *location(alias))
+    """Return the label of *alias*, which does not change when a failover changes its server."""
+    return _digest("database", alias)
 
 
 def _digest(*parts: object) -> str:

@@ -33,7 +33,16 @@ def test_token_of_tenant_is_rejected_in_another_database(tmp_path):
         f"{TENANTS}.databases_settings",
         DATABASE_FOLDER=str(tmp_path),
     )
-    assert results == dict.fromkeys(PROJECTS, RESULTS)
+    assert results == {
+        **dict.fromkeys(PROJECTS, RESULTS),
+        "commands": {
+            "token": 200,
+            "session": [True, False],
+            "revoke": [401, 200],
+            "prune": [2, 0],
+        },
+        "commits": [0, 0],
+    }
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 
 def identity(response):
     """Return the status and the headers for the upstream."""
-    names = ("X-Auth-User", "X-Auth-Scope", "X-Auth-Session")
+    names = ("X-Auth-User", "X-Auth-Scope", "X-Auth-Session", "X-Auth-Actor")
     return (response.status_code, *(response.headers.get(name) for name in names))
 
 
@@ -51,7 +51,8 @@ class TestAccepted:
         token = sign_in()["access_token"]
         with django_assert_num_queries(1):
             response = call(method, PATH, token)
-        expected = (204, str(alice.pk), "notes:read notes:write", str(Session.objects.get().pk))
+        session_id = str(Session.objects.get().pk)
+        expected = (204, str(alice.pk), "notes:read notes:write", session_id, "")
         assert identity(response) == expected
         assert response.content == b""
         assert response.headers["Cache-Control"] == "no-store"
@@ -78,8 +79,9 @@ class TestAccepted:
 
     def test_forward_auth_does_not_return_forged_identity_headers(self, alice):
         forged = {"X-Auth-User": "2", "X-Auth-Scope": "admin", "X-Auth-Session": "x"}
+        forged["X-Auth-Actor"] = "3"
         response = get(PATH, sign_in()["access_token"], **forged)
-        assert identity(response) == (204, str(alice.pk), "", str(Session.objects.get().pk))
+        assert identity(response) == (204, str(alice.pk), "", str(Session.objects.get().pk), "")
 
 
 class TestRejected:
@@ -196,7 +198,7 @@ class TestStateless:
     @pytest.mark.attack(182)
     def test_forward_auth_without_session_has_empty_session_header(self, authorize):
         response = authorize(sid=MISSING, scope=MISSING)
-        assert identity(response) == (204, "1", "", "")
+        assert identity(response) == (204, "1", "", "", "")
 
     @pytest.mark.parametrize(
         ("subject", "header"),
@@ -213,6 +215,11 @@ class TestStateless:
     def test_forward_auth_percent_encodes_the_user_id(self, authorize, subject, header):
         response = authorize(sub=subject)
         assert (response.status_code, response["X-Auth-User"]) == (204, header)
+
+    @pytest.mark.parametrize(("actor", "header"), [("7", "7"), ("Zoë", "Zo%C3%AB")])
+    def test_forward_auth_percent_encodes_the_actor(self, authorize, actor, header):
+        response = authorize(act={"sub": actor})
+        assert (response["X-Auth-User"], response["X-Auth-Actor"]) == ("1", header)
 
     @pytest.mark.attack(183)
     @pytest.mark.parametrize("subject", ["1\r\nX-Auth-Scope: admin", "1\n", "1\x00", "", 1, None])

@@ -123,6 +123,15 @@ def test_is_not_impersonated_denies_only_the_actor(own, pair):
     assert change_password(None, permission_classes=classes).status_code == 401
 
 
+def test_forward_auth_names_the_user_and_the_actor_in_one_query(
+    staff, alice, pair, django_assert_num_queries
+):
+    with django_assert_num_queries(1):
+        response = get("/auth/token/forward-auth/", pair.access_token)
+    assert response["X-Auth-User"] == str(alice.pk)
+    assert response["X-Auth-Actor"] == str(staff.pk)
+
+
 def test_session_command_names_the_actor(staff, pair):
     output = StringIO()
     call_command("tokenauth_session", str(pair.session.pk), stdout=output)

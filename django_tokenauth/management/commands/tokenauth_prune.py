@@ -23,6 +23,7 @@ class Command(SessionCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument(
             "--batch-size",
             type=int,

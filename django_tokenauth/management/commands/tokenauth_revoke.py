@@ -64,6 +64,7 @@ class Command(SessionCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = EXAMPLES
+        super().add_arguments(parser)
         parser.add_argument("--user", metavar="USERNAME", help="sessions of this user")
         parser.add_argument("--client", metavar="CLIENT_ID", help="sessions of this client")
         parser.add_argument(

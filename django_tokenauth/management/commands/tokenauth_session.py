@@ -38,6 +38,7 @@ class Command(SessionCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = EXAMPLES
+        super().add_arguments(parser)
         parser.add_argument(
             "session",
             metavar="SESSION",

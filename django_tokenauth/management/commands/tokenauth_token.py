@@ -48,6 +48,7 @@ class Command(SessionCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = EXAMPLES
+        super().add_arguments(parser)
         field = get_user_model().USERNAME_FIELD
         parser.add_argument("user", metavar="USER", help=f"the {field} of the user")
         parser.add_argument(

@@ -26,7 +26,7 @@ from tests.support.raw_tokens import MISSING
 
 PATH = "/auth/token/forward-auth/"
 #: The headers for the service behind the gateway.
-IDENTITY = ("X-Auth-User", "X-Auth-Scope", "X-Auth-Session")
+IDENTITY = ("X-Auth-User", "X-Auth-Scope", "X-Auth-Session", "X-Auth-Actor")
 _METHODS = st.sampled_from(
     [
         *["GET"] * 12,
@@ -139,7 +139,8 @@ class ForwardAuth:
             return "insufficient scope"
         require(response.status == int(status), f"unexpected status {response.status}")
         identity = tuple(response.headers[name] for name in IDENTITY)
-        expected = (quote(claims["sub"], safe="@+:"), " ".join(sorted(granted)), claims["sid"])
+        # A token with an actor is rejected, because its session has none.
+        expected = (quote(claims["sub"], safe="@+:"), " ".join(sorted(granted)), claims["sid"], "")
         require(identity == expected, "the headers describe another user, scope or session")
         require(response.body == b"", "the response has a body")
         return "accepted"

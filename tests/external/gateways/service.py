@@ -21,8 +21,8 @@ class RecordedRequest:
         return [value for key, value in self.headers if key.lower().replace("_", "-") == name]
 
     def identity(self):
-        """Return the user, the scope and the session. An empty header counts as a missing one."""
-        names = ("x-auth-user", "x-auth-scope", "x-auth-session")
+        """Return the user, scope, session and actor. An empty header counts as a missing one."""
+        names = ("x-auth-user", "x-auth-scope", "x-auth-session", "x-auth-actor")
         return [[value for value in self.values(name) if value] for name in names]
 
 

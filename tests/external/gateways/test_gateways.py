@@ -38,7 +38,7 @@ def bob(server):
 
 def identity(server, tokens):
     claims = server.claims(tokens["access_token"])
-    return [[claims["sub"]], [claims["scope"]], [claims["sid"]]]
+    return [[claims["sub"]], [claims["scope"]], [claims["sid"]], []]
 
 
 def altered(token):
@@ -187,6 +187,10 @@ FORGED = [
     "X_Auth_Session: 0f8fad5b-d9cb-469f-a165-70867728950e",
     "x-auth_session: 0f8fad5b-d9cb-469f-a165-70867728950e",
     "x_auth-session: 0f8fad5b-d9cb-469f-a165-70867728950e",
+    "X-Auth-Actor: 98",
+    "X_Auth_Actor: 98",
+    "x-auth_actor: 98",
+    "x_auth-actor: 98",
 ]
 
 
@@ -221,7 +225,7 @@ class TestHeaders:
         response, requests = gateway.send(GET, *FORGED, token=token)
         assert response.status == 200, gateway.logs()
         user, session = server.claims(token)["sub"], server.claims(token)["sid"]
-        assert requests[0].identity() == [[user], [], [session]]
+        assert requests[0].identity() == [[user], [], [session], []]
 
     def test_gateway_logs_contain_no_token(self, gateway, server, alice):
         gateway.send(token=alice["access_token"])

@@ -173,6 +173,18 @@ class TestDryRun:
         assert Session.objects.count() == 4
 
 
+@pytest.mark.django_db
+def test_prune_deletes_sessions_of_the_named_database(create_revoked_sessions):
+    create_revoked_sessions(days=30)
+    assert prune("--database=default") == (
+        [
+            "1 of 1 expired or revoked sessions deleted",
+            "Done: 1 expired or revoked session deleted.",
+        ],
+        set(),
+    )
+
+
 def test_prune_help_describes_the_command_and_its_options(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "1000")
     with pytest.raises(SystemExit) as exit_info:

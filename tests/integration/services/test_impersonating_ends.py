@@ -12,7 +12,7 @@ from django.db.models import Manager
 from django.test.utils import CaptureQueriesContext
 
 from django_tokenauth import services, signals
-from django_tokenauth.errors import ImpersonationDenied, TokenErrorCode
+from django_tokenauth.errors import ImpersonationDenied, InvalidGrant, TokenErrorCode
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.sessions import managers
 from tests.support.impersonation import ALLOWED, can_refresh, rejected_code
@@ -159,6 +159,16 @@ class TestHook:
         update(is_staff=False)(staff)
         assert rejected_code(pair) is None
         assert not can_refresh(pair)
+
+    @pytest.mark.parametrize("result", [False, None])
+    def test_reused_token_ends_the_session_whatever_the_hook_does(self, pair, settings, result):
+        """None is not a permitted result, so the hook causes an error."""
+        second = services.refresh(pair.refresh_token)
+        services.refresh(second.refresh_token)
+        settings.TOKENAUTH = {"IMPERSONATION": lambda staff, user, request: result}
+        with pytest.raises(InvalidGrant):
+            services.refresh(pair.refresh_token)
+        assert Session.objects.get().revoked_reason == RevokedReason.REUSED
 
     def test_refresh_without_the_setting_is_rejected(self, pair, settings):
         settings.TOKENAUTH = {}

@@ -103,6 +103,43 @@ class TestDatabases:
         database("copy of a")
         assert not is_of_other_tenant(label)
 
+    def test_failover_to_the_replica_keeps_the_label(self, database):
+        options = connections.settings
+        database("a")
+        label = tenant_label()
+        options["a"]["NAME"], options["b"]["NAME"] = options["b"]["NAME"], options["a"]["NAME"]
+        assert tenant_label() == label
+        assert not is_of_other_tenant(label)
+        database("b")
+        assert is_of_other_tenant(label)
+
+    @pytest.mark.parametrize("option", ["ENGINE", "HOST", "PORT", "NAME"])
+    def test_label_is_the_same_after_a_move_of_the_database(self, database, option):
+        database("b")
+        label = tenant_label()
+        connections.settings["b"][option] = "another"
+        assert tenant_label() == label
+
+    @pytest.mark.parametrize("reverse", [False, True])
+    def test_label_does_not_depend_on_the_order_of_databases(self, database, monkeypatch, reverse):
+        database("copy of a")
+        label = tenant_label()
+        ordered = dict(sorted(connections.settings.items(), reverse=reverse))
+        monkeypatch.setattr(connections, "settings", ordered)
+        assert tenant_label() == label
+
+    def test_new_alias_of_the_default_database_keeps_its_label(self, database, monkeypatch):
+        database("default")
+        label = tenant_label()
+        copy = dict(connections.settings["default"])
+        monkeypatch.setitem(connections.settings, "another", copy)
+        assert tenant_label() == label
+
+    def test_label_takes_no_connection_to_other_databases(self, database):
+        database("a")
+        assert is_of_other_tenant(tenant_label()) is False
+        assert not hasattr(connections._connections, "b")
+
     def test_label_of_a_database_that_is_not_configured_is_accepted(self, database):
         """The issuer of the token may be another project."""
         database("a")
