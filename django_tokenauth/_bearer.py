@@ -9,9 +9,9 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 
 AUTHORIZATION = "Authorization"
-#: The key in ``request.META`` of the ``RequestToken`` of ``TokenMiddleware``, whose ``results``
-#: contains the results of authentication classes, so that one request needs one query.
-REQUEST_TOKEN = "django_tokenauth.request_token"  # noqa: S105
+#: The name of the ``RequestToken`` of ``TokenMiddleware`` among the values of a request. Its
+#: ``results`` contains the results of authentication classes, so that one request needs one query.
+REQUEST_TOKEN = "_django_tokenauth_request_token"  # noqa: S105
 _META_KEY = "HTTP_AUTHORIZATION"
 # Servers drop or rename a header with an underscore.
 _HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}\Z")

@@ -16,6 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 from rest_framework.exceptions import APIException, NotAuthenticated
 
 from ._bearer import REQUEST_TOKEN
+from ._request_values import get_value
 from ._scope import is_scope_name
 from .authentication import JWTAuthentication
 from .http.authenticators import authenticator
@@ -121,10 +122,12 @@ def _is_in_event_loop() -> bool:
 def _request_token(
     request: HttpRequest, authentication_class: type[JWTAuthentication] | None
 ) -> RequestToken:
-    """Return the token that ``TokenMiddleware`` found, if its class is the same."""
-    known: RequestToken | None = request.META.get(REQUEST_TOKEN)
-    if known and authentication_class in (None, type(known.authentication)):
-        return known
+    """Return the token that ``TokenMiddleware`` found, if token and class are the same."""
+    known: RequestToken | None = get_value(request, REQUEST_TOKEN)
+    if known is not None:
+        authentication_class = authentication_class or type(known.authentication)
+        if authentication_class is type(known.authentication) and known.is_current():
+            return known
     return RequestToken(authenticator(authentication_class or JWTAuthentication), request)
 
 

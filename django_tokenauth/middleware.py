@@ -16,6 +16,7 @@ from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.views import APIView
 
 from ._bearer import REQUEST_TOKEN
+from ._request_values import get_value, set_value
 from .authentication import JWTAuthentication, TemporarilyUnavailable
 from .http.authenticators import authenticator
 from .http.request_token import RequestToken, anonymous_user
@@ -81,7 +82,7 @@ class TokenMiddleware:
 
     def _process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
         """Leave views of REST framework and the admin to their own authentication."""
-        token = _token(request)
+        token = self._token(request)
         if not token.is_missing and _authenticates_itself(request, view):
             token.leave_to_view()
             _set_user(request, anonymous_user(), None, token)
@@ -94,12 +95,11 @@ class TokenMiddleware:
     ) -> HttpResponseBase | None:
         """Return the response for an error of this package that the view raised."""
         if isinstance(exception, (AuthenticationFailed, InsufficientScope, TemporarilyUnavailable)):
-            return _token(request).error_response(exception)
+            return self._token(request).error_response(exception)
         return None
 
     def _begin(self, request: _Request) -> RequestToken:
-        token = RequestToken(authenticator(self.authentication_class), request)
-        request.META[REQUEST_TOKEN] = token
+        token = self._new_token(request)
         if token.is_missing:
             request.auth = None
             if not hasattr(request, "user"):
@@ -116,6 +116,16 @@ class TokenMiddleware:
             )
         return token
 
+    def _token(self, request: HttpRequest) -> RequestToken:
+        # Another middleware may have replaced the request by a copy.
+        token: RequestToken | None = get_value(request, REQUEST_TOKEN)
+        return token or self._new_token(request)
+
+    def _new_token(self, request: HttpRequest) -> RequestToken:
+        token = RequestToken(authenticator(self.authentication_class), request)
+        set_value(request, REQUEST_TOKEN, token)
+        return token
+
     def _finish(self, token: RequestToken, response: HttpResponseBase) -> HttpResponseBase:
         if token.error is not None and _is_denial(response, token.error):
             response = token.error_response(token.error)
@@ -123,11 +133,6 @@ class TokenMiddleware:
         # cache does not, and no cache knows another header.
         patch_vary_headers(response, [token.authentication.header])
         return response
-
-
-def _token(request: HttpRequest) -> RequestToken:
-    token: RequestToken = request.META[REQUEST_TOKEN]
-    return token
 
 
 def _set_user(request: _Request, user: Any, auth: Any, token: RequestToken) -> None:

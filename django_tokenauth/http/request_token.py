@@ -13,6 +13,7 @@ from rest_framework.settings import api_settings
 from .._bearer import bearer_token
 from ..authentication import JWTAuthentication, TemporarilyUnavailable
 from ..permissions import InsufficientScope
+from ..sessions.tenants import Tenant, current_tenant
 from ..tokens.claims import Claims
 
 
@@ -25,13 +26,18 @@ class RequestToken:
     def __init__(self, authentication: JWTAuthentication, request: HttpRequest) -> None:
         self.authentication = authentication
         self.error: APIException | None = None
-        #: The request has no token.
-        self.is_missing = bearer_token(request, authentication.header) is None
         #: The results of authentication classes, which share this object.
-        self.results: dict[tuple[Any, str], Any] = {}
+        self.results: dict[tuple[Any, str, Tenant], Any] = {}
         self._request = request
+        self._source = self._current_source()
+        #: The request has no token.
+        self.is_missing = self._source[0] is None
         self._found: tuple[Any, Claims | None] | None = None
         self._is_unused = False
+
+    def is_current(self) -> bool:
+        """Return whether the request still has the same token and tenant."""
+        return self._source == self._current_source()
 
     @sensitive_variables()
     def authenticate(self) -> tuple[Any, Claims | None]:
@@ -83,6 +89,9 @@ class RequestToken:
         """Make the user anonymous, because the view authenticates the request itself."""
         self._is_unused = True
         self.error = None
+
+    def _current_source(self) -> tuple[str | None, Tenant]:
+        return bearer_token(self._request, self.authentication.header), current_tenant()
 
     def error_response(self, error: APIException) -> JsonResponse:
         """Return the response for *error*.
