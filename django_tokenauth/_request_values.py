@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
+#: The attribute of a request for the pair of the user and the claims of its access token, which
+#: ``TokenMiddleware`` or ``token_required`` has set.
+TOKEN_USER = "_django_tokenauth_user"  # noqa: S105
+
 
 def set_value(request: Any, name: str, value: Any) -> None:
     """Set the attribute *name* of *request*, for :func:`get_value`."""

@@ -20,7 +20,7 @@ from ._request_values import get_value
 from ._scope import is_scope_name
 from .authentication import JWTAuthentication
 from .http.authenticators import authenticator
-from .http.request_token import RequestToken
+from .http.request_token import RequestToken, set_user
 from .permissions import InsufficientScope
 
 __all__ = ["token_required"]
@@ -142,7 +142,7 @@ def _reject(token: RequestToken, request: Any, scopes: tuple[str, ...]) -> HttpR
             raise InsufficientScope(scopes)
     except APIException as error:
         return token.error_response(error)
-    request.user, request.auth, request.auser = user, claims, token.auser
+    set_user(request, user, claims, token)
     return None
 
 

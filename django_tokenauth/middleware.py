@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,7 +20,7 @@ from ._bearer import REQUEST_TOKEN
 from ._request_values import get_value, set_value
 from .authentication import JWTAuthentication, TemporarilyUnavailable
 from .http.authenticators import authenticator
-from .http.request_token import RequestToken, anonymous_user
+from .http.request_token import RequestToken, anonymous_user, set_user
 from .permissions import InsufficientScope
 
 __all__ = ["TokenMiddleware"]
@@ -85,7 +86,7 @@ class TokenMiddleware:
         token = self._token(request)
         if not token.is_missing and _authenticates_itself(request, view):
             token.leave_to_view()
-            _set_user(request, anonymous_user(), None, token)
+            set_user(request, anonymous_user(), None, token)
 
     async def _aprocess_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
         self._process_view(request, view, args, kwargs)
@@ -103,10 +104,10 @@ class TokenMiddleware:
         if token.is_missing:
             request.auth = None
             if not hasattr(request, "user"):
-                _set_user(request, anonymous_user(), None, token)
+                set_user(request, anonymous_user(), None, token)
             return token
         user = SimpleLazyObject(token.user)
-        _set_user(request, user, SimpleLazyObject(token.claims), token)
+        set_user(request, user, SimpleLazyObject(token.claims), token)
         if not getattr(request, "_dont_enforce_csrf_checks", False):
             # CsrfViewMiddleware reads the attribute just before the view, and not at all for views
             # that are exempt. A page of another origin cannot send the header without CORS. Another
@@ -135,18 +136,23 @@ class TokenMiddleware:
         return response
 
 
-def _set_user(request: _Request, user: Any, auth: Any, token: RequestToken) -> None:
-    request.user, request.auth, request.auser = user, auth, token.auser
-
-
 def _authenticates_itself(request: HttpRequest, view: Any) -> bool:
-    view_class = getattr(view, "cls", None)
-    if isinstance(view_class, type) and issubclass(view_class, APIView):
+    if _is_rest_view(view):
         # SessionAuthentication would take the user of a token for that of a cookie, without the
         # scope of the token.
         return True
     # The admin checks no scope.
     return request.resolver_match is not None and "admin" in request.resolver_match.app_names
+
+
+def _is_rest_view(view: Any) -> bool:
+    """Return whether *view* is a view of REST framework, or a ``partial`` or decorator of one."""
+    while view is not None:
+        view_class = getattr(view, "cls", None)
+        if isinstance(view_class, type) and issubclass(view_class, APIView):
+            return True
+        view = view.func if isinstance(view, partial) else getattr(view, "__wrapped__", None)
+    return False
 
 
 def _is_denial(response: HttpResponseBase, error: APIException) -> bool:

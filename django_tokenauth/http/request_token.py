@@ -11,6 +11,7 @@ from rest_framework.exceptions import APIException, AuthenticationFailed, NotAut
 from rest_framework.settings import api_settings
 
 from .._bearer import bearer_token
+from .._request_values import TOKEN_USER
 from ..authentication import JWTAuthentication, TemporarilyUnavailable
 from ..permissions import InsufficientScope
 from ..sessions.tenants import Tenant, current_tenant
@@ -115,6 +116,12 @@ class RequestToken:
                 else self.authentication.authenticate_header(request)
             )
         return response
+
+
+def set_user(request: Any, user: Any, auth: Any, token: RequestToken) -> None:
+    """Set the user and the claims of *token*, which permissions recognize as those of a token."""
+    request.user, request.auth, request.auser = user, auth, token.auser
+    setattr(request, TOKEN_USER, (user, auth))
 
 
 def anonymous_user() -> Any:
