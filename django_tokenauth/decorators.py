@@ -14,6 +14,7 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.debug import sensitive_variables
 from rest_framework.exceptions import APIException, NotAuthenticated
+from rest_framework.views import set_rollback
 
 from ._bearer import REQUEST_TOKEN
 from ._request_values import get_value
@@ -141,6 +142,9 @@ def _reject(token: RequestToken, request: Any, scopes: tuple[str, ...]) -> HttpR
         if not claims.scope.issuperset(scopes):
             raise InsufficientScope(scopes)
     except APIException as error:
+        # As in views of REST framework. With ATOMIC_REQUESTS, Django would commit the transaction,
+        # and respond with 500 if the connection to the database is lost.
+        set_rollback()
         return token.error_response(error)
     set_user(request, user, claims, token)
     return None
