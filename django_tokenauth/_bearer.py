@@ -64,6 +64,18 @@ def token_in(meta: dict[str, Any], header: str) -> str | None:
     return value[7:] if value[6:7] == " " else value[6:]
 
 
+def has_scheme_of_other_package(meta: dict[str, Any], header: str) -> bool:
+    """Return whether *header* in ``request.META`` is ``Authorization`` with JWT or Token.
+
+    Clients of djangorestframework-jwt, REST framework's ``TokenAuthentication`` and knox send these
+    schemes.
+    """
+    if meta_key(header) != _META_KEY:
+        return False
+    value: str = meta.get(_META_KEY, "")
+    return value.partition(" ")[0].lower() in {"jwt", "token"}
+
+
 def challenge(
     realm: str, error: str = "", description: str = "", scope: str = "", header: str = AUTHORIZATION
 ) -> str:

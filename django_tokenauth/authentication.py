@@ -18,7 +18,14 @@ from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
 
 from . import _log, services
-from ._bearer import AUTHORIZATION, REQUEST_TOKEN, challenge, meta_key, token_in
+from ._bearer import (
+    AUTHORIZATION,
+    REQUEST_TOKEN,
+    challenge,
+    has_scheme_of_other_package,
+    meta_key,
+    token_in,
+)
 from ._request_values import get_value, set_value
 from .conf.settings import UnusableSettings
 from .errors import InvalidToken, ServiceUnavailable, TokenErrorCode
@@ -201,11 +208,19 @@ class JWTAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         """Return the challenge, without an error if the request has no credentials (RFC 6750
-        section 3.1)."""
-        code = get_value(django_request(request), _REJECTED)
+        section 3.1).
+
+        With ``DEBUG``, the challenge explains the header if the client sends ``Authorization: JWT``
+        or ``Authorization: Token``.
+        """
+        plain: Any = django_request(request)
+        code = get_value(plain, _REJECTED)
         if code:
             return _invalid_token(self.realm, code)
-        return challenge(self.realm, header=self.header)
+        hint = ""
+        if django_settings.DEBUG and has_scheme_of_other_package(plain.META, self.header):
+            hint = "Send Authorization: Bearer TOKEN."
+        return challenge(self.realm, description=hint, header=self.header)
 
 
 class StatelessJWTAuthentication(JWTAuthentication):
