@@ -9,9 +9,9 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 
 AUTHORIZATION = "Authorization"
-#: The key in ``request.META`` of the ``RequestToken`` of ``TokenMiddleware``, whose ``results``
-#: contains the results of authentication classes, so that one request needs one query.
-REQUEST_TOKEN = "django_tokenauth.request_token"  # noqa: S105
+#: The name of the ``RequestToken`` of ``TokenMiddleware`` among the values of a request. Its
+#: ``results`` contains the results of authentication classes, so that one request needs one query.
+REQUEST_TOKEN = "_django_tokenauth_request_token"  # noqa: S105
 _META_KEY = "HTTP_AUTHORIZATION"
 # Servers drop or rename a header with an underscore.
 _HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}\Z")
@@ -62,6 +62,18 @@ def token_in(meta: dict[str, Any], header: str) -> str | None:
     if value[:6].lower() != "bearer" or value[6:7].strip():
         return value or None if meta_key(header) != _META_KEY else None
     return value[7:] if value[6:7] == " " else value[6:]
+
+
+def has_scheme_of_other_package(meta: dict[str, Any], header: str) -> bool:
+    """Return whether *header* in ``request.META`` is ``Authorization`` with JWT or Token.
+
+    Clients of djangorestframework-jwt, REST framework's ``TokenAuthentication`` and knox send these
+    schemes.
+    """
+    if meta_key(header) != _META_KEY:
+        return False
+    value: str = meta.get(_META_KEY, "")
+    return value.partition(" ")[0].lower() in {"jwt", "token"}
 
 
 def challenge(

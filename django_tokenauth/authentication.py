@@ -18,9 +18,19 @@ from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
 
 from . import _log, services
-from ._bearer import AUTHORIZATION, REQUEST_TOKEN, challenge, meta_key, token_in
+from ._bearer import (
+    AUTHORIZATION,
+    REQUEST_TOKEN,
+    challenge,
+    has_scheme_of_other_package,
+    meta_key,
+    token_in,
+)
+from ._request_values import get_value, set_value
 from .conf.settings import UnusableSettings
 from .errors import InvalidToken, ServiceUnavailable, TokenErrorCode
+from .services.arguments import django_request
+from .sessions.tenants import current_tenant
 from .tokens.claims import Claims
 
 __all__ = [
@@ -32,8 +42,8 @@ __all__ = [
     "TokenUser",
 ]
 
-# The key in request.META of the code of a rejected token, for the challenge of the response.
-_REJECTED = "django_tokenauth.rejected"
+# The name of the code of a rejected token among the values of a request, for the challenge.
+_REJECTED = "_django_tokenauth_rejected"
 _EXPIRED = "The access token expired."
 
 
@@ -149,17 +159,19 @@ class JWTAuthentication(BaseAuthentication):
         """
         # Read META from Django's request, because REST framework's request returns META by the
         # slower __getattr__().
-        meta = getattr(request, "_request", request).META
-        token = token_in(meta, self.header)
+        plain: Any = django_request(request)
+        token = token_in(plain.META, self.header)
         if token is None:
             return None
-        shared = meta.get(REQUEST_TOKEN)
+        shared = get_value(plain, REQUEST_TOKEN)
         if shared is None:
             return self._authenticate(request, token)
         results = shared.results
         # Functions of this module use only the claims. A subclass may use its own attributes.
         get_user = type(self).get_user
-        key = get_user if get_user.__module__ == __name__ else type(self), token
+        function = get_user if get_user.__module__ == __name__ else type(self)
+        # A view may serve one request for several tenants.
+        key = function, token, current_tenant()
         if key not in results:
             try:
                 results[key] = self._authenticate(request, token)
@@ -177,7 +189,7 @@ class JWTAuthentication(BaseAuthentication):
             return self.get_user(claims), claims
         except InvalidToken as error:
             _log.access_token_rejected(error.code)
-            request.META[_REJECTED] = error.code
+            set_value(django_request(request), _REJECTED, error.code)
             raise AccessTokenRejected(error.code) from None
         except ServiceUnavailable:
             raise TemporarilyUnavailable from None
@@ -196,11 +208,19 @@ class JWTAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         """Return the challenge, without an error if the request has no credentials (RFC 6750
-        section 3.1)."""
-        code = request.META.get(_REJECTED)
+        section 3.1).
+
+        With ``DEBUG``, the challenge explains the header if the client sends ``Authorization: JWT``
+        or ``Authorization: Token``.
+        """
+        plain: Any = django_request(request)
+        code = get_value(plain, _REJECTED)
         if code:
             return _invalid_token(self.realm, code)
-        return challenge(self.realm, header=self.header)
+        hint = ""
+        if django_settings.DEBUG and has_scheme_of_other_package(plain.META, self.header):
+            hint = "Send Authorization: Bearer TOKEN."
+        return challenge(self.realm, description=hint, header=self.header)
 
 
 class StatelessJWTAuthentication(JWTAuthentication):

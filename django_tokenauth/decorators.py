@@ -14,12 +14,14 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.debug import sensitive_variables
 from rest_framework.exceptions import APIException, NotAuthenticated
+from rest_framework.views import set_rollback
 
 from ._bearer import REQUEST_TOKEN
+from ._request_values import get_value
 from ._scope import is_scope_name
 from .authentication import JWTAuthentication
 from .http.authenticators import authenticator
-from .http.request_token import RequestToken
+from .http.request_token import RequestToken, set_user
 from .permissions import InsufficientScope
 
 __all__ = ["token_required"]
@@ -121,10 +123,12 @@ def _is_in_event_loop() -> bool:
 def _request_token(
     request: HttpRequest, authentication_class: type[JWTAuthentication] | None
 ) -> RequestToken:
-    """Return the token that ``TokenMiddleware`` found, if its class is the same."""
-    known: RequestToken | None = request.META.get(REQUEST_TOKEN)
-    if known and authentication_class in (None, type(known.authentication)):
-        return known
+    """Return the token that ``TokenMiddleware`` found, if token and class are the same."""
+    known: RequestToken | None = get_value(request, REQUEST_TOKEN)
+    if known is not None:
+        authentication_class = authentication_class or type(known.authentication)
+        if authentication_class is type(known.authentication) and known.is_current():
+            return known
     return RequestToken(authenticator(authentication_class or JWTAuthentication), request)
 
 
@@ -138,8 +142,11 @@ def _reject(token: RequestToken, request: Any, scopes: tuple[str, ...]) -> HttpR
         if not claims.scope.issuperset(scopes):
             raise InsufficientScope(scopes)
     except APIException as error:
+        # As in views of REST framework. With ATOMIC_REQUESTS, Django would commit the transaction,
+        # and respond with 500 if the connection to the database is lost.
+        set_rollback()
         return token.error_response(error)
-    request.user, request.auth, request.auser = user, claims, token.auser
+    set_user(request, user, claims, token)
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,9 +17,10 @@ from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.views import APIView
 
 from ._bearer import REQUEST_TOKEN
+from ._request_values import get_value, set_value
 from .authentication import JWTAuthentication, TemporarilyUnavailable
 from .http.authenticators import authenticator
-from .http.request_token import RequestToken, anonymous_user
+from .http.request_token import RequestToken, anonymous_user, set_user
 from .permissions import InsufficientScope
 
 __all__ = ["TokenMiddleware"]
@@ -81,10 +83,10 @@ class TokenMiddleware:
 
     def _process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
         """Leave views of REST framework and the admin to their own authentication."""
-        token = _token(request)
+        token = self._token(request)
         if not token.is_missing and _authenticates_itself(request, view):
             token.leave_to_view()
-            _set_user(request, anonymous_user(), None, token)
+            set_user(request, anonymous_user(), None, token)
 
     async def _aprocess_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
         self._process_view(request, view, args, kwargs)
@@ -94,19 +96,18 @@ class TokenMiddleware:
     ) -> HttpResponseBase | None:
         """Return the response for an error of this package that the view raised."""
         if isinstance(exception, (AuthenticationFailed, InsufficientScope, TemporarilyUnavailable)):
-            return _token(request).error_response(exception)
+            return self._token(request).error_response(exception)
         return None
 
     def _begin(self, request: _Request) -> RequestToken:
-        token = RequestToken(authenticator(self.authentication_class), request)
-        request.META[REQUEST_TOKEN] = token
+        token = self._new_token(request)
         if token.is_missing:
             request.auth = None
             if not hasattr(request, "user"):
-                _set_user(request, anonymous_user(), None, token)
+                set_user(request, anonymous_user(), None, token)
             return token
         user = SimpleLazyObject(token.user)
-        _set_user(request, user, SimpleLazyObject(token.claims), token)
+        set_user(request, user, SimpleLazyObject(token.claims), token)
         if not getattr(request, "_dont_enforce_csrf_checks", False):
             # CsrfViewMiddleware reads the attribute just before the view, and not at all for views
             # that are exempt. A page of another origin cannot send the header without CORS. Another
@@ -114,6 +115,16 @@ class TokenMiddleware:
             request._dont_enforce_csrf_checks = SimpleLazyObject(
                 lambda: request.user is user and token.is_accepted()
             )
+        return token
+
+    def _token(self, request: HttpRequest) -> RequestToken:
+        # Another middleware may have replaced the request by a copy.
+        token: RequestToken | None = get_value(request, REQUEST_TOKEN)
+        return token or self._new_token(request)
+
+    def _new_token(self, request: HttpRequest) -> RequestToken:
+        token = RequestToken(authenticator(self.authentication_class), request)
+        set_value(request, REQUEST_TOKEN, token)
         return token
 
     def _finish(self, token: RequestToken, response: HttpResponseBase) -> HttpResponseBase:
@@ -125,23 +136,23 @@ class TokenMiddleware:
         return response
 
 
-def _token(request: HttpRequest) -> RequestToken:
-    token: RequestToken = request.META[REQUEST_TOKEN]
-    return token
-
-
-def _set_user(request: _Request, user: Any, auth: Any, token: RequestToken) -> None:
-    request.user, request.auth, request.auser = user, auth, token.auser
-
-
 def _authenticates_itself(request: HttpRequest, view: Any) -> bool:
-    view_class = getattr(view, "cls", None)
-    if isinstance(view_class, type) and issubclass(view_class, APIView):
+    if _is_rest_view(view):
         # SessionAuthentication would take the user of a token for that of a cookie, without the
         # scope of the token.
         return True
     # The admin checks no scope.
     return request.resolver_match is not None and "admin" in request.resolver_match.app_names
+
+
+def _is_rest_view(view: Any) -> bool:
+    """Return whether *view* is a view of REST framework, or a ``partial`` or decorator of one."""
+    while view is not None:
+        view_class = getattr(view, "cls", None)
+        if isinstance(view_class, type) and issubclass(view_class, APIView):
+            return True
+        view = view.func if isinstance(view, partial) else getattr(view, "__wrapped__", None)
+    return False
 
 
 def _is_denial(response: HttpResponseBase, error: APIException) -> bool:

@@ -20,10 +20,11 @@ from rest_framework.request import Request
 
 from . import services
 from ._bearer import challenge
+from ._request_values import TOKEN_USER
 from ._scope import decorated_scopes, is_scope_name
 from .authentication import JWTAuthentication
 from .errors import TokenAuthError
-from .services.arguments import as_strings
+from .services.arguments import as_strings, django_request
 from .tokens.claims import Claims
 
 _METHODS = frozenset(map(str.upper, View.http_method_names))
@@ -172,7 +173,7 @@ class IsAuthenticatedWithoutToken(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         user: Any = request.user
-        return not isinstance(request.auth, Claims) and bool(user and user.is_authenticated)
+        return bool(user and user.is_authenticated) and _claims(request) is None
 
     def has_object_permission(self, request: Request, view: Any, obj: Any) -> bool:
         # With ~, REST framework would deny every object if has_object_permission() always returned
@@ -191,7 +192,23 @@ class IsNotImpersonated(BasePermission):
     message = _("The user must do this without the staff.")
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        return not (isinstance(request.auth, Claims) and request.auth.actor is not None)
+        claims = _claims(request)
+        return claims is None or claims.actor is None
+
+
+def _claims(request: Request) -> Claims | None:
+    """Return the claims of the access token that identifies the user of *request*, if any.
+
+    ``SessionAuthentication`` takes the user that ``TokenMiddleware`` or ``token_required`` set for
+    the user of a Django session, if a plain function calls the view. ``request.auth`` is ``None``
+    in this case.
+    """
+    claims: Any = request.auth
+    if not isinstance(claims, Claims):
+        user, claims = getattr(django_request(request), TOKEN_USER, (None, None))
+        if user is not request.user:
+            return None
+    return claims if isinstance(claims, Claims) else None
 
 
 def required_scopes(*scopes: str, without_token: bool = False) -> Callable[[_F], _F]:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 
+from .._request_values import get_value, set_value
 from . import values
 from .settings import Settings, UnusableSetting, load
 
@@ -26,7 +27,7 @@ _WITHOUT_REQUEST = (
     " It was called with None, because there is no request. Pass request= to the function of "
     "django_tokenauth.services, or return a value for None."
 )
-# The attribute of a request for its settings.
+# The name of the settings among the values of a request.
 _SETTINGS = "_django_tokenauth_settings"
 
 
@@ -46,7 +47,7 @@ def settings_of(settings: Settings, request: object) -> Settings:
     Calls with the same request call the functions once. Equal results give the same object.
     """
     request = getattr(request, "_request", request)
-    earlier: Settings | None = getattr(request, _SETTINGS, None)
+    earlier: Settings | None = get_value(request, _SETTINGS)
     if earlier is not None and earlier.original is settings:
         return earlier
     results = {
@@ -57,7 +58,7 @@ def settings_of(settings: Settings, request: object) -> Settings:
     audience = results.get("audience") or _audience(settings, issuer)
     resolved = _resolved(settings, issuer, audience)
     if request is not None:
-        setattr(request, _SETTINGS, resolved)
+        set_value(request, _SETTINGS, resolved)
     return resolved
 
 

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from ..conf.settings import Settings
 from ..errors import TooManyRequests
 from .counters import Counters
-from .throttling import cache_key, folded, network_of
+from .throttling import cache_key, network_of
+from .username_folding import folded
 
 logger = logging.getLogger("django_tokenauth")
 

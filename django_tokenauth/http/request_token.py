@@ -11,8 +11,10 @@ from rest_framework.exceptions import APIException, AuthenticationFailed, NotAut
 from rest_framework.settings import api_settings
 
 from .._bearer import bearer_token
+from .._request_values import TOKEN_USER
 from ..authentication import JWTAuthentication, TemporarilyUnavailable
 from ..permissions import InsufficientScope
+from ..sessions.tenants import Tenant, current_tenant
 from ..tokens.claims import Claims
 
 
@@ -25,13 +27,18 @@ class RequestToken:
     def __init__(self, authentication: JWTAuthentication, request: HttpRequest) -> None:
         self.authentication = authentication
         self.error: APIException | None = None
-        #: The request has no token.
-        self.is_missing = bearer_token(request, authentication.header) is None
         #: The results of authentication classes, which share this object.
-        self.results: dict[tuple[Any, str], Any] = {}
+        self.results: dict[tuple[Any, str, Tenant], Any] = {}
         self._request = request
+        self._source = self._current_source()
+        #: The request has no token.
+        self.is_missing = self._source[0] is None
         self._found: tuple[Any, Claims | None] | None = None
         self._is_unused = False
+
+    def is_current(self) -> bool:
+        """Return whether the request still has the same token and tenant."""
+        return self._source == self._current_source()
 
     @sensitive_variables()
     def authenticate(self) -> tuple[Any, Claims | None]:
@@ -84,6 +91,9 @@ class RequestToken:
         self._is_unused = True
         self.error = None
 
+    def _current_source(self) -> tuple[str | None, Tenant]:
+        return bearer_token(self._request, self.authentication.header), current_tenant()
+
     def error_response(self, error: APIException) -> JsonResponse:
         """Return the response for *error*.
 
@@ -106,6 +116,12 @@ class RequestToken:
                 else self.authentication.authenticate_header(request)
             )
         return response
+
+
+def set_user(request: Any, user: Any, auth: Any, token: RequestToken) -> None:
+    """Set the user and the claims of *token*, which permissions recognize as those of a token."""
+    request.user, request.auth, request.auser = user, auth, token.auser
+    setattr(request, TOKEN_USER, (user, auth))
 
 
 def anonymous_user() -> Any:

@@ -11,9 +11,7 @@ import hashlib
 import ipaddress
 import logging
 import random
-import re
 import time
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +24,7 @@ from ..conf.values import Rate
 from ..errors import TooManyRequests
 from ..sessions.tenants import current_tenant
 from .counters import Counters
+from .username_folding import folded
 
 logger = logging.getLogger("django_tokenauth")
 
@@ -246,29 +245,6 @@ def cache_key(action: str, *parts: str) -> str:
     parts = (*current_tenant(), *parts)
     digest = hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()
     return f"django_tokenauth.{action}.{digest}"
-
-
-_SAME_LETTERS = str.maketrans("jyv", "iiu")
-_LEADING_ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
-
-
-def folded(username: str) -> str:
-    """Return one string for usernames that common database collations treat as equal.
-
-    Only letters and digits remain, without case, accents and leading zeros. Decimal digits of all
-    scripts become ASCII digits. MySQL's collations for Classical Latin treat i and j as equal, and
-    u and v. Lithuanian collations treat i and y as equal. ICU collations can ignore punctuation and
-    leading zeros (UTS #10, "variable" and "kn").
-
-    If the usernames of two users become equal, the users share a limit at each address.
-    """
-    letters = unicodedata.normalize("NFKD", username.casefold())
-    plain = "".join(
-        str(unicodedata.decimal(letter, letter)) for letter in letters if letter.isalnum()
-    )
-    plain = unicodedata.normalize("NFKC", plain).casefold().translate(_SAME_LETTERS)
-    # A username may consist of symbols alone.
-    return _LEADING_ZEROS.sub("", plain) or username
 
 
 def network_of(address: str) -> str:

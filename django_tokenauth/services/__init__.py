@@ -7,6 +7,10 @@ Projects call the services for other sign-in methods (social login, passkeys) to
 Common arguments have the same form in all services. ``now`` is a ``datetime``, aware if ``USE_TZ``
 is true, and defaults to the current time. ``request`` is a request of Django or REST framework. A
 session id is a ``UUID`` or a string.
+
+The numbers of statements apply to a user model whose default manager returns all users unchanged.
+With another manager, a function that loads the users of sessions can execute one more statement for
+each batch of sessions.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from django.utils import timezone
 from .._utc import as_utc
 from ..models import Session
 from ..sessions.clock import Clock, utc_now
-from ..sessions.users import get_key
+from ..sessions.users import get_key, unwrapped
 
 _MISSING = object()
 
@@ -112,14 +112,17 @@ def check_ip(ip: object) -> None:
         ) from None
 
 
-def check_user(user: object) -> None:
-    """Raise ``TypeError`` unless *user* has a primary key.
+def stored_user(user: Any) -> Any:
+    """Return *user* itself, which may be a lazy object such as ``request.user``.
 
-    The primary key of ``AnonymousUser`` and of most unsaved users is ``None``. A query for the user
-    key ``None`` would find the sessions of deleted users.
+    Raises ``TypeError`` unless *user* has a primary key. The primary key of ``AnonymousUser`` and
+    of most unsaved users is ``None``. A query for the user key ``None`` would find the sessions of
+    deleted users.
     """
+    user = unwrapped(user)
     if getattr(user, "pk", None) is None:
         raise TypeError(f"user must be a user that is stored, not {_name_of(user)}.")
+    return user
 
 
 def user_keys(users: object) -> set[Any]:
@@ -141,8 +144,7 @@ def _user_key(user: Any) -> Any:
     if isinstance(user, Model) and not isinstance(user, user_model):
         raise TypeError(f"users must contain only users, not {_name_of(user)}.")
     if hasattr(user, "pk"):
-        check_user(user)
-        return get_key(user)
+        return get_key(stored_user(user))
     try:
         key = user_model._meta.pk.to_python(user)
     except ValidationError:

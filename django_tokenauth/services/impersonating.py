@@ -32,7 +32,7 @@ from ..sessions.users import (
     why_refused,
 )
 from ..tokens.claims import Claims
-from .arguments import as_strings, check_ip, check_text, check_user, clock_of, django_request
+from .arguments import as_strings, check_ip, check_text, clock_of, django_request, stored_user
 from .auditing import audit
 from .impersonation_policy import is_permitted
 from .issuing import TokenIssuer, TokenPair, granted_scope
@@ -64,7 +64,8 @@ def impersonate(
     ``act`` claim. The session ends after *lifetime*, by default an hour and at most
     ``SESSION_LIFETIME``. The session also ends if the password of one of the two users changes, or
     one of them is deactivated or deleted. Execute two statements, plus those of hooks and
-    receivers.
+    receivers. If the default manager of the user model changes its query, another statement loads
+    the two users, here and in each request and refresh of the session.
 
     The setting ``IMPERSONATION`` must permit it: a function ``(staff, user, request)`` that returns
     ``True`` or ``False``. The function is also called at each refresh. No setting permits these:
@@ -85,8 +86,7 @@ def impersonate(
     with ``STATELESS_REFRESH``. Raises ``TypeError`` or ``ValueError`` for invalid arguments, as
     ``sign_in`` does, and ``ValueError`` for an invalid *lifetime*.
     """
-    check_user(staff)
-    check_user(user)
+    staff, user = stored_user(staff), stored_user(user)
     scope = None if scope is None else as_strings("scope", scope)
     check_text("client_id", client_id, MAX_CLIENT_ID)
     check_text("device_name", device_name, MAX_DEVICE_NAME)

@@ -18,7 +18,7 @@ from ..sessions.database import database_errors_as_unavailable, primary_sessions
 from ..sessions.log_ids import log_id
 from ..sessions.users import auth_hash, auth_hashes, get_key, take_revoked_at
 from ..tokens.claims import Claims
-from .arguments import as_uuid, check_user, clock_of
+from .arguments import as_uuid, clock_of, stored_user
 
 logger = logging.getLogger("django_tokenauth")
 
@@ -41,7 +41,7 @@ def update_session_auth_hash(
 
     Raises :class:`ServiceUnavailable`, and ``TypeError`` if the primary key of *user* is ``None``.
     """
-    check_user(user)
+    user = stored_user(user)
     settings, clock = load(), clock_of(now)
     if settings.stateless_refresh:
         return False

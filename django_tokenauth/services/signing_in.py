@@ -45,10 +45,10 @@ from .arguments import (
     as_strings,
     check_ip,
     check_text,
-    check_user,
     clock_of,
     django_request,
     request_user,
+    stored_user,
 )
 from .backends import credentials
 from .issuing import OnIssued, TokenIssuer, TokenPair, as_seconds, granted_scope
@@ -180,7 +180,7 @@ def sign_in(
     hooks and of receivers of ``user_logged_in`` propagate. An error after the
     session is stored revokes the session, unless the database fails too.
     """
-    check_user(user)
+    user = stored_user(user)
     scope = None if scope is None else as_strings("scope", scope)
     amr = as_strings("amr", amr)
     if not all(map(is_scope_name, amr)):

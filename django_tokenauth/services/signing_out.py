@@ -28,10 +28,10 @@ from ..sessions.users import get_key
 from .arguments import (
     as_uuid,
     check_sessions,
-    check_user,
     clock_of,
     current_time,
     django_request,
+    stored_user,
     user_keys,
 )
 from .clients import check_owner
@@ -108,7 +108,7 @@ def list_sessions(user: Any, *, now: datetime | None = None) -> QuerySet[Session
     statement. With ``STATELESS_REFRESH``, the query set is empty. *now* defaults to the current
     time. Raises ``TypeError`` if the primary key of *user* is ``None``.
     """
-    check_user(user)
+    user = stored_user(user)
     settings = load()
     if settings.stateless_refresh:
         return Session.objects.none()
@@ -122,7 +122,6 @@ def _not_revoked(user: Any, now: datetime) -> QuerySet[Session]:
     Unrevoked sessions from before ``NOT_BEFORE`` would be active again after the setting is
     removed.
     """
-    check_user(user)
     settings = load()
     if settings.stateless_refresh:
         return Session.objects.none()
@@ -150,7 +149,7 @@ def sign_out(
 
     Raises :class:`ServiceUnavailable`, and ``TypeError`` if the primary key of *user* is ``None``.
     """
-    check_user(user)
+    user = stored_user(user)
     clock, key = clock_of(now), as_uuid(session_id)
     if key is None:
         return False
@@ -178,6 +177,7 @@ def sign_out_everywhere(
     Raises :class:`ServiceUnavailable`, and ``ValueError`` if *keep* is not a UUID, because the
     session to keep would be revoked too.
     """
+    user = stored_user(user)
     clock, kept = clock_of(now), as_uuid(keep)
     if keep is not None and kept is None:
         raise ValueError("keep must be the id of one session, a UUID or its string.")

@@ -20,6 +20,7 @@ from django.core.exceptions import ValidationError
 from django.db import DataError, router
 from django.db import Error as DatabaseError
 from django.utils.crypto import constant_time_compare
+from django.utils.functional import LazyObject, empty
 from django.views.decorators.debug import sensitive_variables
 
 from ..errors import InvalidGrant, TokenErrorCode
@@ -37,6 +38,18 @@ _REVOKED_AT = "_django_tokenauth_revoked_at"
 
 # The password that the current sign-in checks.
 _rehashing: ContextVar[str | None] = ContextVar("django_tokenauth_rehashing", default=None)
+
+
+def unwrapped(user: Any) -> Any:
+    """Return the user in *user*, which may be a lazy object such as ``request.user``.
+
+    A lazy object has its own type and attributes in ``vars()``.
+    """
+    while isinstance(user, LazyObject):
+        if user._wrapped is empty:
+            user._setup()
+        user = user._wrapped
+    return user
 
 
 def get_key(user: Any) -> Any:

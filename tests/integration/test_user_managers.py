@@ -45,6 +45,8 @@ def test_user_is_the_object_of_the_default_manager(model, expected, statements):
     assert result["claims"] == [expected, expected]
     assert result["request"] == [expected, []]
     assert result["statements"] == statements
+    # The documentation promises one statement more. The user and the actor are loaded together.
+    assert result["impersonated"] == [statements + 1, statements + 2]
     # Three sign-ins, a refresh, and the ends of three sessions.
     assert result["signals"] == [expected] * 7
     assert result["admin"] >= 3

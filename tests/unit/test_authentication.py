@@ -17,6 +17,7 @@ from django_tokenauth.authentication import (
 )
 from django_tokenauth.errors import TokenAuthError, TokenErrorCode
 from django_tokenauth.permissions import InsufficientScope
+from tests.support.client import BARE
 
 
 class TestBearerToken:
@@ -118,6 +119,29 @@ class TestChallenge:
 
         header = WithRealm().authenticate_header(Request(HttpRequest()))
         assert header == 'Bearer realm="internal"'
+
+    @pytest.mark.parametrize("value", ["JWT a.b.c", "jwt a.b.c", "Token abc", "Token"])
+    def test_scheme_of_another_package_is_named_with_debug(self, settings, value):
+        request = with_header(value)
+        assert JWTAuthentication().authenticate(request) is None
+        assert JWTAuthentication().authenticate_header(request) == BARE
+        settings.DEBUG = True
+        assert JWTAuthentication().authenticate_header(request) == (
+            'Bearer realm="api", error_description="Send Authorization: Bearer TOKEN."'
+        )
+
+    @pytest.mark.parametrize("value", ["", "Basic YTpi", "Digest a", "Tokens abc", "X"])
+    def test_other_scheme_has_the_bare_challenge_with_debug(self, settings, value):
+        settings.DEBUG = True
+        assert JWTAuthentication().authenticate_header(with_header(value)) == BARE
+
+    def test_scheme_is_not_named_for_a_token_in_another_header(self, settings):
+        class Gateway(JWTAuthentication):
+            header = "X-Auth-Token"
+
+        settings.DEBUG = True
+        found = Gateway().authenticate_header(with_header("JWT a.b.c"))
+        assert found == 'Bearer realm="api", header="X-Auth-Token"'
 
 
 class TestErrors:

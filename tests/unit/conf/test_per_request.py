@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import RequestFactory
@@ -114,6 +116,15 @@ class TestCalls:
         assert (issuer.calls, audience.calls) == (1, 1)
         assert load_for(request_to()) is first
         assert (issuer.calls, audience.calls) == (2, 2)
+
+    def test_function_is_called_for_a_copied_request(self, settings):
+        settings.TOKENAUTH = {"ISSUER": PATH}
+        request = request_to()
+        assert load_for(request).issuer == "https://a.example.com"
+        inner = copy.copy(request)
+        inner.META = {**request.META, "HTTP_HOST": "b.example.com"}
+        assert load_for(inner).issuer == "https://b.example.com"
+        assert load_for(Request(request)).issuer == "https://a.example.com"
 
     def test_changed_settings_are_resolved_again_for_a_request(self, settings):
         request = request_to()

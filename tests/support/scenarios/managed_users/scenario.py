@@ -5,11 +5,12 @@ from __future__ import annotations
 from io import StringIO
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
+from django.test.utils import CaptureQueriesContext, override_settings
 from rest_framework.test import APIRequestFactory
 
 from django_tokenauth import services, signals
@@ -22,12 +23,12 @@ from tests.support.scenarios.managed_users.settings import describe
 NAME, PASSWORD = "alice@example.com", "correct horse"
 
 
-def _user() -> Any:
+def _user(name: str = NAME) -> Any:
     model: Any = get_user_model()
     if model is models.PolymorphicUser:
-        user: Any = models.Teacher(email=NAME, subject="maths")
+        user: Any = models.Teacher(email=name, subject="maths")
     else:
-        user = model(email=NAME)
+        user = model(email=name)
     user.set_password(PASSWORD)
     user.save()
     if isinstance(user, models.RankedUser):
@@ -47,6 +48,19 @@ def _request(token: str) -> tuple[Any, int]:
     return [describe(user), leftover], len(queries)
 
 
+def _count_impersonated(user: Any) -> list[int]:
+    """Return the statements of a request and of a refresh of a session with an actor."""
+    staff = _user("bob@example.com")
+    own = {**settings.TOKENAUTH, "IMPERSONATION": lambda *_: True}
+    with override_settings(TOKENAUTH=own):
+        pair = services.impersonate(staff, user)
+        _, requested = _request(pair.access_token)
+        with CaptureQueriesContext(connection) as refreshed:
+            services.refresh(pair.refresh_token)
+    staff.delete()
+    return [requested, len(refreshed)]
+
+
 def _described_claim(token: str) -> Any:
     described = services.authenticate_access_token(token).extra["described"]
     return dict(described)
@@ -57,6 +71,9 @@ def scenario() -> dict[str, Any]:
     user = _user()
     loaded: Any = get_user_model()._default_manager.get()
     expected, expected_name = describe(loaded), str(loaded)
+    impersonated = _count_impersonated(loaded)
+    # The deletion of the staff has revoked the session.
+    Session.objects.all().delete()
     heard: list[Any] = []
 
     def hear(user: Any, **keywords: Any) -> None:
@@ -83,6 +100,7 @@ def scenario() -> dict[str, Any]:
         "claims": [_described_claim(pair["access_token"]) for pair in (tokens, refreshed)],
         "request": requested,
         "statements": statements,
+        "impersonated": impersonated,
         "signals": heard,
         "admin": page.count(f">{expected_name}<"),
         "command": NAME in output.getvalue(),
