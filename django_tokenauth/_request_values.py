@@ -7,6 +7,7 @@ for the copy.
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 #: The attribute of a request for the pair of the user and the claims of its access token, which
@@ -14,12 +15,29 @@ from typing import Any
 TOKEN_USER = "_django_tokenauth_user"  # noqa: S105
 
 
+class _Bound:
+    """A value and its request. A copied or pickled request has no value."""
+
+    __slots__ = ("_request", "_value")
+
+    def __init__(self, request: Any, value: Any) -> None:
+        # A reference would keep the request in memory until the next garbage collection.
+        self._request = weakref.ref(request)
+        self._value = value
+
+    def get(self, request: Any) -> Any:
+        return self._value if self._request() is request else None
+
+    def __reduce__(self) -> tuple[type[None], tuple[()]]:
+        return type(None), ()
+
+
 def set_value(request: Any, name: str, value: Any) -> None:
     """Set the attribute *name* of *request*, for :func:`get_value`."""
-    setattr(request, name, (request, value))
+    setattr(request, name, _Bound(request, value))
 
 
 def get_value(request: Any, name: str) -> Any:
     """Return the value of :func:`set_value`, or ``None``. A copy of a request has no value."""
-    owner, value = getattr(request, name, (None, None))
-    return value if owner is request else None
+    bound = getattr(request, name, None)
+    return None if bound is None else bound.get(request)

@@ -89,9 +89,7 @@ class Forks:
         self._say("all modules", found)
         return True
 
-    def _pass_without_mutant(
-        self, session: pytest.Session, module: str, names: list[str]
-    ) -> None:
+    def _pass_without_mutant(self, session: pytest.Session, module: str, names: list[str]) -> None:
         """Raise ``RuntimeError`` if a test fails in a fork without a mutant."""
         tests = {item: None for name in names for item in self._tests_of(module, name)[:CONTROLS]}
         if tests and self._verdict(session, "", [*tests]) != "survived":
@@ -152,6 +150,7 @@ class Forks:
             except BaseException:
                 traceback.print_exc(file=self.output)
                 self.output.flush()
+                raise
             finally:
                 os._exit(code)
         _, status = os.waitpid(process, 0)
