@@ -22,8 +22,8 @@ from . import services
 from ._bearer import challenge
 from ._request_values import TOKEN_USER
 from ._scope import decorated_scopes, is_scope_name
-from .authentication import JWTAuthentication
-from .errors import TokenAuthError
+from .authentication import JWTAuthentication, TemporarilyUnavailable
+from .errors import ServiceUnavailable, TokenAuthError
 from .services.arguments import as_strings, django_request
 from .tokens.claims import Claims
 
@@ -155,12 +155,16 @@ class HasFullScope(_ScopePermission):
     An access token of narrower scope must not list or revoke the user's sessions. Each check runs
     at most one query, in addition to those of ``SCOPE_POLICY``. The view raises
     :class:`InsufficientScope` if a scope is missing. Raises
-    :class:`~django_tokenauth.errors.ServiceUnavailable`.
+    :class:`~django_tokenauth.authentication.TemporarilyUnavailable`.
     """
 
     def required_scope(self, request: Request, view: Any) -> Collection[str] | None:
         claims: Any = request.auth
-        return services.full_scope(claims, request=request)
+        try:
+            return services.full_scope(claims, request=request)
+        except ServiceUnavailable:
+            # A view of REST framework responds with 500 to an error that is not an APIException.
+            raise TemporarilyUnavailable from None
 
 
 class IsAuthenticatedWithoutToken(BasePermission):

@@ -12,11 +12,13 @@ from django.utils.module_loading import import_string
 
 # The check compares names, because a project without these classes may be unable to import them.
 _TOKEN = "django_tokenauth.middleware.TokenMiddleware"  # noqa: S105
+_UPDATE_CACHE = "django.middleware.cache.UpdateCacheMiddleware"
 _SESSION = "django.contrib.auth.middleware.AuthenticationMiddleware"
 
 
 def middleware_messages() -> Iterator[CheckMessage]:
-    """Report a ``TokenMiddleware`` whose user is replaced by a later middleware."""
+    """Report a ``TokenMiddleware`` whose user is replaced by a later middleware, or whose ``Vary``
+    a later middleware does not see."""
     bases = [_bases(path) for path in django_settings.MIDDLEWARE]
     after_token = next((bases[place:] for place, each in enumerate(bases) if _TOKEN in each), [])
     if any(_SESSION in each for each in after_token):
@@ -24,6 +26,13 @@ def middleware_messages() -> Iterator[CheckMessage]:
             "TokenMiddleware is above AuthenticationMiddleware in MIDDLEWARE, so request.user is "
             "the user of the Django session, also for requests with an access token.",
             hint="Move TokenMiddleware below AuthenticationMiddleware.",
+            id="tokenauth.W028",
+        )
+    if any(_UPDATE_CACHE in each for each in after_token):
+        yield checks.Warning(
+            "UpdateCacheMiddleware is below TokenMiddleware in MIDDLEWARE, so the cache may return "
+            "the page of one user to another user.",
+            hint="Move UpdateCacheMiddleware above TokenMiddleware.",
             id="tokenauth.W028",
         )
 

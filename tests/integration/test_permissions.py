@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError, connection
 from rest_framework import generics, permissions
 from rest_framework.authentication import BasicAuthentication
 from rest_framework.response import Response
@@ -320,6 +321,20 @@ class TestHasFullScope:
         )
         assert (response.status_code, response.data) == (403, DENIED)
         assert response.headers["WWW-Authenticate"] == challenge_for(*sorted(ALL_SCOPES))
+
+    def test_has_full_scope_returns_503_on_a_database_error(self, alice):
+        token = services.sign_in(alice).access_token
+        statements = []
+
+        def fail_after_authentication(execute, *args):
+            statements.append(args)
+            if len(statements) > 1:
+                raise OperationalError
+            return execute(*args)
+
+        with connection.execute_wrapper(fail_after_authentication):
+            response = self.request_view(token)
+        assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
 
     def test_has_full_scope_denies_a_token_narrowed_by_refresh(self, alice, settings):
         settings.TOKENAUTH = {"SCOPES": ALL_SCOPES}

@@ -17,10 +17,16 @@ REJECTED = [400, "invalid_grant"]
 MALFORMED = [400, "invalid_request"]
 
 
-def test_documented_sign_ins_accept_only_correct_secrets():
-    assert run_scenario(
+@pytest.fixture(scope="module")
+def results():
+    """Return the results of the scenario, by the name of each part."""
+    return run_scenario(
         "tests.support.scenarios.sign_ins.scenario", "tests.support.scenarios.sign_ins.settings"
-    ) == {
+    )
+
+
+def test_documented_sign_ins_accept_only_correct_secrets(results):
+    expected = {
         "email": [["pwd"], ["pwd"], ["pwd"]],
         "code": [
             True,
@@ -49,6 +55,23 @@ def test_documented_sign_ins_accept_only_correct_secrets():
         "single_sign_on": [[], REJECTED, REJECTED, REJECTED],
         "staff": [403, 200, [True, True], 403, 401, 200, 400],
     }
+    assert {name: results[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("attempt", "expected"),
+    [
+        ("narrow_token", [[403, 403, 403], [200, 204, 200]]),
+        ("unknown_user", [1, 403]),
+        ("outage", [503, "1"]),
+        ("forwarded_addresses", [429, 429, 429, 429]),
+        ("waiting", [[202, [False]], [202, [False]]]),
+        ("statements", [[1, 1, 1], 1]),
+        ("error_reports", [[[True, False]] * 5, [False, False]]),
+    ],
+)
+def test_documented_sign_ins_resist_the_attempt(results, attempt, expected):
+    assert results[attempt] == expected
 
 
 @pytest.fixture

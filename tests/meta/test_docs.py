@@ -13,6 +13,7 @@ from urllib.error import HTTPError
 import pytest
 from django.contrib.auth.models import Group
 from django.core import signing
+from django.core.exceptions import PermissionDenied
 from django.core.management import call_command
 from django.http import HttpRequest
 from django.test import override_settings
@@ -239,7 +240,11 @@ class TestExamples:
         assert claims.extra == {"organisation": "acme"}
         request = REQUESTS.get("/")
         request.auth = claims
+        request.user = alice
         switch = example("sign-in-options", "switch_organisation")["switch_organisation"]
+        with pytest.raises(PermissionDenied):
+            switch(request, "other")
+        alice.groups.add(Group.objects.create(name="other"))
         assert switch(request, "other") is True
         pair = services.refresh(pair["refresh_token"], ip="127.0.0.1")
         claims = services.authenticate_access_token(pair.access_token)
@@ -313,6 +318,29 @@ class TestExamples:
         assert services.refresh(here.refresh_token)
         with pytest.raises(InvalidGrant):
             services.refresh(there.refresh_token)
+
+    def test_docs_example_of_password_change_resists_attempts(self, alice, bob, settings):
+        settings.TOKENAUTH = {
+            "SCOPES": ["notes:read", "notes:write"],
+            "IMPERSONATION": lambda staff, user, request: True,
+            "SIGN_IN_RATE_USER": "2/hour",
+        }
+        view = example("sessions", "ChangePassword")["ChangePassword"]
+        view = view.as_view(authentication_classes=[JWTAuthentication])
+
+        def change(pair, old):
+            headers = {"Authorization": f"Bearer {pair.access_token}"}
+            request = REQUESTS.post("/", {"old": old, "new": "another"}, headers=headers)
+            response = view(request)
+            assert request.sensitive_post_parameters == "__ALL__"
+            return response.status_code
+
+        narrow = services.sign_in(alice, scope=["notes:read"])
+        assert change(narrow, "correct horse") == 403
+        assert change(services.impersonate(bob, alice), "correct horse") == 403
+        pair = services.sign_in(alice)
+        guesses = [change(pair, old) for old in ("wrong", "wrong", "correct horse")]
+        assert guesses == [400, 400, 429]
 
     def test_docs_example_of_receiver_revokes_sessions_after_reuse(self, alice):
         client = APIClient()

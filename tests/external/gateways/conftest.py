@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.external.gateways.processes import START_TIMEOUT, free_address, running
-from tests.external.gateways.programs import PROGRAMS, Program, write_files
+from tests.external.gateways.programs import PROGRAMS, Program, has_mod_wsgi, write_files
 from tests.external.gateways.server import authorization_server, environment
 from tests.external.gateways.service import Switch, service
 from tests.support import skips
@@ -26,6 +26,7 @@ from tests.support.http_server import send_request
 def missing():
     """Return the missing programs."""
     names = [program.name for program in PROGRAMS if program.find() is None]
+    names += [] if has_mod_wsgi() else ["mod_wsgi"]
     return names if find_spec("gunicorn") else [*names, "gunicorn"]
 
 

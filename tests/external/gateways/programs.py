@@ -92,6 +92,17 @@ PROGRAMS = [
 ]
 
 
+def apache_modules():
+    """Return the folder of Apache's modules, or ``None`` without Apache."""
+    [path] = [program.find() for program in PROGRAMS if program.name == "Apache"]
+    return path and Path(path).resolve().parents[1] / "lib" / "apache2" / "modules"
+
+
+def has_mod_wsgi():
+    folder = apache_modules()
+    return folder is not None and (folder / "mod_wsgi.so").exists()
+
+
 def write_files(program, folder, addresses, keys):
     """Write the documented files of *program* to *folder*.
 

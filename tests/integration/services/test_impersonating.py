@@ -58,6 +58,17 @@ class TestTokens:
         assert (claims.auth_time, claims.amr) == (int(NOW.timestamp()), ())
         assert services.get_user(claims) == pair.user == alice
 
+    def test_impersonation_calls_extra_claims_without_session_data(self, staff, alice, settings):
+        settings.TOKENAUTH = {
+            **ALLOWED,
+            "SESSION_DATA": lambda user, request, fields: {"team": 1},
+            "EXTRA_CLAIMS": lambda user, session, request, data: {"data": data},
+        }
+        assert claims_of(services.sign_in(alice)).extra["data"] == {"team": 1}
+        pair = services.impersonate(staff, alice)
+        assert claims_of(pair).extra["data"] is None
+        assert claims_of(services.refresh(pair.refresh_token)).extra["data"] is None
+
     def test_introspection_returns_the_act_claim(self, staff, alice):
         """RFC 8693 section 4.1 registers ``act`` for the introspection response too."""
         found = services.introspect(services.impersonate(staff, alice).access_token)

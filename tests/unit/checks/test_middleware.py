@@ -10,6 +10,8 @@ from django_tokenauth.middleware import TokenMiddleware
 from tests.support.system_checks import configure_clean_project
 
 LOGIN = "django.contrib.auth.middleware.AuthenticationMiddleware"
+FETCH = "django.middleware.cache.FetchFromCacheMiddleware"
+UPDATE = "django.middleware.cache.UpdateCacheMiddleware"
 TOKEN = "django_tokenauth.middleware.TokenMiddleware"
 
 
@@ -48,3 +50,22 @@ def test_check_warns_if_the_session_replaces_the_user(settings, middleware, foun
     messages = checks.check_installation()
     assert [message.id for message in messages] == ["tokenauth.W028"] * found
     assert all("below AuthenticationMiddleware" in message.hint for message in messages)
+
+
+@pytest.mark.parametrize(
+    ("middleware", "found"),
+    [
+        ([UPDATE, TOKEN, FETCH], False),
+        ([FETCH, TOKEN], False),
+        ([UPDATE, FETCH], False),
+        ([TOKEN, UPDATE, FETCH], True),
+        ([f"{__name__}.OwnToken", UPDATE], True),
+        ([TOKEN, "django.middleware.cache.CacheMiddleware"], True),
+    ],
+)
+def test_check_warns_if_the_cache_mixes_users(settings, middleware, found):
+    configure_clean_project(settings)
+    settings.MIDDLEWARE = middleware
+    messages = checks.check_installation()
+    assert [message.id for message in messages] == ["tokenauth.W028"] * found
+    assert all("above TokenMiddleware" in message.hint for message in messages)

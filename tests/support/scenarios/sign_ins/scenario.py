@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +13,6 @@ from django.contrib.contenttypes.models import ContentType
 from django.core import mail
 from django.core.cache import cache
 from django.core.management import call_command
-from django.test import Client
 from django.test.utils import setup_test_environment
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -23,11 +20,19 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_tokenauth import services
 from django_tokenauth.models import Session
 from tests.support.clock import NOW
+from tests.support.scenarios.sign_ins import leaks
 from tests.support.scenarios.sign_ins.authenticator import Authenticator
+from tests.support.scenarios.sign_ins.client import (
+    EMAIL,
+    PASSWORD,
+    PHONE,
+    last_code,
+    last_link,
+    outcome,
+    send,
+)
 from tests.support.scenarios.sign_ins.directory import ENTRIES
 
-PHONE, PASSWORD = "+821012345678", "correct horse"
-EMAIL = "alice@example.com"
 DOMAIN = "auth.example.com"
 
 
@@ -49,6 +54,7 @@ def scenario() -> dict[str, Any]:
         directory,
         single_sign_on,
         staff,
+        *leaks.PARTS,
     )
     results = {}
     for part in parts:
@@ -63,32 +69,11 @@ def scenario() -> dict[str, Any]:
     return results
 
 
-def send(path: str, body: Any, *, method: str = "POST", token: str = "", **extra: Any) -> Any:
-    if token:
-        extra["headers"] = {"Authorization": f"Bearer {token}"}
-    path = f"/auth/{path}"
-    return Client().generic(
-        method, path, json.dumps(body), content_type="application/json", **extra
-    )
-
-
-def outcome(response: Any) -> Any:
-    """Return the error of the response, or the authentication methods in its access token."""
-    if response.status_code != 200:
-        body = response.json() if response.content else {}
-        return [response.status_code, body.get("error")] if body else response.status_code
-    return list(services.authenticate_access_token(response.json()["access_token"]).amr)
-
-
 def email(alice: Any, clock: Any) -> Any:
     return [
         outcome(send("token/", {name: address, "password": PASSWORD}))
         for name, address in (("email", EMAIL), ("username", EMAIL), ("email", EMAIL.upper()))
     ]
-
-
-def last_code() -> str:
-    return str(sms.sent[-1][1][-7:-1])
 
 
 def code(alice: Any, clock: Any) -> Any:
@@ -126,11 +111,6 @@ def sent_codes(alice: Any, clock: Any) -> Any:
         response = send("code/send/", {"phone": PHONE}, REMOTE_ADDR=f"192.0.2.{number}")
         codes.append(response.status_code)
     return [codes.count(202), codes[-1], send("code/send/", {"phone": "x"}).status_code]
-
-
-def last_link() -> dict[str, str]:
-    [secret] = re.findall(r"#link=(\S+)", str(mail.outbox[-1].body))
-    return {"link": secret}
 
 
 def link(alice: Any, clock: Any) -> Any:

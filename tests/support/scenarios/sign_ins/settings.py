@@ -17,7 +17,14 @@ for found in sections(DOCS / "sign-ins.rst"):
     for block in found.blocks:
         FILES[block.file] = FILES.get(block.file, "") + block.text
 # The page does not show the service that sends text messages.
-FILES["accounts/sms.py"] = "sent = []\ndef send_sms(*message):\n    sent.append(message)\n"
+FILES["accounts/sms.py"] = """
+sent, before = [], []
+
+def send_sms(*message):
+    for function in before:
+        function(*message)
+    sent.append(message)
+"""
 for name, text in FILES.items():
     path = Path(FOLDER, name)
     path.parent.mkdir(exist_ok=True)
@@ -42,7 +49,8 @@ INSTALLED_APPS = [
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Versions of Django without this setting use the backend of setup_test_environment().
 MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+# The threads that send messages share the database.
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": f"{FOLDER}/db.sqlite3"}}
 
 exec(FILES["mysite/settings.py"])  # noqa: S102
 DIRECTORY = "tests.support.scenarios.sign_ins.directory.DirectoryBackend"
