@@ -95,8 +95,8 @@ for name in ("docs", "example_project", "README.rst"):
 """
 
 
-def mutate_functions(modules: list[str], tests: list[str]) -> dict[str, str]:
-    """Test the mutants of functions and return the verdicts by mutant."""
+def mutate_functions(modules: list[str], tests: list[str], processes: int) -> dict[str, str]:
+    """Test the mutants of functions in forks, and return the verdicts by mutant."""
     created = subprocess.run(
         [sys.executable, "-c", MUTMUT], cwd=COPY, capture_output=True, text=True, check=False
     )
@@ -109,6 +109,7 @@ def mutate_functions(modules: list[str], tests: list[str]) -> dict[str, str]:
         last={module: [*OTHER_PROCESSES] if has_statements(module) else [] for module in modules},
         verdicts=verdicts,
         output=os.fdopen(os.dup(1), "w"),
+        processes=processes,
     )
     if run(tests, forks, MUTANT_UNDER_TEST=RECORD) != "survived":
         sys.exit(f"The tests fail without a mutant:\n{OUTPUT.read_text()[-LONGEST_OUTPUT:]}")
@@ -223,7 +224,7 @@ def module_of(mutant: str) -> str:
     return f"{path}/__init__".lstrip("/") if (ROOT / PACKAGE / path).is_dir() else path
 
 
-def measure(modules: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+def measure(modules: list[str], processes: int) -> tuple[dict[str, str], dict[str, str]]:
     """Return the verdicts on the mutants of the modules, and the diffs of the survivors."""
     tests = all_tests()
     prepare(modules)
@@ -234,7 +235,7 @@ def measure(modules: list[str]) -> tuple[dict[str, str], dict[str, str]]:
         verdict = verdict if verdict != "survived" else elsewhere(module)
     if verdict != "survived":
         sys.exit(f"The tests fail without a mutant:\n{OUTPUT.read_text()[-LONGEST_OUTPUT:]}")
-    found = mutate_functions(modules, tests)
+    found = mutate_functions(modules, tests, processes)
     tested = Counter[str]()
     shown = time.monotonic()
     for name, verdict in found.items():
@@ -286,7 +287,14 @@ def table(found: dict[str, str]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("names", nargs="*", metavar="component or module", help="all without one")
-    names = parser.parse_args().names
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=os.cpu_count() or 1,
+        help="mutants of functions that are tested at the same time (default: %(default)s)",
+    )
+    arguments = parser.parse_args()
+    names = arguments.names
     modules = [
         module
         for module in all_modules()
@@ -295,7 +303,7 @@ def main() -> None:
     known = {*modules, *map(component_of, modules)}
     if unknown := [name for name in names if name not in known]:
         parser.error(f"{', '.join(unknown)}: no component or module of the package")
-    found, survivors = measure(modules)
+    found, survivors = measure(modules, arguments.processes)
     for name, difference in survivors.items():
         print(f"\n{name}\n{difference}")
     print(flush=True)

@@ -52,7 +52,8 @@ class Forks:
 
     ``mutants`` has the names by module, ``near`` the test modules that run first by module, and
     ``last`` the test modules whose calls cannot be recorded, by module. The verdicts are written
-    to the file ``verdicts``, and the progress to ``output``.
+    to the file ``verdicts``, and the progress to ``output``. ``processes`` mutants are tested at
+    the same time.
     """
 
     mutants: dict[str, list[str]]
@@ -60,8 +61,14 @@ class Forks:
     last: dict[str, list[str]]
     verdicts: Path
     output: TextIO
+    processes: int = 1
     _seconds: dict[str, float] = field(default_factory=dict)
     _tests: defaultdict[str, list[pytest.Item]] = field(default_factory=lambda: defaultdict(list))
+    #: The tests that killed mutants of a function, the last one first. Most mutants of a function
+    #: are killed by the same tests.
+    _killers: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    _running: dict[int, _Running] = field(default_factory=dict)
+    _found: dict[str, str] = field(default_factory=dict)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -72,28 +79,36 @@ class Forks:
         gc.freeze()
         # The tests must not find the mutant that records the calls.
         set_mutant_under_test("")
-        found: dict[str, str] = {}
         shown = time.monotonic()
         for module, names in self.mutants.items():
             last = [item for item in session.items if _module_of(item) in self.last[module]]
             self._pass_without_mutant(session, module, names)
             for name in names:
-                tests = self._tests_of(module, name)
-                found[name] = self._verdict(session, name, [*tests, *last]) if tests else "survived"
-                if found[name] == "survived" and _function_of(name) in at_import:
-                    found[name] = "at import"
+                if tests := self._tests_of(module, name):
+                    self._start(session, name, [*tests, *last])
+                else:
+                    self._found[name] = "survived"
                 if time.monotonic() > shown + INTERVAL:
                     shown = time.monotonic()
-                    self._say(module, found)
-            self.verdicts.write_text(json.dumps(found))
-        self._say("all modules", found)
+                    self._say(module)
+                    self.verdicts.write_text(json.dumps(self._found))
+        self._wait_for(0)
+        for name, verdict in self._found.items():
+            if verdict == "survived" and _function_of(name) in at_import:
+                self._found[name] = "at import"
+        self.verdicts.write_text(json.dumps(self._found))
+        self._say("all modules")
         return True
 
     def _pass_without_mutant(self, session: pytest.Session, module: str, names: list[str]) -> None:
         """Raise ``RuntimeError`` if a test fails in a fork without a mutant."""
         tests = {item: None for name in names for item in self._tests_of(module, name)[:CONTROLS]}
-        if tests and self._verdict(session, "", [*tests]) != "survived":
-            raise RuntimeError(f"The tests of {module} fail in a fork without a mutant.")
+        if tests:
+            self._start(session, "", [*tests])
+            self._wait_for(0)
+            if self._found.pop("") != "survived":
+                killer = self._killers[""][0]
+                raise RuntimeError(f"Without a mutant, {killer} fails in a fork for {module}.")
 
     def _run_without_mutant(self, session: pytest.Session) -> None:
         """Record the functions that each test calls, and its time."""
@@ -113,8 +128,8 @@ class Forks:
                     self._tests[function].append(item)
             state()._stats.clear()
 
-    def _say(self, module: str, found: dict[str, str]) -> None:
-        counts = Counter(found.values())
+    def _say(self, module: str) -> None:
+        counts = Counter(self._found.values())
         tested = ", ".join(f"{number} {verdict}" for verdict, number in sorted(counts.items()))
         total = sum(map(len, self.mutants.values()))
         print(
@@ -125,7 +140,10 @@ class Forks:
         )
 
     def _tests_of(self, module: str, mutant: str) -> list[pytest.Item]:
-        """Return the tests that reach the mutant: all nearest ones, then the fastest others."""
+        """Return the tests that reach the mutant: all nearest ones, then the fastest others.
+
+        Tests that killed other mutants of the function come first.
+        """
         tests = sorted(
             self._tests[_function_of(mutant)], key=lambda item: self._seconds[item.nodeid]
         )
@@ -135,9 +153,14 @@ class Forks:
             if _module_of(item) not in self.near[module]:
                 others[item.nodeid.partition("[")[0]].append(item)
         first = [item for cases in others.values() for item in cases[:CASES]]
-        return near + first[:OTHERS]
+        killers = self._killers[_function_of(mutant)]
+        chosen = {item.nodeid: item for item in near + first[:OTHERS]}
+        return [*(chosen.pop(name) for name in killers if name in chosen), *chosen.values()]
 
-    def _verdict(self, session: pytest.Session, mutant: str, tests: list[pytest.Item]) -> str:
+    def _start(self, session: pytest.Session, mutant: str, tests: list[pytest.Item]) -> None:
+        """Test the mutant in a fork, after one of the running forks has ended."""
+        self._wait_for(self.processes - 1)
+        reading, writing = os.pipe()
         process = os.fork()
         if not process:
             code = BROKEN
@@ -146,25 +169,53 @@ class Forks:
                 # Other processes may use the processors, so a busy loop is found by CPU time.
                 signal.setitimer(signal.ITIMER_PROF, limit)
                 signal.alarm(WAITING * int(limit))
-                code = _run(session, mutant, tests)
+                killer = _run(session, mutant, tests)
+                os.write(writing, killer.encode())
+                code = int(bool(killer))
             except BaseException:
                 traceback.print_exc(file=self.output)
                 self.output.flush()
                 raise
             finally:
                 os._exit(code)
-        _, status = os.waitpid(process, 0)
-        _tables_of(process).unlink(missing_ok=True)
-        code = os.waitstatus_to_exitcode(status)
-        if code in (-signal.SIGPROF, -signal.SIGALRM):
-            return "timeout"
-        if code == BROKEN:
-            raise RuntimeError(f"The process that tests {mutant or 'no mutant'} is broken.")
-        return "killed" if code else "survived"
+        os.close(writing)
+        self._running[process] = _Running(mutant, reading)
+
+    def _wait_for(self, number: int) -> None:
+        """Wait until at most *number* forks run."""
+        while len(self._running) > number:
+            process, status = os.wait()
+            if process not in self._running:
+                # A test started it, and did not wait for its end.
+                continue
+            fork = self._running.pop(process)
+            _tables_of(process).unlink(missing_ok=True)
+            with os.fdopen(fork.reading) as pipe:
+                killer = pipe.read()
+            code = os.waitstatus_to_exitcode(status)
+            if code == BROKEN:
+                raise RuntimeError(
+                    f"The process that tests {fork.mutant or 'no mutant'} is broken."
+                )
+            if code in (-signal.SIGPROF, -signal.SIGALRM):
+                self._found[fork.mutant] = "timeout"
+            else:
+                self._found[fork.mutant] = "killed" if code else "survived"
+            if killer:
+                killers = self._killers[_function_of(fork.mutant)]
+                killers[:] = [killer, *(name for name in killers if name != killer)]
 
 
-def _run(session: pytest.Session, mutant: str, tests: list[pytest.Item]) -> int:
-    """Run the tests until one fails, and return the exit status."""
+@dataclass
+class _Running:
+    """A mutant that a fork tests, and a pipe from which to read the test that failed."""
+
+    mutant: str
+    reading: int
+
+
+def _run(session: pytest.Session, mutant: str, tests: list[pytest.Item]) -> str:
+    """Run the tests until one fails, and return its id."""
     _use_tables_of_its_own()
     _clear_caches()
     session.config.option.tbstyle = "no"
@@ -173,8 +224,8 @@ def _run(session: pytest.Session, mutant: str, tests: list[pytest.Item]) -> int:
     for item, following in _pairs(tests):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.testsfailed:
-            return 1
-    return 0
+            return item.nodeid
+    return ""
 
 
 def _function_of(mutant: str) -> str:
