@@ -23,7 +23,7 @@ from ._bearer import challenge
 from ._scope import decorated_scopes, is_scope_name
 from .authentication import JWTAuthentication
 from .errors import TokenAuthError
-from .services.arguments import as_strings
+from .services.arguments import as_collection, as_strings
 from .tokens.claims import Claims
 
 _METHODS = frozenset(map(str.upper, View.http_method_names))
@@ -136,7 +136,7 @@ class HasScope(_ScopePermission):
             if scopes is None:
                 return None
         try:
-            return as_strings("required_scopes", scopes)
+            return as_collection("required_scopes", scopes)
         except TypeError:
             raise ImproperlyConfigured(
                 f"{type(view).__name__}.required_scopes must be a list of scope names, or a dict of"
