@@ -6,10 +6,13 @@ from collections.abc import Collection
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.http import HttpRequest
 from django.test import AsyncClient, AsyncRequestFactory, Client, RequestFactory
 from rest_framework.test import APIClient, APIRequestFactory
 
 from .. import services
+from ..conf.per_request import load_for
+from ..conf.settings import load
 from ..models import RevokedReason
 from ..services.issuing import TokenPair
 from ..sessions.database import primary_sessions
@@ -19,6 +22,24 @@ from .isolation import forget_revoked_sessions
 def scope_names(scope: str | Collection[str] | None) -> Collection[str] | None:
     """Return the names in *scope*, which may be one string of names with spaces between them."""
     return scope.split() if isinstance(scope, str) else scope
+
+
+def request_of(factory: Any, path: str = "/", **options: Any) -> HttpRequest | None:
+    """Return a request of *factory* for ``ISSUER`` and ``AUDIENCE`` if one of them is a function.
+
+    *options* are those of a request, such as ``headers``. Return ``None`` if both are constants, or
+    if the functions cannot use the request, for example because a middleware sets its tenant.
+    """
+    if not load().by_request:
+        return None
+    is_async = isinstance(factory, AsyncRequestFactory)
+    plain: Any = AsyncRequestFactory() if is_async else RequestFactory()
+    request: HttpRequest = plain.generic("GET", path, **{**factory.defaults, **options})
+    try:
+        load_for(request)
+    except Exception:  # noqa: BLE001
+        return None
+    return request
 
 
 class SignInMixin:
@@ -46,9 +67,11 @@ class SignInMixin:
 
         *scope* contains the requested scope names, as a collection or as one string with spaces;
         ``None`` requests every scope that the user may have. *client_id* and *options* are
-        arguments of :func:`django_tokenauth.services.sign_in`. Returns the tokens. Raises the
-        errors of ``services.sign_in``, such as ``InvalidScope``.
+        arguments of :func:`django_tokenauth.services.sign_in`. If ``ISSUER`` or ``AUDIENCE`` is a
+        function, *request* defaults to a request of this client, with its default headers. Returns
+        the tokens. Raises the errors of ``services.sign_in``, such as ``InvalidScope``.
         """
+        options.setdefault("request", request_of(self))
         pair = services.sign_in(user, scope=scope_names(scope), client_id=client_id, **options)
         self.use_token(pair.access_token)
         self._pair = pair
