@@ -299,7 +299,7 @@ class TestTestHelpers:
         assert client.get("/who/").status_code == 200
         assert client.get("/who/", HTTP_HOST=B).status_code == 401
 
-    def test_sign_in_uses_the_value_without_a_request_if_the_host_has_none(self, alice, settings):
+    def test_sign_in_at_an_unknown_host_passes_no_request(self, alice, settings):
         hosts = {A: "https://a.example.com"}
         settings.TOKENAUTH = {
             "ISSUER": lambda request: hosts[request.get_host()] if request else "https://default"
