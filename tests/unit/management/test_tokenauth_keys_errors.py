@@ -72,7 +72,7 @@ class TestErrors:
         put(folder, "a", exp="tomorrow")
         assert command_error(*action).startswith("The key file a.jwk: The nbf or exp of a JWK")
 
-    @pytest.mark.parametrize("action", [("generate",), ("rotate",), ("rotate", "--now")])
+    @pytest.mark.parametrize("action", [("generate",), ("rotate", "--now")])
     def test_keys_action_with_full_disk_names_the_file(self, folder, action):
         if action != ("generate",):
             put(folder, "a")
@@ -123,6 +123,25 @@ class TestErrors:
         with pytest.raises(CommandError, match=r"argument --directory: the path is empty\.$"):
             run(*action, "--directory", "")
         assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("name", ["file", "file/keys", "x" * 300])
+    @pytest.mark.parametrize("action", [("generate",), ("rotate", "--now")])
+    def test_keys_action_with_an_impossible_folder_is_rejected(self, tmp_path, action, name):
+        (tmp_path / "file").touch()
+        directory = str(tmp_path / name)
+        message = command_error(*action, "--directory", directory)
+        assert message.startswith(f"{directory}: ")
+        assert message.endswith(". Give the path of a folder, in KEY_DIRECTORY or --directory.")
+
+    @pytest.mark.parametrize("options", [(), ("--now",)])
+    def test_keys_retire_with_an_empty_kid_retires_no_key(self, folder, options):
+        """A variable of a shell script that is not set would name the only other key."""
+        put(folder, "a")
+        before = [path.read_text() for path in folder.iterdir()]
+        assert command_error("retire", *options, "") == (
+            "The kid is empty. Give the kid of a key, or its beginning."
+        )
+        assert [path.read_text() for path in folder.iterdir()] == before
 
     def test_keys_publish_with_an_empty_output_option_is_rejected(self, folder):
         put(folder, "a")
