@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.apps import apps
 from django.http import HttpRequest
 from django.test import AsyncClient, AsyncRequestFactory, Client, RequestFactory
 from rest_framework.test import APIClient, APIRequestFactory
@@ -13,6 +14,7 @@ from rest_framework.test import APIClient, APIRequestFactory
 from .. import services
 from ..conf.per_request import load_for
 from ..conf.settings import load
+from ..errors import InvalidScope
 from ..models import RevokedReason
 from ..services.issuing import TokenPair
 from ..sessions.database import primary_sessions
@@ -72,7 +74,15 @@ class SignInMixin:
         the tokens. Raises the errors of ``services.sign_in``, such as ``InvalidScope``.
         """
         options.setdefault("request", request_of(self))
-        pair = services.sign_in(user, scope=scope_names(scope), client_id=client_id, **options)
+        names = scope_names(scope)
+        try:
+            pair = services.sign_in(user, scope=names, client_id=client_id, **options)
+        except InvalidScope as error:
+            error.add_note(
+                f"The test requested the scope {' '.join(names or ())!r}, and SCOPES of TOKENAUTH "
+                f"is {' '.join(load().scopes)!r}. SCOPE_POLICY may grant fewer names."
+            )
+            raise
         self.use_token(pair.access_token)
         self._pair = pair
         return pair
@@ -118,18 +128,29 @@ class SignInMixin:
             self.defaults[name] = f"Bearer {token}"
 
 
+def _has_sessions() -> bool:
+    # Without the app, the logout of Django would fail, because it reads the model of the app.
+    return apps.is_installed("django.contrib.sessions")
+
+
 class DjangoTokenClient(SignInMixin, Client):
     """Django's ``Client`` with :meth:`~SignInMixin.sign_in`."""
 
     def logout(self) -> None:
         """Send no token any more, and end the Django session. The token stays valid."""
         self.use_token(None)
-        super().logout()
+        if _has_sessions():
+            super().logout()
+        else:
+            self.cookies.clear()
 
     async def alogout(self) -> None:
         """Call :meth:`logout` from an asynchronous test."""
         self.use_token(None)
-        await super().alogout()
+        if _has_sessions():
+            await super().alogout()
+        else:
+            self.cookies.clear()
 
 
 class TokenClient(DjangoTokenClient, APIClient):
@@ -159,12 +180,18 @@ class AsyncTokenClient(SignInMixin, AsyncClient):
     def logout(self) -> None:
         """Send no token any more, and end the Django session. The token stays valid."""
         self.use_token(None)
-        super().logout()
+        if _has_sessions():
+            super().logout()
+        else:
+            self.cookies.clear()
 
     async def alogout(self) -> None:
         """Call :meth:`logout` from an asynchronous test."""
         self.use_token(None)
-        await super().alogout()
+        if _has_sessions():
+            await super().alogout()
+        else:
+            self.cookies.clear()
 
 
 class TokenRequestFactory(SignInMixin, APIRequestFactory):
