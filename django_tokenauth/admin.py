@@ -365,7 +365,7 @@ class SessionAdmin(_ModelAdmin):
             return
 
         def render_change_form(*args: Any, **options: Any) -> HttpResponse:
-            response = render(*args, **options)
+            response: HttpResponse = render(*args, **options)
             given = {**dict(zip(_FORM_ARGUMENTS, args, strict=False)), **options}
             request, obj = given["request"], given.get("obj")
             if obj and self.has_view_permission(request) and isinstance(response, TemplateResponse):

@@ -203,10 +203,11 @@ def _lifetimes(
             f"--lifetime must be at most MAX_ACCESS_TOKEN_LIFETIME, {longest}. Give a shorter one, "
             "or set MAX_ACCESS_TOKEN_LIFETIME of TOKENAUTH."
         )
-    client = (user, client_id or settings.issuer, request, {})
-    chosen = choose_lifetimes(settings, None, *client)
+    sign_in: tuple[Any, str, HttpRequest | None, dict[str, Any]]
+    sign_in = (user, client_id or settings.issuer, request, {})
+    chosen = choose_lifetimes(settings, None, *sign_in)
     try:
-        return choose_lifetimes(settings, replace(chosen, access=access), *client)
+        return choose_lifetimes(settings, replace(chosen, access=access), *sign_in)
     except ValueError:
         raise CommandError(
             "--lifetime must be less than the other lifetimes of the session. Give a shorter one, "

@@ -96,10 +96,11 @@ class TestSignIn:
         client.sign_in(alice)
         with pytest.raises(InvalidScope) as caught:
             client.sign_in(bob, scope="unknown")
-        assert caught.value.__notes__ == [
+        [note] = caught.value.__notes__
+        assert note == (
             "The test requested the scope 'unknown', and SCOPES of TOKENAUTH is 'notes:read "
             "notes:write'. SCOPE_POLICY may grant fewer names."
-        ]
+        )
         assert client.get("/who/").json()["user"] == "alice"
 
     def test_stateless_sign_in_sends_a_token_without_a_session(self, client_class, alice, settings):
