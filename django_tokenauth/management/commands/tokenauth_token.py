@@ -81,7 +81,7 @@ class Command(SessionCommand):
             type=duration,
             metavar="DURATION",
             help="the lifetime of the token, such as 30m, 12h, 7d, or a number of seconds; at most "
-            "MAX_ACCESS_TOKEN_LIFETIME (default: the lifetime of a token of this session)",
+            "MAX_ACCESS_TOKEN_LIFETIME (default: that of LIFETIMES, or ACCESS_TOKEN_LIFETIME)",
         )
         parser.add_argument(
             "--host",

@@ -44,7 +44,7 @@ def test_session_command_shows_first_line_of_a_database_error(message, shown):
     assert caught.value.__cause__ is error
 
 
-def test_session_command_with_an_outage_says_to_start_the_database():
+def test_session_command_with_an_outage_says_what_to_do():
     error = OperationalError("the connection was refused")
     with pytest.raises(CommandError) as caught:
         call_command(command(error))
