@@ -80,6 +80,13 @@ class TestErrors:
             message = command_error(*action)
         assert re.fullmatch(rf"{folder}/\S+\.jwk: No space left on device\.", message)
 
+    def test_keys_publish_with_full_disk_names_the_file(self, folder, tmp_path):
+        put(folder, "a")
+        output = tmp_path / "jwks.json"
+        with full_after(writes=0):
+            message = command_error("publish", "--output", str(output))
+        assert re.fullmatch(r"\S+ cannot be written: No space left on device\.", message)
+
     def test_keys_rotate_without_permission_advises_to_run_as_owner(self, folder):
         put(folder, "a")
         with full_after(writes=0, number=errno.EACCES):
