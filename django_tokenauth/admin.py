@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -126,7 +125,6 @@ def _time(name: str) -> Any:
 
     Without ``USE_TZ``, Django converts no time and would display session times in UTC.
     """
-
     field = _field(name)
 
     @admin.display(description=field.verbose_name, ordering=name)
@@ -137,6 +135,9 @@ def _time(name: str) -> Any:
 
     return show
 
+
+# The arguments of ModelAdmin.render_change_form(), in its order.
+_FORM_ARGUMENTS = ("request", "context", "add", "change", "form_url", "obj")
 
 # The columns that a service sets, and that a form must not change.
 _READ_ONLY = ("access_lifetime", "idle_lifetime", "data")
@@ -342,26 +343,31 @@ class SessionAdmin(_ModelAdmin):
         return TemplateResponse(request, template, context)
 
     def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Session | None = None,
     ) -> HttpResponse:
-        session = options.get("obj")
-        if session and self.has_revoke_permission(request) and _can_be_revoked(session):
-            context["tokenauth_sign_out_url"] = self._sign_out_url(request, session)
-        return super().render_change_form(request, context, *args, **options)
+        if obj and self.has_revoke_permission(request) and _can_be_revoked(obj):
+            context["tokenauth_sign_out_url"] = self._sign_out_url(request, obj)
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     def _link_from(self, user_admin: admin.ModelAdmin[Any]) -> None:
         """Link the pages of users in *user_admin* to the sessions of the user.
 
         The page extends the template of the project, which may be in any folder.
         """
-        render: Callable[..., HttpResponse] = user_admin.render_change_form
+        render: Any = user_admin.render_change_form
         if getattr(render, "links_sessions", False):
             return
 
-        def render_change_form(
-            request: HttpRequest, *args: Any, obj: Any = None, **options: Any
-        ) -> HttpResponse:
-            response = render(request, *args, obj=obj, **options)
+        def render_change_form(*args: Any, **options: Any) -> HttpResponse:
+            response: HttpResponse = render(*args, **options)
+            given = {**dict(zip(_FORM_ARGUMENTS, args, strict=False)), **options}
+            request, obj = given["request"], given.get("obj")
             if obj and self.has_view_permission(request) and isinstance(response, TemplateResponse):
                 parent = response.resolve_template(response.template_name)
                 sessions_url = f"{self._url('changelist')}?{urlencode({'user': get_key(obj)})}"

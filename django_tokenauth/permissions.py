@@ -24,7 +24,7 @@ from ._request_values import TOKEN_USER
 from ._scope import decorated_scopes, is_scope_name
 from .authentication import JWTAuthentication, TemporarilyUnavailable
 from .errors import ServiceUnavailable, TokenAuthError
-from .services.arguments import as_strings, django_request
+from .services.arguments import as_collection, as_strings, django_request
 from .tokens.claims import Claims
 
 _METHODS = frozenset(map(str.upper, View.http_method_names))
@@ -137,7 +137,7 @@ class HasScope(_ScopePermission):
             if scopes is None:
                 return None
         try:
-            return as_strings("required_scopes", scopes)
+            return as_collection("required_scopes", scopes)
         except TypeError:
             raise ImproperlyConfigured(
                 f"{type(view).__name__}.required_scopes must be a list of scope names, or a dict of"

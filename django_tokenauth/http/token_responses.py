@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
@@ -35,7 +35,8 @@ class TokenIssuingEndpoint(TokenEndpoint):
         *user* is the user of the tokens, as the default manager of the user model returns it, and
         also ``self.request.user``. *pair* is a :class:`~django_tokenauth.services.TokenPair`, whose
         ``session`` is ``None`` with ``STATELESS_REFRESH``. The values are those that REST
-        framework's ``JSONRenderer`` can represent. They cannot replace the standard members.
+        framework's ``JSONRenderer`` can represent; an iterator becomes a list. They cannot replace
+        the standard members.
 
         The view calls this method before the session is stored or rotated. If the method raises an
         error, a sign-in leaves no session, and the refresh token of a refresh stays valid.
@@ -56,6 +57,8 @@ class TokenIssuingEndpoint(TokenEndpoint):
         extra: dict[str, Any] = {}
 
         def add_extra_data(pair: TokenPair) -> None:
+            # A service calls this again if it issues tokens again.
+            extra.clear()
             extra.update(self._extra_data(pair))
 
         named = {"request": self.request, **named, "on_issued": add_extra_data}
@@ -66,28 +69,47 @@ class TokenIssuingEndpoint(TokenEndpoint):
         request = self.request
         former, request.user = request.user, pair.user
         try:
-            extra: Any = self.get_extra_data(pair.user, pair)
-            self._check_extra_data(extra)
+            return self._checked(self.get_extra_data(pair.user, pair))
         finally:
             request.user = former
-        return extra  # type: ignore[no-any-return]
 
-    def _check_extra_data(self, extra: Any) -> None:
-        """Raise ``ImproperlyConfigured`` unless the response can have the members of *extra*."""
+    def _checked(self, extra: Any) -> dict[str, Any]:
+        """Return *extra* with lists in place of iterators, which only one reader can use.
+
+        Raises ``ImproperlyConfigured`` unless the response can have the members of *extra*.
+        """
         name = f"{type(self).__name__}.get_extra_data()"
         if not isinstance(extra, Mapping) or not all(isinstance(each, str) for each in extra):
             raise ImproperlyConfigured(f"{name} must return a dict whose keys are strings.")
         if reserved := STANDARD_MEMBERS.intersection(extra):
             members = ", ".join(sorted(reserved))
             raise ImproperlyConfigured(f"{name} must not return the standard members {members}.")
-        for member, value in extra.items():
-            try:
-                self.get_renderers()[0].render({member: value})
-            except (TypeError, ValueError) as error:
-                raise ImproperlyConfigured(
-                    f"{name} must return values that JSON can represent. The member {member!r} "
-                    f"has an invalid value of type {type(value).__name__}."
-                ) from error
+        return {member: self._checked_value(name, member, extra[member]) for member in extra}
+
+    def _checked_value(self, name: str, member: str, value: Any) -> Any:
+        invalid = ImproperlyConfigured(
+            f"{name} must return values that JSON can represent. The member {member!r} has an "
+            f"invalid value of type {type(value).__name__}."
+        )
+        try:
+            # An iterator of the project may raise other errors, which propagate.
+            value = _without_iterators(value)
+        except RecursionError as error:
+            raise invalid from error
+        try:
+            self.get_renderers()[0].render({member: value})
+        except (TypeError, ValueError, RecursionError) as error:
+            raise invalid from error
+        return value
+
+
+def _without_iterators(value: Any) -> Any:
+    """Return *value* with lists in place of iterators, as REST framework encodes them."""
+    if isinstance(value, dict):
+        return {name: _without_iterators(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple, Iterator)):
+        return [_without_iterators(item) for item in value]
+    return value
 
 
 def issuing_endpoint(request: Request) -> TokenIssuingEndpoint:

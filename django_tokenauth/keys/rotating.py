@@ -274,6 +274,9 @@ def _retire(
 
 
 def _find(files: Iterable[KeyFile], kid: str) -> KeyFile:
+    if not kid:
+        # A kid that is not set in a script would be the beginning of every kid.
+        raise InvalidKey("The kid is empty.", "Give the kid of a key, or its beginning.")
     matches = [file for file in files if file.key.kid == kid] or [
         file for file in files if file.key.kid.startswith(kid)
     ]

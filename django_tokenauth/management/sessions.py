@@ -10,6 +10,7 @@ from django.db import Error as DatabaseError
 from django_tokenauth.conf.settings import UnusableSettings
 from django_tokenauth.management.databases import database
 from django_tokenauth.sessions.database import database_required
+from django_tokenauth.sessions.outages import is_outage
 
 
 def counted(number: int, noun: str) -> str:
@@ -40,7 +41,7 @@ class SessionCommand(BaseCommand):
         except DatabaseError as error:
             # PostgreSQL appends lines with the SQL statement to its error message.
             reported = str(error).partition("\n")[0].rstrip(".")
-            raise CommandError(
-                f"The database reports: {reported}. If a table or column is missing, run "
-                "manage.py migrate."
-            ) from error
+            remedy = "If a table or column is missing, run manage.py migrate."
+            if is_outage(error):
+                remedy = "Start the database or correct DATABASES, and run the command again."
+            raise CommandError(f"The database reports: {reported}. {remedy}") from error

@@ -78,6 +78,19 @@ def as_strings(name: str, value: object) -> tuple[str, ...]:
     return items
 
 
+def as_collection(name: str, value: object) -> tuple[str, ...]:
+    """Return *value* as :func:`as_strings` does, if *value* can be read again.
+
+    Raises ``TypeError`` for an iterator too: the next reader would find no items.
+    """
+    if isinstance(value, Iterator):
+        raise TypeError(
+            f"{name} must be a collection of strings, not {type(value).__name__}, which can be "
+            "read only once."
+        )
+    return as_strings(name, value)
+
+
 def check_text(name: str, value: object, max_length: int | None = None) -> None:
     """Raise an error unless a column of *max_length* characters can store *value*.
 

@@ -22,7 +22,7 @@ from ..sessions.users import get_subject
 from ..tokens.access import access_tokens
 from ..tokens.claims import REGISTERED, Claims, RefreshClaims, SignIn
 from ..tokens.refresh import refresh_tokens
-from .arguments import as_strings
+from .arguments import as_collection, as_strings
 from .hooks import call_hook
 from .tenants import label_for
 
@@ -76,9 +76,9 @@ def check_scope(scope: Collection[str] | None) -> None:
     scope after the password check would tell an attacker that the password is correct, without
     creating a session.
 
-    Raises :class:`InvalidScope`, and ``TypeError`` if *scope* is a single string.
+    Raises :class:`InvalidScope`, and ``TypeError`` if *scope* is a single string or an iterator.
     """
-    if scope is not None and not set(as_strings("scope", scope)).issubset(load().scopes):
+    if scope is not None and not set(as_collection("scope", scope)).issubset(load().scopes):
         raise InvalidScope
 
 

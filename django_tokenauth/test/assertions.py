@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from copy import copy
 from functools import partial
 from http.cookies import SimpleCookie
@@ -22,10 +22,12 @@ from ..services.issuing import TokenPair
 from ..sessions.clock import utc_now
 from ..sessions.database import primary_sessions
 from ..tokens.refresh import refresh_tokens
-from .clients import DjangoTokenClient, scope_names
-from .isolation import forget_revoked_sessions
+from .clients import DjangoTokenClient, request_of
+from .isolation import forget_revoked_sessions, without_eviction
 
 _SCOPE = re.compile(r'scope="([^"]*)"')
+# The options of a request of a client that are not options of a request without a body.
+_WITHOUT_HEADERS = {"content_type", "follow", "format", "query_params"}
 _FORBIDDEN = 403
 _UNAUTHORIZED = 401
 
@@ -38,6 +40,7 @@ def assert_needs_scope(
     data: Any = None,
     *,
     scope: str | Collection[str],
+    request: HttpRequest | None = None,
     **options: Any,
 ) -> None:
     """Assert that a request needs *scope*, and that every scope of *user* is enough.
@@ -46,11 +49,13 @@ def assert_needs_scope(
     cookies of *client* stay. The first token has all scopes of *user* except this one, and must get
     403 ``insufficient_scope`` with a challenge that names the scope. The second token has all
     scopes, and must not get 401 or 403. Other statuses, such as 400 and 404, are accepted, so
-    *data* may be invalid.
+    *data* may be invalid. The sessions of the tokens evict no session of *user*, and are revoked
+    afterwards.
 
     *client* is a :class:`TokenClient` or :class:`DjangoTokenClient`. *method* is the HTTP method.
     *path*, *data* and *options*, such as ``format="json"``, are arguments of the client. *scope* is
-    one name, several names with spaces between them, or a collection of names.
+    one name, several names with spaces between them, or a collection of names. *request* is passed
+    to ``ISSUER`` and ``AUDIENCE`` if they are functions. It defaults to a request of *path*.
 
     Raises ``AssertionError``, and ``TypeError`` if *client* has no ``sign_in()`` or is an
     ``AsyncClient``.
@@ -60,29 +65,54 @@ def assert_needs_scope(
             "client must be a TokenClient or a DjangoTokenClient of django_tokenauth.test, not "
             f"{type(client).__name__}. Their requests reach asynchronous views too."
         )
-    names = scope_names(scope)
+    names = tuple(scope.split() if isinstance(scope, str) else scope)
     if not names:
         raise ValueError("scope must contain at least one name.")
-    request = f"{method.upper()} {path}"
+    if request is None:
+        headers = {name: options[name] for name in options.keys() - _WITHOUT_HEADERS}
+        request = request_of(client, path, **headers)
+    shown = f"{method.upper()} {path}"
+    body = {} if data is None else {"data": data}
+
+    def respond(client: DjangoTokenClient) -> HttpResponse:
+        response: HttpResponse = getattr(client, method.lower())(path, **body, **options)
+        return response
+
     for name in names:
-        _assert_denied(_copy(client), user, (method, path, data, options), name, request)
-        _assert_allowed(_copy(client), user, (method, path, data, options), name, request)
+        with _signed_in(client, user, request) as (_, granted):
+            _assert_granted(user, name, granted)
+        with _signed_in(client, user, request, granted - {name}) as (copied, _):
+            _assert_denied(respond(copied), name, shown)
+        with _signed_in(client, user, request) as (copied, granted):
+            _assert_allowed(respond(copied), name, granted, shown)
 
 
-_Request = tuple[str, str, Any, Mapping[str, Any]]
+@contextmanager
+def _signed_in(
+    client: DjangoTokenClient,
+    user: Any,
+    request: HttpRequest | None,
+    scope: Collection[str] | None = None,
+) -> Iterator[tuple[DjangoTokenClient, frozenset[str]]]:
+    """Yield a copy of *client* that is signed in as *user*, and its scope. Then sign it out."""
+    copied = _copy(client)
+    with without_eviction(user):
+        pair = copied.sign_in(user, scope, request=request)
+    try:
+        yield copied, pair.scope
+    finally:
+        copied.sign_out()
 
 
-def _assert_denied(
-    client: DjangoTokenClient, user: Any, request: _Request, name: str, shown: str
-) -> None:
-    granted = client.sign_in(user).scope
+def _assert_granted(user: Any, name: str, granted: Collection[str]) -> None:
     if name not in granted:
         raise AssertionError(
             f"User {user} may not have the scope {name!r}, only {_listed(granted)}. Add it to "
             "SCOPES of TOKENAUTH, or give the user the rights that SCOPE_POLICY requires."
         )
-    client.sign_in(user, scope=granted - {name})
-    response = _send(client, request)
+
+
+def _assert_denied(response: HttpResponse, name: str, shown: str) -> None:
     challenge = response.get("WWW-Authenticate", "")
     if response.status_code != _FORBIDDEN:
         raise AssertionError(
@@ -110,10 +140,8 @@ def _assert_denied(
 
 
 def _assert_allowed(
-    client: DjangoTokenClient, user: Any, request: _Request, name: str, shown: str
+    response: HttpResponse, name: str, granted: Collection[str], shown: str
 ) -> None:
-    granted = client.sign_in(user).scope
-    response = _send(client, request)
     if response.status_code in (_UNAUTHORIZED, _FORBIDDEN):
         raise AssertionError(
             f"{shown} with the scope {name!r} got {_status(response)}. The token has the scopes "
@@ -217,13 +245,6 @@ def _copy(client: DjangoTokenClient) -> DjangoTokenClient:
     copied.defaults = dict(client.defaults)
     copied.cookies = SimpleCookie()
     return copied
-
-
-def _send(client: DjangoTokenClient, request: _Request) -> HttpResponse:
-    method, path, data, options = request
-    send = getattr(client, method.lower())
-    response: HttpResponse = send(path, **({} if data is None else {"data": data}), **options)
-    return response
 
 
 def _status(response: HttpResponse) -> str:

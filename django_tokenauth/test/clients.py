@@ -6,10 +6,15 @@ from collections.abc import Collection
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.apps import apps
+from django.http import HttpRequest
 from django.test import AsyncClient, AsyncRequestFactory, Client, RequestFactory
 from rest_framework.test import APIClient, APIRequestFactory
 
 from .. import services
+from ..conf.per_request import load_for
+from ..conf.settings import load
+from ..errors import InvalidScope
 from ..models import RevokedReason
 from ..services.issuing import TokenPair
 from ..sessions.database import primary_sessions
@@ -19,6 +24,24 @@ from .isolation import forget_revoked_sessions
 def scope_names(scope: str | Collection[str] | None) -> Collection[str] | None:
     """Return the names in *scope*, which may be one string of names with spaces between them."""
     return scope.split() if isinstance(scope, str) else scope
+
+
+def request_of(factory: Any, path: str = "/", **options: Any) -> HttpRequest | None:
+    """Return a request of *factory* for ``ISSUER`` and ``AUDIENCE`` if one of them is a function.
+
+    *options* are those of a request, such as ``headers``. Return ``None`` if both are constants, or
+    if the functions cannot use the request, for example because a middleware sets its tenant.
+    """
+    if not load().by_request:
+        return None
+    is_async = isinstance(factory, AsyncRequestFactory)
+    plain: Any = AsyncRequestFactory() if is_async else RequestFactory()
+    request: HttpRequest = plain.generic("GET", path, **{**factory.defaults, **options})
+    try:
+        load_for(request)
+    except Exception:  # noqa: BLE001
+        return None
+    return request
 
 
 class SignInMixin:
@@ -46,10 +69,20 @@ class SignInMixin:
 
         *scope* contains the requested scope names, as a collection or as one string with spaces;
         ``None`` requests every scope that the user may have. *client_id* and *options* are
-        arguments of :func:`django_tokenauth.services.sign_in`. Returns the tokens. Raises the
-        errors of ``services.sign_in``, such as ``InvalidScope``.
+        arguments of :func:`django_tokenauth.services.sign_in`. If ``ISSUER`` or ``AUDIENCE`` is a
+        function, *request* defaults to a request of this client, with its default headers. Returns
+        the tokens. Raises the errors of ``services.sign_in``, such as ``InvalidScope``.
         """
-        pair = services.sign_in(user, scope=scope_names(scope), client_id=client_id, **options)
+        options.setdefault("request", request_of(self))
+        names = scope_names(scope)
+        try:
+            pair = services.sign_in(user, scope=names, client_id=client_id, **options)
+        except InvalidScope as error:
+            error.add_note(
+                f"The test requested the scope {' '.join(names or ())!r}, and SCOPES of TOKENAUTH "
+                f"is {' '.join(load().scopes)!r}. SCOPE_POLICY may grant fewer names."
+            )
+            raise
         self.use_token(pair.access_token)
         self._pair = pair
         return pair
@@ -95,18 +128,29 @@ class SignInMixin:
             self.defaults[name] = f"Bearer {token}"
 
 
+def _has_sessions() -> bool:
+    # Without the app, the logout of Django would fail, because it reads the model of the app.
+    return apps.is_installed("django.contrib.sessions")
+
+
 class DjangoTokenClient(SignInMixin, Client):
     """Django's ``Client`` with :meth:`~SignInMixin.sign_in`."""
 
     def logout(self) -> None:
         """Send no token any more, and end the Django session. The token stays valid."""
         self.use_token(None)
-        super().logout()
+        if _has_sessions():
+            super().logout()
+        else:
+            self.cookies.clear()
 
     async def alogout(self) -> None:
         """Call :meth:`logout` from an asynchronous test."""
         self.use_token(None)
-        await super().alogout()
+        if _has_sessions():
+            await super().alogout()
+        else:
+            self.cookies.clear()
 
 
 class TokenClient(DjangoTokenClient, APIClient):
@@ -136,12 +180,18 @@ class AsyncTokenClient(SignInMixin, AsyncClient):
     def logout(self) -> None:
         """Send no token any more, and end the Django session. The token stays valid."""
         self.use_token(None)
-        super().logout()
+        if _has_sessions():
+            super().logout()
+        else:
+            self.cookies.clear()
 
     async def alogout(self) -> None:
         """Call :meth:`logout` from an asynchronous test."""
         self.use_token(None)
-        await super().alogout()
+        if _has_sessions():
+            await super().alogout()
+        else:
+            self.cookies.clear()
 
 
 class TokenRequestFactory(SignInMixin, APIRequestFactory):

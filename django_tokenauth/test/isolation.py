@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from uuid import uuid4
 
+from django.conf import settings as django_settings
+from django.test import override_settings
+
+from ..conf.settings import load
 from ..http.counters import Counters
+from ..services import list_sessions
 from ..sessions.revocations import revoked_sessions
 
 
@@ -34,6 +40,19 @@ def forget_revoked_sessions() -> None:
     the tokens of a session that was revoked over HTTP, for up to ``REVOCATION_POLL_INTERVAL``.
     """
     revoked_sessions.cache_clear()
+
+
+@contextmanager
+def without_eviction(user: Any) -> Iterator[None]:
+    """Evict no session of *user* in the ``with`` block, so that the clients stay signed in."""
+    settings = load()
+    limit = settings.max_sessions_per_user
+    if settings.stateless_refresh or limit is None or list_sessions(user).count() < limit:
+        yield
+        return
+    unlimited = {**getattr(django_settings, "TOKENAUTH", {}), "MAX_SESSIONS_PER_USER": None}
+    with override_settings(TOKENAUTH=unlimited):
+        yield
 
 
 @contextmanager

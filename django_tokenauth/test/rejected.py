@@ -1,7 +1,7 @@
 """Access tokens that every view must reject, for the tests of a project.
 
 Each function signs *user* in and returns a token with one error. Both authentication classes reject
-the token with the documented code.
+the token with the documented code. The sign-in evicts no other session of *user*.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from .. import services
 from ..conf.settings import load
 from ..keys.sources import access_keys
 from ..models import RevokedReason
+from ..services.issuing import TokenPair
 from ..sessions.database import primary_sessions
 from ..tokens import jws
 from ..tokens.access import ACCESS_TYP
 from ..tokens.claims import Claims
 from .clients import scope_names
-from .isolation import forget_revoked_sessions
+from .isolation import forget_revoked_sessions, without_eviction
 
 #: The ``iss`` claim of :func:`other_issuers_token`.
 OTHER_ISSUER = "https://other-issuer.example.com"
@@ -35,7 +36,8 @@ def expired_token(user: Any, scope: str | Collection[str] | None = None, **optio
     The token is rejected with ``TokenErrorCode.EXPIRED``, and the challenge says that it expired.
     *scope* and *options* are arguments of :meth:`~SignInMixin.sign_in`.
     """
-    claims, settings = _signed_in(user, scope, options), load()
+    _, claims = _sign_in(user, scope, options)
+    settings = load()
     # Half a minute more, so that no rounding and no other clock makes the token valid.
     past = claims.expires_at - claims.issued_at + ceil(settings.leeway.total_seconds()) + 30
     return _signed(
@@ -56,9 +58,7 @@ def revoked_token(user: Any, scope: str | Collection[str] | None = None, **optio
             "With STATELESS_REFRESH, no session is stored, so no token can be revoked. Test with "
             "expired_token(), or override TOKENAUTH without STATELESS_REFRESH."
         )
-    pair = services.sign_in(user, scope=scope_names(scope), **options)
-    request = options.get("request")
-    claims = services.authenticate_access_token(pair.access_token, request=request)
+    pair, claims = _sign_in(user, scope, options)
     rows = primary_sessions().filter(pk=str(claims.session_id))
     services.revoke_sessions(rows, RevokedReason.SIGNED_OUT)
     forget_revoked_sessions()
@@ -73,7 +73,7 @@ def tampered_token(user: Any, scope: str | Collection[str] | None = None, **opti
     The token is rejected with ``TokenErrorCode.SIGNATURE``. *scope* and *options* are arguments of
     :meth:`~SignInMixin.sign_in`.
     """
-    claims = _signed_in(user, scope, options)
+    _, claims = _sign_in(user, scope, options)
     header, _, signature = _signed(claims).split(".")
     changed = jws.to_json(claims._replace(subject=f"{claims.subject}0").to_payload())
     return ".".join((header, base64url.encode(changed).decode("ascii"), signature))
@@ -88,13 +88,18 @@ def other_issuers_token(
     token is rejected with ``TokenErrorCode.ISSUER``. *scope* and *options* are arguments of
     :meth:`~SignInMixin.sign_in`.
     """
-    return _signed(_signed_in(user, scope, options)._replace(issuer=OTHER_ISSUER))
+    _, claims = _sign_in(user, scope, options)
+    return _signed(claims._replace(issuer=OTHER_ISSUER))
 
 
-def _signed_in(user: Any, scope: str | Collection[str] | None, options: dict[str, Any]) -> Claims:
-    pair = services.sign_in(user, scope=scope_names(scope), **options)
+def _sign_in(
+    user: Any, scope: str | Collection[str] | None, options: dict[str, Any]
+) -> tuple[TokenPair, Claims]:
+    """Start a session, and evict none. Return its tokens and the claims of the access token."""
+    with without_eviction(user):
+        pair = services.sign_in(user, scope=scope_names(scope), **options)
     request = options.get("request")
-    return services.authenticate_access_token(pair.access_token, request=request)
+    return pair, services.authenticate_access_token(pair.access_token, request=request)
 
 
 def _signed(claims: Claims) -> str:

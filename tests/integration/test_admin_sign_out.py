@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 
 import pytest
+from django import urls
+from django.contrib.admin import AdminSite
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.test import Client
 
 from django_tokenauth import services
+from django_tokenauth.admin import SessionAdmin
 from django_tokenauth.errors import InvalidGrant
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.signals import audit_event, session_revoked
@@ -64,6 +67,11 @@ def reason_of(session):
     return session.revoked_reason
 
 
+class PositionalAdmin(SessionAdmin):
+    def render_change_form(self, request, context, add, change, form_url, obj):
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+
 class TestLinks:
     def test_admin_list_links_only_active_sessions_to_their_sign_out(self, helper, alice, session):
         revoked = create_session(alice)
@@ -72,6 +80,12 @@ class TestLinks:
         assert links(helper.get(LIST)) == [sign_out_path(session)]
 
     def test_admin_page_of_an_active_session_links_to_its_sign_out(self, helper, session):
+        assert links(helper.get(f"{LIST}{session.pk}/change/")) == [sign_out_path(session)]
+
+    def test_admin_that_passes_the_session_by_position_links_to_it(self, helper, session, settings):
+        own_site = AdminSite("own")
+        own_site.register(Session, PositionalAdmin)
+        settings.ROOT_URLCONF = (urls.path("admin/", own_site.urls),)
         assert links(helper.get(f"{LIST}{session.pk}/change/")) == [sign_out_path(session)]
 
     def test_admin_page_of_a_revoked_session_has_no_sign_out(self, helper, alice, session):

@@ -10,6 +10,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, Permission
 from django.http import HttpResponse
+from django.template.response import TemplateResponse
 from django.test import Client
 from django.urls import path
 
@@ -132,6 +133,63 @@ class TestProjects:
     def test_site_without_the_admin_of_sessions_has_no_link(self, admin_client, alice, register):
         register([(get_user_model(), UserAdmin)])
         assert session_links(admin_client, f"/admin/auth/user/{alice.pk}/change/") == []
+
+
+class KeywordsAdmin(ModelAdmin):
+    """Handles the arguments as many projects do."""
+
+    def render_change_form(self, request, context, *args, **kwargs):
+        context["arguments"] = (args, kwargs)
+        return TemplateResponse(request, "admin/change_form.html", context)
+
+
+class FurtherArgumentAdmin(ModelAdmin):
+    def render_change_form(
+        self, request, context, add=False, change=False, form_url="", obj=None, tab=None
+    ):
+        return TemplateResponse(request, "admin/change_form.html", {**context, "tab": tab})
+
+
+class TestArguments:
+    """A project may call ``render_change_form`` of its admin in any way that Django permits."""
+
+    @pytest.fixture
+    def render(self, register, rf, admin_user):
+        def render(user_admin, *args, **kwargs):
+            own_site = register([(Session, SessionAdmin), (get_user_model(), user_admin)])
+            assert own_site.urls
+            kwargs = {name: request if value is rf else value for name, value in kwargs.items()}
+            args = [request if value is rf else value for value in args]
+            return own_site._registry[get_user_model()].render_change_form(*args, **kwargs)
+
+        request = rf.get("/")
+        request.user = admin_user
+        return render
+
+    @pytest.mark.parametrize("user_admin", [KeywordsAdmin, FurtherArgumentAdmin])
+    def test_arguments_by_position_or_keyword_give_a_link(self, alice, render, rf, user_admin):
+        link = f"{LIST}?user={alice.pk}"
+        for args, kwargs in [
+            ((rf, {}, False, True, "", alice), {}),
+            ((rf, {}, False, True), {"obj": alice}),
+            ((rf,), {"context": {}, "obj": alice, "form_url": ""}),
+            ((), {"request": rf, "context": {}, "change": True, "obj": alice}),
+        ]:
+            response = render(user_admin, *args, **kwargs)
+            assert response.context_data["tokenauth_sessions_url"] == link
+
+    def test_method_of_the_project_receives_the_same_arguments(self, alice, render, rf):
+        response = render(KeywordsAdmin, rf, {}, False, True, "", alice)
+        assert response.context_data["arguments"] == ((False, True, "", alice), {})
+        response = render(KeywordsAdmin, rf, {}, change=True, obj=alice)
+        assert response.context_data["arguments"] == ((), {"change": True, "obj": alice})
+
+    def test_further_argument_of_the_project_is_passed(self, alice, render, rf):
+        response = render(FurtherArgumentAdmin, rf, {}, obj=alice, tab="notes")
+        assert response.context_data["tab"] == "notes"
+        assert response.context_data["tokenauth_sessions_url"]
+        response = render(FurtherArgumentAdmin, rf, {}, False, True, "", None, "notes")
+        assert "tokenauth_sessions_url" not in response.context_data
 
 
 class TestFilter:

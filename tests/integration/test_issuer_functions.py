@@ -18,6 +18,13 @@ from django_tokenauth.models import Session
 from django_tokenauth.services.clients import encode_secret
 from django_tokenauth.sessions.tenants import _has_schemas
 from django_tokenauth.test import (
+    AsyncTokenClient,
+    AsyncTokenRequestFactory,
+    DjangoTokenClient,
+    DjangoTokenRequestFactory,
+    TokenClient,
+    TokenRequestFactory,
+    assert_needs_scope,
     assert_signed_out,
     expired_token,
     other_issuers_token,
@@ -251,6 +258,54 @@ class TestTestHelpers:
         with pytest.raises(InvalidToken) as error:
             services.get_user(services.authenticate_access_token(token, request=request_to_a))
         assert error.value.code is code
+
+    @pytest.mark.parametrize("at_client", [True, False], ids=["client", "request"])
+    @pytest.mark.parametrize("client_class", [TokenClient, DjangoTokenClient])
+    def test_needed_scope_is_asserted_at_the_requested_host(
+        self, alice, client_class, at_client, settings
+    ):
+        settings.TOKENAUTH = {**settings.TOKENAUTH, "SCOPES": ["notes:read", "notes:write"]}
+        of_client, of_request = ({"HTTP_HOST": A}, {}) if at_client else ({}, {"HTTP_HOST": A})
+        client = client_class(**of_client)
+        assert_needs_scope(client, alice, "get", "/notes/", scope="notes:read", **of_request)
+
+    def test_given_request_replaces_the_host_of_the_client(self, alice, request_to_a, settings):
+        settings.TOKENAUTH = {**settings.TOKENAUTH, "SCOPES": ["notes:read"]}
+        client = TokenClient(HTTP_HOST=B)
+        pair = client.sign_in(alice, request=request_to_a)
+        assert pair.session.client_id == f"https://{A}"
+        with pytest.raises(AssertionError, match="got 401"):
+            assert_needs_scope(
+                *(client, alice, "get", "/notes/"), scope="notes:read", request=request_to_a
+            )
+
+    @pytest.mark.parametrize(
+        "client_class",
+        [TokenClient, DjangoTokenClient, TokenRequestFactory, DjangoTokenRequestFactory],
+    )
+    def test_sign_in_has_the_issuer_of_the_host_of_the_client(self, alice, client_class):
+        pair = client_class(HTTP_HOST=A).sign_in(alice)
+        assert pair.session.client_id == f"https://{A}"
+
+    @pytest.mark.parametrize("client_class", [AsyncTokenClient, AsyncTokenRequestFactory])
+    def test_asynchronous_sign_in_has_the_issuer_of_the_host(self, alice, client_class, settings):
+        settings.USE_X_FORWARDED_HOST = True
+        pair = client_class(X_FORWARDED_HOST=A).sign_in(alice)
+        assert pair.session.client_id == f"https://{A}"
+
+    def test_signed_in_client_of_a_host_is_accepted_there(self, alice):
+        client = TokenClient(HTTP_HOST=A)
+        client.sign_in(alice)
+        assert client.get("/who/").status_code == 200
+        assert client.get("/who/", HTTP_HOST=B).status_code == 401
+
+    def test_sign_in_at_an_unknown_host_passes_no_request(self, alice, settings):
+        hosts = {A: "https://a.example.com"}
+        settings.TOKENAUTH = {
+            "ISSUER": lambda request: hosts[request.get_host()] if request else "https://default"
+        }
+        assert TokenClient().sign_in(alice).session.client_id == "https://default"
+        assert TokenClient(HTTP_HOST=A).sign_in(alice).session.client_id == hosts[A]
 
     def test_sign_out_is_asserted_with_the_issuer_of_the_request(self, alice, request_to_a):
         pair = services.sign_in(alice, request=request_to_a)

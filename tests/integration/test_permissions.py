@@ -261,7 +261,15 @@ class TestHasScope:
             self.request_view("GET", token("notes:read"), required)
 
     @pytest.mark.parametrize(
-        ("required", "kind"), [(None, "NoneType"), ("notes:read", "str"), ({"GET": 1}, "int")]
+        ("required", "kind"),
+        [
+            (None, "NoneType"),
+            ("notes:read", "str"),
+            ({"GET": 1}, "int"),
+            # Later requests would need no scope, because the first request reads all items.
+            (iter(["notes:write"]), "list_iterator"),
+            ({"GET": (name for name in ["notes:write"])}, "generator"),
+        ],
     )
     def test_error_of_invalid_required_scopes_names_their_type(self, token, required, kind):
         with pytest.raises(ImproperlyConfigured, match=f"not {kind}.$"):

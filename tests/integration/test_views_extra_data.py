@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import uuid
 from datetime import timedelta
+from io import StringIO
 from typing import ClassVar
 
 import pytest
@@ -54,11 +57,20 @@ class UserRefreshView(UserInResponse, RefreshView):
 USER = {"user": {"name": "alice", "same": True}}
 
 
+def respond(view, body):
+    """Return the rendered response of *view*."""
+    return view.as_view()(REQUESTS.post("/", body, format="json")).render()
+
+
 def call(view, body):
-    """Return the status and the rendered response of *view*."""
-    response = view.as_view()(REQUESTS.post("/", body, format="json"))
-    response.render()
+    """Return the status and the data of the rendered response of *view*."""
+    response = respond(view, body)
     return response.status_code, response.data
+
+
+def endpoint(request, service, *arguments):
+    """Return the token response of the view that handles *request*."""
+    return request.parser_context["view"].token_response(service, *arguments)
 
 
 def sign_in(view=UserTokenView, **more):
@@ -188,6 +200,13 @@ class TestErrors:
                     "value of type float."
                 ),
             ),
+            (
+                {"nested": functools.reduce(lambda inner, _: [inner], range(100_000), [])},
+                (
+                    "must return values that JSON can represent. The member 'nested' has an "
+                    "invalid value of type list."
+                ),
+            ),
         ],
     )
     def test_invalid_data_is_improperly_configured(self, alice, extra, message):
@@ -199,6 +218,50 @@ class TestErrors:
             call(View, ALICE)
         assert str(caught.value) == f"View.get_extra_data() {message}"
         assert not Session.objects.exists()
+
+    @pytest.mark.parametrize("nested", [False, True], ids=["member", "nested"])
+    @pytest.mark.parametrize("make", [iter, lambda names: (name for name in names), StringIO])
+    def test_iterator_is_a_list_in_the_response(self, alice, make, nested):
+        names = "ab" if make is StringIO else ["a", "b"]
+
+        class View(TokenView):
+            def get_extra_data(self, user, pair):
+                return {"groups": ({"names": [make(names)]},) if nested else make(names)}
+
+        expected = ["ab"] if make is StringIO else names
+        body = json.loads(respond(View, ALICE).content)
+        assert body["groups"] == ([{"names": [expected]}] if nested else expected)
+
+    @pytest.mark.parametrize("error", [KeyError("org"), TypeError("org")])
+    def test_error_of_an_iterator_propagates_and_leaves_no_session(self, alice, error):
+        def groups():
+            yield "a"
+            raise error
+
+        class View(TokenView):
+            def get_extra_data(self, user, pair):
+                return {"groups": groups()}
+
+        with pytest.raises(type(error), match="org"):
+            call(View, ALICE)
+        assert not Session.objects.exists()
+
+    def test_data_of_an_earlier_call_is_not_in_the_response(self, alice):
+        """A service may issue tokens again, for example after another process was faster."""
+
+        def sign_in_twice(user, *, on_issued, **named):
+            services.sign_in(user, on_issued=on_issued, **named)
+            return services.sign_in(user, on_issued=on_issued, **named)
+
+        class View(TokenView):
+            grants = {"urn:example:twice": lambda request: endpoint(request, sign_in_twice, alice)}
+            names: ClassVar[list[str]] = ["first", "second"]
+
+            def get_extra_data(self, user, pair):
+                return {self.names.pop(0): 1}
+
+        _, body = call(View, {"grant_type": "urn:example:twice"})
+        assert body.keys() == {*MEMBERS, "second"}
 
     def test_data_may_have_values_that_rest_framework_encodes(self, alice):
         class View(TokenView):

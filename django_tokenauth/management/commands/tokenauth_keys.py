@@ -7,6 +7,7 @@ import time
 from argparse import ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from datetime import UTC, datetime
+from errno import EEXIST, EISDIR, ENAMETOOLONG, ENOENT, ENOTDIR
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ from django_tokenauth.keys.sources import build_access_keys
 from django_tokenauth.services.auditing import audit
 
 _Options = dict[str, Any]
+
+# The errors of a path that cannot be a folder.
+_NOT_A_FOLDER = {ENOENT, ENOTDIR, EEXIST, ENAMETOOLONG}
 
 EXAMPLES = """\
 Examples, from the first key on:
@@ -132,6 +136,8 @@ class Command(BaseCommand):
             message = f"{error.filename}: {error.strerror}."
             if isinstance(error, PermissionError):
                 message += " Run the command as the user that owns the folder."
+            elif error.errno in _NOT_A_FOLDER:
+                message += " Give the path of a folder, in KEY_DIRECTORY or --directory."
             raise CommandError(message) from None
 
     def _generate(self, settings: Settings, options: _Options, now: float) -> None:
@@ -238,7 +244,7 @@ class Command(BaseCommand):
             self._write_public_keys(keys, publishing.public_keys(keys), options)
         except OSError as error:
             message = f"{error.filename} cannot be written: {error.strerror}."
-            if isinstance(error, (FileNotFoundError, IsADirectoryError)):
+            if error.errno in {*_NOT_A_FOLDER, EISDIR}:
                 message += " FILE must be the path of a file in an existing folder."
             raise CommandError(message) from None
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from django_tokenauth.conf.settings import load
+from django_tokenauth.management.arguments import check_batch_size
 from django_tokenauth.management.sessions import SessionCommand, counted
 from django_tokenauth.services.auditing import audit
 from django_tokenauth.sessions import pruning
@@ -39,8 +40,7 @@ class Command(SessionCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         size = options["batch_size"]
-        if size < 1:
-            raise CommandError("--batch-size must be at least 1.")
+        check_batch_size(size)
         before = utc_now() - load().prune_after
         total = pruning.prunable(before).count()
         if options["dry_run"]:

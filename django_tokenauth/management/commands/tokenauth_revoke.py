@@ -65,7 +65,11 @@ class Command(SessionCommand):
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.epilog = EXAMPLES
         super().add_arguments(parser)
-        parser.add_argument("--user", metavar="USERNAME", help="sessions of this user")
+        parser.add_argument(
+            "--user",
+            metavar="USERNAME",
+            help="sessions of this user, and sessions in which this user acts as another user",
+        )
         parser.add_argument("--client", metavar="CLIENT_ID", help="sessions of this client")
         parser.add_argument(
             "--before",
@@ -181,7 +185,8 @@ def _client(settings: Settings, client_id: str) -> str:
     own = () if "issuer" in settings.by_request else (settings.issuer,)
     if client_id in {*own, *settings.clients}:
         return client_id
-    if primary_sessions().filter(client_id=client_id).exists():
+    # A byte of the command line that is not UTF-8 is a surrogate, which no session can have.
+    if client_id.isprintable() and primary_sessions().filter(client_id=client_id).exists():
         return client_id
     known = ", ".join(sorted({*own, *settings.clients})) or "none"
     raise CommandError(

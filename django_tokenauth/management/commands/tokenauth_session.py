@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from django_tokenauth.conf.settings import load
+from django_tokenauth.management.arguments import check_batch_size
 from django_tokenauth.management.sessions import SessionCommand
 from django_tokenauth.models import Session
 from django_tokenauth.services.arguments import as_uuid
@@ -55,8 +56,7 @@ class Command(SessionCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         text: str = options["session"]
         size: int = options["batch_size"]
-        if size < 1:
-            raise CommandError("--batch-size must be at least 1.")
+        check_batch_size(size)
         wanted, session_id = log_ids.parse_log_id(text), as_uuid(text.strip())
         if wanted is None and session_id is None:
             raise CommandError(

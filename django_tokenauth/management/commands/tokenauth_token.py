@@ -5,20 +5,29 @@ from __future__ import annotations
 import shlex
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Collection
+from dataclasses import replace
+from datetime import timedelta
+from io import BytesIO
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.handlers.wsgi import WSGIRequest
 from django.core.management.base import CommandError, CommandParser
+from django.http import HttpRequest
 
 from django_tokenauth import services
 from django_tokenauth.conf import values
+from django_tokenauth.conf.per_request import load_for
 from django_tokenauth.conf.settings import Settings, load
 from django_tokenauth.errors import InvalidGrant, InvalidScope, ServiceUnavailable
+from django_tokenauth.management.arguments import duration
 from django_tokenauth.management.sessions import SessionCommand, counted
 from django_tokenauth.services.auditing import audit
 from django_tokenauth.services.issuing import TokenPair
+from django_tokenauth.services.lifetimes import Lifetimes, choose_lifetimes
 from django_tokenauth.sessions.log_ids import log_id
 
 #: The address of ``manage.py runserver``.
@@ -36,6 +45,10 @@ Examples:
     manage.py tokenauth_token alice --curl /notes/
   Print the access token and, in a second line, the refresh token:
     manage.py tokenauth_token alice --refresh
+  Print a token that is valid for an hour, if MAX_ACCESS_TOKEN_LIFETIME permits it:
+    manage.py tokenauth_token alice --lifetime 1h
+  Print a command that requests a page of a tenant, if ISSUER is a function:
+    manage.py tokenauth_token alice --host acme.localhost:8000 --curl /notes/
 
 Each call starts a session of the user, with the device name tokenauth_token. To end the sessions of
 the user, run manage.py tokenauth_revoke --user alice.
@@ -64,6 +77,19 @@ class Command(SessionCommand):
             metavar="CLIENT_ID",
             help="the client of the session (default: ISSUER)",
         )
+        parser.add_argument(
+            "--lifetime",
+            type=duration,
+            metavar="DURATION",
+            help="the lifetime of the token, such as 30m, 12h, 7d, or a number of seconds; at most "
+            "MAX_ACCESS_TOKEN_LIFETIME (default: that of LIFETIMES, or ACCESS_TOKEN_LIFETIME)",
+        )
+        parser.add_argument(
+            "--host",
+            metavar="HOST",
+            help="the host of the tenant, if ISSUER or AUDIENCE is a function of the request "
+            "(default: the host in the URL of --curl)",
+        )
         output = parser.add_mutually_exclusive_group()
         output.add_argument(
             "--refresh", action="store_true", help="print the refresh token in a second line"
@@ -73,7 +99,8 @@ class Command(SessionCommand):
             nargs="?",
             const="/",
             metavar="URL",
-            help=f"print a curl command for this URL, or for this path of {SERVER} (default: /)",
+            help="print a curl command for this URL, or for this path of the server, which is "
+            f"--host or {SERVER} (default: /)",
         )
         parser.add_argument(
             "--force", action="store_true", help="print a token although DEBUG is off"
@@ -86,10 +113,23 @@ class Command(SessionCommand):
                 "as the user. Run the command with the settings of your development server, or add "
                 "--force."
             )
-        url = None if options["curl"] is None else _url(options["curl"])
-        settings, user = load(), _user(options["user"])
+        server = None if options["host"] is None else _server(options["host"])
+        url = None if options["curl"] is None else _url(options["curl"], server or SERVER)
+        request = _request(server, url)
+        settings, user = _settings_for(request), _user(options["user"])
         scope = None if options["scope"] is None else " ".join(options["scope"]).split()
-        pair = _sign_in(settings, user, scope, _client_id(options["client_id"]))
+        client_id = _client_id(options["client_id"])
+        try:
+            lifetimes = _lifetimes(settings, user, client_id, request, options["lifetime"])
+            pair = _sign_in(
+                *(settings, user, scope),
+                client_id=client_id,
+                lifetimes=lifetimes,
+                request=request,
+            )
+        except ImproperlyConfigured as error:
+            # A hook of the project returned an invalid value.
+            raise CommandError(str(error)) from error
         ids = [] if pair.session is None else [log_id(pair.session.pk)]
         audit("tokens.print", count=1, ids=ids)
         if url is None:
@@ -112,11 +152,75 @@ class Command(SessionCommand):
             self.stderr.write(f"SCOPE_POLICY did not grant {', '.join(missing)}.")
 
 
+def _request(server: str | None, url: str | None) -> HttpRequest | None:
+    """Return a request to *server* or the host of *url*, or ``None`` if no function needs one."""
+    if server is None and (url is None or not load().by_request):
+        return None
+    parts = urlsplit(server or url or "")
+    return WSGIRequest(
+        {
+            "REQUEST_METHOD": "GET",
+            "PATH_INFO": "/",
+            "HTTP_HOST": parts.netloc,
+            "REMOTE_ADDR": "127.0.0.1",
+            "SERVER_NAME": parts.hostname,
+            "SERVER_PORT": str(parts.port or (443 if parts.scheme == "https" else 80)),
+            "wsgi.url_scheme": parts.scheme,
+            "wsgi.input": BytesIO(),
+        }
+    )
+
+
+def _settings_for(request: HttpRequest | None) -> Settings:
+    """Return the settings for *request*, with the results of ``ISSUER`` and ``AUDIENCE``."""
+    load()
+    try:
+        return load_for(request)
+    except Exception as error:
+        if request is None:
+            raise CommandError(
+                "ISSUER or AUDIENCE of TOKENAUTH is a function that needs a request. Give the host "
+                "of a tenant, for example --host tenant.example.com."
+            ) from error
+        raise CommandError(
+            f"ISSUER or AUDIENCE of TOKENAUTH failed for the host {request.META['HTTP_HOST']!r} "
+            f"({type(error).__name__}: {error}). Give the host of a tenant with --host."
+        ) from error
+
+
+def _lifetimes(
+    settings: Settings,
+    user: Any,
+    client_id: str,
+    request: HttpRequest | None,
+    access: timedelta | None,
+) -> Lifetimes | None:
+    """Return the lifetimes of the settings or the hook, with *access*, or ``None``."""
+    if access is None:
+        return None
+    longest = settings.max_access_token_lifetime
+    if access > longest:
+        raise CommandError(
+            f"--lifetime must be at most MAX_ACCESS_TOKEN_LIFETIME, {longest}. Give a shorter one, "
+            "or set MAX_ACCESS_TOKEN_LIFETIME of TOKENAUTH."
+        )
+    sign_in: tuple[Any, str, HttpRequest | None, dict[str, Any]]
+    sign_in = (user, client_id or settings.issuer, request, {})
+    chosen = choose_lifetimes(settings, None, *sign_in)
+    try:
+        return choose_lifetimes(settings, replace(chosen, access=access), *sign_in)
+    except ValueError:
+        raise CommandError(
+            "--lifetime must be less than the other lifetimes of the session. Give a shorter one, "
+            "or set REFRESH_TOKEN_LIFETIME and SESSION_LIFETIME of TOKENAUTH."
+        ) from None
+
+
 def _sign_in(
-    settings: Settings, user: Any, scope: Collection[str] | None, client_id: str
+    settings: Settings, user: Any, scope: Collection[str] | None, **options: Any
 ) -> TokenPair:
     try:
-        return services.sign_in(user, scope=scope, client_id=client_id, device_name=DEVICE_NAME)
+        return services.sign_in(user, scope=scope, device_name=DEVICE_NAME, **options)
     except InvalidScope:
         unknown = sorted(set(scope or ()).difference(settings.scopes))
         if not unknown:
@@ -172,10 +276,31 @@ def _client_id(text: str) -> str:
         raise CommandError(f"--client-id must be {error.expected}.") from None
 
 
-def _url(text: str) -> str:
+def _server(text: str) -> str:
+    """Return the scheme and the host of *text*, a host that may have a port and a scheme."""
+    url = (text if "://" in text else f"http://{text}").removesuffix("/")
+    if _has_host(url):
+        parts = urlsplit(url)
+        if f"{parts.scheme}://{parts.netloc}" == url and "@" not in url:
+            return url
+    raise CommandError(
+        f"--host must be a host, such as tenant.example.com or acme.localhost:8000. It is {text!r}."
+    )
+
+
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        # Reading the port raises ValueError if it is invalid.
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _url(text: str, server: str) -> str:
     if text.startswith("/"):
-        return SERVER + text
-    if text.startswith(("http://", "https://")):
+        return server + text
+    if _has_host(text):
         return text
     raise CommandError(
         f"--curl must be followed by a URL, such as {SERVER}/notes/, or a path, such as /notes/. "

@@ -149,6 +149,13 @@ class TestBatches:
             prune("--batch-size", size)
         assert remaining_names()
 
+    @pytest.mark.parametrize("size", ["1000001", "9" * 30])
+    def test_prune_with_too_large_a_batch_is_an_error(self, create_revoked_sessions, size):
+        create_revoked_sessions(days=8)
+        with pytest.raises(CommandError, match=r"^--batch-size must be at most 1000000\.$"):
+            prune("--batch-size", size)
+        assert remaining_names()
+
     @pytest.mark.parametrize("size", ["", "x", "1.5"])
     def test_prune_with_non_integer_batch_size_is_an_error(self, size):
         with pytest.raises(CommandError, match="argument --batch-size: invalid int value"):

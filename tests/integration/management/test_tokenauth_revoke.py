@@ -301,6 +301,14 @@ class TestErrors:
                     "Known clients: django-tokenauth, reports."
                 ),
             ),
+            (
+                # A byte of the command line that is not UTF-8.
+                ["--client", "\udcff"],
+                (
+                    "There is no client '\\udcff': no session has it, and CLIENTS does not list "
+                    "it. Known clients: django-tokenauth, reports."
+                ),
+            ),
             *(
                 (
                     ["--before", time],

@@ -177,6 +177,11 @@ class TestNotFound:
         with pytest.raises(CommandError, match=r"^--batch-size must be at least 1\.$"):
             run(UNKNOWN, "--batch-size", size)
 
+    @pytest.mark.parametrize("size", ["1000001", "9" * 30])
+    def test_session_command_with_too_large_a_batch_is_an_error(self, size):
+        with pytest.raises(CommandError, match=r"^--batch-size must be at most 1000000\.$"):
+            run(UNKNOWN, "--batch-size", size)
+
 
 def test_session_command_help_has_examples(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "1000")

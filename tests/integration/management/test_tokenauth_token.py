@@ -235,5 +235,7 @@ def test_help_shows_examples_and_the_username_field(capsys, monkeypatch):
         "USER the username of the user",
         "TOKEN=$(manage.py tokenauth_token alice --scope notes:read --scope notes:write)",
         "--force print a token although DEBUG is off",
+        "--lifetime DURATION the lifetime of the token, such as 30m, 12h, 7d,",
+        "--host HOST the host of the tenant, if ISSUER or AUDIENCE is a function of the request",
     ):
         assert phrase in help_text

@@ -22,6 +22,7 @@ from django_tokenauth.test import (
 from tests.support.clock import NOW
 from tests.views import Notes, Who
 
+SESSIONS = "django.contrib.sessions"
 SCOPES = {"SCOPES": ["notes:read", "notes:write"]}
 
 
@@ -93,8 +94,13 @@ class TestSignIn:
         settings.TOKENAUTH = SCOPES
         client = client_class()
         client.sign_in(alice)
-        with pytest.raises(InvalidScope):
+        with pytest.raises(InvalidScope) as caught:
             client.sign_in(bob, scope="unknown")
+        [note] = caught.value.__notes__
+        assert note == (
+            "The test requested the scope 'unknown', and SCOPES of TOKENAUTH is 'notes:read "
+            "notes:write'. SCOPE_POLICY may grant fewer names."
+        )
         assert client.get("/who/").json()["user"] == "alice"
 
     def test_stateless_sign_in_sends_a_token_without_a_session(self, client_class, alice, settings):
@@ -173,6 +179,22 @@ class TestDjangoClients:
         client.sign_in(alice)
         client.logout()
         assert client.defaults == {}
+
+    @pytest.mark.parametrize("client_class", [TokenClient, DjangoTokenClient, AsyncTokenClient])
+    @pytest.mark.parametrize("name", ["logout", "alogout"])
+    def test_logout_needs_no_sessions_of_django(
+        self, client_class, name, settings, django_assert_num_queries
+    ):
+        settings.INSTALLED_APPS = [each for each in settings.INSTALLED_APPS if each != SESSIONS]
+        client = client_class()
+        client.use_token("token")
+        client.cookies["theme"] = "dark"
+        with django_assert_num_queries(0):
+            if name == "logout":
+                client.logout()
+            else:
+                async_to_sync(client.alogout)()
+        assert (client.defaults, client.cookies) == ({}, {})
 
     @STORED
     def test_asynchronous_logout_of_django_client_removes_token(self, alice):

@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
-from django.db import ProgrammingError, connections
+from django.db import OperationalError, ProgrammingError, connections
 
 from django_tokenauth.management.sessions import SessionCommand, counted
 
@@ -40,6 +40,17 @@ def test_session_command_shows_first_line_of_a_database_error(message, shown):
         call_command(command(error))
     assert str(caught.value) == (
         f"The database reports: {shown}. If a table or column is missing, run manage.py migrate."
+    )
+    assert caught.value.__cause__ is error
+
+
+def test_session_command_with_an_outage_says_what_to_do():
+    error = OperationalError("the connection was refused")
+    with pytest.raises(CommandError) as caught:
+        call_command(command(error))
+    assert str(caught.value) == (
+        "The database reports: the connection was refused. Start the database or correct "
+        "DATABASES, and run the command again."
     )
     assert caught.value.__cause__ is error
 

@@ -240,7 +240,15 @@ class TestPublish:
         (tmp_path / "file").touch()
         output = tmp_path / "file" / "jwks.json"
         message = command_error("publish", "--output", str(output))
-        assert message == f"{output} cannot be written: Not a directory."
+        assert message == (
+            f"{output} cannot be written: Not a directory. FILE must be the path of a file in an "
+            "existing folder."
+        )
+
+    def test_keys_publish_to_a_name_that_is_too_long_is_rejected(self, folder, tmp_path):
+        put(folder, "a")
+        message = command_error("publish", "--output", str(tmp_path / ("x" * 300)))
+        assert "cannot be written: File name too long. FILE must be " in message
 
     def test_keys_publish_jwks_to_a_folder_path_is_rejected(self, folder, tmp_path):
         put(folder, "a")

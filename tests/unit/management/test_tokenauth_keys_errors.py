@@ -72,13 +72,20 @@ class TestErrors:
         put(folder, "a", exp="tomorrow")
         assert command_error(*action).startswith("The key file a.jwk: The nbf or exp of a JWK")
 
-    @pytest.mark.parametrize("action", [("generate",), ("rotate",), ("rotate", "--now")])
+    @pytest.mark.parametrize("action", [("generate",), ("rotate", "--now")])
     def test_keys_action_with_full_disk_names_the_file(self, folder, action):
         if action != ("generate",):
             put(folder, "a")
         with full_after(writes=0):
             message = command_error(*action)
         assert re.fullmatch(rf"{folder}/\S+\.jwk: No space left on device\.", message)
+
+    def test_keys_publish_with_full_disk_names_the_file(self, folder, tmp_path):
+        put(folder, "a")
+        output = tmp_path / "jwks.json"
+        with full_after(writes=0):
+            message = command_error("publish", "--output", str(output))
+        assert re.fullmatch(r"\S+ cannot be written: No space left on device\.", message)
 
     def test_keys_rotate_without_permission_advises_to_run_as_owner(self, folder):
         put(folder, "a")
@@ -123,6 +130,25 @@ class TestErrors:
         with pytest.raises(CommandError, match=r"argument --directory: the path is empty\.$"):
             run(*action, "--directory", "")
         assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("name", ["file", "file/keys", "x" * 300])
+    @pytest.mark.parametrize("action", [("generate",), ("rotate", "--now")])
+    def test_keys_action_with_an_impossible_folder_is_rejected(self, tmp_path, action, name):
+        (tmp_path / "file").touch()
+        directory = str(tmp_path / name)
+        message = command_error(*action, "--directory", directory)
+        assert message.startswith(f"{directory}: ")
+        assert message.endswith(". Give the path of a folder, in KEY_DIRECTORY or --directory.")
+
+    @pytest.mark.parametrize("options", [(), ("--now",)])
+    def test_keys_retire_with_an_empty_kid_retires_no_key(self, folder, options):
+        """A variable of a shell script that is not set would name the only other key."""
+        put(folder, "a")
+        before = [path.read_text() for path in folder.iterdir()]
+        assert command_error("retire", *options, "") == (
+            "The kid is empty. Give the kid of a key, or its beginning."
+        )
+        assert [path.read_text() for path in folder.iterdir()] == before
 
     def test_keys_publish_with_an_empty_output_option_is_rejected(self, folder):
         put(folder, "a")

@@ -45,6 +45,14 @@ def test_extra_claims_error_says_what_the_hook_must_return(settings, returned, m
     assert str(error.value) == message
 
 
+def test_check_scope_rejects_an_iterator_that_a_sign_in_needs():
+    with pytest.raises(TypeError) as error:
+        check_scope(iter(["notes:read"]))
+    assert str(error.value) == (
+        "scope must be a collection of strings, not list_iterator, which can be read only once."
+    )
+
+
 def test_check_scope_of_a_single_string_names_the_argument():
     with pytest.raises(TypeError) as error:
         check_scope("notes:read")
