@@ -35,7 +35,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -65,6 +65,8 @@ from tests.meta.mutation_forks import RECORD, Forks
 #: Required percentage of killed mutants in each component.
 ENOUGH = 95
 SECONDS = 300
+#: The mutants of functions, and those outside of functions.
+PARTS = (FUNCTIONS, REST) = ("functions", "outside")
 #: The output of the last process that ran tests.
 OUTPUT = COPY / "pytest.log"
 #: Characters of an output that are shown if it has an error.
@@ -224,7 +226,9 @@ def module_of(mutant: str) -> str:
     return f"{path}/__init__".lstrip("/") if (ROOT / PACKAGE / path).is_dir() else path
 
 
-def measure(modules: list[str], processes: int) -> tuple[dict[str, str], dict[str, str]]:
+def measure(
+    modules: list[str], parts: Collection[str], processes: int
+) -> tuple[dict[str, str], dict[str, str]]:
     """Return the verdicts on the mutants of the modules, and the diffs of the survivors."""
     tests = all_tests()
     prepare(modules)
@@ -235,7 +239,7 @@ def measure(modules: list[str], processes: int) -> tuple[dict[str, str], dict[st
         verdict = verdict if verdict != "survived" else elsewhere(module)
     if verdict != "survived":
         sys.exit(f"The tests fail without a mutant:\n{OUTPUT.read_text()[-LONGEST_OUTPUT:]}")
-    found = mutate_functions(modules, tests, processes)
+    found = mutate_functions(modules, tests, processes) if FUNCTIONS in parts else {}
     tested = Counter[str]()
     shown = time.monotonic()
     for name, verdict in found.items():
@@ -249,7 +253,7 @@ def measure(modules: list[str], processes: int) -> tuple[dict[str, str], dict[st
             shown = time.monotonic()
             say("functions that run at import", tested.elements())
     survivors = {name: show(name) for name, verdict in found.items() if verdict == "survived"}
-    for name, verdict, difference in mutate_outside_of_functions(modules):
+    for name, verdict, difference in mutate_outside_of_functions(modules if REST in parts else ()):
         found[name] = verdict
         tested[verdict] += 1
         if verdict == "survived":
@@ -293,6 +297,7 @@ def main() -> None:
         default=os.cpu_count() or 1,
         help="mutants of functions that are tested at the same time (default: %(default)s)",
     )
+    parser.add_argument("--part", choices=PARTS, help="mutate only these (default: both)")
     arguments = parser.parse_args()
     names = arguments.names
     modules = [
@@ -303,7 +308,9 @@ def main() -> None:
     known = {*modules, *map(component_of, modules)}
     if unknown := [name for name in names if name not in known]:
         parser.error(f"{', '.join(unknown)}: no component or module of the package")
-    found, survivors = measure(modules, arguments.processes)
+    found, survivors = measure(
+        modules, [arguments.part] if arguments.part else PARTS, arguments.processes
+    )
     for name, difference in survivors.items():
         print(f"\n{name}\n{difference}")
     print(flush=True)
