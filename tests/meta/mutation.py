@@ -3,7 +3,7 @@
 It lists the mutants that survive, and their number in each module and component.
 
 mutmut changes one operator, constant or argument at a time and runs the tests that reach it. All
-modules of the package are mutated except migrations. The name of
+modules of the package are mutated except migrations and the plugin of pytest. The name of
 the package stands for the modules outside the components. mutmut works on a copy, ``.mutation/``,
 for three reasons:
 
@@ -14,7 +14,8 @@ for three reasons:
   tests of the module only. Functions that only run at import are tested in this way, too.
 * mutmut collects the tests again for each mutant. Here one process collects all tests, and each
   mutant is tested in a fork of it (``mutation_forks.py``). The tests of the module run first. The
-  other tests that reach the function run if those pass.
+  other tests that reach the function run if those pass. Tests that start other processes do not
+  count there, so the score is a lower bound.
 
 Not mutated: class decorators, annotations, arguments of ``len()`` and ``isinstance()``, and
 parameter defaults other than names and constants.
@@ -46,7 +47,6 @@ from mutmut.mutation.file_mutation import create_mutations, deep_replace
 from tests.meta.mutation_copy import (
     COPY,
     OPTIONS,
-    OTHER_PROCESSES,
     PACKAGE,
     PINS,
     ROOT,
@@ -108,7 +108,6 @@ def mutate_functions(modules: list[str], tests: list[str], processes: int) -> di
     forks = Forks(
         mutants={module: mutants_of(module) for module in modules},
         near={module: nearest_tests(module) for module in modules},
-        last={module: [*OTHER_PROCESSES] if has_statements(module) else [] for module in modules},
         verdicts=verdicts,
         output=os.fdopen(os.dup(1), "w"),
         processes=processes,

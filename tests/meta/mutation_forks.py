@@ -50,15 +50,13 @@ class Forks:
 
     A test that fails without a mutant is shown and not used.
 
-    ``mutants`` has the names by module, ``near`` the test modules that run first by module, and
-    ``last`` the test modules whose calls cannot be recorded, by module. The verdicts are written
-    to the file ``verdicts``, and the progress to ``output``. ``processes`` mutants are tested at
-    the same time.
+    ``mutants`` has the names by module, and ``near`` the test modules that run first by module. The
+    verdicts are written to the file ``verdicts``, and the progress to ``output``. ``processes``
+    mutants are tested at the same time.
     """
 
     mutants: dict[str, list[str]]
     near: dict[str, list[str]]
-    last: dict[str, list[str]]
     verdicts: Path
     output: TextIO
     processes: int = 1
@@ -81,11 +79,10 @@ class Forks:
         set_mutant_under_test("")
         shown = time.monotonic()
         for module, names in self.mutants.items():
-            last = [item for item in session.items if _module_of(item) in self.last[module]]
             self._pass_without_mutant(session, module, names)
             for name in names:
                 if tests := self._tests_of(module, name):
-                    self._start(session, name, [*tests, *last])
+                    self._start(session, name, tests)
                 else:
                     self._found[name] = "survived"
                 if time.monotonic() > shown + INTERVAL:
