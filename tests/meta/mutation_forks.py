@@ -112,6 +112,8 @@ class Forks:
         set_mutant_under_test(RECORD)
         items = session.items
         for item, following in _pairs(items):
+            # A call whose result an earlier test has cached would not be recorded.
+            _clear_caches()
             start = time.perf_counter()
             # A following test keeps the fixtures of the session: they are set up once.
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following or items[0])
