@@ -10,8 +10,8 @@ CREATE TABLE django_tokenauth_session_2 PARTITION OF django_tokenauth_session
     FOR VALUES WITH (MODULUS 4, REMAINDER 2);
 CREATE TABLE django_tokenauth_session_3 PARTITION OF django_tokenauth_session
     FOR VALUES WITH (MODULUS 4, REMAINDER 3);
--- LIKE takes over everything but these two. The table of the user model is another one in a
--- project that has its own.
+-- LIKE copies no foreign keys. If the project has its own user model, replace auth_user by the
+-- table of that model.
 ALTER TABLE django_tokenauth_session ADD FOREIGN KEY (user_id) REFERENCES auth_user (id)
     DEFERRABLE INITIALLY DEFERRED;
 ALTER TABLE django_tokenauth_session ADD FOREIGN KEY (actor_id) REFERENCES auth_user (id)

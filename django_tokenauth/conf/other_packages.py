@@ -146,7 +146,8 @@ _ALL = {**_DJ_REST_AUTH, **_DRF_JWT, **_KNOX, **_SIMPLE_JWT}
 
 # Settings that turn a protection off. A name of another package may resemble them.
 _WEAKENING = ("STATELESS_REFRESH", "REFRESH_RETRY", "REVOKE_BY_ACCESS_TOKEN", "LEEWAY")
-# Minimum similarity of a misspelled name: STATELES_REFRESH has 0.97, STATELESS_TOKENS has 0.73.
+# Minimum similarity of a misspelled name to a setting. To STATELESS_REFRESH, STATELES_REFRESH has
+# the similarity 0.97, and STATELESS_TOKENS 0.73.
 _MISSPELLED = 0.9
 
 

@@ -21,7 +21,7 @@ _NOT_THROTTLED = "are not throttled"
 class Counters:
     """The counters of one action, such as ``"sign-in"``, in the cache *alias*."""
 
-    #: Begins the key of each counter in the cache. ``django_tokenauth.test`` sets another namespace
+    #: The prefix of the cache key of each counter. ``django_tokenauth.test`` sets another namespace
     #: for each test, so that tests do not throttle each other.
     namespace: ClassVar[str] = ""
 

@@ -20,10 +20,10 @@ _lock = Lock()
 
 
 class _Router:
-    """The router that selects the database of the command for users and their sessions.
+    """The router that selects the database of the command for the apps of users and sessions.
 
     Hooks such as ``SCOPE_POLICY`` read the groups and permissions of the user there too. The
-    routers of the project select the database of all other models.
+    routers of the project select the database of the models in all other apps.
     """
 
     def __init__(self) -> None:

@@ -35,9 +35,9 @@ def update_session_auth_hash(
 
     Returns whether the session continues. Returns ``False`` if *request* has no access token of
     *user*, or if *user* is inactive. Returns ``False`` also for the access token of a member of the
-    staff who acts as *user*, and if the session has expired or was
-    revoked for another reason. With ``STATELESS_REFRESH``, changes nothing and returns ``False``.
-    For sessions of Django, call Django's function of the same name.
+    staff who acts as *user*, and if the session has expired or was revoked for another reason.
+    With ``STATELESS_REFRESH``, changes nothing and returns ``False``. For sessions of Django, call
+    Django's function of the same name.
 
     Raises :class:`ServiceUnavailable`, and ``TypeError`` if the primary key of *user* is ``None``.
     """
