@@ -20,7 +20,10 @@ PINS = "tests/meta/test_public_api.py"
 #: The nearest tests of modules whose tests do not have the mirrored path.
 NEAREST = {
     "__init__": (PINS,),
-    "_bearer": ("tests/unit/test_authentication", "tests/integration/test_authentication"),
+    "_bearer": (
+        *("tests/unit/test_bearer", "tests/unit/test_authentication"),
+        "tests/integration/test_authentication",
+    ),
     "_json_values": ("tests/unit/test_json_values", "tests/unit/services/test_issuing"),
     "_limits": ("tests/unit/test_serializers", "tests/integration/test_views_token"),
     "_log": ("tests/integration/test_logging", "tests/integration/test_audit_events"),

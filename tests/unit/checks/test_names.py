@@ -136,3 +136,14 @@ def test_hint_for_another_package_names_only_settings_that_exist(hints):
     known = {*setting_fields(), "TOKENAUTH", "EXTRA_CLAIMS", "SECRET_KEY"}
     for hint in hints.values():
         assert set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", hint)) <= known
+
+
+@pytest.mark.parametrize("hints", [NAMES, *(hints for _, hints in DICTS.values())])
+def test_hints_for_other_packages_are_sentences(hints):
+    for name, hint in hints.items():
+        assert re.fullmatch(r"[A-Z][A-Z_]*", name)
+        # The first word is a setting or has a capital, and the other words are in lower case.
+        assert re.fullmatch(r"(?:[A-Z][a-z]*|[A-Z]{3,}(?:_[A-Z]+)*)\b.*\.", hint), hint
+        words = set(re.findall(r"\b[A-Z]{2,}\b", hint))
+        assert words <= {"AUDIENCE", "ALGORITHM", "ISSUER", "LEEWAY", "TOKENAUTH", "URL"}, hint
+        assert not re.search(r"\. [a-z]", hint), hint
