@@ -69,6 +69,8 @@ SECONDS = 300
 PARTS = (FUNCTIONS, REST) = ("functions", "outside")
 #: The output of the last process that ran tests.
 OUTPUT = COPY / "pytest.log"
+#: A line for each mutant outside of functions: its name, verdict and diff.
+OUTSIDE = COPY / "outside.jsonl"
 #: Characters of an output that are shown if it has an error.
 LONGEST_OUTPUT = 5000
 #: Seconds between two lines that show the progress.
@@ -254,6 +256,8 @@ def measure(
     survivors = {name: show(name) for name, verdict in found.items() if verdict == "survived"}
     for name, verdict, difference in mutate_outside_of_functions(modules if REST in parts else ()):
         found[name] = verdict
+        with OUTSIDE.open("a") as lines:
+            print(json.dumps([name, verdict, difference]), file=lines)
         tested[verdict] += 1
         if verdict == "survived":
             survivors[name] = difference
