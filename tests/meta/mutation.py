@@ -83,6 +83,8 @@ DATABASES = [
 PRELOADED = (
     *("cryptography.hazmat.primitives.asymmetric.rsa", "django.core.management"),
     *("django.db.backends.sqlite3.base", "django.db.models", "django.test", "jwt", "pytest"),
+    *("django.core.serializers.json", "django.http", "django.urls", "django.forms", "psycopg"),
+    *("django.template", "hypothesis.strategies", "pytest_django", "time_machine"),
 )
 #: Writes the mutants of functions to ``mutants/``.
 MUTMUT = """\
