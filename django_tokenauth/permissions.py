@@ -25,6 +25,7 @@ from ._scope import decorated_scopes, is_scope_name
 from .authentication import JWTAuthentication, TemporarilyUnavailable
 from .errors import ServiceUnavailable, TokenAuthError
 from .services.arguments import as_collection, as_strings, django_request
+from .sessions.users import is_same_user
 from .tokens.claims import Claims
 
 _METHODS = frozenset(map(str.upper, View.http_method_names))
@@ -205,12 +206,13 @@ def _claims(request: Request) -> Claims | None:
 
     ``SessionAuthentication`` takes the user that ``TokenMiddleware`` or ``token_required`` set for
     the user of a Django session, if a plain function calls the view. ``request.auth`` is ``None``
-    in this case.
+    in this case. Other middleware, such as that of django-otp, may have replaced the user by a lazy
+    object that returns the user.
     """
     claims: Any = request.auth
     if not isinstance(claims, Claims):
         user, claims = getattr(django_request(request), TOKEN_USER, (None, None))
-        if user is not request.user:
+        if not is_same_user(request.user, user):
             return None
     return claims if isinstance(claims, Claims) else None
 
