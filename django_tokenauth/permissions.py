@@ -200,6 +200,11 @@ class IsNotImpersonated(BasePermission):
         claims = _claims(request)
         return claims is None or claims.actor is None
 
+    def has_object_permission(self, request: Request, view: Any, obj: Any) -> bool:
+        # With ~, REST framework would deny every object if has_object_permission() always returned
+        # True.
+        return self.has_permission(request, view)
+
 
 def _claims(request: Request) -> Claims | None:
     """Return the claims of the access token that identifies the user of *request*, if any.
