@@ -9,12 +9,12 @@ from inspect import isawaitable
 from typing import Any, TypeVar, overload
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
+from django.db import connections
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.debug import sensitive_variables
 from rest_framework.exceptions import APIException, NotAuthenticated
-from rest_framework.views import set_rollback
 
 from ._bearer import REQUEST_TOKEN
 from ._request_values import get_value
@@ -142,12 +142,29 @@ def _reject(token: RequestToken, request: Any, scopes: tuple[str, ...]) -> HttpR
         if not claims.scope.issuperset(scopes):
             raise InsufficientScope(scopes)
     except APIException as error:
-        # As in views of REST framework. With ATOMIC_REQUESTS, Django would commit the transaction,
-        # and respond with 500 if the connection to the database is lost.
-        set_rollback()
+        _roll_back(request)
         return token.error_response(error)
     set_user(request, user, claims, token)
     return None
+
+
+def _roll_back(request: HttpRequest) -> None:
+    """Roll back the transactions that Django started for *request*, at their end.
+
+    With ``ATOMIC_REQUESTS``, Django would commit a transaction, and respond with 500 if the
+    connection to the database is lost. Transactions of test cases, and of projects in a view with
+    ``non_atomic_requests``, are not rolled back.
+    """
+    match = request.resolver_match
+    non_atomic = () if match is None else getattr(match.func, "_non_atomic_requests", ())
+    for connection in connections.all(initialized_only=True):
+        if (
+            connection.settings_dict["ATOMIC_REQUESTS"]
+            and connection.in_atomic_block
+            and connection.alias not in non_atomic
+            and not getattr(connection.atomic_blocks[-1], "_from_testcase", False)
+        ):
+            connection.set_rollback(True)
 
 
 def _with_vary(token: RequestToken, response: Any) -> Any:

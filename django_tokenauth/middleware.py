@@ -22,6 +22,7 @@ from .authentication import JWTAuthentication, TemporarilyUnavailable
 from .http.authenticators import authenticator
 from .http.request_token import RequestToken, anonymous_user, set_user
 from .permissions import InsufficientScope
+from .sessions.users import is_same_user
 
 __all__ = ["TokenMiddleware"]
 
@@ -113,7 +114,7 @@ class TokenMiddleware:
             # that are exempt. A page of another origin cannot send the header without CORS. Another
             # middleware may have replaced the user by that of a cookie.
             request._dont_enforce_csrf_checks = SimpleLazyObject(
-                lambda: request.user is user and token.is_accepted()
+                lambda: token.is_accepted() and is_same_user(request.user, user)
             )
         return token
 

@@ -25,6 +25,7 @@ from ._scope import decorated_scopes, is_scope_name
 from .authentication import JWTAuthentication, TemporarilyUnavailable
 from .errors import ServiceUnavailable, TokenAuthError
 from .services.arguments import as_collection, as_strings, django_request
+from .sessions.users import is_same_user
 from .tokens.claims import Claims
 
 _METHODS = frozenset(map(str.upper, View.http_method_names))
@@ -199,18 +200,24 @@ class IsNotImpersonated(BasePermission):
         claims = _claims(request)
         return claims is None or claims.actor is None
 
+    def has_object_permission(self, request: Request, view: Any, obj: Any) -> bool:
+        # With ~, REST framework would deny every object if has_object_permission() always returned
+        # True.
+        return self.has_permission(request, view)
+
 
 def _claims(request: Request) -> Claims | None:
     """Return the claims of the access token that identifies the user of *request*, if any.
 
     ``SessionAuthentication`` takes the user that ``TokenMiddleware`` or ``token_required`` set for
     the user of a Django session, if a plain function calls the view. ``request.auth`` is ``None``
-    in this case.
+    in this case. Other middleware, such as that of django-otp, may have replaced the user by a lazy
+    object that returns the user.
     """
     claims: Any = request.auth
     if not isinstance(claims, Claims):
         user, claims = getattr(django_request(request), TOKEN_USER, (None, None))
-        if user is not request.user:
+        if not is_same_user(request.user, user):
             return None
     return claims if isinstance(claims, Claims) else None
 

@@ -12,6 +12,7 @@ from functools import _lru_cache_wrapper, lru_cache
 from typing import Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
 
 from .._request_values import get_value, set_value
 from . import values
@@ -57,7 +58,8 @@ def settings_of(settings: Settings, request: object) -> Settings:
     issuer = results.get("issuer") or settings.issuer
     audience = results.get("audience") or _audience(settings, issuer)
     resolved = _resolved(settings, issuer, audience)
-    if request is not None:
+    # An object of another type, such as the scope of a WebSocket, may have no attributes.
+    if isinstance(request, HttpRequest):
         set_value(request, _SETTINGS, resolved)
     return resolved
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
@@ -104,10 +104,16 @@ class TokenIssuingEndpoint(TokenEndpoint):
 
 
 def _without_iterators(value: Any) -> Any:
-    """Return *value* with lists in place of iterators, as REST framework encodes them."""
-    if isinstance(value, dict):
+    """Return *value* with lists in place of iterators, as REST framework encodes them.
+
+    REST framework encodes a view of a dict and a set as lists too. It encodes other objects with
+    ``__getitem__``, such as strings and query sets, and arrays, in other ways.
+    """
+    if isinstance(value, Mapping):
         return {name: _without_iterators(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple, Iterator)):
+    if isinstance(value, (list, tuple)) or (
+        isinstance(value, Iterable) and not hasattr(value, "__getitem__")
+    ):
         return [_without_iterators(item) for item in value]
     return value
 

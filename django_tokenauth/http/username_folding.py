@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# Classical Latin, Lithuanian and Danish collations.
-_SAME_LETTERS = str.maketrans("jyuv", "iiii")
-# The German phone book, Danish collations and utf8mb4_general_ci.
-_SAME_PAIRS = re.compile(r"(?<=[aou])e|(?<=a)a|(?<=s)s")
+# Classical Latin, Lithuanian, Danish and traditional Swedish collations.
+_SAME_LETTERS = str.maketrans("jyuvw", "iiiii")
+# The German phone book, Danish and Lithuanian collations, and utf8mb4_general_ci. The first letter
+# of a pair may have lost its accent, and the second one can follow it again. Any u is already an i.
+_SAME_PAIRS = re.compile(r"(?<=a)[ae]+|(?<=[io])e+|(?<=s)s+|(?<=c)h")
 _LEADING_ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
 # "LATIN SMALL LETTER O WITH STROKE", "LATIN SMALL LIGATURE OE", "LATIN SMALL LETTER DOTLESS I".
 _LATIN = re.compile(r"(?:LATIN|MODIFIER LETTER) (?:(?!WITH ).)*?\b([A-Z]{1,2})(?: |$)")
 # Letters whose name does not show the equal letter.
-_OTHER = {"\N{LATIN SMALL LETTER ETH}": "d", "\N{LATIN SMALL LETTER OLD POLISH O}": "a"}
+_OTHER = {
+    "\N{LATIN SMALL LETTER ETH}": "d",
+    "\N{LATIN SMALL LETTER THORN}": "th",
+    "\N{LATIN SMALL LETTER OLD POLISH O}": "a",
+}
 _DIGITS = ("ZERO", "ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE")
 
 
@@ -22,8 +27,9 @@ def folded(username: str) -> str:
 
     Only letters and digits remain, without case, accents, strokes, ligatures and leading zeros.
     Digits and numbers of all scripts become ASCII digits. MySQL's collations for Classical Latin
-    treat i and j as equal, and u and v. Lithuanian collations treat i and y as equal. Danish
-    collations treat y as equal to u with a diaeresis. ICU collations can ignore punctuation and
+    treat i and j as equal, and u and v. Lithuanian collations treat i and y as equal, and c and ch.
+    Danish and Swedish collations treat y as equal to u with a diaeresis, and thorn to th. The
+    traditional Swedish collation treats v and w as equal. ICU collations can ignore punctuation and
     leading zeros (UTS #10, "variable" and "kn").
 
     If the usernames of two users become equal, the users share a limit at each address.
@@ -31,7 +37,8 @@ def folded(username: str) -> str:
     letters = unicodedata.normalize("NFKD", username.casefold())
     plain = "".join(map(_plain, filter(str.isalnum, letters)))
     plain = unicodedata.normalize("NFKC", plain).casefold()
-    plain = _SAME_PAIRS.sub("", plain).translate(_SAME_LETTERS)
+    # Equal letters have equal pairs: ü and y, üe and ye.
+    plain = _SAME_PAIRS.sub("", plain.translate(_SAME_LETTERS))
     # A username may consist of symbols alone.
     return _LEADING_ZEROS.sub("", plain) or username
 

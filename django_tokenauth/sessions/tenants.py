@@ -7,7 +7,7 @@ Packages such as django-tenants give each tenant a schema of PostgreSQL, and the
 from __future__ import annotations
 
 import hashlib
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections, router
@@ -56,7 +56,7 @@ def tenant_label() -> str | None:
     if schema:
         return _digest("schema", alias, schema)
     if router.routers and len(connections.settings) > 1:
-        return _database_label(_by_location()[_location(connections.settings[alias])])
+        return _database_label(_canonical_alias(alias))
     return None
 
 
@@ -70,7 +70,7 @@ def is_of_other_tenant(label: str) -> bool:
     if own is None or own == label:
         return False
     _, schema = current_tenant()
-    return bool(schema) or label in map(_database_label, _by_location().values())
+    return bool(schema) or _is_label_of_a_database(label)
 
 
 def location(alias: str) -> tuple[str, ...]:
@@ -79,18 +79,44 @@ def location(alias: str) -> tuple[str, ...]:
 
 
 def _location(options: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(str(options[name]) for name in ("ENGINE", "HOST", "PORT", "NAME"))
+    # An alias that the project adds at run time may lack options with a default value.
+    return tuple(str(options.get(name, "")) for name in ("ENGINE", "HOST", "PORT", "NAME"))
 
 
-def _by_location() -> dict[tuple[str, ...], str]:
-    """Return one alias for each location: the default alias, or the first in alphabetical order.
+def _databases() -> list[tuple[str, dict[str, Any]]]:
+    """Return the aliases with their options. No connection object is created.
 
-    The result does not depend on the order of ``DATABASES``, and no connection object is created.
+    The list is a copy, because another thread may add the database of a new tenant.
     """
-    aliases = sorted(connections.settings, key=lambda alias: (alias != DEFAULT_DB_ALIAS, alias))
-    return {_location(connections.settings[alias]): alias for alias in reversed(aliases)}
+    return list(connections.settings.items())
 
 
+def _canonical_alias(alias: str) -> str:
+    """Return the alias for all aliases of the database *alias*, for its label.
+
+    It is the default alias, or the first in alphabetical order, and does not depend on the order of
+    ``DATABASES``.
+    """
+    own = _location(connections.settings[alias])
+    name = own[-1]
+    # A project may have thousands of databases, and almost all names differ.
+    aliases = [
+        each
+        for each, options in _databases()
+        if str(options.get("NAME", "")) == name and _location(options) == own
+    ]
+    return DEFAULT_DB_ALIAS if DEFAULT_DB_ALIAS in aliases else min(aliases, default=alias)
+
+
+def _is_label_of_a_database(label: str) -> bool:
+    """Return whether a database of this project has *label*."""
+    alias = next((each for each, _ in _databases() if _database_label(each) == label), None)
+    # Other aliases of a database have no label.
+    return alias is not None and _canonical_alias(alias) == alias
+
+
+# Long enough for a project with thousands of databases.
+@lru_cache(maxsize=65536)
 def _database_label(alias: str) -> str:
     """Return the label of *alias*, which does not change when a failover changes its server."""
     return _digest("database", alias)

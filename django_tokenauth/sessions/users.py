@@ -46,10 +46,24 @@ def unwrapped(user: Any) -> Any:
     A lazy object has its own type and attributes in ``vars()``.
     """
     while isinstance(user, LazyObject):
-        if user._wrapped is empty:
-            user._setup()
-        user = user._wrapped
+        user = _content(user)
     return user
+
+
+def is_same_user(user: Any, other: Any) -> bool:
+    """Return whether *user* is the object *other*, also if a lazy object contains one of them.
+
+    *other* is not loaded: the content of *user* is that of *other* only if *other* is loaded.
+    """
+    while user is not other and isinstance(user, LazyObject):
+        user = _content(user)
+    return user is other or (isinstance(other, LazyObject) and user is other._wrapped)
+
+
+def _content(user: Any) -> Any:
+    if user._wrapped is empty:
+        user._setup()
+    return user._wrapped
 
 
 def get_key(user: Any) -> Any:

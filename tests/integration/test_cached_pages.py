@@ -11,6 +11,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import path
 from django.views.decorators.cache import cache_control, cache_page
+from rest_framework.authentication import SessionAuthentication
 
 from django_tokenauth import services
 from tests.support import plain_views
@@ -88,14 +89,17 @@ class TestDocumentedForms:
         assert send(url, tokens["alice"]).status_code == 401
 
 
-def test_cached_page_is_separate_for_each_django_session(send, alice, bob, tokens):
+@pytest.mark.parametrize("url", ["/weekly/", "/daily/"])
+def test_cached_page_is_separate_for_each_django_session(send, alice, bob, tokens, url):
+    daily = sys.modules["mysite.reports"].Daily
+    daily.authentication_classes = [*daily.authentication_classes, SessionAuthentication]
     client = Client()
     client.force_login(bob)
-    assert send("/weekly/", tokens["alice"]).json() == {"user": "alice"}
-    assert send("/weekly/", client=client).json() == {"user": "bob"}
+    assert send(url, tokens["alice"]).json() == {"user": "alice"}
+    assert send(url, client=client).json() == {"user": "bob"}
     other = Client()
     other.force_login(alice)
-    assert send("/weekly/", client=other).json() == {"user": "alice"}
+    assert send(url, client=other).json() == {"user": "alice"}
 
 
 def test_page_with_cache_control_private_is_not_cached(send, alice, tokens):

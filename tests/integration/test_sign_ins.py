@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from contextvars import ContextVar
+from queue import Queue
 from types import ModuleType
 
 import pytest
@@ -74,16 +76,35 @@ def test_documented_sign_ins_resist_the_attempt(results, attempt, expected):
     assert results[attempt] == expected
 
 
-@pytest.fixture
-def email_backend(monkeypatch, settings):
+def documented(file):
+    """Return the module in *file* of the documentation."""
     [text] = [
         block.text
         for found in sections(DOCS / "sign-ins.rst")
         for block in found.blocks
-        if block.file == "accounts/backends.py"
+        if block.file == file
     ]
-    module = ModuleType("accounts.backends")
+    module = ModuleType(file.removesuffix(".py").replace("/", "."))
     exec(text, vars(module))  # noqa: S102
+    return module
+
+
+def test_documented_thread_has_the_tenant_of_the_request():
+    """The router of ``docs/tenants.rst`` reads the tenant from a context variable."""
+    sending, found = documented("accounts/sending.py"), Queue()
+    alias = ContextVar("alias", default="default")
+    token = alias.set("acme")
+    try:
+        sending.send_later(lambda: found.put(alias.get()))
+    finally:
+        alias.reset(token)
+    assert found.get(timeout=30) == "acme"
+    sending.threads.shutdown()
+
+
+@pytest.fixture
+def email_backend(monkeypatch, settings):
+    module = documented("accounts/backends.py")
     monkeypatch.setitem(sys.modules, "accounts", ModuleType("accounts"))
     monkeypatch.setitem(sys.modules, "accounts.backends", module)
     settings.AUTHENTICATION_BACKENDS = ["accounts.backends.EmailBackend"]

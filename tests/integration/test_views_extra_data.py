@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import json
 import uuid
+from collections import UserDict
 from datetime import timedelta
 from io import StringIO
+from types import MappingProxyType
 from typing import ClassVar
 
 import pytest
@@ -231,6 +233,16 @@ class TestErrors:
         expected = ["ab"] if make is StringIO else names
         body = json.loads(respond(View, ALICE).content)
         assert body["groups"] == ([{"names": [expected]}] if nested else expected)
+
+    @pytest.mark.parametrize("make", [MappingProxyType, UserDict, dict.values, frozenset])
+    def test_iterator_in_another_collection_is_a_list(self, alice, make):
+        class View(TokenView):
+            def get_extra_data(self, user, pair):
+                names = iter(["a"])
+                return {"groups": make([names] if make is frozenset else {"names": names})}
+
+        expected = {"names": ["a"]} if make in (MappingProxyType, UserDict) else [["a"]]
+        assert json.loads(respond(View, ALICE).content)["groups"] == expected
 
     @pytest.mark.parametrize("error", [KeyError("org"), TypeError("org")])
     def test_error_of_an_iterator_propagates_and_leaves_no_session(self, alice, error):

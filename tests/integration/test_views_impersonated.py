@@ -123,6 +123,27 @@ def test_is_not_impersonated_denies_only_the_actor(own, pair):
     assert change_password(None, permission_classes=classes).status_code == 401
 
 
+class Owned(APIView):
+    """A view that checks the permissions for an object."""
+
+    authentication_classes = [JWTAuthentication]
+    permission_classes = [IsAuthenticated & ~IsNotImpersonated]
+
+    def get(self, request):
+        self.check_object_permissions(request, request.user)
+        return Response(status=204)
+
+
+def test_object_of_a_view_for_the_staff_is_allowed(own, pair):
+    view, requests = Owned.as_view(), APIRequestFactory()
+
+    def status(pair):
+        headers = {"Authorization": f"Bearer {pair.access_token}"}
+        return view(requests.get("/", headers=headers)).status_code
+
+    assert (status(pair), status(own)) == (204, 403)
+
+
 def test_forward_auth_names_the_user_and_the_actor_in_one_query(
     staff, alice, pair, django_assert_num_queries
 ):

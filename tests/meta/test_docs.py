@@ -307,13 +307,16 @@ class TestExamples:
         assert not alice.is_active
         assert Session.objects.get(revoked_at__isnull=True).user == bob
 
-    def test_docs_example_of_password_change_keeps_this_session(self, alice):
+    def test_docs_example_of_password_change_keeps_this_session(self, alice, settings):
+        name = "django.contrib.auth.password_validation.MinimumLengthValidator"
+        settings.AUTH_PASSWORD_VALIDATORS = [{"NAME": name, "OPTIONS": {"min_length": 7}}]
         view = example("sessions", "ChangePassword")["ChangePassword"]
         view = view.as_view(authentication_classes=[JWTAuthentication])
         here, there = services.sign_in(alice), services.sign_in(alice)
         headers = {"Authorization": f"Bearer {here.access_token}"}
-        for old, status in (("wrong", 400), ("correct horse", 204)):
-            request = REQUESTS.post("/", {"old": old, "new": "another"}, headers=headers)
+        right, long = "correct horse", "another"
+        for old, new, status in (("wrong", long, 400), (right, "short", 400), (right, long, 204)):
+            request = REQUESTS.post("/", {"old": old, "new": new}, headers=headers)
             assert view(request).status_code == status
         assert services.refresh(here.refresh_token)
         with pytest.raises(InvalidGrant):

@@ -161,7 +161,8 @@ def _request(server: str | None, url: str | None) -> HttpRequest | None:
         {
             "REQUEST_METHOD": "GET",
             "PATH_INFO": "/",
-            "HTTP_HOST": parts.netloc,
+            # The URL may contain a username and a password for a proxy.
+            "HTTP_HOST": parts.netloc.rpartition("@")[2],
             "REMOTE_ADDR": "127.0.0.1",
             "SERVER_NAME": parts.hostname,
             "SERVER_PORT": str(parts.port or (443 if parts.scheme == "https" else 80)),

@@ -74,6 +74,13 @@ class TestHost:
         assert url == f"https://{TENANT}/notes/"
         assert claims_of(header.split()[-1], secure=True).issuer == f"https://{TENANT}"
 
+    def test_user_in_the_url_of_curl_is_not_part_of_the_host(self, alice):
+        [command] = run("alice", "--curl", f"http://staging:secret@{TENANT}:8000/notes/")
+        *_, header, url = shlex.split(command)
+        assert url == f"http://staging:secret@{TENANT}:8000/notes/"
+        issuer = claims_of(header.split()[-1], f"{TENANT}:8000").issuer
+        assert issuer == f"http://{TENANT}:8000"
+
     def test_host_replaces_the_host_in_the_url_of_curl(self, alice):
         [command] = run("alice", "--host", TENANT, "--curl", "http://127.0.0.1:8000/notes/")
         *_, header, url = shlex.split(command)

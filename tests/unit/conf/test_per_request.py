@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -116,6 +117,19 @@ class TestCalls:
         assert (issuer.calls, audience.calls) == (1, 1)
         assert load_for(request_to()) is first
         assert (issuer.calls, audience.calls) == (2, 2)
+
+    @pytest.mark.parametrize("scope", [{"host": "a"}, SimpleNamespace(host="a")])
+    def test_function_may_take_an_object_of_another_type(self, settings, scope):
+        """A project may pass the scope of a WebSocket, which can have no attributes."""
+        hosts = []
+
+        def issuer(given):
+            hosts.append(given)
+            return "https://a.example.com"
+
+        settings.TOKENAUTH = {"ISSUER": issuer}
+        assert load_for(scope).issuer == "https://a.example.com"
+        assert hosts == [scope]
 
     def test_function_is_called_for_a_copied_request(self, settings):
         settings.TOKENAUTH = {"ISSUER": PATH}

@@ -26,6 +26,18 @@ from django_tokenauth.http.username_folding import folded
         # utf8mb4_german2_ci
         ("jaeger", "j\N{LATIN SMALL LETTER A WITH DIAERESIS}ger"),
         ("mueller", "m\N{LATIN SMALL LETTER U WITH DIAERESIS}ller"),
+        ("raee", "r\N{LATIN SMALL LETTER A WITH DIAERESIS}e"),
+        ("raea", "r\N{LATIN SMALL LETTER A WITH DIAERESIS}a"),
+        ("suee", "s\N{LATIN SMALL LETTER U WITH DIAERESIS}e"),
+        # A letter that two collations treat as equal to others, before an e.
+        ("steve", "steue"),
+        ("rye", "r\N{LATIN SMALL LETTER U WITH DIAERESIS}e"),
+        # utf8mb4_da_0900_ai_ci and utf8mb4_sv_0900_ai_ci
+        ("thor", "\N{LATIN CAPITAL LETTER THORN}or"),
+        # utf8mb4_lithuanian_ci
+        ("michael", "micael"),
+        # sv-u-co-trad and fi-u-co-trad of ICU
+        ("swen", "sven"),
         # The default collation of MariaDB 11.8 (UCA 14).
         ("olof", "\N{LATIN CAPITAL LETTER O WITH STROKE}lof"),
         ("olof", "o\N{LATIN SMALL LETTER L WITH STROKE}of"),

@@ -135,6 +135,22 @@ class TestDatabases:
         monkeypatch.setitem(connections.settings, "another", copy)
         assert tenant_label() == label
 
+    def test_database_added_with_few_options_keeps_labels(self, database, monkeypatch):
+        """A project may add the database of a new tenant at run time."""
+        database("a")
+        label = tenant_label()
+        few = {"ENGINE": "django.db.backends.sqlite3", "NAME": connections.settings["b"]["NAME"]}
+        monkeypatch.setitem(connections.settings, "added", few)
+        assert tenant_label() == label
+        database("added")
+        assert tenant_label() != label
+        assert is_of_other_tenant(label)
+
+    def test_second_alias_of_a_database_has_no_label(self, database):
+        """A token with this label is of another project."""
+        database("b")
+        assert not is_of_other_tenant(tenants._database_label("copy of a"))
+
     def test_label_takes_no_connection_to_other_databases(self, database):
         database("a")
         assert is_of_other_tenant(tenant_label()) is False
