@@ -14,10 +14,12 @@ import threading
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import reduce
+from operator import or_
 from typing import Any, Generic, TypeVar
 
 from django.db import connections, transaction
-from django.db.models import Model, QuerySet, Value, sql
+from django.db.models import Model, Q, QuerySet, Value, sql
 
 logger = logging.getLogger("django_tokenauth")
 
@@ -147,17 +149,26 @@ class _Columns:
 
 
 class _Select:
-    """The SQL of ``rows.filter(pk=key)`` with one related model, and the layout of its rows."""
+    """The SQL of a query for a key with one related model, and the layout of its rows.
 
-    def __init__(self, rows: QuerySet[Any], compiler_of: CompilerOf) -> None:
+    *names* are the fields that are compared with the key, all of one type.
+    """
+
+    def __init__(
+        self, rows: QuerySet[Any], names: Sequence[str], sample: object, compiler_of: CompilerOf
+    ) -> None:
         self.alias = rows.db
-        self._key: Any = rows.model._meta.pk
-        sample = self._key.get_db_prep_value(_SAMPLE_KEY, connections[self.alias])
-        compiler = compiler_of(rows.filter(pk=_SAMPLE_KEY).query, self.alias)
+        self._key: Any = rows.model._meta.get_field(names[0])
+        compiler = compiler_of(_with_key(rows, names, sample).query, self.alias)
         self._sql, parameters = compiler.as_sql()
         parameters = tuple(parameters)
+        sample = self._key.get_db_prep_value(sample, connections[self.alias])
+        self._repeated = len(names)
         place = parameters.index(sample)
-        self._before, self._after = parameters[:place], parameters[place + 1 :]
+        end = place + self._repeated
+        if parameters[place:end] != (sample,) * self._repeated:
+            raise ValueError("the parameters of the key are not adjacent")
+        self._before, self._after = parameters[:place], parameters[end:]
         self.own = _Columns(compiler.klass_info, compiler.select)
         [related] = compiler.klass_info["related_klass_infos"]
         self.related = _Columns(related, compiler.select)
@@ -170,11 +181,11 @@ class _Select:
         self._bound = threading.local()
 
     def fetch(self, key: object) -> Sequence[Any] | None:
-        """Return the unconverted row with the primary key *key*, or ``None``. One statement."""
+        """Return the unconverted row with the key *key*, or ``None``. One statement."""
         connection = connections[self.alias]
-        value = self._key.get_db_prep_value(key, connection)
+        values = (self._key.get_db_prep_value(key, connection),) * self._repeated
         with connection.cursor() as cursor:
-            cursor.execute(self._sql, (*self._before, value, *self._after))
+            cursor.execute(self._sql, (*self._before, *values, *self._after))
             row: Sequence[Any] | None = cursor.fetchone()
             return row
 
@@ -200,14 +211,29 @@ class _Select:
         return self._bound.converters
 
 
+def _with_key(rows: QuerySet[M], names: Sequence[str], key: object) -> QuerySet[M]:
+    """Return those of *rows* in which one of the fields *names* is *key*."""
+    return rows.filter(reduce(or_, (Q(**{name: key}) for name in names)))
+
+
 class _ByKey(ABC, Generic[M, R]):
-    """Finds one of *rows* by primary key (a UUID), with the object of its foreign key *related*."""
+    """Finds one of *rows* by a key, with the object of its foreign key *related*.
+
+    The key is the primary key, a UUID, or one of the columns *names*, which are strings.
+    """
 
     def __init__(
-        self, rows: QuerySet[M], related: str, *, compiler_of: CompilerOf = django_compiler
+        self,
+        rows: QuerySet[M],
+        related: str,
+        *,
+        names: Sequence[str] = (),
+        compiler_of: CompilerOf = django_compiler,
     ) -> None:
         self._rows = rows.select_related(related)
         self._related = related
+        self._names = names or [rows.model._meta.pk.name]
+        self._sample: object = _SAMPLE_KEY.hex if names else _SAMPLE_KEY
         self._select: _Select | None = None
         try:
             self._select = self._compile(compiler_of)
@@ -217,7 +243,7 @@ class _ByKey(ABC, Generic[M, R]):
     def get(self, key: uuid.UUID | str) -> R | None:
         """Return the row of *key*, or ``None``. One statement.
 
-        Raises ``ValidationError`` if *key* is not a UUID.
+        Raises ``ValidationError`` if *key* must be a UUID and is not one.
         """
         select, changed = self._select, None
         if select is not None:
@@ -229,14 +255,14 @@ class _ByKey(ABC, Generic[M, R]):
             except _CHANGED_INTERNALS as error:
                 changed = error
         # If a model or field of the project raised the error, the ORM raises the error again.
-        instance = self._rows.filter(pk=key).first()
+        instance = _with_key(self._rows, self._names, key).first()
         if changed is not None:
             self._select = None
             _log_fallback(changed)
         return None if instance is None else self._from_instance(instance)
 
     def _compile(self, compiler_of: CompilerOf) -> _Select:
-        return _Select(self._rows, compiler_of)
+        return _Select(self._rows, self._names, self._sample, compiler_of)
 
     @abstractmethod
     def _from_row(self, select: _Select, row: list[Any]) -> R:
@@ -272,7 +298,8 @@ class CompiledGet(_ByKey[M, M]):
 class CompiledGetColumns(_ByKey[M, tuple[Any, ...]]):
     """Runs the query of :class:`CompiledGet` and returns ``(related or None, *column values)``.
 
-    Running the compiled statement creates no instance of the model of *rows*. Thread-safe.
+    With *names*, find the row by one of these columns instead of the primary key. Running the
+    compiled statement creates no instance of the model of *rows*. Thread-safe.
     """
 
     def __init__(
@@ -281,11 +308,13 @@ class CompiledGetColumns(_ByKey[M, tuple[Any, ...]]):
         related: str,
         columns: Sequence[str],
         *,
+        names: Sequence[str] = (),
         compiler_of: CompilerOf = django_compiler,
     ) -> None:
         self._columns = columns
         self._places: list[int] = []
-        super().__init__(rows.only(related, *columns), related, compiler_of=compiler_of)
+        only = rows.only(related, *columns)
+        super().__init__(only, related, names=names, compiler_of=compiler_of)
 
     def _compile(self, compiler_of: CompilerOf) -> _Select:
         select = super()._compile(compiler_of)

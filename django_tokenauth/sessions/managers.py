@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import F, Manager, QuerySet
+from django.db.models import F, Manager, Q, QuerySet
 
 from ..models import Session
 
@@ -61,9 +61,17 @@ def get_by_session(
     The user is the object that the default manager returns. *using* is the alias of the database,
     and *names* are the columns of the session, as attribute names.
     """
-    columns = {f"{_PREFIX}{name}": F(f"tokenauth_sessions__{name}") for name in names}
+    return get_by_row(using, "tokenauth_sessions", Q(tokenauth_sessions=session_id), names)
+
+
+def get_by_row(using: str, relation: str, row: Q, names: Sequence[str]) -> list[Any] | None:
+    """Return ``[user, *values]`` of the row that *row* selects, as :func:`get_by_session` does.
+
+    *relation* is the name of the row's table in a query of users.
+    """
+    columns = {f"{_PREFIX}{name}": F(f"{relation}__{name}") for name in names}
     users: Any = get_user_model()._default_manager.using(using).defer(None)
-    user: Any = users.filter(tokenauth_sessions=session_id).annotate(**columns).first()
+    user: Any = users.filter(row).annotate(**columns).first()
     if user is None:
         return None
     return [user, *(vars(user).pop(name) for name in columns)]
