@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from django.apps import AppConfig, apps
 from django.contrib.auth import get_user_model
 from django.core.checks import Tags, register
-from django.db.models import Model
-from django.db.models.signals import ModelSignal, post_save, pre_save
+from django.db.models.signals import post_save, pre_save
 from django.utils.translation import gettext_lazy as _
+
+from ._receivers import connect_first
 
 
 class TokenAuthConfig(AppConfig):
@@ -43,19 +42,7 @@ class TokenAuthConfig(AppConfig):
             # Users can also be saved through a proxy model of the user model.
             if issubclass(model, user_model):
                 pre_save.connect(receivers.before_save, sender=model)
-                _connect_first(post_save, receivers.after_save, model)
+                # An error of a project's receiver must not keep the user's sessions active.
+                connect_first(post_save, receivers.after_save, model)
             elif issubclass(user_model, model):
-                _connect_first(post_save, receivers.after_parent_save, model)
-
-
-def _connect_first(signal: ModelSignal, receiver: Callable[..., None], sender: type[Model]) -> None:
-    """Connect *receiver* before the receivers of the project.
-
-    Django calls no receivers after one that raises an error, and outside of a transaction, the user
-    is already saved then. The error must not keep the user's sessions active.
-    """
-    signal.connect(receiver, sender=sender)
-    with signal.lock:
-        # Each entry starts with the ids of its receiver and its sender.
-        signal.receivers.sort(key=lambda entry: entry[0][0] != id(receiver))
-        signal.sender_receivers_cache.clear()
+                connect_first(post_save, receivers.after_parent_save, model)

@@ -74,6 +74,10 @@ class UTCDateTimeField(_DateTimeField):
 # lose their user or their actor.
 _users_collected = Signal()
 
+# Sent with ``user_id``, ``old`` and ``new`` after a save has replaced the *old* auth hashes of a
+# user by *new*, although the password is the same.
+_user_rehashed = Signal()
+
 
 def _revoke_and_set_null(collector: Any, field: Any, sub_objs: Any, using: str) -> None:
     """``on_delete``: revoke the sessions of deleted users, and keep their rows without the user.

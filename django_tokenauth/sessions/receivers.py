@@ -19,7 +19,7 @@ from django.utils.crypto import constant_time_compare
 
 from .. import signals
 from ..conf.settings import LONGEST_WAIT, load
-from ..models import RevokedReason, Session
+from ..models import RevokedReason, Session, _user_rehashed
 from . import commits, store
 from .changed_users import ChangedUsers, changed_users
 from .clock import utc_now
@@ -97,6 +97,9 @@ def after_save(
         new_hash = auth_hash(instance)
         if not constant_time_compare(new_hash, old_hashes[0]):
             store.rehash(get_key(instance), old_hashes, new_hash)
+            _user_rehashed.send(
+                sender=None, user_id=get_key(instance), old=old_hashes, new=new_hash
+            )
             if load().impersonation is not None:
                 store.rehash_actor(get_key(instance), old_hashes, new_hash)
         if is_rehash(instance, update_fields):
