@@ -17,3 +17,5 @@ MAX_USER_AGENT = 255
 MAX_AMR = 255
 #: Maximum size of ``Session.data``, in bytes of its JSON text.
 MAX_SESSION_DATA = 2048
+#: Maximum length of ``APIToken.name``.
+MAX_API_TOKEN_NAME = 100

@@ -29,6 +29,7 @@ from ._bearer import (
 from ._request_values import get_value, set_value
 from .conf.settings import UnusableSettings
 from .errors import InvalidToken, ServiceUnavailable, TokenErrorCode
+from .services.api_tokens import reader_of
 from .services.arguments import django_request
 from .sessions.tenants import current_tenant
 from .tokens.claims import Claims
@@ -44,7 +45,12 @@ __all__ = [
 
 # The name of the code of a rejected token among the values of a request, for the challenge.
 _REJECTED = "_django_tokenauth_rejected"
-_EXPIRED = "The access token expired."
+# RFC 6750 section 3 allows only ASCII in the description of a challenge, so these descriptions are
+# not translated. Other codes share one description, because an attacker could use them.
+_DESCRIPTIONS = {
+    TokenErrorCode.EXPIRED: "The access token expired.",
+    TokenErrorCode.API_TOKEN: "API tokens are not accepted here.",
+}
 
 
 class AccessTokenRejected(AuthenticationFailed, InvalidToken):
@@ -60,6 +66,8 @@ class AccessTokenRejected(AuthenticationFailed, InvalidToken):
     def __init__(self, code: TokenErrorCode) -> None:
         if code == TokenErrorCode.EXPIRED:
             self.description = _("The access token expired.")
+        elif code == TokenErrorCode.API_TOKEN:
+            self.description = _("API tokens are not accepted here.")
         AuthenticationFailed.__init__(self, self.description)
         InvalidToken.__init__(self, code)
         # TokenEndpoint sends this challenge. In other views, REST framework replaces this challenge
@@ -145,6 +153,9 @@ class JWTAuthentication(BaseAuthentication):
     #: such as ``X-Auth-Token``, the value is ``TOKEN`` or ``Bearer TOKEN``.
     header = AUTHORIZATION
 
+    # An API token needs a query.
+    _accepts_api_tokens = True
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Check ``header``. Raises ``ImproperlyConfigured``."""
         super().__init_subclass__(**kwargs)
@@ -185,7 +196,13 @@ class JWTAuthentication(BaseAuthentication):
     def _authenticate(self, request: Request, token: str) -> tuple[Any, Claims]:
         # The decorator of authenticate() hides the variables of this function too.
         try:
-            claims = services.authenticate_access_token(token, request=request)
+            reader = reader_of(token)
+            if reader is None:
+                claims = services.authenticate_access_token(token, request=request)
+            elif self._accepts_api_tokens:
+                claims = reader.authenticate(token, request=request)
+            else:
+                raise InvalidToken(TokenErrorCode.API_TOKEN)
             return self.get_user(claims), claims
         except InvalidToken as error:
             _log.access_token_rejected(error.code)
@@ -229,8 +246,10 @@ class StatelessJWTAuthentication(JWTAuthentication):
     ``request.user`` is a :class:`TokenUser`. A running process usually rejects the access tokens of
     a revoked session within ``REVOCATION_POLL_INTERVAL``. A service without a database sets
     ``REVOCATION_POLL_INTERVAL`` to ``None``, and accepts each valid access token until the token
-    expires.
+    expires. API tokens are rejected, because they need a query.
     """
+
+    _accepts_api_tokens = False
 
     def get_user(self, claims: Claims) -> TokenUser:
         if services.is_revoked(claims):
@@ -239,7 +258,6 @@ class StatelessJWTAuthentication(JWTAuthentication):
 
 
 def _invalid_token(realm: str, code: TokenErrorCode) -> str:
-    # RFC 6750 section 3 allows only ASCII in the description, so the description is not translated.
-    description = _EXPIRED if code == TokenErrorCode.EXPIRED else "The access token is not valid."
+    description = _DESCRIPTIONS.get(code, "The access token is not valid.")
     shown = challenge(realm, "invalid_token", description)
     return f'{shown}, code="{code}"' if django_settings.DEBUG else shown

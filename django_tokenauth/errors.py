@@ -62,7 +62,8 @@ class TokenErrorCode(StrEnum):
     with ``DEBUG``.
     """
 
-    MALFORMED = "malformed"  #: not a compact JWS within the limits, or not strict JSON
+    #: not a compact JWS within the limits, not strict JSON, or an API token with a typing error
+    MALFORMED = "malformed"
     HEADER = "header"  #: a header member is forbidden, missing or invalid
     TYP = "typ"  #: the token is not of the expected kind
     KEY = "key"  #: no key has the ``kid`` and ``alg`` of the header
@@ -72,10 +73,13 @@ class TokenErrorCode(StrEnum):
     AUDIENCE = "audience"  #: the token is for another audience
     EXPIRED = "expired"  #: the token or its session has expired
     NOT_YET_VALID = "not_yet_valid"  #: the token is not valid yet
-    #: the session was revoked, deleted or started before NOT_BEFORE, or the password has changed
+    #: the session or the API token was revoked, deleted or created before NOT_BEFORE, or the
+    #: password has changed
     REVOKED = "revoked"
     GENERATION = "generation"  #: the refresh token is over 100 generations ahead of its session
     USER = "user"  #: the user was deleted, is inactive, or is not the subject
+    #: an API token, where only access tokens are accepted
+    API_TOKEN = "api_token"  # noqa: S105
 
 
 class TokenAuthError(Exception):

@@ -26,7 +26,7 @@ from .authentication import JWTAuthentication, TemporarilyUnavailable
 from .errors import ServiceUnavailable, TokenAuthError
 from .services.arguments import as_collection, as_strings, django_request
 from .sessions.users import is_same_user
-from .tokens.claims import Claims
+from .tokens.claims import APITokenClaims, Claims
 
 _METHODS = frozenset(map(str.upper, View.http_method_names))
 _NEEDS_TOKEN = _("This view needs an access token.")
@@ -153,7 +153,8 @@ def _is_handled(view: Any, name: str) -> bool:
 class HasFullScope(_ScopePermission):
     """Allow access tokens with all scopes that the user may have.
 
-    An access token of narrower scope must not list or revoke the user's sessions. Each check runs
+    An access token of narrower scope must not list or revoke the user's sessions. API tokens are
+    denied, whatever their scope. Each check runs
     at most one query, in addition to those of ``SCOPE_POLICY``. The view raises
     :class:`InsufficientScope` if a scope is missing. Raises
     :class:`~django_tokenauth.authentication.TemporarilyUnavailable`.
@@ -161,6 +162,8 @@ class HasFullScope(_ScopePermission):
 
     def required_scope(self, request: Request, view: Any) -> Collection[str] | None:
         claims: Any = request.auth
+        if isinstance(claims, APITokenClaims):
+            return None
         try:
             return services.full_scope(claims, request=request)
         except ServiceUnavailable:

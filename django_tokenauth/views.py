@@ -185,7 +185,7 @@ class VerifyView(TokenEndpoint):
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         token = validated_data(TokenSerializer, request)["token"]
         try:
-            claims = services.authenticate_access_token(token, request=request)
+            claims = services.authenticate_token(token, request=request)
             services.get_user(claims)
         except InvalidToken as error:
             _log.access_token_rejected(error.code)

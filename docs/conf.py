@@ -25,6 +25,7 @@ settings.configure(
         "django.contrib.contenttypes",
         "rest_framework",
         "django_tokenauth",
+        "django_tokenauth.api_tokens",
     ],
 )
 django.setup()

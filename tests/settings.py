@@ -26,6 +26,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "rest_framework",
     "django_tokenauth",
+    "django_tokenauth.api_tokens",
     "tests",
 ]
 MIDDLEWARE = [

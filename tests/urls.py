@@ -11,6 +11,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path(".well-known/", include("django_tokenauth.well_known")),
     path("auth/", include("django_tokenauth.urls")),
+    path("auth/", include("django_tokenauth.api_tokens.urls")),
     path("who/", views.Who.as_view()),
     path("who/stateless/", views.StatelessWho.as_view()),
     path("open/", views.Open.as_view()),

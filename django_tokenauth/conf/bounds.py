@@ -34,6 +34,7 @@ ORDERED = (
 LIMITED = (
     ("access_token_lifetime", "max_access_token_lifetime"),
     ("session_lifetime", "max_session_lifetime"),
+    ("api_token_lifetime", "max_api_token_lifetime"),
 )
 
 

@@ -26,6 +26,8 @@ from django.utils.encoding import force_bytes
 
 from .._scope import MAX_SCOPE_LENGTH
 from . import bounds, parties, values
+from .api_tokens import API_TOKEN_NAMES, APITokenSettings
+from .fields import setting as _setting
 from .other_packages import hint_for
 from .values import KeyMaterial, Rate
 
@@ -45,12 +47,8 @@ _SEVERAL_WORDS = re.compile(r"[A-Z]{1,16}(_[A-Z]{1,16})+")
 LONGEST_WAIT = timedelta(minutes=2)
 
 
-def _setting(parse: Callable[[object], Any], default: Any, *, secret: bool = False) -> Any:
-    return field(default=default, repr=not secret, metadata={"parse": parse})
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Settings:
+class Settings(APITokenSettings):
     """The settings of ``TOKENAUTH``, with their names in lower case."""
 
     issuer: str = _setting(parties.issuer, "django-tokenauth")
@@ -167,7 +165,9 @@ class Problem:
 
 def setting_fields() -> dict[str, Field[Any]]:
     """Return the fields of :class:`Settings` that a project can set, by name in ``TOKENAUTH``."""
-    return {item.name.upper(): item for item in fields(Settings) if "parse" in item.metadata}
+    items = {item.name.upper(): item for item in fields(Settings) if "parse" in item.metadata}
+    # The documentation lists the inherited fields last.
+    return items | {name: items.pop(name) for name in API_TOKEN_NAMES}
 
 
 def read(raw: object, secret_keys: tuple[bytes, ...]) -> tuple[Settings, list[Problem]]:

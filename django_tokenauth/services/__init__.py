@@ -33,6 +33,7 @@ from .signing_out import (
 from .verifying import (
     INTROSPECTION_SCOPE,
     authenticate_access_token,
+    authenticate_token,
     full_scope,
     get_user,
     introspect,
@@ -44,6 +45,7 @@ __all__ = [
     "Lifetimes",
     "TokenPair",
     "authenticate_access_token",
+    "authenticate_token",
     "check_password",
     "check_scope",
     "full_scope",

@@ -25,6 +25,7 @@ from ..sessions.clock import Clock
 from ..sessions.database import database_errors_as_unavailable
 from ..sessions.log_ids import log_id
 from ..sessions.users import get_key
+from . import api_tokens
 from .arguments import (
     as_uuid,
     check_sessions,
@@ -61,7 +62,7 @@ def revoke_token(
     receive access tokens too.
 
     Raises :class:`UnsupportedTokenType` for an access token of a client that neither
-    ``REVOKE_BY_ACCESS_TOKEN`` nor ``CLIENTS`` lists, and for every token with
+    ``REVOKE_BY_ACCESS_TOKEN`` nor ``CLIENTS`` lists, for an API token, and for every token with
     ``STATELESS_REFRESH``. Raises :class:`InvalidClient` or :class:`InvalidGrant` if the session
     belongs to another client and one of the two clients has a secret. Raises
     :class:`ServiceUnavailable` on a database outage.
@@ -69,6 +70,8 @@ def revoke_token(
     settings, clock = load_for(request), clock_of(now)
     if settings.stateless_refresh:
         raise UnsupportedTokenType
+    if api_tokens.reader_of(token) is not None:
+        raise UnsupportedTokenType(_("API tokens are revoked in the list of API tokens."))
     session_id = None
     with suppress(InvalidToken):
         session_id = decode_refresh_token(settings, token, now=clock().timestamp()).session_id

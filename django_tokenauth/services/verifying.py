@@ -19,7 +19,8 @@ from ..sessions.database import database_errors_as_unavailable
 from ..sessions.revocations import revoked_sessions
 from ..sessions.users import get_by_subject, why_actor_refused, why_refused
 from ..tokens.access import access_tokens
-from ..tokens.claims import Claims
+from ..tokens.claims import APITokenClaims, Claims
+from . import api_tokens
 from .arguments import current_time, django_request
 from .issuing import granted_scope
 from .tenants import check_tenant
@@ -49,12 +50,35 @@ def authenticate_access_token(
     return claims
 
 
+@sensitive_variables()
+def authenticate_token(
+    token: object, *, request: HttpRequest | None = None, now: datetime | None = None
+) -> Claims:
+    """Return the claims of *token*, an access token or an API token.
+
+    For an access token, this function is :func:`authenticate_access_token`. For an API token
+    (``django_tokenauth.api_tokens``), it executes one statement, and none if the token has a typing
+    error. Without the app, API tokens are rejected.
+
+    Raises :class:`InvalidToken`, and :class:`ServiceUnavailable` for an API token.
+    """
+    reader = api_tokens.reader_of(token)
+    if reader is None:
+        return authenticate_access_token(token, request=request, now=now)
+    return reader.authenticate(str(token), request=request, now=now)
+
+
 def get_user(claims: Claims) -> Any:
     """Return the user of *claims*, if the session of *claims* was not revoked. One statement.
+
+    For the claims of an API token, the first call executes no statement: the query for the token
+    has read the user.
 
     Raises :class:`InvalidToken` with the code ``REVOKED`` or ``USER``, and
     :class:`ServiceUnavailable` on a database outage.
     """
+    if isinstance(claims, APITokenClaims):
+        return api_tokens.reader().get_user(claims)
     settings = load()
     with database_errors_as_unavailable():
         if settings.stateless_refresh:
@@ -82,9 +106,12 @@ def is_revoked(claims: Claims, *, now: datetime | None = None) -> bool:
     """Return whether the session of *claims* is in this process's snapshot of revoked sessions.
 
     A snapshot older than ``REVOCATION_POLL_INTERVAL`` is read again, with one statement. *now*
-    defaults to the current time.
+    defaults to the current time. Raises :class:`InvalidToken` with the code ``API_TOKEN`` for the
+    claims of an API token, which has no session.
     """
     snapshot = revoked_sessions(load())
+    if claims.session_id is None:
+        _reject_api_token(claims)
     if snapshot is None or claims.session_id is None:
         return False
     # Requests of other tenants may drop the snapshot of this tenant between the two calls.
@@ -106,8 +133,10 @@ def full_scope(claims: Claims, *, request: HttpRequest | None = None) -> frozens
 
     *request* (of Django or REST framework) is passed to ``SCOPE_POLICY``.
 
-    Raises :class:`ServiceUnavailable`.
+    Raises :class:`ServiceUnavailable`, and :class:`InvalidToken` with the code ``API_TOKEN`` for
+    the claims of an API token, which never has full rights.
     """
+    _reject_api_token(claims)
     settings = load()
     if settings.stateless_refresh or claims.session_id is None:
         return frozenset()
@@ -118,6 +147,11 @@ def full_scope(claims: Claims, *, request: HttpRequest | None = None) -> frozens
         return frozenset(settings.scopes)
     allowed = settings.scopes if session.scope_limited else session.scopes
     return granted_scope(settings, session.user, None, allowed, django_request(request))
+
+
+def _reject_api_token(claims: Claims) -> None:
+    if isinstance(claims, APITokenClaims):
+        raise InvalidToken(TokenErrorCode.API_TOKEN)
 
 
 @sensitive_variables()
@@ -135,7 +169,7 @@ def introspect(
     Raises :class:`ServiceUnavailable`.
     """
     try:
-        claims = authenticate_access_token(token, request=request, now=now)
+        claims = authenticate_token(token, request=request, now=now)
         user = get_user(claims)
     except InvalidToken as error:
         _log.access_token_rejected(error.code)

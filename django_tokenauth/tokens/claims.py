@@ -141,6 +141,22 @@ class Claims(NamedTuple):
         return {**self.extra, **members}
 
 
+class APITokenClaims(Claims):
+    """The claims of an API token, in the form of an access token's claims.
+
+    ``jwt_id`` is the id of the API token, and ``session_id`` and ``auth_time`` are ``None``.
+    """
+
+    # The reader of API tokens sets these attributes, which are not claims: the user that it has
+    # read, until services.get_user() returns the user, and the digest of the token.
+    _user: Any = None
+    _digest: str = ""
+
+    def __getstate__(self) -> dict[str, str]:
+        # A pickle may be read much later, and then the user must be read again.
+        return {"_digest": self._digest}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignIn:
     """The data of a sign-in that a stateless refresh token contains, because no row stores it.

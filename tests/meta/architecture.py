@@ -13,8 +13,8 @@ MAX_LINES = 400
 BANNED_NAMES = {"utils", "util", "helpers", "compat", "mixins", "misc", "common"}
 #: The only component whose files may try to import an optional package.
 MAY_TRY = "keys"
-#: The only function that may import. Django calls it after loading the models.
-READY = ("apps.py", "ready")
+#: The only function that may import, and its files. Django calls it after loading the models.
+READY = (("apps.py", "api_tokens/apps.py"), "ready")
 #: The packages that a file may import in a function, because few processes need them.
 LAZY = {"_devices.py": "ua_parser"}
 #: The components that may load what a setting of the project names by a dotted path.
@@ -70,7 +70,27 @@ LAYERS = (
     Layer(("apps",)),
     # The tests of projects import it. The package itself does not.
     Layer(("test",)),
+    # An optional app: nothing imports it, so a project without it loads nothing of it.
+    Layer(
+        ("api_tokens",),
+        CRYPTOGRAPHY,
+        ("migrations", "checks", "management", "integrations", "apps", "test"),
+    ),
 )
+#: The modules of the optional app, from the lowest to the highest. A module imports from lines
+#: before its own.
+APP = "api_tokens"
+APP_LAYERS = (
+    ("formats",),
+    ("models",),
+    ("store", "last_use"),
+    ("services", "reader", "receivers"),
+    ("serializers",),
+    ("views",),
+    ("urls", "admin", "migrations"),
+    ("apps",),
+)
+APP_HEIGHT = {module: height for height, layer in enumerate(APP_LAYERS) for module in layer}
 HEIGHT = {
     component: height for height, layer in enumerate(LAYERS) for component in layer.components
 }
@@ -97,6 +117,8 @@ def violations(file: str, source: str) -> list[str]:
         found += _length(source)
     for item in imports(tree, file):
         found += _direction(component, item)
+        if component == APP:
+            found += _direction_in_app(file, item)
         found += _banned(component, item)
         if item.hidden and LAZY.get(file) != item.target.partition(".")[0]:
             found.append(f"line {item.line}: the import of {item.target} is not at the top")
@@ -136,6 +158,17 @@ def _direction(component: str, item: Import) -> Iterator[str]:
     independent = imported in LAYER_OF[component].independent_of
     if HEIGHT[imported] >= HEIGHT[component] or independent:
         yield f"line {item.line}: {component} must not import {imported}"
+
+
+def _direction_in_app(file: str, item: Import) -> Iterator[str]:
+    """Yield the import of a module of the optional app that is not below that of *file*."""
+    own = PurePosixPath(file).with_suffix("").parts[1]
+    package, _, rest = item.target.partition(f"{PACKAGE}.{APP}.")
+    module = rest.split(".")[0]
+    if package or not module or own == module == "migrations":
+        return
+    if APP_HEIGHT[module] >= APP_HEIGHT.get(own, 0):
+        yield f"line {item.line}: {own} must not import {module}"
 
 
 def _banned(component: str, item: Import) -> Iterator[str]:
@@ -185,7 +218,7 @@ def _visible(body: list[ast.stmt], file: str) -> Iterator[ast.stmt]:
             case ast.Try(handlers=[ast.ExceptHandler(type=ast.Name("ImportError"))]) if may_try:
                 yield from statement.body
                 may_try = False
-            case ast.ClassDef() if file == READY[0]:
+            case ast.ClassDef() if file in READY[0]:
                 for method in statement.body:
                     if isinstance(method, ast.FunctionDef) and method.name == READY[1]:
                         yield from (part for part in ast.walk(method) if isinstance(part, ast.stmt))

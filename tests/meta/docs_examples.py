@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 from tests.support.documents import DOCS, README, exchanges, section, sections
-from tests.support.projects import Project
+from tests.support.projects import Project, curl
 
 QUICK_START = [section(README, "Quick start")]
 NEXT_STEPS = sections(DOCS / "quickstart.rst")
@@ -16,8 +19,19 @@ SIGNALS = sections(DOCS / "signals.rst")
 KEY_DIRECTORY = [section(DOCS / "keys.rst", title) for title in ("Create", "Rotate", "Publish")]
 SERVICE = [section(DOCS / "verify.rst", "A Django service")]
 TESTING = sections(DOCS / "testing.rst")
+API_TOKENS = sections(DOCS / "api-tokens.rst")
 CLIENTS = [section(DOCS / "clients.rst", "Add a client")]
 PRUNE = [section(DOCS / "admin-and-prune.rst", "Rows in the table")]
+# Version 7, like session ids.
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\Z")
+#: The variables of the shell in later commands, by the member of a response that they contain.
+VARIABLES = {
+    "access_token": "ACCESS",
+    "refresh_token": "REFRESH",
+    "token": "API_TOKEN",
+    "id": "ID",
+}
 
 
 def python(found, *files):
@@ -65,3 +79,41 @@ def quick_start_project(folder):
         if command.startswith("python manage.py") and "runserver" not in command:
             project.shell(command)
     return project
+
+
+def equal_json(documented, actual):
+    """Return whether two JSON values are equal, except ids, times and shortened tokens."""
+    if isinstance(documented, dict):
+        return (
+            isinstance(actual, dict)
+            and list(documented) == list(actual)
+            and all(equal_json(documented[name], actual[name]) for name in documented)
+        )
+    if isinstance(documented, list):
+        return len(documented) == len(actual) and all(map(equal_json, documented, actual))
+    if isinstance(documented, str) and documented.endswith("..."):
+        return actual.startswith(documented.removesuffix("..."))
+    for form in (UUID, MOMENT):
+        if isinstance(documented, str) and form.match(documented):
+            return bool(form.match(actual))
+    return documented == actual
+
+
+def walk(lines, origin, variables):
+    """Send each ``curl`` command and compare the response with the documented one."""
+    for command, documented in lines:
+        response = curl(command, origin, variables)
+        head, body = "HTTP/1.1 200 OK", documented
+        if documented.startswith("HTTP/"):
+            head, _, body = documented.partition("\n\n")
+        status, *headers = head.splitlines()
+        assert f"HTTP/1.1 {response.status} {response.reason}" == status, (command, response)
+        for header in headers:
+            name, _, value = header.partition(": ")
+            assert response.headers[name] == value, command
+        actual = json.loads(response.body) if response.body else None
+        assert equal_json(json.loads(body) if body else None, actual), (command, response.body)
+        if isinstance(actual, dict):
+            variables |= {
+                variable: actual[name] for name, variable in VARIABLES.items() if name in actual
+            }

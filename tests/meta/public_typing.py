@@ -23,6 +23,10 @@ from rest_framework.test import APIClient, APITestCase
 from rest_framework.views import APIView
 
 from django_tokenauth import errors, permissions, services, signals, urls, views, well_known
+from django_tokenauth.api_tokens import services as api_tokens
+from django_tokenauth.api_tokens import urls as api_token_urls
+from django_tokenauth.api_tokens import views as api_token_views
+from django_tokenauth.api_tokens.models import APIToken
 from django_tokenauth.authentication import (
     AccessTokenRejected,
     Claims,
@@ -104,6 +108,33 @@ class AccountView(APIView):
     def get(self, request: Request) -> Response:
         sessions = services.list_sessions(request.user)
         return Response(SessionSerializer(sessions, many=True, context={"request": request}).data)
+
+
+def rotate_api_tokens(user: User, token: str) -> str:
+    assert_type(services.authenticate_token(token), Claims)
+    issued = api_tokens.create(user, name="nightly", scope=["notes:read"])
+    assert_type(issued, api_tokens.IssuedAPIToken)
+    row: APIToken = issued.api_token
+    assert_type(row.scopes, frozenset[str])
+    renamed = api_tokens.rename(user, row.pk, "hourly")
+    end = api_tokens.latest_expiry()
+    try:
+        rotated = api_tokens.rotate(user, row.pk, overlap=timedelta(0), expires_at=end)
+    except api_tokens.ConcurrentRotation:
+        rotated = None
+    assert_type(api_tokens.revoke(user, row.pk), bool)
+    names = [each.name for each in api_tokens.list_api_tokens(user)]
+    assert_type(names, list[str])
+    assert_type(api_tokens.pattern(), str)
+    return issued.token if renamed is None or rotated is None else rotated.token
+
+
+api_token_routes = [
+    path("list/", api_token_views.APITokenListView.as_view()),
+    path("one/", api_token_views.APITokenView.as_view()),
+    path("rotation/", api_token_views.APITokenRotationView.as_view()),
+    path("auth/", include((api_token_urls.urlpatterns, api_token_urls.app_name))),
+]
 
 
 class ServiceAuthentication(StatelessJWTAuthentication):

@@ -44,6 +44,11 @@ class TestDirectionOfImports:
             ("services/x.py", "from ..admin import X", "services must not import admin"),
             ("checks/x.py", "from ..management import x", "checks must not import management"),
             ("apps.py", "from .test import TokenClient", "apps must not import test"),
+            ("admin.py", "from .api_tokens.models import X", "admin must not import api_tokens"),
+            ("test/x.py", "from ..api_tokens import X", "test must not import api_tokens"),
+            ("api_tokens/x.py", "from ..checks import X", "api_tokens must not import checks"),
+            ("api_tokens/store.py", "from .services import X", "store must not import services"),
+            ("api_tokens/reader.py", "from . import services", "reader must not import services"),
             (
                 "tokens/access.py",
                 "if TYPE_CHECKING:\n    from ..models import Session",
@@ -69,6 +74,8 @@ class TestDirectionOfImports:
             ("services/new_file.py", "from ..sessions.store import find"),
             ("views.py", "from . import __version__"),
             ("apps.py", "from .checks.settings import check_settings"),
+            ("api_tokens/views.py", "from ..views import X\nfrom . import services"),
+            ("api_tokens/migrations/0002_x.py", "from . import other"),
             ("management/commands/prune.py", "from ...services import prune"),
             ("management/commands/prune.py", "from . import other"),
         ],
@@ -208,6 +215,8 @@ class TestHiddenImports:
     def test_import_in_a_function_is_accepted_in_app_ready_only(self):
         method = "class C(AppConfig):\n    def {}(self):\n        from .checks.keys import x"
         assert violations("apps.py", method.format("ready")) == []
+        in_app = "class C(AppConfig):\n    def ready(self):\n        from .reader import Reader"
+        assert violations("api_tokens/apps.py", in_app) == []
         assert len(violations("apps.py", method.format("other"))) == 1
         assert len(violations("management/ready.py", method.format("ready"))) == 1
 

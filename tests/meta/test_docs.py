@@ -58,6 +58,7 @@ EXAMPLES = {
 }
 # Pages with examples that other modules run.
 RUN_ELSEWHERE = {
+    "api-tokens": ("docs_examples.py", "test_api_tokens_page.py"),
     "authentication": ("docs_examples.py", "test_readme.py"),
     "axes": ("../support/scenarios/axes/settings.py",),
     "benchmarks": ("test_benchmarks_publishing.py",),

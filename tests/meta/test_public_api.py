@@ -14,6 +14,20 @@ from tests.support.documents import DOCS, ROOT
 
 PACKAGE = Path(django_tokenauth.__file__).parent
 PUBLIC = {
+    "api_tokens.models": ["APIToken"],
+    "api_tokens.services": [
+        "ConcurrentRotation",
+        "IssuedAPIToken",
+        "create",
+        "latest_expiry",
+        "list_api_tokens",
+        "pattern",
+        "rename",
+        "revoke",
+        "rotate",
+    ],
+    "api_tokens.urls": ["app_name", "urlpatterns"],
+    "api_tokens.views": ["APITokenListView", "APITokenRotationView", "APITokenView"],
     "authentication": [
         "AccessTokenRejected",
         "Claims",
@@ -58,6 +72,7 @@ PUBLIC = {
         "Lifetimes",
         "TokenPair",
         "authenticate_access_token",
+        "authenticate_token",
         "check_password",
         "check_scope",
         "full_scope",
@@ -126,11 +141,16 @@ PUBLIC = {
 PATHS = {f"{module}.{name}" for module, names in PUBLIC.items() for name in names}
 # Django imports these. Projects do not.
 NOT_PUBLIC = {"__init__", "admin", "apps"}
+# The modules of the optional app that are not public.
+APP_PRIVATE = {
+    *NOT_PUBLIC,
+    *("formats", "last_use", "reader", "receivers", "serializers", "store"),
+}
 
 
 def definitions(module):
     """Return the names that a module defines itself, without those that start with _."""
-    path = PACKAGE / module
+    path = PACKAGE.joinpath(*module.split("."))
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     names = set()
     for statement in ast.parse(path.read_text(encoding="utf-8")).body:
@@ -144,18 +164,19 @@ def definitions(module):
     return {name for name in names if not name.startswith("_")}
 
 
-def imports(path):
+def imports(file):
     """Return the public names that a file imports, or reads from a public module."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = ast.parse(file.read_text(encoding="utf-8"))
     modules, names = {}, set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("django_tokenauth"):
             module = node.module.removeprefix("django_tokenauth").removeprefix(".")
             for alias in node.names:
-                if module:
-                    names.add(f"{module}.{alias.name}")
+                path = f"{module}.{alias.name}".removeprefix(".")
+                if path in PUBLIC:
+                    modules[alias.asname or alias.name] = path
                 else:
-                    modules[alias.asname or alias.name] = alias.name
+                    names.add(path)
     for node in ast.walk(tree):
         match node:
             case ast.Attribute(value=ast.Name(module), attr=name) if module in modules:
@@ -165,9 +186,12 @@ def imports(path):
 
 def test_modules_without_underscore_are_the_public_modules():
     files = {path.stem for path in PACKAGE.glob("*.py")} - NOT_PUBLIC
-    assert {name for name in files if not name.startswith("_")} | {"services", "test"} == set(
-        PUBLIC
-    )
+    folders = {"services", "test"}
+    app = {name for name in PUBLIC if name.startswith("api_tokens.")}
+    assert {name for name in files if not name.startswith("_")} | folders == set(PUBLIC) - app
+    assert {path.stem for path in (PACKAGE / "api_tokens").glob("*.py")} - APP_PRIVATE == {
+        name.removeprefix("api_tokens.") for name in app
+    }
 
 
 @pytest.mark.parametrize("module", PUBLIC)
@@ -221,11 +245,13 @@ def test_documentation_imports_only_public_names():
         f"{module}.{name}"
         for path in (ROOT / "README.rst", *DOCS.rglob("*.rst"))
         for module, names in re.findall(
-            r"^ +from django_tokenauth\.(\w+) import (.+)$",
+            r"^ +from django_tokenauth\.([\w.]+) import (.+)$",
             path.read_text(encoding="utf-8"),
             re.MULTILINE,
         )
         for name in names.split(", ")
     }
+    # The module that the page of API tokens imports is public as a whole.
+    imported -= {"api_tokens.services"}
     assert len(imported) > 10
     assert imported <= PATHS

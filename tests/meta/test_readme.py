@@ -20,54 +20,16 @@ from tests.meta.docs_examples import (
     add,
     consoles,
     curl_lines,
+    equal_json,
     ini,
     python,
+    walk,
 )
 from tests.support.documents import README, ROOT, section, sections
 from tests.support.projects import DOCUMENTED_ORIGIN, curl
 
-# Version 7, like session ids.
-UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")
-MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\Z")
 DEMO = 'pip install -e ".[example]" && .venv/bin/python example_project/manage.py demo'
 SUITE = "pip install tox && .venv/bin/tox -p"
-
-
-def equal_json(documented, actual):
-    """Return whether two JSON values are equal, except ids, times and shortened tokens."""
-    if isinstance(documented, dict):
-        return (
-            isinstance(actual, dict)
-            and list(documented) == list(actual)
-            and all(equal_json(documented[name], actual[name]) for name in documented)
-        )
-    if isinstance(documented, list):
-        return len(documented) == len(actual) and all(map(equal_json, documented, actual))
-    if isinstance(documented, str) and documented.endswith("..."):
-        return actual.startswith(documented.removesuffix("..."))
-    for form in (UUID, MOMENT):
-        if isinstance(documented, str) and form.match(documented):
-            return bool(form.match(actual))
-    return documented == actual
-
-
-def walk(lines, origin, variables):
-    """Send each ``curl`` command and compare the response with the documented one."""
-    for command, documented in lines:
-        response = curl(command, origin, variables)
-        head, body = "HTTP/1.1 200 OK", documented
-        if documented.startswith("HTTP/"):
-            head, _, body = documented.partition("\n\n")
-        status, *headers = head.splitlines()
-        assert f"HTTP/1.1 {response.status} {response.reason}" == status, (command, response)
-        for header in headers:
-            name, _, value = header.partition(": ")
-            assert response.headers[name] == value, command
-        actual = json.loads(response.body) if response.body else None
-        assert equal_json(json.loads(body) if body else None, actual), (command, response.body)
-        if isinstance(actual, dict) and "access_token" in actual:
-            variables["ACCESS"] = actual["access_token"]
-            variables["REFRESH"] = actual["refresh_token"]
 
 
 class TestText:

@@ -138,6 +138,7 @@ SERVICES_WITH_NOW = {
     "authenticate_access_token": lambda pair, now: services.authenticate_access_token(
         pair.access_token, now=now
     ),
+    "authenticate_token": lambda pair, now: services.authenticate_token(pair.access_token, now=now),
     "update_session_auth_hash": lambda pair, now: services.update_session_auth_hash(
         HttpRequest(), pair.user, now=now
     ),
@@ -186,7 +187,7 @@ class TestNow:
             for function in functions
             if inspect.isfunction(function) and "now" in inspect.signature(function).parameters
         ]
-        assert len(parameters) == len(SERVICES_WITH_NOW) == 14
+        assert len(parameters) == len(SERVICES_WITH_NOW) == 15
         assert {
             (parameter.annotation, parameter.default, parameter.kind) for parameter in parameters
         } == {("datetime | None", None, inspect.Parameter.KEYWORD_ONLY)}

@@ -1,0 +1,244 @@
+"""Create, list, rename, rotate and revoke API tokens.
+
+The common arguments have the same form as in :mod:`django_tokenauth.services`: ``now`` is a
+``datetime`` and defaults to the current time, and ``request`` is a request of Django or REST
+framework. *within* limits what the caller may grant: the scope of the access token of the request,
+or ``None`` for code that the project trusts.
+
+Each function raises :class:`~django_tokenauth.errors.ServiceUnavailable` on a database outage, and
+``TypeError`` if the primary key of *user* is ``None``.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.views.decorators.debug import sensitive_variables
+
+from .._limits import MAX_API_TOKEN_NAME
+from .._scope import MAX_SCOPE_LENGTH
+from ..conf.settings import Settings, load
+from ..errors import InvalidGrant, InvalidScope, TokenAuthError
+from ..services.arguments import (
+    as_collection,
+    as_uuid,
+    check_text,
+    current_time,
+    django_request,
+    stored_user,
+)
+from ..services.issuing import granted_scope
+from ..sessions.database import database_errors_as_unavailable
+from ..sessions.store import new_id
+from ..sessions.users import auth_hash, get_key
+from . import formats, store
+from .models import APIToken
+
+_logger = logging.getLogger("django_tokenauth")
+
+__all__ = [
+    "ConcurrentRotation",
+    "IssuedAPIToken",
+    "create",
+    "latest_expiry",
+    "list_api_tokens",
+    "pattern",
+    "rename",
+    "revoke",
+    "rotate",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedAPIToken:
+    """A new API token, which cannot be read again, and its row."""
+
+    token: str = field(repr=False)
+    api_token: APIToken
+
+
+class ConcurrentRotation(TokenAuthError):
+    """Another request has rotated or revoked the API token at the same time."""
+
+
+def pattern() -> str:
+    """Return the regular expression with which a secret scanner finds all API tokens."""
+    return formats.pattern(load().api_token_prefix)
+
+
+def latest_expiry(now: datetime | None = None) -> datetime:
+    """Return the latest end date of an API token that is created or rotated at *now*."""
+    return current_time(now) + load().max_api_token_lifetime
+
+
+@sensitive_variables()
+def create(
+    user: Any,
+    *,
+    name: str,
+    scope: Collection[str] = (),
+    expires_at: datetime | None = None,
+    ends_with_password: bool | None = None,
+    within: Collection[str] | None = None,
+    request: HttpRequest | None = None,
+    now: datetime | None = None,
+) -> IssuedAPIToken:
+    """Create an API token of *user*. Two statements.
+
+    *scope* contains scope names; an empty scope permits only views that need no scope.
+    *expires_at* defaults to ``API_TOKEN_LIFETIME`` from now. With *ends_with_password*, a new
+    password of the user ends the token; the default is ``API_TOKENS_END_WITH_PASSWORD``. *request*
+    is passed to ``SCOPE_POLICY``, which may grant a narrower scope.
+
+    Also deletes the user's API tokens that ended longer than ``SESSION_RETENTION`` ago.
+
+    Raises :class:`InvalidScope` if *scope* contains unknown names or exceeds *within*, or if the
+    user may have none of the names. Raises :class:`InvalidGrant` if the user is inactive. Raises
+    ``ValueError`` for an empty or too long *name*, and for an *expires_at* that is not in the
+    future or after :func:`latest_expiry`.
+    """
+    user, now, settings = stored_user(user), current_time(now), load()
+    _check_name(name)
+    requested = as_collection("scope", scope)
+    if within is not None and not set(requested).issubset(within):
+        raise InvalidScope
+    expires_at = _end_date(settings, expires_at or now + settings.api_token_lifetime, now)
+    if not user.is_active:
+        raise InvalidGrant
+    if ends_with_password is None:
+        ends_with_password = settings.api_tokens_end_with_password
+    token = formats.generate(settings.api_token_prefix)
+    with database_errors_as_unavailable():
+        granted = granted_scope(settings, user, requested, settings.scopes, django_request(request))
+        if len(joined := " ".join(sorted(granted))) > MAX_SCOPE_LENGTH:
+            raise InvalidScope
+        row = APIToken(
+            id=new_id(now),
+            user=user,
+            name=name,
+            scope=joined,
+            digest=formats.digest(token),
+            last_four=token[-formats.SHOWN :],
+            created_at=now,
+            expires_at=expires_at,
+            auth_hash=auth_hash(user) if ends_with_password else "",
+        )
+        store.add(row)
+        store.prune(get_key(user), now - settings.session_retention)
+    _logger.info("API token %s of user %s created", row.pk, get_key(user))
+    return IssuedAPIToken(token=token, api_token=row)
+
+
+def list_api_tokens(user: Any, *, now: datetime | None = None) -> QuerySet[APIToken]:
+    """Return the user's API tokens that are neither expired nor revoked, newest first.
+
+    Reading the query set executes one statement.
+    """
+    rows = store.primary().filter(user_id=get_key(stored_user(user)))
+    if (not_before := load().not_before) is not None:
+        rows = rows.filter(created_at__gte=not_before)
+    return store.active(rows, now=current_time(now))
+
+
+def rename(
+    user: Any, token_id: uuid.UUID | str, name: str, *, now: datetime | None = None
+) -> APIToken | None:
+    """Rename an API token of *user* and return it, or ``None`` if it is not found. Two statements.
+
+    Raises ``ValueError`` for an empty or too long *name*.
+    """
+    _check_name(name)
+    with database_errors_as_unavailable():
+        token = _get(user, token_id, current_time(now))
+        if token is not None:
+            token.name = name
+            store.primary().filter(pk=token.pk).update(name=name)
+    return token
+
+
+@sensitive_variables()
+def rotate(
+    user: Any,
+    token_id: uuid.UUID | str,
+    *,
+    overlap: timedelta | None = None,
+    expires_at: datetime | None = None,
+    within: Collection[str] | None = None,
+    now: datetime | None = None,
+) -> IssuedAPIToken | None:
+    """Replace the secret of an API token of *user*. Two statements.
+
+    The old token works for *overlap*, by default ``API_TOKEN_OVERLAP``. Without an overlap, it ends
+    at once. A token that an earlier rotation has replaced ends at once in any case. The id, the
+    name, the scope and, without *expires_at*, the end date stay.
+
+    Returns ``None`` if *user* has no active API token *token_id*. Raises :class:`InvalidScope` if
+    the scope of the token exceeds *within*, and :class:`ConcurrentRotation`. Raises ``ValueError``
+    for an *expires_at* that is not in the future or after :func:`latest_expiry`, and for an
+    *overlap* that is negative or longer than ``API_TOKEN_OVERLAP``.
+    """
+    settings, now = load(), current_time(now)
+    longest = settings.api_token_overlap
+    overlap = longest if overlap is None else overlap
+    if not timedelta(0) <= overlap <= longest:
+        raise ValueError("overlap must be from zero to API_TOKEN_OVERLAP.")
+    secret = formats.generate(settings.api_token_prefix)
+    with database_errors_as_unavailable():
+        token = _get(user, token_id, now)
+        if token is None:
+            return None
+        if within is not None and not token.scopes.issubset(within):
+            raise InvalidScope
+        end = token.expires_at if expires_at is None else _end_date(settings, expires_at, now)
+        values = {
+            "digest": formats.digest(secret),
+            "last_four": secret[-formats.SHOWN :],
+            "previous_digest": token.digest if overlap else None,
+            "previous_expires_at": now + overlap if overlap else None,
+            "rotated_at": now,
+            "expires_at": end,
+        }
+        if not store.rotate(token, values):
+            raise ConcurrentRotation
+    _logger.info("API token %s of user %s rotated", token.pk, get_key(user))
+    return IssuedAPIToken(token=secret, api_token=token)
+
+
+def revoke(user: Any, token_id: uuid.UUID | str, *, now: datetime | None = None) -> bool:
+    """Revoke an API token of *user*, and its old token after a rotation. One statement.
+
+    Returns ``False`` if *user* has no active API token *token_id*.
+    """
+    user, now, key = stored_user(user), current_time(now), as_uuid(token_id)
+    with database_errors_as_unavailable():
+        rows = store.primary().filter(pk=key, user_id=get_key(user), expires_at__gt=now)
+        revoked = bool(store.revoke(rows, now=now))
+    if revoked:
+        _logger.info("API token %s of user %s revoked", key, get_key(user))
+    return revoked
+
+
+def _get(user: Any, token_id: uuid.UUID | str, now: datetime) -> APIToken | None:
+    return list_api_tokens(user, now=now).filter(pk=as_uuid(token_id)).first()
+
+
+def _check_name(name: object) -> None:
+    check_text("name", name, MAX_API_TOKEN_NAME)
+    if not str(name).strip():
+        raise ValueError("name must not be empty.")
+
+
+def _end_date(settings: Settings, expires_at: datetime, now: datetime) -> datetime:
+    end = current_time(expires_at)
+    if not now < end <= now + settings.max_api_token_lifetime:
+        raise ValueError(
+            "expires_at must be in the future, and at most MAX_API_TOKEN_LIFETIME from now."
+        )
+    return end

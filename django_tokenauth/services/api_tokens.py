@@ -1,0 +1,55 @@
+"""API tokens: the optional app ``django_tokenauth.api_tokens`` connects its reader here.
+
+The form of a token alone decides whether it is an API token. Without the app, no token is one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Protocol
+
+from django.http import HttpRequest
+
+from ..tokens.claims import APITokenClaims
+
+
+class APITokenReader(Protocol):
+    """Reads API tokens. The app implements this protocol."""
+
+    def matches(self, token: object) -> bool:
+        """Return whether *token* has the form of an API token. No statement."""
+
+    def authenticate(
+        self, token: str, *, request: HttpRequest | None = None, now: datetime | None = None
+    ) -> APITokenClaims:
+        """Return the claims of *token*. At most one statement.
+
+        Raises :class:`InvalidToken` and :class:`ServiceUnavailable`.
+        """
+
+    def get_user(self, claims: APITokenClaims) -> Any:
+        """Return the user of *claims*. The first call for an object takes no statement.
+
+        Raises :class:`InvalidToken` and :class:`ServiceUnavailable`.
+        """
+
+
+_connected: list[APITokenReader] = []
+
+
+def connect(reader: APITokenReader) -> None:
+    """Use *reader* for all API tokens of this process."""
+    _connected[:] = [reader]
+
+
+def reader() -> APITokenReader:
+    """Return the connected reader."""
+    return _connected[0]
+
+
+def reader_of(token: object) -> APITokenReader | None:
+    """Return the reader of *token* if it has the form of an API token, or else ``None``."""
+    for each in _connected:
+        if each.matches(token):
+            return each
+    return None
