@@ -23,7 +23,11 @@ PAGE = DOCS / "api-tokens.rst"
 
 def test_responses_match_the_documentation(quick_start, tmp_path):
     project = quick_start.copy(tmp_path / "project")
+    # A project without the app has no table of it, and loads nothing of it.
     assert "tokenauth_api_tokens" not in project.shell("python manage.py showmigrations")
+    printed = project.shell('python manage.py shell -c "import sys; print(*sys.modules)"')
+    assert "django_tokenauth.services" in printed
+    assert "django_tokenauth.api_tokens" not in printed
     add(project, [*python(SCOPES), *python(API_TOKENS)])
     for command, _ in consoles(API_TOKENS):
         if command.startswith("python manage.py"):

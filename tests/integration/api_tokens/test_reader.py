@@ -219,10 +219,12 @@ class TestRights:
 
 
 class TestUser:
-    def test_deactivation_ends_tokens_for_good(self, alice):
+    def test_deactivation_ends_tokens_for_good(self, alice, django_capture_on_commit_callbacks):
         token = issue(alice).token
         alice.is_active = False
-        alice.save()
+        with django_capture_on_commit_callbacks(execute=True):
+            alice.save()
+            assert code_of(token) == TokenErrorCode.USER
         assert code_of(token) == TokenErrorCode.REVOKED
         alice.is_active = True
         alice.save()

@@ -117,7 +117,9 @@ class TestStatements:
         assert active_sessions() == 0
 
     def test_deactivation_of_the_field_alone_adds_one_statement(self, users):
-        assert len(statements(lambda: deactivate_field(users[0]))) == 2
+        executed = statements(lambda: deactivate_field(users[0]))
+        # The optional app of the test project has a statement of its own.
+        assert len([sql for sql in executed if "api_tokens" not in sql]) == 2
 
     def test_save_in_a_transaction_adds_one_select_after_the_commit(self, users):
         def run():
