@@ -25,6 +25,9 @@ class APITokensConfig(AppConfig):
         from . import last_use, receivers
         from .reader import Reader
 
+        if apps.is_installed("drf_spectacular"):
+            from . import schema  # noqa: F401
+
         api_tokens.connect(Reader())
         # Before Django's receiver, which may close the connection to the database.
         connect_first(request_finished, last_use.store_pending)

@@ -336,7 +336,8 @@ def _for_all(describe: _Decorator) -> _Decorator:
     return decorate
 
 
-_DESCRIPTIONS: dict[type[APIView], dict[str, _Decorator]] = {
+#: The methods of each view. An optional app adds its views.
+DESCRIPTIONS: dict[type[APIView], dict[str, _Decorator]] = {
     views.VerifyView: _token_endpoint("Verify a token", TokenSerializer, VerificationSerializer),
     views.RevokeView: _token_endpoint("Sign out", RevocationRequestSerializer, None),
     views.IntrospectView: _token_endpoint(
@@ -387,7 +388,7 @@ class ViewDescription(OpenApiViewExtension):
         view: type[APIView] = type(self.target.__name__, (self.target,), members)
         if issubclass(view, (views.TokenView, views.RefreshView)):
             return extend_schema_view(**_issuing_endpoint(view))(view)
-        for known, methods in _DESCRIPTIONS.items():
+        for known, methods in DESCRIPTIONS.items():
             if issubclass(view, known):
                 return extend_schema_view(**methods)(view)
         return view

@@ -74,7 +74,7 @@ LAYERS = (
     Layer(
         ("api_tokens",),
         CRYPTOGRAPHY,
-        ("migrations", "checks", "management", "integrations", "apps", "test"),
+        ("migrations", "checks", "management", "apps", "test"),
     ),
 )
 #: The modules of the optional app, from the lowest to the highest. A module imports from lines
@@ -87,7 +87,7 @@ APP_LAYERS = (
     ("services", "reader", "receivers"),
     ("serializers",),
     ("views",),
-    ("urls", "admin", "migrations"),
+    ("urls", "admin", "schema", "migrations"),
     ("apps",),
 )
 APP_HEIGHT = {module: height for height, layer in enumerate(APP_LAYERS) for module in layer}

@@ -144,7 +144,7 @@ NOT_PUBLIC = {"__init__", "admin", "apps"}
 # The modules of the optional app that are not public.
 APP_PRIVATE = {
     *NOT_PUBLIC,
-    *("formats", "last_use", "reader", "receivers", "serializers", "store"),
+    *("formats", "last_use", "reader", "receivers", "schema", "serializers", "store"),
 }
 
 

@@ -513,12 +513,9 @@ class TestRehash:
         with CaptureQueriesContext(connection) as statements:
             services.check_password(None, "alice", "correct horse")
         # Read the user and the stored hash, update the user and the sessions.
-        assert [query["sql"][:6] for query in statements] == [
-            "SELECT",
-            "SELECT",
-            "UPDATE",
-            "UPDATE",
-        ]
+        # The optional app of the test project has a statement of its own.
+        executed = [query["sql"] for query in statements if "api_tokens" not in query["sql"]]
+        assert [sql[:6] for sql in executed] == ["SELECT", "SELECT", "UPDATE", "UPDATE"]
 
     def test_new_password_after_a_rehash_revokes_the_sessions(self, alice, pair, request):
         request.getfixturevalue("_other_hasher")
