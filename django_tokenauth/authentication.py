@@ -143,7 +143,7 @@ class JWTAuthentication(BaseAuthentication):
 
     Without ``STATELESS_REFRESH``, the query also checks the session, so a sign-out, a new password
     or a deactivation takes effect at once. ``request.user`` is the user, and ``request.auth`` is a
-    :class:`Claims`.
+    :class:`Claims`. API tokens of ``django_tokenauth.api_tokens`` are accepted too.
     """
 
     #: The realm of the challenge (RFC 9110 section 11.5), without quotation marks.

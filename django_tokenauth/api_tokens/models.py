@@ -16,6 +16,8 @@ from .formats import SHOWN
 __all__ = ["APIToken"]
 
 _HASH = 64
+# The maximum length of the settings ISSUER and AUDIENCE.
+_PARTY = 255
 
 
 class APIToken(models.Model):
@@ -34,6 +36,9 @@ class APIToken(models.Model):
     )
     name = models.CharField(_("name"), max_length=MAX_API_TOKEN_NAME)
     scope = models.CharField(_("scope"), max_length=MAX_SCOPE_LENGTH, blank=True)
+    # Set only if ISSUER or AUDIENCE is a function of the request: those of the tenant.
+    issuer = models.CharField(_("issuer"), max_length=_PARTY, blank=True, default="")
+    audience = models.CharField(_("audience"), max_length=_PARTY, blank=True, default="")
     digest = models.CharField(max_length=_HASH, editable=False)
     last_four = models.CharField(_("last characters"), max_length=SHOWN)
     # Null, because an empty string would have to be unique.

@@ -41,7 +41,7 @@ class Reader:
             raise InvalidToken(TokenErrorCode.MALFORMED)
         digest = formats.digest(token)
         with database_errors_as_unavailable():
-            status = _find(settings, digest, now)
+            status = _find(settings, digest, settings.issuer, settings.audience, now)
             scope = granted_scope(
                 settings, status.user, None, status.scope.split(), django_request(request)
             )
@@ -69,7 +69,10 @@ class Reader:
         if user is not None:
             return user
         with database_errors_as_unavailable():
-            return _find(load(), claims._digest, current_time(None)).user
+            status = _find(
+                load(), claims._digest, claims.issuer, claims.audience[0], current_time(None)
+            )
+        return status.user
 
 
 def _expiry(status: APITokenStatus, digest: str) -> datetime:
@@ -79,11 +82,22 @@ def _expiry(status: APITokenStatus, digest: str) -> datetime:
     return min(status.expires_at, status.previous_expires_at or status.created_at)
 
 
-def _find(settings: Settings, digest: str, now: datetime) -> APITokenStatus:
-    """Return the valid API token with *digest*. One statement. Raises :class:`InvalidToken`."""
+def _find(
+    settings: Settings, digest: str, issuer: str, audience: str, now: datetime
+) -> APITokenStatus:
+    """Return the valid API token with *digest*. One statement.
+
+    If ``ISSUER`` or ``AUDIENCE`` is a function, the token must be for the tenant of *issuer* and
+    *audience*. Raises :class:`InvalidToken`.
+    """
     status = store.find_status(digest)
     if status is None or status.revoked_at is not None:
         raise InvalidToken(TokenErrorCode.REVOKED)
+    if settings.by_request or status.issuer:
+        if status.issuer != issuer:
+            raise InvalidToken(TokenErrorCode.ISSUER)
+        if status.audience != audience:
+            raise InvalidToken(TokenErrorCode.AUDIENCE)
     if _expiry(status, digest) <= now:
         raise InvalidToken(TokenErrorCode.EXPIRED)
     if settings.is_revoked_by_not_before(status.created_at.timestamp()):

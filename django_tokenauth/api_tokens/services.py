@@ -2,8 +2,11 @@
 
 The common arguments have the same form as in :mod:`django_tokenauth.services`: ``now`` is a
 ``datetime`` and defaults to the current time, and ``request`` is a request of Django or REST
-framework. *within* limits what the caller may grant: the scope of the access token of the request,
-or ``None`` for code that the project trusts.
+framework. If ``ISSUER`` or ``AUDIENCE`` is a function of the request, an API token belongs to the
+issuer and the audience of *request*, and other API tokens are not found.
+
+*within* limits what the caller may grant: the scope of the access token of the request, or ``None``
+for code that the project trusts.
 
 Each function raises :class:`~django_tokenauth.errors.ServiceUnavailable` on a database outage, and
 ``TypeError`` if the primary key of *user* is ``None``.
@@ -24,6 +27,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from .._limits import MAX_API_TOKEN_NAME
 from .._scope import MAX_SCOPE_LENGTH
+from ..conf.per_request import load_for
 from ..conf.settings import Settings, load
 from ..errors import InvalidGrant, InvalidScope, TokenAuthError
 from ..services.arguments import (
@@ -115,6 +119,7 @@ def create(
     if ends_with_password is None:
         ends_with_password = settings.api_tokens_end_with_password
     token = formats.generate(settings.api_token_prefix)
+    parties = _parties(request)
     with database_errors_as_unavailable():
         granted = granted_scope(settings, user, requested, settings.scopes, django_request(request))
         if len(joined := " ".join(sorted(granted))) > MAX_SCOPE_LENGTH:
@@ -129,6 +134,7 @@ def create(
             created_at=now,
             expires_at=expires_at,
             auth_hash=auth_hash(user) if ends_with_password else "",
+            **parties,
         )
         store.add(row)
         store.prune(get_key(user), now - settings.session_retention)
@@ -136,19 +142,26 @@ def create(
     return IssuedAPIToken(token=token, api_token=row)
 
 
-def list_api_tokens(user: Any, *, now: datetime | None = None) -> QuerySet[APIToken]:
+def list_api_tokens(
+    user: Any, *, request: HttpRequest | None = None, now: datetime | None = None
+) -> QuerySet[APIToken]:
     """Return the user's API tokens that are neither expired nor revoked, newest first.
 
     Reading the query set executes one statement.
     """
-    rows = store.primary().filter(user_id=get_key(stored_user(user)))
+    rows = store.primary().filter(user_id=get_key(stored_user(user)), **_parties(request))
     if (not_before := load().not_before) is not None:
         rows = rows.filter(created_at__gte=not_before)
     return store.active(rows, now=current_time(now))
 
 
 def rename(
-    user: Any, token_id: uuid.UUID | str, name: str, *, now: datetime | None = None
+    user: Any,
+    token_id: uuid.UUID | str,
+    name: str,
+    *,
+    request: HttpRequest | None = None,
+    now: datetime | None = None,
 ) -> APIToken | None:
     """Rename an API token of *user* and return it, or ``None`` if it is not found. Two statements.
 
@@ -156,7 +169,7 @@ def rename(
     """
     _check_name(name)
     with database_errors_as_unavailable():
-        token = _get(user, token_id, current_time(now))
+        token = _get(user, token_id, request, current_time(now))
         if token is not None:
             token.name = name
             store.primary().filter(pk=token.pk).update(name=name)
@@ -171,6 +184,7 @@ def rotate(
     overlap: timedelta | None = None,
     expires_at: datetime | None = None,
     within: Collection[str] | None = None,
+    request: HttpRequest | None = None,
     now: datetime | None = None,
 ) -> IssuedAPIToken | None:
     """Replace the secret of an API token of *user*. Two statements.
@@ -191,7 +205,7 @@ def rotate(
         raise ValueError("overlap must be from zero to API_TOKEN_OVERLAP.")
     secret = formats.generate(settings.api_token_prefix)
     with database_errors_as_unavailable():
-        token = _get(user, token_id, now)
+        token = _get(user, token_id, request, now)
         if token is None:
             return None
         if within is not None and not token.scopes.issubset(within):
@@ -211,22 +225,39 @@ def rotate(
     return IssuedAPIToken(token=secret, api_token=token)
 
 
-def revoke(user: Any, token_id: uuid.UUID | str, *, now: datetime | None = None) -> bool:
+def revoke(
+    user: Any,
+    token_id: uuid.UUID | str,
+    *,
+    request: HttpRequest | None = None,
+    now: datetime | None = None,
+) -> bool:
     """Revoke an API token of *user*, and its old token after a rotation. One statement.
 
     Returns ``False`` if *user* has no active API token *token_id*.
     """
     user, now, key = stored_user(user), current_time(now), as_uuid(token_id)
     with database_errors_as_unavailable():
-        rows = store.primary().filter(pk=key, user_id=get_key(user), expires_at__gt=now)
-        revoked = bool(store.revoke(rows, now=now))
+        rows = store.primary().filter(pk=key, user_id=get_key(user), **_parties(request))
+        revoked = bool(store.revoke(rows.filter(expires_at__gt=now), now=now))
     if revoked:
         _logger.info("API token %s of user %s revoked", key, get_key(user))
     return revoked
 
 
-def _get(user: Any, token_id: uuid.UUID | str, now: datetime) -> APIToken | None:
-    return list_api_tokens(user, now=now).filter(pk=as_uuid(token_id)).first()
+def _get(
+    user: Any, token_id: uuid.UUID | str, request: HttpRequest | None, now: datetime
+) -> APIToken | None:
+    rows = list_api_tokens(user, request=request, now=now)
+    return rows.filter(pk=as_uuid(token_id)).first()
+
+
+def _parties(request: HttpRequest | None) -> dict[str, str]:
+    """Return the columns of the tenant, if ``ISSUER`` or ``AUDIENCE`` is a function."""
+    settings = load_for(request)
+    if not settings.by_request:
+        return {}
+    return {"issuer": settings.issuer, "audience": settings.audience}
 
 
 def _check_name(name: object) -> None:

@@ -29,6 +29,8 @@ class APITokenStatus(NamedTuple):
     digest: str
     previous_expires_at: datetime | None
     scope: str
+    issuer: str
+    audience: str
     created_at: datetime
     expires_at: datetime
     last_used_at: datetime | None

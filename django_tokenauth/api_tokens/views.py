@@ -77,7 +77,7 @@ class APITokenListView(_APITokenEndpoint):
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         with database_errors_as_unavailable():
-            tokens = list(services.list_api_tokens(request.user))
+            tokens = list(services.list_api_tokens(request.user, request=request))
         return Response(APITokenSerializer(tokens, many=True).data)
 
     @sensitive_variables()
@@ -94,13 +94,13 @@ class APITokenView(_APITokenEndpoint):
 
     def patch(self, request: Request, *args: Any, token_id: uuid.UUID, **kwargs: Any) -> Response:
         name = validated_data(APITokenNameSerializer, request)["name"]
-        token = services.rename(request.user, token_id, name)
+        token = services.rename(request.user, token_id, name, request=request)
         if token is None:
             raise NotFound
         return Response(APITokenSerializer(token).data)
 
     def delete(self, request: Request, *args: Any, token_id: uuid.UUID, **kwargs: Any) -> Response:
-        if not services.revoke(request.user, token_id):
+        if not services.revoke(request.user, token_id, request=request):
             raise NotFound
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -115,7 +115,9 @@ class APITokenRotationView(_APITokenEndpoint):
     def post(self, request: Request, *args: Any, token_id: uuid.UUID, **kwargs: Any) -> Response:
         auth: Any = request.auth
         parameters = validated_data(APITokenRotationSerializer, request)
-        issued = services.rotate(request.user, token_id, **parameters, within=auth.scope)
+        issued = services.rotate(
+            request.user, token_id, **parameters, within=auth.scope, request=request
+        )
         if issued is None:
             raise NotFound
         return _shown_once(issued, status.HTTP_200_OK)

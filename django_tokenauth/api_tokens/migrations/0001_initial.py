@@ -35,6 +35,18 @@ class Migration(migrations.Migration):
                     "scope",
                     models.CharField(blank=True, max_length=1024, verbose_name="scope"),
                 ),
+                (
+                    "issuer",
+                    models.CharField(
+                        blank=True, default="", max_length=255, verbose_name="issuer"
+                    ),
+                ),
+                (
+                    "audience",
+                    models.CharField(
+                        blank=True, default="", max_length=255, verbose_name="audience"
+                    ),
+                ),
                 ("digest", models.CharField(editable=False, max_length=64)),
                 (
                     "last_four",

@@ -91,7 +91,8 @@ class TestAccepted:
 
     def test_issuer_function_gets_the_request(self, alice, settings):
         settings.TOKENAUTH = {"ISSUER": lambda request: request.get_host()}
-        claims = core.authenticate_token(issue(alice).token, request=bearer("x"))
+        request = bearer("x")
+        claims = core.authenticate_token(issue(alice, request=request).token, request=request)
         assert (claims.issuer, claims.audience) == ("testserver", ("testserver",))
 
     def test_subclass_may_return_another_user(self, alice, django_assert_num_queries):
