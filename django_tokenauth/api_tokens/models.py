@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import uuid
 
+from django.apps import apps
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -14,6 +16,10 @@ from ..models import UTCDateTimeField
 from .formats import SHOWN
 
 __all__ = ["APIToken"]
+
+if not apps.is_installed("django_tokenauth.api_tokens"):
+    # Django would add the model to the app django_tokenauth, which has no table for it.
+    raise ImproperlyConfigured('Add "django_tokenauth.api_tokens" to INSTALLED_APPS, and migrate.')
 
 _HASH = 64
 # The maximum length of the settings ISSUER and AUDIENCE.

@@ -82,7 +82,7 @@ def test_management_commands_have_a_prefix():
 def test_url_namespaces_have_a_prefix():
     namespaces = set(get_resolver().namespace_dict) - {"admin"}
     assert without_prefix(namespaces) == []
-    assert len(namespaces) == 2
+    assert len(namespaces) == 3
 
 
 @pytest.mark.django_db
