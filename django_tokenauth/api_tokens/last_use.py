@@ -72,9 +72,10 @@ def store_pending(**kwargs: Any) -> None:
 def _store(token_id: uuid.UUID, now: datetime) -> None:
     using = router.db_for_write(APIToken)
     with transaction.atomic(using=using):
-        rows = APIToken._default_manager.using(using).filter(
-            Q(last_used_at=None) | Q(last_used_at__lte=now - INTERVAL), pk=token_id
-        )
+        # As _is_due(): another process may have stored a use since this one has read the row.
+        due = Q(last_used_at=None) | Q(last_used_at__lte=now - INTERVAL)
+        due |= Q(last_used_at__gte=now + INTERVAL)
+        rows = APIToken._default_manager.using(using).filter(due, pk=token_id)
         if connections[using].features.has_select_for_update_skip_locked:
             free = rows.select_for_update(skip_locked=True).values_list("pk", flat=True)
             rows = APIToken._default_manager.using(using).filter(pk__in=list(free))
