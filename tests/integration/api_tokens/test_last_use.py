@@ -88,8 +88,8 @@ def test_failed_write_does_not_fail_the_request(token, caplog):
     assert last_used() is None
 
 
-def test_locked_row_is_skipped(token, monkeypatch):
-    """SQLite has no locks of rows, so the statement is checked on the other databases."""
+def test_row_without_a_lock_is_written(token, monkeypatch):
+    """SQLite has no locks of rows. The statements are those of the other databases."""
     if not connection.features.has_select_for_update_skip_locked:
         monkeypatch.setattr(connection.features, "has_select_for_update_skip_locked", True)
         monkeypatch.setattr(connection.features, "has_select_for_update", False)

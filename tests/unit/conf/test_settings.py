@@ -54,6 +54,11 @@ DEFAULTS = {
     "sign_in_rate_ip": Rate(30, 60),
     "sign_in_delay_user": None,
     "throttle_cache": "default",
+    "api_token_prefix": "tokenauth",
+    "api_token_lifetime": timedelta(days=90),
+    "max_api_token_lifetime": timedelta(days=366),
+    "api_token_overlap": timedelta(days=1),
+    "api_tokens_end_with_password": False,
 }
 
 
