@@ -161,6 +161,17 @@ class TestBody:
         assert status_and_json(response) == (415, UNSUPPORTED_CONTENT_TYPE)
         assert has_no_store(response)
 
+    @pytest.mark.parametrize("length", [{}, {"CONTENT_LENGTH": ""}, {"CONTENT_LENGTH": "0"}])
+    def test_content_type_of_empty_body_is_ignored(self, path, length):
+        """``manage.py runserver`` adds ``text/plain`` to a request without a content type."""
+        response = Client().generic("POST", f"/auth/{path}", CONTENT_TYPE="text/plain", **length)
+        assert status_and_json(response) == (400, malformed(*REQUIRED_PARAMETERS[path]))
+
+    def test_content_type_of_chunked_body_is_checked(self, path):
+        chunked = {"CONTENT_TYPE": "text/plain", "HTTP_TRANSFER_ENCODING": "chunked"}
+        response = Client().generic("POST", f"/auth/{path}", **chunked)
+        assert status_and_json(response) == (415, UNSUPPORTED_CONTENT_TYPE)
+
     @pytest.mark.parametrize("attribute", ["POST", "body"])
     def test_middleware_that_reads_the_body_changes_no_response(self, path, settings, attribute):
         settings.MIDDLEWARE = [f"tests.support.middleware.reads_{attribute.lower()}"]
