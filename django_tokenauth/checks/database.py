@@ -18,7 +18,7 @@ from django.contrib.auth.hashers import (
 )
 from django.core import checks
 from django.core.checks import CheckMessage
-from django.db import connections, router
+from django.db import DEFAULT_DB_ALIAS, connections, router
 
 from ..conf.settings import Settings
 from ..models import Session
@@ -62,19 +62,22 @@ def _is_migrating() -> bool:
 def _outdated(alias: str) -> Iterator[CheckMessage]:
     introspection = connections[alias].introspection
     table = Session._meta.db_table
+    place, hint = "", "Run manage.py migrate."
+    if alias != DEFAULT_DB_ALIAS:
+        place, hint = f" in the database {alias!r}", f"Run manage.py migrate --database={alias}."
     with connections[alias].cursor() as cursor:
         if table not in introspection.table_names(cursor):
             yield checks.Warning(
-                "The table of sessions does not exist, so users cannot sign in.",
-                hint="Run manage.py migrate.",
+                f"The table of sessions does not exist{place}, so users cannot sign in.",
+                hint=hint,
                 id="tokenauth.W020",
             )
             return
         columns = {column.name for column in introspection.get_table_description(cursor, table)}
     if not columns.issuperset(field.column for field in Session._meta.concrete_fields):
         yield checks.Warning(
-            "The table of sessions lacks columns of this version, so users cannot sign in.",
-            hint="Run manage.py migrate.",
+            f"The table of sessions lacks columns of this version{place}, so users cannot sign in.",
+            hint=hint,
             id="tokenauth.W020",
         )
 

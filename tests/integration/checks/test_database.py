@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from django.core.checks import WARNING, run_checks
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, connections
 from django.utils import timezone
 
 from django_tokenauth.checks import check_database
@@ -71,6 +71,21 @@ class TestMissingTable:
     def test_session_table_check_skips_table_in_another_database(self, settings):
         settings.DATABASE_ROUTERS = [SessionRouter()]
         assert warnings(databases=["default"]) == []
+
+    def test_missing_table_in_another_database_names_this_database(self, settings):
+        """``migrate`` without ``--database`` would not create the table there."""
+        connections.databases["sessions"] = connection.settings_dict
+        connections["sessions"] = connection
+        settings.DATABASE_ROUTERS = [SessionRouter()]
+        try:
+            [message] = warnings(databases=["default", "sessions"])
+        finally:
+            del connections["sessions"], connections.databases["sessions"]
+        assert message.msg == (
+            "The table of sessions does not exist in the database 'sessions', so users cannot "
+            "sign in."
+        )
+        assert message.hint == "Run manage.py migrate --database=sessions."
 
     def test_session_table_check_skips_stateless_or_invalid_settings(self, settings):
         for values in ({"STATELESS_REFRESH": True}, {"ISUER": "x"}):
