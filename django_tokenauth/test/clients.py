@@ -15,6 +15,7 @@ from .. import services
 from ..conf.per_request import load_for
 from ..conf.settings import load
 from ..errors import InvalidScope, OAuthError
+from ..http.authenticators import project_header
 from ..models import RevokedReason
 from ..services.issuing import TokenPair
 from ..services.signing_in import WRONG_PASSWORD
@@ -71,8 +72,9 @@ class SignInMixin:
     is a default header of later requests. A header of a single request replaces the token.
     """
 
-    #: The header that carries the token as ``Bearer TOKEN``, for projects with another one.
-    authorization_header = "Authorization"
+    #: The header that carries the token as ``Bearer TOKEN``. ``None`` means the header of the first
+    #: class of this package in ``DEFAULT_AUTHENTICATION_CLASSES``.
+    authorization_header: str | None = None
 
     defaults: Any
     _pair: TokenPair | None = None
@@ -130,7 +132,8 @@ class SignInMixin:
     def use_token(self, token: str | None) -> None:
         """Send *token*, a string, with later requests, or no token if *token* is ``None``."""
         factory: Any = self
-        name = self.authorization_header.upper().replace("-", "_")
+        header = self.authorization_header or project_header()
+        name = header.upper().replace("-", "_")
         # An asynchronous factory names its headers without the prefix of WSGI.
         if not isinstance(factory, AsyncRequestFactory):
             name = f"HTTP_{name}"

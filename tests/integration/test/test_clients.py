@@ -8,6 +8,7 @@ from django.test import AsyncClient, AsyncRequestFactory, Client, RequestFactory
 from rest_framework.test import APIClient, APIRequestFactory
 
 from django_tokenauth import services
+from django_tokenauth.authentication import JWTAuthentication
 from django_tokenauth.errors import InvalidRequest, InvalidScope, OAuthError
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.test import (
@@ -280,6 +281,23 @@ class OwnHeaderClient(TokenClient):
 
 class OwnHeaderAsyncFactory(AsyncTokenRequestFactory):
     authorization_header = "X-Access-Token"
+
+
+class GatewayAuthentication(JWTAuthentication):
+    header = "X-Auth-Token"
+
+
+@pytest.mark.django_db
+def test_token_is_sent_in_the_header_of_the_project(alice, settings):
+    settings.REST_FRAMEWORK = {
+        "DEFAULT_AUTHENTICATION_CLASSES": [f"{__name__}.GatewayAuthentication"]
+    }
+    client = TokenClient()
+    client.sign_in(alice)
+    assert client.get("/auth/sessions/").status_code == 200
+    assert "HTTP_AUTHORIZATION" not in client.defaults
+    client.sign_out()
+    assert client.get("/auth/sessions/").status_code == 401
 
 
 @pytest.mark.django_db
