@@ -41,6 +41,7 @@ from .authenticators import authenticator
 from .client_authentication import BASIC_CHALLENGE
 from .parsers import (
     MAX_BODY,
+    OtherFormat,
     StrictFormParser,
     StrictJSONParser,
     StrictMultiPartParser,
@@ -186,6 +187,8 @@ def _check_multipart(request: Request) -> None:
 
 
 def _invalid_request(exc: ParseError | ValidationError) -> OAuthError:
+    if isinstance(exc, OtherFormat):
+        return InvalidRequest(str(exc.detail))
     if not isinstance(exc.detail, dict):
         return InvalidRequest()
     names = sorted(exc.detail)

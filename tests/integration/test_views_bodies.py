@@ -22,6 +22,7 @@ from tests.support.client import (
     call,
     get,
     malformed,
+    other_format,
     post,
     sign_in,
     status_and_json,
@@ -80,7 +81,6 @@ class TestBody:
             b" ",
             b"{",
             b'{"username": "alice", ',
-            b"username=alice&password=x&token=y&refresh_token=z",
             b"\xff\xfe",
             b'{"username": "\xff", "password": "x", "token": "\xff", "refresh_token": "\xff"}',
             json.dumps(ALL_PARAMETERS | {"username": "\ud800"}),
@@ -122,6 +122,20 @@ class TestBody:
         response = post(path, body, FORM)
         assert status_and_json(response) == (400, INVALID_REQUEST)
         assert has_no_store(response)
+
+    @pytest.mark.parametrize(
+        ("body", "content_type", "expected"),
+        [
+            # curl -d and some clients send this content type with any body.
+            (f" {json.dumps(ALL_PARAMETERS)}", FORM, JSON),
+            (urlencode(ALL_PARAMETERS), JSON, FORM),
+        ],
+    )
+    def test_body_of_another_format_names_its_content_type(
+        self, path, body, content_type, expected
+    ):
+        response = post(path, body, content_type)
+        assert status_and_json(response) == (400, other_format(expected))
 
     @pytest.mark.standard("rfc7009-2.1-1")
     @pytest.mark.parametrize(
