@@ -24,6 +24,7 @@ from ..conf.settings import Settings
 from ..models import Session
 from ..sessions import pruning
 from ..sessions.clock import utc_now
+from ..sessions.tenants import location
 
 # Maximum number of overdue sessions without a warning. If fewer sessions are overdue, the next
 # sign-ins prune them.
@@ -45,9 +46,23 @@ def table_messages(settings: Settings, databases: Sequence[str]) -> list[CheckMe
     if settings.stateless_refresh or alias not in databases:
         return []
     outdated = list(_outdated(alias))
+    divided = list(_divided(alias))
     if outdated:
-        return [] if _is_migrating() else outdated
-    return list(_unpruned(settings))
+        return divided if _is_migrating() else [*divided, *outdated]
+    return [*divided, *_unpruned(settings)]
+
+
+def _divided(alias: str) -> Iterator[CheckMessage]:
+    """Report users in another database than *alias*: a statement joins sessions and users."""
+    of_users = router.db_for_write(get_user_model())
+    if of_users != alias and location(of_users) != location(alias):
+        yield checks.Warning(
+            f"The table of sessions is in the database {alias!r}, and the table of users in "
+            f"{of_users!r}. Users cannot sign in.",
+            hint="Let the database router select one database for django_tokenauth and the app of "
+            "the user model.",
+            id="tokenauth.W030",
+        )
 
 
 def _is_migrating() -> bool:

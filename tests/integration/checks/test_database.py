@@ -119,6 +119,31 @@ def test_missing_session_column_is_a_check_warning():
     assert message.hint == MIGRATE
 
 
+class UserRouter:
+    """A router that stores the users in another database."""
+
+    def db_for_write(self, model, **hints):
+        return None if model is Session else "users"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_same", [False, True])
+def test_users_in_another_database_are_a_check_warning(settings, is_same):
+    """A statement cannot join tables of two databases."""
+    options = {**connection.settings_dict, "NAME": "users"}
+    connections.databases["users"] = connection.settings_dict if is_same else options
+    settings.DATABASE_ROUTERS = [UserRouter()]
+    try:
+        found = [each for each in check_database(databases=["default"]) if each.id.endswith("W030")]
+    finally:
+        del connections["users"], connections.databases["users"]
+    message = (
+        "The table of sessions is in the database 'default', and the table of users in 'users'. "
+        "Users cannot sign in."
+    )
+    assert [(each.level, each.msg) for each in found] == ([] if is_same else [(WARNING, message)])
+
+
 @COMMITTED
 def test_complete_session_table_gives_no_check_warning():
     assert warnings(databases=["default"]) == []
