@@ -64,16 +64,17 @@ def token_in(meta: dict[str, Any], header: str) -> str | None:
     return value[7:] if value[6:7] == " " else value[6:]
 
 
-def has_scheme_of_other_package(meta: dict[str, Any], header: str) -> bool:
-    """Return whether *header* in ``request.META`` is ``Authorization`` with JWT or Token.
+def has_wrong_scheme(meta: dict[str, Any], header: str) -> bool:
+    """Return whether *header* is ``Authorization``, and contains a token without ``Bearer``.
 
-    Clients of djangorestframework-jwt, REST framework's ``TokenAuthentication`` and knox send these
-    schemes.
+    Clients of djangorestframework-jwt, REST framework's ``TokenAuthentication`` and knox send JWT
+    or Token. People forget the scheme, or write ``Bearer:``.
     """
     if meta_key(header) != _META_KEY:
         return False
     value: str = meta.get(_META_KEY, "")
-    return value.partition(" ")[0].lower() in {"jwt", "token"}
+    # Each JWT starts with eyJ, which is {" in base64url.
+    return value.startswith("eyJ") or value.partition(" ")[0].lower() in {"jwt", "token", "bearer:"}
 
 
 def challenge(

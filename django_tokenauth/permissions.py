@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial, wraps
 from typing import Any, TypeVar
 
+from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import View
@@ -23,6 +24,7 @@ from ._bearer import challenge
 from ._request_values import TOKEN_USER
 from ._scope import decorated_scopes, is_scope_name
 from .authentication import JWTAuthentication, TemporarilyUnavailable
+from .conf.settings import load
 from .errors import ServiceUnavailable, TokenAuthError
 from .services.arguments import as_collection, as_strings, django_request
 from .sessions.users import is_same_user
@@ -46,6 +48,8 @@ __all__ = [
 class InsufficientScope(PermissionDenied, TokenAuthError):
     """403 ``insufficient_scope`` (RFC 6750 section 3.1). The challenge names the required scope.
 
+    With ``DEBUG``, the challenge says if ``SCOPES`` does not contain a required scope.
+
     *scope* is a collection of scope names. *detail* is the message in the response body, by default
     a fixed sentence. Raises ``TypeError`` if *scope* is a single string.
     """
@@ -55,13 +59,14 @@ class InsufficientScope(PermissionDenied, TokenAuthError):
 
     def __init__(self, scope: Iterable[str], detail: Any = None) -> None:
         super().__init__(detail)
+        names = as_strings("scope", scope)
         # REST framework sends auth_header as WWW-Authenticate. RFC 6750 section 3 allows only ASCII
         # in the description, so the description is not translated.
+        description = "The access token does not have the required scope."
+        if django_settings.DEBUG and not set(names).issubset(load().scopes):
+            description = "A required scope is not in SCOPES of TOKENAUTH."
         self.auth_header = challenge(
-            JWTAuthentication.realm,
-            self.error,
-            "The access token does not have the required scope.",
-            " ".join(sorted(as_strings("scope", scope))),
+            JWTAuthentication.realm, self.error, description, " ".join(sorted(names))
         )
 
 

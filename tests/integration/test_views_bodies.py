@@ -22,6 +22,7 @@ from tests.support.client import (
     call,
     get,
     malformed,
+    other_format,
     post,
     sign_in,
     status_and_json,
@@ -80,7 +81,6 @@ class TestBody:
             b" ",
             b"{",
             b'{"username": "alice", ',
-            b"username=alice&password=x&token=y&refresh_token=z",
             b"\xff\xfe",
             b'{"username": "\xff", "password": "x", "token": "\xff", "refresh_token": "\xff"}',
             json.dumps(ALL_PARAMETERS | {"username": "\ud800"}),
@@ -123,6 +123,20 @@ class TestBody:
         assert status_and_json(response) == (400, INVALID_REQUEST)
         assert has_no_store(response)
 
+    @pytest.mark.parametrize(
+        ("body", "content_type", "expected"),
+        [
+            # curl -d and some clients send this content type with any body.
+            (f" {json.dumps(ALL_PARAMETERS)}", FORM, JSON),
+            (urlencode(ALL_PARAMETERS), JSON, FORM),
+        ],
+    )
+    def test_body_of_another_format_names_its_content_type(
+        self, path, body, content_type, expected
+    ):
+        response = post(path, body, content_type)
+        assert status_and_json(response) == (400, other_format(expected))
+
     @pytest.mark.standard("rfc7009-2.1-1")
     @pytest.mark.parametrize(
         ("body", "content_type"),
@@ -160,6 +174,17 @@ class TestBody:
         response = post(path, json.dumps(ALL_PARAMETERS), content_type)
         assert status_and_json(response) == (415, UNSUPPORTED_CONTENT_TYPE)
         assert has_no_store(response)
+
+    @pytest.mark.parametrize("length", [{}, {"CONTENT_LENGTH": ""}, {"CONTENT_LENGTH": "0"}])
+    def test_content_type_of_empty_body_is_ignored(self, path, length):
+        """``manage.py runserver`` adds ``text/plain`` to a request without a content type."""
+        response = Client().generic("POST", f"/auth/{path}", CONTENT_TYPE="text/plain", **length)
+        assert status_and_json(response) == (400, malformed(*REQUIRED_PARAMETERS[path]))
+
+    def test_content_type_of_chunked_body_is_checked(self, path):
+        chunked = {"CONTENT_TYPE": "text/plain", "HTTP_TRANSFER_ENCODING": "chunked"}
+        response = Client().generic("POST", f"/auth/{path}", **chunked)
+        assert status_and_json(response) == (415, UNSUPPORTED_CONTENT_TYPE)
 
     @pytest.mark.parametrize("attribute", ["POST", "body"])
     def test_middleware_that_reads_the_body_changes_no_response(self, path, settings, attribute):

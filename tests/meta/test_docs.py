@@ -316,8 +316,10 @@ class TestExamples:
         headers = {"Authorization": f"Bearer {here.access_token}"}
         right, long = "correct horse", "another"
         for old, new, status in (("wrong", long, 400), (right, "short", 400), (right, long, 204)):
-            request = REQUESTS.post("/", {"old": old, "new": new}, headers=headers)
-            assert view(request).status_code == status
+            response = view(REQUESTS.post("/", {"old": old, "new": new}, headers=headers))
+            assert response.status_code == status
+            if new == "short":
+                assert "too short" in response.data["error_description"]
         assert services.refresh(here.refresh_token)
         with pytest.raises(InvalidGrant):
             services.refresh(there.refresh_token)

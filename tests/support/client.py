@@ -77,6 +77,14 @@ INVALID_REQUEST = {
     "error": "invalid_request",
     "error_description": "The request is malformed.",
 }
+
+
+def other_format(content_type: str) -> dict[str, str]:
+    """Return the error for a body whose format has *content_type*, unlike the request."""
+    description = f"The content type does not match the body. Send the body as {content_type}."
+    return {"error": "invalid_request", "error_description": description}
+
+
 UNSUPPORTED_CONTENT_TYPE = {
     "error": "invalid_request",
     "error_description": "The content type of the request is not supported. Send one of these: "

@@ -110,7 +110,8 @@ def test_invalid_multipart_body_is_rejected_without_query(offline_server, path):
     for body in (f"{part}--x--\r\n", part, "--x", "", part * 30_000, f"--x\r\n{'a' * 100_000}"):
         for kind in ("multipart/form-data; boundary=x", "multipart/form-data", "multipart/mixed"):
             response = offline_server.post(path, body, content_type=kind)
-            unsupported = kind == "multipart/mixed"
+            # The content type of an empty body is ignored.
+            unsupported = body and kind == "multipart/mixed"
             assert response.status == (
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE if unsupported else HTTPStatus.BAD_REQUEST
             )

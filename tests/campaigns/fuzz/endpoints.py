@@ -30,9 +30,11 @@ from tests.support.client import (
     INVALID_REQUEST,
     INVALID_SCOPE,
     INVALID_TOKEN,
+    JSON,
     SESSION_ENDED,
     UNSUPPORTED_GRANT_TYPE,
     WRONG_PASSWORD,
+    other_format,
 )
 from tests.support.client import UNSUPPORTED_CONTENT_TYPE as UNSUPPORTED
 from tests.support.confidential_clients import SECRETS
@@ -225,6 +227,8 @@ def is_documented(body: dict[str, str]) -> bool:
         SESSION_ENDED,
         INVALID_SCOPE,
         INVALID_REQUEST,
+        other_format(JSON),
+        other_format(FORM),
         UNSUPPORTED_GRANT_TYPE,
         ACCESS_TOKEN_NOT_REVOCABLE,
     )

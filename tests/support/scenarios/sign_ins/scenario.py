@@ -10,7 +10,7 @@ from accounts import sms
 from accounts.models import Passkey, SignInCode, User
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
-from django.core import mail
+from django.core import mail, signing
 from django.core.cache import cache
 from django.core.management import call_command
 from django.test.utils import setup_test_environment
@@ -116,6 +116,8 @@ def sent_codes(alice: Any, clock: Any) -> Any:
 def link(alice: Any, clock: Any) -> Any:
     responses = [send("link/send/", {"email": each}) for each in (EMAIL.upper(), "x@example.com")]
     body = last_link()
+    # A key of any type, such as a UUID, is a string in the link.
+    assert isinstance(signing.loads(body["link"], salt="accounts.links")[0], str)
     tried = [outcome(send("link/", each)) for each in ({"link": "x"}, {}, body, body)]
     send("link/send/", {"email": EMAIL})
     after_sign_in = last_link()
