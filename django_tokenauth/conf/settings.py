@@ -27,6 +27,7 @@ from django.utils.encoding import force_bytes
 from .._scope import MAX_SCOPE_LENGTH
 from . import bounds, parties, values
 from .other_packages import hint_for
+from .problems import Problem
 from .values import KeyMaterial, Rate
 
 #: The two families of algorithms. A key set has keys of one family (RFC 8725 section 3.1).
@@ -84,6 +85,7 @@ class Settings:
     scope_policy: Callable[..., Any] | None = _setting(values.hook, None)
     extra_claims: Callable[..., Any] | None = _setting(values.hook, None)
     impersonation: Callable[..., Any] | None = _setting(values.hook, None)
+    advertise_password_grant: bool = _setting(values.flag, False)
     revocation_poll_interval: timedelta | None = _setting(
         values.optional_lifetime, timedelta(seconds=10)
     )
@@ -150,19 +152,6 @@ class PartialSettings(Settings):
 
     def __repr__(self) -> str:
         return "PartialSettings(...)"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A problem of ``TOKENAUTH``, reported by the system check ``tokenauth.<check_id>``.
-
-    ``unusable`` contains the fields of :class:`Settings` that other checks cannot use.
-    """
-
-    check_id: str
-    message: str
-    hint: str
-    unusable: tuple[str, ...] = ()
 
 
 def setting_fields() -> dict[str, Field[Any]]:

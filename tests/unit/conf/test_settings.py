@@ -47,6 +47,7 @@ DEFAULTS = {
     "scope_policy": None,
     "extra_claims": None,
     "impersonation": None,
+    "advertise_password_grant": False,
     "revocation_poll_interval": timedelta(seconds=10),
     "token_cache_size": 4096,
     "token_cache_bytes": 16777216,

@@ -27,7 +27,7 @@ ALWAYS = {
     "issuer": ISSUER,
     "token_endpoint": f"{ISSUER}/auth/token/",
     "response_types_supported": [],
-    "grant_types_supported": ["password", "refresh_token"],
+    "grant_types_supported": ["refresh_token"],
     "token_endpoint_auth_methods_supported": ["none"],
 }
 REVOCATION = {
@@ -122,9 +122,17 @@ class TestMembers:
             response = Client().post(url.removeprefix(ISSUER), {}, "application/json")
             assert response.status_code == (405 if url.endswith("jwks.json") else 400)
 
-    @pytest.mark.parametrize("grant", ALWAYS["grant_types_supported"])
+    @pytest.mark.parametrize(
+        ("advertised", "grants"),
+        [(False, ["refresh_token"]), (True, ["password", "refresh_token"])],
+    )
+    def test_metadata_lists_the_password_grant_only_by_setting(self, metadata, advertised, grants):
+        members = metadata(ADVERTISE_PASSWORD_GRANT=advertised)
+        assert members == {**ALWAYS, **REVOCATION, "grant_types_supported": grants}
+
+    @pytest.mark.parametrize("grant", ["password", "refresh_token"])
     def test_metadata_grant_types_are_those_of_the_token_endpoint(self, metadata, grant):
-        assert metadata()["grant_types_supported"] == ["password", "refresh_token"]
+        assert grant in metadata(ADVERTISE_PASSWORD_GRANT=True)["grant_types_supported"]
         response = Client().post("/auth/token/", {"grant_type": grant}, "application/json")
         assert response.json()["error"] == "invalid_request"
 
