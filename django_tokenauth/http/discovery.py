@@ -122,6 +122,7 @@ def metadata(
         "grant_types_supported": [*password, "refresh_token"],
         "token_endpoint_auth_methods_supported": ["none", *clients],
     }
+    members["acr_values_supported"] = list(settings.acr_values)
     if not settings.stateless_refresh:
         members["revocation_endpoint"] = url("revocation")
         members["revocation_endpoint_auth_methods_supported"] = ["none", *clients]

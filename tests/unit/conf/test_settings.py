@@ -47,6 +47,8 @@ DEFAULTS = {
     "scope_policy": None,
     "extra_claims": None,
     "impersonation": None,
+    "acr": None,
+    "acr_values": (),
     "advertise_password_grant": False,
     "revocation_poll_interval": timedelta(seconds=10),
     "token_cache_size": 4096,

@@ -122,6 +122,15 @@ class TestMembers:
             response = Client().post(url.removeprefix(ISSUER), {}, "application/json")
             assert response.status_code == (405 if url.endswith("jwks.json") else 400)
 
+    @pytest.mark.standard("rfc9470-7-1")
+    def test_metadata_lists_the_acr_values_of_the_settings(self, metadata):
+        values = ["urn:example:password", "urn:example:mfa"]
+        assert metadata(ACR_VALUES=values) == {
+            **ALWAYS,
+            **REVOCATION,
+            "acr_values_supported": values,
+        }
+
     @pytest.mark.parametrize(
         ("advertised", "grants"),
         [(False, ["refresh_token"]), (True, ["password", "refresh_token"])],
