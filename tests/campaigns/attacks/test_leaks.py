@@ -48,7 +48,7 @@ def collected(request, settings, time_machine, db):
 
 @pytest.mark.attack(173)
 class TestSecretLeaks:
-    @pytest.mark.standard("rfc6749-10.3-1")
+    @pytest.mark.standard("rfc6749-10.3-1", "rfc9700-4.9.3-1")
     def test_successful_requests_leak_no_secret(self, collected):
         access, token = canary_project.sign_in(collected, scope="notes:read")
         whole, _ = canary_project.sign_in(collected)
@@ -175,7 +175,7 @@ class TestSecretLeaks:
         assert "TOKENAUTH cannot be used" in collected.text_of("log")
 
     @pytest.mark.promise(24)
-    @pytest.mark.standard("rfc6749-10.3-1")
+    @pytest.mark.standard("rfc6749-10.3-1", "rfc9700-4.9.3-1")
     def test_server_error_reports_leak_no_secret(self, collected, settings):
         """Django's error reports contain the variables of all frames."""
         access, token = canary_project.sign_in(collected)

@@ -107,6 +107,7 @@ class TestScope:
         new = step_up(alice, pair.refresh_token, now=LATER)
         assert (new.scope, row(new).scope) == ({READ}, READ)
 
+    @pytest.mark.standard("rfc9700-4.14.2-1")
     @pytest.mark.attack(204)
     def test_step_up_does_not_widen_the_scope(self, alice, settings):
         settings.TOKENAUTH = {"SCOPES": [READ, WRITE]}

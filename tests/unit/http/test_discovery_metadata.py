@@ -110,7 +110,7 @@ class TestMembers:
         both = metadata(SCOPES=["introspect"], CLIENTS=CLIENTS)
         assert both["introspection_endpoint_auth_methods_supported"] == [*SECRETS, "Bearer"]
 
-    @pytest.mark.standard("rfc8414-2-3", "rfc8414-3-1")
+    @pytest.mark.standard("rfc8414-2-3", "rfc8414-3-1", "rfc9700-2.6-1")
     def test_metadata_lists_only_existing_endpoints(self, metadata):
         members = metadata(SCOPES=["introspect"], CLIENTS=CLIENTS, **SIGNED)
         urls_in_metadata = [
@@ -131,6 +131,7 @@ class TestMembers:
             "acr_values_supported": values,
         }
 
+    @pytest.mark.standard("rfc9700-2.4-1")
     @pytest.mark.parametrize(
         ("advertised", "grants"),
         [(False, ["refresh_token"]), (True, ["password", "refresh_token"])],
@@ -155,7 +156,9 @@ class TestIssuer:
         headers = {"host": "evil.example", "x-forwarded-host": "evil.example"}
         assert Client().get(PATH, headers=headers).json() == expected
 
-    @pytest.mark.standard("rfc8414-2-1", "rfc8414-3-1", "rfc8414-3.1-2", "rfc8414-3.3-1")
+    @pytest.mark.standard(
+        "rfc8414-2-1", "rfc8414-3-1", "rfc8414-3.1-2", "rfc8414-3.3-1", "rfc9700-2.6-1"
+    )
     @pytest.mark.parametrize("slash", ["", "/"])
     def test_metadata_of_issuer_with_path_is_served_at_that_path(self, metadata, not_found, slash):
         issuer = f"https://example.com/api/v1{slash}"
