@@ -78,18 +78,24 @@ def has_wrong_scheme(meta: dict[str, Any], header: str) -> bool:
 
 
 def challenge(
-    realm: str, error: str = "", description: str = "", scope: str = "", header: str = AUTHORIZATION
+    realm: str,
+    error: str = "",
+    description: str = "",
+    scope: str = "",
+    header: str = AUTHORIZATION,
+    **further: str,
 ) -> str:
     """Return the value of ``WWW-Authenticate`` (RFC 6750 section 3).
 
-    The challenge names *header*, unless it is ``Authorization``. The arguments must not contain
-    quotation marks or anything from the request.
+    The challenge names *header*, unless it is ``Authorization``. *further* are the parameters of
+    RFC 9470. The arguments must not contain quotation marks or anything from the request.
     """
     parameters = {
         "realm": realm,
         "error": error,
         "error_description": description,
         "scope": scope,
+        **further,
         "header": header if meta_key(header) != _META_KEY else "",
     }
     return "Bearer " + ", ".join(f'{name}="{text}"' for name, text in parameters.items() if text)

@@ -14,7 +14,8 @@ from typing import Any
 from django.apps import AppConfig
 from django.core.checks import CheckMessage
 
-from ..conf.settings import InvalidSettings, Problem, Settings, load
+from ..conf.problems import Problem
+from ..conf.settings import InvalidSettings, Settings, load
 from . import database, deployment, hooks, keys, middleware, names, routes, tenants
 from . import settings as settings_checks
 

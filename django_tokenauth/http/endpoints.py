@@ -36,7 +36,7 @@ from ..errors import (
     ServiceUnavailable,
     TooManyRequests,
 )
-from ..permissions import InsufficientScope
+from ..permissions import InsufficientScope, InsufficientUserAuthentication
 from .authenticators import authenticator
 from .client_authentication import BASIC_CHALLENGE
 from .parsers import (
@@ -126,6 +126,7 @@ class TokenEndpoint(NoStoreView):
         InvalidClient: status.HTTP_401_UNAUTHORIZED,
         AccessTokenRejected: status.HTTP_401_UNAUTHORIZED,
         InsufficientScope: status.HTTP_403_FORBIDDEN,
+        InsufficientUserAuthentication: status.HTTP_401_UNAUTHORIZED,
         UnsupportedContentType: status.HTTP_415_UNSUPPORTED_MEDIA_TYPE,
         TooManyRequests: status.HTTP_429_TOO_MANY_REQUESTS,
         ServiceUnavailable: status.HTTP_503_SERVICE_UNAVAILABLE,

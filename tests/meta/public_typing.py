@@ -38,8 +38,11 @@ from django_tokenauth.permissions import (
     HasFullScope,
     HasScope,
     InsufficientScope,
+    InsufficientUserAuthentication,
     IsAuthenticatedWithoutToken,
     IsNotImpersonated,
+    SignedInBy,
+    SignedInWithin,
 )
 from django_tokenauth.serializers import (
     RefreshSerializer,
@@ -92,6 +95,7 @@ class NotesView(APIView):
         assert_type(claims.amr, tuple[str, ...])
         assert_type(claims.extra, Mapping[str, Any])
         assert_type(claims.actor, str | None)
+        assert_type(claims.acr, str | None)
         claims.subject = "bob"  # type: ignore[misc]
         if "notes:archive" not in claims.scope:
             raise InsufficientScope(["notes:archive"])
@@ -104,6 +108,15 @@ class AccountView(APIView):
     def get(self, request: Request) -> Response:
         sessions = services.list_sessions(request.user)
         return Response(SessionSerializer(sessions, many=True, context={"request": request}).data)
+
+
+class PaymentView(APIView):
+    permission_classes = (HasScope & SignedInWithin(minutes=10), SignedInBy("mfa") | HasFullScope)
+
+    def post(self, request: Request) -> Response:
+        SignedInBy(["mfa"])  # type: ignore[arg-type]
+        SignedInWithin(timedelta(minutes=10))  # type: ignore[call-arg, arg-type]
+        raise InsufficientUserAuthentication(max_age=60, acr_values=["mfa"])
 
 
 class ServiceAuthentication(StatelessJWTAuthentication):
@@ -218,6 +231,13 @@ def sign_in_by_other_means(user: User, request: HttpRequest) -> dict[str, str | 
     return pair.to_response()
 
 
+def step_up(user: User, token: str, request: HttpRequest) -> TokenPair:
+    pair = services.step_up(user, token, amr=["pwd", "otp", "mfa"], request=request)
+    if pair.session is not None:
+        assert_type(pair.session.auth_time, datetime)
+    return pair
+
+
 def act_as(staff: User, user: User, request: Request) -> dict[str, str | int]:
     try:
         pair = services.impersonate(staff, user, request=request, lifetime=timedelta(minutes=10))
@@ -288,7 +308,8 @@ def sign_out(user: User, session: Session, token: str) -> None:
         return
 
 
-@receiver([signals.signed_in, signals.refreshed, signals.network_changed, signals.session_revoked])
+@receiver([signals.signed_in, signals.stepped_up, signals.refreshed])
+@receiver([signals.network_changed, signals.session_revoked])
 def count(session: Session | None, **kwargs: Any) -> None:
     """A receiver of more than one signal."""
 

@@ -66,6 +66,7 @@ RUN_ELSEWHERE = {
     "quickstart": ("docs_examples.py", "test_readme.py"),
     "scopes": ("docs_examples.py", "test_readme.py"),
     "sign-ins": ("../support/scenarios/sign_ins/settings.py",),
+    "step-up": ("test_step_up_page.py",),
     "testing": ("docs_examples.py", "test_readme.py"),
     "token-header": ("docs_examples.py", "test_readme.py"),
     "tenants": (

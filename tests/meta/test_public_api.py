@@ -42,8 +42,8 @@ PUBLIC = {
     "middleware": ["TokenMiddleware"],
     "models": ["RevokedReason", "Session", "UTCDateTimeField"],
     "permissions": [
-        *("HasFullScope", "HasScope", "InsufficientScope", "IsAuthenticatedWithoutToken"),
-        "IsNotImpersonated",
+        *("HasFullScope", "HasScope", "InsufficientScope", "InsufficientUserAuthentication"),
+        *("IsAuthenticatedWithoutToken", "IsNotImpersonated", "SignedInBy", "SignedInWithin"),
         "required_scopes",
     ],
     "serializers": [
@@ -74,6 +74,7 @@ PUBLIC = {
         "sign_out",
         "sign_out_everywhere",
         "sign_out_users",
+        "step_up",
         "update_session_auth_hash",
     ],
     "signals": [
@@ -84,6 +85,7 @@ PUBLIC = {
         "refreshed",
         "session_revoked",
         "signed_in",
+        "stepped_up",
     ],
     "test": [
         "AsyncTokenClient",
@@ -165,9 +167,8 @@ def imports(path):
 
 def test_modules_without_underscore_are_the_public_modules():
     files = {path.stem for path in PACKAGE.glob("*.py")} - NOT_PUBLIC
-    assert {name for name in files if not name.startswith("_")} | {"services", "test"} == set(
-        PUBLIC
-    )
+    folders = {"permissions", "services", "test"}
+    assert {name for name in files if not name.startswith("_")} | folders == set(PUBLIC)
 
 
 @pytest.mark.parametrize("module", PUBLIC)
