@@ -64,31 +64,38 @@ def token_in(meta: dict[str, Any], header: str) -> str | None:
     return value[7:] if value[6:7] == " " else value[6:]
 
 
-def has_scheme_of_other_package(meta: dict[str, Any], header: str) -> bool:
-    """Return whether *header* in ``request.META`` is ``Authorization`` with JWT or Token.
+def has_wrong_scheme(meta: dict[str, Any], header: str) -> bool:
+    """Return whether *header* is ``Authorization``, and contains a token without ``Bearer``.
 
-    Clients of djangorestframework-jwt, REST framework's ``TokenAuthentication`` and knox send these
-    schemes.
+    Clients of djangorestframework-jwt, REST framework's ``TokenAuthentication`` and knox send JWT
+    or Token. People forget the scheme, or write ``Bearer:``.
     """
     if meta_key(header) != _META_KEY:
         return False
     value: str = meta.get(_META_KEY, "")
-    return value.partition(" ")[0].lower() in {"jwt", "token"}
+    # Each JWT starts with eyJ, which is {" in base64url.
+    return value.startswith("eyJ") or value.partition(" ")[0].lower() in {"jwt", "token", "bearer:"}
 
 
 def challenge(
-    realm: str, error: str = "", description: str = "", scope: str = "", header: str = AUTHORIZATION
+    realm: str,
+    error: str = "",
+    description: str = "",
+    scope: str = "",
+    header: str = AUTHORIZATION,
+    **further: str,
 ) -> str:
     """Return the value of ``WWW-Authenticate`` (RFC 6750 section 3).
 
-    The challenge names *header*, unless it is ``Authorization``. The arguments must not contain
-    quotation marks or anything from the request.
+    The challenge names *header*, unless it is ``Authorization``. *further* are the parameters of
+    RFC 9470. The arguments must not contain quotation marks or anything from the request.
     """
     parameters = {
         "realm": realm,
         "error": error,
         "error_description": description,
         "scope": scope,
+        **further,
         "header": header if meta_key(header) != _META_KEY else "",
     }
     return "Bearer " + ", ".join(f'{name}="{text}"' for name, text in parameters.items() if text)

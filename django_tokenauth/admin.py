@@ -189,16 +189,16 @@ class SessionAdmin(_ModelAdmin):
         *("user", "actor", "device_name", "client_id", "client_authenticated", "user_agent", "ip"),
         *("last_user_agent", "last_ip", "scope", "scope_limited", "amr"),
         *("generation", "retried", "created", "refreshed", "idle_expiry", "absolute_expiry"),
-        *("revoked", "revoked_reason"),
+        *("stepped_up", "revoked", "revoked_reason"),
         *_READ_ONLY,
     )
     readonly_fields = (
-        *("id", "created", "refreshed", "idle_expiry", "absolute_expiry", "revoked"),
+        *("id", "created", "refreshed", "stepped_up", "idle_expiry", "absolute_expiry", "revoked"),
         *_READ_ONLY,
     )
     created, refreshed = _time("created_at"), _time("refreshed_at")
     idle_expiry, absolute_expiry = _time("idle_expires_at"), _time("absolute_expires_at")
-    revoked = _time("revoked_at")
+    revoked, stepped_up = _time("revoked_at"), _time("authenticated_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
         """Return the sessions with their users, as the default manager of the user model returns

@@ -22,7 +22,7 @@ from ._bearer import (
     AUTHORIZATION,
     REQUEST_TOKEN,
     challenge,
-    has_scheme_of_other_package,
+    has_wrong_scheme,
     meta_key,
     token_in,
 )
@@ -227,15 +227,15 @@ class JWTAuthentication(BaseAuthentication):
         """Return the challenge, without an error if the request has no credentials (RFC 6750
         section 3.1).
 
-        With ``DEBUG``, the challenge explains the header if the client sends ``Authorization: JWT``
-        or ``Authorization: Token``.
+        With ``DEBUG``, the challenge explains the header if the client sends a token with the
+        scheme ``JWT`` or ``Token``, or without a scheme.
         """
         plain: Any = django_request(request)
         code = get_value(plain, _REJECTED)
         if code:
             return _invalid_token(self.realm, code)
         hint = ""
-        if django_settings.DEBUG and has_scheme_of_other_package(plain.META, self.header):
+        if django_settings.DEBUG and has_wrong_scheme(plain.META, self.header):
             hint = "Send Authorization: Bearer TOKEN."
         return challenge(self.realm, description=hint, header=self.header)
 

@@ -19,8 +19,9 @@
 The authentication and permission classes raise errors that are also exceptions of REST framework:
 ``authentication.AccessTokenRejected`` (401) is an ``InvalidToken``,
 ``authentication.TemporarilyUnavailable`` (503) is a ``ServiceUnavailable``, and
-``permissions.InsufficientScope`` (403) is a ``TokenAuthError``. ``except InvalidToken`` catches the
-error of a rejected token, whether a service or an authentication class raises the error.
+``permissions.InsufficientScope`` (403) and ``permissions.InsufficientUserAuthentication`` (401) are
+``TokenAuthError``. ``except InvalidToken`` catches the error of a rejected token, whether a service
+or an authentication class raises the error.
 
 Invalid settings raise Django's ``ImproperlyConfigured``. The message of a ``TokenAuthError`` never
 contains a token, a key, a password or a message of a library.

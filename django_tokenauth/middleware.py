@@ -21,13 +21,18 @@ from ._request_values import get_value, set_value
 from .authentication import JWTAuthentication, TemporarilyUnavailable
 from .http.authenticators import authenticator
 from .http.request_token import RequestToken, anonymous_user, set_user
-from .permissions import InsufficientScope
+from .permissions import InsufficientScope, InsufficientUserAuthentication
 from .sessions.users import is_same_user
 
 __all__ = ["TokenMiddleware"]
 
 # Attributes that Django's request does not declare can be set only on this type.
 _Request = Any
+#: The errors that a view may raise.
+_ANSWERED = (
+    *(AuthenticationFailed, InsufficientScope, InsufficientUserAuthentication),
+    TemporarilyUnavailable,
+)
 
 
 class TokenMiddleware:
@@ -47,8 +52,9 @@ class TokenMiddleware:
     If the token was rejected, a response 403 or a redirect to a login page becomes 401
     ``invalid_token`` (RFC 6750 section 3.1). A database outage while the user is read becomes 503.
     The body of both is ``{"error": CODE, "error_description": TEXT}``. Views may raise
-    ``AccessTokenRejected``, ``TemporarilyUnavailable`` and
-    :class:`~django_tokenauth.permissions.InsufficientScope`.
+    ``AccessTokenRejected``, ``TemporarilyUnavailable``,
+    :class:`~django_tokenauth.permissions.InsufficientScope` and
+    :class:`~django_tokenauth.permissions.InsufficientUserAuthentication`.
 
     A request needs no CSRF token if its access token is valid. Views of REST framework and Django's
     admin do not get the user of the token: REST framework authenticates requests itself, and the
@@ -96,7 +102,7 @@ class TokenMiddleware:
         self, request: HttpRequest, exception: Exception
     ) -> HttpResponseBase | None:
         """Return the response for an error of this package that the view raised."""
-        if isinstance(exception, (AuthenticationFailed, InsufficientScope, TemporarilyUnavailable)):
+        if isinstance(exception, _ANSWERED):
             return self._token(request).error_response(exception)
         return None
 

@@ -144,6 +144,8 @@ class Session(models.Model):
     )
     last_ip = models.GenericIPAddressField(_("last IP address"), null=True, blank=True)
     amr = models.CharField(_("authentication methods"), max_length=MAX_AMR, blank=True)
+    # The last step-up (services.step_up), or None: then the user signed in only at created_at.
+    authenticated_at = UTCDateTimeField(_("signed in again at"), null=True, blank=True)
     # The lifetimes that the sign-in set, or None for those of the settings.
     access_lifetime = models.DurationField(_("access token lifetime"), null=True, blank=True)
     idle_lifetime = models.DurationField(_("idle lifetime"), null=True, blank=True)
@@ -183,5 +185,11 @@ class Session(models.Model):
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The authentication methods of the user (RFC 8176); empty if unknown."""
+        """The methods of the user's last sign-in in the session (RFC 8176); empty if unknown."""
         return tuple(self.amr.split())
+
+    @property
+    def auth_time(self) -> datetime:
+        """The time of the user's last sign-in in the session: its start or the last step-up."""
+        latest: datetime = self.authenticated_at or self.created_at
+        return latest

@@ -101,6 +101,7 @@ class _ClientSerializer(serializers.Serializer[Any]):
 class SignInSerializer(_ClientSerializer):
     """The password grant (RFC 6749 section 4.3.2), with a device name for the list of sessions.
 
+    With ``refresh_token``, the sign-in continues the session of this token (RFC 9470).
     The username may also have the name of ``USERNAME_FIELD``, for example ``email``.
     """
 
@@ -109,6 +110,14 @@ class SignInSerializer(_ClientSerializer):
     scope = _ScopeField()
     device_name = _StringField(
         required=False, allow_blank=True, default="", max_length=MAX_DEVICE_NAME
+    )
+    refresh_token = _StringField(
+        required=False,
+        allow_blank=True,
+        default="",
+        trim_whitespace=False,
+        write_only=True,
+        help_text="Continues the session of this token after the sign-in (step-up).",
     )
 
     class Meta:

@@ -9,8 +9,8 @@ Each signal about a session is sent with ``sender=Session`` and these keyword ar
 Signals are sent with ``send_robust()`` after the change is written. If a receiver raises an error,
 the error is logged, the other receivers are called, and the client still gets its response.
 
-With ``STATELESS_REFRESH`` there are no sessions, and ``signed_in`` and ``refreshed`` are sent with
-``session=None`` and ``sender=None``.
+With ``STATELESS_REFRESH`` there are no sessions. The signals ``signed_in``, ``stepped_up`` and
+``refreshed`` are then sent with ``session=None`` and ``sender=None``.
 
 ``audit_event`` is sent once for each action of the staff, with ``sender=None`` and these keyword
 arguments:
@@ -42,6 +42,7 @@ __all__ = [
     "refreshed",
     "session_revoked",
     "signed_in",
+    "stepped_up",
 ]
 
 
@@ -90,6 +91,10 @@ class _SessionSignal(_RobustSignal):
 
 #: A user signed in and started the session.
 signed_in = _SessionSignal()
+
+#: The user signed in again and continued the session (``services.step_up``). ``session.methods``
+#: contains the methods of the new sign-in.
+stepped_up = _SessionSignal()
 
 #: A member of the staff started the session as ``user`` with ``services.impersonate``. ``actor`` is
 #: the member of the staff. ``signed_in`` and Django's ``user_logged_in`` are not sent.

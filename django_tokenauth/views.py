@@ -43,6 +43,7 @@ from .http.endpoints import (
     TokenEndpoint,
     validated_data,
 )
+from .http.step_up import step_up_attempt
 from .http.throttling import client_address, valid_ip
 from .http.token_responses import TokenIssuingEndpoint, issuing_endpoint
 from .permissions import HasFullScope, HasScope, InsufficientScope, IsNotImpersonated
@@ -75,7 +76,10 @@ __all__ = [
 
 @sensitive_variables()
 def _password_grant(request: Request) -> Response:
-    """Sign in with a username and a password (RFC 6749 section 4.3)."""
+    """Sign in with a username and a password (RFC 6749 section 4.3).
+
+    With a refresh token, continue its session (RFC 9470).
+    """
     view = issuing_endpoint(request)
     parameters = validated_data(
         getattr(view, "sign_in_serializer_class", SignInSerializer), request
@@ -83,19 +87,23 @@ def _password_grant(request: Request) -> Response:
     client_id = _authenticate_client(request, parameters)
     username, password = parameters.pop("username"), parameters.pop("password")
     scope, device_name = parameters.pop("scope", None), parameters.pop("device_name", "")
+    refresh_token = parameters.pop("refresh_token", "")
     services.check_scope(scope)
+    options: dict[str, Any] = {
+        "scope": scope,
+        "client_id": client_id,
+        "user_agent": _user_agent(request),
+        "ip": valid_ip(client_address(request)),
+        "amr": ("pwd",),
+    }
+    if refresh_token:
+        with step_up_attempt(request, username):
+            user = services.check_password(request, username, password)
+            return view.token_response(services.step_up, user, refresh_token, **options)
     with sign_in_attempt(request, username):
         user = services.check_password(request, username, password)
     return view.token_response(
-        services.sign_in,
-        user,
-        scope=scope,
-        client_id=client_id,
-        device_name=device_name,
-        user_agent=_user_agent(request),
-        ip=valid_ip(client_address(request)),
-        amr=("pwd",),
-        fields=parameters,
+        services.sign_in, user, device_name=device_name, fields=parameters, **options
     )
 
 

@@ -14,8 +14,9 @@ from typing import Any
 from django.apps import AppConfig
 from django.core.checks import CheckMessage
 
-from ..conf.settings import InvalidSettings, Problem, Settings, load
-from . import database, deployment, keys, middleware, names, routes, tenants
+from ..conf.problems import Problem
+from ..conf.settings import InvalidSettings, Settings, load
+from . import database, deployment, hooks, keys, middleware, names, routes, tenants
 from . import settings as settings_checks
 
 _Apps = Sequence[AppConfig] | None
@@ -29,6 +30,7 @@ def check_settings(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMessag
         *names.name_messages(),
         *settings_checks.setting_messages(settings, time.time()),
         *tenants.tenant_messages(settings),
+        *hooks.hook_messages(settings),
     ]
 
 

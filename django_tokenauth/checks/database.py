@@ -18,12 +18,13 @@ from django.contrib.auth.hashers import (
 )
 from django.core import checks
 from django.core.checks import CheckMessage
-from django.db import connections, router
+from django.db import DEFAULT_DB_ALIAS, connections, router
 
 from ..conf.settings import Settings
 from ..models import Session
 from ..sessions import pruning
 from ..sessions.clock import utc_now
+from ..sessions.tenants import location
 
 # Maximum number of overdue sessions without a warning. If fewer sessions are overdue, the next
 # sign-ins prune them.
@@ -45,9 +46,23 @@ def table_messages(settings: Settings, databases: Sequence[str]) -> list[CheckMe
     if settings.stateless_refresh or alias not in databases:
         return []
     outdated = list(_outdated(alias))
+    divided = list(_divided(alias))
     if outdated:
-        return [] if _is_migrating() else outdated
-    return list(_unpruned(settings))
+        return divided if _is_migrating() else [*divided, *outdated]
+    return [*divided, *_unpruned(settings)]
+
+
+def _divided(alias: str) -> Iterator[CheckMessage]:
+    """Report users in another database than *alias*: a statement joins sessions and users."""
+    of_users = router.db_for_write(get_user_model())
+    if of_users != alias and location(of_users) != location(alias):
+        yield checks.Warning(
+            f"The table of sessions is in the database {alias!r}, and the table of users in "
+            f"{of_users!r}. Users cannot sign in.",
+            hint="Let the database router select one database for django_tokenauth and the app of "
+            "the user model.",
+            id="tokenauth.W030",
+        )
 
 
 def _is_migrating() -> bool:
@@ -62,19 +77,22 @@ def _is_migrating() -> bool:
 def _outdated(alias: str) -> Iterator[CheckMessage]:
     introspection = connections[alias].introspection
     table = Session._meta.db_table
+    place, hint = "", "Run manage.py migrate."
+    if alias != DEFAULT_DB_ALIAS:
+        place, hint = f" in the database {alias!r}", f"Run manage.py migrate --database={alias}."
     with connections[alias].cursor() as cursor:
         if table not in introspection.table_names(cursor):
             yield checks.Warning(
-                "The table of sessions does not exist, so users cannot sign in.",
-                hint="Run manage.py migrate.",
+                f"The table of sessions does not exist{place}, so users cannot sign in.",
+                hint=hint,
                 id="tokenauth.W020",
             )
             return
         columns = {column.name for column in introspection.get_table_description(cursor, table)}
     if not columns.issuperset(field.column for field in Session._meta.concrete_fields):
         yield checks.Warning(
-            "The table of sessions lacks columns of this version, so users cannot sign in.",
-            hint="Run manage.py migrate.",
+            f"The table of sessions lacks columns of this version{place}, so users cannot sign in.",
+            hint=hint,
             id="tokenauth.W020",
         )
 

@@ -16,7 +16,8 @@ from django.db.models import BinaryField, Field, Model
 from rest_framework.authentication import BaseAuthentication
 
 from ..authentication import JWTAuthentication
-from ..conf.settings import Problem, Settings, UnusableSetting
+from ..conf.problems import Problem
+from ..conf.settings import Settings, UnusableSetting
 from ..conf.values import can_be_shown, did_you_mean
 from ..errors import InvalidKey
 from ..http.authenticators import default_authentication_classes

@@ -25,10 +25,11 @@ from django.core.signals import setting_changed
 from django.utils.encoding import force_bytes
 
 from .._scope import MAX_SCOPE_LENGTH
-from . import bounds, parties, values
+from . import bounds, names, parties, values
 from .api_tokens import API_TOKEN_NAMES, APITokenSettings
 from .fields import setting as _setting
 from .other_packages import hint_for
+from .problems import Problem
 from .values import KeyMaterial, Rate
 
 #: The two families of algorithms. A key set has keys of one family (RFC 8725 section 3.1).
@@ -78,10 +79,13 @@ class Settings(APITokenSettings):
     max_sessions_per_user: int | None = _setting(values.optional_count, 100)
     session_retention: timedelta = _setting(values.lifetime, timedelta(days=7))
     user_id_field: str = _setting(values.string, "pk")
-    scopes: tuple[str, ...] = _setting(values.scopes, ())
+    scopes: tuple[str, ...] = _setting(names.scopes, ())
     scope_policy: Callable[..., Any] | None = _setting(values.hook, None)
     extra_claims: Callable[..., Any] | None = _setting(values.hook, None)
     impersonation: Callable[..., Any] | None = _setting(values.hook, None)
+    acr: Callable[..., Any] | None = _setting(values.hook, None)
+    acr_values: tuple[str, ...] = _setting(names.acr_values, ())
+    advertise_password_grant: bool = _setting(values.flag, False)
     revocation_poll_interval: timedelta | None = _setting(
         values.optional_lifetime, timedelta(seconds=10)
     )
@@ -148,19 +152,6 @@ class PartialSettings(Settings):
 
     def __repr__(self) -> str:
         return "PartialSettings(...)"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A problem of ``TOKENAUTH``, reported by the system check ``tokenauth.<check_id>``.
-
-    ``unusable`` contains the fields of :class:`Settings` that other checks cannot use.
-    """
-
-    check_id: str
-    message: str
-    hint: str
-    unusable: tuple[str, ...] = ()
 
 
 def setting_fields() -> dict[str, Field[Any]]:

@@ -22,8 +22,6 @@ from typing import Any
 from django.utils.encoding import force_bytes
 from django.utils.module_loading import import_string
 
-from .._scope import is_scope_name
-
 KeyMaterial = str | bytes | Mapping[str, Any]
 
 #: The last second of the year 9999, in seconds since the epoch: the latest ``datetime``.
@@ -245,17 +243,6 @@ def secrets(value: object) -> tuple[bytes, ...]:
     if not isinstance(value, (list, tuple)):
         raise InvalidSetting("a list of secrets, as SECRET_KEY_FALLBACKS is")
     return tuple(map(secret, value))
-
-
-def scopes(value: object) -> tuple[str, ...]:
-    if not isinstance(value, (list, tuple, set, frozenset)) or not all(
-        isinstance(name, str) and is_scope_name(name) for name in value
-    ):
-        raise InvalidSetting(
-            "a list of scope names: printable ASCII without spaces, quotes and backslashes",
-            'For example ["notes:read"].',
-        )
-    return tuple(value)
 
 
 def hook(value: object) -> Callable[..., Any] | None:

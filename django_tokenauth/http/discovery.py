@@ -109,6 +109,8 @@ def metadata(
     with_keys = bool(_public_jwks(access_keys(settings.shared).at(time.time())))
     clients = ["client_secret_basic", "client_secret_post"] if settings.clients else []
     introspection = settings.clients or INTROSPECTION_SCOPE in settings.scopes
+    # RFC 9700 section 2.4: other parties must not use the password grant.
+    password = ["password"] if settings.advertise_password_grant else []
     members = {
         "issuer": settings.issuer,
         "token_endpoint": token,
@@ -117,9 +119,10 @@ def metadata(
         # There is no authorization endpoint, so response_types_supported is empty. RFC 8414 section
         # 3.2 omits empty arrays, but section 2 requires response_types_supported.
         "response_types_supported": [],
-        "grant_types_supported": ["password", "refresh_token"],
+        "grant_types_supported": [*password, "refresh_token"],
         "token_endpoint_auth_methods_supported": ["none", *clients],
     }
+    members["acr_values_supported"] = list(settings.acr_values)
     if not settings.stateless_refresh:
         members["revocation_endpoint"] = url("revocation")
         members["revocation_endpoint_auth_methods_supported"] = ["none", *clients]

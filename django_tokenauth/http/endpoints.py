@@ -36,11 +36,12 @@ from ..errors import (
     ServiceUnavailable,
     TooManyRequests,
 )
-from ..permissions import InsufficientScope
+from ..permissions import InsufficientScope, InsufficientUserAuthentication
 from .authenticators import authenticator
 from .client_authentication import BASIC_CHALLENGE
 from .parsers import (
     MAX_BODY,
+    OtherFormat,
     StrictFormParser,
     StrictJSONParser,
     StrictMultiPartParser,
@@ -125,6 +126,7 @@ class TokenEndpoint(NoStoreView):
         InvalidClient: status.HTTP_401_UNAUTHORIZED,
         AccessTokenRejected: status.HTTP_401_UNAUTHORIZED,
         InsufficientScope: status.HTTP_403_FORBIDDEN,
+        InsufficientUserAuthentication: status.HTTP_401_UNAUTHORIZED,
         UnsupportedContentType: status.HTTP_415_UNSUPPORTED_MEDIA_TYPE,
         TooManyRequests: status.HTTP_429_TOO_MANY_REQUESTS,
         ServiceUnavailable: status.HTTP_503_SERVICE_UNAVAILABLE,
@@ -135,8 +137,9 @@ class TokenEndpoint(NoStoreView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         # If a middleware has read the form, REST framework accepts the form without a matching
-        # parser. Some servers add a content type to requests with methods other than POST.
-        content_type = request.content_type if request.method == "POST" else ""
+        # parser. Some servers add a content type to requests without one, such as ``text/plain`` by
+        # ``manage.py runserver``, so the content type counts only for a body.
+        content_type = request.content_type if _has_body(request) else ""
         negotiator = self.get_content_negotiator()
         if content_type and not negotiator.select_parser(request, self.get_parsers()):
             raise UnsupportedMediaType(content_type)
@@ -170,6 +173,12 @@ class TokenEndpoint(NoStoreView):
         return Response(body, status=code, headers=headers, exception=True)
 
 
+def _has_body(request: Request) -> bool:
+    """Return whether the request is a ``POST`` with a body (RFC 9112 section 6.3)."""
+    has_length = request.META.get("CONTENT_LENGTH") not in (None, "", "0")
+    return request.method == "POST" and (has_length or "HTTP_TRANSFER_ENCODING" in request.META)
+
+
 def _check_multipart(request: Request) -> None:
     """Check a multipart body as its parser does: a middleware may have read it already."""
     form = request.POST
@@ -179,6 +188,8 @@ def _check_multipart(request: Request) -> None:
 
 
 def _invalid_request(exc: ParseError | ValidationError) -> OAuthError:
+    if isinstance(exc, OtherFormat):
+        return InvalidRequest(str(exc.detail))
     if not isinstance(exc.detail, dict):
         return InvalidRequest()
     names = sorted(exc.detail)

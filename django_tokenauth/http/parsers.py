@@ -7,6 +7,7 @@ it calls the parser.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from io import BytesIO
 from typing import IO, Any, NoReturn
@@ -15,6 +16,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http import QueryDict
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
+from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 
@@ -22,6 +24,18 @@ from .. import _strict_json as strict_json
 
 #: The maximum size of a body, in bytes: two tokens of the maximum length, and 16 KiB.
 MAX_BODY = 32 * 1024
+# The start of a form: a name and an equals sign.
+_FORM = re.compile(rb"[A-Za-z0-9_.%-]+=")
+
+
+class OtherFormat(ParseError):
+    """The body has the format of *media_type*, which is not the content type of the request."""
+
+    def __init__(self, media_type: str) -> None:
+        super().__init__(
+            _("The content type does not match the body. Send the body as %(type)s.")
+            % {"type": media_type}
+        )
 
 
 def _read(stream: IO[bytes]) -> bytes:
@@ -45,9 +59,12 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
+        body = _read(stream)
         try:
-            value = strict_json.loads(_read(stream))
+            value = strict_json.loads(body)
         except strict_json.Malformed:
+            if _FORM.match(body):
+                raise OtherFormat(StrictFormParser.media_type) from None
             raise ParseError from None
         if not isinstance(value, dict):
             raise ParseError
@@ -65,8 +82,12 @@ class StrictFormParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> QueryDict:
+        body = _read(stream)
+        # curl -d and some clients send the content type of a form with any body.
+        if body.lstrip().startswith(b"{"):
+            raise OtherFormat(StrictJSONParser.media_type)
         try:
-            form = QueryDict(_read(stream), encoding="utf-8")
+            form = QueryDict(body, encoding="utf-8")
         except SuspiciousOperation:  # more fields than DATA_UPLOAD_MAX_NUMBER_FIELDS
             raise ParseError from None
         check_form(form)

@@ -13,7 +13,7 @@ from rest_framework.settings import api_settings
 from .._bearer import bearer_token
 from .._request_values import TOKEN_USER
 from ..authentication import JWTAuthentication, TemporarilyUnavailable
-from ..permissions import InsufficientScope
+from ..permissions import InsufficientScope, InsufficientUserAuthentication
 from ..sessions.tenants import Tenant, current_tenant
 from ..tokens.claims import Claims
 
@@ -112,7 +112,7 @@ class RequestToken:
             request: Any = self._request
             response["WWW-Authenticate"] = (
                 error.auth_header
-                if isinstance(error, InsufficientScope)
+                if isinstance(error, (InsufficientScope, InsufficientUserAuthentication))
                 else self.authentication.authenticate_header(request)
             )
         return response

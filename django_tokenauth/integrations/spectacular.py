@@ -253,6 +253,9 @@ class IntrospectionSerializer(serializers.Serializer[Any]):
     iat = serializers.IntegerField(required=False)
     jti = serializers.CharField(required=False)
     sid = serializers.CharField(required=False)
+    auth_time = serializers.IntegerField(required=False)
+    amr = serializers.ListField(child=serializers.CharField(), required=False)
+    acr = serializers.CharField(required=False)
 
     class Meta:
         ref_name = "TokenAuthIntrospection"

@@ -40,6 +40,7 @@ class Migration(migrations.Migration):
                 ('last_user_agent', models.CharField(blank=True, db_default='', default='', max_length=255, verbose_name='last user agent')),
                 ('last_ip', models.GenericIPAddressField(blank=True, null=True, verbose_name='last IP address')),
                 ('amr', models.CharField(blank=True, max_length=255, verbose_name='authentication methods')),
+                ('authenticated_at', django_tokenauth.models.UTCDateTimeField(blank=True, null=True, verbose_name='signed in again at')),
                 ('access_lifetime', models.DurationField(blank=True, null=True, verbose_name='access token lifetime')),
                 ('idle_lifetime', models.DurationField(blank=True, null=True, verbose_name='idle lifetime')),
                 ('data', models.JSONField(blank=True, null=True, verbose_name='data of the sign-in')),

@@ -1,4 +1,4 @@
-"""The service layer: sign in, refresh, sign out and verify.
+"""The service layer: sign in, step up, refresh, sign out and verify.
 
 Import the services from ``django_tokenauth.services`` only. The services combine tokens and stored
 sessions, raise the errors of :mod:`django_tokenauth.errors` and do not depend on REST framework.
@@ -30,6 +30,7 @@ from .signing_out import (
     sign_out_everywhere,
     sign_out_users,
 )
+from .stepping_up import step_up
 from .verifying import (
     INTROSPECTION_SCOPE,
     authenticate_access_token,
@@ -62,5 +63,6 @@ __all__ = [
     "sign_out",
     "sign_out_everywhere",
     "sign_out_users",
+    "step_up",
     "update_session_auth_hash",
 ]

@@ -16,6 +16,8 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from .._limits import MAX_AMR
+from .._scope import is_scope_name
 from .._utc import as_utc
 from ..models import Session
 from ..sessions.clock import Clock, utc_now
@@ -105,6 +107,19 @@ def check_text(name: str, value: object, max_length: int | None = None) -> None:
         )
     if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
         raise ValueError(f"{name} must not contain the character NUL or a surrogate.")
+
+
+def as_methods(amr: object) -> tuple[str, ...]:
+    """Return *amr*, a collection of authentication methods (RFC 8176), as a tuple.
+
+    Raises ``TypeError`` for a single string, and ``ValueError`` for a method that is empty or
+    contains a space, or for methods that are too long together.
+    """
+    methods = as_strings("amr", amr)
+    if not all(map(is_scope_name, methods)):
+        raise ValueError('amr must contain names without spaces (RFC 8176), for example "pwd".')
+    check_text("amr", " ".join(methods), MAX_AMR)
+    return methods
 
 
 def check_ip(ip: object) -> None:

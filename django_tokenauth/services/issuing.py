@@ -23,6 +23,7 @@ from ..tokens.access import access_tokens
 from ..tokens.claims import REGISTERED, Claims, RefreshClaims, SignIn
 from ..tokens.refresh import refresh_tokens
 from .arguments import as_collection, as_strings
+from .contexts import context_of
 from .hooks import call_hook
 from .tenants import label_for
 
@@ -140,7 +141,7 @@ class TokenIssuer:
             actor = get_subject(session.actor, self.settings.user_id_field)
             refresh = replace(refresh, actor=actor)
         sign_in = SignIn(
-            auth_time=int(session.created_at.timestamp()),
+            auth_time=int(session.auth_time.timestamp()),
             client_id=session.client_id,
             scope=session.scopes,
             amr=session.methods,
@@ -219,6 +220,7 @@ class TokenIssuer:
             auth_time=sign_in.auth_time,
             amr=sign_in.amr,
             actor=refresh.actor,
+            acr=context_of(self.settings, sign_in.amr),
             extra=self._extra_claims(user, session, sign_in.data),
             tenant=refresh.tenant,
         )

@@ -23,74 +23,44 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any
 
 from django.db import Error as DatabaseError
 from django.http import HttpRequest
-from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from .. import signals
-from ..conf.per_request import load_for
-from ..conf.settings import Settings
-from ..errors import InvalidGrant, InvalidScope, InvalidToken, ServiceUnavailable, TokenErrorCode
+from ..errors import InvalidGrant, InvalidScope, ServiceUnavailable, TokenErrorCode
 from ..models import RevokedReason, Session
 from ..sessions import store
 from ..sessions.callers import Caller
-from ..sessions.clock import Clock
 from ..sessions.database import database_errors_as_unavailable
 from ..sessions.log_ids import log_id
 from ..sessions.store import LastSeen, SessionState
 from ..sessions.users import auth_hash, get_by_subject, get_key, why_actor_refused, why_refused
-from ..tokens.claims import RefreshClaims
-from .arguments import as_strings, check_ip, check_text, clock_of, django_request
-from .clients import check_listed, check_owner
 from .impersonation_policy import is_permitted
-from .issuing import (
-    OnIssued,
-    TokenIssuer,
-    TokenPair,
-    absolute_lifetime,
-    check_scope,
-    granted_scope,
+from .issuing import OnIssued, TokenPair, absolute_lifetime, granted_scope
+from .refresh_requests import (
+    SESSION_ENDED,
+    STEP_UP_COLUMNS,
+    RefreshRequest,
+    StepUp,
+    check_client,
+    read_request,
+    reject,
 )
-from .tenants import decode_refresh_token
 
 logger = logging.getLogger("django_tokenauth")
 
 #: Maximum number of generations that a refresh token may be ahead of its session.
 MAX_GENERATIONS_AHEAD = 100
 
-#: The description of ``invalid_grant`` for a refresh.
-SESSION_ENDED = _("The session has ended. Sign in again.")
-
 # Maximum number of attempts of a refresh if concurrent requests change the session.
 _ATTEMPTS = 3
 # If a rotation takes longer than ``_SLOW_ROTATION``, the refresh restarts the grace period.
 _SLOW_ROTATION = timedelta(seconds=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _RefreshRequest:
-    """The arguments of :func:`refresh`, the settings and the verified claims."""
-
-    settings: Settings
-    claims: RefreshClaims
-    scope: Collection[str] | None
-    client_id: str
-    caller: Caller
-    request: HttpRequest | None
-    now: datetime
-    clock: Clock
-    on_issued: OnIssued
-
-    @property
-    def issuer(self) -> TokenIssuer:
-        return TokenIssuer(
-            settings=self.settings, request=self.request, now=self.now, on_issued=self.on_issued
-        )
 
 
 @sensitive_variables()
@@ -127,36 +97,29 @@ def refresh(
     Raises ``TypeError`` if *scope* is a single string, and ``ValueError`` if *ip* is not an
     address.
     """
-    scope = None if scope is None else as_strings("scope", scope)
-    check_text("user_agent", user_agent)
-    check_ip(ip)
-    settings = load_for(request)
-    # Check the scope names before the token. Otherwise, an attacker could send an unknown scope and
-    # learn whether a stolen token is valid, without rotating it.
-    check_scope(scope)
-    clock = clock_of(now)
-    started_at = clock()
-    try:
-        claims = decode_refresh_token(settings, refresh_token, now=started_at.timestamp())
-    except InvalidToken as error:
-        _reject(error.code)
-    refresh_request = _RefreshRequest(
-        settings=settings,
-        claims=claims,
-        scope=scope,
-        client_id=client_id,
-        caller=Caller.of(ip, user_agent),
-        request=django_request(request),
-        now=started_at,
-        clock=clock,
-        on_issued=on_issued,
+    return continue_session(
+        read_request(
+            refresh_token,
+            scope=scope,
+            client_id=client_id,
+            user_agent=user_agent,
+            ip=ip,
+            request=request,
+            on_issued=on_issued,
+            now=now,
+        )
     )
-    if settings.stateless_refresh:
+
+
+@sensitive_variables()
+def continue_session(refresh_request: RefreshRequest) -> TokenPair:
+    """Return the tokens of a refresh or a step-up. Raises the errors of :func:`refresh`."""
+    if refresh_request.settings.stateless_refresh:
         return _refresh_stateless(refresh_request)
     return _refresh_session(refresh_request)
 
 
-def _refresh_session(refresh_request: _RefreshRequest) -> TokenPair:
+def _refresh_session(refresh_request: RefreshRequest) -> TokenPair:
     previous_generation = None
     for _attempt in range(_ATTEMPTS):
         session = _find_session(refresh_request)
@@ -170,31 +133,33 @@ def _refresh_session(refresh_request: _RefreshRequest) -> TokenPair:
     raise ServiceUnavailable
 
 
-def _find_session(refresh_request: _RefreshRequest) -> Session:
+def _find_session(refresh_request: RefreshRequest) -> Session:
     """Return the session of the token, or reject the token. One statement."""
     claims, settings = refresh_request.claims, refresh_request.settings
     find = store.find if claims.actor is None else store.find_with_actor
     with database_errors_as_unavailable():
         session = find(claims.session_id)
     if session is None or session.revoked_at is not None:
-        _reject(TokenErrorCode.REVOKED)
+        reject(TokenErrorCode.REVOKED)
+    if refresh_request.step_up is not None:
+        refresh_request.step_up.check(session.user, session.actor)
     if settings.is_revoked_by_not_before(session.created_at.timestamp()):
-        _reject(TokenErrorCode.REVOKED)
+        reject(TokenErrorCode.REVOKED)
     # Token times are whole seconds: a token issued in the last second of its session would expire
     # immediately.
     if int(session.idle_expires_at.timestamp()) <= int(refresh_request.now.timestamp()):
-        _reject(TokenErrorCode.EXPIRED)
-    _check_client(refresh_request, session.client_id, authenticated=session.client_authenticated)
+        reject(TokenErrorCode.EXPIRED)
+    check_client(refresh_request, session.client_id, authenticated=session.client_authenticated)
     reason = why_refused(session, claims.subject, settings.user_id_field) or why_actor_refused(
         session, claims.actor, settings.user_id_field
     )
     if reason is not None:
-        _reject(reason)
+        reject(reason)
     return session
 
 
 def _try_refresh(
-    refresh_request: _RefreshRequest, session: Session, *, overtaken: bool
+    refresh_request: RefreshRequest, session: Session, *, overtaken: bool
 ) -> TokenPair | None:
     """Refresh *session* once.
 
@@ -212,7 +177,7 @@ def _try_refresh(
             log_id(session.pk),
             session.user_id,
         )
-        _reject(TokenErrorCode.GENERATION)
+        reject(TokenErrorCode.GENERATION)
     if ahead >= 0:
         return _rotate(refresh_request, session, presented + 1)
     # After a retry, the previous refresh token is two generations back: the client never received
@@ -223,6 +188,8 @@ def _try_refresh(
         in_time = overtaken or age <= settings.refresh_grace + settings.leeway
         # An attacker with a stolen token rarely has the same network and the same user agent.
         if in_time and refresh_request.caller.resembles(Caller.last_of(session)):
+            if refresh_request.step_up is not None:
+                return _step_up_without_rotation(refresh_request, session, refresh_request.step_up)
             return _issue(refresh_request, session, SessionState.of(session))
         # With two retries in a row, an attacker and the user could refresh alternately without
         # being detected.
@@ -233,12 +200,12 @@ def _try_refresh(
 
 
 def _rotate(
-    refresh_request: _RefreshRequest, session: Session, generation: int, *, retried: bool = False
+    refresh_request: RefreshRequest, session: Session, generation: int, *, retried: bool = False
 ) -> TokenPair | None:
     # The grace period starts when the session is written, even after a slow read.
     now = refresh_request.clock()
     if int(session.idle_expires_at.timestamp()) <= int(now.timestamp()):
-        _reject(TokenErrorCode.EXPIRED)
+        reject(TokenErrorCode.EXPIRED)
     refresh_request = replace(refresh_request, now=now)
     lifetime = session.idle_lifetime or refresh_request.settings.refresh_token_lifetime
     idle_expires_at = now + lifetime
@@ -247,6 +214,10 @@ def _rotate(
         refreshed_at=now,
         idle_expires_at=min(idle_expires_at, session.absolute_expires_at),
     )
+    changed: tuple[str, ...] = ()
+    if refresh_request.step_up is not None:
+        refresh_request.step_up.apply(session, now)
+        changed = STEP_UP_COLUMNS
     # Tokens are signed before the rotation: if signing fails, the old token stays valid.
     pair = _issue(refresh_request, session, state)
     # Write the auth hash with the current SECRET_KEY, so that the session survives the removal of
@@ -264,6 +235,7 @@ def _rotate(
             ),
             auth_hash=auth_hash(session.user),
             retried=retried,
+            changed=changed,
         )
     if not rotated:
         return None
@@ -281,7 +253,32 @@ def _rotate(
     return pair
 
 
-def _restart_grace(refresh_request: _RefreshRequest, session: Session) -> TokenPair | None:
+def _step_up_without_rotation(
+    refresh_request: RefreshRequest, session: Session, step_up: StepUp
+) -> TokenPair:
+    """Store *step_up* and return the current refresh token again, as a refresh within the grace
+    period does: other tabs of the client have the current refresh token.
+
+    Raises :class:`ServiceUnavailable` if a concurrent request changed *session*. Another attempt
+    with the same token would count as reuse.
+    """
+    now, state = refresh_request.clock(), SessionState.of(session)
+    step_up.apply(session, now)
+    pair = _issue(replace(refresh_request, now=now), session, state)
+    with database_errors_as_unavailable():
+        stored = store.rotate(
+            session,
+            state,
+            auth_hash=session.auth_hash,
+            retried=session.retried,
+            changed=STEP_UP_COLUMNS,
+        )
+    if not stored:
+        raise ServiceUnavailable
+    return pair
+
+
+def _restart_grace(refresh_request: RefreshRequest, session: Session) -> TokenPair | None:
     """Restart the grace period if the rotation waited for the database, and return new tokens.
 
     Without the restart, the grace period could be over before the client receives the response.
@@ -308,16 +305,16 @@ def _restart_grace(refresh_request: _RefreshRequest, session: Session) -> TokenP
     return None
 
 
-def _issue(refresh_request: _RefreshRequest, session: Session, state: SessionState) -> TokenPair:
+def _issue(refresh_request: RefreshRequest, session: Session, state: SessionState) -> TokenPair:
     settings, request, actor = refresh_request.settings, refresh_request.request, session.actor
     if actor is not None and not is_permitted(settings, actor, session.user, request):
-        _reject(TokenErrorCode.USER)
+        reject(TokenErrorCode.USER)
     scope = _granted_scope(refresh_request, session, session.user, session.scopes)
     return refresh_request.issuer.issue_for_session(session, state, scope)
 
 
 def _granted_scope(
-    refresh_request: _RefreshRequest,
+    refresh_request: RefreshRequest,
     session: Session | None,
     user: Any,
     allowed: Collection[str],
@@ -336,23 +333,7 @@ def _granted_scope(
         raise
 
 
-def _check_client(refresh_request: _RefreshRequest, owner: str, *, authenticated: bool) -> None:
-    """Reject the token if the request names a client other than *owner*.
-
-    *owner* is the client of the sign-in. If *owner* has a secret, a request without a client is
-    rejected too. A token of a client that is no longer in ``CLIENTS`` is rejected too.
-    """
-    client_id = refresh_request.client_id
-    check_listed(refresh_request.settings, owner, authenticated=authenticated)
-    try:
-        check_owner(refresh_request.settings, owner, client_id)
-    except InvalidGrant:
-        raise InvalidGrant(SESSION_ENDED) from None
-    if client_id and client_id != owner:
-        _reject(TokenErrorCode.CLAIMS)
-
-
-def _revoke_reused(refresh_request: _RefreshRequest, session: Session) -> None:
+def _revoke_reused(refresh_request: RefreshRequest, session: Session) -> None:
     """Revoke *session* because of a reused refresh token, before the caller raises an error."""
     with database_errors_as_unavailable():
         revoked = store.revoke(session, RevokedReason.REUSED, now=refresh_request.clock())
@@ -366,23 +347,33 @@ def _revoke_reused(refresh_request: _RefreshRequest, session: Session) -> None:
             signal.send_for(session, session.user, refresh_request.request)
 
 
-def _refresh_stateless(refresh_request: _RefreshRequest) -> TokenPair:
+def _refresh_stateless(refresh_request: RefreshRequest) -> TokenPair:
     claims, settings = refresh_request.claims, refresh_request.settings
     sign_in = claims.sign_in
     if sign_in is None:
-        _reject(TokenErrorCode.CLAIMS)
+        reject(TokenErrorCode.CLAIMS)
     if settings.is_revoked_by_not_before(sign_in.auth_time):
-        _reject(TokenErrorCode.REVOKED)
-    _check_client(refresh_request, sign_in.client_id, authenticated=sign_in.client_authenticated)
+        reject(TokenErrorCode.REVOKED)
+    check_client(refresh_request, sign_in.client_id, authenticated=sign_in.client_authenticated)
     if sign_in.client_id in settings.clients:
         sign_in = replace(sign_in, client_authenticated=True)
     absolute_expiry = sign_in.auth_time + absolute_lifetime(settings, sign_in)
     if absolute_expiry <= int(refresh_request.now.timestamp()):
-        _reject(TokenErrorCode.EXPIRED)
+        reject(TokenErrorCode.EXPIRED)
     with database_errors_as_unavailable():
         user = get_by_subject(claims.subject, settings.user_id_field)
     if user is None or not user.is_active:
-        _reject(TokenErrorCode.USER)
+        reject(TokenErrorCode.USER)
+    if refresh_request.step_up is not None:
+        refresh_request.step_up.check(user, claims.actor)
+        now = int(refresh_request.now.timestamp())
+        # The absolute expiry does not change.
+        sign_in = replace(
+            sign_in,
+            auth_time=now,
+            amr=refresh_request.step_up.amr,
+            absolute_lifetime=absolute_expiry - now,
+        )
     pair = refresh_request.issuer.issue_stateless(
         user,
         sign_in,
@@ -392,8 +383,3 @@ def _refresh_stateless(refresh_request: _RefreshRequest) -> TokenPair:
     )
     signals.refreshed.send_for(None, user, refresh_request.request)
     return pair
-
-
-def _reject(code: TokenErrorCode) -> NoReturn:
-    logger.info("refresh rejected: %s", code)
-    raise InvalidGrant(SESSION_ENDED) from None

@@ -18,8 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from .. import signals
-from .._limits import MAX_AMR, MAX_CLIENT_ID, MAX_DEVICE_NAME
-from .._scope import is_scope_name
+from .._limits import MAX_CLIENT_ID, MAX_DEVICE_NAME
 from ..conf.per_request import load_for
 from ..errors import InvalidGrant, InvalidRequest, ServiceUnavailable
 from ..models import RevokedReason, Session
@@ -42,6 +41,7 @@ from ..sessions.users import (
 )
 from ..tokens.claims import SignIn
 from .arguments import (
+    as_methods,
     as_strings,
     check_ip,
     check_text,
@@ -182,10 +182,7 @@ def sign_in(
     """
     user = stored_user(user)
     scope = None if scope is None else as_strings("scope", scope)
-    amr = as_strings("amr", amr)
-    if not all(map(is_scope_name, amr)):
-        raise ValueError('amr must contain names without spaces (RFC 8176), for example "pwd".')
-    check_text("amr", " ".join(amr), MAX_AMR)
+    amr = as_methods(amr)
     check_text("client_id", client_id, MAX_CLIENT_ID)
     check_text("device_name", device_name, MAX_DEVICE_NAME)
     check_text("user_agent", user_agent)
@@ -235,7 +232,7 @@ def sign_in(
         )
         pair = issuer.issue_for_session(session, SessionState.of(session), granted)
     with request_user(request, user):
-        _send_user_logged_in(user, request)
+        send_user_logged_in(user, request)
         if on_issued is not None:
             on_issued(pair)
     with _revoked_on_error(pair.session, clock):
@@ -251,8 +248,8 @@ def sign_in(
     return pair
 
 
-def _send_user_logged_in(user: Any, request: HttpRequest | None) -> None:
-    """Send ``user_logged_in`` before storing the session, because a receiver may raise an error."""
+def send_user_logged_in(user: Any, request: HttpRequest | None) -> None:
+    """Send ``user_logged_in`` before the session is stored: a receiver may raise an error."""
     try:
         with database_errors_as_unavailable():
             user_logged_in.send(sender=type(user), request=request, user=user)

@@ -162,9 +162,9 @@ def _status_query(using: str, user_model: type[Model], use_tz: bool) -> Compiled
 
 
 @lru_cache(maxsize=_MAX_STATEMENTS)
-def _rotation(using: str) -> CompiledUpdate:
+def _rotation(using: str, changed: tuple[str, ...] = ()) -> CompiledUpdate:
     rows = _not_revoked(Session.objects.using(using))
-    return CompiledUpdate(rows, where=_ROTATED_WHERE, values=_ROTATED_VALUES)
+    return CompiledUpdate(rows, where=_ROTATED_WHERE, values=(*_ROTATED_VALUES, *changed))
 
 
 # Compare auth_hash too: overwriting the hash of a concurrent rehash would invalidate the session.
@@ -179,17 +179,20 @@ def rotate(
     seen: LastSeen | None = None,
     auth_hash: str,
     retried: bool = False,
+    changed: tuple[str, ...] = (),
 ) -> bool:
     """Rotate *session* to *state* and return whether the rotation was stored. One statement.
 
     Without *seen*, the columns of :class:`LastSeen` keep their values. *retried* is ``True`` if the
-    refresh accepted the previous refresh token after the grace period. If *session* was revoked, or
-    its generation or auth hash has changed in the database, write nothing and return ``False``.
+    refresh accepted the previous refresh token after the grace period. *changed* are the names of
+    further columns, with their new values in *session*. If *session* was revoked, or its generation
+    or auth hash has changed in the database, write nothing and return ``False``.
     """
     seen = seen or LastSeen.of(session)
     values = {**state._asdict(), **seen._asdict(), "retried": retried, "auth_hash": auth_hash}
+    values.update((name, getattr(session, name)) for name in changed)
     where = {name: getattr(session, name) for name in _ROTATED_WHERE}
-    if not _rotation(router.db_for_write(Session)).run(where=where, values=values):
+    if not _rotation(router.db_for_write(Session), changed).run(where=where, values=values):
         return False
     for name, value in values.items():
         setattr(session, name, value)

@@ -14,16 +14,37 @@ from rest_framework.test import APIClient, APIRequestFactory
 from .. import services
 from ..conf.per_request import load_for
 from ..conf.settings import load
-from ..errors import InvalidScope
+from ..errors import InvalidScope, OAuthError
+from ..http.authenticators import project_header
 from ..models import RevokedReason
 from ..services.issuing import TokenPair
+from ..services.signing_in import WRONG_PASSWORD
 from ..sessions.database import primary_sessions
 from .isolation import forget_revoked_sessions
 
 
-def scope_names(scope: str | Collection[str] | None) -> Collection[str] | None:
-    """Return the names in *scope*, which may be one string of names with spaces between them."""
-    return scope.split() if isinstance(scope, str) else scope
+def start_session(user: Any, scope: str | Collection[str] | None, **options: Any) -> TokenPair:
+    """Call ``services.sign_in``, and add the reason of an error as a note of the exception.
+
+    *scope* may be one string of names with spaces between them.
+    """
+    names = scope.split() if isinstance(scope, str) else scope
+    try:
+        return services.sign_in(user, scope=names, **options)
+    except OAuthError as error:
+        if isinstance(error, InvalidScope):
+            error.add_note(
+                f"The test requested the scope {' '.join(names or ())!r}, and SCOPES of TOKENAUTH "
+                f"is {' '.join(load().scopes)!r}. SCOPE_POLICY may grant fewer names."
+            )
+        elif error.description is WRONG_PASSWORD:
+            error.add_note(
+                "The stored user is inactive, was deleted or has another password than the "
+                "argument. Read the user again after a change, for example with refresh_from_db()."
+            )
+        else:
+            error.add_note(str(error.description))
+        raise
 
 
 def request_of(factory: Any, path: str = "/", **options: Any) -> HttpRequest | None:
@@ -51,8 +72,9 @@ class SignInMixin:
     is a default header of later requests. A header of a single request replaces the token.
     """
 
-    #: The header that carries the token as ``Bearer TOKEN``, for projects with another one.
-    authorization_header = "Authorization"
+    #: The header that carries the token as ``Bearer TOKEN``. ``None`` means the header of the first
+    #: class of this package in ``DEFAULT_AUTHENTICATION_CLASSES``.
+    authorization_header: str | None = None
 
     defaults: Any
     _pair: TokenPair | None = None
@@ -74,15 +96,7 @@ class SignInMixin:
         the tokens. Raises the errors of ``services.sign_in``, such as ``InvalidScope``.
         """
         options.setdefault("request", request_of(self))
-        names = scope_names(scope)
-        try:
-            pair = services.sign_in(user, scope=names, client_id=client_id, **options)
-        except InvalidScope as error:
-            error.add_note(
-                f"The test requested the scope {' '.join(names or ())!r}, and SCOPES of TOKENAUTH "
-                f"is {' '.join(load().scopes)!r}. SCOPE_POLICY may grant fewer names."
-            )
-            raise
+        pair = start_session(user, scope, client_id=client_id, **options)
         self.use_token(pair.access_token)
         self._pair = pair
         return pair
@@ -118,7 +132,8 @@ class SignInMixin:
     def use_token(self, token: str | None) -> None:
         """Send *token*, a string, with later requests, or no token if *token* is ``None``."""
         factory: Any = self
-        name = self.authorization_header.upper().replace("-", "_")
+        header = self.authorization_header or project_header()
+        name = header.upper().replace("-", "_")
         # An asynchronous factory names its headers without the prefix of WSGI.
         if not isinstance(factory, AsyncRequestFactory):
             name = f"HTTP_{name}"

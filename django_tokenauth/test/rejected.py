@@ -23,7 +23,7 @@ from ..sessions.database import primary_sessions
 from ..tokens import jws
 from ..tokens.access import ACCESS_TYP
 from ..tokens.claims import Claims
-from .clients import scope_names
+from .clients import start_session
 from .isolation import forget_revoked_sessions, without_eviction
 
 #: The ``iss`` claim of :func:`other_issuers_token`.
@@ -97,7 +97,7 @@ def _sign_in(
 ) -> tuple[TokenPair, Claims]:
     """Start a session, and evict none. Return its tokens and the claims of the access token."""
     with without_eviction(user):
-        pair = services.sign_in(user, scope=scope_names(scope), **options)
+        pair = start_session(user, scope, **options)
     request = options.get("request")
     return pair, services.authenticate_access_token(pair.access_token, request=request)
 

@@ -23,7 +23,7 @@ TENANT_CLAIM = "tokenauth_tenant"
 #: ``REGISTERED``.
 REGISTERED = frozenset(
     {"iss", "aud", "sub", "client_id", "iat", "exp", "nbf", "jti", "sid"}
-    | {"scope", "auth_time", "amr", "gen", "act", TENANT_CLAIM}
+    | {"scope", "auth_time", "amr", "acr", "gen", "act", TENANT_CLAIM}
 )
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
@@ -63,7 +63,7 @@ class Claims(NamedTuple):
     and objects become read-only dicts. ``tenant`` is the ``tokenauth_tenant`` claim, which
     identifies the database or the schema of the tenant, or ``None``. ``actor`` is the ``sub`` in
     the ``act`` claim (RFC 8693 section 4.1): the member of the staff who acts as the subject, or
-    ``None``.
+    ``None``. ``acr`` is the authentication context (RFC 9068 section 2.2.1), or ``None``.
     """
 
     # Claims is a named tuple, because creating a frozen dataclass takes three times as long.
@@ -83,6 +83,7 @@ class Claims(NamedTuple):
     extra: Mapping[str, Any] = _NO_CLAIMS
     tenant: str | None = None
     actor: str | None = None
+    acr: str | None = None
 
     @classmethod
     def from_payload(cls, members: Mapping[str, Any]) -> Claims:
@@ -111,6 +112,7 @@ class Claims(NamedTuple):
             extra=extra,
             tenant=_string(members[TENANT_CLAIM]) if TENANT_CLAIM in members else None,
             actor=_actor(members["act"]) if "act" in members else None,
+            acr=_string(members["acr"]) if "acr" in members else None,
         )
 
     def to_payload(self) -> dict[str, Any]:
@@ -134,6 +136,8 @@ class Claims(NamedTuple):
             members["auth_time"] = self.auth_time
         if self.amr:
             members["amr"] = list(self.amr)
+        if self.acr is not None:
+            members["acr"] = self.acr
         if self.tenant is not None:
             members[TENANT_CLAIM] = self.tenant
         if self.actor is not None:
@@ -347,6 +351,7 @@ PARSERS: Mapping[str, Callable[[Any], object]] = {
     "scope": _scope,
     "auth_time": _time,
     "amr": _strings,
+    "acr": _string,
     "gen": _generation,
     TENANT_CLAIM: _string,
     "act": _actor,

@@ -32,6 +32,7 @@ def is_small(claims: Claims) -> bool:
         *(claims.issuer, claims.subject, claims.client_id, claims.jwt_id),
         *(*claims.audience, *claims.scope, *claims.amr),
         *(() if claims.tenant is None else (claims.tenant,)),
+        *(() if claims.acr is None else (claims.acr,)),
     )
     together = "".join(strings)
     is_short = len(together) <= _SHORT and together.isascii()

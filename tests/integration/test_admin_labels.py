@@ -87,7 +87,14 @@ class TestFields:
                 "generation",
             ),
             *("retried", "created", "refreshed", "idle_expiry", "absolute_expiry"),
-            *("revoked", "revoked_reason", "access_lifetime", "idle_lifetime", "data"),
+            *(
+                "stepped_up",
+                "revoked",
+                "revoked_reason",
+                "access_lifetime",
+                "idle_lifetime",
+                "data",
+            ),
         ]
 
     def test_admin_page_of_a_session_shows_its_data_and_lifetimes(self, admin_client, session):

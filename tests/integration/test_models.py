@@ -26,7 +26,7 @@ class TestSession:
         assert Session.objects.get(pk=pk).user is None
 
     @pytest.mark.promise(12)
-    @pytest.mark.standard("rfc6749-10.3-1")
+    @pytest.mark.standard("rfc6749-10.3-1", "rfc9700-4.9.3-1")
     @pytest.mark.attack(141)
     @pytest.mark.django_db
     def test_session_row_contains_no_part_of_a_token(self, alice):

@@ -193,7 +193,7 @@ class TestHasScope:
             **options,
         )
 
-    @pytest.mark.standard("rfc6749-7-2", "rfc9068-4-11")
+    @pytest.mark.standard("rfc6749-7-2", "rfc9068-4-11", "rfc9700-2.3-1")
     @pytest.mark.parametrize("authentication", [JWTAuthentication, StatelessJWTAuthentication])
     @pytest.mark.parametrize(
         ("required", "method", "scope"),
@@ -221,7 +221,7 @@ class TestHasScope:
             == 200
         )
 
-    @pytest.mark.standard("rfc6749-7-2", "rfc9068-4-11")
+    @pytest.mark.standard("rfc6749-7-2", "rfc9068-4-11", "rfc9700-2.3-1")
     @pytest.mark.attack(114, 115)
     @pytest.mark.parametrize(
         ("required", "method", "scope", "challenge"),

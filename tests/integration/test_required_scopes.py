@@ -24,6 +24,7 @@ from django_tokenauth.authentication import StatelessJWTAuthentication
 from django_tokenauth.permissions import (
     HasFullScope,
     HasScope,
+    InsufficientScope,
     IsAuthenticatedWithoutToken,
     required_scopes,
 )
@@ -352,3 +353,24 @@ def test_permission_without_token_denies_an_access_token():
         permission_classes = (IsAuthenticatedWithoutToken,)
 
     assert call(View.as_view(), "notes:read").status_code == 403
+
+
+UNKNOWN = "A required scope is not in SCOPES of TOKENAUTH."
+
+
+@pytest.mark.parametrize(
+    ("debug", "required", "is_explained"),
+    [
+        (True, ["notes:read", "notes:admin"], True),
+        (True, ["notes:read notes:write"], True),
+        (True, ["notes:read", "notes:write"], False),
+        (False, ["notes:admin"], False),
+    ],
+)
+def test_scope_that_is_not_in_scopes_is_explained_with_debug(
+    debug, required, is_explained, settings
+):
+    settings.DEBUG = debug
+    challenge = InsufficientScope(required).auth_header
+    assert (f'error_description="{UNKNOWN}"' in challenge) is is_explained
+    assert (str(MISSING["detail"]) in challenge) is not is_explained

@@ -49,6 +49,7 @@ def test_documented_sign_ins_accept_only_correct_secrets(results):
             1,
             REJECTED,
             200,
+            [[400, "mfa_required"], ["pwd", "otp", "mfa"], ["pwd", "otp", "mfa"]],
         ],
         "guessed_second_factor": [20, 429, [429, "too_many_requests"], REJECTED],
         "passkey": [[204, 400], 400, [["pop", "user", "mfa"], REJECTED], 1, []],

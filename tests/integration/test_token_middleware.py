@@ -186,6 +186,12 @@ class TestErrors:
         assert response.json()["error"] == "insufficient_scope"
         assert 'scope="notes:write"' in response.headers["WWW-Authenticate"]
 
+    def test_view_may_require_another_sign_in(self, token):
+        response = send("/stale/", token)
+        assert response.status_code == 401
+        assert response.json()["error"] == "insufficient_user_authentication"
+        assert 'max_age="600"' in response.headers["WWW-Authenticate"]
+
     @pytest.mark.django_db(transaction=True)
     @pytest.mark.parametrize(
         ("path", "method"), [("/user/", "GET"), ("/public/", "POST"), ("/token/", "GET")]

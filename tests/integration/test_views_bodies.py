@@ -22,12 +22,15 @@ from tests.support.client import (
     call,
     get,
     malformed,
+    malformed_in,
+    other_format,
     post,
     sign_in,
     status_and_json,
 )
 
 VERIFY = "token/verify/"
+CREDENTIALS = {name: ALL_PARAMETERS[name] for name in ("username", "password")}
 ALL_ENDPOINTS = pytest.mark.parametrize("path", REQUIRED_PARAMETERS)
 DUPLICATED = "".join(f'"{name}": "{text}",' for name, text in ALL_PARAMETERS.items())
 
@@ -80,7 +83,6 @@ class TestBody:
             b" ",
             b"{",
             b'{"username": "alice", ',
-            b"username=alice&password=x&token=y&refresh_token=z",
             b"\xff\xfe",
             b'{"username": "\xff", "password": "x", "token": "\xff", "refresh_token": "\xff"}',
             json.dumps(ALL_PARAMETERS | {"username": "\ud800"}),
@@ -123,6 +125,20 @@ class TestBody:
         assert status_and_json(response) == (400, INVALID_REQUEST)
         assert has_no_store(response)
 
+    @pytest.mark.parametrize(
+        ("body", "content_type", "expected"),
+        [
+            # curl -d and some clients send this content type with any body.
+            (f" {json.dumps(ALL_PARAMETERS)}", FORM, JSON),
+            (urlencode(ALL_PARAMETERS), JSON, FORM),
+        ],
+    )
+    def test_body_of_another_format_names_its_content_type(
+        self, path, body, content_type, expected
+    ):
+        response = post(path, body, content_type)
+        assert status_and_json(response) == (400, other_format(expected))
+
     @pytest.mark.standard("rfc7009-2.1-1")
     @pytest.mark.parametrize(
         ("body", "content_type"),
@@ -145,7 +161,7 @@ class TestBody:
     @pytest.mark.parametrize("value", [None, 1, True, "", ["a.b.c"], {"a": "b"}, "a\0b"])
     def test_token_endpoints_name_invalid_parameters(self, path, value):
         response = post(path, dict.fromkeys(ALL_PARAMETERS, value))
-        assert status_and_json(response) == (400, malformed(*REQUIRED_PARAMETERS[path]))
+        assert status_and_json(response) == (400, malformed_in(path, value))
 
     @pytest.mark.attack(119)
     @pytest.mark.parametrize(
@@ -160,6 +176,17 @@ class TestBody:
         response = post(path, json.dumps(ALL_PARAMETERS), content_type)
         assert status_and_json(response) == (415, UNSUPPORTED_CONTENT_TYPE)
         assert has_no_store(response)
+
+    @pytest.mark.parametrize("length", [{}, {"CONTENT_LENGTH": ""}, {"CONTENT_LENGTH": "0"}])
+    def test_content_type_of_empty_body_is_ignored(self, path, length):
+        """``manage.py runserver`` adds ``text/plain`` to a request without a content type."""
+        response = Client().generic("POST", f"/auth/{path}", CONTENT_TYPE="text/plain", **length)
+        assert status_and_json(response) == (400, malformed(*REQUIRED_PARAMETERS[path]))
+
+    def test_content_type_of_chunked_body_is_checked(self, path):
+        chunked = {"CONTENT_TYPE": "text/plain", "HTTP_TRANSFER_ENCODING": "chunked"}
+        response = Client().generic("POST", f"/auth/{path}", **chunked)
+        assert status_and_json(response) == (415, UNSUPPORTED_CONTENT_TYPE)
 
     @pytest.mark.parametrize("attribute", ["POST", "body"])
     def test_middleware_that_reads_the_body_changes_no_response(self, path, settings, attribute):
@@ -234,7 +261,7 @@ def test_successful_token_responses_are_json_with_no_store(alice):
     tokens = sign_in()
     access, refresh = tokens["access_token"], tokens["refresh_token"]
     for path, body in (
-        ("token/", ALL_PARAMETERS),
+        ("token/", CREDENTIALS),
         ("token/", {"grant_type": "refresh_token", "refresh_token": refresh}),
         ("token/refresh/", {"refresh_token": refresh}),
         ("token/verify/", {"token": access}),
@@ -261,9 +288,9 @@ def test_session_responses_have_no_store(alice):
 @pytest.mark.standard("rfc6749-5.2-4")
 def test_error_description_is_in_the_language_of_the_client(alice, settings):
     settings.MIDDLEWARE = ["django.middleware.locale.LocaleMiddleware"]
-    response = post("token/", ALL_PARAMETERS | {"password": "wrong"}, **{"Accept-Language": "ko"})
+    response = post("token/", CREDENTIALS | {"password": "wrong"}, **{"Accept-Language": "ko"})
     assert response.status_code == 400
     assert response.json()["error"] == "invalid_grant"
     assert not response.json()["error_description"].isascii()
-    response = post("token/", ALL_PARAMETERS | {"password": "wrong"}, **{"Accept-Language": "en"})
+    response = post("token/", CREDENTIALS | {"password": "wrong"}, **{"Accept-Language": "en"})
     assert status_and_json(response) == (400, WRONG_PASSWORD)

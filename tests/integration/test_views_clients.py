@@ -76,7 +76,7 @@ class TestAuthenticated:
     ):
         assert post(path, write({**parameters, **BODY}), content_type).status_code == 200
 
-    @pytest.mark.standard("rfc6749-2.3.1-1")
+    @pytest.mark.standard("rfc6749-2.3.1-1", "rfc9700-2.5-1")
     def test_client_secret_in_the_header_authenticates_the_client(self, parameters, path):
         assert post(path, parameters, Authorization=basic("reports")).status_code == 200
 
@@ -84,7 +84,7 @@ class TestAuthenticated:
         body = {**parameters, "client_id": "reports", "client_secret": ""}
         assert post(path, body, Authorization=basic("reports")).status_code == 200
 
-    @pytest.mark.standard("rfc6749-2.3.1-1")
+    @pytest.mark.standard("rfc6749-2.3.1-1", "rfc9700-2.5-1")
     @pytest.mark.parametrize("client_id", ["reports", "re:ports 50%"])
     @pytest.mark.parametrize("encode", [str, quote_plus])
     def test_client_credentials_in_the_header_may_be_form_encoded(

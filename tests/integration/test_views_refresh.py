@@ -228,7 +228,7 @@ class TestScope:
         unchanged = refresh(wide["refresh_token"], scope="").json()
         assert unchanged["scope"] == "notes:read notes:write"
 
-    @pytest.mark.standard("rfc6749-5.2-2", "rfc6749-6-2")
+    @pytest.mark.standard("rfc6749-5.2-2", "rfc6749-6-2", "rfc9700-4.14.2-1")
     @pytest.mark.attack(115)
     def test_refresh_with_a_wider_scope_is_rejected(self, alice, settings):
         settings.TOKENAUTH = SCOPES

@@ -277,10 +277,10 @@ DEFECTS = (
         ("tests/integration/test_authentication_rejected.py",),
     ),
     Defect(
-        "permissions.py",
+        "permissions/scopes.py",
         "scope of the token is not compared",
-        "        if not request.auth.scope.issuperset(required):",
-        "        if not request.auth.scope and required:",
+        "        if not claims.scope.issuperset(required):",
+        "        if not claims.scope and required:",
         ("tests/integration/test_permissions.py",),
     ),
     Defect(

@@ -112,10 +112,12 @@ def check_types(wheel: Path, folder: Path) -> None:
     python = new_environment(folder / "types", str(wheel), *type_checkers())
     project = folder / "project"
     project.mkdir()
-    shutil.copy(ROOT / "tests" / "meta" / "public_typing.py", project)
+    files = sorted((ROOT / "tests" / "meta").glob("public_typing*.py"))
+    for file in files:
+        shutil.copy(file, project)
     (project / "settings.py").write_text(SETTINGS, encoding="utf-8")
     (project / "mypy.ini").write_text(MYPY, encoding="utf-8")
-    command = [python, "-m", "mypy", "public_typing.py"]
+    command = [python, "-m", "mypy", *(file.name for file in files)]
     if subprocess.run(command, check=False, cwd=project).returncode:
         sys.exit("The types of the wheel do not match its public names.")
 

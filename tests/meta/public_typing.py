@@ -23,10 +23,6 @@ from rest_framework.test import APIClient, APITestCase
 from rest_framework.views import APIView
 
 from django_tokenauth import errors, permissions, services, signals, urls, views, well_known
-from django_tokenauth.api_tokens import services as api_tokens
-from django_tokenauth.api_tokens import urls as api_token_urls
-from django_tokenauth.api_tokens import views as api_token_views
-from django_tokenauth.api_tokens.models import APIToken
 from django_tokenauth.authentication import (
     AccessTokenRejected,
     Claims,
@@ -42,8 +38,11 @@ from django_tokenauth.permissions import (
     HasFullScope,
     HasScope,
     InsufficientScope,
+    InsufficientUserAuthentication,
     IsAuthenticatedWithoutToken,
     IsNotImpersonated,
+    SignedInBy,
+    SignedInWithin,
 )
 from django_tokenauth.serializers import (
     RefreshSerializer,
@@ -96,6 +95,7 @@ class NotesView(APIView):
         assert_type(claims.amr, tuple[str, ...])
         assert_type(claims.extra, Mapping[str, Any])
         assert_type(claims.actor, str | None)
+        assert_type(claims.acr, str | None)
         claims.subject = "bob"  # type: ignore[misc]
         if "notes:archive" not in claims.scope:
             raise InsufficientScope(["notes:archive"])
@@ -110,31 +110,13 @@ class AccountView(APIView):
         return Response(SessionSerializer(sessions, many=True, context={"request": request}).data)
 
 
-def rotate_api_tokens(user: User, token: str) -> str:
-    assert_type(services.authenticate_token(token), Claims)
-    issued = api_tokens.create(user, name="nightly", scope=["notes:read"])
-    assert_type(issued, api_tokens.IssuedAPIToken)
-    row: APIToken = issued.api_token
-    assert_type(row.scopes, frozenset[str])
-    renamed = api_tokens.rename(user, row.pk, "hourly")
-    end = api_tokens.latest_expiry()
-    try:
-        rotated = api_tokens.rotate(user, row.pk, overlap=timedelta(0), expires_at=end)
-    except api_tokens.ConcurrentRotation:
-        rotated = None
-    assert_type(api_tokens.revoke(user, row.pk), bool)
-    names = [each.name for each in api_tokens.list_api_tokens(user)]
-    assert_type(names, list[str])
-    assert_type(api_tokens.pattern(), str)
-    return issued.token if renamed is None or rotated is None else rotated.token
+class PaymentView(APIView):
+    permission_classes = (HasScope & SignedInWithin(minutes=10), SignedInBy("mfa") | HasFullScope)
 
-
-api_token_routes = [
-    path("list/", api_token_views.APITokenListView.as_view()),
-    path("one/", api_token_views.APITokenView.as_view()),
-    path("rotation/", api_token_views.APITokenRotationView.as_view()),
-    path("auth/", include((api_token_urls.urlpatterns, api_token_urls.app_name))),
-]
+    def post(self, request: Request) -> Response:
+        SignedInBy(["mfa"])  # type: ignore[arg-type]
+        SignedInWithin(timedelta(minutes=10))  # type: ignore[call-arg, arg-type]
+        raise InsufficientUserAuthentication(max_age=60, acr_values=["mfa"])
 
 
 class ServiceAuthentication(StatelessJWTAuthentication):
@@ -249,6 +231,13 @@ def sign_in_by_other_means(user: User, request: HttpRequest) -> dict[str, str | 
     return pair.to_response()
 
 
+def step_up(user: User, token: str, request: HttpRequest) -> TokenPair:
+    pair = services.step_up(user, token, amr=["pwd", "otp", "mfa"], request=request)
+    if pair.session is not None:
+        assert_type(pair.session.auth_time, datetime)
+    return pair
+
+
 def act_as(staff: User, user: User, request: Request) -> dict[str, str | int]:
     try:
         pair = services.impersonate(staff, user, request=request, lifetime=timedelta(minutes=10))
@@ -278,6 +267,7 @@ def refresh(token: str) -> str:
 def authenticate(token: str, now: datetime) -> Claims | errors.TokenErrorCode | None:
     try:
         claims = services.authenticate_access_token(token, now=now)
+        assert_type(services.authenticate_token(token, now=now), Claims)
         services.get_user(claims)
     except AccessTokenRejected as error:
         return error.code
@@ -319,7 +309,8 @@ def sign_out(user: User, session: Session, token: str) -> None:
         return
 
 
-@receiver([signals.signed_in, signals.refreshed, signals.network_changed, signals.session_revoked])
+@receiver([signals.signed_in, signals.stepped_up, signals.refreshed])
+@receiver([signals.network_changed, signals.session_revoked])
 def count(session: Session | None, **kwargs: Any) -> None:
     """A receiver of more than one signal."""
 

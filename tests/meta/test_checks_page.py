@@ -76,6 +76,7 @@ TRIGGERS = {
     "E008": tokenauth(ISUER="x"),
     "E009": tokenauth(USER_ID_FIELD="email"),
     "E010": authenticated_by_string,
+    "E011": tokenauth(EXTRA_CLAIMS=len),
     "W001": {"SECRET_KEY": "short"},
     "W002": {"ROOT_URLCONF": "tests.urls"},
     "W005": tokenauth(ACCESS_TOKEN_LIFETIME=timedelta(hours=2)),

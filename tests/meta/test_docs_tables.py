@@ -51,6 +51,7 @@ class TestTables:
         assert [row[:2] for row in api[1:]] == [
             ["401", '``Bearer realm="api"``'],
             ["401", '``error="invalid_token"``'],
+            ["401", '``error="insufficient_user_authentication"``'],
             ["403", '``error="insufficient_scope"``'],
             ["503", ""],
         ]
@@ -69,7 +70,7 @@ class TestTables:
         existing = {
             name for name, value in vars(signals).items() if isinstance(value, signals.Signal)
         }
-        assert len(existing) == 7
+        assert len(existing) == 8
         assert existing <= section(DOCS / "signals.rst", "Signals and logging").literals
 
 

@@ -69,6 +69,10 @@ SESSION_ENDED = {
     "error": "invalid_grant",
     "error_description": "The session has ended. Sign in again.",
 }
+STEP_UP_REJECTED = {
+    "error": "invalid_grant",
+    "error_description": "Wrong username or password, or the session has ended.",
+}
 INVALID_SCOPE = {
     "error": "invalid_scope",
     "error_description": "The requested scope is unknown or exceeds what was granted.",
@@ -77,6 +81,14 @@ INVALID_REQUEST = {
     "error": "invalid_request",
     "error_description": "The request is malformed.",
 }
+
+
+def other_format(content_type: str) -> dict[str, str]:
+    """Return the error for a body whose format has *content_type*, unlike the request."""
+    description = f"The content type does not match the body. Send the body as {content_type}."
+    return {"error": "invalid_request", "error_description": description}
+
+
 UNSUPPORTED_CONTENT_TYPE = {
     "error": "invalid_request",
     "error_description": "The content type of the request is not supported. Send one of these: "
@@ -103,6 +115,12 @@ UNAVAILABLE = {"error": "temporarily_unavailable", "error_description": TRY_AGAI
 
 #: A response of Django's test client, which adds methods such as ``json()``.
 ClientResponse = Any
+
+
+def malformed_in(path: str, value: object) -> dict[str, str]:
+    """Return the error response of *path* if *value* is the value of ``ALL_PARAMETERS``."""
+    optional = ["refresh_token"] if path == "token/" and value != "" else []
+    return malformed(*REQUIRED_PARAMETERS[path], *optional)
 
 
 def malformed(*names: str) -> dict[str, str]:

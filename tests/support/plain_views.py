@@ -25,7 +25,12 @@ from django_tokenauth.authentication import (
 )
 from django_tokenauth.decorators import token_required
 from django_tokenauth.middleware import TokenMiddleware
-from django_tokenauth.permissions import HasScope, InsufficientScope, IsAuthenticatedWithoutToken
+from django_tokenauth.permissions import (
+    HasScope,
+    InsufficientScope,
+    InsufficientUserAuthentication,
+    IsAuthenticatedWithoutToken,
+)
 
 SESSION = "django.contrib.sessions.middleware.SessionMiddleware"
 CSRF = "django.middleware.csrf.CsrfViewMiddleware"
@@ -76,6 +81,10 @@ def public(request):
 
 def forbidden(request):
     raise PermissionDenied
+
+
+def stale(request):
+    raise InsufficientUserAuthentication(max_age=600)
 
 
 def failing(request):
@@ -219,6 +228,7 @@ urlpatterns = [
     path("exempt/", csrf_exempt(public)),
     path("forbidden/", forbidden),
     path("failing/", failing),
+    path("stale/", stale),
     path("crashing/", crashing),
     path("moved/", moved),
     path("async/user/", async_user),

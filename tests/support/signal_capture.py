@@ -18,6 +18,7 @@ ALL_SIGNALS = (
     signals.session_revoked,
     signals.network_changed,
     signals.impersonated,
+    signals.stepped_up,
 )
 
 

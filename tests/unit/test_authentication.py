@@ -120,8 +120,8 @@ class TestChallenge:
         header = WithRealm().authenticate_header(Request(HttpRequest()))
         assert header == 'Bearer realm="internal"'
 
-    @pytest.mark.parametrize("value", ["JWT a.b.c", "jwt a.b.c", "Token abc", "Token"])
-    def test_scheme_of_another_package_is_named_with_debug(self, settings, value):
+    @pytest.mark.parametrize("value", ["JWT a.b.c", "Token abc", "Token", "Bearer: a", "eyJ.b.c"])
+    def test_bearer_scheme_is_named_for_another_one_with_debug(self, settings, value):
         request = with_header(value)
         assert JWTAuthentication().authenticate(request) is None
         assert JWTAuthentication().authenticate_header(request) == BARE

@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django_tokenauth._bearer import (
     AUTHORIZATION,
     challenge,
-    has_scheme_of_other_package,
+    has_wrong_scheme,
     meta_key,
     token_in,
 )
@@ -82,25 +82,27 @@ def test_scheme_is_optional_in_another_header(value, token):
 def test_request_without_the_header_has_no_token(header):
     assert token_in({"HTTP_X_OTHER": "Bearer abc"}, header) is None
     assert token_in({"HTTP_X_AUTH_TOKEN": "", "HTTP_AUTHORIZATION": ""}, header) is None
-    assert not has_scheme_of_other_package({}, header)
+    assert not has_wrong_scheme({}, header)
 
 
 @pytest.mark.parametrize(
-    ("value", "has_scheme"),
+    ("value", "is_wrong"),
     [
         ("JWT abc", True),
         ("jwt abc", True),
         ("Token abc", True),
         ("TOKEN", True),
+        ("Bearer: abc", True),
+        ("eyJhbGciOiJIUzI1NiJ9.e30.abc", True),
         ("Bearer abc", False),
         ("JWTabc", False),
         ("a JWT", False),
         ("", False),
     ],
 )
-def test_schemes_of_other_packages_are_recognized(value, has_scheme):
-    assert has_scheme_of_other_package({"HTTP_AUTHORIZATION": value}, AUTHORIZATION) is has_scheme
-    assert not has_scheme_of_other_package({"HTTP_AUTHORIZATION": value}, "X-Auth-Token")
+def test_token_without_the_bearer_scheme_is_recognized(value, is_wrong):
+    assert has_wrong_scheme({"HTTP_AUTHORIZATION": value}, AUTHORIZATION) is is_wrong
+    assert not has_wrong_scheme({"HTTP_AUTHORIZATION": value}, "X-Auth-Token")
 
 
 def test_challenge_contains_only_parameters_with_a_value():

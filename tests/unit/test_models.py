@@ -33,6 +33,11 @@ class TestSession:
     def test_session_authentication_methods_keep_their_order(self, stored, methods):
         assert Session(amr=stored).methods == methods
 
+    def test_session_auth_time_is_the_last_step_up_or_the_start(self):
+        start, later = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
+        assert Session(created_at=start).auth_time == start
+        assert Session(created_at=start, authenticated_at=later).auth_time == later
+
     def test_session_default_id_is_random(self):
         first, second = Session(), Session()
         assert first.pk != second.pk

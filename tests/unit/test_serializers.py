@@ -37,11 +37,13 @@ class TestSignInSerializer:
     def test_sign_in_optional_fields_have_defaults(self):
         serializer = SignInSerializer(data=ALICE)
         assert serializer.is_valid()
-        defaults = {"scope": None, "client_id": "", "client_secret": "", "device_name": ""}
-        assert serializer.validated_data == {**ALICE, **defaults}
+        empty = dict.fromkeys(("client_id", "client_secret", "device_name", "refresh_token"), "")
+        assert serializer.validated_data == {**ALICE, "scope": None, **empty}
 
     @pytest.mark.standard("rfc6749-3.2-3")
-    @pytest.mark.parametrize("field", ["client_id", "client_secret", "device_name"])
+    @pytest.mark.parametrize(
+        "field", ["client_id", "client_secret", "device_name", "refresh_token"]
+    )
     def test_sign_in_empty_optional_field_is_read_as_missing(self, field):
         serializer = SignInSerializer(data={**ALICE, field: ""})
         assert serializer.is_valid()
@@ -50,7 +52,7 @@ class TestSignInSerializer:
     def test_sign_in_ignores_unknown_fields(self):
         serializer = SignInSerializer(data={**ALICE, "is_staff": True, "user": 1, "amr": "mfa"})
         assert serializer.is_valid()
-        fields = {*ALICE, "scope", "client_id", "client_secret", "device_name"}
+        fields = {*ALICE, "scope", "client_id", "client_secret", "device_name", "refresh_token"}
         assert set(serializer.validated_data) == fields
 
     def test_sign_in_keeps_whitespace_in_username_and_secrets(self):

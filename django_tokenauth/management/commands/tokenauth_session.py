@@ -116,6 +116,8 @@ def _describe(session: Session) -> Iterator[tuple[str, str]]:
     yield "Last IP address", session.last_ip or "unknown"
     yield "Scope", session.scope
     yield "Signed in", _time(session.created_at)
+    if session.authenticated_at is not None:
+        yield "Signed in again", _time(session.authenticated_at)
     yield "Last refreshed", _time(session.refreshed_at)
     yield "Idle expiry", _time(session.idle_expires_at)
     yield "Absolute expiry", _time(session.absolute_expires_at)

@@ -37,6 +37,7 @@ def assert_without_credentials(server, response):
     assert server.activity.statements == []
 
 
+@pytest.mark.standard("rfc9700-4.3.2-1")
 @pytest.mark.attack(104)
 def test_token_in_query_form_or_cookie_is_ignored(alice, server):
     token = server.sign_in()["access_token"]

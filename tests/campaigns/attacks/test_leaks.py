@@ -48,7 +48,7 @@ def collected(request, settings, time_machine, db):
 
 @pytest.mark.attack(173)
 class TestSecretLeaks:
-    @pytest.mark.standard("rfc6749-10.3-1")
+    @pytest.mark.standard("rfc6749-10.3-1", "rfc9700-4.9.3-1")
     def test_successful_requests_leak_no_secret(self, collected):
         access, token = canary_project.sign_in(collected, scope="notes:read")
         whole, _ = canary_project.sign_in(collected)
@@ -175,7 +175,7 @@ class TestSecretLeaks:
         assert "TOKENAUTH cannot be used" in collected.text_of("log")
 
     @pytest.mark.promise(24)
-    @pytest.mark.standard("rfc6749-10.3-1")
+    @pytest.mark.standard("rfc6749-10.3-1", "rfc9700-4.9.3-1")
     def test_server_error_reports_leak_no_secret(self, collected, settings):
         """Django's error reports contain the variables of all frames."""
         access, token = canary_project.sign_in(collected)
@@ -186,6 +186,8 @@ class TestSecretLeaks:
             post("token/", body),
             post("token/", form, FORM),
             post("token/", {**body, "scope": "notes:read", "client_id": "app"}),
+            post("token/", {**body, "refresh_token": token}),
+            post("token/", f"{form}&refresh_token={token}", FORM),
             post("token/refresh/", {"refresh_token": token}),
             post("token/refresh/", f"refresh_token={token}", FORM),
             post("token/verify/", {"token": access}),
@@ -198,10 +200,14 @@ class TestSecretLeaks:
             assert collected.add_response(response).status_code == FAILED
         settings.DATABASE_ROUTERS = []
         settings.TOKENAUTH = {**settings.TOKENAUTH, "EXTRA_CLAIMS": lambda *arguments: 1 / 0}
-        for response in (post("token/", body), post("token/refresh/", {"refresh_token": token})):
+        for response in (
+            post("token/", body),
+            post("token/", {**body, "refresh_token": token}),
+            post("token/refresh/", {"refresh_token": token}),
+        ):
             assert collected.add_response(response).status_code == FAILED
         assert collected.leaks() == set()
-        assert collected.text_of("report").count("RuntimeError") > 11
+        assert collected.text_of("report").count("RuntimeError") > 13
         assert "ZeroDivisionError" in collected.text_of("report")
 
     def test_failing_service_calls_leak_no_secret(self, collected, settings):

@@ -121,7 +121,7 @@ def replay(alice, bob, call_in_thread):
 
 
 @pytest.mark.promise(7)
-@pytest.mark.standard("rfc6749-10.4-2")
+@pytest.mark.standard("rfc6749-10.4-2", "rfc9700-2.2.2-1", "rfc9700-4.14.2-2")
 @pytest.mark.attack(130, 138)
 def test_refresh_token_reuse_after_grace_revokes_session(replay):
     replay([1, *AGES], interval=timedelta(minutes=1), delay=timedelta(seconds=10, microseconds=1))

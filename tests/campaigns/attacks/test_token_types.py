@@ -117,7 +117,7 @@ def test_django_signed_value_is_rejected_as_token(alice, server):
 
 
 @pytest.mark.promise(3)
-@pytest.mark.standard("rfc6749-10.4-3")
+@pytest.mark.standard("rfc6749-10.4-3", "rfc9700-4.14.2-3")
 @pytest.mark.attack(101)
 def test_token_with_other_key_derivation_is_rejected(alice, server, settings):
     """Sign with ``SECRET_KEY`` itself, with derivations of Django and of this package."""
@@ -146,7 +146,7 @@ def raw_signature(signer, message):
     return signing.b64_decode(signer.signature(message).encode())
 
 
-@pytest.mark.standard("rfc6749-10.4-3")
+@pytest.mark.standard("rfc6749-10.4-3", "rfc9700-4.14.2-3")
 @pytest.mark.attack(101)
 def test_refresh_token_signed_with_access_key_is_rejected(alice, server, settings):
     """The private key of access tokens cannot extend a session."""

@@ -30,9 +30,12 @@ from tests.support.client import (
     INVALID_REQUEST,
     INVALID_SCOPE,
     INVALID_TOKEN,
+    JSON,
     SESSION_ENDED,
+    STEP_UP_REJECTED,
     UNSUPPORTED_GRANT_TYPE,
     WRONG_PASSWORD,
+    other_format,
 )
 from tests.support.client import UNSUPPORTED_CONTENT_TYPE as UNSUPPORTED
 from tests.support.confidential_clients import SECRETS
@@ -44,7 +47,7 @@ _LOGGED = re.compile(
     r"django_tokenauth: ("
     r"access token rejected: [a-z_]+|refresh rejected: [a-z_]+|sign-in rejected|client rejected"
     r"|token rejected: it belongs to another client"
-    r"|user 1: the password is correct|user 1 signed in, session [0-9a-f]{12}"
+    r"|user 1: the password is correct|user 1 signed in(?: again)?, session [0-9a-f]{12}"
     r"|session [0-9a-f]{12} of user 1 revoked: signed_out"
     r"|refresh token is [1-9][0-9]* generations ahead of session [0-9a-f]{12} of user 1: .+"
     r"|refresh token of session [0-9a-f]{12} of user 1 reused: session revoked)\Z"
@@ -223,8 +226,11 @@ def is_documented(body: dict[str, str]) -> bool:
         INVALID_GRANT,
         WRONG_PASSWORD,
         SESSION_ENDED,
+        STEP_UP_REJECTED,
         INVALID_SCOPE,
         INVALID_REQUEST,
+        other_format(JSON),
+        other_format(FORM),
         UNSUPPORTED_GRANT_TYPE,
         ACCESS_TOKEN_NOT_REVOCABLE,
     )

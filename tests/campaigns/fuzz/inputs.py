@@ -93,6 +93,7 @@ _HARMLESS: list[Pairs] = [
     [("aud", '["other","django-tokenauth"]')],
     [("scope", '"b a c"')],
     [("amr", '["pwd","otp"]')],
+    [("acr", '"urn:example:mfa"')],
     [("roles", '["admin",{"of":[1,2.5,null,true,"\\ud83d\\udd11"]}]')],
     [("nested", "[" * 15 + "]" * 15)],
     [("auth_time", str(NOW - 9)), ("client_id", '"notes"')],

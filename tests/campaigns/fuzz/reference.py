@@ -148,7 +148,7 @@ REQUIRED: dict[str, Rules] = {
 OPTIONAL: Rules = {"auth_time": is_time, "scope": is_scope, "amr": are_names}
 BOTH: Rules = {"act": is_actor, "tokenauth_tenant": is_name}
 OPTIONAL_OF: dict[str, Rules] = {
-    "access": {**OPTIONAL, **BOTH, "sid": is_session, "nbf": is_time},
+    "access": {**OPTIONAL, **BOTH, "sid": is_session, "nbf": is_time, "acr": is_name},
     "refresh": BOTH,
 }
 LIFETIMES: Rules = dict.fromkeys(

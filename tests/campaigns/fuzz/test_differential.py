@@ -99,6 +99,7 @@ HARMLESS = st.fixed_dictionaries(
         ),
         "scope": st.sampled_from(["a", "b a", "a b a"]),
         "amr": st.lists(st.sampled_from(["pwd", "otp"]), min_size=1, max_size=3),
+        "acr": st.sampled_from(["mfa", "urn:example:mfa"]),
         "extra": st.recursive(
             st.none()
             | st.booleans()

@@ -139,4 +139,4 @@ def test_metadata_lists_client_authentication_methods(metadata):
     assert metadata["token_endpoint_auth_methods_supported"] == methods
     assert metadata["revocation_endpoint_auth_methods_supported"] == methods
     assert metadata["introspection_endpoint_auth_methods_supported"] == [BASIC, POST]
-    assert set(metadata["grant_types_supported"]) == {"password", "refresh_token"}
+    assert set(metadata["grant_types_supported"]) == {"refresh_token"}

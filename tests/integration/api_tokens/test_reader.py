@@ -117,7 +117,7 @@ class TestRejected:
             assert code_of("tokenauth_\0") == TokenErrorCode.MALFORMED
             assert code_of(f"{token}é\ud800") == TokenErrorCode.MALFORMED
 
-    @pytest.mark.attack(210)
+    @pytest.mark.attack(215)
     def test_unknown_token_is_rejected_with_one_query(self, alice, django_assert_num_queries):
         with django_assert_num_queries(1):
             assert code_of(UNKNOWN) == TokenErrorCode.REVOKED
@@ -236,7 +236,7 @@ class TestUser:
         get_user_model().objects.update(is_active=False)
         assert code_of(token) == TokenErrorCode.USER
 
-    @pytest.mark.attack(209)
+    @pytest.mark.attack(214)
     def test_deleted_user_has_no_tokens(self, alice):
         token = issue(alice).token
         alice.delete()

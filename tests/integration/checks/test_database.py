@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from django.core.checks import WARNING, run_checks
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, connections
 from django.utils import timezone
 
 from django_tokenauth.checks import check_database
@@ -72,6 +72,21 @@ class TestMissingTable:
         settings.DATABASE_ROUTERS = [SessionRouter()]
         assert warnings(databases=["default"]) == []
 
+    def test_missing_table_in_another_database_names_this_database(self, settings):
+        """``migrate`` without ``--database`` would not create the table there."""
+        connections.databases["sessions"] = connection.settings_dict
+        connections["sessions"] = connection
+        settings.DATABASE_ROUTERS = [SessionRouter()]
+        try:
+            [message] = warnings(databases=["default", "sessions"])
+        finally:
+            del connections["sessions"], connections.databases["sessions"]
+        assert message.msg == (
+            "The table of sessions does not exist in the database 'sessions', so users cannot "
+            "sign in."
+        )
+        assert message.hint == "Run manage.py migrate --database=sessions."
+
     def test_session_table_check_skips_stateless_or_invalid_settings(self, settings):
         for values in ({"STATELESS_REFRESH": True}, {"ISUER": "x"}):
             settings.TOKENAUTH = values
@@ -102,6 +117,31 @@ def test_missing_session_column_is_a_check_warning():
         == "The table of sessions lacks columns of this version, so users cannot sign in."
     )
     assert message.hint == MIGRATE
+
+
+class UserRouter:
+    """A router that stores the users in another database."""
+
+    def db_for_write(self, model, **hints):
+        return None if model is Session else "users"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_same", [False, True])
+def test_users_in_another_database_are_a_check_warning(settings, is_same):
+    """A statement cannot join tables of two databases."""
+    options = {**connection.settings_dict, "NAME": "users"}
+    connections.databases["users"] = connection.settings_dict if is_same else options
+    settings.DATABASE_ROUTERS = [UserRouter()]
+    try:
+        found = [each for each in check_database(databases=["default"]) if each.id.endswith("W030")]
+    finally:
+        del connections["users"], connections.databases["users"]
+    message = (
+        "The table of sessions is in the database 'default', and the table of users in 'users'. "
+        "Users cannot sign in."
+    )
+    assert [(each.level, each.msg) for each in found] == ([] if is_same else [(WARNING, message)])
 
 
 @COMMITTED

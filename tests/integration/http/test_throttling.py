@@ -147,6 +147,7 @@ class TestForwarded:
         assert statuses(*[WRONG] * 4, **first_client) == [400, 400, 400, 429]
         assert statuses(ALICE, **second_client) == [200]
 
+    @pytest.mark.standard("rfc9700-4.13-1")
     @pytest.mark.attack(149)
     def test_throttle_behind_a_proxy_ignores_forged_forwarded_for(self, alice, limits, settings):
         settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": 1}

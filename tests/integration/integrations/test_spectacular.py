@@ -192,6 +192,7 @@ class TestRoutes:
         members = schema["components"]["schemas"]["TokenAuthGrant"]["properties"]
         assert members["password"]["writeOnly"]
         assert members["client_secret"]["writeOnly"]
+        assert members["refresh_token"]["writeOnly"]
 
 
 class TestExtendedViews:
@@ -238,7 +239,9 @@ MEMBERS = {
             ("token_type", "username", "scope", "client_id", "sub", "iss", "aud", "jti", "sid"),
             STRING,
         ),
-        **dict.fromkeys(("exp", "iat"), INTEGER),
+        **dict.fromkeys(("exp", "iat", "auth_time"), INTEGER),
+        "acr": STRING,
+        "amr": "array",
     },
 }
 OPTIONAL = {

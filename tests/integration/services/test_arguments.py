@@ -126,6 +126,7 @@ def impersonate(pair, now):
 
 SERVICES_WITH_NOW = {
     "sign_in": lambda pair, now: services.sign_in(pair.user, now=now),
+    "step_up": lambda pair, now: services.step_up(pair.user, pair.refresh_token, now=now),
     "refresh": lambda pair, now: services.refresh(pair.refresh_token, now=now),
     "list_sessions": lambda pair, now: list(services.list_sessions(pair.user, now=now)),
     "sign_out": lambda pair, now: services.sign_out(pair.user, pair.session.pk, now=now),

@@ -54,6 +54,7 @@ class TestRotation:
         assert (new.user, new.session) == (alice, pair.session)
 
     @pytest.mark.promise(11)
+    @pytest.mark.standard("rfc9700-4.14.2-4")
     def test_refresh_extends_idle_expiry_but_not_absolute_expiry(self, pair):
         refresh(pair.refresh_token, now=after(days=1))
         session = row(pair)
@@ -212,7 +213,7 @@ class TestReuse:
             assert refresh(other.refresh_token, now=after(hours=1)).session.generation == 2
 
     @pytest.mark.promise(7)
-    @pytest.mark.standard("rfc6749-10.4-2")
+    @pytest.mark.standard("rfc6749-10.4-2", "rfc9700-2.2.2-1", "rfc9700-4.14.2-2")
     @pytest.mark.attack(130)
     def test_reuse_sends_each_signal_once_and_is_logged_once(self, alice, pair, caplog):
         rotate_times(pair, 1, every=timedelta(minutes=1))

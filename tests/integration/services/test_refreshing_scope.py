@@ -60,7 +60,7 @@ class TestScope:
         assert repeated.scope == {READ}
 
     @pytest.mark.promise(11)
-    @pytest.mark.standard("rfc6749-6-2")
+    @pytest.mark.standard("rfc6749-6-2", "rfc9700-4.14.2-1")
     @pytest.mark.attack(115)
     @pytest.mark.parametrize("scope", [[READ, ADMIN], [ADMIN]], ids=str)
     def test_refresh_with_wider_scope_is_rejected_without_a_write(self, pair, scope):

@@ -8,7 +8,8 @@ from django.test import AsyncClient, AsyncRequestFactory, Client, RequestFactory
 from rest_framework.test import APIClient, APIRequestFactory
 
 from django_tokenauth import services
-from django_tokenauth.errors import InvalidScope
+from django_tokenauth.authentication import JWTAuthentication
+from django_tokenauth.errors import InvalidRequest, InvalidScope, OAuthError
 from django_tokenauth.models import RevokedReason, Session
 from django_tokenauth.test import (
     AsyncTokenClient,
@@ -102,6 +103,24 @@ class TestSignIn:
             "notes:write'. SCOPE_POLICY may grant fewer names."
         )
         assert client.get("/who/").json()["user"] == "alice"
+
+    def test_rejected_sign_in_explains_the_error(self, client_class, alice, settings):
+        def reject(user, request, fields):
+            raise InvalidRequest("You are not a member.")
+
+        def sign_in(user):
+            with pytest.raises(OAuthError) as caught:
+                client_class().sign_in(user)
+            return caught.value.__notes__
+
+        type(alice).objects.filter(pk=alice.pk).update(is_active=False)
+        [note] = sign_in(alice)
+        assert note == (
+            "The stored user is inactive, was deleted or has another password than the argument. "
+            "Read the user again after a change, for example with refresh_from_db()."
+        )
+        settings.TOKENAUTH = {"SESSION_DATA": reject}
+        assert sign_in(alice) == ["You are not a member."]
 
     def test_stateless_sign_in_sends_a_token_without_a_session(self, client_class, alice, settings):
         settings.TOKENAUTH = {"STATELESS_REFRESH": True}
@@ -262,6 +281,23 @@ class OwnHeaderClient(TokenClient):
 
 class OwnHeaderAsyncFactory(AsyncTokenRequestFactory):
     authorization_header = "X-Access-Token"
+
+
+class GatewayAuthentication(JWTAuthentication):
+    header = "X-Auth-Token"
+
+
+@pytest.mark.django_db
+def test_token_is_sent_in_the_header_of_the_project(alice, settings):
+    settings.REST_FRAMEWORK = {
+        "DEFAULT_AUTHENTICATION_CLASSES": [f"{__name__}.GatewayAuthentication"]
+    }
+    client = TokenClient()
+    client.sign_in(alice)
+    assert client.get("/auth/sessions/").status_code == 200
+    assert "HTTP_AUTHORIZATION" not in client.defaults
+    client.sign_out()
+    assert client.get("/auth/sessions/").status_code == 401
 
 
 @pytest.mark.django_db

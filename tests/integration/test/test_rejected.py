@@ -87,8 +87,9 @@ def test_session_of_a_rejected_token_is_active(make, alice):
 def test_rejected_token_has_the_requested_scope(make, scope, alice, settings):
     settings.TOKENAUTH = {"SCOPES": ["notes:read", "notes:write"]}
     assert payload_of(make(alice, scope))["scope"] == "notes:read"
-    with pytest.raises(InvalidScope):
+    with pytest.raises(InvalidScope) as caught:
         make(alice, "unknown")
+    assert "the scope 'unknown', and SCOPES" in caught.value.__notes__[0]
 
 
 @pytest.mark.parametrize("leeway", [0, 120])

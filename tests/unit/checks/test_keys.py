@@ -56,7 +56,7 @@ class TestSecretKey:
             "W001"
         )
 
-    @pytest.mark.standard("rfc6749-10.4-3")
+    @pytest.mark.standard("rfc6749-10.4-3", "rfc9700-4.14.2-3")
     @pytest.mark.parametrize("more", [{"SIGNING_KEY": OTHER_SECRET}, {**SIGNED, **URL}])
     def test_deploy_check_warns_of_weak_secret_key_with_signing_key(self, settings, more):
         settings.SECRET_KEY = "x" * 100

@@ -8,7 +8,8 @@ import pytest
 from django.test import override_settings
 
 from django_tokenauth.conf import settings as conf
-from django_tokenauth.conf.settings import InvalidSettings, Problem, setting_fields
+from django_tokenauth.conf.problems import Problem
+from django_tokenauth.conf.settings import InvalidSettings, setting_fields
 from tests.support.raw_tokens import SECRET_KEY, read_settings
 
 HOUR = timedelta(hours=1)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from django_tokenauth.conf import values
+from django_tokenauth.conf import names, values
 from django_tokenauth.conf.values import InvalidSetting, Rate
 from tests.support.confidential_clients import DIGEST, MALFORMED
 
@@ -58,10 +58,10 @@ VALID = [
     (values.optional_secret, b"s" * 32, b"s" * 32),
     (values.secrets, (), ()),
     (values.secrets, ["s" * 32], (b"s" * 32,)),
-    (values.scopes, (), ()),
-    (values.scopes, ["notes:read", "a!#[]~"], ("notes:read", "a!#[]~")),
-    (values.scopes, {"notes:read"}, ("notes:read",)),
-    (values.scopes, frozenset({"notes:read"}), ("notes:read",)),
+    (names.scopes, (), ()),
+    (names.scopes, ["notes:read", "a!#[]~"], ("notes:read", "a!#[]~")),
+    (names.scopes, {"notes:read"}, ("notes:read",)),
+    (names.scopes, frozenset({"notes:read"}), ("notes:read",)),
     (values.hook, None, None),
     (values.hook, some_policy, some_policy),
     (values.hook, "math.sqrt", math.sqrt),
@@ -187,16 +187,16 @@ INVALID = [
     (values.optional_secret, 7, "32 random characters"),
     (values.secrets, "s" * 32, "a list of secrets"),
     (values.secrets, ["s" * 31], "32 random characters"),
-    (values.scopes, "notes:read", '["notes:read"]'),
-    (values.scopes, None, '["notes:read"]'),
-    (values.scopes, ["notes read"], '["notes:read"]'),
-    (values.scopes, ['quoted"'], '["notes:read"]'),
-    (values.scopes, ["back\\slash"], '["notes:read"]'),
-    (values.scopes, [""], '["notes:read"]'),
-    (values.scopes, ["notes:read\n"], '["notes:read"]'),
-    (values.scopes, ["쓰기"], '["notes:read"]'),
-    (values.scopes, [None], '["notes:read"]'),
-    (values.scopes, {"notes:read": True}, '["notes:read"]'),
+    (names.scopes, "notes:read", '["notes:read"]'),
+    (names.scopes, None, '["notes:read"]'),
+    (names.scopes, ["notes read"], '["notes:read"]'),
+    (names.scopes, ['quoted"'], '["notes:read"]'),
+    (names.scopes, ["back\\slash"], '["notes:read"]'),
+    (names.scopes, [""], '["notes:read"]'),
+    (names.scopes, ["notes:read\n"], '["notes:read"]'),
+    (names.scopes, ["쓰기"], '["notes:read"]'),
+    (names.scopes, [None], '["notes:read"]'),
+    (names.scopes, {"notes:read": True}, '["notes:read"]'),
     (values.hook, 17, "a function"),
     (values.hook, "math.pi", "a function"),
     (values.hook, "", "dotted path"),
@@ -251,7 +251,7 @@ def test_invalid_setting_value_is_rejected_with_a_hint(kind, value, hint):
         values.duration_up_to(60),
         values.count,
         values.optional_rate,
-        values.scopes,
+        names.scopes,
         values.hook,
         values.keys,
         values.optional_key_set,

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from django_tokenauth.conf import values
+from django_tokenauth.conf import names, values
 from django_tokenauth.conf.values import InvalidSetting
 from tests.support.raw_tokens import read_settings
 
@@ -57,7 +57,7 @@ MESSAGES = [
     ),
     (values.secrets, "short", "a list of secrets, as SECRET_KEY_FALLBACKS is", ""),
     (
-        values.scopes,
+        names.scopes,
         "notes:read",
         "a list of scope names: printable ASCII without spaces, quotes and backslashes",
         'For example ["notes:read"].',

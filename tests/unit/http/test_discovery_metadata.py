@@ -27,7 +27,7 @@ ALWAYS = {
     "issuer": ISSUER,
     "token_endpoint": f"{ISSUER}/auth/token/",
     "response_types_supported": [],
-    "grant_types_supported": ["password", "refresh_token"],
+    "grant_types_supported": ["refresh_token"],
     "token_endpoint_auth_methods_supported": ["none"],
 }
 REVOCATION = {
@@ -110,7 +110,7 @@ class TestMembers:
         both = metadata(SCOPES=["introspect"], CLIENTS=CLIENTS)
         assert both["introspection_endpoint_auth_methods_supported"] == [*SECRETS, "Bearer"]
 
-    @pytest.mark.standard("rfc8414-2-3", "rfc8414-3-1")
+    @pytest.mark.standard("rfc8414-2-3", "rfc8414-3-1", "rfc9700-2.6-1")
     def test_metadata_lists_only_existing_endpoints(self, metadata):
         members = metadata(SCOPES=["introspect"], CLIENTS=CLIENTS, **SIGNED)
         urls_in_metadata = [
@@ -122,9 +122,27 @@ class TestMembers:
             response = Client().post(url.removeprefix(ISSUER), {}, "application/json")
             assert response.status_code == (405 if url.endswith("jwks.json") else 400)
 
-    @pytest.mark.parametrize("grant", ALWAYS["grant_types_supported"])
+    @pytest.mark.standard("rfc9470-7-1")
+    def test_metadata_lists_the_acr_values_of_the_settings(self, metadata):
+        values = ["urn:example:password", "urn:example:mfa"]
+        assert metadata(ACR_VALUES=values) == {
+            **ALWAYS,
+            **REVOCATION,
+            "acr_values_supported": values,
+        }
+
+    @pytest.mark.standard("rfc9700-2.4-1")
+    @pytest.mark.parametrize(
+        ("advertised", "grants"),
+        [(False, ["refresh_token"]), (True, ["password", "refresh_token"])],
+    )
+    def test_metadata_lists_the_password_grant_only_by_setting(self, metadata, advertised, grants):
+        members = metadata(ADVERTISE_PASSWORD_GRANT=advertised)
+        assert members == {**ALWAYS, **REVOCATION, "grant_types_supported": grants}
+
+    @pytest.mark.parametrize("grant", ["password", "refresh_token"])
     def test_metadata_grant_types_are_those_of_the_token_endpoint(self, metadata, grant):
-        assert metadata()["grant_types_supported"] == ["password", "refresh_token"]
+        assert grant in metadata(ADVERTISE_PASSWORD_GRANT=True)["grant_types_supported"]
         response = Client().post("/auth/token/", {"grant_type": grant}, "application/json")
         assert response.json()["error"] == "invalid_request"
 
@@ -138,7 +156,9 @@ class TestIssuer:
         headers = {"host": "evil.example", "x-forwarded-host": "evil.example"}
         assert Client().get(PATH, headers=headers).json() == expected
 
-    @pytest.mark.standard("rfc8414-2-1", "rfc8414-3-1", "rfc8414-3.1-2", "rfc8414-3.3-1")
+    @pytest.mark.standard(
+        "rfc8414-2-1", "rfc8414-3-1", "rfc8414-3.1-2", "rfc8414-3.3-1", "rfc9700-2.6-1"
+    )
     @pytest.mark.parametrize("slash", ["", "/"])
     def test_metadata_of_issuer_with_path_is_served_at_that_path(self, metadata, not_found, slash):
         issuer = f"https://example.com/api/v1{slash}"

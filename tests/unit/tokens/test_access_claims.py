@@ -229,6 +229,10 @@ class TestIdentityClaims:
     def test_access_token_with_invalid_amr_is_rejected(self, access, amr):
         assert access.code(access.with_claims(amr=amr)) is TokenErrorCode.CLAIMS
 
+    @pytest.mark.parametrize("acr", [None, "", 2, True, ["mfa"], "mfa\n", "a" * 256, {"a": 1}])
+    def test_access_token_with_invalid_acr_is_rejected(self, access, acr):
+        assert access.code(access.with_claims(acr=acr)) is TokenErrorCode.CLAIMS
+
     def test_access_token_error_order_is_issuer_audience_times(self, access):
         # The error has one code, so the order of the checks is fixed.
         token = access.with_claims(iss="another", aud="another", exp=NOW - 1)

@@ -64,7 +64,8 @@ def error_code(from_payload, members):
 
 class TestClaims:
     def test_claims_from_payload_fills_every_field(self):
-        members = access_members(nbf=NOW - 5, aud=["django-tokenauth", "notes"], staff=True)
+        aud = ["django-tokenauth", "notes"]
+        members = access_members(nbf=NOW - 5, aud=aud, acr="urn:example:mfa", staff=True)
         assert Claims.from_payload(members) == Claims(
             issuer="django-tokenauth",
             audience=("django-tokenauth", "notes"),
@@ -79,6 +80,7 @@ class TestClaims:
             amr=("pwd",),
             not_before=NOW - 5,
             extra={"staff": True},
+            acr="urn:example:mfa",
         )
 
     def test_claims_without_optional_claims_have_defaults(self):
@@ -183,7 +185,7 @@ class TestExtraClaims:
         assert "new" not in claims.extra
 
     def test_extra_claims_exclude_registered_claims(self):
-        special = {"tokenauth_tenant": "a", "act": {"sub": "2"}}
+        special = {"tokenauth_tenant": "a", "act": {"sub": "2"}, "acr": "mfa"}
         members = access_members(nbf=NOW, gen=3, **special, **self.EXTRA)
         assert set(Claims.from_payload(members).extra) == set(self.EXTRA)
         assert set(members) - set(self.EXTRA) == set(REGISTERED)

@@ -107,6 +107,8 @@ def test_memory_estimate_adds_costs_of_structural_characters(payload, characters
         ({"aud": ["notes", "mail", "x"]}, False),
         ({"amr": ["pwd", "otp", "mfa"]}, False),
         ({"tenant": "acme"}, False),
+        ({"acr": "urn:example:mfa"}, True),
+        ({"acr": "a" * 255, "sub": "s" * 200}, False),
         ({"act": {"sub": "2"}}, False),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from accounts import sms
 from accounts.models import Passkey, SignInCode, User
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
-from django.core import mail
+from django.core import mail, signing
 from django.core.cache import cache
 from django.core.management import call_command
 from django.test.utils import setup_test_environment
@@ -116,6 +117,8 @@ def sent_codes(alice: Any, clock: Any) -> Any:
 def link(alice: Any, clock: Any) -> Any:
     responses = [send("link/send/", {"email": each}) for each in (EMAIL.upper(), "x@example.com")]
     body = last_link()
+    # A key of any type, such as a UUID, is a string in the link.
+    assert isinstance(signing.loads(body["link"], salt="accounts.links")[0], str)
     tried = [outcome(send("link/", each)) for each in ({"link": "x"}, {}, body, body)]
     send("link/send/", {"email": EMAIL})
     after_sign_in = last_link()
@@ -138,7 +141,7 @@ def device_of(user: Any) -> Any:
 
 def current_code(device: Any) -> str:
     totp = TOTP(device.bin_key, device.step, device.t0, device.digits)
-    totp.time = NOW.timestamp()
+    totp.time = time.time()
     return f"{totp.token():06}"
 
 
@@ -157,7 +160,16 @@ def second_factor(alice: Any, clock: Any) -> Any:
     refresh = services.sign_in(alice).refresh_token
     grant = {"grant_type": "refresh_token", "refresh_token": refresh}
     refreshed = send("token/", grant).status_code
-    return [without_device, required, wrong_password, signed_in, named, repeated, refreshed]
+    clock.shift(timedelta(minutes=1))
+    pair = services.sign_in(alice)
+    with_token = {**body, "refresh_token": pair.refresh_token}
+    stepped_up = [
+        outcome(send("token/", with_token)),
+        outcome(send("token/", {**with_token, "code": current_code(device)})),
+        Session.objects.get(pk=pair.session.pk).methods,
+    ]
+    results = [without_device, required, wrong_password, signed_in, named, repeated, refreshed]
+    return [*results, stepped_up]
 
 
 def guessed_second_factor(alice: Any, clock: Any) -> Any:
