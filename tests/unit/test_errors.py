@@ -78,6 +78,7 @@ def test_token_error_codes_are_stable():
         "revoked",
         "generation",
         "user",
+        "api_token",
     }
 
 

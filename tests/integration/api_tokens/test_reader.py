@@ -11,11 +11,14 @@ from django.contrib.auth import get_user_model
 from django.db import OperationalError, connection
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from django_tokenauth import services as core
 from django_tokenauth.api_tokens import services
 from django_tokenauth.authentication import Claims, JWTAuthentication, StatelessJWTAuthentication
 from django_tokenauth.errors import InvalidToken, ServiceUnavailable, TokenErrorCode
+from django_tokenauth.permissions import SignedInBy, SignedInWithin
 from django_tokenauth.services.api_tokens import reader
 from tests.support.api_tokens import NOT_ACCEPTED, SCOPES, UNKNOWN, issue
 from tests.support.client import INVALID_TOKEN, get, log_messages, post, sign_in
@@ -172,6 +175,19 @@ class TestRejected:
             settings.TOKENAUTH = values
             token = issue(alice, scope=values.get("SCOPES", ())).token
             assert get(path, token).status_code == 403
+
+    @pytest.mark.parametrize("required", [SignedInWithin(days=400), SignedInBy("pwd", "mfa")])
+    def test_token_is_no_sign_in_of_the_user(self, alice, required):
+        class View(APIView):
+            authentication_classes = (JWTAuthentication,)
+            permission_classes = (required,)
+
+            def get(self, request):
+                return Response()
+
+        response = View.as_view()(bearer(issue(alice).token))
+        assert response.status_code == 401
+        assert "insufficient_user_authentication" in response["WWW-Authenticate"]
 
     def test_services_of_sessions_reject_its_claims(self, alice):
         claims = core.authenticate_token(issue(alice).token)
