@@ -1,4 +1,4 @@
-"""Forty defects that a change could introduce, at least one for each component."""
+"""Forty-two defects that a change could introduce, at least one for each component."""
 
 from __future__ import annotations
 
@@ -303,5 +303,19 @@ DEFECTS = (
         '        if options["dry_run"]:',
         "        if False:",
         ("tests/integration/management",),
+    ),
+    Defect(
+        "api_tokens/reader.py",
+        "old API token works after the overlap",
+        "    return min(status.expires_at, status.previous_expires_at or status.created_at)",
+        "    return status.expires_at",
+        ("tests/integration/api_tokens/test_services.py",),
+    ),
+    Defect(
+        "api_tokens/formats.py",
+        "checksum of an API token is not compared",
+        "    return _checksum(start) == checksum",
+        "    return bool(start and checksum)",
+        ("tests/unit/api_tokens",),
     ),
 )
