@@ -115,6 +115,8 @@ def _describe(session: Session) -> Iterator[tuple[str, str]]:
     yield "Last user agent", session.last_user_agent
     yield "Last IP address", session.last_ip or "unknown"
     yield "Scope", session.scope
+    if session.audiences:
+        yield "Audiences", session.audiences
     yield "Signed in", _time(session.created_at)
     yield "Last refreshed", _time(session.refreshed_at)
     yield "Idle expiry", _time(session.idle_expires_at)

@@ -84,6 +84,10 @@ class TestFound:
             "Refreshes": "3",
         }
 
+    def test_session_command_shows_the_audiences(self, alice):
+        session = create_session(alice, audiences="self https://notes.example.com")
+        assert shown(str(session.pk))["Audiences"] == "self https://notes.example.com"
+
     def test_session_command_finds_the_session_of_a_log_line(self, alice, caplog):
         caplog.set_level("INFO", logger="django_tokenauth")
         pair = services.sign_in(alice, now=NOW)
