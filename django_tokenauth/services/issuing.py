@@ -235,7 +235,7 @@ class TokenIssuer:
             auth_time=sign_in.auth_time,
             amr=sign_in.amr,
             actor=refresh.actor,
-            extra=self._extra_claims(user, session, sign_in.data),
+            extra=self._extra_claims(user, session, data=sign_in.data, audience=audience),
             tenant=refresh.tenant,
         )
         try:
@@ -259,10 +259,10 @@ class TokenIssuer:
             self.on_issued(pair)
         return pair
 
-    def _extra_claims(self, user: Any, session: Session | None, data: Any) -> dict[str, Any]:
+    def _extra_claims(self, user: Any, session: Session | None, **optional: Any) -> dict[str, Any]:
         if self.settings.extra_claims is None:
             return {}
-        extra = call_hook(self.settings, "extra_claims", user, session, self.request, data=data)
+        extra = call_hook(self.settings, "extra_claims", user, session, self.request, **optional)
         if not isinstance(extra, dict) or not all(isinstance(name, str) for name in extra):
             raise ImproperlyConfigured("EXTRA_CLAIMS must return a dict whose keys are strings.")
         if reserved := REGISTERED.intersection(extra):

@@ -106,6 +106,21 @@ class TestSignIn:
             sign_in(alice, audiences=[])
 
 
+@BOTH
+class TestExtraClaims:
+    def test_hook_receives_the_audience_of_each_token(self, alice, configure):
+        def hook(user, session, request, audience):
+            return {"email": "alice@example.com"} if audience == API else {}
+
+        configure(EXTRA_CLAIMS=hook)
+        pair = sign_in(alice)
+        assert claims_of(pair, API).extra == {"email": "alice@example.com"}
+        new = refresh(pair.refresh_token, audience=NOTES, now=NOW)
+        assert claims_of(new, NOTES).extra == {}
+        configure(EXTRA_CLAIMS=hook, AUDIENCES=None)
+        assert claims_of(sign_in(alice), API).extra == {"email": "alice@example.com"}
+
+
 class TestStored:
     @pytest.mark.parametrize(
         ("audiences", "stored"),
