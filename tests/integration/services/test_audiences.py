@@ -243,6 +243,13 @@ class TestRefresh:
 
 
 class TestStatements:
+    def test_refresh_in_grace_for_another_audience_is_no_rotation(self, alice):
+        pair = sign_in(alice)
+        current = refresh(pair.refresh_token, now=after(minutes=1))
+        repeated = refresh(pair.refresh_token, audience=NOTES, now=after(minutes=1))
+        assert repeated.refresh_token == current.refresh_token
+        assert repeated.audience == NOTES
+
     def test_refresh_for_an_audience_takes_two_statements(self, alice):
         pair = sign_in(alice)
         called = statements_of(lambda: refresh(pair.refresh_token, audience=NOTES, now=NOW))
