@@ -15,6 +15,7 @@ each batch of sessions.
 
 from __future__ import annotations
 
+from .audiences import check_audiences
 from .impersonating import impersonate
 from .issuing import TokenPair, check_scope
 from .lifetimes import Lifetimes
@@ -45,6 +46,7 @@ __all__ = [
     "Lifetimes",
     "TokenPair",
     "authenticate_access_token",
+    "check_audiences",
     "check_password",
     "check_scope",
     "full_scope",
