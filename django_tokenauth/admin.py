@@ -140,7 +140,7 @@ def _time(name: str) -> Any:
 _FORM_ARGUMENTS = ("request", "context", "add", "change", "form_url", "obj")
 
 # The columns that a service sets, and that a form must not change.
-_READ_ONLY = ("access_lifetime", "idle_lifetime", "data")
+_READ_ONLY = ("audiences", "access_lifetime", "idle_lifetime", "data")
 
 
 def _local(moment: datetime) -> str:

@@ -12,6 +12,7 @@
         ├── InvalidClient               invalid_client
         ├── InvalidGrant                invalid_grant
         ├── InvalidScope                invalid_scope
+        ├── InvalidTarget               invalid_target (RFC 8707 section 2)
         ├── UnsupportedGrantType        unsupported_grant_type
         ├── UnsupportedTokenType        unsupported_token_type (RFC 7009 section 2.2.1)
         └── TooManyRequests             too_many_requests; ``retry_after`` is in seconds
@@ -45,6 +46,7 @@ __all__ = [
     "InvalidKey",
     "InvalidRequest",
     "InvalidScope",
+    "InvalidTarget",
     "InvalidToken",
     "OAuthError",
     "ServiceUnavailable",
@@ -188,6 +190,13 @@ class InvalidScope(OAuthError):
 
     error = "invalid_scope"
     description = _("The requested scope is unknown or exceeds what was granted.")
+
+
+class InvalidTarget(OAuthError):
+    """The requested audience is malformed or unknown, or exceeds what was granted (RFC 8707)."""
+
+    error = "invalid_target"
+    description = _("The requested audience is malformed, unknown, or exceeds what was granted.")
 
 
 class UnsupportedGrantType(OAuthError):

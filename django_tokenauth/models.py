@@ -11,6 +11,7 @@ from django.db import models
 from django.dispatch import Signal
 from django.utils.translation import gettext_lazy as _
 
+from ._audience import MAX_AUDIENCES_LENGTH
 from ._limits import MAX_AMR, MAX_CLIENT_ID, MAX_DEVICE_NAME, MAX_USER_AGENT
 from ._scope import MAX_SCOPE_LENGTH
 from ._utc import as_utc
@@ -130,6 +131,11 @@ class Session(models.Model):
     scope = models.CharField(_("scope"), max_length=MAX_SCOPE_LENGTH, blank=True)
     # True if the sign-in requested a narrower scope than the user may have.
     scope_limited = models.BooleanField(_("limited scope"), default=False)
+    # The audiences that the tokens may have, separated by spaces; empty for AUDIENCE only. A change
+    # of AUDIENCE applies to each session, so the column contains "self" in its place.
+    audiences = models.CharField(
+        _("audiences"), max_length=MAX_AUDIENCES_LENGTH, blank=True, default="", db_default=""
+    )
     client_id = models.CharField(_("client"), max_length=MAX_CLIENT_ID)
     # If this client is removed from CLIENTS, other clients must not be able to use its client_id.
     client_authenticated = models.BooleanField(

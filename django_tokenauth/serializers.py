@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.fields import empty
 
+from ._audience import is_absolute_uri
 from ._limits import MAX_CLIENT_ID, MAX_DEVICE_NAME, MAX_PASSWORD, MAX_USERNAME
 from ._scope import MAX_SCOPE_LENGTH, parse_scope
 from .conf.settings import load
@@ -24,6 +25,7 @@ from .sessions.clock import utc_now
 from .tokens.claims import Claims
 
 __all__ = [
+    "IntrospectionRequestSerializer",
     "RefreshSerializer",
     "RevocationRequestSerializer",
     "SessionSerializer",
@@ -91,6 +93,48 @@ class _ScopeField(_StringField):
         return names
 
 
+class _AudienceField(_StringField):
+    """The audience of an access token; ``None`` if it is empty."""
+
+    default_error_messages = {"invalid_target": _("Must be one audience of this server.")}
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            required=False, allow_blank=True, default=None, trim_whitespace=False, **options
+        )
+
+    def run_validation(self, data: Any = empty) -> Any:
+        try:
+            return super().run_validation(data) or None
+        except serializers.ValidationError:
+            # RFC 8707 section 2 has one error for all invalid values.
+            self.fail("invalid_target")
+
+
+class _ResourceField(_AudienceField):
+    """An audience as an absolute URI without a fragment (RFC 8707 section 2)."""
+
+    def to_internal_value(self, data: Any) -> str:
+        resource = super().to_internal_value(data)
+        if not is_absolute_uri(resource):
+            self.fail("invalid_target")
+        return resource
+
+
+class _AudienceSerializer(serializers.Serializer[Any]):
+    """The parameters ``resource`` and ``audience``, for projects with ``AUDIENCES``."""
+
+    def get_fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = super().get_fields()
+        if load().audiences:
+            fields["resource"] = _ResourceField(
+                help_text="The audience of the access token (RFC 8707): AUDIENCE, or one of "
+                "AUDIENCES."
+            )
+            fields["audience"] = _AudienceField(help_text="Another name of resource.")
+        return fields
+
+
 class _ClientSerializer(serializers.Serializer[Any]):
     """The client authentication of a request (RFC 6749 section 2.3.1)."""
 
@@ -98,7 +142,7 @@ class _ClientSerializer(serializers.Serializer[Any]):
     client_secret = _ClientField(MAX_PASSWORD, trim_whitespace=False, write_only=True)
 
 
-class SignInSerializer(_ClientSerializer):
+class SignInSerializer(_AudienceSerializer, _ClientSerializer):
     """The password grant (RFC 6749 section 4.3.2), with a device name for the list of sessions.
 
     With ``refresh_token``, the sign-in continues the session of this token (RFC 9470).
@@ -142,7 +186,7 @@ class SignInSerializer(_ClientSerializer):
             raise serializers.ValidationError(renamed) from None
 
 
-class RefreshSerializer(_ClientSerializer):
+class RefreshSerializer(_AudienceSerializer, _ClientSerializer):
     """The refresh token grant (RFC 6749 section 6)."""
 
     refresh_token = _StringField(trim_whitespace=False)
@@ -152,7 +196,7 @@ class RefreshSerializer(_ClientSerializer):
         ref_name = "TokenAuthRefresh"
 
 
-class TokenSerializer(serializers.Serializer[Any]):
+class TokenSerializer(_AudienceSerializer):
     """An access token to verify."""
 
     token = _StringField(trim_whitespace=False)
@@ -162,7 +206,7 @@ class TokenSerializer(serializers.Serializer[Any]):
 
 
 class RevocationRequestSerializer(_ClientSerializer):
-    """A token to revoke (RFC 7009 section 2.1) or introspect (RFC 7662 section 2.1).
+    """A token to revoke (RFC 7009 section 2.1).
 
     ``token_type_hint`` is ignored, because the header of the token contains its type.
     """
@@ -171,6 +215,13 @@ class RevocationRequestSerializer(_ClientSerializer):
 
     class Meta:
         ref_name = "TokenAuthRevocationRequest"
+
+
+class IntrospectionRequestSerializer(_AudienceSerializer, RevocationRequestSerializer):
+    """A token to introspect (RFC 7662 section 2.1), and the audience of the resource server."""
+
+    class Meta:
+        ref_name = "TokenAuthIntrospectionRequest"
 
 
 class _TimeField(serializers.DateTimeField):

@@ -35,6 +35,7 @@ from .errors import (
     UnsupportedGrantType,
 )
 from .http.attempts import sign_in_attempt
+from .http.audiences import take_audience
 from .http.authenticators import authenticator
 from .http.client_authentication import BASIC_CHALLENGE, authenticate_client
 from .http.endpoints import (
@@ -48,6 +49,7 @@ from .http.throttling import client_address, valid_ip
 from .http.token_responses import TokenIssuingEndpoint, issuing_endpoint
 from .permissions import HasFullScope, HasScope, InsufficientScope, IsNotImpersonated
 from .serializers import (
+    IntrospectionRequestSerializer,
     RefreshSerializer,
     RevocationRequestSerializer,
     SessionSerializer,
@@ -69,6 +71,7 @@ __all__ = [
     "authenticate_client",
     "client_address",
     "sign_in_attempt",
+    "take_audience",
     "valid_ip",
     "validated_data",
 ]
@@ -88,23 +91,21 @@ def _password_grant(request: Request) -> Response:
     username, password = parameters.pop("username"), parameters.pop("password")
     scope, device_name = parameters.pop("scope", None), parameters.pop("device_name", "")
     refresh_token = parameters.pop("refresh_token", "")
+    audience = take_audience(parameters)
+    audiences = None if audience is None else [audience]
     services.check_scope(scope)
-    options: dict[str, Any] = {
-        "scope": scope,
-        "client_id": client_id,
-        "user_agent": _user_agent(request),
-        "ip": valid_ip(client_address(request)),
-        "amr": ("pwd",),
-    }
+    services.check_audiences(audiences, scope=scope, request=request)
+    options: dict[str, Any] = {"scope": scope, "client_id": client_id, "amr": ("pwd",)}
+    options |= {"user_agent": _user_agent(request), "ip": valid_ip(client_address(request))}
     if refresh_token:
+        options["audience"] = audience
         with step_up_attempt(request, username):
             user = services.check_password(request, username, password)
             return view.token_response(services.step_up, user, refresh_token, **options)
+    options |= {"audiences": audiences, "device_name": device_name, "fields": parameters}
     with sign_in_attempt(request, username):
         user = services.check_password(request, username, password)
-    return view.token_response(
-        services.sign_in, user, device_name=device_name, fields=parameters, **options
-    )
+    return view.token_response(services.sign_in, user, **options)
 
 
 @sensitive_variables()
@@ -112,9 +113,11 @@ def _refresh_token_grant(request: Request) -> Response:
     """Refresh the tokens of a session (RFC 6749 section 6)."""
     parameters = validated_data(RefreshSerializer, request)
     client_id = _authenticate_client(request, parameters)
+    audience = take_audience(parameters)
     return issuing_endpoint(request).token_response(
         services.refresh,
         **parameters,
+        audience=audience,
         client_id=client_id,
         user_agent=_user_agent(request),
         ip=valid_ip(client_address(request)),
@@ -182,18 +185,20 @@ class RefreshView(TokenIssuingEndpoint):
 class VerifyView(TokenEndpoint):
     """``POST token/verify/``: check an access token, its session and its user.
 
-    The response is ``{"active": true, "expires_in": SECONDS}``, or 401 ``invalid_token``, so a
-    caller can rely on the status alone. ``OPTIONS`` gets 405, because some gateways send the method
-    of the client and would take a 200 for an accepted token.
+    With ``AUDIENCES``, ``resource`` is the audience that the token must have, by default
+    ``AUDIENCE``. The response is ``{"active": true, "expires_in": SECONDS}``, or 401
+    ``invalid_token``, so a caller can rely on the status alone. ``OPTIONS`` gets 405, because some
+    gateways send the method of the client and would take a 200 for an accepted token.
     """
 
     http_method_names = ("post",)
 
     @sensitive_variables()
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        token = validated_data(TokenSerializer, request)["token"]
+        parameters = validated_data(TokenSerializer, request)
+        token, audience = parameters["token"], take_audience(parameters)
         try:
-            claims = services.authenticate_token(token, request=request)
+            claims = services.authenticate_token(token, request=request, audience=audience)
             services.get_user(claims)
         except InvalidToken as error:
             _log.access_token_rejected(error.code)
@@ -222,7 +227,8 @@ class IntrospectView(TokenEndpoint):
     """``POST token/introspect/``: the claims of an access token that is valid now (RFC 7662).
 
     The caller authenticates as a client in ``CLIENTS``, or by an access token with the scope
-    ``introspect``.
+    ``introspect``. With ``AUDIENCES``, ``resource`` is the audience of the caller, by default
+    ``AUDIENCE``. A token for another audience is not active.
     """
 
     tokenauth_endpoint = "introspection"
@@ -236,9 +242,10 @@ class IntrospectView(TokenEndpoint):
 
     @sensitive_variables()
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        parameters = validated_data(RevocationRequestSerializer, request)
+        parameters = validated_data(IntrospectionRequestSerializer, request)
         self.check_caller(request, parameters["client_id"], parameters["client_secret"])
-        return Response(services.introspect(parameters["token"], request=request))
+        token, audience = parameters["token"], take_audience(parameters)
+        return Response(services.introspect(token, request=request, audience=audience))
 
     @sensitive_variables()
     def check_caller(self, request: Request, client_id: str, client_secret: str) -> None:

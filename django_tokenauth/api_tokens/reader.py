@@ -43,7 +43,11 @@ class Reader:
         with database_errors_as_unavailable():
             status = _find(settings, digest, settings.issuer, settings.audience, now)
             scope = granted_scope(
-                settings, status.user, None, status.scope.split(), django_request(request)
+                settings,
+                status.user,
+                None,
+                status.scope.split(),
+                django_request(request),
             )
         claims = APITokenClaims(
             issuer=settings.issuer,

@@ -108,7 +108,7 @@ def create(
     ``ValueError`` for an empty or too long *name*, and for an *expires_at* that is not in the
     future or after :func:`latest_expiry`.
     """
-    user, now, settings = stored_user(user), current_time(now), load()
+    user, now, settings = stored_user(user), current_time(now), load_for(request)
     _check_name(name)
     requested = as_collection("scope", scope)
     if within is not None and not set(requested).issubset(within):
@@ -121,7 +121,13 @@ def create(
     token = formats.generate(settings.api_token_prefix)
     parties = _parties(request)
     with database_errors_as_unavailable():
-        granted = granted_scope(settings, user, requested, settings.scopes, django_request(request))
+        granted = granted_scope(
+            settings,
+            user,
+            requested,
+            settings.scopes,
+            django_request(request),
+        )
         if len(joined := " ".join(sorted(granted))) > MAX_SCOPE_LENGTH:
             raise InvalidScope
         row = APIToken(

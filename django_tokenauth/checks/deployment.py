@@ -28,7 +28,7 @@ from rest_framework.settings import api_settings
 
 from .._bearer import meta_key
 from ..authentication import JWTAuthentication, StatelessJWTAuthentication
-from ..conf.settings import Settings
+from ..conf.settings import HMAC_ALGORITHMS, Settings
 from ..http.authenticators import project_header
 from ..models import Session
 from .settings import is_default, judge
@@ -52,12 +52,23 @@ def deployment_messages(settings: Settings) -> Iterator[CheckMessage]:
         _unthrottled,
         _throttle_cache,
         _shared_address,
+        _shared_secret,
     )
     yield from _basic_authentication()
     yield from _passwords()
     yield from judge(settings, _database)
     yield from _logging()
     yield from _libraries()
+
+
+def _shared_secret(settings: Settings) -> Iterator[CheckMessage]:
+    if settings.audiences and settings.algorithm in HMAC_ALGORITHMS:
+        yield checks.Warning(
+            "AUDIENCES names other services, and access tokens are signed with a shared secret. A "
+            "service that can verify its tokens can also sign tokens for the other services.",
+            hint="Set ALGORITHM to an asymmetric algorithm, such as EdDSA, and KEY_DIRECTORY.",
+            id="tokenauth.W031",
+        )
 
 
 def _access_lifetime(settings: Settings) -> Iterator[CheckMessage]:

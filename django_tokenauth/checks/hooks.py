@@ -14,7 +14,7 @@ from ..conf.settings import Settings, UnusableSetting
 # The arguments that a hook receives by position, and those that it may receive by name.
 _HOOKS = {
     "SCOPE_POLICY": (("user", "scopes", "request"), ()),
-    "EXTRA_CLAIMS": (("user", "session", "request"), ("data",)),
+    "EXTRA_CLAIMS": (("user", "session", "request"), ("data", "audience")),
     "LIFETIMES": (("user", "client_id", "request"), ("fields",)),
     "SESSION_DATA": (("user", "request", "fields"), ()),
     "IMPERSONATION": (("staff", "user", "request"), ()),

@@ -64,6 +64,13 @@ def settings_of(settings: Settings, request: object) -> Settings:
     return resolved
 
 
+def for_audience(settings: Settings, audience: str) -> Settings:
+    """Return *settings* with another ``AUDIENCE``, to verify the tokens for *audience*."""
+    if audience == settings.audience:
+        return settings
+    return _resolved(settings.shared, settings.issuer, audience)
+
+
 def _audience(settings: Settings, issuer: str) -> str:
     try:
         return settings.audience

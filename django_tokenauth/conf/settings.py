@@ -24,8 +24,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.utils.encoding import force_bytes
 
-from .._scope import MAX_SCOPE_LENGTH
-from . import bounds, names, parties, values
+from . import bounds, names, parties, resources, values
 from .api_tokens import API_TOKEN_NAMES, APITokenSettings
 from .fields import setting as _setting
 from .other_packages import hint_for
@@ -80,6 +79,7 @@ class Settings(APITokenSettings):
     session_retention: timedelta = _setting(values.lifetime, timedelta(days=7))
     user_id_field: str = _setting(values.string, "pk")
     scopes: tuple[str, ...] = _setting(names.scopes, ())
+    audiences: Mapping[str, tuple[str, ...]] = _setting(resources.audiences, None)
     scope_policy: Callable[..., Any] | None = _setting(values.hook, None)
     extra_claims: Callable[..., Any] | None = _setting(values.hook, None)
     impersonation: Callable[..., Any] | None = _setting(values.hook, None)
@@ -298,18 +298,8 @@ def _at_most(name: str, limit: str) -> Callable[[Settings], Iterator[Problem]]:
     return check
 
 
-def _scope_length(settings: Settings) -> Iterator[Problem]:
-    if (
-        len(" ".join(set(settings.scopes))) > MAX_SCOPE_LENGTH
-        and settings.scope_policy is None
-        and not settings.stateless_refresh
-    ):
-        yield Problem(
-            "E008",
-            f"SCOPES has more than {MAX_SCOPE_LENGTH} characters. A session cannot store them all, "
-            "so a sign-in with the full scope fails.",
-            "Remove or shorten scope names, or set a SCOPE_POLICY that grants fewer.",
-        )
+def _e008(check: Callable[[Settings], Iterable[tuple[str, str]]]) -> Callable[[Settings], Any]:
+    return lambda settings: [Problem("E008", *found) for found in check(settings)]
 
 
 def _unknown_cache(settings: Settings) -> Iterator[Problem]:
@@ -333,7 +323,7 @@ _CONFLICTS = (
     _issuer_as_client,
     *(_less(*pair) for pair in bounds.ORDERED),
     *(_at_most(*pair) for pair in bounds.LIMITED),
-    _scope_length,
+    *map(_e008, resources.CHECKS),
     _unknown_cache,
 )
 

@@ -116,6 +116,7 @@ def metadata(
         "token_endpoint": token,
         "jwks_uri": url("jwks") if with_keys else None,
         "scopes_supported": list(settings.scopes),
+        "protected_resources": _protected_resources(settings),
         # There is no authorization endpoint, so response_types_supported is empty. RFC 8414 section
         # 3.2 omits empty arrays, but section 2 requires response_types_supported.
         "response_types_supported": [],
@@ -134,6 +135,15 @@ def metadata(
     always = ("response_types_supported",)
     present = {name: value for name, value in members.items() if value or name in always}
     return _cacheable(request, settings, *_with_etag(present))
+
+
+def _protected_resources(settings: Settings) -> list[str]:
+    """Return the audiences that are URLs, for services with their own metadata (RFC 9728 section
+    4), or an empty list without ``AUDIENCES``."""
+    if not settings.audiences:
+        return []
+    names = dict.fromkeys((settings.audience, *settings.audiences))
+    return [name for name in names if name.startswith(("https://", "http://"))]
 
 
 def _origin(issuer: str, issuer_path: str) -> str:

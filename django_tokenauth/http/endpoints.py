@@ -31,6 +31,7 @@ from ..errors import (
     InvalidGrant,
     InvalidRequest,
     InvalidScope,
+    InvalidTarget,
     InvalidToken,
     OAuthError,
     ServiceUnavailable,
@@ -193,9 +194,13 @@ def _invalid_request(exc: ParseError | ValidationError) -> OAuthError:
     if not isinstance(exc.detail, dict):
         return InvalidRequest()
     names = sorted(exc.detail)
-    # RFC 6749 section 5.2 defines invalid_scope for an invalid scope. If another parameter is
-    # invalid too, the error is invalid_request.
-    kind = InvalidScope if names == ["scope"] else InvalidRequest
+    # RFC 6749 section 5.2 defines invalid_scope for an invalid scope, and RFC 8707 section 2
+    # defines invalid_target for an invalid audience. If another parameter is invalid too, the error
+    # is invalid_request.
+    kind: type[OAuthError] = InvalidScope if names == ["scope"] else InvalidRequest
+    codes: Any = exc.get_codes()
+    if all(code == [InvalidTarget.error] for code in codes.values()):
+        kind = InvalidTarget
     return kind(
         _("These parameters are missing or malformed: %(names)s.") % {"names": ", ".join(names)}
     )

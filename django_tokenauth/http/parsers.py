@@ -21,6 +21,9 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 
 from .. import _strict_json as strict_json
+from .._audience import AUDIENCE_PARAMETERS
+from ..conf.settings import load
+from ..errors import InvalidTarget
 
 #: The maximum size of a body, in bytes: two tokens of the maximum length, and 16 KiB.
 MAX_BODY = 32 * 1024
@@ -134,6 +137,13 @@ class _NoFiles(FileUploadHandler):
 
 
 def check_form(form: QueryDict) -> None:
-    """Raise ``ParseError`` if a name occurs twice in *form*."""
-    if any(len(values) > 1 for _, values in form.lists()):
+    """Raise ``ParseError`` if a name occurs twice in *form*.
+
+    With ``AUDIENCES``, raise :class:`InvalidTarget` if only an audience occurs twice (RFC 8707
+    section 2): no token has two audiences.
+    """
+    twice = {name for name, values in form.lists() if len(values) > 1}
+    if twice and twice <= AUDIENCE_PARAMETERS and load().audiences:
+        raise InvalidTarget
+    if twice:
         raise ParseError

@@ -37,6 +37,7 @@ from django_tokenauth.conf.settings import load
 from django_tokenauth.http.routes import route_path
 from django_tokenauth.permissions import HasScope
 from django_tokenauth.serializers import (
+    IntrospectionRequestSerializer,
     RefreshSerializer,
     RevocationRequestSerializer,
     SessionSerializer,
@@ -344,7 +345,7 @@ DESCRIPTIONS: dict[type[APIView], dict[str, _Decorator]] = {
     views.VerifyView: _token_endpoint("Verify a token", TokenSerializer, VerificationSerializer),
     views.RevokeView: _token_endpoint("Sign out", RevocationRequestSerializer, None),
     views.IntrospectView: _token_endpoint(
-        "Introspect a token", RevocationRequestSerializer, IntrospectionSerializer
+        "Introspect a token", IntrospectionRequestSerializer, IntrospectionSerializer
     ),
     views.ForwardAuthView: {
         "get": _bearer_endpoint(

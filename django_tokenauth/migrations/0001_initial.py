@@ -32,6 +32,7 @@ class Migration(migrations.Migration):
                 ('auth_hash', models.CharField(editable=False, max_length=128)),
                 ('scope', models.CharField(blank=True, max_length=1024, verbose_name='scope')),
                 ('scope_limited', models.BooleanField(default=False, verbose_name='limited scope')),
+                ('audiences', models.CharField(blank=True, db_default='', default='', max_length=1024, verbose_name='audiences')),
                 ('client_id', models.CharField(max_length=255, verbose_name='client')),
                 ('client_authenticated', models.BooleanField(db_default=False, default=False, verbose_name='client with a secret')),
                 ('device_name', models.CharField(blank=True, max_length=100, verbose_name='device name')),

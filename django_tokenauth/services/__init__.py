@@ -15,6 +15,7 @@ each batch of sessions.
 
 from __future__ import annotations
 
+from .audiences import check_audiences
 from .impersonating import impersonate
 from .issuing import TokenPair, check_scope
 from .lifetimes import Lifetimes
@@ -47,6 +48,7 @@ __all__ = [
     "TokenPair",
     "authenticate_access_token",
     "authenticate_token",
+    "check_audiences",
     "check_password",
     "check_scope",
     "full_scope",

@@ -61,11 +61,11 @@ def impersonate(
 
     The tokens have the subject of *user* and an ``act`` claim, ``{"sub": "SUBJECT OF STAFF"}`` (RFC
     8693 section 4.1), and no ``amr``. Their ``auth_time`` is the current time. A refresh keeps the
-    ``act`` claim. The session ends after *lifetime*, by default an hour and at most
-    ``SESSION_LIFETIME``. The session also ends if the password of one of the two users changes, or
-    one of them is deactivated or deleted. Execute two statements, plus those of hooks and
-    receivers. If the default manager of the user model changes its query, another statement loads
-    the two users, here and in each request and refresh of the session.
+    ``act`` claim. The access tokens are for ``AUDIENCE`` only. The session ends after *lifetime*,
+    by default an hour and at most ``SESSION_LIFETIME``. The session also ends if the password of
+    one of the two users changes, or one of them is deactivated or deleted. Execute two statements,
+    plus those of hooks and receivers. If the default manager of the user model changes its query,
+    another statement loads the two users, here and in each request and refresh of the session.
 
     The setting ``IMPERSONATION`` must permit it: a function ``(staff, user, request)`` that returns
     ``True`` or ``False``. The function is also called at each refresh. No setting permits these:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from ..tokens.access import access_tokens
 from ..tokens.claims import REGISTERED, Claims, RefreshClaims, SignIn
 from ..tokens.refresh import refresh_tokens
 from .arguments import as_collection, as_strings
+from .audiences import scopes_of
 from .contexts import context_of
 from .hooks import call_hook
 from .tenants import label_for
@@ -38,6 +39,7 @@ class TokenPair:
     """The tokens of a sign-in or a refresh, with the granted scope.
 
     ``expires_in`` and ``refresh_token_expires_in`` are the lifetimes of the tokens in seconds.
+    ``audience`` is the audience of the access token.
     ``session`` is the stored session, or ``None`` with ``STATELESS_REFRESH``.
     """
 
@@ -46,6 +48,7 @@ class TokenPair:
     expires_in: int
     refresh_token_expires_in: int
     scope: frozenset[str]
+    audience: str
     user: Any
     session: Session | None
 
@@ -89,17 +92,21 @@ def granted_scope(
     requested: Collection[str] | None,
     allowed: Collection[str],
     request: HttpRequest | None,
+    audiences: Iterable[str] | None = None,
 ) -> frozenset[str]:
     """Return the scope to grant: *requested*, or *allowed* if *requested* is ``None``.
 
-    ``SCOPES`` and ``SCOPE_POLICY`` can narrow the granted scope. Raises :class:`InvalidScope` if
-    *requested* exceeds *allowed*, or if *requested* contains names and none is granted. Raises
-    ``ImproperlyConfigured`` if ``SCOPE_POLICY`` does not return a collection of names.
+    ``SCOPES``, ``SCOPE_POLICY`` and the scopes of *audiences*, by default ``AUDIENCE``, can narrow
+    the granted scope. Raises :class:`InvalidScope` if *requested* exceeds *allowed*, or if
+    *requested* contains names and none is granted. Raises ``ImproperlyConfigured`` if
+    ``SCOPE_POLICY`` does not return a collection of names.
     """
     if requested is not None and not set(requested) <= set(allowed):
         raise InvalidScope
     candidates = frozenset(allowed if requested is None else requested)
     candidates = candidates.intersection(settings.scopes)
+    if settings.audiences:
+        candidates &= scopes_of(settings, audiences or (settings.audience,))
     granted = candidates
     if settings.scope_policy is not None:
         policy = settings.scope_policy(user, candidates, request)
@@ -128,9 +135,15 @@ class TokenIssuer:
     on_issued: OnIssued = None
 
     def issue_for_session(
-        self, session: Session, state: SessionState, scope: frozenset[str]
+        self,
+        session: Session,
+        state: SessionState,
+        scope: frozenset[str],
+        audience: str | None = None,
     ) -> TokenPair:
         """Return the tokens of *session* in *state*, with an access token for *scope*.
+
+        The access token is for *audience*, by default ``AUDIENCE``.
 
         Two calls with the same *session*, *state* and settings return the same refresh token.
         """
@@ -148,13 +161,14 @@ class TokenIssuer:
             access_lifetime=as_seconds(session.access_lifetime),
             data=session.data,
         )
-        return self._issue(session.user, session, refresh, sign_in, scope)
+        return self._issue(session.user, session, refresh, sign_in, scope, audience)
 
     def issue_stateless(
         self,
         user: Any,
         sign_in: SignIn,
         scope: frozenset[str],
+        audience: str | None = None,
         *,
         session_id: uuid.UUID | str,
         generation: int,
@@ -171,7 +185,7 @@ class TokenIssuer:
         refresh = replace(
             refresh, expires_at=min(refresh.expires_at, absolute_expiry), sign_in=sign_in
         )
-        return self._issue(user, None, refresh, sign_in, scope)
+        return self._issue(user, None, refresh, sign_in, scope, audience)
 
     def _refresh_claims(
         self,
@@ -198,7 +212,9 @@ class TokenIssuer:
         refresh: RefreshClaims,
         sign_in: SignIn,
         scope: frozenset[str],
+        audience: str | None,
     ) -> TokenPair:
+        audience = audience or self.settings.audience
         issued_at = int(self.now.timestamp())
         lifetime = int(self.settings.access_token_lifetime.total_seconds())
         if sign_in.access_lifetime is not None:
@@ -209,7 +225,7 @@ class TokenIssuer:
         expires_at = min(issued_at + lifetime, refresh.expires_at)
         claims = Claims(
             issuer=self.settings.issuer,
-            audience=(self.settings.audience,),
+            audience=(audience,),
             subject=refresh.subject,
             client_id=sign_in.client_id,
             issued_at=issued_at,
@@ -221,7 +237,7 @@ class TokenIssuer:
             amr=sign_in.amr,
             actor=refresh.actor,
             acr=context_of(self.settings, sign_in.amr),
-            extra=self._extra_claims(user, session, sign_in.data),
+            extra=self._extra_claims(user, session, data=sign_in.data, audience=audience),
             tenant=refresh.tenant,
         )
         try:
@@ -237,6 +253,7 @@ class TokenIssuer:
             expires_in=expires_at - issued_at,
             refresh_token_expires_in=refresh.expires_at - issued_at,
             scope=scope,
+            audience=audience,
             user=user,
             session=session,
         )
@@ -244,10 +261,10 @@ class TokenIssuer:
             self.on_issued(pair)
         return pair
 
-    def _extra_claims(self, user: Any, session: Session | None, data: Any) -> dict[str, Any]:
+    def _extra_claims(self, user: Any, session: Session | None, **optional: Any) -> dict[str, Any]:
         if self.settings.extra_claims is None:
             return {}
-        extra = call_hook(self.settings, "extra_claims", user, session, self.request, data=data)
+        extra = call_hook(self.settings, "extra_claims", user, session, self.request, **optional)
         if not isinstance(extra, dict) or not all(isinstance(name, str) for name in extra):
             raise ImproperlyConfigured("EXTRA_CLAIMS must return a dict whose keys are strings.")
         if reserved := REGISTERED.intersection(extra):

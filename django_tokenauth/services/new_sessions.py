@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from ..models import Session
 from ..sessions import store
 from ..sessions.callers import Caller
 from ..sessions.users import auth_hash
+from .audiences import audiences_of
 from .issuing import TokenIssuer, granted_scope
 
 
@@ -19,6 +20,7 @@ def new_session(
     granted: Collection[str],
     *,
     requested: Collection[str] | None,
+    audiences: Sequence[str] = (),
     idle: timedelta,
     absolute: timedelta,
     client_id: str,
@@ -30,13 +32,15 @@ def new_session(
     """Return a session of *user* that starts at the time of *issuer*, and store nothing.
 
     *granted* are the scopes of the session. *requested* are those of the request, or ``None`` for
-    every scope that the user may have. *idle* and *absolute* are the lifetimes. *columns* are
-    further columns. Call ``SCOPE_POLICY`` if *requested* is not ``None``.
+    every scope that the user may have. *audiences* has the form of ``Session.audiences``. *idle*
+    and *absolute* are the lifetimes. *columns* are further columns. Call ``SCOPE_POLICY`` if
+    *requested* is not ``None``.
     """
     settings, now = issuer.settings, issuer.now
     full = granted
     if requested is not None:
-        full = granted_scope(settings, user, None, settings.scopes, issuer.request)
+        names = audiences_of(settings, audiences)
+        full = granted_scope(settings, user, None, settings.scopes, issuer.request, names)
     caller, absolute_expires_at = Caller.of(ip, user_agent), now + absolute
     return Session(
         id=store.new_id(now),
@@ -48,6 +52,7 @@ def new_session(
         auth_hash=auth_hash(user),
         scope=" ".join(sorted(granted)),
         scope_limited=granted != full,
+        audiences=" ".join(audiences),
         client_id=client_id,
         client_authenticated=client_id in settings.clients,
         device_name=device_name,

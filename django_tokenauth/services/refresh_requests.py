@@ -21,8 +21,10 @@ from ..sessions.clock import Clock
 from ..sessions.users import auth_hash, get_key, has_auth_hash
 from ..tokens.claims import RefreshClaims
 from .arguments import as_strings, check_ip, check_text, clock_of, django_request
+from .audiences import check_audiences
 from .clients import check_listed, check_owner
 from .issuing import OnIssued, TokenIssuer, check_scope
+from .narrowing import Requested
 from .tenants import decode_refresh_token
 
 logger = logging.getLogger("django_tokenauth")
@@ -66,7 +68,7 @@ class RefreshRequest:
 
     settings: Settings
     claims: RefreshClaims
-    scope: Collection[str] | None
+    requested: Requested
     client_id: str
     caller: Caller
     request: HttpRequest | None
@@ -87,6 +89,7 @@ def read_request(
     refresh_token: str,
     *,
     scope: Collection[str] | None,
+    audience: str | None,
     client_id: str,
     user_agent: str,
     ip: str | None,
@@ -103,9 +106,11 @@ def read_request(
     check_text("user_agent", user_agent)
     check_ip(ip)
     settings = load_for(request)
-    # Check the scope names before the token. Otherwise, an attacker could send an unknown scope and
-    # learn whether a stolen token is valid, without rotating it.
+    # Check the names before the token. Otherwise, an attacker could send an unknown scope or
+    # audience and learn whether a stolen token is valid, without rotating it.
     check_scope(scope)
+    if audience is not None:
+        check_audiences([audience], scope=scope, request=request)
     clock = clock_of(now)
     started_at = clock()
     try:
@@ -115,7 +120,7 @@ def read_request(
     return RefreshRequest(
         settings=settings,
         claims=claims,
-        scope=scope,
+        requested=Requested(scope, audience),
         client_id=client_id,
         caller=Caller.of(ip, user_agent),
         request=django_request(request),

@@ -25,23 +25,23 @@ import logging
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import Error as DatabaseError
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
 from .. import signals
-from ..errors import InvalidGrant, InvalidScope, ServiceUnavailable, TokenErrorCode
+from ..errors import InvalidGrant, ServiceUnavailable, TokenErrorCode
 from ..models import RevokedReason, Session
 from ..sessions import store
 from ..sessions.callers import Caller
 from ..sessions.database import database_errors_as_unavailable
 from ..sessions.log_ids import log_id
 from ..sessions.store import LastSeen, SessionState
-from ..sessions.users import auth_hash, get_by_subject, get_key, why_actor_refused, why_refused
+from ..sessions.users import auth_hash, get_by_subject, why_actor_refused, why_refused
 from .impersonation_policy import is_permitted
-from .issuing import OnIssued, TokenPair, absolute_lifetime, granted_scope
+from .issuing import OnIssued, TokenPair, absolute_lifetime
+from .narrowing import narrow
 from .refresh_requests import (
     SESSION_ENDED,
     STEP_UP_COLUMNS,
@@ -68,6 +68,7 @@ def refresh(
     refresh_token: str,
     *,
     scope: Collection[str] | None = None,
+    audience: str | None = None,
     client_id: str = "",
     user_agent: str = "",
     ip: str | None = None,
@@ -80,27 +81,30 @@ def refresh(
     A rotation takes two statements, and more on a slow database or with concurrent requests.
 
     *scope*, a collection of scope names, narrows the scope of the access token (RFC 6749 section
-    6); ``None`` keeps the scope of the session. *client_id*, if given, must be the client of the
-    sign-in. If ``CLIENTS`` lists *client_id*, the caller must have authenticated this client.
-    *user_agent* and *ip* describe the device as in :func:`~django_tokenauth.services.sign_in`. The
-    grace period applies only if the user agent and the network of *ip* are unchanged. *request* (of
-    Django or REST framework) is passed to hooks and signals. *on_issued* is called with the pair
-    before the rotation is stored, so *refresh_token* stays valid if it raises an error. A slow or
-    repeated rotation calls *on_issued* again. *now* defaults to the current time.
+    6); ``None`` keeps the scope of the session. *audience* is the audience of the access token, one
+    of those of the session (RFC 8707); ``None`` means the audience of the sign-in. *client_id*, if
+    given, must be the client of the sign-in. If ``CLIENTS`` lists *client_id*, the caller must have
+    authenticated this client. *user_agent* and *ip* describe the device as in
+    :func:`~django_tokenauth.services.sign_in`. The grace period applies only if the user agent and
+    the network of *ip* are unchanged. *request* (of Django or REST framework) is passed to hooks
+    and signals. *on_issued* is called with the pair before the rotation is stored, so
+    *refresh_token* stays valid if it raises an error. A slow or repeated rotation calls *on_issued*
+    again. *now* defaults to the current time.
 
     Do not call ``refresh()`` inside ``atomic()``: a reused token revokes the session and raises an
     error, and the rollback would undo the revocation.
 
-    Raises :class:`InvalidGrant`, :class:`InvalidScope` and :class:`ServiceUnavailable`. Raises
-    :class:`InvalidClient` if the client of the session has a secret and *client_id* has none.
-    Raises :class:`InvalidClient` also if the client of the session is no longer in ``CLIENTS``.
-    Raises ``TypeError`` if *scope* is a single string, and ``ValueError`` if *ip* is not an
-    address.
+    Raises :class:`InvalidGrant`, :class:`InvalidScope`, :class:`InvalidTarget` and
+    :class:`ServiceUnavailable`. Raises :class:`InvalidClient` if the client of the session has a
+    secret and *client_id* has none. Raises :class:`InvalidClient` also if the client of the session
+    is no longer in ``CLIENTS``. Raises ``TypeError`` if *scope* is a single string, and
+    ``ValueError`` if *ip* is not an address.
     """
     return continue_session(
         read_request(
             refresh_token,
             scope=scope,
+            audience=audience,
             client_id=client_id,
             user_agent=user_agent,
             ip=ip,
@@ -309,28 +313,16 @@ def _issue(refresh_request: RefreshRequest, session: Session, state: SessionStat
     settings, request, actor = refresh_request.settings, refresh_request.request, session.actor
     if actor is not None and not is_permitted(settings, actor, session.user, request):
         reject(TokenErrorCode.USER)
-    scope = _granted_scope(refresh_request, session, session.user, session.scopes)
-    return refresh_request.issuer.issue_for_session(session, state, scope)
-
-
-def _granted_scope(
-    refresh_request: RefreshRequest,
-    session: Session | None,
-    user: Any,
-    allowed: Collection[str],
-) -> frozenset[str]:
-    try:
-        return granted_scope(
-            refresh_request.settings, user, refresh_request.scope, allowed, refresh_request.request
-        )
-    except InvalidScope:
-        # Log the rejection, because InvalidScope shows an attacker that a stolen token is valid.
-        logger.info(
-            "refresh rejected: scope, session %s of user %s",
-            session and log_id(session.pk),
-            get_key(user),
-        )
-        raise
+    scope, audience = narrow(
+        settings,
+        refresh_request.requested,
+        session,
+        session.user,
+        session.scopes,
+        session.audiences.split(),
+        request,
+    )
+    return refresh_request.issuer.issue_for_session(session, state, scope, audience)
 
 
 def _revoke_reused(refresh_request: RefreshRequest, session: Session) -> None:
@@ -374,10 +366,20 @@ def _refresh_stateless(refresh_request: RefreshRequest) -> TokenPair:
             amr=refresh_request.step_up.amr,
             absolute_lifetime=absolute_expiry - now,
         )
+    scope, audience = narrow(
+        settings,
+        refresh_request.requested,
+        None,
+        user,
+        sign_in.scope,
+        sign_in.audiences,
+        refresh_request.request,
+    )
     pair = refresh_request.issuer.issue_stateless(
         user,
         sign_in,
-        _granted_scope(refresh_request, None, user, sign_in.scope),
+        scope,
+        audience,
         session_id=claims.session_id,
         generation=claims.generation + 1,
     )

@@ -50,6 +50,7 @@ from .arguments import (
     request_user,
     stored_user,
 )
+from .audiences import audiences_of, audiences_to_store, choose_audience, scope_of_token
 from .backends import credentials
 from .issuing import OnIssued, TokenIssuer, TokenPair, as_seconds, granted_scope
 from .lifetimes import Lifetimes, choose_lifetimes
@@ -146,6 +147,7 @@ def sign_in(
     amr: Collection[str] = (),
     lifetimes: Lifetimes | None = None,
     data: Any = None,
+    audiences: Collection[str] | None = None,
     fields: Mapping[str, Any] | None = None,
     on_issued: OnIssued = None,
     now: datetime | None = None,
@@ -167,18 +169,22 @@ def sign_in(
     defaults to ``ISSUER``. *device_name*, *user_agent* and *ip* describe the device in the list of
     sessions. *amr* is a collection of authentication methods (RFC 8176). *lifetimes* replaces the
     result of the hook ``LIFETIMES``. *data*, a JSON value of at most 2,048 bytes, is stored in the
-    session, and replaces the result of the hook ``SESSION_DATA``. *fields* are further values of
-    the request, which both hooks receive. *on_issued* is called with the pair before the session is
-    stored, so no session remains if it raises an error. *now* defaults to the current time.
+    session, and replaces the result of the hook ``SESSION_DATA``. *audiences* are the audiences
+    that the session may be used for, ``AUDIENCE`` or names in ``AUDIENCES``; ``None`` means all of
+    them, with ``AUDIENCE`` first. The access token is for the first one. *fields* are further
+    values of the request, which both hooks receive. *on_issued* is called with the pair before the
+    session is stored, so no session remains if it raises an error. *now* defaults to the current
+    time.
 
-    Raises :class:`InvalidScope`, :class:`ServiceUnavailable`, and :class:`InvalidGrant` if the user
-    changed during the sign-in. Raises ``TypeError`` if *scope* or *amr* is a single string, or if
-    the primary key of *user* is ``None``. Raises ``ValueError`` if a name in *amr* is empty or
-    contains a space, or if *ip* is not an address. Raises ``ValueError`` if *client_id* (255
-    characters), *device_name* (100) or *amr* (255) is too long. *user_agent* is truncated to 255
-    characters. Raises ``TypeError`` or ``ValueError`` for invalid *data* and *lifetimes*. Errors of
-    hooks and of receivers of ``user_logged_in`` propagate. An error after the
-    session is stored revokes the session, unless the database fails too.
+    Raises :class:`InvalidScope`, :class:`InvalidTarget`, :class:`ServiceUnavailable`, and
+    :class:`InvalidGrant` if the user changed during the sign-in. Raises ``TypeError`` if *scope*,
+    *amr* or *audiences* is a single string, if *audiences* is a set of several, or if the primary
+    key of *user* is ``None``. Raises ``ValueError`` if *audiences* is empty. Raises ``ValueError``
+    if a name in *amr* is empty or contains a space, or if *ip* is not an address. Raises
+    ``ValueError`` if *client_id* (255 characters), *device_name* (100) or *amr* (255) is too long.
+    *user_agent* is truncated to 255 characters. Raises ``TypeError`` or ``ValueError`` for invalid
+    *data* and *lifetimes*. Errors of hooks and of receivers of ``user_logged_in`` propagate. An
+    error after the session is stored revokes the session, unless the database fails too.
     """
     user = stored_user(user)
     scope = None if scope is None else as_strings("scope", scope)
@@ -190,7 +196,10 @@ def sign_in(
     settings, clock, request = load_for(request), clock_of(now), django_request(request)
     now, fields = clock(), {} if fields is None else fields
     issuer = TokenIssuer(settings=settings, request=request, now=now)
-    granted = granted_scope(settings, user, scope, settings.scopes, request)
+    stored = audiences_to_store(settings, audiences)
+    names, audience = audiences_of(settings, stored), choose_audience(settings, stored, None)
+    granted = granted_scope(settings, user, scope, settings.scopes, request, names)
+    token_scope = scope_of_token(settings, granted, audience, scope)
     client_id = client_id or settings.issuer
     lifetimes = choose_lifetimes(settings, lifetimes, user, client_id, request, fields)
     data = choose_data(settings, data, user, request, fields)
@@ -208,8 +217,10 @@ def sign_in(
                 idle_lifetime=as_seconds(lifetimes.idle),
                 absolute_lifetime=as_seconds(lifetimes.absolute),
                 data=data,
+                audiences=stored,
             ),
-            granted,
+            token_scope,
+            audience,
             session_id=store.new_id(now),
             generation=1,
         )
@@ -219,6 +230,7 @@ def sign_in(
             user,
             granted,
             requested=scope,
+            audiences=stored,
             idle=lifetimes.idle or settings.refresh_token_lifetime,
             absolute=lifetimes.absolute or settings.session_lifetime,
             client_id=client_id,
@@ -230,7 +242,8 @@ def sign_in(
             idle_lifetime=lifetimes.idle,
             data=data,
         )
-        pair = issuer.issue_for_session(session, SessionState.of(session), granted)
+        state = SessionState.of(session)
+        pair = issuer.issue_for_session(session, state, token_scope, audience)
     with request_user(request, user):
         send_user_logged_in(user, request)
         if on_issued is not None:

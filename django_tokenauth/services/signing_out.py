@@ -56,10 +56,10 @@ def revoke_token(
     framework) is passed to signals. *now* defaults to the current time. With stored sessions, an
     invalid token raises no error and revokes no session.
 
-    An access token can revoke its session in two cases: ``REVOKE_BY_ACCESS_TOKEN`` lists its
-    client, or its client is in ``CLIENTS`` and is *client_id*. An access token of a client that
-    neither ``REVOKE_BY_ACCESS_TOKEN`` nor ``CLIENTS`` lists is rejected, because resource servers
-    receive access tokens too.
+    The access token may be for any audience of this server. It can revoke its session in two cases:
+    ``REVOKE_BY_ACCESS_TOKEN`` lists its client, or its client is in ``CLIENTS`` and is *client_id*.
+    An access token of a client that neither ``REVOKE_BY_ACCESS_TOKEN`` nor ``CLIENTS`` lists is
+    rejected, because resource servers receive access tokens too.
 
     Raises :class:`UnsupportedTokenType` for an access token of a client that neither
     ``REVOKE_BY_ACCESS_TOKEN`` nor ``CLIENTS`` lists, for an API token, and for every token with

@@ -29,6 +29,7 @@ def step_up(
     *,
     amr: Collection[str] = (),
     scope: Collection[str] | None = None,
+    audience: str | None = None,
     client_id: str = "",
     user_agent: str = "",
     ip: str | None = None,
@@ -46,9 +47,9 @@ def step_up(
     Execute two statements, plus those of hooks and receivers. Django's receiver of
     ``user_logged_in`` updates ``last_login``.
 
-    *scope* narrows the scope of the access token. The other arguments are as in ``refresh()``. The
-    signals ``user_logged_in`` and ``stepped_up`` are sent. Do not call ``step_up()`` inside
-    ``atomic()``.
+    *scope* narrows the scope of the access token, and *audience* is its audience. The other
+    arguments are as in ``refresh()``. The signals ``user_logged_in`` and ``stepped_up`` are sent.
+    Do not call ``step_up()`` inside ``atomic()``.
 
     Raises :class:`InvalidGrant` if *refresh_token* is not valid, if its session has ended or
     belongs to another user, or if a member of the staff acts as *user* in the session. Raises the
@@ -72,6 +73,7 @@ def step_up(
         read_request(
             refresh_token,
             scope=scope,
+            audience=audience,
             client_id=client_id,
             user_agent=user_agent,
             ip=ip,

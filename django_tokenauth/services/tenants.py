@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from django.views.decorators.debug import sensitive_variables
 
+from ..conf.per_request import for_audience
 from ..conf.settings import Settings
 from ..errors import InvalidToken, TokenErrorCode
 from ..sessions.tenants import is_of_other_tenant, tenant_label
@@ -32,11 +35,27 @@ def check_tenant(settings: Settings, label: str) -> None:
 
 @sensitive_variables()
 def decode_access_token(settings: Settings, token: object, *, now: float) -> Claims:
-    """Verify *token* for the current tenant and return its claims. Raises :class:`InvalidToken`."""
-    claims = access_tokens(settings).decode(token, now=now)
+    """Verify *token* for the current tenant and return its claims. Raises :class:`InvalidToken`.
+
+    The token may be for ``AUDIENCE`` or an audience in ``AUDIENCES``.
+    """
+    try:
+        claims = access_tokens(settings).decode(token, now=now)
+    except InvalidToken as error:
+        if error.code != TokenErrorCode.AUDIENCE:
+            raise
+        claims = _decode_for_other_service(settings, token, now=now)
     if claims.tenant is not None:
         check_tenant(settings, claims.tenant)
     return claims
+
+
+@sensitive_variables()
+def _decode_for_other_service(settings: Settings, token: object, *, now: float) -> Claims:
+    for audience in settings.audiences:
+        with suppress(InvalidToken):
+            return access_tokens(for_audience(settings, audience)).decode(token, now=now)
+    raise InvalidToken(TokenErrorCode.AUDIENCE)
 
 
 @sensitive_variables()

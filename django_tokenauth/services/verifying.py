@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
 from .. import _log
-from ..conf.per_request import settings_of
+from ..conf.per_request import for_audience, settings_of
 from ..conf.settings import load
 from ..errors import InvalidToken, TokenErrorCode
 from ..models import Session
@@ -22,6 +22,7 @@ from ..tokens.access import access_tokens
 from ..tokens.claims import APITokenClaims, Claims
 from . import api_tokens
 from .arguments import current_time, django_request
+from .audiences import check_audience, scopes_of
 from .issuing import granted_scope
 from .tenants import check_tenant
 
@@ -31,19 +32,27 @@ INTROSPECTION_SCOPE = "introspect"
 
 @sensitive_variables()
 def authenticate_access_token(
-    token: object, *, request: HttpRequest | None = None, now: datetime | None = None
+    token: object,
+    *,
+    request: HttpRequest | None = None,
+    audience: str | None = None,
+    now: datetime | None = None,
 ) -> Claims:
     """Return the claims of *token*, an access token in compact form. No statement.
 
-    *request* (of Django or REST framework) is passed to ``ISSUER`` and ``AUDIENCE`` if they are
-    functions. *now* defaults to the current time. This function does not check whether the session
-    was revoked: call :func:`get_user` or :func:`is_revoked` for that check.
+    *audience* is the audience that the token must have: ``AUDIENCE`` (by default) or a name in
+    ``AUDIENCES``. *request* (of Django or REST framework) is passed to ``ISSUER`` and ``AUDIENCE``
+    if they are functions. *now* defaults to the current time. This function does not check whether
+    the session was revoked: call :func:`get_user` or :func:`is_revoked` for that check.
 
-    Raises :class:`InvalidToken`.
+    Raises :class:`InvalidToken`, and :class:`InvalidTarget` for an unknown *audience*.
     """
     settings = load()
     if settings.by_request:
         settings = settings_of(settings, request)
+    if audience is not None:
+        check_audience(settings, audience)
+        settings = for_audience(settings, audience)
     claims = access_tokens(settings).decode(token, now=_timestamp(now))
     if claims.tenant is not None:
         check_tenant(settings, claims.tenant)
@@ -52,20 +61,30 @@ def authenticate_access_token(
 
 @sensitive_variables()
 def authenticate_token(
-    token: object, *, request: HttpRequest | None = None, now: datetime | None = None
+    token: object,
+    *,
+    request: HttpRequest | None = None,
+    audience: str | None = None,
+    now: datetime | None = None,
 ) -> Claims:
     """Return the claims of *token*, an access token or an API token.
 
     For an access token, this function is :func:`authenticate_access_token`. For an API token
     (``django_tokenauth.api_tokens``), it executes one statement, and none if the token has a typing
-    error. Without the app, API tokens are rejected.
+    error. Without the app, API tokens are rejected. The audience of an API token is ``AUDIENCE``.
 
-    Raises :class:`InvalidToken`, and :class:`ServiceUnavailable` for an API token.
+    Raises :class:`InvalidToken`, :class:`InvalidTarget` for an unknown *audience*, and
+    :class:`ServiceUnavailable` for an API token.
     """
     reader = api_tokens.reader_of(token)
     if reader is None:
-        return authenticate_access_token(token, request=request, now=now)
-    return reader.authenticate(str(token), request=request, now=now)
+        return authenticate_access_token(token, request=request, audience=audience, now=now)
+    if audience is not None:
+        check_audience(settings_of(load(), request), audience)
+    claims = reader.authenticate(str(token), request=request, now=now)
+    if audience is not None and audience not in claims.audience:
+        raise InvalidToken(TokenErrorCode.AUDIENCE)
+    return claims
 
 
 def get_user(claims: Claims) -> Any:
@@ -131,6 +150,8 @@ def full_scope(claims: Claims, *, request: HttpRequest | None = None) -> frozens
     * For *claims* without a session, return an empty scope.
     * For a session that is not found, return all of ``SCOPES``.
 
+    If ``AUDIENCES`` contains the audience of *claims*, return only scopes of this audience.
+
     *request* (of Django or REST framework) is passed to ``SCOPE_POLICY``.
 
     Raises :class:`ServiceUnavailable`, and :class:`InvalidToken` with the code ``API_TOKEN`` for
@@ -144,9 +165,11 @@ def full_scope(claims: Claims, *, request: HttpRequest | None = None) -> frozens
         session = store.find(claims.session_id, from_primary=False)
     if session is None:
         # A replica may not have the session yet, so require every scope.
-        return frozenset(settings.scopes)
+        return scopes_of(settings, claims.audience)
     allowed = settings.scopes if session.scope_limited else session.scopes
-    return granted_scope(settings, session.user, None, allowed, django_request(request))
+    return granted_scope(
+        settings, session.user, None, allowed, django_request(request), claims.audience
+    )
 
 
 def _reject_api_token(claims: Claims) -> None:
@@ -156,20 +179,26 @@ def _reject_api_token(claims: Claims) -> None:
 
 @sensitive_variables()
 def introspect(
-    token: object, *, request: HttpRequest | None = None, now: datetime | None = None
+    token: object,
+    *,
+    request: HttpRequest | None = None,
+    audience: str | None = None,
+    now: datetime | None = None,
 ) -> dict[str, Any]:
     """Return the members of the introspection response for *token* (RFC 7662 section 2.2).
 
     Execute at most one statement, and none for a token with an invalid signature or invalid claims.
     For an invalid token, the response is ``{"active": False}`` without a reason. For a refresh
     token, the response is ``{"active": False}`` too, because clients must not send refresh tokens
-    to resource servers. *request* (of Django or REST framework) is passed to ``ISSUER`` and
-    ``AUDIENCE`` if they are functions. *now* defaults to the current time.
+    to resource servers. *audience* is the audience of the resource server: ``AUDIENCE`` (by
+    default) or a name in ``AUDIENCES``. A token for another audience is not active. *request* (of
+    Django or REST framework) is passed to ``ISSUER`` and ``AUDIENCE`` if they are functions. *now*
+    defaults to the current time.
 
-    Raises :class:`ServiceUnavailable`.
+    Raises :class:`ServiceUnavailable`, and :class:`InvalidTarget` for an unknown *audience*.
     """
     try:
-        claims = authenticate_token(token, request=request, now=now)
+        claims = authenticate_token(token, request=request, audience=audience, now=now)
         user = get_user(claims)
     except InvalidToken as error:
         _log.access_token_rejected(error.code)

@@ -21,7 +21,13 @@ from .clients import (
 )
 from .isolation import empty_throttles, forget_revoked_sessions
 from .keys import with_test_keys
-from .rejected import expired_token, other_issuers_token, revoked_token, tampered_token
+from .rejected import (
+    expired_token,
+    other_audiences_token,
+    other_issuers_token,
+    revoked_token,
+    tampered_token,
+)
 
 __all__ = [
     "AsyncTokenClient",
@@ -37,6 +43,7 @@ __all__ = [
     "empty_throttles",
     "expired_token",
     "forget_revoked_sessions",
+    "other_audiences_token",
     "other_issuers_token",
     "revoked_token",
     "tampered_token",

@@ -19,6 +19,7 @@ from ..conf.settings import load
 from ..errors import InvalidGrant, InvalidToken
 from ..models import Session
 from ..services.issuing import TokenPair
+from ..services.tenants import decode_access_token
 from ..sessions.clock import utc_now
 from ..sessions.database import primary_sessions
 from ..tokens.refresh import refresh_tokens
@@ -217,7 +218,9 @@ def _assert_tokens_rejected(
 def _authenticate(
     authentication: type[JWTAuthentication], access_token: str, request: HttpRequest | None
 ) -> object:
-    claims = services.authenticate_access_token(access_token, request=request)
+    # The access token may be for another service.
+    now = utc_now().timestamp()
+    claims = decode_access_token(load_for(request), access_token, now=now)
     return authentication().get_user(claims)
 
 

@@ -28,6 +28,8 @@ from .isolation import forget_revoked_sessions, without_eviction
 
 #: The ``iss`` claim of :func:`other_issuers_token`.
 OTHER_ISSUER = "https://other-issuer.example.com"
+#: The ``aud`` claim of :func:`other_audiences_token`.
+OTHER_AUDIENCE = "https://other-service.example.com"
 
 
 def expired_token(user: Any, scope: str | Collection[str] | None = None, **options: Any) -> str:
@@ -92,14 +94,29 @@ def other_issuers_token(
     return _signed(claims._replace(issuer=OTHER_ISSUER))
 
 
+def other_audiences_token(
+    user: Any, scope: str | Collection[str] | None = None, **options: Any
+) -> str:
+    """Return an access token of *user* with another ``aud``, signed with a key of this project.
+
+    Only the audience is wrong, as for a token for another service of the same issuer. The token is
+    rejected with ``TokenErrorCode.AUDIENCE``. *scope* and *options* are arguments of
+    :meth:`~SignInMixin.sign_in`.
+    """
+    _, claims = _sign_in(user, scope, options)
+    return _signed(claims._replace(audience=(OTHER_AUDIENCE,)))
+
+
 def _sign_in(
     user: Any, scope: str | Collection[str] | None, options: dict[str, Any]
 ) -> tuple[TokenPair, Claims]:
     """Start a session, and evict none. Return its tokens and the claims of the access token."""
     with without_eviction(user):
         pair = start_session(user, scope, **options)
-    request = options.get("request")
-    return pair, services.authenticate_access_token(pair.access_token, request=request)
+    request, audience = options.get("request"), pair.audience
+    return pair, services.authenticate_access_token(
+        pair.access_token, request=request, audience=audience
+    )
 
 
 def _signed(claims: Claims) -> str:

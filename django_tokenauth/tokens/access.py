@@ -44,7 +44,8 @@ class AccessTokens:
     """Signs and verifies access tokens with the key set that is in use at the given time.
 
     *shared* contains the verified tokens. With functions of the request as ``ISSUER`` or
-    ``AUDIENCE``, there is an object for each of their results, and all objects have one *shared*.
+    ``AUDIENCE``, and with ``AUDIENCES``, there is an object for each pair of an issuer and an
+    audience, and all objects have one *shared*.
     """
 
     def __init__(
@@ -59,9 +60,9 @@ class AccessTokens:
         self._cache_limits = settings.token_cache_size, settings.token_cache_bytes
         self._shared = shared or VerifiedByKeySet()
         self._hash = _token_hash()
-        if settings.by_request:
-            # A token that was verified for one tenant is not verified for another. Issuers and
-            # audiences contain no NUL.
+        if settings.original is not None:
+            # A token that was verified for one tenant or audience is not verified for another.
+            # Issuers and audiences contain no NUL.
             parties = f"{settings.issuer}\0{settings.audience}\0".encode()
             self._hash = partial(_hash_with_prefix, self._hash, parties)
 

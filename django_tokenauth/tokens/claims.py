@@ -168,7 +168,7 @@ class SignIn:
     ``auth_time`` is in seconds since the epoch. ``amr`` contains authentication methods (RFC 8176).
     ``client_authenticated`` is true if the client was in ``CLIENTS`` at the sign-in or at a
     refresh. The lifetimes are in seconds, or ``None`` for those of the settings. ``data`` is a JSON
-    value.
+    value. ``audiences`` contains the audiences of ``Session.audiences``.
     """
 
     auth_time: int
@@ -180,6 +180,7 @@ class SignIn:
     idle_lifetime: int | None = None
     absolute_lifetime: int | None = None
     data: Any = None
+    audiences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +218,7 @@ class RefreshClaims:
                 client_authenticated=members.get("client_authenticated") is True,
                 **{name: _lifetime(members[name]) for name in _LIFETIMES if name in members},
                 data=members.get("data"),
+                audiences=_strings(members["audiences"]) if "audiences" in members else (),
             )
         issuer = _string(members.get("iss"))
         # The issuer is the only audience of a refresh token.
@@ -252,6 +254,8 @@ class RefreshClaims:
                 members["scope"] = " ".join(sorted(self.sign_in.scope))
             if self.sign_in.amr:
                 members["amr"] = list(self.sign_in.amr)
+            if self.sign_in.audiences:
+                members["audiences"] = list(self.sign_in.audiences)
             if self.sign_in.client_authenticated:
                 members["client_authenticated"] = True
             optional = {name: getattr(self.sign_in, name) for name in (*_LIFETIMES, "data")}

@@ -87,22 +87,18 @@ class TestFields:
                 "generation",
             ),
             *("retried", "created", "refreshed", "idle_expiry", "absolute_expiry"),
-            *(
-                "stepped_up",
-                "revoked",
-                "revoked_reason",
-                "access_lifetime",
-                "idle_lifetime",
-                "data",
-            ),
+            *("stepped_up", "revoked", "revoked_reason", "audiences"),
+            *("access_lifetime", "idle_lifetime", "data"),
         ]
 
     def test_admin_page_of_a_session_shows_its_data_and_lifetimes(self, admin_client, session):
         session.data, session.idle_lifetime = {"org": "acme"}, timedelta(hours=1)
+        session.audiences = "self https://notes.example.com"
         session.save()
         text = unescape(admin_client.get(f"{LIST}{session.pk}/change/").content.decode())
         assert '{"org": "acme"}' in text
         assert "1:00:00" in text
+        assert "self https://notes.example.com" in text
 
     def test_admin_that_permits_changes_has_read_only_times(self, rf, session):
         form = EditableSessionAdmin(Session, site).get_form(rf.get("/"), session, change=True)

@@ -1,4 +1,4 @@
-"""Forty-two defects that a change could introduce, at least one for each component."""
+"""Forty-five defects that a change could introduce, at least one for each component."""
 
 from __future__ import annotations
 
@@ -72,6 +72,27 @@ DEFECTS = (
         "if self._audience not in claims.audience:",
         "if not claims.audience:",
         (TOKENS,),
+    ),
+    Defect(
+        "tokens/access.py",
+        "verified tokens of all audiences share a cache key",
+        "if settings.original is not None:",
+        "if settings.by_request:",
+        ("tests/integration/services/test_audiences.py",),
+    ),
+    Defect(
+        "services/audiences.py",
+        "a refresh widens the audiences of the session",
+        "if not chosen or chosen[0] not in permitted:",
+        "if not chosen:",
+        ("tests/integration/services/test_audiences.py",),
+    ),
+    Defect(
+        "services/issuing.py",
+        "a token has scopes of other audiences",
+        "    if settings.audiences:",
+        "    if False:",
+        ("tests/integration/services/test_audiences.py",),
     ),
     Defect(
         "tokens/claims.py",
@@ -251,8 +272,8 @@ DEFECTS = (
     Defect(
         "http/parsers.py",
         "duplicate parameters of a form are accepted",
-        "if any(len(values) > 1 for _, values in form.lists()):",
-        "if False:",
+        "    if twice:",
+        "    if False:",
         ("tests/unit/http", "tests/integration/test_views_bodies.py"),
     ),
     Defect(

@@ -11,6 +11,7 @@ from tests.support.projects import Project, curl
 QUICK_START = [section(README, "Quick start")]
 NEXT_STEPS = sections(DOCS / "quickstart.rst")
 SCOPES = sections(DOCS / "scopes.rst")
+AUDIENCES = sections(DOCS / "audiences.rst")
 AUTHENTICATION = sections(DOCS / "authentication.rst")
 PLAIN_VIEWS = sections(DOCS / "plain-views.rst")
 TOKEN_HEADER = sections(DOCS / "token-header.rst")

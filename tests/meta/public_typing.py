@@ -45,6 +45,7 @@ from django_tokenauth.permissions import (
     SignedInWithin,
 )
 from django_tokenauth.serializers import (
+    IntrospectionRequestSerializer,
     RefreshSerializer,
     RevocationRequestSerializer,
     SessionSerializer,
@@ -66,6 +67,7 @@ from django_tokenauth.test import (
     empty_throttles,
     expired_token,
     forget_revoked_sessions,
+    other_audiences_token,
     other_issuers_token,
     revoked_token,
     tampered_token,
@@ -163,6 +165,10 @@ def pin_grant(request: Request) -> Response:
     )
     assert_type(client_id, str)
     services.check_scope(parameters["scope"])
+    audience = views.take_audience(parameters)
+    assert_type(audience, str | None)
+    audiences = None if audience is None else [audience]
+    services.check_audiences(audiences, scope=parameters["scope"], request=request)
     with views.sign_in_attempt(request, parameters["username"], errors.ServiceUnavailable):
         user = services.check_password(request, parameters["username"], parameters["password"])
     ip = views.valid_ip(views.client_address(request))
@@ -203,7 +209,12 @@ def lifetimes(user: User, client_id: str, request: HttpRequest | None) -> servic
 
 class ExchangeView(views.TokenEndpoint):
     def post(self, request: Request) -> Response:
-        for serializer in (RefreshSerializer, RevocationRequestSerializer, TokenSerializer):
+        for serializer in (
+            IntrospectionRequestSerializer,
+            RefreshSerializer,
+            RevocationRequestSerializer,
+            TokenSerializer,
+        ):
             views.validated_data(serializer, request)
         raise errors.InvalidRequest("Send the token in the body.")
 
@@ -256,7 +267,7 @@ def refresh(token: str) -> str:
     except errors.TooManyRequests as error:
         assert_type(error.retry_after, int)
         raise
-    except (errors.InvalidClient, errors.InvalidScope) as error:
+    except (errors.InvalidClient, errors.InvalidScope, errors.InvalidTarget) as error:
         raise errors.UnsupportedGrantType from error
     except errors.OAuthError:
         raise
@@ -356,6 +367,7 @@ class NotesTests(TokenTestMixin, APITestCase):
             revoked_token(user, ["notes:read"]),
             tampered_token(user, scope="notes:read"),
             other_issuers_token(user),
+            other_audiences_token(user),
         ):
             assert_type(token, str)
             self.client.use_token(token)

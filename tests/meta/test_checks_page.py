@@ -97,6 +97,7 @@ TRIGGERS = {
     "W022": tokenauth(**{**VERIFYING, "VERIFYING_KEYS": [ED25519]}),
     "W024": {"TOKEN_AUTH": {"ISSUER": "x"}},
     "W026": {"ROOT_URLCONF": "django_tokenauth.well_known", **tokenauth(**SIGNED, **URL)},
+    "W031": tokenauth(AUDIENCES={"https://a.example.com": []}),
     "W029": {"django_tokenauth.checks.tenants.PACKAGES": ("tests",)},
     "W027": {"AUTHENTICATION_BACKENDS": ["tests.support.broken.UncalledBackend"]},
     "W028": {"MIDDLEWARE": [*MIDDLEWARE[:1], TOKEN_MIDDLEWARE, *MIDDLEWARE[1:]]},

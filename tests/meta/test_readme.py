@@ -8,6 +8,7 @@ import re
 import pytest
 
 from tests.meta.docs_examples import (
+    AUDIENCES,
     AUTHENTICATION,
     HOOKS,
     NEXT_STEPS,
@@ -105,6 +106,12 @@ class TestDocs:
         add(project, [*python(SCOPES), *python(AUTHENTICATION)])
         with project.served() as origin:
             walk(curl_lines(SCOPES, AUTHENTICATION), origin, {})
+
+    def test_audience_responses_match_the_documentation(self, quick_start, tmp_path):
+        project = quick_start.copy(tmp_path / "project")
+        add(project, python(AUDIENCES, "mysite/settings.py"))
+        with project.served() as origin:
+            walk(curl_lines(AUDIENCES), origin, {})
 
     def test_plain_view_responses_match_the_documentation(self, quick_start, tmp_path):
         project = quick_start.copy(tmp_path / "project")

@@ -30,6 +30,7 @@ OAUTH = {
     "InvalidClient": "invalid_client",
     "InvalidGrant": "invalid_grant",
     "InvalidScope": "invalid_scope",
+    "InvalidTarget": "invalid_target",
     "UnsupportedGrantType": "unsupported_grant_type",
     "UnsupportedTokenType": "unsupported_token_type",
     "TooManyRequests": "too_many_requests",

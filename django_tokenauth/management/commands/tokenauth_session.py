@@ -115,6 +115,8 @@ def _describe(session: Session) -> Iterator[tuple[str, str]]:
     yield "Last user agent", session.last_user_agent
     yield "Last IP address", session.last_ip or "unknown"
     yield "Scope", session.scope
+    if session.audiences:
+        yield "Audiences", session.audiences
     yield "Signed in", _time(session.created_at)
     if session.authenticated_at is not None:
         yield "Signed in again", _time(session.authenticated_at)

@@ -22,7 +22,12 @@ from django_tokenauth import services
 from django_tokenauth.conf import values
 from django_tokenauth.conf.per_request import load_for
 from django_tokenauth.conf.settings import Settings, load
-from django_tokenauth.errors import InvalidGrant, InvalidScope, ServiceUnavailable
+from django_tokenauth.errors import (
+    InvalidGrant,
+    InvalidScope,
+    InvalidTarget,
+    ServiceUnavailable,
+)
 from django_tokenauth.management.arguments import duration
 from django_tokenauth.management.sessions import SessionCommand, counted
 from django_tokenauth.services.auditing import audit
@@ -45,6 +50,8 @@ Examples:
     manage.py tokenauth_token alice --curl /notes/
   Print the access token and, in a second line, the refresh token:
     manage.py tokenauth_token alice --refresh
+  Print a token for another service, one of AUDIENCES:
+    manage.py tokenauth_token alice --audience https://reports.example.com
   Print a token that is valid for an hour, if MAX_ACCESS_TOKEN_LIFETIME permits it:
     manage.py tokenauth_token alice --lifetime 1h
   Print a command that requests a page of a tenant, if ISSUER is a function:
@@ -70,6 +77,11 @@ class Command(SessionCommand):
             metavar="NAME",
             help="a scope of the token; repeat the option for several (default: every scope that "
             "the user may have)",
+        )
+        parser.add_argument(
+            "--audience",
+            metavar="AUDIENCE",
+            help="the audience of the token, one of AUDIENCES (default: AUDIENCE)",
         )
         parser.add_argument(
             "--client-id",
@@ -125,6 +137,7 @@ class Command(SessionCommand):
                 *(settings, user, scope),
                 client_id=client_id,
                 lifetimes=lifetimes,
+                audience=options["audience"],
                 request=request,
             )
         except ImproperlyConfigured as error:
@@ -147,9 +160,11 @@ class Command(SessionCommand):
         self.stderr.write(
             f"Access token of {pair.user.get_username()}, valid for "
             f"{counted(pair.expires_in, 'second')}. Scopes: {names}."
+            + (f" Audience: {pair.audience}." if load().audiences else "")
         )
         if missing := sorted(set(requested or ()) - pair.scope):
-            self.stderr.write(f"SCOPE_POLICY did not grant {', '.join(missing)}.")
+            setting = "SCOPE_POLICY or AUDIENCES" if load().audiences else "SCOPE_POLICY"
+            self.stderr.write(f"{setting} did not grant {', '.join(missing)}.")
 
 
 def _request(server: str | None, url: str | None) -> HttpRequest | None:
@@ -218,15 +233,32 @@ def _lifetimes(
 
 
 def _sign_in(
-    settings: Settings, user: Any, scope: Collection[str] | None, **options: Any
+    settings: Settings,
+    user: Any,
+    scope: Collection[str] | None,
+    *,
+    audience: str | None,
+    **options: Any,
 ) -> TokenPair:
+    audiences = None if audience is None else [audience]
     try:
-        return services.sign_in(user, scope=scope, device_name=DEVICE_NAME, **options)
+        return services.sign_in(
+            user, scope=scope, audiences=audiences, device_name=DEVICE_NAME, **options
+        )
+    except InvalidTarget:
+        names = ", ".join(dict.fromkeys((settings.audience, *settings.audiences)))
+        raise CommandError(
+            f"--audience must be AUDIENCE or one of AUDIENCES: {names}. It is {audience!r}."
+        ) from None
     except InvalidScope:
         unknown = sorted(set(scope or ()).difference(settings.scopes))
         if not unknown:
             raise CommandError(
-                f"SCOPE_POLICY grants {user.get_username()} none of these scopes. Name other "
+                f"SCOPE_POLICY grants {user.get_username()} none of these scopes, or AUDIENCES has "
+                "none of them for the audience. Name other scopes or another audience, or give the "
+                "user the rights that SCOPE_POLICY requires."
+                if settings.audiences
+                else f"SCOPE_POLICY grants {user.get_username()} none of these scopes. Name other "
                 "scopes, or give the user the rights that SCOPE_POLICY requires."
             ) from None
         raise CommandError(

@@ -39,7 +39,7 @@ def assert_accepted(server, token):
     assert server.get("/who/", token).json()["user"] == "alice"
 
 
-@pytest.mark.attack(206)
+@pytest.mark.attack(210)
 def test_api_token_is_rejected_as_refresh_token(alice, server):
     token = issue(alice).token
     for body in ({"refresh_token": token}, {"refresh_token": f"{token}.{token}.{token}"}):
@@ -49,7 +49,7 @@ def test_api_token_is_rejected_as_refresh_token(alice, server):
     assert_accepted(server, token)
 
 
-@pytest.mark.attack(207)
+@pytest.mark.attack(211)
 def test_other_tokens_are_rejected_as_api_tokens(alice, server):
     pair, token = server.sign_in(), issue(alice).token
     for name in ("access_token", "refresh_token"):
@@ -70,7 +70,7 @@ def test_other_tokens_are_rejected_as_api_tokens(alice, server):
     assert_accepted(server, token)
 
 
-@pytest.mark.attack(208)
+@pytest.mark.attack(212)
 def test_api_token_is_rejected_by_views_without_a_query(alice, server):
     for token in (issue(alice).token, UNKNOWN):
         response = server.get("/who/stateless/", token)
@@ -78,7 +78,7 @@ def test_api_token_is_rejected_by_views_without_a_query(alice, server):
         assert queries(server) == []
 
 
-@pytest.mark.attack(209)
+@pytest.mark.attack(213)
 def test_revocation_endpoint_rejects_an_api_token(alice, server):
     token = issue(alice).token
     for sent in (token, UNKNOWN, token[:-1]):
@@ -88,7 +88,7 @@ def test_revocation_endpoint_rejects_an_api_token(alice, server):
     assert_accepted(server, token)
 
 
-@pytest.mark.attack(210)
+@pytest.mark.attack(214)
 def test_broken_api_token_is_rejected_without_a_query(alice, server):
     token = issue(alice).token
     broken = [token[:length] for length in (9, 10, 11, 20, 42, len(token) - 1)]
@@ -99,7 +99,7 @@ def test_broken_api_token_is_rejected_without_a_query(alice, server):
     assert_accepted(server, token)
 
 
-@pytest.mark.attack(211)
+@pytest.mark.attack(215)
 def test_hash_from_the_table_is_no_token(alice, server):
     issued = issue(alice)
     services.rotate(alice, issued.api_token.pk)
@@ -113,7 +113,7 @@ def test_hash_from_the_table_is_no_token(alice, server):
         assert_rejected(server, stored)
 
 
-@pytest.mark.attack(213)
+@pytest.mark.attack(217)
 def test_token_loses_the_scopes_that_its_user_loses(alice, server, settings):
     granted = set(BEARER)
     settings.TOKENAUTH = {**SCOPES, "SCOPE_POLICY": lambda user, names, request: granted}
@@ -131,7 +131,7 @@ def test_token_loses_the_scopes_that_its_user_loses(alice, server, settings):
     assert scope(rotated.token) == {"notes:read"}
 
 
-@pytest.mark.attack(214)
+@pytest.mark.attack(218)
 @pytest.mark.parametrize("end", ["delete", "deactivate", "update"])
 def test_api_token_of_an_ended_user_is_rejected(alice, server, end):
     token = issue(alice).token
@@ -146,7 +146,7 @@ def test_api_token_of_an_ended_user_is_rejected(alice, server, end):
     assert_rejected(server, token, after_queries=1)
 
 
-@pytest.mark.attack(215)
+@pytest.mark.attack(219)
 def test_lookup_compares_hashes_of_the_sent_token(alice, server):
     token = issue(alice).token
     for sent in (UNKNOWN, token):
@@ -157,7 +157,7 @@ def test_lookup_compares_hashes_of_the_sent_token(alice, server):
     assert_rejected(server, UNKNOWN, after_queries=1)
 
 
-@pytest.mark.attack(216)
+@pytest.mark.attack(220)
 def test_old_token_is_rejected_after_the_overlap(alice, server, settings):
     issued = issue(alice)
     row = services.rotate(alice, issued.api_token.pk, overlap=timedelta(seconds=1)).api_token

@@ -54,7 +54,7 @@ def created(collected, access, **body):
     return register(collected, response.json()["token"]), response.json()["id"]
 
 
-@pytest.mark.attack(217)
+@pytest.mark.attack(221)
 class TestAPITokenLeaks:
     def test_successful_requests_leak_no_api_token(self, collected):
         access, _ = canary_project.sign_in(collected)

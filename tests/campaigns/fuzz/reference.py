@@ -151,6 +151,7 @@ OPTIONAL_OF: dict[str, Rules] = {
     "access": {**OPTIONAL, **BOTH, "sid": is_session, "nbf": is_time, "acr": is_name},
     "refresh": BOTH,
 }
+AUDIENCES: Rules = {"audiences": are_names}
 LIFETIMES: Rules = dict.fromkeys(
     ("access_lifetime", "idle_lifetime", "absolute_lifetime"), is_lifetime
 )
@@ -198,7 +199,8 @@ def _claim_errors(members: dict[str, Any], kind: str) -> list[str]:
     optional = OPTIONAL_OF[kind]
     required = REQUIRED[kind]
     if kind == "refresh" and "auth_time" in members:
-        required, optional = {**required, "client_id": is_name}, {**OPTIONAL, **BOTH, **LIFETIMES}
+        required = {**required, "client_id": is_name}
+        optional = {**OPTIONAL, **BOTH, **LIFETIMES, **AUDIENCES}
     errors = [name for name, rule in required.items() if not rule(members.get(name))]
     errors += [
         name for name, rule in optional.items() if name in members and not rule(members[name])
@@ -260,7 +262,7 @@ def normalized(payload: dict[str, Any], kind: str) -> dict[str, Any]:
     if kind == "refresh":
         names = {*REQUIRED["refresh"], *BOTH}
         if "auth_time" in claims:
-            names |= {"client_id", *OPTIONAL, *LIFETIMES}
+            names |= {"client_id", *OPTIONAL, *LIFETIMES, *AUDIENCES}
         claims = {name: value for name, value in claims.items() if name in names}
     else:
         claims.pop("gen", None)

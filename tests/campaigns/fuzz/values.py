@@ -184,6 +184,7 @@ HEADER_NAMES = [
 ]
 CLAIM_NAMES = [
     *sorted(REGISTERED) * 3,
+    "audiences",
     *("a", "", "SUB", "exp ", "Exp", "\x00", "é", "is_staff", "permissions", "__proto__", "🔑"),
 ]
 

@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from django_tokenauth import services as core
 from django_tokenauth.api_tokens import services
 from django_tokenauth.authentication import Claims, JWTAuthentication, StatelessJWTAuthentication
-from django_tokenauth.errors import InvalidToken, ServiceUnavailable, TokenErrorCode
+from django_tokenauth.errors import InvalidTarget, InvalidToken, ServiceUnavailable, TokenErrorCode
 from django_tokenauth.permissions import SignedInBy, SignedInWithin
 from django_tokenauth.services.api_tokens import reader
 from tests.support.api_tokens import NOT_ACCEPTED, SCOPES, UNKNOWN, issue
@@ -120,7 +120,7 @@ class TestRejected:
             assert code_of("tokenauth_\0") == TokenErrorCode.MALFORMED
             assert code_of(f"{token}é\ud800") == TokenErrorCode.MALFORMED
 
-    @pytest.mark.attack(215)
+    @pytest.mark.attack(219)
     def test_unknown_token_is_rejected_with_one_query(self, alice, django_assert_num_queries):
         with django_assert_num_queries(1):
             assert code_of(UNKNOWN) == TokenErrorCode.REVOKED
@@ -189,6 +189,17 @@ class TestRejected:
         assert response.status_code == 401
         assert "insufficient_user_authentication" in response["WWW-Authenticate"]
 
+    def test_token_is_for_the_audience_of_this_server_only(self, alice, settings):
+        notes = "https://notes.example.com"
+        settings.TOKENAUTH = {"AUDIENCE": "https://a.example.com", "AUDIENCES": {notes: []}}
+        token = issue(alice).token
+        assert core.authenticate_token(token, audience="https://a.example.com")
+        with pytest.raises(InvalidToken) as caught:
+            core.authenticate_token(token, audience=notes)
+        assert caught.value.code == TokenErrorCode.AUDIENCE
+        with pytest.raises(InvalidTarget):
+            core.authenticate_token(token, audience="https://other.example.com")
+
     def test_services_of_sessions_reject_its_claims(self, alice):
         claims = core.authenticate_token(issue(alice).token)
         for service in (core.full_scope, core.is_revoked):
@@ -252,7 +263,7 @@ class TestUser:
         get_user_model().objects.update(is_active=False)
         assert code_of(token) == TokenErrorCode.USER
 
-    @pytest.mark.attack(214)
+    @pytest.mark.attack(218)
     def test_deleted_user_has_no_tokens(self, alice):
         token = issue(alice).token
         alice.delete()

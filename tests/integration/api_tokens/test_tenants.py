@@ -31,7 +31,7 @@ def code_of(token, request):
     return None
 
 
-@pytest.mark.attack(218)
+@pytest.mark.attack(222)
 @pytest.mark.parametrize(
     ("name", "code"), [("ISSUER", TokenErrorCode.ISSUER), ("AUDIENCE", TokenErrorCode.AUDIENCE)]
 )
@@ -42,7 +42,7 @@ def test_token_of_one_tenant_is_rejected_at_another(alice, settings, requests, n
     assert (code_of(token, here), code_of(token, there)) == (None, code)
 
 
-@pytest.mark.attack(218)
+@pytest.mark.attack(222)
 def test_services_find_only_tokens_of_the_tenant(alice, settings, requests):
     settings.TOKENAUTH = {"ISSUER": host_of}
     here, there = requests

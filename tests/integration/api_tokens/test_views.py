@@ -112,7 +112,7 @@ class TestCreate:
 class TestRights:
     """API tokens and narrow access tokens must not create tokens with more rights."""
 
-    @pytest.mark.attack(212)
+    @pytest.mark.attack(216)
     @pytest.mark.parametrize("kind", ["api_token", "narrow", "impersonated", "none"])
     def test_other_tokens_manage_no_api_tokens(self, alice, bob, settings, kind):
         settings.TOKENAUTH = {**SCOPES, "IMPERSONATION": lambda actor, user, request: True}
@@ -142,7 +142,7 @@ class TestRights:
             None,
         )
 
-    @pytest.mark.attack(212)
+    @pytest.mark.attack(216)
     def test_stateless_narrow_token_grants_no_more_than_it_has(self, alice, settings):
         settings.TOKENAUTH = {**SCOPES, "STATELESS_REFRESH": True}
         narrow = sign_in(scope="notes:read")["access_token"]

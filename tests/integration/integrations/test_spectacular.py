@@ -131,7 +131,11 @@ class TestRoutes:
             ("/auth/token/refresh/", "TokenAuthRefresh", "TokenAuthTokenPair"),
             ("/auth/token/verify/", "TokenAuthToken", "TokenAuthVerification"),
             ("/auth/token/revoke/", "TokenAuthRevocationRequest", None),
-            ("/auth/token/introspect/", "TokenAuthRevocationRequest", "TokenAuthIntrospection"),
+            (
+                "/auth/token/introspect/",
+                "TokenAuthIntrospectionRequest",
+                "TokenAuthIntrospection",
+            ),
         ],
     )
     def test_schema_of_token_endpoints_lists_json_form_and_multipart(
@@ -297,6 +301,15 @@ class TestDetails:
             "description": '"password", or omitted.',
         }
         assert set(grant["required"]) == {"username", "password"}
+
+    @pytest.mark.parametrize("name", ["Grant", "Refresh", "Token", "IntrospectionRequest"])
+    def test_schema_with_audiences_has_their_parameters(self, schemas, name):
+        component = f"TokenAuth{name}"
+        without = schemas["all"]["components"]["schemas"][component]
+        found = schemas["audiences"]["components"]["schemas"][component]
+        added = found["properties"].keys() - without["properties"].keys()
+        assert added == {"resource", "audience"}
+        assert found["required"] == without["required"]
 
     def test_schema_of_sign_in_by_email_has_either_name(self, schemas):
         grant = schemas["by_email"]["components"]["schemas"]["TokenAuthGrant"]

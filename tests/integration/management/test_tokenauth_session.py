@@ -88,6 +88,10 @@ class TestFound:
         session = create_session(alice, authenticated_at=after(hours=1))
         assert shown(form_of_api(session))["Signed in again"] == "2026-11-23 13:00:00 UTC"
 
+    def test_session_command_shows_the_audiences(self, alice):
+        session = create_session(alice, audiences="self https://notes.example.com")
+        assert shown(str(session.pk))["Audiences"] == "self https://notes.example.com"
+
     def test_session_command_finds_the_session_of_a_log_line(self, alice, caplog):
         caplog.set_level("INFO", logger="django_tokenauth")
         pair = services.sign_in(alice, now=NOW)

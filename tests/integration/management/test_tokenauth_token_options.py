@@ -15,7 +15,7 @@ from django_tokenauth import services
 from django_tokenauth.models import Session
 
 pytestmark = pytest.mark.django_db
-TENANT = "acme.example.com"
+TENANT, NOTES = "acme.example.com", "https://notes.example.com"
 HOUR = timedelta(hours=1)
 LONG = {"MAX_ACCESS_TOKEN_LIFETIME": timedelta(days=30)}
 
@@ -26,17 +26,17 @@ def _development(settings):
     settings.ALLOWED_HOSTS = [".example.com"]
 
 
-def run(*arguments):
+def run(*arguments, stderr=None):
     """Run the command. Return the lines of its output."""
-    output = StringIO()
-    call_command("tokenauth_token", *arguments, stdout=output, stderr=StringIO(), no_color=True)
+    output, stderr = StringIO(), stderr or StringIO()
+    call_command("tokenauth_token", *arguments, stdout=output, stderr=stderr, no_color=True)
     return output.getvalue().splitlines()
 
 
-def error(*arguments):
+def error(*arguments, stored=0):
     with pytest.raises(CommandError) as caught:
         run(*arguments)
-    assert not Session.objects.exists()
+    assert Session.objects.count() == stored
     return str(caught.value)
 
 
@@ -184,6 +184,35 @@ class TestLifetime:
         assert error("alice", "--lifetime", text) == (
             f"Error: argument --lifetime: {text!r} is not a duration. Write 30m, 12h, 7d, or a "
             "number of seconds."
+        )
+
+
+class TestAudience:
+    @pytest.fixture(autouse=True)
+    def _audiences(self, settings):
+        settings.TOKENAUTH = {
+            "SCOPES": ["notes:read", "reports:read"],
+            "AUDIENCES": {NOTES: ["notes:read"], "https://reports.example.com": []},
+        }
+
+    def test_token_has_the_audience_and_its_scopes(self, alice):
+        errors = StringIO()
+        [token] = run("alice", "--audience", NOTES, stderr=errors)
+        claims = services.authenticate_access_token(token, audience=NOTES)
+        assert (claims.audience, claims.scope) == ((NOTES,), {"notes:read"})
+        assert f"Scopes: notes:read. Audience: {NOTES}." in errors.getvalue()
+
+    def test_scope_of_another_audience_is_reported(self, alice):
+        errors, scopes = StringIO(), ("--scope", "notes:read", "--scope", "reports:read")
+        run("alice", "--audience", NOTES, *scopes, stderr=errors)
+        assert "SCOPE_POLICY or AUDIENCES did not grant reports:read." in errors.getvalue()
+        message = error("alice", "--audience", NOTES, "--scope", "reports:read", stored=1)
+        assert message.startswith("SCOPE_POLICY grants alice none of these scopes, or AUDIENCES")
+
+    def test_unknown_audience_is_reported(self, alice):
+        assert error("alice", "--audience", "notes") == (
+            "--audience must be AUDIENCE or one of AUDIENCES: django-tokenauth, "
+            f"{NOTES}, https://reports.example.com. It is 'notes'."
         )
 
 

@@ -188,7 +188,7 @@ class TestNow:
             for function in functions
             if inspect.isfunction(function) and "now" in inspect.signature(function).parameters
         ]
-        assert len(parameters) == len(SERVICES_WITH_NOW) == 15
+        assert len(parameters) == len(SERVICES_WITH_NOW) == 16
         assert {
             (parameter.annotation, parameter.default, parameter.kind) for parameter in parameters
         } == {("datetime | None", None, inspect.Parameter.KEYWORD_ONLY)}

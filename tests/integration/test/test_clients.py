@@ -310,3 +310,15 @@ def test_token_is_sent_in_the_header_that_the_client_names(alice):
     factory = OwnHeaderAsyncFactory()
     factory.use_token(token)
     assert factory.get("/").headers["X-Access-Token"] == f"Bearer {token}"
+
+
+@pytest.mark.django_db
+def test_client_can_sign_in_for_another_service(alice, settings):
+    notes = "https://notes.example.com"
+    settings.TOKENAUTH = {**SCOPES, "AUDIENCES": {notes: ["notes:read"]}}
+    client = TokenClient()
+    pair = client.sign_in(alice, audiences=[notes])
+    assert (pair.audience, pair.scope) == (notes, {"notes:read"})
+    assert client.get("/notes/").status_code == 401
+    settings.TOKENAUTH = {**SCOPES, "AUDIENCE": notes}
+    assert client.get("/notes/").status_code == 200

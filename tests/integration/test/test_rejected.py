@@ -21,6 +21,7 @@ from django_tokenauth.test import (
     DjangoTokenRequestFactory,
     TokenClient,
     expired_token,
+    other_audiences_token,
     other_issuers_token,
     revoked_token,
     tampered_token,
@@ -37,6 +38,7 @@ TOKENS = {
     revoked_token: TokenErrorCode.REVOKED,
     tampered_token: TokenErrorCode.SIGNATURE,
     other_issuers_token: TokenErrorCode.ISSUER,
+    other_audiences_token: TokenErrorCode.AUDIENCE,
 }
 STORED = [each for each in TOKENS if each is not revoked_token]
 
@@ -168,3 +170,13 @@ class TestRevokedToken:
         settings.TOKENAUTH = {"STATELESS_REFRESH": True}
         with pytest.raises(ImproperlyConfigured, match="With STATELESS_REFRESH, no session is "):
             revoked_token(alice)
+
+
+def test_token_for_another_service_can_have_another_error(alice, settings):
+    notes = "https://notes.example.com"
+    settings.TOKENAUTH = {"AUDIENCES": {notes: []}}
+    token = expired_token(alice, audiences=[notes])
+    assert payload_of(token)["aud"] == notes
+    assert code_of(JWTAuthentication, token) == TokenErrorCode.AUDIENCE
+    settings.TOKENAUTH = {"AUDIENCE": notes}
+    assert code_of(JWTAuthentication, token) == TokenErrorCode.EXPIRED

@@ -9,6 +9,7 @@ from django.contrib.auth.hashers import BasePasswordHasher
 
 from tests.support.system_checks import (
     JWT,
+    SIGNED,
     STATELESS,
     check_ids,
     configure_clean_project,
@@ -25,6 +26,22 @@ SECOND = timedelta(seconds=1)
 @pytest.fixture(autouse=True)
 def _clean_project(settings):
     configure_clean_project(settings)
+
+
+class TestAudiences:
+    @pytest.mark.parametrize(
+        ("changes", "ids"),
+        [
+            ({}, []),
+            ({"AUDIENCES": {"https://a.example.com": []}}, ["W031"]),
+            ({"AUDIENCES": {"https://a.example.com": []}, **SIGNED}, []),
+        ],
+        ids=["none", "shared", "asymmetric"],
+    )
+    def test_deploy_check_warns_of_audiences_with_a_shared_secret(self, settings, changes, ids):
+        settings.TOKENAUTH = {"ISSUER": "https://auth.example.com", **changes}
+        assert check_ids() == []
+        assert deploy_check_ids() == ids
 
 
 class TestLifetimes:

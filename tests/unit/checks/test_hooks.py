@@ -24,8 +24,8 @@ def two_of_four(user, session, *, data, fields):
     """Accept too few positional arguments, and require an unknown one."""
 
 
-def all_optional(user, session, request, data, *, fields=None):
-    """Accept the optional argument of ``EXTRA_CLAIMS``."""
+def all_optional(user, session, request, data, *, audience, fields=None):
+    """Accept the optional arguments of ``EXTRA_CLAIMS``."""
 
 
 def further(user, session, request, organisation):

@@ -44,6 +44,7 @@ DEFAULTS = {
     "session_retention": timedelta(days=7),
     "user_id_field": "pk",
     "scopes": (),
+    "audiences": {},
     "scope_policy": None,
     "extra_claims": None,
     "impersonation": None,

@@ -72,6 +72,18 @@ class TestMembers:
     def test_metadata_by_default_has_token_and_revocation_endpoint(self, metadata):
         assert metadata() == {**ALWAYS, **REVOCATION}
 
+    def test_metadata_has_the_audiences_that_are_urls(self, metadata):
+        audiences = {"https://b.example.com": [], "urn:example:c": [], "http://a.example.com": []}
+        members = metadata(AUDIENCES=audiences)
+        assert members["protected_resources"] == [
+            ISSUER,
+            "https://b.example.com",
+            "http://a.example.com",
+        ]
+        members = metadata(AUDIENCE="https://b.example.com", AUDIENCES=audiences)
+        assert members["protected_resources"] == ["https://b.example.com", "http://a.example.com"]
+        assert "protected_resources" not in metadata(AUDIENCE="api", AUDIENCES={"urn:c": []})
+
     @pytest.mark.standard("rfc8414-2-4", "rfc9068-4-1")
     def test_metadata_with_public_keys_has_jwks_uri(self, metadata):
         assert metadata(**SIGNED) == {

@@ -53,6 +53,7 @@ class TestTokenPair:
         expires_in=300,
         refresh_token_expires_in=1_209_600,
         scope=frozenset(),
+        audience="https://api.example.com",
         user=None,
         session=None,
     )

@@ -299,12 +299,18 @@ class TestRefreshClaims:
         members = refresh_members(**SIGN_IN, **{name: value})
         assert error_code(RefreshClaims.from_payload, members) is TokenErrorCode.CLAIMS
 
+    @pytest.mark.parametrize("value", [[], "https://a.example.com", [7], [""], None, {}])
+    def test_refresh_claims_with_invalid_audiences_are_rejected(self, value):
+        members = refresh_members(**SIGN_IN, audiences=value)
+        assert error_code(RefreshClaims.from_payload, members) is TokenErrorCode.CLAIMS
+
     @pytest.mark.parametrize(
         "members",
         [
             {},
             SIGN_IN,
             {**SIGN_IN, "client_authenticated": True},
+            {**SIGN_IN, "audiences": ["self", "https://a.example.com"]},
             {"act": {"sub": "2"}},
             apply_changes(SIGN_IN, {"scope": MISSING, "amr": MISSING}),
         ],

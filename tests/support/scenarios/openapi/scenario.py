@@ -140,6 +140,9 @@ def schema(*, fail_on_warn: bool = True, **options: str) -> Any:
 
 def scenario() -> dict[str, Any]:
     all_routes = schema()
+    audiences = {**settings.TOKENAUTH, "AUDIENCES": {"https://notes.example.com": []}}
+    with override_settings(TOKENAUTH=audiences):
+        with_audiences = schema()
     with override_settings(ROOT_URLCONF=VerifyingRoutes):
         verifies = schema()
     with override_settings(ROOT_URLCONF=OneRoute):
@@ -168,6 +171,7 @@ def scenario() -> dict[str, Any]:
     call_command("check", deploy=True, tag=["compatibility"])
     return {
         "all": all_routes,
+        "audiences": with_audiences,
         "verifies": verifies,
         "named": named,
         "versioned": versioned,
