@@ -1,4 +1,4 @@
-"""Forty-five defects that a change could introduce, at least one for each component."""
+"""At least forty defects that a change could introduce, at least one for each component."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Apply 45 defects to a copy of the project, one at a time, and run the tests that catch them.
+"""Apply 40 and more defects to a copy of the project, one at a time. A test must catch each.
 
 Run it with ``python -m tests.meta.defects [NUMBER ...]``. The exit status is 0 if a test fails for
 each defect, and 1 otherwise.

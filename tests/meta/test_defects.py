@@ -34,9 +34,10 @@ def copy():
         yield copy
 
 
-def test_defect_list_has_45_different_entries():
-    assert len({(defect.file, defect.old, defect.new) for defect in DEFECTS}) == 45
-    assert len({defect.what for defect in DEFECTS}) == 45
+def test_defect_list_has_at_least_forty_different_entries():
+    assert len(DEFECTS) >= 40
+    assert len({(defect.file, defect.old, defect.new) for defect in DEFECTS}) == len(DEFECTS)
+    assert len({defect.what for defect in DEFECTS}) == len(DEFECTS)
 
 
 def test_defect_list_covers_all_components():
