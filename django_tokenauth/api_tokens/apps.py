@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.apps import AppConfig, apps
 from django.contrib.auth import get_user_model
-from django.core.signals import request_finished
+from django.core.signals import request_finished, request_started
 from django.db.models.signals import post_save
 from django.utils.translation import gettext_lazy as _
 
@@ -29,6 +29,7 @@ class APITokensConfig(AppConfig):
             from . import schema  # noqa: F401
 
         api_tokens.connect(Reader())
+        request_started.connect(last_use.forget_pending)
         # Before Django's receiver, which may close the connection to the database.
         connect_first(request_finished, last_use.store_pending)
         _user_rehashed.connect(receivers.after_rehash)

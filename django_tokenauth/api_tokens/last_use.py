@@ -49,9 +49,14 @@ def _is_due(earlier: datetime | None, now: datetime) -> bool:
     return earlier is None or abs(now - earlier) >= INTERVAL
 
 
+def forget_pending(**kwargs: Any) -> None:
+    """Drop the uses of code outside of requests, before a request starts."""
+    _request.pending = None
+
+
 def store_pending(**kwargs: Any) -> None:
     """Store the uses of the request that has finished. Database errors are logged."""
-    pending: dict[tuple[Tenant, uuid.UUID], datetime] = getattr(_request, "pending", {})
+    pending: dict[tuple[Tenant, uuid.UUID], datetime] = getattr(_request, "pending", None) or {}
     if not pending:
         return
     _request.pending = None

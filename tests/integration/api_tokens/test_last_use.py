@@ -104,6 +104,13 @@ def test_deleted_token_is_ignored(token):
     assert not APIToken.objects.exists()
 
 
+def test_next_request_does_not_store_earlier_uses(token):
+    """The next request may be a test without a database, or belong to another tenant."""
+    authenticate_token(token)
+    assert writes_of(lambda: get("/open/")) == []
+    assert last_used() is None
+
+
 def test_uses_outside_of_requests_are_limited(db):
     for _ in range(last_use._MAX_PENDING + 1):
         last_use.record(uuid.uuid4(), None, NOW)
