@@ -127,7 +127,8 @@ class TestCapturedFunctions:
         with TestCase.captureOnCommitCallbacks(execute=True) as callbacks:
             deactivate(alice)
             on_commit(lambda: called.append("captured"))
-        assert (len(callbacks), called) == (2, ["captured"])
+        # Those of the sessions and of the API tokens, and that of the project.
+        assert (len(callbacks), called) == (3, ["captured"])
 
 
 class TestFailingUserModel:
