@@ -169,8 +169,8 @@ class JWTAuthentication(BaseAuthentication):
         :class:`TemporarilyUnavailable`.
         """
         # Read META from Django's request, because REST framework's request returns META by the
-        # slower __getattr__().
-        plain: Any = django_request(request)
+        # slower __getattr__(). Each request comes here, so django_request() is repeated.
+        plain: Any = getattr(request, "_request", request)
         token = token_in(plain.META, self.header)
         if token is None:
             return None

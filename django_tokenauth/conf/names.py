@@ -15,14 +15,15 @@ def names(kind: str, example: str) -> Callable[[object], tuple[str, ...]]:
     them separated by spaces and in quotation marks.
     """
 
+    expected = f"a list of {kind}: printable ASCII without spaces, quotes and backslashes"
+    hint = f'For example ["{example}"].'
+
     def parse(value: object) -> tuple[str, ...]:
-        if not isinstance(value, (list, tuple, set, frozenset)) or not all(
-            isinstance(name, str) and is_scope_name(name) for name in value
-        ):
-            raise InvalidSetting(
-                f"a list of {kind}: printable ASCII without spaces, quotes and backslashes",
-                f'For example ["{example}"].',
-            )
+        if not isinstance(value, (list, tuple, set, frozenset)):
+            raise InvalidSetting(expected, hint)
+        for position, name in enumerate(value, start=1):
+            if not isinstance(name, str) or not is_scope_name(name):
+                raise InvalidSetting(expected, f"Entry {position} is wrong. {hint}")
         return tuple(value)
 
     return parse

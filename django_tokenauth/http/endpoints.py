@@ -42,10 +42,11 @@ from .authenticators import authenticator
 from .client_authentication import BASIC_CHALLENGE
 from .parsers import (
     MAX_BODY,
-    OtherFormat,
+    TOO_LARGE,
     StrictFormParser,
     StrictJSONParser,
     StrictMultiPartParser,
+    UnreadableBody,
     check_form,
 )
 
@@ -183,13 +184,15 @@ def _has_body(request: Request) -> bool:
 def _check_multipart(request: Request) -> None:
     """Check a multipart body as its parser does: a middleware may have read it already."""
     form = request.POST
-    if request.FILES or sum(len(name) + len(form[name]) for name in form) > MAX_BODY:
+    if request.FILES:
         raise ParseError
+    if sum(len(name) + len(form[name]) for name in form) > MAX_BODY:
+        raise UnreadableBody(TOO_LARGE)
     check_form(form)
 
 
 def _invalid_request(exc: ParseError | ValidationError) -> OAuthError:
-    if isinstance(exc, OtherFormat):
+    if isinstance(exc, UnreadableBody):
         return InvalidRequest(str(exc.detail))
     if not isinstance(exc.detail, dict):
         return InvalidRequest()

@@ -29,9 +29,15 @@ from ..errors import InvalidTarget
 MAX_BODY = 32 * 1024
 # The start of a form: a name and an equals sign.
 _FORM = re.compile(rb"[A-Za-z0-9_.%-]+=")
+TOO_LARGE = _("The body is too large.")
+_NOT_JSON = _("The body must be a JSON object in UTF-8 without duplicate names.")
 
 
-class OtherFormat(ParseError):
+class UnreadableBody(ParseError):
+    """The parser cannot read the body. The response has *detail* as its description."""
+
+
+class OtherFormat(UnreadableBody):
     """The body has the format of *media_type*, which is not the content type of the request."""
 
     def __init__(self, media_type: str) -> None:
@@ -47,7 +53,7 @@ def _read(stream: IO[bytes]) -> bytes:
     except OSError:  # the client disconnected, or the server cannot decode the body
         raise ParseError from None
     if len(body) > MAX_BODY:
-        raise ParseError
+        raise UnreadableBody(TOO_LARGE)
     return body
 
 
@@ -68,9 +74,9 @@ class StrictJSONParser(BaseParser):
         except strict_json.Malformed:
             if _FORM.match(body):
                 raise OtherFormat(StrictFormParser.media_type) from None
-            raise ParseError from None
+            raise UnreadableBody(_NOT_JSON) from None
         if not isinstance(value, dict):
-            raise ParseError
+            raise UnreadableBody(_NOT_JSON)
         return value
 
 
@@ -137,7 +143,7 @@ class _NoFiles(FileUploadHandler):
 
 
 def check_form(form: QueryDict) -> None:
-    """Raise ``ParseError`` if a name occurs twice in *form*.
+    """Raise :class:`UnreadableBody` if a name occurs twice in *form*.
 
     With ``AUDIENCES``, raise :class:`InvalidTarget` if only an audience occurs twice (RFC 8707
     section 2): no token has two audiences.
@@ -146,4 +152,4 @@ def check_form(form: QueryDict) -> None:
     if twice and twice <= AUDIENCE_PARAMETERS and load().audiences:
         raise InvalidTarget
     if twice:
-        raise ParseError
+        raise UnreadableBody(_("Send each parameter once."))

@@ -38,7 +38,12 @@ from ..sessions.callers import Caller
 from ..sessions.database import database_errors_as_unavailable
 from ..sessions.log_ids import log_id
 from ..sessions.store import LastSeen, SessionState
-from ..sessions.users import auth_hash, get_by_subject, why_actor_refused, why_refused
+from ..sessions.users import (
+    get_by_subject,
+    renewed_auth_hash,
+    why_actor_refused,
+    why_refused,
+)
 from .impersonation_policy import is_permitted
 from .issuing import OnIssued, TokenPair, absolute_lifetime
 from .narrowing import narrow
@@ -237,7 +242,7 @@ def _rotate(
                 client_authenticated=session.client_authenticated
                 or session.client_id in refresh_request.settings.clients,
             ),
-            auth_hash=auth_hash(session.user),
+            auth_hash=renewed_auth_hash(session.user, session.auth_hash),
             retried=retried,
             changed=changed,
         )

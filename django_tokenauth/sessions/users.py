@@ -113,6 +113,16 @@ def has_auth_hash(user: Any, stored: str) -> bool:
     )
 
 
+def renewed_auth_hash(user: Any, stored: str) -> str:
+    """Return the auth hash of *user* with the current ``SECRET_KEY``.
+
+    *stored* is a hash that :func:`has_auth_hash` accepts. Without fallbacks, no other hash than the
+    current one is accepted.
+    """
+    fallbacks = getattr(user, "get_session_auth_fallback_hash", tuple)
+    return stored if next(iter(fallbacks()), None) is None else auth_hash(user)
+
+
 def why_refused(
     session: Session | store.SessionStatus, subject: str, id_field: str
 ) -> TokenErrorCode | None:

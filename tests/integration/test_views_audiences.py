@@ -17,7 +17,7 @@ from django_tokenauth.test import assert_signed_out
 from django_tokenauth.views import TokenView
 from tests.support.client import (
     FORM,
-    INVALID_REQUEST,
+    REPEATED,
     get,
     malformed,
     post,
@@ -130,7 +130,7 @@ class TestSignIn:
 
     def test_repeated_audience_and_another_name_are_malformed(self, alice, name):
         body = form((name, NOTES), (name, REPORTS), ("scope", "a"), ("scope", "b"))
-        assert status_and_json(post("token/", body, FORM)) == (400, INVALID_REQUEST)
+        assert status_and_json(post("token/", body, FORM)) == (400, REPEATED)
 
     def test_invalid_audience_and_another_parameter_are_malformed(self, alice, name):
         response = post("token/", {"username": "alice", name: 7})
@@ -145,7 +145,7 @@ class TestSignIn:
         for value in (NOTES, 7, [NOTES, REPORTS]):
             assert audience_of(sign_in(**{name: value}), API) == (API,)
         body = form((name, NOTES), (name, REPORTS))
-        assert status_and_json(post("token/", body, FORM)) == (400, INVALID_REQUEST)
+        assert status_and_json(post("token/", body, FORM)) == (400, REPEATED)
 
     def test_refresh_narrows_to_an_audience(self, alice, name):
         for path, more in (("token/", {"grant_type": "refresh_token"}), ("token/refresh/", {})):

@@ -14,8 +14,10 @@ from django_tokenauth.http.parsers import MAX_BODY
 from tests.support.client import (
     ALL_PARAMETERS,
     INVALID_REQUEST,
+    REPEATED,
     REQUIRED_PARAMETERS,
     SESSION_ENDED,
+    TOO_LARGE,
     malformed,
     status_and_json,
 )
@@ -105,12 +107,12 @@ class TestRejected:
     def test_multipart_body_with_duplicate_names_returns_400(self, path):
         for name, text in ALL_PARAMETERS.items():
             response = Client().post(f"/auth/{path}", {**ALL_PARAMETERS, name: [text, text]})
-            assert status_and_json(response) == (400, INVALID_REQUEST)
+            assert status_and_json(response) == (400, REPEATED)
 
     @pytest.mark.attack(120)
     def test_multipart_body_above_the_maximum_size_returns_400(self, path):
         response = Client().post(f"/auth/{path}", {**ALL_PARAMETERS, "a": "x" * MAX_BODY})
-        assert status_and_json(response) == (400, INVALID_REQUEST)
+        assert status_and_json(response) == (400, TOO_LARGE)
 
     @pytest.mark.parametrize("length", ["text", "-1", "1e9", ""])
     def test_multipart_body_with_invalid_length_is_rejected(self, path, length):

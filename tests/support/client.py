@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.test import Client
 
+from django_tokenauth.http.parsers import MAX_BODY
+
 if TYPE_CHECKING:
     import pytest
 
@@ -81,6 +83,20 @@ INVALID_REQUEST = {
     "error": "invalid_request",
     "error_description": "The request is malformed.",
 }
+NOT_JSON = {
+    "error": "invalid_request",
+    "error_description": "The body must be a JSON object in UTF-8 without duplicate names.",
+}
+TOO_LARGE = {"error": "invalid_request", "error_description": "The body is too large."}
+REPEATED = {"error": "invalid_request", "error_description": "Send each parameter once."}
+
+
+def unreadable(body: str | bytes, content_type: str = JSON) -> dict[str, str]:
+    """Return the error for an invalid JSON body, or a form with a repeated or too large value."""
+    body = body.encode(errors="surrogatepass") if isinstance(body, str) else body
+    if len(body) > MAX_BODY:
+        return TOO_LARGE
+    return NOT_JSON if content_type == JSON else REPEATED
 
 
 def other_format(content_type: str) -> dict[str, str]:

@@ -24,6 +24,7 @@ from django_tokenauth.serializers import (
 )
 from django_tokenauth.tokens.claims import Claims
 
+SURROGATES = {"lone": chr(0xD800), "in_text": f"correct horse {chr(0xDFFF)}"}
 ALICE = {"username": "alice", "password": "correct horse"}
 
 
@@ -31,6 +32,39 @@ def codes(serializer):
     """Return the codes of all errors by field."""
     assert not serializer.is_valid()
     return {name: [error.code for error in errors] for name, errors in serializer.errors.items()}
+
+
+class TestFields:
+    """The fields of a serializer are copies: a change does not reach other requests."""
+
+    def test_copied_field_shares_nothing_that_a_project_changes(self):
+        field, declared = SignInSerializer().fields["password"], SignInSerializer().fields
+        field.validators.append(list)
+        field.error_messages["blank"] = "other"
+        field.style["input_type"] = "password"
+        field.help_text = "other"
+        other = declared["password"]
+        assert other is not field
+        assert list not in other.validators
+        assert other.error_messages["blank"] != "other"
+        assert other.style == {}
+        assert other.help_text is None
+
+    def test_copied_field_validates_as_the_declared_one(self):
+        data = {"username": "a" * 10_000, "password": 1, "scope": "a  b", "client_id": "\x07"}
+        for _ in range(2):
+            assert codes(SignInSerializer(data=data)) == {
+                "username": ["max_length"],
+                "password": ["not_string"],
+                "scope": ["scope"],
+                "client_id": ["invalid"],
+            }
+
+    @pytest.mark.parametrize("text", SURROGATES.values(), ids=SURROGATES)
+    @pytest.mark.parametrize("name", ["username", "password", "refresh_token", "device_name"])
+    def test_surrogate_in_parameter_is_rejected(self, name, text):
+        serializer = SignInSerializer(data={**ALICE, name: text})
+        assert codes(serializer) == {name: ["surrogate_characters_not_allowed"]}
 
 
 class TestSignInSerializer:

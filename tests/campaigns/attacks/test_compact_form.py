@@ -10,7 +10,7 @@ import pytest
 
 from django_tokenauth.errors import InvalidToken
 from tests.campaigns.attacks.forging import forgers
-from tests.support.client import INVALID_REQUEST, malformed
+from tests.support.client import NOT_JSON, TOO_LARGE, malformed
 from tests.support.raw_tokens import Access, Refresh, as_json, base64url
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -118,7 +118,7 @@ def test_oversized_token_in_body_is_rejected(offline_server):
             token = forger.token(payload=b"[" * length)
             for route, name in ROUTES:
                 response = offline_server.post(route, {name: token})
-                assert (response.status, response.json()) == (400, INVALID_REQUEST)
+                assert (response.status, response.json()) == (400, TOO_LARGE)
                 assert offline_server.activity.statements == []
 
 
@@ -212,7 +212,7 @@ def test_token_without_three_segments_is_rejected(offline_server):
             forger.assert_rejected("." * dots)
             forger.assert_rejected(f"{header}.{payload}{'.' * dots}")
         response = offline_server.post("token/refresh/", {"refresh_token": "." * 1_000_000})
-        assert (response.status, response.json()) == (400, INVALID_REQUEST)
+        assert (response.status, response.json()) == (400, TOO_LARGE)
 
 
 @pytest.mark.attack(69)
@@ -238,7 +238,7 @@ def test_lone_surrogate_in_token_is_rejected(offline_server):
         for value in ("\ud800", f"{forger.token()}\udfff", f"\udc00{forger.token()}"):
             for route, name in ROUTES:
                 response = offline_server.post(route, {name: value})
-                assert (response.status, response.json()) == (400, INVALID_REQUEST)
+                assert (response.status, response.json()) == (400, NOT_JSON)
                 assert offline_server.activity.statements == []
     offline_server.assert_rejects(b"\xed\xa0\x80")
 

@@ -17,9 +17,10 @@ from django_tokenauth.http.parsers import MAX_BODY
 from django_tokenauth.models import Session
 from tests.support.client import (
     FORM,
-    INVALID_REQUEST,
     JSON,
+    NOT_JSON,
     PASSWORDS,
+    TOO_LARGE,
     UNAVAILABLE,
     WRONG_PASSWORD,
     malformed,
@@ -207,7 +208,7 @@ class TestLongPassword:
         body = Body(data)
         wsgi = {"wsgi.input": body, "CONTENT_LENGTH": str(len(data))}
         response = Client().post("/auth/token/", content_type=content_type, **wsgi)
-        assert status_and_json(response) == (400, INVALID_REQUEST)
+        assert status_and_json(response) == (400, TOO_LARGE)
         assert hashed == []
         assert 0 < body.amount <= MAX_BODY + 1
 
@@ -242,13 +243,13 @@ class TestUnusualUsername:
         [
             ("alice\0", malformed("username")),
             ("\0", malformed("username")),
-            ("\ud800", INVALID_REQUEST),
-            ("alice\udfff", INVALID_REQUEST),
+            ("\ud800", NOT_JSON),
+            ("alice\udfff", NOT_JSON),
             ("x" * 255, malformed("username")),
             # Normalization turns each into 18 characters.
             ("\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}" * 15, malformed("username")),
             ("x" * 20_000, malformed("username")),
-            ("x" * 1_000_000, INVALID_REQUEST),
+            ("x" * 1_000_000, TOO_LARGE),
         ],
         ids=[
             "NUL",

@@ -316,8 +316,12 @@ class TestOverLimit:
         )
         assert set(sessions.over_limit(new, 0, now=NOW)) == set(others)
 
-    def test_store_over_limit_takes_one_statement(self, alice, django_assert_num_queries):
+    def test_store_over_limit_takes_a_second_statement_for_sessions(
+        self, alice, django_assert_num_queries
+    ):
         create_session(alice)
         new = create_session(alice)
         with django_assert_num_queries(1):
+            assert sessions.over_limit(new, 1, now=NOW) == []
+        with django_assert_num_queries(2):
             assert len(sessions.over_limit(new, 0, now=NOW)) == 1

@@ -62,6 +62,12 @@ MESSAGES = [
         "a list of scope names: printable ASCII without spaces, quotes and backslashes",
         'For example ["notes:read"].',
     ),
+    (
+        names.acr_values,
+        ["mfa", "two factors"],
+        "a list of acr values: printable ASCII without spaces, quotes and backslashes",
+        'Entry 2 is wrong. For example ["urn:example:mfa"].',
+    ),
     (values.hook, 1, "a function or its dotted path", ""),
     (
         values.hook,

@@ -136,3 +136,17 @@ class TestIsRehash:
         with pytest.raises(LookupError), users.rehashing("a password"):
             raise LookupError
         assert not users.is_rehash(self.user(), self.PASSWORD)
+
+
+class TestRenewedAuthHash:
+    def test_accepted_hash_is_kept_without_fallback_keys(self, settings):
+        settings.SECRET_KEY_FALLBACKS = []
+        assert users.renewed_auth_hash(get_user_model()(password="x"), "stored") == "stored"
+        assert users.renewed_auth_hash(AnonymousUser(), "") == ""
+
+    def test_hash_of_a_fallback_key_is_replaced(self, settings):
+        user = get_user_model()(password=make_password("correct horse"))
+        stored = users.auth_hash(user)
+        settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+        settings.SECRET_KEY = "a new secret key of the project"
+        assert users.renewed_auth_hash(user, stored) == users.auth_hash(user) != stored
