@@ -6,7 +6,6 @@ another header. Access tokens in a query string, a form or a cookie are ignored.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -33,6 +32,7 @@ from .services.api_tokens import reader_of
 from .services.arguments import django_request
 from .sessions.tenants import current_tenant
 from .tokens.claims import Claims
+from .tokens.users import TokenUser
 
 __all__ = [
     "AccessTokenRejected",
@@ -84,58 +84,6 @@ class TemporarilyUnavailable(APIException, ServiceUnavailable):
     default_code = ServiceUnavailable.error
     #: Seconds that REST framework sends as ``Retry-After``.
     wait = ServiceUnavailable.retry_after
-
-
-class TokenUser:
-    """The user of :class:`StatelessJWTAuthentication`, made from the claims of an access token.
-
-    ``pk`` and ``id`` are the ``sub`` claim, a string. ``claims`` contains all claims of the access
-    token. A ``TokenUser`` is authenticated and active, is not staff, and has none of Django's
-    permissions. The scope of the access token defines what the client may do.
-    """
-
-    is_authenticated = True
-    is_anonymous = False
-    is_active = True
-    is_staff = False
-    is_superuser = False
-
-    def __init__(self, claims: Claims) -> None:
-        self.claims = claims
-        self.pk = self.id = claims.subject
-
-    def __str__(self) -> str:
-        return self.pk
-
-    def __repr__(self) -> str:
-        return f"<TokenUser: {self.pk}>"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, TokenUser) and self._identity == other._identity
-
-    def __hash__(self) -> int:
-        return hash(self._identity)
-
-    @property
-    def _identity(self) -> tuple[str, str]:
-        return self.claims.issuer, self.claims.subject
-
-    def get_username(self) -> str:
-        return self.pk
-
-    def get_all_permissions(self, obj: object = None) -> set[str]:
-        return set()
-
-    get_user_permissions = get_group_permissions = get_all_permissions
-
-    def has_perm(self, perm: str, obj: object = None) -> bool:
-        return False
-
-    def has_perms(self, perm_list: Iterable[str], obj: object = None) -> bool:
-        return not list(perm_list)
-
-    def has_module_perms(self, module: str) -> bool:
-        return False
 
 
 class JWTAuthentication(BaseAuthentication):

@@ -53,6 +53,7 @@ __all__ = [
     "TokenAuthError",
     "TokenErrorCode",
     "TooManyRequests",
+    "UnauthorizedClient",
     "UnsupportedGrantType",
     "UnsupportedTokenType",
 ]
@@ -173,6 +174,13 @@ class InvalidClient(OAuthError):
 
     error = "invalid_client"
     description = _("The client is unknown, or its credentials are not valid.")
+
+
+class UnauthorizedClient(OAuthError):
+    """The authenticated client may not use the grant type: ``CLIENTS`` gives it no scopes."""
+
+    error = "unauthorized_client"
+    description = _("The client may not use this grant type.")
 
 
 class InvalidGrant(OAuthError):

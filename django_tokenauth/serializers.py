@@ -28,6 +28,7 @@ from .sessions.clock import utc_now
 from .tokens.claims import Claims
 
 __all__ = [
+    "ClientCredentialsSerializer",
     "IntrospectionRequestSerializer",
     "RefreshSerializer",
     "RevocationRequestSerializer",
@@ -245,6 +246,15 @@ class RefreshSerializer(_AudienceSerializer, _ClientSerializer):
 
     class Meta:
         ref_name = "TokenAuthRefresh"
+
+
+class ClientCredentialsSerializer(_AudienceSerializer, _ClientSerializer):
+    """The grant of service accounts (RFC 6749 section 4.4.2)."""
+
+    scope = _ScopeField()
+
+    class Meta:
+        ref_name = "TokenAuthClientCredentials"
 
 
 class TokenSerializer(_AudienceSerializer):

@@ -44,6 +44,7 @@ from .http.endpoints import (
     TokenEndpoint,
     validated_data,
 )
+from .http.service_accounts import client_credentials_grant
 from .http.step_up import step_up_attempt
 from .http.throttling import client_address, valid_ip
 from .http.token_responses import TokenIssuingEndpoint, issuing_endpoint
@@ -158,6 +159,7 @@ class TokenView(TokenIssuingEndpoint):
     grants: ClassVar[Mapping[str, Callable[[Request], Response]]] = {
         "password": _password_grant,
         "refresh_token": _refresh_token_grant,
+        "client_credentials": client_credentials_grant,
     }
 
     @sensitive_variables()

@@ -16,7 +16,7 @@ from django.core.checks import CheckMessage
 
 from ..conf.problems import Problem
 from ..conf.settings import InvalidSettings, Settings, load
-from . import database, deployment, hooks, keys, middleware, names, routes, tenants
+from . import clients, database, deployment, hooks, keys, middleware, names, routes, tenants
 from . import settings as settings_checks
 
 _Apps = Sequence[AppConfig] | None
@@ -31,6 +31,7 @@ def check_settings(app_configs: _Apps = None, **kwargs: Any) -> list[CheckMessag
         *settings_checks.setting_messages(settings, time.time()),
         *tenants.tenant_messages(settings),
         *hooks.hook_messages(settings),
+        *clients.client_messages(settings),
     ]
 
 

@@ -51,6 +51,7 @@ def deployment_messages(settings: Settings) -> Iterator[CheckMessage]:
         _session_lifetime,
         _unthrottled,
         _throttle_cache,
+        _assertion_cache,
         _shared_address,
         _shared_secret,
     )
@@ -154,6 +155,19 @@ def _throttle_cache(settings: Settings) -> Iterator[CheckMessage]:
             f"Failed sign-ins are counted in a cache that {problem}.",
             hint="Set THROTTLE_CACHE to a shared cache, for example Redis.",
             id="tokenauth.W006",
+        )
+
+
+def _assertion_cache(settings: Settings) -> Iterator[CheckMessage]:
+    if not any(client.keys for client in settings.clients.values()):
+        return
+    cache = caches[settings.throttle_cache]
+    if isinstance(cache, (DummyCache, LocMemCache)):
+        yield checks.Warning(
+            "The assertions of clients are remembered in a cache that "
+            f"{_cache_problem(cache)}. A replayed assertion is accepted.",
+            hint="Set THROTTLE_CACHE to a shared cache, for example Redis.",
+            id="tokenauth.W032",
         )
 
 

@@ -26,6 +26,8 @@ from django.utils.encoding import force_bytes
 
 from . import bounds, names, parties, resources, values
 from .api_tokens import API_TOKEN_NAMES, APITokenSettings
+from .clients import CHECKS as CLIENT_CHECKS
+from .clients import Client, parse_clients
 from .fields import setting as _setting
 from .other_packages import hint_for
 from .problems import Problem
@@ -61,7 +63,7 @@ class Settings(APITokenSettings):
     refresh_secret_key: bytes | None = _setting(values.optional_secret, None, secret=True)
     refresh_secret_key_fallbacks: tuple[bytes, ...] = _setting(values.secrets, (), secret=True)
     jwks_max_age: timedelta = _setting(values.lifetime, timedelta(minutes=5))
-    clients: Mapping[str, str | None] = _setting(values.clients, None, secret=True)
+    clients: Mapping[str, Client] = _setting(parse_clients, None, secret=True)
     revoke_by_access_token: tuple[str, ...] = _setting(values.client_ids, ())
     access_token_lifetime: timedelta = _setting(values.lifetime, timedelta(minutes=5))
     refresh_token_lifetime: timedelta = _setting(values.lifetime, timedelta(days=14))
@@ -323,7 +325,7 @@ _CONFLICTS = (
     _issuer_as_client,
     *(_less(*pair) for pair in bounds.ORDERED),
     *(_at_most(*pair) for pair in bounds.LIMITED),
-    *map(_e008, resources.CHECKS),
+    *map(_e008, (*resources.CHECKS, *CLIENT_CHECKS)),
     _unknown_cache,
 )
 

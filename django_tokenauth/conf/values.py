@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from django.utils.encoding import force_bytes
@@ -45,9 +44,6 @@ _FLAGS = {
 # Maximum length of a string that an error shows although the string resembles no permitted value.
 # Secrets of this package have at least 32 bytes.
 _SHORTER_THAN_SECRETS = 10
-# The SHA-256 digest of a client secret, as manage.py tokenauth_client prints it.
-_CLIENT_SECRET = re.compile(r"sha256\$[0-9a-f]{64}")
-_CLIENTS = "a dict of client ids and hashed secrets"
 _FUNCTION = "a function or its dotted path"
 # Each part of a dotted path has at most 40 characters, which excludes a JWT: its payload is longer.
 _DOTTED_PATH = re.compile(r"[^\W\d]\w{0,39}(\.[^\W\d]\w{0,39})+")
@@ -351,36 +347,3 @@ def client_id(value: object) -> str:
     if name != name.strip():
         raise InvalidSetting("a string of 1 to 255 printable characters without spaces at its ends")
     return name
-
-
-def clients(value: object) -> Mapping[str, str | None]:
-    """Return the ``sha256$`` value of each client's secret, or ``None`` for a disabled client.
-
-    A hash by one of Django's hashers is rejected: it would slow down each request of the client. A
-    truncated or malformed digest is rejected, because no secret could match that digest.
-    """
-    if value is None:
-        value = {}
-    if not isinstance(value, Mapping):
-        raise InvalidSetting(_CLIENTS, 'For example {"reports": "sha256$..."}.')
-    for name in value:
-        try:
-            client_id(name)
-        except InvalidSetting as error:
-            raise InvalidSetting(_CLIENTS, f"A client id is {error.expected}.") from None
-    wrong = [
-        str(position)
-        for position, encoded in enumerate(value.values(), 1)
-        if encoded is not None
-        and not (isinstance(encoded, str) and _CLIENT_SECRET.fullmatch(encoded))
-    ]
-    if wrong:
-        # The error shows no client id, because the project may have swapped the id and the secret.
-        raise InvalidSetting(
-            _CLIENTS,
-            f"The value is wrong in entry {', '.join(wrong)} (of {len(value)}). Run manage.py "
-            "tokenauth_client NAME and paste the line that it prints, or give None to shut the "
-            "client out. Hashes by Django's hashers (make_password) and plain secrets are "
-            "rejected.",
-        )
-    return MappingProxyType(dict(value))

@@ -1,4 +1,5 @@
-"""Client authentication: HTTP Basic, or two parameters of the body (RFC 6749 section 2.3).
+"""Client authentication: HTTP Basic, two parameters of the body (RFC 6749 section 2.3), or an
+assertion (RFC 7523 section 2.2).
 
 A ``client_id`` that is not in ``CLIENTS`` is an unverified label. While ``CLIENTS`` is empty,
 client secrets are ignored.
@@ -16,9 +17,10 @@ from rest_framework.request import Request
 
 from .._limits import MAX_CLIENT_ID, MAX_PASSWORD
 from ..authentication import JWTAuthentication
-from ..conf.settings import load
+from ..conf.settings import Settings, load
 from ..errors import InvalidClient, InvalidRequest
 from ..services.clients import Credentials, has_valid_secret
+from .client_assertions import assertion_in, client_of
 from .throttling import ClientThrottle, client_address
 
 logger = logging.getLogger("django_tokenauth")
@@ -32,14 +34,18 @@ def authenticate_client(request: Request, client_id: str, client_secret: str) ->
     """Return the ``client_id`` of a request, authenticated if it is in ``CLIENTS``.
 
     ``client_id`` and ``client_secret`` are the parameters of the body, empty if they are missing.
-    The result is empty if the request names no client. Raises :class:`InvalidClient`,
-    :class:`InvalidRequest` for two authentication methods at once, :class:`TooManyRequests`, and
-    ``ImproperlyConfigured``.
+    The result is empty if the request names no client. An assertion in the body of the request
+    (``private_key_jwt``) authenticates its client too. Raises :class:`InvalidClient`,
+    :class:`InvalidRequest` for two authentication methods at once, :class:`TooManyRequests`,
+    :class:`ServiceUnavailable` and ``ImproperlyConfigured``.
     """
     settings = load()
     if not settings.clients:
         # CLIENTS is empty, so a secret in the request is meant for another server, such as a proxy.
         return client_id
+    assertion = assertion_in(request)
+    if assertion is not None:
+        return _by_assertion(request, settings, assertion, client_id, client_secret)
     found = basic_credentials(request.META.get("HTTP_AUTHORIZATION", ""))
     if found and client_id:
         # Many clients that use HTTP Basic repeat their client_id in the body.
@@ -58,6 +64,22 @@ def authenticate_client(request: Request, client_id: str, client_secret: str) ->
             _count_failure(request)
         _refuse()
     return valid
+
+
+@sensitive_variables()
+def _by_assertion(
+    request: Request, settings: Settings, assertion: str, client_id: str, client_secret: str
+) -> str:
+    if client_secret or basic_credentials(request.META.get("HTTP_AUTHORIZATION", "")):
+        raise InvalidRequest
+    try:
+        found = client_of(request, settings, assertion)
+    except InvalidClient:
+        _count_failure(request)
+        raise
+    if client_id and client_id != found:
+        _refuse()
+    return found
 
 
 @sensitive_variables()

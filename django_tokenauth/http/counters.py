@@ -50,6 +50,12 @@ class Counters:
         after a cache error."""
         return self._call(self._cache.add, self._name(key), count, seconds) is not None
 
+    def add(self, key: str, seconds: int) -> bool | None:
+        """Remember *key* for *seconds*. Return ``False`` if it is known, ``None`` after a cache
+        error."""
+        added = self._call(self._cache.add, self._name(key), 1, seconds, effect="are rejected")
+        return None if added is None else bool(added)
+
     def delete(self, key: str) -> bool:
         """Delete a counter. Return ``False`` only if the counter did not exist."""
         return self._call(self._cache.delete, self._name(key), effect="stay counted") is not False

@@ -24,7 +24,7 @@ from rest_framework import status
 
 from .. import _log
 from ..conf.per_request import load_for
-from ..conf.settings import Settings, UnusableSettings, load
+from ..conf.settings import ASYMMETRIC_ALGORITHMS, Settings, UnusableSettings, load
 from ..errors import ServiceUnavailable
 from ..keys.schedule import KeySet
 from ..keys.sources import access_keys
@@ -107,7 +107,7 @@ def metadata(
             "The URLconf has no route to TokenView, or only routes with other URL parameters."
         )
     with_keys = bool(_public_jwks(access_keys(settings.shared).at(time.time())))
-    clients = ["client_secret_basic", "client_secret_post"] if settings.clients else []
+    clients = _client_authentication(settings)
     introspection = settings.clients or INTROSPECTION_SCOPE in settings.scopes
     # RFC 9700 section 2.4: other parties must not use the password grant.
     password = ["password"] if settings.advertise_password_grant else []
@@ -120,7 +120,7 @@ def metadata(
         # There is no authorization endpoint, so response_types_supported is empty. RFC 8414 section
         # 3.2 omits empty arrays, but section 2 requires response_types_supported.
         "response_types_supported": [],
-        "grant_types_supported": [*password, "refresh_token"],
+        "grant_types_supported": [*password, "refresh_token", *_client_credentials(settings)],
         "token_endpoint_auth_methods_supported": ["none", *clients],
     }
     members["acr_values_supported"] = list(settings.acr_values)
@@ -132,9 +132,26 @@ def metadata(
         # In RFC 8414 section 2, the token type Bearer means authentication by an access token.
         bearer = ["Bearer"] if INTROSPECTION_SCOPE in settings.scopes else []
         members["introspection_endpoint_auth_methods_supported"] = [*clients, *bearer]
+    for endpoint in ("token", "revocation", "introspection"):
+        # RFC 8414 section 2 requires this member with private_key_jwt.
+        if "private_key_jwt" in members.get(f"{endpoint}_endpoint_auth_methods_supported", ()):
+            name = f"{endpoint}_endpoint_auth_signing_alg_values_supported"
+            members[name] = list(ASYMMETRIC_ALGORITHMS)
     always = ("response_types_supported",)
     present = {name: value for name, value in members.items() if value or name in always}
     return _cacheable(request, settings, *_with_etag(present))
+
+
+def _client_credentials(settings: Settings) -> list[str]:
+    has_scopes = any(client.scopes is not None for client in settings.clients.values())
+    return ["client_credentials"] if has_scopes else []
+
+
+def _client_authentication(settings: Settings) -> list[str]:
+    """Return the methods by which a client in ``CLIENTS`` authenticates."""
+    methods = ["client_secret_basic", "client_secret_post"] if settings.clients else []
+    has_keys = any(client.keys for client in settings.clients.values())
+    return [*methods, "private_key_jwt"] if has_keys else methods
 
 
 def _protected_resources(settings: Settings) -> list[str]:

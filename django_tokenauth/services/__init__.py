@@ -21,6 +21,7 @@ from .issuing import TokenPair, check_scope
 from .lifetimes import Lifetimes
 from .password_changes import update_session_auth_hash
 from .refreshing import refresh
+from .service_accounts import IssuedToken, issue_client_token
 from .session_data import set_session_data
 from .signing_in import check_password, sign_in
 from .signing_out import (
@@ -44,6 +45,7 @@ from .verifying import (
 
 __all__ = [
     "INTROSPECTION_SCOPE",
+    "IssuedToken",
     "Lifetimes",
     "TokenPair",
     "authenticate_access_token",
@@ -56,6 +58,7 @@ __all__ = [
     "impersonate",
     "introspect",
     "is_revoked",
+    "issue_client_token",
     "list_sessions",
     "refresh",
     "revoke_sessions",

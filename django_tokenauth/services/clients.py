@@ -48,12 +48,13 @@ def encode_secret(secret: str) -> str:
 
 @sensitive_variables()
 def has_valid_secret(settings: Settings, credentials: Credentials) -> bool:
-    """Return whether *credentials* contain the secret of their client.
+    """Return whether *credentials* contain a secret of their client.
 
     A disabled client has no valid secret.
     """
-    encoded = settings.clients.get(credentials.client_id)
-    return encoded is not None and hmac.compare_digest(encoded, encode_secret(credentials.secret))
+    client, encoded = settings.clients.get(credentials.client_id), encode_secret(credentials.secret)
+    secrets_ = () if client is None else client.secrets
+    return any(hmac.compare_digest(encoded, each) for each in secrets_)
 
 
 def check_listed(settings: Settings, owner: str, *, authenticated: bool) -> None:

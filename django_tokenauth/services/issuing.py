@@ -97,9 +97,10 @@ def granted_scope(
     """Return the scope to grant: *requested*, or *allowed* if *requested* is ``None``.
 
     ``SCOPES``, ``SCOPE_POLICY`` and the scopes of *audiences*, by default ``AUDIENCE``, can narrow
-    the granted scope. Raises :class:`InvalidScope` if *requested* exceeds *allowed*, or if
-    *requested* contains names and none is granted. Raises ``ImproperlyConfigured`` if
-    ``SCOPE_POLICY`` does not return a collection of names.
+    the granted scope. ``SCOPE_POLICY`` is not called if *user* is ``None``. Raises
+    :class:`InvalidScope` if *requested* exceeds *allowed*, or if *requested* contains names and
+    none is granted. Raises ``ImproperlyConfigured`` if ``SCOPE_POLICY`` does not return a
+    collection of names.
     """
     if requested is not None and not set(requested) <= set(allowed):
         raise InvalidScope
@@ -108,7 +109,7 @@ def granted_scope(
     if settings.audiences:
         candidates &= scopes_of(settings, audiences or (settings.audience,))
     granted = candidates
-    if settings.scope_policy is not None:
+    if settings.scope_policy is not None and user is not None:
         policy = settings.scope_policy(user, candidates, request)
         try:
             granted = candidates.intersection(as_strings("scopes", policy))

@@ -20,10 +20,12 @@ from ..sessions.revocations import revoked_sessions
 from ..sessions.users import get_by_subject, why_actor_refused, why_refused
 from ..tokens.access import access_tokens
 from ..tokens.claims import APITokenClaims, Claims
+from ..tokens.users import TokenUser
 from . import api_tokens
 from .arguments import current_time, django_request
 from .audiences import check_audience, scopes_of
 from .issuing import granted_scope
+from .service_accounts import get_client_user
 from .tenants import check_tenant
 
 #: The scope that an access token needs to call the introspection endpoint.
@@ -91,7 +93,9 @@ def get_user(claims: Claims) -> Any:
     """Return the user of *claims*, if the session of *claims* was not revoked. One statement.
 
     For the claims of an API token, the first call executes no statement: the query for the token
-    has read the user.
+    has read the user. For those of a service account, the user is a
+    :class:`~django_tokenauth.authentication.TokenUser` and there is no statement, unless its entry
+    in ``CLIENTS`` names a user.
 
     Raises :class:`InvalidToken` with the code ``REVOKED`` or ``USER``, and
     :class:`ServiceUnavailable` on a database outage.
@@ -99,6 +103,8 @@ def get_user(claims: Claims) -> Any:
     if isinstance(claims, APITokenClaims):
         return api_tokens.reader().get_user(claims)
     settings = load()
+    if claims.grant is not None:
+        return get_client_user(settings, claims)
     with database_errors_as_unavailable():
         if settings.stateless_refresh:
             user = get_by_subject(claims.subject, settings.user_id_field)
@@ -154,10 +160,13 @@ def full_scope(claims: Claims, *, request: HttpRequest | None = None) -> frozens
 
     *request* (of Django or REST framework) is passed to ``SCOPE_POLICY``.
 
-    Raises :class:`ServiceUnavailable`, and :class:`InvalidToken` with the code ``API_TOKEN`` for
-    the claims of an API token, which never has full rights.
+    Raises :class:`ServiceUnavailable`. Raises :class:`InvalidToken` with the code ``API_TOKEN`` for
+    the claims of an API token, and ``USER`` for those of a service account: they never have full
+    rights.
     """
     _reject_api_token(claims)
+    if claims.grant is not None:
+        raise InvalidToken(TokenErrorCode.USER)
     settings = load()
     if settings.stateless_refresh or claims.session_id is None:
         return frozenset()
@@ -203,9 +212,11 @@ def introspect(
     except InvalidToken as error:
         _log.access_token_rejected(error.code)
         return {"active": False}
-    # The username field may hold a number, for example, but RFC 7662 requires a string.
-    username = str(user.get_username())
-    own = {"active": True, "token_type": "Bearer", "username": username}
+    own = {"active": True, "token_type": "Bearer"}
+    # A service account may have no resource owner, whose name the username is.
+    if not isinstance(user, TokenUser):
+        # The username field may hold a number, for example, but RFC 7662 requires a string.
+        own["username"] = str(user.get_username())
     # The first copy of ``own`` puts its members before the claims. The last copy prevents claims
     # from replacing the members of ``own``.
     return {**own, **claims.to_payload(), **own}

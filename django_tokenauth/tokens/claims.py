@@ -19,11 +19,16 @@ from ..errors import InvalidToken, TokenErrorCode
 #: server with several tenants adds the claim to its tokens. Other services ignore the claim.
 TENANT_CLAIM = "tokenauth_tenant"
 
+#: The private claim of the grant that issued an access token without a sign-in of a user.
+GRANT_CLAIM = "tokenauth_grant"
+#: The grant of service accounts (RFC 6749 section 4.4), and the only value of ``GRANT_CLAIM``.
+CLIENT_CREDENTIALS = "client_credentials"
+
 #: The claims that have a parser in ``PARSERS``. ``EXTRA_CLAIMS`` cannot set a claim in
 #: ``REGISTERED``.
 REGISTERED = frozenset(
     {"iss", "aud", "sub", "client_id", "iat", "exp", "nbf", "jti", "sid"}
-    | {"scope", "auth_time", "amr", "acr", "gen", "act", TENANT_CLAIM}
+    | {"scope", "auth_time", "amr", "acr", "gen", "act", TENANT_CLAIM, GRANT_CLAIM}
 )
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
@@ -63,7 +68,8 @@ class Claims(NamedTuple):
     and objects become read-only dicts. ``tenant`` is the ``tokenauth_tenant`` claim, which
     identifies the database or the schema of the tenant, or ``None``. ``actor`` is the ``sub`` in
     the ``act`` claim (RFC 8693 section 4.1): the member of the staff who acts as the subject, or
-    ``None``. ``acr`` is the authentication context (RFC 9068 section 2.2.1), or ``None``.
+    ``None``. ``acr`` is the authentication context (RFC 9068 section 2.2.1), or ``None``. ``grant``
+    is ``"client_credentials"`` for the access token of a service account, and otherwise ``None``.
     """
 
     # Claims is a named tuple, because creating a frozen dataclass takes three times as long.
@@ -84,6 +90,7 @@ class Claims(NamedTuple):
     tenant: str | None = None
     actor: str | None = None
     acr: str | None = None
+    grant: str | None = None
 
     @classmethod
     def from_payload(cls, members: Mapping[str, Any]) -> Claims:
@@ -113,6 +120,7 @@ class Claims(NamedTuple):
             tenant=_string(members[TENANT_CLAIM]) if TENANT_CLAIM in members else None,
             actor=_actor(members["act"]) if "act" in members else None,
             acr=_string(members["acr"]) if "acr" in members else None,
+            grant=_grant(members[GRANT_CLAIM]) if GRANT_CLAIM in members else None,
         )
 
     def to_payload(self) -> dict[str, Any]:
@@ -142,6 +150,8 @@ class Claims(NamedTuple):
             members[TENANT_CLAIM] = self.tenant
         if self.actor is not None:
             members["act"] = {"sub": self.actor}
+        if self.grant is not None:
+            members[GRANT_CLAIM] = self.grant
         return {**self.extra, **members}
 
 
@@ -341,6 +351,12 @@ def _actor(value: object) -> str:
     return _string(value["sub"])
 
 
+def _grant(value: object) -> str:
+    if value != CLIENT_CREDENTIALS:
+        raise InvalidToken(TokenErrorCode.CLAIMS)
+    return CLIENT_CREDENTIALS
+
+
 #: The parser of each registered claim. Each raises :class:`InvalidToken`.
 PARSERS: Mapping[str, Callable[[Any], object]] = {
     "iss": _string,
@@ -359,6 +375,7 @@ PARSERS: Mapping[str, Callable[[Any], object]] = {
     "gen": _generation,
     TENANT_CLAIM: _string,
     "act": _actor,
+    GRANT_CLAIM: _grant,
 }
 
 
