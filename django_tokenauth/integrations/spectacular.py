@@ -138,7 +138,10 @@ class AccessTokenScheme(OpenApiAuthenticationExtension):
             # The values are descriptions of the scopes, which the settings do not contain.
             "scopes": dict.fromkeys(load().scopes, ""),
         }
-        return {"type": "oauth2", "flows": {"password": flow}}
+        flows = {"password": flow}
+        if any(client.scopes is not None for client in load().clients.values()):
+            flows["clientCredentials"] = {name: flow[name] for name in ("tokenUrl", "scopes")}
+        return {"type": "oauth2", "flows": flows}
 
 
 class _SerializerName(OpenApiSerializerExtension):

@@ -141,6 +141,7 @@ class TestRequest:
         # A new token is the same client.
         assert self.send(view, request_token().json()["access_token"]).status_code == 429
 
+    @pytest.mark.attack(226)
     def test_sessions_of_users_are_denied(self, token):
         for method, path in (("GET", "/auth/sessions/"), ("DELETE", "/auth/sessions/")):
             assert call(method, path, token).status_code == 403

@@ -51,6 +51,7 @@ PUBLIC = {
         "TokenAuthError",
         "TokenErrorCode",
         "TooManyRequests",
+        "UnauthorizedClient",
         "UnsupportedGrantType",
         "UnsupportedTokenType",
     ],
@@ -62,6 +63,7 @@ PUBLIC = {
         "required_scopes",
     ],
     "serializers": [
+        "ClientCredentialsSerializer",
         "IntrospectionRequestSerializer",
         "RefreshSerializer",
         "RevocationRequestSerializer",
@@ -71,6 +73,7 @@ PUBLIC = {
     ],
     "services": [
         "INTROSPECTION_SCOPE",
+        "IssuedToken",
         "Lifetimes",
         "TokenPair",
         "authenticate_access_token",
@@ -83,6 +86,7 @@ PUBLIC = {
         "impersonate",
         "introspect",
         "is_revoked",
+        "issue_client_token",
         "list_sessions",
         "refresh",
         "revoke_sessions",

@@ -8,12 +8,15 @@ from urllib.parse import quote_plus, urlencode
 import pytest
 from django.core.checks import run_checks
 
+from django_tokenauth.conf.settings import load
+from django_tokenauth.services.clients import encode_secret
 from tests.campaigns.attacks import canary_project
 from tests.campaigns.attacks.canaries import collecting
 from tests.support.client import FORM, post
 from tests.support.clock import NOW
 from tests.support.confidential_clients import basic, clients_setting
 from tests.support.reports import BrokenRouter
+from tests.support.service_accounts import assertion_claims, public_jwk, sign, with_assertion
 
 OK, FAILED = HTTPStatus.OK, HTTPStatus.INTERNAL_SERVER_ERROR
 SECRET = "a client's secret to be found: 4713+%"
@@ -124,3 +127,34 @@ class TestClientSecrets:
         assert collected.leaks() == set()
         assert "RuntimeError" in collected.text_of("report")
         assert "tokenauth_client" in collected.text_of("check")
+
+
+@pytest.mark.attack(173)
+class TestServiceAccounts:
+    def test_service_accounts_leak_no_secret_and_no_assertion(self, collected, settings):
+        entry = {"secrets": [encode_secret(SECRET)], "scopes": [], "jwks": [public_jwk()]}
+        settings.TOKENAUTH = {**settings.TOKENAUTH, "CLIENTS": {"reports": entry}}
+        issuer = load().issuer
+        now = int(NOW.timestamp())
+        times = {"exp": now + 60, "iat": now}
+        assertions = [
+            sign(assertion_claims("reports", aud=issuer, **times)),
+            sign(assertion_claims("reports", aud="https://other.example.com", **times)),
+            sign(assertion_claims("another", aud=issuer, **times)),
+        ]
+        statuses = []
+        for assertion in assertions:
+            collected.secrets.add_token(assertion)
+            for _ in range(2):
+                response = with_assertion("token/", assertion, grant_type="client_credentials")
+                statuses.append(response.status_code)
+                collected.add_response(response, is_secret=response.status_code == OK)
+        assert statuses == [200, 401, 401, 401, 401, 401]
+        for body, headers in credentials(SECRET):
+            body = {**body, "grant_type": "client_credentials"}
+            response = collected.add_response(post("token/", body, **headers), is_secret=True)
+            assert response.status_code == OK
+            collected.secrets.add_token(response.json()["access_token"])
+        collected.add_stored()
+        assert collected.leaks() == set()
+        assert "client rejected: assertion" in collected.text_of("log")

@@ -120,6 +120,10 @@ def is_actor(value: Any) -> bool:
     return isinstance(value, dict) and [*value] == ["sub"] and is_name(value["sub"])
 
 
+def is_grant(value: Any) -> bool:
+    return isinstance(value, str) and value == "client_credentials"
+
+
 def is_lifetime(value: Any) -> bool:
     return type(value) is int and 1 <= value <= LONGEST_LIFETIME
 
@@ -148,7 +152,8 @@ REQUIRED: dict[str, Rules] = {
 OPTIONAL: Rules = {"auth_time": is_time, "scope": is_scope, "amr": are_names}
 BOTH: Rules = {"act": is_actor, "tokenauth_tenant": is_name}
 OPTIONAL_OF: dict[str, Rules] = {
-    "access": {**OPTIONAL, **BOTH, "sid": is_session, "nbf": is_time, "acr": is_name},
+    "access": {**OPTIONAL, **BOTH, "sid": is_session, "nbf": is_time, "acr": is_name}
+    | {"tokenauth_grant": is_grant},
     "refresh": BOTH,
 }
 AUDIENCES: Rules = {"audiences": are_names}

@@ -68,7 +68,7 @@ class TestIssue:
         assert claims.audience == (issued.audience,) == (API,)
         assert claims.expires_at - claims.issued_at == issued.expires_in == 300
 
-    @pytest.mark.standard("rfc6749-4.4.3-2")
+    @pytest.mark.standard("rfc6749-4.4.3-1")
     def test_response_has_no_refresh_token(self):
         issued = issue()
         assert issued.to_response() == {
@@ -195,6 +195,7 @@ class TestUserOfEntry:
         assert services.get_user(claims) == get_user_model().objects.get()
 
 
+@pytest.mark.attack(227)
 class TestEnd:
     def test_token_expires(self):
         issued = issue()
@@ -223,6 +224,7 @@ class TestEnd:
             services.revoke_token(issue().access_token, client_id="statistics", now=NOW)
 
 
+@pytest.mark.attack(226)
 class TestRights:
     def test_token_never_has_full_rights(self):
         claims = claims_of(issue())

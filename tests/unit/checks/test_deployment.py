@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.hashers import BasePasswordHasher
 
+from tests.support.service_accounts import public_jwk
 from tests.support.system_checks import (
     JWT,
     SIGNED,
@@ -15,6 +16,7 @@ from tests.support.system_checks import (
     configure_clean_project,
     deploy_check_ids,
     message_of,
+    messages,
 )
 
 BASIC = "rest_framework.authentication.BasicAuthentication"
@@ -42,6 +44,31 @@ class TestAudiences:
         settings.TOKENAUTH = {"ISSUER": "https://auth.example.com", **changes}
         assert check_ids() == []
         assert deploy_check_ids() == ids
+
+
+class TestAssertions:
+    DUMMY = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+    SHARED = {"default": {"BACKEND": "tests.support.broken.DownCache"}}
+    LOCAL = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+    def assertion_messages(self):
+        found = messages(include_deployment_checks=True)
+        return [message.msg for message in found if message.id == "tokenauth.W032"]
+
+    @pytest.mark.parametrize(
+        ("caches", "text"),
+        [(DUMMY, "stores nothing"), (LOCAL, "is private to each process"), (SHARED, None)],
+        ids=["dummy", "local", "shared"],
+    )
+    def test_deploy_check_warns_of_a_cache_that_forgets_assertions(self, settings, caches, text):
+        settings.CACHES = caches
+        rates = dict.fromkeys(("SIGN_IN_RATE_USER", "SIGN_IN_RATE_IP"))
+        settings.TOKENAUTH = {"CLIENTS": {"a": {"jwks": [public_jwk()]}}, **rates}
+        found = self.assertion_messages()
+        expected = f"are remembered in a cache that {text}."
+        assert [expected in message for message in found] == ([True] if text else [])
+        settings.TOKENAUTH = {"CLIENTS": {"a": None}, **rates}
+        assert self.assertion_messages() == []
 
 
 class TestLifetimes:

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 
 from django_tokenauth.conf import per_request
 from django_tokenauth.conf import settings as conf
+from django_tokenauth.conf.clients import Client
 from django_tokenauth.conf.per_request import MAX_RESULTS, load_for
 from tests.support.raw_tokens import SECRET_KEY
 
@@ -76,7 +77,7 @@ class TestParser:
             {"ISSUER": issuer_of_host, "LEEWAY": 3, "CLIENTS": {"a": None}}, (SECRET_KEY,)
         )
         assert "LEEWAY" in problem.message
-        assert settings.clients == {"a": None}
+        assert settings.clients == {"a": Client()}
 
 
 class TestSettings:

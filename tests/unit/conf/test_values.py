@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from django_tokenauth.conf import names, values
+from django_tokenauth.conf.clients import Client, parse_clients
 from django_tokenauth.conf.values import InvalidSetting, Rate
 from tests.support.confidential_clients import DIGEST, MALFORMED
 
@@ -78,10 +79,10 @@ VALID = [
     (values.optional_path, None, None),
     (values.optional_path, "/etc/keys", Path("/etc/keys")),
     (values.optional_path, Path("/etc/keys"), Path("/etc/keys")),
-    (values.clients, None, {}),
-    (values.clients, {}, {}),
-    (values.clients, {"reports": HASH}, {"reports": HASH}),
-    (values.clients, {"reports": None}, {"reports": None}),
+    (parse_clients, None, {}),
+    (parse_clients, {}, {}),
+    (parse_clients, {"reports": HASH}, {"reports": Client(secrets=(HASH,))}),
+    (parse_clients, {"reports": None}, {"reports": Client()}),
     (values.optional_key_material, A_SECRET, A_SECRET),
     (values.keys, [], ()),
     (values.keys, [A_SECRET, b"bytes"], (A_SECRET, b"bytes")),
@@ -103,16 +104,16 @@ INVALID = [
     (values.optional_path, "keys", "an absolute path"),
     (values.optional_path, Path("keys"), "an absolute path"),
     (values.optional_path, 1, "an absolute path"),
-    (values.clients, [("reports", HASH)], "a dict of client ids"),
-    (values.clients, {"reports": A_SECRET}, "Run manage.py tokenauth_client NAME"),
-    (values.clients, {"reports": HASH.encode()}, "wrong in entry 1 (of 1)."),
-    (values.clients, {"reports": True}, "wrong in entry 1 (of 1)."),
-    (values.clients, {"a": "", "b": HASH, "c": "!", "d": None}, "wrong in entry 1, 3 (of 4)."),
-    *((values.clients, {"reports": value}, "wrong in entry 1 (of 1).") for value in MALFORMED),
-    (values.clients, {"": HASH}, "1 to 255 printable characters"),
-    (values.clients, {"reports ": HASH}, "A client id is a string of 1 to 255 "),
-    (values.clients, {" reports": HASH}, "without spaces at its ends"),
-    (values.clients, {1: HASH}, "1 to 255 printable characters"),
+    (parse_clients, [("reports", HASH)], "a dict of client ids"),
+    (parse_clients, {"reports": A_SECRET}, "Run manage.py tokenauth_client NAME"),
+    (parse_clients, {"reports": HASH.encode()}, "wrong in entry 1 (of 1)."),
+    (parse_clients, {"reports": True}, "wrong in entry 1 (of 1)."),
+    (parse_clients, {"a": "", "b": HASH, "c": "!", "d": None}, "wrong in entry 1, 3 (of 4)."),
+    *((parse_clients, {"reports": value}, "wrong in entry 1 (of 1).") for value in MALFORMED),
+    (parse_clients, {"": HASH}, "1 to 255 printable characters"),
+    (parse_clients, {"reports ": HASH}, "A client id is a string of 1 to 255 "),
+    (parse_clients, {" reports": HASH}, "without spaces at its ends"),
+    (parse_clients, {1: HASH}, "1 to 255 printable characters"),
     (values.string, "", "1 to 255 printable characters"),
     (values.string, None, "1 to 255 printable characters"),
     (values.string, b"notes", "1 to 255 printable characters"),
@@ -256,7 +257,7 @@ def test_invalid_setting_value_is_rejected_with_a_hint(kind, value, hint):
         values.keys,
         values.optional_key_set,
         values.optional_path,
-        values.clients,
+        parse_clients,
     ],
 )
 def test_secret_in_wrong_setting_is_not_in_the_error(kind):
@@ -277,7 +278,7 @@ def test_secret_in_wrong_setting_is_not_in_the_error(kind):
         {A_SECRET: A_SECRET},
     ],
 )
-@pytest.mark.parametrize("kind", [values.optional_key_set, values.clients])
+@pytest.mark.parametrize("kind", [values.optional_key_set, parse_clients])
 def test_nested_secret_in_wrong_setting_is_not_in_the_error(kind, value):
     with pytest.raises(InvalidSetting) as caught:
         kind(value)
@@ -356,9 +357,9 @@ def test_error_inside_a_hook_module_is_not_masked(project_module, source, error)
 
 def test_clients_setting_is_an_immutable_copy():
     raw = {"reports": HASH}
-    clients = values.clients(raw)
+    clients = parse_clients(raw)
     raw["another"] = HASH
-    assert clients == {"reports": HASH}
+    assert clients == {"reports": Client(secrets=(HASH,))}
     with pytest.raises(TypeError):
         clients["another"] = HASH
 

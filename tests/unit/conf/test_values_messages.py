@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from django_tokenauth.conf import names, values
+from django_tokenauth.conf.clients import parse_clients
 from django_tokenauth.conf.values import InvalidSetting
 from tests.support.raw_tokens import read_settings
 
@@ -111,13 +112,13 @@ MESSAGES = [
         "",
     ),
     (
-        values.clients,
+        parse_clients,
         1,
         "a dict of client ids and hashed secrets",
         'For example {"reports": "sha256$..."}.',
     ),
     (
-        values.clients,
+        parse_clients,
         {" ": None},
         "a dict of client ids and hashed secrets",
         "A client id is a string of 1 to 255 printable characters without spaces at its ends.",

@@ -113,7 +113,6 @@ class TestAccepted:
 
 class TestRejected:
     @pytest.mark.attack(223)
-    @pytest.mark.standard("rfc7523-3-7")
     def test_replayed_assertion_is_rejected(self, caplog):
         memory, assertion = Memory(), sign(claims())
         authenticate(assertion, remember=memory)

@@ -57,7 +57,10 @@ class TestEncodeSecret:
             identify_hasher(encode_secret("abc"))
 
     def test_encoded_client_secret_is_accepted_by_settings(self):
-        assert read_settings(CLIENTS=clients_setting()).clients == clients_setting()
+        found = read_settings(CLIENTS=clients_setting()).clients
+        assert {name: client.secrets for name, client in found.items()} == {
+            name: (encoded,) for name, encoded in clients_setting().items()
+        }
 
 
 class TestHasValidSecret:
