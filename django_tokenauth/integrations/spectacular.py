@@ -123,11 +123,8 @@ class AccessTokenScheme(OpenApiAuthenticationExtension):
         return required
 
     def shared_definition(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the Security Scheme Object.
-
-        *arguments* contains the URL parameters that are known while the schema is generated: the
-        version of ``URLPathVersioning``.
-        """
+        """Return the Security Scheme Object. *arguments* contains the URL parameters that are known
+        while the schema is generated: the version of ``URLPathVersioning``."""
         token = route_path("token", arguments)
         if token is None:
             return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}

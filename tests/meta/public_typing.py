@@ -45,6 +45,7 @@ from django_tokenauth.permissions import (
     SignedInWithin,
 )
 from django_tokenauth.serializers import (
+    ClientCredentialsSerializer,
     IntrospectionRequestSerializer,
     RefreshSerializer,
     RevocationRequestSerializer,
@@ -210,6 +211,7 @@ def lifetimes(user: User, client_id: str, request: HttpRequest | None) -> servic
 class ExchangeView(views.TokenEndpoint):
     def post(self, request: Request) -> Response:
         for serializer in (
+            ClientCredentialsSerializer,
             IntrospectionRequestSerializer,
             RefreshSerializer,
             RevocationRequestSerializer,

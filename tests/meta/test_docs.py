@@ -67,6 +67,7 @@ RUN_ELSEWHERE = {
     "plain-views": ("docs_examples.py", "test_readme.py"),
     "quickstart": ("docs_examples.py", "test_readme.py"),
     "scopes": ("docs_examples.py", "test_readme.py"),
+    "service-accounts": ("test_service_accounts_page.py",),
     "sign-ins": ("../support/scenarios/sign_ins/settings.py",),
     "step-up": ("test_step_up_page.py",),
     "testing": ("docs_examples.py", "test_readme.py"),

@@ -23,6 +23,8 @@ To add a client, or to replace its secret:
 
        TOKENAUTH = {"CLIENTS": {"reports": "sha256$..."}}
 
+To replace a secret without a gap, list both values: {"secrets": [OLD, NEW]}
+
 To disable a client, give None instead of the sha256$ value: {"reports": None}
 """
 
@@ -74,7 +76,10 @@ def _if_valid(settings: Settings, name: str) -> Any:
 
 def _notes(name: str, clients: Mapping[str, object]) -> Iterator[str]:
     if name in clients:
-        yield f"CLIENTS contains {name!r} already. The new value replaces its secret."
+        yield (
+            f"CLIENTS contains {name!r} already. The new value replaces its secret. To accept both "
+            'secrets for a while, write {"secrets": [OLD, NEW]}.'
+        )
     if ":" in name:
         yield (
             "HTTP Basic ends a client_id at its first colon. The client must send each colon as "

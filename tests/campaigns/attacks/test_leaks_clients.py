@@ -151,8 +151,8 @@ class TestServiceAccounts:
                 collected.add_response(response, is_secret=response.status_code == OK)
         assert statuses == [200, 401, 401, 401, 401, 401]
         for body, headers in credentials(SECRET):
-            body = {**body, "grant_type": "client_credentials"}
-            response = collected.add_response(post("token/", body, **headers), is_secret=True)
+            sent = {**body, "grant_type": "client_credentials"}
+            response = collected.add_response(post("token/", sent, **headers), is_secret=True)
             assert response.status_code == OK
             collected.secrets.add_token(response.json()["access_token"])
         collected.add_stored()

@@ -40,6 +40,17 @@ class TestSecurityScheme:
             }
         }
 
+    def test_openapi_security_scheme_has_a_flow_for_service_accounts(self, schema, schemas):
+        schemes = schemas["service_accounts"]["components"]["securitySchemes"]
+        [password] = schema["components"]["securitySchemes"].values()
+        assert schemes["TokenAuthAccessToken"]["flows"] == {
+            **password["flows"],
+            "clientCredentials": {
+                "tokenUrl": "/auth/token/",
+                "scopes": {"notes:read": "", "notes:write": ""},
+            },
+        }
+
     @pytest.mark.parametrize("project", ["verifies", "tenants"])
     def test_openapi_security_scheme_without_token_path_is_bearer(self, schemas, project):
         assert schemas[project]["components"]["securitySchemes"] == {"TokenAuthAccessToken": BEARER}

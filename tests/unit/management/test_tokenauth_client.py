@@ -12,6 +12,11 @@ from django_tokenauth.services.clients import Credentials, has_valid_secret
 from tests.support.confidential_clients import clients_setting
 from tests.support.raw_tokens import read_settings
 
+ALREADY = (
+    "CLIENTS contains 'reports' already. The new value replaces its secret. To accept both secrets "
+    'for a while, write {"secrets": [OLD, NEW]}.'
+)
+
 
 def run(name="reports"):
     """Return the secret and the value for ``CLIENTS`` that the command prints."""
@@ -72,7 +77,10 @@ ASCII = (
     ("name", "notes"),
     [
         ("new reports", []),
-        ("reports", ["CLIENTS contains 'reports' already. The new value replaces its secret."]),
+        (
+            "reports",
+            [ALREADY],
+        ),
         ("re:ports", [COLON]),
         ("리:포트", [COLON, ASCII]),
     ],

@@ -143,6 +143,9 @@ def scenario() -> dict[str, Any]:
     audiences = {**settings.TOKENAUTH, "AUDIENCES": {"https://notes.example.com": []}}
     with override_settings(TOKENAUTH=audiences):
         with_audiences = schema()
+    clients = {**settings.TOKENAUTH, "CLIENTS": {"statistics": {"scopes": []}}}
+    with override_settings(TOKENAUTH=clients):
+        service_accounts = schema()
     with override_settings(ROOT_URLCONF=VerifyingRoutes):
         verifies = schema()
     with override_settings(ROOT_URLCONF=OneRoute):
@@ -172,6 +175,7 @@ def scenario() -> dict[str, Any]:
     return {
         "all": all_routes,
         "audiences": with_audiences,
+        "service_accounts": service_accounts,
         "verifies": verifies,
         "named": named,
         "versioned": versioned,
