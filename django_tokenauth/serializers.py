@@ -34,6 +34,7 @@ __all__ = [
     "RevocationRequestSerializer",
     "SessionSerializer",
     "SignInSerializer",
+    "TokenExchangeSerializer",
     "TokenSerializer",
 ]
 
@@ -255,6 +256,20 @@ class ClientCredentialsSerializer(_AudienceSerializer, _ClientSerializer):
 
     class Meta:
         ref_name = "TokenAuthClientCredentials"
+
+
+class TokenExchangeSerializer(_AudienceSerializer, _ClientSerializer):
+    """The grant of token exchange (RFC 8693 section 2.1)."""
+
+    subject_token = _StringField(trim_whitespace=False)
+    subject_token_type = _StringField()
+    requested_token_type = _StringField(
+        required=False, default="urn:ietf:params:oauth:token-type:access_token"
+    )
+    scope = _ScopeField()
+
+    class Meta:
+        ref_name = "TokenAuthTokenExchange"
 
 
 class TokenSerializer(_AudienceSerializer):

@@ -47,6 +47,7 @@ from .http.endpoints import (
 from .http.service_accounts import client_credentials_grant
 from .http.step_up import step_up_attempt
 from .http.throttling import client_address, valid_ip
+from .http.token_exchange import TOKEN_EXCHANGE, token_exchange_grant
 from .http.token_responses import TokenIssuingEndpoint, issuing_endpoint
 from .permissions import HasFullScope, HasScope, InsufficientScope, IsNotImpersonated
 from .serializers import (
@@ -153,13 +154,13 @@ class TokenView(TokenIssuingEndpoint):
     #: ``SESSION_DATA`` receive the further fields of a subclass.
     sign_in_serializer_class: ClassVar[type[SignInSerializer]] = SignInSerializer
 
-    #: The function of each ``grant_type``; extend the mapping in a subclass to add a grant. The
-    #: function takes the request and returns the response, or raises an error of
-    #: :mod:`django_tokenauth.errors`.
+    #: The function of each ``grant_type``, which a subclass may extend. A function takes the request
+    #: and returns the response, or raises an error of :mod:`django_tokenauth.errors`.
     grants: ClassVar[Mapping[str, Callable[[Request], Response]]] = {
         "password": _password_grant,
         "refresh_token": _refresh_token_grant,
         "client_credentials": client_credentials_grant,
+        TOKEN_EXCHANGE: token_exchange_grant,
     }
 
     @sensitive_variables()

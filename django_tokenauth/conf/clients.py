@@ -30,6 +30,9 @@ class Client:
     A service account has ``scopes``, which are ``None`` for other clients. ``audiences`` contains
     the audiences of its access tokens, the default first; an empty tuple means ``AUDIENCE``.
     ``user`` is the username of the user that the client acts as, or ``None``.
+
+    ``exchange`` contains the audiences for which the client may exchange access tokens, by the
+    audience of the token that it has.
     """
 
     secrets: tuple[str, ...] = field(default=(), repr=False)
@@ -37,6 +40,7 @@ class Client:
     scopes: tuple[str, ...] | None = None
     audiences: tuple[str, ...] = ()
     user: str | None = None
+    exchange: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def parse_clients(value: object) -> Mapping[str, Client]:
@@ -154,6 +158,15 @@ def _user(value: object) -> str | None:
     return value
 
 
+def _exchange(value: object) -> Mapping[str, tuple[str, ...]]:
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        raise values.InvalidSetting(
+            "exchange must be a dict of audiences and lists of audiences.",
+            'For example {"https://reports.example.com": ["https://notes.example.com"]}.',
+        )
+    return MappingProxyType({name: _audiences(targets) for name, targets in value.items()})
+
+
 #: The parser of each member of a dict.
 _MEMBERS: dict[str, Callable[[Any], Any]] = {
     "secrets": _secrets,
@@ -161,7 +174,13 @@ _MEMBERS: dict[str, Callable[[Any], Any]] = {
     "scopes": _scopes,
     "audiences": _audiences,
     "user": _user,
+    "exchange": _exchange,
 }
+
+
+def _audiences_of(client: Client) -> tuple[str, ...]:
+    exchanged = (name for targets in client.exchange.values() for name in targets)
+    return (*client.audiences, *client.exchange, *exchanged)
 
 
 def unknown_rights(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -170,7 +189,7 @@ def unknown_rights(settings: Settings) -> Iterator[tuple[str, str]]:
     for position, client in enumerate(settings.clients.values(), 1):
         for kind, own, known, setting in (
             ("scopes", client.scopes or (), settings.scopes, "SCOPES"),
-            ("audiences", client.audiences, audiences, "AUDIENCES"),
+            ("audiences", _audiences_of(client), audiences, "AUDIENCES"),
         ):
             unknown = sorted(set(own).difference(known))
             if not unknown:

@@ -30,6 +30,7 @@ from ..keys.schedule import KeySet
 from ..keys.sources import access_keys
 from ..services import INTROSPECTION_SCOPE
 from .routes import ATTRIBUTE, route_path
+from .token_exchange import TOKEN_EXCHANGE
 
 _View = Callable[..., HttpResponse]
 
@@ -120,7 +121,7 @@ def metadata(
         # There is no authorization endpoint, so response_types_supported is empty. RFC 8414 section
         # 3.2 omits empty arrays, but section 2 requires response_types_supported.
         "response_types_supported": [],
-        "grant_types_supported": [*password, "refresh_token", *_client_credentials(settings)],
+        "grant_types_supported": [*password, "refresh_token", *_client_grants(settings)],
         "token_endpoint_auth_methods_supported": ["none", *clients],
     }
     members["acr_values_supported"] = list(settings.acr_values)
@@ -142,9 +143,14 @@ def metadata(
     return _cacheable(request, settings, *_with_etag(present))
 
 
-def _client_credentials(settings: Settings) -> list[str]:
-    has_scopes = any(client.scopes is not None for client in settings.clients.values())
-    return ["client_credentials"] if has_scopes else []
+def _client_grants(settings: Settings) -> list[str]:
+    """Return the grant types that ``CLIENTS`` permits at least one client."""
+    clients = settings.clients.values()
+    permitted = {
+        "client_credentials": any(client.scopes is not None for client in clients),
+        TOKEN_EXCHANGE: any(client.exchange for client in clients),
+    }
+    return [name for name, is_permitted in permitted.items() if is_permitted]
 
 
 def _client_authentication(settings: Settings) -> list[str]:

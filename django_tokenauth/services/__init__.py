@@ -16,6 +16,7 @@ each batch of sessions.
 from __future__ import annotations
 
 from .audiences import check_audiences
+from .exchanging import exchange_token, narrow
 from .impersonating import impersonate
 from .issuing import TokenPair, check_scope
 from .lifetimes import Lifetimes
@@ -53,6 +54,7 @@ __all__ = [
     "check_audiences",
     "check_password",
     "check_scope",
+    "exchange_token",
     "full_scope",
     "get_user",
     "impersonate",
@@ -60,6 +62,7 @@ __all__ = [
     "is_revoked",
     "issue_client_token",
     "list_sessions",
+    "narrow",
     "refresh",
     "revoke_sessions",
     "revoke_token",

@@ -238,7 +238,7 @@ class TokenIssuer:
             amr=sign_in.amr,
             actor=refresh.actor,
             acr=context_of(self.settings, sign_in.amr),
-            extra=self._extra_claims(user, session, data=sign_in.data, audience=audience),
+            extra=self.extra_claims(user, session, data=sign_in.data, audience=audience),
             tenant=refresh.tenant,
         )
         try:
@@ -262,7 +262,8 @@ class TokenIssuer:
             self.on_issued(pair)
         return pair
 
-    def _extra_claims(self, user: Any, session: Session | None, **optional: Any) -> dict[str, Any]:
+    def extra_claims(self, user: Any, session: Session | None, **optional: Any) -> dict[str, Any]:
+        """Return the claims of the hook ``EXTRA_CLAIMS``. Raises ``ImproperlyConfigured``."""
         if self.settings.extra_claims is None:
             return {}
         extra = call_hook(self.settings, "extra_claims", user, session, self.request, **optional)

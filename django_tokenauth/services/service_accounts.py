@@ -24,7 +24,8 @@ from ..errors import InvalidTarget, InvalidToken, TokenErrorCode, UnauthorizedCl
 from ..sessions.database import database_errors_as_unavailable
 from ..sessions.users import get_subject
 from ..tokens.access import access_tokens
-from ..tokens.claims import CLIENT_CREDENTIALS, Claims
+from ..tokens.claim_values import CLIENT_CREDENTIALS
+from ..tokens.claims import Claims
 from ..tokens.users import TokenUser
 from .arguments import as_strings, current_time, django_request
 from .issuing import check_scope, granted_scope

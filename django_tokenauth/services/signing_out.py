@@ -63,9 +63,9 @@ def revoke_token(
 
     Raises :class:`UnsupportedTokenType` for an access token of a client that neither
     ``REVOKE_BY_ACCESS_TOKEN`` nor ``CLIENTS`` lists, for an API token, for an access token of a
-    service account, and for every token with ``STATELESS_REFRESH``. Raises :class:`InvalidClient`
-    or :class:`InvalidGrant` if the session belongs to another client and one of the two clients has
-    a secret. Raises :class:`ServiceUnavailable` on a database outage.
+    service account or of an exchange, and for every token with ``STATELESS_REFRESH``. Raises
+    :class:`InvalidClient` or :class:`InvalidGrant` if the session belongs to another client and one
+    of the two clients has a secret. Raises :class:`ServiceUnavailable` on a database outage.
     """
     settings, clock = load_for(request), clock_of(now)
     if settings.stateless_refresh:
@@ -78,7 +78,7 @@ def revoke_token(
     with suppress(InvalidToken):
         access = decode_access_token(settings, token, now=clock().timestamp())
         if access.grant is not None:
-            raise UnsupportedTokenType(_("Access tokens of service accounts cannot be revoked."))
+            raise UnsupportedTokenType(_("This access token has no session of its own."))
         _check_access_token(settings, access.client_id)
         session_id = access.session_id
     with database_errors_as_unavailable():

@@ -19,6 +19,7 @@ from ..sessions.database import database_errors_as_unavailable
 from ..sessions.revocations import revoked_sessions
 from ..sessions.users import get_by_subject, why_actor_refused, why_refused
 from ..tokens.access import access_tokens
+from ..tokens.claim_values import CLIENT_CREDENTIALS
 from ..tokens.claims import APITokenClaims, Claims
 from ..tokens.users import TokenUser
 from . import api_tokens
@@ -103,7 +104,7 @@ def get_user(claims: Claims) -> Any:
     if isinstance(claims, APITokenClaims):
         return api_tokens.reader().get_user(claims)
     settings = load()
-    if claims.grant is not None:
+    if claims.grant == CLIENT_CREDENTIALS:
         return get_client_user(settings, claims)
     with database_errors_as_unavailable():
         if settings.stateless_refresh:
@@ -121,6 +122,24 @@ def get_user(claims: Claims) -> Any:
     if reason is not None:
         raise InvalidToken(reason)
     return session.user
+
+
+def get_session(claims: Claims) -> Session:
+    """Return the session of *claims* with its user and its actor. One statement.
+
+    *claims* have a session id. Raises the errors of :func:`get_user`.
+    """
+    id_field, session_id = load().user_id_field, claims.session_id or ""
+    find = store.find if claims.actor is None else store.find_with_actor
+    with database_errors_as_unavailable():
+        session = find(session_id)
+    if session is None or session.revoked_at is not None:
+        raise InvalidToken(TokenErrorCode.REVOKED)
+    reason = why_refused(session, claims.subject, id_field)
+    reason = reason or why_actor_refused(session, claims.actor, id_field)
+    if reason is not None:
+        raise InvalidToken(reason)
+    return session
 
 
 def _find_with_actor(session_id: str) -> Session | None:
@@ -161,8 +180,8 @@ def full_scope(claims: Claims, *, request: HttpRequest | None = None) -> frozens
     *request* (of Django or REST framework) is passed to ``SCOPE_POLICY``.
 
     Raises :class:`ServiceUnavailable`. Raises :class:`InvalidToken` with the code ``API_TOKEN`` for
-    the claims of an API token, and ``USER`` for those of a service account: they never have full
-    rights.
+    the claims of an API token, and ``USER`` for those of a service account or an exchanged token:
+    they never have full rights.
     """
     _reject_api_token(claims)
     if claims.grant is not None:

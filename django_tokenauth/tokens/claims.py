@@ -6,14 +6,12 @@ In ``django_tokenauth.tokens``, only this module uses the three-letter claim nam
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
-from .._scope import parse_scope
-from ..conf.values import LAST_SECOND, MAX_LIFETIME
 from ..errors import InvalidToken, TokenErrorCode
+from . import claim_values
 
 #: The private claim (RFC 7519 section 4.3) of the tenant. With a constant issuer and audience, a
 #: server with several tenants adds the claim to its tokens. Other services ignore the claim.
@@ -21,8 +19,6 @@ TENANT_CLAIM = "tokenauth_tenant"
 
 #: The private claim of the grant that issued an access token without a sign-in of a user.
 GRANT_CLAIM = "tokenauth_grant"
-#: The grant of service accounts (RFC 6749 section 4.4), and the only value of ``GRANT_CLAIM``.
-CLIENT_CREDENTIALS = "client_credentials"
 
 #: The claims that have a parser in ``PARSERS``. ``EXTRA_CLAIMS`` cannot set a claim in
 #: ``REGISTERED``.
@@ -30,8 +26,6 @@ REGISTERED = frozenset(
     {"iss", "aud", "sub", "client_id", "iat", "exp", "nbf", "jti", "sid"}
     | {"scope", "auth_time", "amr", "acr", "gen", "act", TENANT_CLAIM, GRANT_CLAIM}
 )
-
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
 class FrozenDict(dict[str, Any]):
@@ -69,7 +63,9 @@ class Claims(NamedTuple):
     identifies the database or the schema of the tenant, or ``None``. ``actor`` is the ``sub`` in
     the ``act`` claim (RFC 8693 section 4.1): the member of the staff who acts as the subject, or
     ``None``. ``acr`` is the authentication context (RFC 9068 section 2.2.1), or ``None``. ``grant``
-    is ``"client_credentials"`` for the access token of a service account, and otherwise ``None``.
+    is ``"client_credentials"`` for the access token of a service account, ``"token_exchange"`` for
+    an access token that was made from another one, and otherwise ``None``. ``acting_clients`` are
+    the clients in the ``act`` claim: the first one acts now, for the next one or the subject.
     """
 
     # Claims is a named tuple, because creating a frozen dataclass takes three times as long.
@@ -91,6 +87,7 @@ class Claims(NamedTuple):
     actor: str | None = None
     acr: str | None = None
     grant: str | None = None
+    acting_clients: tuple[str, ...] = ()
 
     @classmethod
     def from_payload(cls, members: Mapping[str, Any]) -> Claims:
@@ -99,28 +96,30 @@ class Claims(NamedTuple):
         Raises :class:`InvalidToken` with the code ``CLAIMS``.
         """
         extra = _NO_CLAIMS
+        actor, clients = claim_values.act(members["act"]) if "act" in members else (None, ())
         if not REGISTERED.issuperset(members):
             extra = FrozenDict(
                 {name: _freeze(members[name]) for name in members.keys() - REGISTERED}
             )
         return cls(
-            issuer=_string(members.get("iss")),
-            audience=_audience(members.get("aud")),
-            subject=_string(members.get("sub")),
-            client_id=_string(members.get("client_id")),
-            issued_at=_time(members.get("iat")),
-            expires_at=_time(members.get("exp")),
-            jwt_id=_string(members.get("jti")),
-            session_id=_session_id(members["sid"]) if "sid" in members else None,
-            scope=_scope(members["scope"]) if "scope" in members else frozenset(),
-            auth_time=_time(members["auth_time"]) if "auth_time" in members else None,
-            amr=_strings(members["amr"]) if "amr" in members else (),
-            not_before=_time(members["nbf"]) if "nbf" in members else None,
+            issuer=claim_values.string(members.get("iss")),
+            audience=claim_values.audience(members.get("aud")),
+            subject=claim_values.string(members.get("sub")),
+            client_id=claim_values.string(members.get("client_id")),
+            issued_at=claim_values.time(members.get("iat")),
+            expires_at=claim_values.time(members.get("exp")),
+            jwt_id=claim_values.string(members.get("jti")),
+            session_id=claim_values.session_id(members["sid"]) if "sid" in members else None,
+            scope=claim_values.scope(members["scope"]) if "scope" in members else frozenset(),
+            auth_time=claim_values.time(members["auth_time"]) if "auth_time" in members else None,
+            amr=claim_values.strings(members["amr"]) if "amr" in members else (),
+            not_before=claim_values.time(members["nbf"]) if "nbf" in members else None,
             extra=extra,
-            tenant=_string(members[TENANT_CLAIM]) if TENANT_CLAIM in members else None,
-            actor=_actor(members["act"]) if "act" in members else None,
-            acr=_string(members["acr"]) if "acr" in members else None,
-            grant=_grant(members[GRANT_CLAIM]) if GRANT_CLAIM in members else None,
+            tenant=claim_values.string(members[TENANT_CLAIM]) if TENANT_CLAIM in members else None,
+            actor=actor,
+            acting_clients=clients,
+            acr=claim_values.string(members["acr"]) if "acr" in members else None,
+            grant=claim_values.grant(members[GRANT_CLAIM]) if GRANT_CLAIM in members else None,
         )
 
     def to_payload(self) -> dict[str, Any]:
@@ -148,8 +147,8 @@ class Claims(NamedTuple):
             members["acr"] = self.acr
         if self.tenant is not None:
             members[TENANT_CLAIM] = self.tenant
-        if self.actor is not None:
-            members["act"] = {"sub": self.actor}
+        if self.actor is not None or self.acting_clients:
+            members["act"] = claim_values.act_claim(self.actor, self.acting_clients)
         if self.grant is not None:
             members[GRANT_CLAIM] = self.grant
         return {**self.extra, **members}
@@ -221,29 +220,35 @@ class RefreshClaims:
         sign_in = None
         if "auth_time" in members:
             sign_in = SignIn(
-                auth_time=_time(members["auth_time"]),
-                client_id=_string(members.get("client_id")),
-                scope=_scope(members["scope"]) if "scope" in members else frozenset(),
-                amr=_strings(members["amr"]) if "amr" in members else (),
+                auth_time=claim_values.time(members["auth_time"]),
+                client_id=claim_values.string(members.get("client_id")),
+                scope=claim_values.scope(members["scope"]) if "scope" in members else frozenset(),
+                amr=claim_values.strings(members["amr"]) if "amr" in members else (),
                 client_authenticated=members.get("client_authenticated") is True,
-                **{name: _lifetime(members[name]) for name in _LIFETIMES if name in members},
+                **{
+                    name: claim_values.lifetime(members[name])
+                    for name in _LIFETIMES
+                    if name in members
+                },
                 data=members.get("data"),
-                audiences=_strings(members["audiences"]) if "audiences" in members else (),
+                audiences=claim_values.strings(members["audiences"])
+                if "audiences" in members
+                else (),
             )
-        issuer = _string(members.get("iss"))
+        issuer = claim_values.string(members.get("iss"))
         # The issuer is the only audience of a refresh token.
         if members.get("aud") != issuer:
             raise InvalidToken(TokenErrorCode.AUDIENCE)
         return cls(
             issuer=issuer,
-            subject=_string(members.get("sub")),
-            session_id=_session_id(members.get("sid")),
-            generation=_generation(members.get("gen")),
-            issued_at=_time(members.get("iat")),
-            expires_at=_time(members.get("exp")),
+            subject=claim_values.string(members.get("sub")),
+            session_id=claim_values.session_id(members.get("sid")),
+            generation=claim_values.generation(members.get("gen")),
+            issued_at=claim_values.time(members.get("iat")),
+            expires_at=claim_values.time(members.get("exp")),
             sign_in=sign_in,
-            tenant=_string(members[TENANT_CLAIM]) if TENANT_CLAIM in members else None,
-            actor=_actor(members["act"]) if "act" in members else None,
+            tenant=claim_values.string(members[TENANT_CLAIM]) if TENANT_CLAIM in members else None,
+            actor=claim_values.actor(members["act"]) if "act" in members else None,
         )
 
     def to_payload(self) -> dict[str, Any]:
@@ -292,90 +297,25 @@ def validity_period(claims: Claims, *, leeway: float, max_lifetime: float) -> tu
     return begin - leeway, claims.expires_at + leeway
 
 
-def _string(value: object) -> str:
-    # isprintable() rejects control characters, NUL and unpaired surrogates.
-    if not isinstance(value, str) or not 0 < len(value) <= 255 or not value.isprintable():
-        raise InvalidToken(TokenErrorCode.CLAIMS)
-    return value
-
-
-def _strings(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value:
-        raise InvalidToken(TokenErrorCode.CLAIMS)
-    return tuple(_string(item) for item in value)
-
-
-def _audience(value: object) -> tuple[str, ...]:
-    return _strings(value) if isinstance(value, list) else (_string(value),)
-
-
-def _time(value: object) -> int:
-    # isinstance() accepts a bool as an int. RFC 7519 section 2 permits fractions of a second, but
-    # this package issues none, and libraries round fractions differently.
-    if type(value) is not int or not 0 <= value <= LAST_SECOND:
-        raise InvalidToken(TokenErrorCode.CLAIMS)
-    return value
-
-
-def _lifetime(value: object) -> int:
-    # Adding a longer lifetime to a time could exceed the latest datetime.
-    if type(value) is not int or not 1 <= value <= MAX_LIFETIME.total_seconds():
-        raise InvalidToken(TokenErrorCode.CLAIMS)
-    return value
-
-
-def _generation(value: object) -> int:
-    # The next generation must fit into a 64-bit column.
-    if type(value) is not int or not 1 <= value < 2**63 - 1:
-        raise InvalidToken(TokenErrorCode.CLAIMS)
-    return value
-
-
-def _session_id(value: object) -> str:
-    if not isinstance(value, str) or not _UUID.match(value):
-        raise InvalidToken(TokenErrorCode.CLAIMS)
-    return value
-
-
-def _scope(value: object) -> frozenset[str]:
-    names = parse_scope(value) if isinstance(value, str) else None
-    if names is None:
-        raise InvalidToken(TokenErrorCode.CLAIMS)
-    return names
-
-
-def _actor(value: object) -> str:
-    # This package issues no other members and no nested actors.
-    if not isinstance(value, dict) or value.keys() != {"sub"}:
-        raise InvalidToken(TokenErrorCode.CLAIMS)
-    return _string(value["sub"])
-
-
-def _grant(value: object) -> str:
-    if value != CLIENT_CREDENTIALS:
-        raise InvalidToken(TokenErrorCode.CLAIMS)
-    return CLIENT_CREDENTIALS
-
-
 #: The parser of each registered claim. Each raises :class:`InvalidToken`.
 PARSERS: Mapping[str, Callable[[Any], object]] = {
-    "iss": _string,
-    "aud": _audience,
-    "sub": _string,
-    "client_id": _string,
-    "iat": _time,
-    "exp": _time,
-    "nbf": _time,
-    "jti": _string,
-    "sid": _session_id,
-    "scope": _scope,
-    "auth_time": _time,
-    "amr": _strings,
-    "acr": _string,
-    "gen": _generation,
-    TENANT_CLAIM: _string,
-    "act": _actor,
-    GRANT_CLAIM: _grant,
+    "iss": claim_values.string,
+    "aud": claim_values.audience,
+    "sub": claim_values.string,
+    "client_id": claim_values.string,
+    "iat": claim_values.time,
+    "exp": claim_values.time,
+    "nbf": claim_values.time,
+    "jti": claim_values.string,
+    "sid": claim_values.session_id,
+    "scope": claim_values.scope,
+    "auth_time": claim_values.time,
+    "amr": claim_values.strings,
+    "acr": claim_values.string,
+    "gen": claim_values.generation,
+    TENANT_CLAIM: claim_values.string,
+    "act": claim_values.act,
+    GRANT_CLAIM: claim_values.grant,
 }
 
 

@@ -51,6 +51,7 @@ from django_tokenauth.serializers import (
     RevocationRequestSerializer,
     SessionSerializer,
     SignInSerializer,
+    TokenExchangeSerializer,
     TokenSerializer,
 )
 from django_tokenauth.services import Lifetimes, TokenPair
@@ -215,6 +216,7 @@ class ExchangeView(views.TokenEndpoint):
             IntrospectionRequestSerializer,
             RefreshSerializer,
             RevocationRequestSerializer,
+            TokenExchangeSerializer,
             TokenSerializer,
         ):
             views.validated_data(serializer, request)
@@ -266,6 +268,10 @@ def issue_to_client(request: Request) -> dict[str, str | int]:
     except errors.UnauthorizedClient as error:
         raise errors.InvalidClient from error
     assert_type(issued, services.IssuedToken)
+    exchanged = services.exchange_token(issued.access_token, client_id="reports", audience="a")
+    claims = services.authenticate_access_token(exchanged.access_token)
+    assert_type(claims.acting_clients, tuple[str, ...])
+    services.narrow(claims, scope=["files"], lifetime=timedelta(minutes=1), extra={"file": 1})
     assert_type(issued.scope, frozenset[str])
     return issued.to_response()
 

@@ -76,6 +76,7 @@ RUN_ELSEWHERE = {
         "../support/scenarios/tenants/databases.py",
         "../support/scenarios/tenants/schemas.py",
     ),
+    "token-exchange": ("test_token_exchange_page.py",),
     "verify": ("docs_examples.py", "test_docs_verify.py"),
 }
 # Sections of other pages with examples that other modules run.
@@ -122,7 +123,7 @@ class TestPages:
             for block in blocks
             for server in re.findall(r"https?://([\w.-]+)", block.text)
         }
-        hosts = {f"{name}.example.com" for name in ("auth", "notes", "reports")}
+        hosts = {f"{name}.example.com" for name in ("auth", "files", "notes", "reports")}
         assert servers <= {"127.0.0.1", *hosts}
 
 

@@ -23,7 +23,7 @@ PO = translations.read_entries(KOREAN / "django.po")
 MESSAGES = [entry for entry in PO if entry.message]
 HANGUL = re.compile("[가-힣]")
 #: English words in translations: a parameter value, an RFC term, and abbreviations.
-ENGLISH = ("current", "grant type", "API", "IP", "JSON", "UTC", "UTF-8", "(예: Z)")
+ENGLISH = ("actor_token", "current", "grant type", "API", "IP", "JSON", "UTC", "UTF-8", "(예: Z)")
 
 
 class TestFiles:

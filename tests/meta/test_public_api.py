@@ -69,6 +69,7 @@ PUBLIC = {
         "RevocationRequestSerializer",
         "SessionSerializer",
         "SignInSerializer",
+        "TokenExchangeSerializer",
         "TokenSerializer",
     ],
     "services": [
@@ -81,6 +82,7 @@ PUBLIC = {
         "check_audiences",
         "check_password",
         "check_scope",
+        "exchange_token",
         "full_scope",
         "get_user",
         "impersonate",
@@ -88,6 +90,7 @@ PUBLIC = {
         "is_revoked",
         "issue_client_token",
         "list_sessions",
+        "narrow",
         "refresh",
         "revoke_sessions",
         "revoke_token",

@@ -120,8 +120,28 @@ def is_actor(value: Any) -> bool:
     return isinstance(value, dict) and [*value] == ["sub"] and is_name(value["sub"])
 
 
+def is_chain(value: Any) -> bool:
+    """Clients that act one for another, and at the end a member of the staff or nothing."""
+    for number in range(9):
+        if not isinstance(value, dict) or "client_id" not in value:
+            return is_actor(value)
+        # At most eight clients.
+        if (
+            number == 8
+            or not set(value) <= {"sub", "client_id", "act"}
+            or not is_name(value.get("sub"))
+        ):
+            return False
+        if value["client_id"] != value["sub"]:
+            return False
+        if "act" not in value:
+            return True
+        value = value["act"]
+    return False
+
+
 def is_grant(value: Any) -> bool:
-    return isinstance(value, str) and value == "client_credentials"
+    return isinstance(value, str) and value in ("client_credentials", "token_exchange")
 
 
 def is_lifetime(value: Any) -> bool:
@@ -152,8 +172,15 @@ REQUIRED: dict[str, Rules] = {
 OPTIONAL: Rules = {"auth_time": is_time, "scope": is_scope, "amr": are_names}
 BOTH: Rules = {"act": is_actor, "tokenauth_tenant": is_name}
 OPTIONAL_OF: dict[str, Rules] = {
-    "access": {**OPTIONAL, **BOTH, "sid": is_session, "nbf": is_time, "acr": is_name}
-    | {"tokenauth_grant": is_grant},
+    "access": {
+        **OPTIONAL,
+        **BOTH,
+        "act": is_chain,
+        "sid": is_session,
+        "nbf": is_time,
+        "acr": is_name,
+        "tokenauth_grant": is_grant,
+    },
     "refresh": BOTH,
 }
 AUDIENCES: Rules = {"audiences": are_names}

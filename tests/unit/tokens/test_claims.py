@@ -186,6 +186,7 @@ class TestExtraClaims:
 
     def test_extra_claims_exclude_registered_claims(self):
         special = {"tokenauth_tenant": "a", "act": {"sub": "2"}, "acr": "mfa"}
+        special["tokenauth_grant"] = "token_exchange"
         members = access_members(nbf=NOW, gen=3, **special, **self.EXTRA)
         assert set(Claims.from_payload(members).extra) == set(self.EXTRA)
         assert set(members) - set(self.EXTRA) == set(REGISTERED)
@@ -201,9 +202,21 @@ class TestExtraClaims:
         assert forged.to_payload() == claims.to_payload()
 
 
+def acting(*names, staff=None):
+    """Return an ``act`` claim with the clients *names*, the one that acts now first."""
+    value = None if staff is None else {"sub": staff}
+    for name in reversed(names):
+        own = {"sub": name, "client_id": name}
+        value = own if value is None else {**own, "act": value}
+    return value
+
+
 INVALID_ACTORS = [
     *(None, True, 1, "2", [], {}, ["2"], [{"sub": "2"}], {"sub": None}, {"sub": 2}, {"sub": ""}),
     *({"sub": "\x00"}, {"sub": "2", "iss": "x"}, {"sub": "2", "act": {"sub": "3"}}, {"iss": "x"}),
+    *({"client_id": "a"}, {"sub": "a", "client_id": "b"}, {"sub": "a", "client_id": None}),
+    *({**acting("a"), "act": None}, {**acting("a"), "act": {}}, {**acting("a"), "iss": "x"}),
+    *({"sub": "2", "act": acting("a")}, {"sub": "", "client_id": ""}, acting(*"abcdefghi")),
 ]
 
 
@@ -215,6 +228,28 @@ class TestActor:
         kind, members = claims
         assert kind.from_payload(members(act={"sub": "2"})).actor == "2"
         assert kind.from_payload(members()).actor is None
+
+    @pytest.mark.parametrize(
+        ("value", "staff", "clients"),
+        [
+            (acting("a"), None, ("a",)),
+            (acting("a", "b"), None, ("a", "b")),
+            (acting("a", staff="2"), "2", ("a",)),
+            (acting(*"abcdefgh", staff="2"), "2", tuple("abcdefgh")),
+        ],
+        ids=["one", "two", "staff", "eight"],
+    )
+    def test_clients_in_the_act_claim_are_in_order(self, value, staff, clients):
+        claims = Claims.from_payload(access_members(act=value))
+        assert (claims.actor, claims.acting_clients) == (staff, clients)
+        assert claims.to_payload()["act"] == value
+        members = refresh_members(act=value)
+        assert error_code(RefreshClaims.from_payload, members) is TokenErrorCode.CLAIMS
+
+    @pytest.mark.parametrize("value", [None, True, "", "password", ["token_exchange"], {}])
+    def test_claims_of_an_unknown_grant_are_rejected(self, value):
+        members = access_members(tokenauth_grant=value)
+        assert error_code(Claims.from_payload, members) is TokenErrorCode.CLAIMS
 
     @pytest.mark.parametrize("claims", [(Claims, access_members), (RefreshClaims, refresh_members)])
     @pytest.mark.parametrize("value", INVALID_ACTORS, ids=ascii)
@@ -258,6 +293,8 @@ class TestClaimsValue:
             {"nbf": NOW - 1},
             {"a": 1, "b": None},
             {"act": {"sub": "2"}},
+            {"act": acting("a", "b", staff="2"), "tokenauth_grant": "token_exchange"},
+            {"tokenauth_grant": "client_credentials"},
             dict.fromkeys(("sid", "scope", "auth_time", "amr"), MISSING),
         ],
     )
