@@ -91,7 +91,8 @@ class JWTAuthentication(BaseAuthentication):
 
     Without ``STATELESS_REFRESH``, the query also checks the session, so a sign-out, a new password
     or a deactivation takes effect at once. ``request.user`` is the user, and ``request.auth`` is a
-    :class:`Claims`. API tokens of ``django_tokenauth.api_tokens`` are accepted too.
+    :class:`Claims`. API tokens of ``django_tokenauth.api_tokens`` are accepted too. For a service
+    account without a user, ``request.user`` is a :class:`TokenUser`, without a query.
     """
 
     #: The realm of the challenge (RFC 9110 section 11.5), without quotation marks.

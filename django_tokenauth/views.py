@@ -37,17 +37,17 @@ from .errors import (
 from .http.attempts import sign_in_attempt
 from .http.audiences import take_audience
 from .http.authenticators import authenticator
+from .http.client_assertions import assertion_in
 from .http.client_authentication import BASIC_CHALLENGE, authenticate_client
+from .http.client_grants import CLIENT_GRANTS
 from .http.endpoints import (
     AlwaysJSONNegotiation,
     NoStoreView,
     TokenEndpoint,
     validated_data,
 )
-from .http.service_accounts import client_credentials_grant
 from .http.step_up import step_up_attempt
 from .http.throttling import client_address, valid_ip
-from .http.token_exchange import TOKEN_EXCHANGE, token_exchange_grant
 from .http.token_responses import TokenIssuingEndpoint, issuing_endpoint
 from .permissions import HasFullScope, HasScope, InsufficientScope, IsNotImpersonated
 from .serializers import (
@@ -154,13 +154,12 @@ class TokenView(TokenIssuingEndpoint):
     #: ``SESSION_DATA`` receive the further fields of a subclass.
     sign_in_serializer_class: ClassVar[type[SignInSerializer]] = SignInSerializer
 
-    #: The function of each ``grant_type``, which a subclass may extend. A function takes the request
+    #: The function of each ``grant_type``; a subclass may add a grant. A function takes the request
     #: and returns the response, or raises an error of :mod:`django_tokenauth.errors`.
     grants: ClassVar[Mapping[str, Callable[[Request], Response]]] = {
         "password": _password_grant,
         "refresh_token": _refresh_token_grant,
-        "client_credentials": client_credentials_grant,
-        TOKEN_EXCHANGE: token_exchange_grant,
+        **CLIENT_GRANTS,
     }
 
     @sensitive_variables()
@@ -259,7 +258,8 @@ class IntrospectView(TokenEndpoint):
         :class:`AccessTokenRejected`, :class:`InsufficientScope` and :class:`ServiceUnavailable`.
         """
         authentication = authenticator(JWTAuthentication)
-        if bearer_token(request, authentication.header) is not None and client_secret:
+        has_bearer = bearer_token(request, authentication.header) is not None
+        if has_bearer and (client_secret or assertion_in(request)):
             raise InvalidRequest
         if authenticate_client(request, client_id, client_secret) in load().clients:
             return

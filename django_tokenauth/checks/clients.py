@@ -44,6 +44,9 @@ def _subjects(settings: Settings) -> Iterator[CheckMessage]:
     except FieldDoesNotExist:
         # Another check reports USER_ID_FIELD.
         return
+    if field.is_relation:
+        # The validation of a relation would query the database.
+        field = field.target_field
     for position, (client_id, client) in enumerate(settings.clients.items(), 1):
         if client.scopes is None or client.user is not None:
             continue
@@ -53,7 +56,8 @@ def _subjects(settings: Settings) -> Iterator[CheckMessage]:
             continue
         yield checks.Warning(
             f"A user can have the client id of entry {position} of CLIENTS as the subject of "
-            "access tokens. Other services could take the service account for this user.",
+            "access tokens. Other services, and views that compare request.user.pk, could take the "
+            "service account for this user.",
             hint='Give it a client id that no user has, for example one that begins with "service/"'
             ".",
             id="tokenauth.W033",

@@ -17,6 +17,7 @@ from django.core import checks
 from django.core.cache import caches
 from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import CheckMessage
 from django.db import connections, router
@@ -162,10 +163,13 @@ def _assertion_cache(settings: Settings) -> Iterator[CheckMessage]:
     if not any(client.keys for client in settings.clients.values()):
         return
     cache = caches[settings.throttle_cache]
+    problem = "is private to each machine" if isinstance(cache, FileBasedCache) else None
     if isinstance(cache, (DummyCache, LocMemCache)):
+        problem = _cache_problem(cache)
+    if problem is not None:
         yield checks.Warning(
-            "The assertions of clients are remembered in a cache that "
-            f"{_cache_problem(cache)}. A replayed assertion is accepted.",
+            f"The assertions of clients are remembered in a cache that {problem}. A replayed "
+            "assertion is accepted.",
             hint="Set THROTTLE_CACHE to a shared cache, for example Redis.",
             id="tokenauth.W032",
         )

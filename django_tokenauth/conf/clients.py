@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 # The SHA-256 digest of a client secret, as manage.py tokenauth_client prints it.
 _SECRET = re.compile(r"sha256\$[0-9a-f]{64}")
 _EXPECTED = "a dict of client ids and hashed secrets"
-#: The members of a JWK that only a private or symmetric key has (RFC 7518 sections 6.2.2 and 6.4).
+# The members of a JWK that only a private or symmetric key has (RFC 7518 sections 6.2.2, 6.3.2 and
+# 6.4).
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
@@ -143,13 +144,15 @@ def _scopes(value: object) -> tuple[str, ...] | None:
 
 
 def _audiences(value: object) -> tuple[str, ...]:
-    if not isinstance(value, (list, tuple)) or not all(
-        isinstance(name, str) and name for name in value
-    ):
+    example = 'For example ["https://api.example.com"].'
+    if not isinstance(value, (list, tuple)):
+        raise values.InvalidSetting("audiences must be a list of audiences.", example)
+    try:
+        return tuple(values.string(name) for name in value)
+    except values.InvalidSetting as error:
         raise values.InvalidSetting(
-            "audiences must be a list of audiences.", 'For example ["https://api.example.com"].'
-        )
-    return tuple(value)
+            f"Each of the audiences must be {error.expected}.", example
+        ) from None
 
 
 def _user(value: object) -> str | None:
@@ -183,24 +186,31 @@ def _audiences_of(client: Client) -> tuple[str, ...]:
     return (*client.audiences, *client.exchange, *exchanged)
 
 
-def unknown_rights(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Yield a message and a hint for each scope or audience of a client that does not exist."""
+def unknown_scopes(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield a message and a hint for each client with scopes that ``SCOPES`` does not contain."""
+    for position, client in enumerate(settings.clients.values(), 1):
+        yield from _unknown(position, "scopes", client.scopes or (), settings.scopes)
+
+
+def unknown_audiences(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield a message and a hint for each client with audiences that do not exist."""
     audiences = (settings.audience, *settings.audiences)
     for position, client in enumerate(settings.clients.values(), 1):
-        for kind, own, known, setting in (
-            ("scopes", client.scopes or (), settings.scopes, "SCOPES"),
-            ("audiences", _audiences_of(client), audiences, "AUDIENCES"),
-        ):
-            unknown = sorted(set(own).difference(known))
-            if not unknown:
-                continue
-            shown = [name for name in unknown if values.can_be_shown(name, known)]
-            named = f" It has {', '.join(map(repr, shown))}." if shown else ""
-            yield (
-                f"Entry {position} of CLIENTS has {kind} that {setting} does not contain.{named}",
-                f"{values.did_you_mean(unknown[0], known)} Add them to {setting}.".lstrip(),
-            )
+        yield from _unknown(position, "audiences", _audiences_of(client), audiences)
+
+
+def _unknown(
+    position: int, kind: str, names_: Collection[str], known: Collection[str]
+) -> Iterator[tuple[str, str]]:
+    unknown, setting = sorted(set(names_).difference(known)), kind.upper()
+    if unknown:
+        shown = [name for name in unknown if values.can_be_shown(name, known)]
+        named = f" It has {', '.join(map(repr, shown))}." if shown else ""
+        yield (
+            f"Entry {position} of CLIENTS has {kind} that {setting} does not contain.{named}",
+            f"{values.did_you_mean(unknown[0], known)} Add them to {setting}.".lstrip(),
+        )
 
 
 #: The checks, each of which yields messages and hints.
-CHECKS = (unknown_rights,)
+CHECKS = (unknown_scopes, unknown_audiences)

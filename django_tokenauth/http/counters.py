@@ -53,8 +53,14 @@ class Counters:
     def add(self, key: str, seconds: int) -> bool | None:
         """Remember *key* for *seconds*. Return ``False`` if it is known, ``None`` after a cache
         error."""
-        added = self._call(self._cache.add, self._name(key), 1, seconds, effect="are rejected")
-        return None if added is None else bool(added)
+        name, effect = self._name(key), "are rejected"
+        added = self._call(self._cache.add, name, 1, seconds, effect=effect)
+        # After a database error, Django's database cache returns False and has no value.
+        if added is None or (
+            not added and self._call(self._cache.get, name, effect=effect) is None
+        ):
+            return None
+        return bool(added)
 
     def delete(self, key: str) -> bool:
         """Delete a counter. Return ``False`` only if the counter did not exist."""

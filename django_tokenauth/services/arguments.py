@@ -22,6 +22,8 @@ from .._utc import as_utc
 from ..models import Session
 from ..sessions.clock import Clock, utc_now
 from ..sessions.users import get_key, unwrapped
+from ..tokens.claim_values import CLIENT_CREDENTIALS
+from ..tokens.users import TokenUser
 
 _MISSING = object()
 
@@ -145,10 +147,11 @@ def stored_user(user: Any) -> Any:
 
     Raises ``TypeError`` unless *user* has a primary key. The primary key of ``AnonymousUser`` and
     of most unsaved users is ``None``. A query for the user key ``None`` would find the sessions of
-    deleted users.
+    deleted users. The user of a service account is not stored, and its key may be that of a user.
     """
     user = unwrapped(user)
-    if getattr(user, "pk", None) is None:
+    is_client = isinstance(user, TokenUser) and user.claims.grant == CLIENT_CREDENTIALS
+    if is_client or getattr(user, "pk", None) is None:
         raise TypeError(f"user must be a user that is stored, not {_name_of(user)}.")
     return user
 

@@ -15,6 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from ..conf.per_request import cache_per_settings
 from ..conf.settings import Settings, UnusableSettings
+from ..conf.values import LAST_SECOND
 from ..errors import InvalidClient, InvalidKey, InvalidToken, TokenErrorCode
 from ..keys.loading import Key, load_key
 from ..tokens import jws
@@ -24,6 +25,8 @@ logger = logging.getLogger("django_tokenauth")
 #: The latest accepted expiry of an assertion, in seconds from now. Libraries use up to one hour.
 MAX_SECONDS = 3600
 _MAX_JWT_ID = 255
+# Seconds for which an expired assertion is remembered.
+_CLOCK_DIFFERENCE = 60
 # RFC 7523 requires no type. An assertion of another type is another kind of token.
 _TYPES = ("", "jwt", "client-authentication+jwt")
 
@@ -56,7 +59,7 @@ def authenticate_by_assertion(
         if not isinstance(client_id, str) or claims.get("sub") != client_id:
             raise InvalidToken(TokenErrorCode.ISSUER)
         _check_type(header)
-        _verify(compact, _keys_for(header, _keys_of(settings, client_id)))
+        _verify(compact, _keys_for(header, _keys_of(settings, client_id), now))
         seconds = _seconds_to_remember(claims, audiences, settings.leeway.total_seconds(), now)
         if not remember(client_id, claims["jti"], seconds):
             raise InvalidToken(TokenErrorCode.REVOKED)
@@ -72,10 +75,11 @@ def _check_type(header: Mapping[str, Any]) -> None:
         raise InvalidToken(TokenErrorCode.TYP)
 
 
-def _keys_for(header: Mapping[str, Any], keys: Collection[Key]) -> list[Key]:
-    """Return the keys that may have signed: those with the algorithm and the ``kid``, if any."""
+def _keys_for(header: Mapping[str, Any], keys: Collection[Key], now: float) -> list[Key]:
+    """Return the keys that are valid now, with the algorithm and the ``kid`` of *header*."""
     kid = header.get("kid")
-    return [key for key in keys if key.algorithm == header["alg"] and kid in (None, key.kid)]
+    valid = [key for key in keys if key.not_before <= now and not key.has_expired(now)]
+    return [key for key in valid if key.algorithm == header["alg"] and kid in (None, key.kid)]
 
 
 @sensitive_variables()
@@ -106,16 +110,17 @@ def _seconds_to_remember(
         raise InvalidToken(TokenErrorCode.CLAIMS)
     if any((_time(claims, name) or 0) - leeway > now for name in ("iat", "nbf")):
         raise InvalidToken(TokenErrorCode.NOT_YET_VALID)
-    return math.ceil(rest) + 1
+    # The clock of another server may be behind.
+    return math.ceil(rest) + _CLOCK_DIFFERENCE
 
 
 def _time(claims: Mapping[str, Any], name: str) -> float | None:
     """Return a time, which may have a fraction (RFC 7519 section 2), or ``None``."""
     value = claims.get(name)
-    # In Python, bool is a subclass of int.
-    if value is None or isinstance(value, bool):
+    if value is None:
         return None
-    if not isinstance(value, (int, float)):
+    # In Python, bool is a subclass of int. A sum with a larger int would overflow.
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > LAST_SECOND:
         raise InvalidToken(TokenErrorCode.CLAIMS)
     return value
 
@@ -140,9 +145,10 @@ def _client_keys(settings: Settings) -> dict[str, tuple[Key, ...] | InvalidKey]:
 def load_client_keys(jwks: Collection[Mapping[str, Any]]) -> tuple[Key, ...] | InvalidKey:
     """Return the keys in *jwks*, or the error of the first key that cannot be used.
 
-    A key without ``alg`` gets the default algorithm of its type, such as RS256 for RSA.
+    A key without ``alg`` gets the default algorithm of its type, such as RS256 for RSA. Keys for
+    encryption are ignored (RFC 7517 section 5).
     """
     try:
-        return tuple(load_key(jwk, "RS256") for jwk in jwks)
+        return tuple(load_key(jwk, "RS256") for jwk in jwks if jwk.get("use") != "enc")
     except InvalidKey as error:
         return error

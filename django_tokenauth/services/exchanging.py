@@ -27,13 +27,12 @@ from ..errors import (
     UnauthorizedClient,
 )
 from ..models import Session
-from ..tokens.access import access_tokens
 from ..tokens.claim_values import CLIENT_CREDENTIALS, MAX_ACTING_CLIENTS, TOKEN_EXCHANGE
 from ..tokens.claims import REGISTERED, APITokenClaims, Claims
 from . import api_tokens
 from .arguments import as_strings, current_time, django_request
 from .audiences import audiences_of, check_audience, scopes_of
-from .issuing import TokenIssuer, check_scope, granted_scope
+from .issuing import TokenIssuer, check_scope, granted_scope, sign_access_token
 from .service_accounts import IssuedToken
 from .tenants import decode_access_token
 from .verifying import get_session, get_user
@@ -202,7 +201,7 @@ def _issue(
         issued_at=issued_at, expires_at=expires_at, not_before=None, jwt_id=uuid.uuid4().hex
     )
     return IssuedToken(
-        access_token=access_tokens(settings).encode(child),
+        access_token=sign_access_token(settings, child),
         expires_in=expires_at - issued_at,
         scope=child.scope,
         audience=child.audience[0],

@@ -73,7 +73,8 @@ def impersonate(
     * *staff* acts as *staff*;
     * one of the two users is inactive;
     * *user* is a superuser, and *staff* is not;
-    * *request* has an access token of a session with an actor.
+    * *request* has an access token of a session with an actor, of a service account or of an
+      exchange.
 
     *request* (of REST framework) is passed to hooks and signals. Always pass the *request* of
     *staff*: without it, the last rule cannot be checked. *scope*, *client_id*, *device_name*,
@@ -96,7 +97,8 @@ def impersonate(
     lifetime = _check_lifetime(settings, lifetime)
     _check_settings(settings)
     auth, request = getattr(request, "auth", None), django_request(request)
-    nested = isinstance(auth, Claims) and auth.actor is not None
+    # A service account, and a token for another service, are no sign-in of the staff.
+    nested = isinstance(auth, Claims) and (auth.actor is not None or auth.grant is not None)
     if nested or not is_permitted(settings, staff, user, request):
         _deny(staff, user)
     now = clock()

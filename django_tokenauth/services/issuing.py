@@ -241,15 +241,8 @@ class TokenIssuer:
             extra=self.extra_claims(user, session, data=sign_in.data, audience=audience),
             tenant=refresh.tenant,
         )
-        try:
-            access_token = access_tokens(self.settings).encode(claims)
-        except UnusableSettings:
-            raise
-        except ImproperlyConfigured as error:
-            logger.critical("%s", error)
-            raise
         pair = TokenPair(
-            access_token=access_token,
+            access_token=sign_access_token(self.settings, claims),
             refresh_token=refresh_tokens(self.settings).encode(refresh),
             expires_in=expires_at - issued_at,
             refresh_token_expires_in=refresh.expires_at - issued_at,
@@ -273,6 +266,21 @@ class TokenIssuer:
             names = ", ".join(sorted(reserved))
             raise ImproperlyConfigured(f"EXTRA_CLAIMS must not set the reserved claims {names}.")
         return extra
+
+
+def sign_access_token(settings: Settings, claims: Claims) -> str:
+    """Return the access token with *claims*.
+
+    Raises ``UnusableSettings`` without a key that signs. Raises and logs ``ImproperlyConfigured``
+    if the server would reject the token.
+    """
+    try:
+        return access_tokens(settings).encode(claims)
+    except UnusableSettings:
+        raise
+    except ImproperlyConfigured as error:
+        logger.critical("%s", error)
+        raise
 
 
 def absolute_lifetime(settings: Settings, sign_in: SignIn) -> int:

@@ -23,12 +23,12 @@ from ..conf.settings import Settings
 from ..errors import InvalidTarget, InvalidToken, TokenErrorCode, UnauthorizedClient
 from ..sessions.database import database_errors_as_unavailable
 from ..sessions.users import get_subject
-from ..tokens.access import access_tokens
 from ..tokens.claim_values import CLIENT_CREDENTIALS
 from ..tokens.claims import Claims
 from ..tokens.users import TokenUser
 from .arguments import as_strings, current_time, django_request
-from .issuing import check_scope, granted_scope
+from .audiences import check_audience
+from .issuing import check_scope, granted_scope, sign_access_token
 from .tenants import label_for
 
 logger = logging.getLogger("django_tokenauth")
@@ -109,7 +109,7 @@ def issue_client_token(
         tenant=label_for(settings),
         grant=CLIENT_CREDENTIALS,
     )
-    access_token = access_tokens(settings).encode(claims)
+    access_token = sign_access_token(settings, claims)
     logger.info("service account: an access token was issued to a client of CLIENTS")
     return IssuedToken(
         access_token=access_token, expires_in=lifetime, scope=granted, audience=audience
@@ -140,7 +140,9 @@ def get_client_user(settings: Settings, claims: Claims) -> Any:
 
 def _service_account(settings: Settings, client_id: str) -> Client | None:
     client = settings.clients.get(client_id)
-    return None if client is None or client.scopes is None else client
+    is_account = client is not None and client.scopes is not None
+    # Without a secret and a key, the client is disabled.
+    return client if is_account and (client.secrets or client.keys) else None
 
 
 def _choose_audience(settings: Settings, client: Client, requested: str | None) -> str:
@@ -148,6 +150,7 @@ def _choose_audience(settings: Settings, client: Client, requested: str | None) 
     audience = permitted[0] if requested is None else requested
     if audience not in permitted:
         raise InvalidTarget
+    check_audience(settings, audience)
     return audience
 
 

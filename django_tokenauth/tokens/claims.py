@@ -57,7 +57,7 @@ class Claims(NamedTuple):
     """The claims of an access token (RFC 9068 section 2.2).
 
     Times are in seconds since the epoch. ``session_id`` is the ``sid`` claim, a UUID as a string,
-    or ``None`` if the server stores no session. ``extra`` holds the claims that are not in
+    or ``None`` if the token has no stored session. ``extra`` holds the claims that are not in
     ``REGISTERED``. In verified claims, ``extra`` is read-only at every depth: lists become tuples
     and objects become read-only dicts. ``tenant`` is the ``tokenauth_tenant`` claim, which
     identifies the database or the schema of the tenant, or ``None``. ``actor`` is the ``sub`` in

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from django.core.cache.backends.base import BaseCache
 from rest_framework.decorators import api_view, permission_classes, throttle_classes
+from rest_framework.parsers import BaseParser, JSONParser
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 from rest_framework.throttling import UserRateThrottle
+from rest_framework.views import APIView
 
 from django_tokenauth.permissions import HasScope, SignedInWithin
 from django_tokenauth.services.clients import encode_secret
+from django_tokenauth.views import authenticate_client
 from tests.support.client import (
     BASIC,
     INVALID_CLIENT,
@@ -26,6 +30,7 @@ from tests.support.confidential_clients import basic, clients_setting
 from tests.support.service_accounts import (
     GRANT,
     ISSUER,
+    JWT_BEARER,
     NEXT_SECRET,
     SECRET,
     account,
@@ -42,6 +47,26 @@ UNAUTHORIZED_CLIENT = {
     "error": "unauthorized_client",
     "error_description": "The client may not use this grant type.",
 }
+
+
+class ForgetfulCache(BaseCache):
+    """A cache that fails as Django's database cache does: silently."""
+
+    def __init__(self, location, params):
+        super().__init__(params)
+
+    def add(self, *args, **kwargs):
+        return False
+
+    def get(self, *args, **kwargs):
+        return None
+
+
+class PlainTextParser(BaseParser):
+    media_type = "text/plain"
+
+    def parse(self, stream, media_type=None, parser_context=None):
+        return stream.read()
 
 
 @pytest.fixture(autouse=True)
@@ -212,6 +237,49 @@ class TestAssertion:
         for path in ("token/revoke/", "token/introspect/"):
             response = with_assertion(path, sign(assertion_claims()), token="a.b.c")
             assert response.status_code == 200, path
+
+    @pytest.mark.attack(223)
+    def test_assertion_is_accepted_once_by_all_tenants(self, monkeypatch):
+        """With a constant issuer, all tenants have the same audience."""
+        assertion, statuses = sign(assertion_claims()), []
+        for tenant in ("a", "b"):
+            monkeypatch.setattr(
+                "django_tokenauth.http.throttling.current_tenant", lambda: (tenant,)
+            )
+            statuses.append(self.send(assertion).status_code)
+        assert statuses == [200, 401]
+
+    def test_assertion_beside_a_bearer_token_is_invalid_request(self, configure):
+        configure(jwks=[public_jwk()], scopes=["notes:read"])
+        token = request_token().json()["access_token"]
+        assertion = sign(assertion_claims())
+        body = {"token": token, "client_assertion": assertion, "client_assertion_type": JWT_BEARER}
+        response = post("token/introspect/", body, Authorization=f"Bearer {token}")
+        assert (response.status_code, response.json()["error"]) == (400, "invalid_request")
+
+    def test_issuer_that_is_no_url_is_the_only_audience(self, settings):
+        settings.TOKENAUTH = {**settings.TOKENAUTH, "ISSUER": "https://[x"}
+        for audience, status in (("https://[x", 200), (f"{ISSUER}/auth/token/", 401)):
+            assert self.send(sign(assertion_claims(aud=audience))).status_code == status
+
+    @pytest.mark.parametrize(
+        ("body", "content_type"), [("[]", "application/json"), ("a", "text/plain")]
+    )
+    def test_other_bodies_of_a_projects_view_need_no_assertion(self, body, content_type):
+        class View(APIView):
+            parser_classes = [JSONParser, PlainTextParser]
+
+            def post(self, request):
+                return Response(authenticate_client(request, "", ""))
+
+        request = APIRequestFactory().generic(
+            "POST", "/", body, content_type, HTTP_AUTHORIZATION=basic("reports")
+        )
+        assert View.as_view()(request).data == "reports"
+
+    def test_cache_that_forgets_assertions_rejects_them_for_now(self, settings):
+        settings.CACHES = {"default": {"BACKEND": f"{__name__}.ForgetfulCache"}}
+        assert self.send(sign(assertion_claims())).status_code == 503
 
     def test_wrong_assertions_are_throttled(self, settings):
         settings.TOKENAUTH = {**settings.TOKENAUTH, "SIGN_IN_RATE_IP": "2/min"}

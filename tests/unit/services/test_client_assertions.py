@@ -108,7 +108,7 @@ class TestAccepted:
         authenticate(sign(claims()), remember=memory)
         settings = settings_with(public_jwk(), LEEWAY=timedelta(seconds=30))
         authenticate(sign(claims(jti="k")), settings=settings, remember=memory)
-        assert memory.seen == [("statistics", "j", 61), ("statistics", "k", 91)]
+        assert memory.seen == [("statistics", "j", 120), ("statistics", "k", 150)]
 
 
 class TestRejected:
@@ -156,6 +156,12 @@ class TestRejected:
             ({"iat": NOW + 1}, "not_yet_valid"),
             ({"nbf": NOW + 0.5}, "not_yet_valid"),
             ({"iat": "1"}, "claims"),
+            *(({name: value}, "claims") for name in ("iat", "nbf") for value in (True, False)),
+            *(
+                ({name: sign * 10**309}, "claims")
+                for name in ("exp", "iat", "nbf")
+                for sign in (1, -1)
+            ),
             ({"nbf": [1]}, "claims"),
         ],
         ids=str,
@@ -207,6 +213,23 @@ class TestKeys:
         invalid = {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}
         with pytest.raises(UnusableSettings, match="A key of a client in CLIENTS cannot be used"):
             authenticate(sign(claims()), settings=settings_with(invalid))
+
+    @pytest.mark.parametrize(
+        ("times", "reason"),
+        [({"exp": NOW}, "key"), ({"nbf": NOW + 1}, "key"), ({"exp": NOW + 1, "nbf": NOW}, None)],
+        ids=str,
+    )
+    def test_key_is_valid_within_its_times(self, caplog, times, reason):
+        settings = settings_with({**public_jwk(), **times})
+        if reason is None:
+            assert authenticate(sign(claims()), settings=settings) == "statistics"
+        else:
+            assert reason_of(caplog, sign(claims()), settings=settings) == reason
+
+    def test_key_for_encryption_is_ignored(self, caplog):
+        settings = settings_with({**public_jwk(number=1), "use": "enc"}, public_jwk())
+        assert authenticate(sign(claims()), settings=settings) == "statistics"
+        assert reason_of(caplog, sign(claims(), number=1), settings=settings) == "key"
 
     def test_load_client_keys_returns_the_error_of_the_first_invalid_key(self):
         assert isinstance(load_client_keys([public_jwk(), {"kty": "EC"}]), InvalidKey)
