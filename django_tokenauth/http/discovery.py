@@ -135,7 +135,7 @@ def metadata(
         members["introspection_endpoint_auth_methods_supported"] = [*clients, *bearer]
     for endpoint in ("token", "revocation", "introspection"):
         # RFC 8414 section 2 requires this member with private_key_jwt.
-        if "private_key_jwt" in members.get(f"{endpoint}_endpoint_auth_methods_supported", ()):
+        if "private_key_jwt" in (members.get(f"{endpoint}_endpoint_auth_methods_supported") or ()):
             name = f"{endpoint}_endpoint_auth_signing_alg_values_supported"
             members[name] = list(ASYMMETRIC_ALGORITHMS)
     always = ("response_types_supported",)

@@ -140,9 +140,10 @@ def get_client_user(settings: Settings, claims: Claims) -> Any:
 
 def _service_account(settings: Settings, client_id: str) -> Client | None:
     client = settings.clients.get(client_id)
-    is_account = client is not None and client.scopes is not None
+    if client is None or client.scopes is None:
+        return None
     # Without a secret and a key, the client is disabled.
-    return client if is_account and (client.secrets or client.keys) else None
+    return client if client.secrets or client.keys else None
 
 
 def _choose_audience(settings: Settings, client: Client, requested: str | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from django.core.cache.backends.base import BaseCache
 from rest_framework.decorators import api_view, permission_classes, throttle_classes
@@ -243,9 +245,8 @@ class TestAssertion:
         """With a constant issuer, all tenants have the same audience."""
         assertion, statuses = sign(assertion_claims()), []
         for tenant in ("a", "b"):
-            monkeypatch.setattr(
-                "django_tokenauth.http.throttling.current_tenant", lambda: (tenant,)
-            )
+            current = "django_tokenauth.http.throttling.current_tenant"
+            monkeypatch.setattr(current, partial(tuple, [tenant]))
             statuses.append(self.send(assertion).status_code)
         assert statuses == [200, 401]
 

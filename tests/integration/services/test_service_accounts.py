@@ -109,6 +109,11 @@ class TestIssue:
             with pytest.raises(InvalidTarget):
                 issue(audience=audience)
 
+    def test_audience_that_no_longer_exists_is_rejected(self, configure):
+        configure({"audiences": ["https://gone.example.com"]}, AUDIENCE=lambda request: API)
+        with pytest.raises(InvalidTarget):
+            issue()
+
     def test_other_audience_needs_an_entry(self):
         with pytest.raises(InvalidTarget):
             issue(audience=OTHER)
@@ -203,7 +208,7 @@ class TestEnd:
         code = code_of(lambda: services.authenticate_access_token(issued.access_token, now=late))
         assert code == TokenErrorCode.EXPIRED
 
-    @pytest.mark.parametrize("entry", [None, {"scopes": None}])
+    @pytest.mark.parametrize("entry", [None, {"scopes": None}, {"secrets": []}])
     def test_token_ends_with_the_service_account(self, configure, entry):
         claims = claims_of(issue())
         configure(entry)
@@ -229,6 +234,14 @@ class TestRights:
     def test_token_never_has_full_rights(self):
         claims = claims_of(issue())
         assert code_of(lambda: services.full_scope(claims)) == TokenErrorCode.USER
+
+    @pytest.mark.parametrize("subject", ["1", "statistics"])
+    def test_service_functions_for_users_reject_the_user(self, alice, subject):
+        """The key of the user of a service account may be that of another user."""
+        claims = claims_of(issue())._replace(subject=subject)
+        for function in (services.list_sessions, services.sign_out_everywhere):
+            with pytest.raises(TypeError, match="must be a user that is stored"):
+                function(TokenUser(claims))
 
     def test_introspection_names_no_user(self, alice, configure):
         members = services.introspect(issue().access_token, now=NOW)

@@ -49,6 +49,12 @@ class TestAudiences:
 class TestAssertions:
     DUMMY = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
     SHARED = {"default": {"BACKEND": "tests.support.broken.DownCache"}}
+    FILES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+            "LOCATION": "unused",
+        }
+    }
     LOCAL = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
     def assertion_messages(self):
@@ -57,8 +63,13 @@ class TestAssertions:
 
     @pytest.mark.parametrize(
         ("caches", "text"),
-        [(DUMMY, "stores nothing"), (LOCAL, "is private to each process"), (SHARED, None)],
-        ids=["dummy", "local", "shared"],
+        [
+            (DUMMY, "stores nothing"),
+            (LOCAL, "is private to each process"),
+            (FILES, "is private to each machine"),
+            (SHARED, None),
+        ],
+        ids=["dummy", "local", "files", "shared"],
     )
     def test_deploy_check_warns_of_a_cache_that_forgets_assertions(self, settings, caches, text):
         settings.CACHES = caches

@@ -52,12 +52,13 @@ class TestParseClients:
 
     def test_repr_of_a_client_has_no_secret_and_no_key(self):
         client = Client(secrets=(SECRET,), keys=(JWK,), scopes=("notes:read",))
-        assert repr(client) == "Client(scopes=('notes:read',), audiences=(), user=None)"
+        shown = "Client(scopes=('notes:read',), audiences=(), user=None, exchange={})"
+        assert repr(client) == shown
 
     @pytest.mark.parametrize(
         ("entry", "text"),
         [
-            ({"scope": []}, "other members than secrets, jwks, scopes, audiences, user."),
+            ({"scope": []}, "other members than secrets, jwks, scopes, audiences, user, exchange."),
             ({"scope": []}, "Did you mean 'scopes'?"),
             ({"secrets": SECRET}, "secrets must be a list of the sha256$ values"),
             ({"secrets": ["plain"]}, "secrets must be a list of the sha256$ values"),
@@ -124,6 +125,15 @@ class TestUnknownRights:
                 "Did you mean 'notes:read'? Add them to SCOPES.",
             )
         ]
+
+    def test_scopes_are_checked_also_if_the_audience_is_a_function(self):
+        [(_, message, _)] = self.problems({"scopes": ["typo"]}, AUDIENCE=lambda request: "a")
+        assert "CLIENTS has scopes that SCOPES does not contain" in message
+
+    @pytest.mark.parametrize("entry", [{"a": []}, {"https://api.example.com": ["a"]}], ids=str)
+    def test_unknown_audience_of_an_exchange_is_an_error(self, entry):
+        [(_, message, _)] = self.problems({"exchange": entry})
+        assert "CLIENTS has audiences that AUDIENCES does not contain. It has 'a'." in message
 
     def test_audience_that_is_not_in_audiences_is_an_error(self):
         client = {"scopes": [], "audiences": ["urn:a-service-whose-name-could-be-a-secret"]}
