@@ -44,7 +44,7 @@ def _subjects(settings: Settings) -> Iterator[CheckMessage]:
     except FieldDoesNotExist:
         # Another check reports USER_ID_FIELD.
         return
-    if field.is_relation:
+    while field.is_relation:
         # The validation of a relation would query the database.
         field = field.target_field
     for position, (client_id, client) in enumerate(settings.clients.items(), 1):

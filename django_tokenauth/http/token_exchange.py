@@ -10,8 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from .. import services
+from .._audience import AUDIENCE_PARAMETERS
+from ..conf.per_request import load_for
 from ..conf.settings import load
-from ..errors import InvalidClient, InvalidRequest, UnsupportedGrantType
+from ..errors import InvalidClient, InvalidRequest, InvalidTarget, UnsupportedGrantType
 from ..serializers import TokenExchangeSerializer
 from .audiences import take_audience
 from .client_authentication import authenticate_client
@@ -43,7 +45,7 @@ def token_exchange_grant(request: Request) -> Response:
     # A client_id without an entry in CLIENTS is not verified.
     if client_id not in clients:
         raise InvalidClient
-    audience = take_audience(parameters)
+    audience = _audience(request, parameters)
     for name in ("subject_token_type", "requested_token_type"):
         if parameters[name] not in (ACCESS_TOKEN, JWT):
             raise InvalidRequest(_("Only access tokens can be exchanged."))
@@ -55,3 +57,17 @@ def token_exchange_grant(request: Request) -> Response:
         request=request,
     )
     return Response({**issued.to_response(), "issued_token_type": ACCESS_TOKEN})
+
+
+def _audience(request: Request, parameters: dict[str, Any]) -> str | None:
+    """Return the audience of the request. Raises :class:`InvalidTarget`.
+
+    Without ``AUDIENCES``, only ``AUDIENCE`` is one.
+    """
+    settings = load_for(request)
+    if settings.audiences:
+        return take_audience(parameters)
+    body: Any = request.data
+    if any(body.get(name) not in (None, "", settings.audience) for name in AUDIENCE_PARAMETERS):
+        raise InvalidTarget
+    return settings.audience

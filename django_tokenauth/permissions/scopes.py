@@ -97,10 +97,11 @@ def _is_handled(view: Any, name: str) -> bool:
 class HasFullScope(_ScopePermission):
     """Allow access tokens with all scopes that the user may have.
 
-    An access token of narrower scope must not list or revoke the user's sessions. API tokens and
-    access tokens of service accounts are denied, whatever their scope. Each check runs at most one
-    query, in addition to those of ``SCOPE_POLICY``. The view raises :class:`InsufficientScope` if a
-    scope is missing. Raises :class:`~django_tokenauth.authentication.TemporarilyUnavailable`.
+    An access token of narrower scope must not list or revoke the user's sessions. API tokens, and
+    access tokens that were exchanged, narrowed or issued to a service account, are denied, whatever
+    their scope. Each check runs at most one query, in addition to those of ``SCOPE_POLICY``. The
+    view raises :class:`InsufficientScope` if a scope is missing. Raises
+    :class:`~django_tokenauth.authentication.TemporarilyUnavailable`.
     """
 
     def required_scope(self, request: Request, view: Any) -> Collection[str] | None:

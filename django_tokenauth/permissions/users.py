@@ -33,7 +33,7 @@ class IsAuthenticatedWithoutToken(BasePermission):
 
 
 class IsNotImpersonated(BasePermission):
-    """Deny access tokens with an ``act`` claim: a member of the staff acts as the user.
+    """Deny access tokens with a member of the staff in ``act``, who acts as the user.
 
     Use this class in views that only the users themselves may call, for example to change the
     password (:func:`~django_tokenauth.services.impersonate`). Requests without an access token are

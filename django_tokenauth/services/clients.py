@@ -57,6 +57,13 @@ def has_valid_secret(settings: Settings, credentials: Credentials) -> bool:
     return any(hmac.compare_digest(encoded, each) for each in secrets_)
 
 
+def may_exchange(settings: Settings, client_id: str) -> bool:
+    """Return whether ``CLIENTS`` permits an exchange of tokens to the client, which has a secret or
+    a key."""
+    client = settings.clients.get(client_id)
+    return client is not None and bool(client.exchange and (client.secrets or client.keys))
+
+
 def check_listed(settings: Settings, owner: str, *, authenticated: bool) -> None:
     """Reject a refresh token of a client that is no longer in ``CLIENTS``.
 

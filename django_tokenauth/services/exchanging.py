@@ -12,12 +12,13 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from ..conf.per_request import load_for
-from ..conf.settings import Settings
+from ..conf.settings import Settings, UnusableSettings
 from ..errors import (
     InvalidRequest,
     InvalidScope,
@@ -27,19 +28,29 @@ from ..errors import (
     UnauthorizedClient,
 )
 from ..models import Session
-from ..tokens.claim_values import CLIENT_CREDENTIALS, MAX_ACTING_CLIENTS, TOKEN_EXCHANGE
+from ..sessions.log_ids import log_id
+from ..tokens import jws
+from ..tokens.access import access_tokens
+from ..tokens.claim_values import (
+    CLIENT_CREDENTIALS,
+    MAX_ACTING_CLIENTS,
+    NARROWED,
+    TOKEN_EXCHANGE,
+)
 from ..tokens.claims import REGISTERED, APITokenClaims, Claims
 from . import api_tokens
 from .arguments import as_strings, current_time, django_request
 from .audiences import audiences_of, check_audience, scopes_of
+from .clients import may_exchange
 from .issuing import TokenIssuer, check_scope, granted_scope, sign_access_token
 from .service_accounts import IssuedToken
 from .tenants import decode_access_token
-from .verifying import get_session, get_user
+from .verifying import get_session
 
 logger = logging.getLogger("django_tokenauth")
 
 _INVALID_SUBJECT = _("The subject token is not valid.")
+_MAX_SUBJECT_TOKEN = jws.MAX_LENGTH - 1024
 
 
 def narrow(
@@ -58,29 +69,34 @@ def narrow(
     *claims*. *audience* is ``AUDIENCE`` or a name in ``AUDIENCES``; ``None`` keeps the audience.
     Only scopes of the audience remain. *lifetime* is at most the rest of the lifetime of *claims*,
     and by default ``ACCESS_TOKEN_LIFETIME``. *extra* contains further claims, such as the name of
-    one file. No statement. *request* (of Django or REST framework) is passed to ``ISSUER`` and
-    ``AUDIENCE`` if they are functions. *now* defaults to the current time.
+    one file. The claims of ``EXTRA_CLAIMS`` remain only if the audience does. No statement.
+    *request* (of Django or REST framework) is passed to ``ISSUER`` and ``AUDIENCE`` if they are
+    functions. *now* defaults to the current time.
 
     A view that requires no scope accepts each token for its audience. Give the new token an
-    audience, or a scope that only the views for such tokens require, and check *extra* there.
+    audience, or a scope that only the views for such tokens require, and check *extra* there. A
+    token that was narrowed keeps its audience and its *extra* when it is narrowed again, and cannot
+    be exchanged.
 
     Raises :class:`InvalidScope` if *scope* exceeds the scope of *claims* or the audience,
     :class:`InvalidTarget` for an unknown *audience*, and :class:`InvalidToken` if *claims* have
     expired or are those of an API token. Raises ``ValueError`` without *scope* and *audience*, for
-    an empty *scope*, for a *lifetime* below one second, and if *extra* contains a registered claim.
+    an empty *scope*, for a *lifetime* below one second, and for *extra* with a registered claim,
+    with another value of an earlier *extra*, or that no token can contain.
     """
     if scope is None and audience is None:
         raise ValueError("narrow() needs a scope or an audience.")
     if isinstance(claims, APITokenClaims):
         raise InvalidToken(TokenErrorCode.API_TOKEN)
-    extra = _checked_extra(extra or {})
     names = claims.scope if scope is None else frozenset(as_strings("scope", scope))
     if scope is not None and not names:
         raise ValueError("scope must contain a name. Views that require no scope accept any token.")
     settings = load_for(request)
-    if audience is None:
-        [audience, *_rest] = claims.audience
+    [own, *_others] = claims.audience
+    audience = own if audience is None else audience
     check_audience(settings, audience)
+    if claims.grant == NARROWED and audience != own:
+        raise InvalidTarget
     if not names <= claims.scope:
         raise InvalidScope
     names = names if not settings.audiences else names & scopes_of(settings, (audience,))
@@ -89,10 +105,31 @@ def narrow(
     child = claims._replace(
         audience=(audience,),
         scope=names,
-        extra={**claims.extra, **extra},
-        grant=claims.grant or TOKEN_EXCHANGE,
+        extra=_with_extra(claims, extra or {}, keep=audience == own),
+        grant=CLIENT_CREDENTIALS if claims.grant == CLIENT_CREDENTIALS else NARROWED,
     )
-    return _issue(settings, claims, child, lifetime, now)
+    child = _with_times(settings, claims, child, lifetime, now)
+    try:
+        token = access_tokens(settings).encode(child)
+    except UnusableSettings:
+        raise
+    except ImproperlyConfigured:
+        raise ValueError(
+            "extra has values that JSON cannot represent, or makes the token too long."
+        ) from None
+    return _issued(token, child)
+
+
+def _with_extra(claims: Claims, extra: Mapping[str, Any], *, keep: bool) -> dict[str, Any]:
+    """Return the claims of *claims* that remain, with *extra*. Raises ``ValueError``."""
+    if reserved := REGISTERED.intersection(extra):
+        raise ValueError(f"extra must not set the reserved claims {', '.join(sorted(reserved))}.")
+    kept = dict(claims.extra) if keep else {}
+    if claims.grant == NARROWED and any(
+        kept.get(name, extra[name]) != extra[name] for name in extra
+    ):
+        raise ValueError("extra must not change the claims of a token that was narrowed before.")
+    return {**kept, **extra}
 
 
 @sensitive_variables()
@@ -108,58 +145,67 @@ def exchange_token(
     """Return an access token with which the client *client_id* calls another service for the user.
 
     *subject_token* is an access token of this server for the service of *client_id*, which is
-    authenticated already. ``CLIENTS`` permits the client the exchange for *audience*; ``None``
+    authenticated already. The token needs a stored session, so there is no exchange with
+    ``STATELESS_REFRESH``. ``CLIENTS`` permits the client the exchange for *audience*; ``None``
     means the only permitted audience. *scope*, a collection of scope names, narrows the scope;
     ``None`` requests the scopes of *subject_token* that the audience has. The claim ``act`` names
-    the client. One statement, and those of the hooks ``SCOPE_POLICY`` and ``EXTRA_CLAIMS``.
-    *request* (of Django or REST framework) is passed to hooks. *now* defaults to the current time.
+    the client. One statement, and those of the hooks ``SCOPE_POLICY`` and ``EXTRA_CLAIMS``, which
+    are called with the new audience. *request* (of Django or REST framework) is that of the client,
+    and is passed to hooks. *now* defaults to the current time.
 
     Raises :class:`UnauthorizedClient` if ``CLIENTS`` permits the client no exchange,
     :class:`InvalidRequest` for an invalid *subject_token*, :class:`InvalidTarget`,
     :class:`InvalidScope` and :class:`ServiceUnavailable`, and ``TypeError`` if *scope* is a single
-    string.
+    string. Raises ``ImproperlyConfigured`` for invalid results of the hooks.
     """
     requested = None if scope is None else as_strings("scope", scope)
     check_scope(requested)
     settings, moment = load_for(request), current_time(now)
-    client = settings.clients.get(client_id)
-    if client is None or not client.exchange:
+    if not may_exchange(settings, client_id):
         logger.info("exchange rejected: CLIENTS permits the client no exchange")
         raise UnauthorizedClient
     try:
         claims = _subject(settings, subject_token, moment)
-        session = None if claims.session_id is None else get_session(claims)
-        user = get_user(claims) if session is None else session.user
+        session = get_session(claims)
     except InvalidToken as error:
         logger.info("exchange rejected: %s", error.code)
         raise InvalidRequest(_INVALID_SUBJECT) from None
-    audience = _choose_audience(settings, client.exchange, claims, session, audience)
-    granted = granted_scope(
-        settings, user, requested, claims.scope, django_request(request), (audience,)
-    )
-    issuer = TokenIssuer(settings=settings, request=django_request(request), now=moment)
-    data = None if session is None else session.data
+    permitted = settings.clients[client_id].exchange
+    audience = _choose_audience(settings, permitted, claims, session, audience)
+    plain = django_request(request)
+    granted = granted_scope(settings, session.user, requested, claims.scope, plain, (audience,))
+    issuer = TokenIssuer(settings=settings, request=plain, now=moment)
     child = claims._replace(
         audience=(audience,),
         client_id=client_id,
         scope=granted,
-        extra=issuer.extra_claims(user, session, data=data, audience=audience),
+        extra=issuer.extra_claims(session.user, session, data=session.data, audience=audience),
         grant=TOKEN_EXCHANGE,
         acting_clients=(client_id, *claims.acting_clients),
     )
-    return _issue(settings, claims, child, None, moment)
+    child = _with_times(settings, claims, child, None, moment)
+    token = sign_access_token(settings, child)
+    logger.info("a client exchanged a token of session %s", log_id(session.pk))
+    return _issued(token, child)
 
 
 @sensitive_variables()
 def _subject(settings: Settings, token: str, now: datetime) -> Claims:
     if api_tokens.reader_of(token) is not None:
         raise InvalidToken(TokenErrorCode.API_TOKEN)
+    # The new token has a longer act claim.
+    if len(token) > _MAX_SUBJECT_TOKEN:
+        raise InvalidToken(TokenErrorCode.MALFORMED)
     claims = decode_access_token(settings, token, now=now.timestamp())
-    # A service account gets its own token for another audience.
-    if claims.grant == CLIENT_CREDENTIALS:
+    # A service account gets its own token for another audience. A token for one file, for example,
+    # would lose this restriction.
+    if claims.grant in (CLIENT_CREDENTIALS, NARROWED):
         raise InvalidToken(TokenErrorCode.USER)
-    if len(claims.acting_clients) >= MAX_ACTING_CLIENTS:
+    if claims.session_id is None or len(claims.acting_clients) >= MAX_ACTING_CLIENTS:
         raise InvalidToken(TokenErrorCode.CLAIMS)
+    # LEEWAY accepts the token longer, but the new token would have no time left.
+    if claims.expires_at <= int(now.timestamp()):
+        raise InvalidToken(TokenErrorCode.EXPIRED)
     return claims
 
 
@@ -167,7 +213,7 @@ def _choose_audience(
     settings: Settings,
     exchange: Mapping[str, tuple[str, ...]],
     claims: Claims,
-    session: Session | None,
+    session: Session,
     requested: str | None,
 ) -> str:
     """Return the audience of the new token. Raises :class:`InvalidTarget`."""
@@ -178,37 +224,35 @@ def _choose_audience(
         raise InvalidTarget
     check_audience(settings, audience)
     # The sign-in may have narrowed the audiences of the session.
-    if session is not None and audience not in audiences_of(settings, session.audiences.split()):
+    if audience not in audiences_of(settings, session.audiences.split()):
         raise InvalidTarget
     return audience
 
 
-def _issue(
+def _with_times(
     settings: Settings,
     parent: Claims,
     child: Claims,
     lifetime: timedelta | None,
     now: datetime | None,
-) -> IssuedToken:
+) -> Claims:
+    """Return *child* with a new id and times, of which none is after the expiry of *parent*."""
     issued_at = int(current_time(now).timestamp())
-    seconds = int((lifetime or settings.access_token_lifetime).total_seconds())
-    if seconds < 1:
+    lifetime = settings.access_token_lifetime if lifetime is None else lifetime
+    if lifetime < timedelta(seconds=1):
         raise ValueError("lifetime must be at least one second.")
-    expires_at = min(issued_at + seconds, parent.expires_at)
+    expires_at = min(issued_at + int(lifetime.total_seconds()), parent.expires_at)
     if expires_at <= issued_at:
         raise InvalidToken(TokenErrorCode.EXPIRED)
-    child = child._replace(
+    return child._replace(
         issued_at=issued_at, expires_at=expires_at, not_before=None, jwt_id=uuid.uuid4().hex
     )
+
+
+def _issued(token: str, claims: Claims) -> IssuedToken:
     return IssuedToken(
-        access_token=sign_access_token(settings, child),
-        expires_in=expires_at - issued_at,
-        scope=child.scope,
-        audience=child.audience[0],
+        access_token=token,
+        expires_in=claims.expires_at - claims.issued_at,
+        scope=claims.scope,
+        audience=claims.audience[0],
     )
-
-
-def _checked_extra(extra: Mapping[str, Any]) -> Mapping[str, Any]:
-    if reserved := REGISTERED.intersection(extra):
-        raise ValueError(f"extra must not set the reserved claims {', '.join(sorted(reserved))}.")
-    return extra

@@ -47,7 +47,7 @@ def update_session_auth_hash(
         return False
     auth = getattr(request, "auth", None)
     current = None
-    if isinstance(auth, Claims) and auth.actor is None:
+    if isinstance(auth, Claims) and auth.actor is None and auth.grant is None:
         current = as_uuid(auth.session_id)
     with database_errors_as_unavailable():
         kept = current is not None and user.is_active and _keep(settings, current, user, clock())

@@ -11,7 +11,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from .. import _log
 from ..conf.per_request import for_audience, settings_of
-from ..conf.settings import load
+from ..conf.settings import Settings, load
 from ..errors import InvalidToken, TokenErrorCode
 from ..models import Session
 from ..sessions import store
@@ -25,6 +25,7 @@ from ..tokens.users import TokenUser
 from . import api_tokens
 from .arguments import current_time, django_request
 from .audiences import check_audience, scopes_of
+from .clients import may_exchange
 from .issuing import granted_scope
 from .service_accounts import get_client_user
 from .tenants import check_tenant
@@ -106,6 +107,7 @@ def get_user(claims: Claims) -> Any:
     settings = load()
     if claims.grant == CLIENT_CREDENTIALS:
         return get_client_user(settings, claims)
+    _check_acting_clients(settings, claims)
     with database_errors_as_unavailable():
         if settings.stateless_refresh:
             user = get_by_subject(claims.subject, settings.user_id_field)
@@ -124,12 +126,20 @@ def get_user(claims: Claims) -> Any:
     return session.user
 
 
+def _check_acting_clients(settings: Settings, claims: Claims) -> None:
+    """Reject an exchanged token if one of its clients may no longer exchange tokens."""
+    if not all(may_exchange(settings, client_id) for client_id in claims.acting_clients):
+        raise InvalidToken(TokenErrorCode.REVOKED)
+
+
 def get_session(claims: Claims) -> Session:
     """Return the session of *claims* with its user and its actor. One statement.
 
     *claims* have a session id. Raises the errors of :func:`get_user`.
     """
-    id_field, session_id = load().user_id_field, claims.session_id or ""
+    settings, session_id = load(), claims.session_id or ""
+    _check_acting_clients(settings, claims)
+    id_field = settings.user_id_field
     find = store.find if claims.actor is None else store.find_with_actor
     with database_errors_as_unavailable():
         session = find(session_id)

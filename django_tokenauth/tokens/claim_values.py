@@ -15,8 +15,10 @@ from ..errors import InvalidToken, TokenErrorCode
 
 #: The grant of service accounts (RFC 6749 section 4.4).
 CLIENT_CREDENTIALS = "client_credentials"
-#: The grant of access tokens that were made from another access token (RFC 8693).
+#: The grant of access tokens that a client exchanged for another access token (RFC 8693).
 TOKEN_EXCHANGE = "token_exchange"  # noqa: S105
+#: The grant of access tokens that ``services.narrow()`` made from another access token.
+NARROWED = "narrowed"
 #: The longest chain of clients in the ``act`` claim.
 MAX_ACTING_CLIENTS = 8
 
@@ -115,6 +117,6 @@ def act_claim(staff: str | None, clients: tuple[str, ...]) -> dict[str, Any] | N
 
 
 def grant(value: object) -> str:
-    if value not in (CLIENT_CREDENTIALS, TOKEN_EXCHANGE):
+    if value not in (CLIENT_CREDENTIALS, TOKEN_EXCHANGE, NARROWED):
         raise InvalidToken(TokenErrorCode.CLAIMS)
     return str(value)

@@ -63,9 +63,10 @@ class Claims(NamedTuple):
     identifies the database or the schema of the tenant, or ``None``. ``actor`` is the ``sub`` in
     the ``act`` claim (RFC 8693 section 4.1): the member of the staff who acts as the subject, or
     ``None``. ``acr`` is the authentication context (RFC 9068 section 2.2.1), or ``None``. ``grant``
-    is ``"client_credentials"`` for the access token of a service account, ``"token_exchange"`` for
-    an access token that was made from another one, and otherwise ``None``. ``acting_clients`` are
-    the clients in the ``act`` claim: the first one acts now, for the next one or the subject.
+    is ``"client_credentials"`` for the access token of a service account, ``"token_exchange"`` or
+    ``"narrowed"`` for an access token that was made from another one, and otherwise ``None``.
+    ``acting_clients`` are the clients in the ``act`` claim: the first one acts now, for the next
+    one or the subject.
     """
 
     # Claims is a named tuple, because creating a frozen dataclass takes three times as long.

@@ -33,6 +33,7 @@ def is_small(claims: Claims) -> bool:
         *(*claims.audience, *claims.scope, *claims.amr),
         *(() if claims.tenant is None else (claims.tenant,)),
         *(() if claims.acr is None else (claims.acr,)),
+        *claims.acting_clients,
     )
     together = "".join(strings)
     is_short = len(together) <= _SHORT and together.isascii()

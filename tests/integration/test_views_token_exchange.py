@@ -72,6 +72,22 @@ class TestAccepted:
         assert (response.status_code, response.json()["error"]) == (400, "invalid_target")
 
 
+class TestWithoutAudiences:
+    @pytest.fixture(autouse=True)
+    def _configure(self, settings, _configure):
+        client = {"secrets": [encode_secret(SECRET)], "exchange": {API: [API]}}
+        clients = {**clients_setting(), "reports": client}
+        settings.TOKENAUTH = {**settings.TOKENAUTH, "AUDIENCES": {}, "CLIENTS": clients}
+
+    def test_own_audience_is_the_only_one(self, alice):
+        token = services.sign_in(alice).access_token
+        for value in (None, "", API):
+            assert send(token, audience=value).status_code == 200
+        for value in (REPORTS, 1, [API], {"a": 1}):
+            response = send(token, resource=value)
+            assert (response.status_code, response.json()["error"]) == (400, "invalid_target")
+
+
 class TestRejected:
     @pytest.mark.standard("rfc8693-2.2.2-1")
     @pytest.mark.parametrize("subject", ["a.b.c", "", "x" * 9000])

@@ -35,7 +35,8 @@ def test_documented_request_returns_the_documented_response(alice, settings):
     settings.TOKENAUTH = tokenauth
     entry = {**tokenauth["CLIENTS"]["reports"], "secrets": [encode_secret(SECRET)]}
     settings.TOKENAUTH = {**tokenauth, "CLIENTS": {"reports": entry}}
-    token = services.sign_in(alice, audiences=[REPORTS, NOTES]).access_token
+    pair = services.sign_in(alice)
+    token = services.refresh(pair.refresh_token, audience=REPORTS).access_token
     [block] = [each for each in BLOCKS if each.language == "console"]
     [(command, documented)] = exchanges(block)
     words = shlex.split(command.replace("$ACCESS", token))
@@ -55,11 +56,13 @@ def test_documented_link_downloads_one_file(alice, settings):
     token = services.sign_in(alice).access_token
     request = APIRequestFactory().post("/", headers={"Authorization": f"Bearer {token}"})
     names["LinkView"].authentication_classes = [JWTAuthentication]
-    url = names["LinkView"].as_view()(request, name="a.txt").data["url"]
-    assert names["download"](RequestFactory().get(url), "a.txt").content == b"a.txt of alice"
-    for path, name in ((url, "b.txt"), (f"/?token={token}", "a.txt"), ("/", "a.txt")):
+    url = names["LinkView"].as_view()(request, pk=7).data["url"]
+    response = names["download"](RequestFactory().get(url), 7)
+    assert response.content == b"File 7 of alice"
+    assert response["Referrer-Policy"] == "no-referrer"
+    for path, pk in ((url, 8), (f"/?token={token}", 7), ("/", 7)):
         with pytest.raises(Http404):
-            names["download"](RequestFactory().get(path), name)
+            names["download"](RequestFactory().get(path), pk)
     services.sign_out_everywhere(alice)
     with pytest.raises(Http404):
-        names["download"](RequestFactory().get(url), "a.txt")
+        names["download"](RequestFactory().get(url), 7)

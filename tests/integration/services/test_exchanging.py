@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.test import RequestFactory
 
 from django_tokenauth import services
 from django_tokenauth.api_tokens import services as api_token_services
+from django_tokenauth.conf.settings import UnusableSettings
 from django_tokenauth.errors import (
     InvalidRequest,
     InvalidScope,
@@ -18,9 +20,10 @@ from django_tokenauth.errors import (
     UnsupportedTokenType,
 )
 from django_tokenauth.models import RevokedReason, Session
+from django_tokenauth.services.clients import encode_secret
 from tests.support.clock import NOW, after
 from tests.support.confidential_clients import clients_setting
-from tests.support.service_accounts import account
+from tests.support.service_accounts import account, public_jwk
 
 API, NOTES, REPORTS = (f"https://{name}.example.com" for name in ("api", "notes", "reports"))
 READ, WRITE, REPORT = "notes:read", "notes:write", "reports:create"
@@ -29,9 +32,10 @@ BASE = {
     "SCOPES": [READ, WRITE, REPORT, "files"],
     "AUDIENCES": {NOTES: [READ, WRITE], REPORTS: [REPORT, READ]},
 }
+WITH_SECRET = {"secrets": [encode_secret("correct battery")]}
 CLIENTS = {
-    "reports": {"exchange": {REPORTS: [NOTES]}},
-    "notes": {"exchange": {NOTES: [API, REPORTS]}},
+    "reports": {**WITH_SECRET, "exchange": {REPORTS: [NOTES]}},
+    "notes": {**WITH_SECRET, "exchange": {NOTES: [API, REPORTS]}},
     "statistics": account(scopes=[READ]),
     **{name: value for name, value in clients_setting().items() if name == "billing"},
 }
@@ -198,7 +202,10 @@ class TestExchange:
                 exchange(token)
 
     def test_long_chain_of_clients_is_rejected(self, pair, configure):
-        clients = {"a": {"exchange": {REPORTS: [NOTES]}}, "b": {"exchange": {NOTES: [REPORTS]}}}
+        clients = {
+            "a": {**WITH_SECRET, "exchange": {REPORTS: [NOTES]}},
+            "b": {**WITH_SECRET, "exchange": {NOTES: [REPORTS]}},
+        }
         configure(CLIENTS=clients)
         token = pair.access_token
         for number in range(8):
@@ -206,12 +213,39 @@ class TestExchange:
         with pytest.raises(InvalidRequest):
             exchange(token, "a")
 
-    def test_stateless_token_is_exchanged(self, alice, configure):
+    def test_token_without_session_is_not_exchanged(self, alice, configure):
+        """The audiences of the sign-in would be unknown."""
         configure(STATELESS_REFRESH=True)
         pair = services.sign_in(alice, now=NOW, audiences=[REPORTS, NOTES])
-        claims = decode(exchange(pair.access_token), NOTES)
-        assert (claims.session_id, claims.acting_clients) == (None, ("reports",))
-        assert services.get_user(claims) == alice
+        with pytest.raises(InvalidRequest):
+            exchange(pair.access_token)
+
+    @pytest.mark.attack(230)
+    def test_parent_within_the_leeway_is_rejected(self, pair, configure):
+        configure(LEEWAY=timedelta(seconds=10))
+        late = after(seconds=302)
+        services.authenticate_access_token(pair.access_token, audience=REPORTS, now=late)
+        with pytest.raises(InvalidRequest):
+            exchange(pair.access_token, now=late)
+
+    def test_long_parent_is_rejected(self, alice, configure):
+        configure(EXTRA_CLAIMS=lambda user, session, request: {"a": "x" * 5200})
+        token = services.sign_in(alice, now=NOW, audiences=[REPORTS, NOTES]).access_token
+        assert 7168 < len(token) < 8192
+        with pytest.raises(InvalidRequest):
+            exchange(token)
+
+    @pytest.mark.attack(231)
+    @pytest.mark.parametrize(
+        "entry", [None, {"exchange": {REPORTS: [NOTES]}}, {"secrets": [], "exchange": {}}], ids=str
+    )
+    def test_token_ends_with_the_rights_of_its_client(self, pair, configure, entry):
+        first = exchange(pair.access_token)
+        claims = decode(exchange(first.access_token, "notes", audience=REPORTS), REPORTS)
+        configure(CLIENTS={**CLIENTS, "reports": entry})
+        assert code_of(lambda: services.get_user(claims)) == TokenErrorCode.REVOKED
+        with pytest.raises(UnauthorizedClient):
+            exchange(pair.access_token)
 
     def test_impersonated_session_keeps_its_actor(self, alice, bob, configure):
         staff, bob.is_staff = bob, True
@@ -220,7 +254,7 @@ class TestExchange:
         pair = services.impersonate(staff, alice, now=NOW)
         configure(
             IMPERSONATION=lambda staff, user, request: True,
-            CLIENTS={"api": {"exchange": {API: [API]}}},
+            CLIENTS={"api": {**WITH_SECRET, "exchange": {API: [API]}}},
         )
         claims = decode(exchange(pair.access_token, "api"))
         assert (claims.actor, claims.acting_clients) == (str(staff.pk), ("api",))
@@ -241,6 +275,16 @@ class TestRights:
     def test_exchanged_token_never_has_full_rights(self, issued):
         claims = decode(issued, NOTES)
         assert code_of(lambda: services.full_scope(claims)) == TokenErrorCode.USER
+
+    @pytest.mark.attack(233)
+    def test_exchanged_token_keeps_no_session_at_a_password_change(self, issued, pair, alice):
+        request = RequestFactory().post("/")
+        request.user, request.auth = alice, decode(issued, NOTES)
+        alice.set_password("another")
+        alice.save()
+        services.update_session_auth_hash(request, alice)
+        pair.session.refresh_from_db()
+        assert pair.session.revoked_at is not None
 
     @pytest.mark.attack(233)
     def test_exchanged_token_cannot_revoke_its_session(self, issued, pair):
@@ -310,13 +354,41 @@ class TestNarrow:
             ({"scope": []}, "must contain a name"),
             ({"scope": [READ], "lifetime": timedelta(seconds=0.5)}, "at least one second"),
             ({"scope": [READ], "lifetime": timedelta(-1)}, "at least one second"),
+            ({"scope": [READ], "lifetime": timedelta(0)}, "at least one second"),
+            ({"scope": [READ], "extra": {"file": {1, 2j}}}, "extra has values that JSON"),
+            ({"scope": [READ], "extra": {"file": "x" * 9000}}, "makes the token too long"),
             ({"scope": [READ], "extra": {"sub": "2", "exp": 1}}, "reserved claims exp, sub"),
         ],
         ids=str,
     )
     def test_invalid_argument_is_an_error(self, claims, arguments, text):
         with pytest.raises(ValueError, match=text):
-            services.narrow(claims, **arguments)
+            services.narrow(claims, **arguments, now=NOW)
+
+    @pytest.mark.attack(228)
+    def test_restriction_of_a_narrowed_token_stays(self, claims, configure):
+        child = decode(services.narrow(claims, audience=NOTES, extra={"file": "a"}, now=NOW), NOTES)
+        again = decode(services.narrow(child, scope=[READ], extra={"page": 1}, now=NOW), NOTES)
+        assert again.extra == {"file": "a", "page": 1}
+        with pytest.raises(ValueError, match="must not change the claims"):
+            services.narrow(child, scope=[READ], extra={"file": "b"}, now=NOW)
+        with pytest.raises(InvalidTarget):
+            services.narrow(child, audience=API, now=NOW)
+        token = services.narrow(claims, audience=NOTES, extra={"file": "a"}, now=NOW).access_token
+        with pytest.raises(InvalidRequest):
+            exchange(token, "notes", audience=API)
+
+    def test_extra_claims_of_the_sign_in_stay_with_their_audience(self, alice, configure):
+        configure(EXTRA_CLAIMS=lambda user, session, request: {"mail": "alice@example.com"})
+        claims = decode(services.sign_in(alice, now=NOW))
+        assert decode(services.narrow(claims, scope=[READ], now=NOW)).extra == claims.extra
+        issued = services.narrow(claims, audience=NOTES, extra={"a": 1}, now=NOW)
+        assert decode(issued, NOTES).extra == {"a": 1}
+
+    def test_narrow_without_a_key_that_signs_names_the_settings(self, claims, configure):
+        configure(KEYS=[], ALGORITHM="EdDSA", VERIFYING_KEYS=[public_jwk("EdDSA")])
+        with pytest.raises(UnusableSettings):
+            services.narrow(claims, scope=[READ], now=NOW)
 
     def test_api_token_is_not_narrowed(self, bob):
         token = api_token_services.create(bob, name="a", scope=[READ]).token
