@@ -75,6 +75,8 @@ def copied_project() -> Iterator[Path]:
     """Copy the project to a temporary folder. The checkout stays unchanged."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
+        # Some tests run as other users, who must be able to import the package.
+        copy.chmod(0o755)
         for name in COPIED:
             shutil.copytree(
                 ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite3")

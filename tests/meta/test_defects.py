@@ -56,6 +56,11 @@ def test_listed_defect_matches_the_code_and_names_tests(defect):
         assert (ROOT / path.partition("::")[0]).exists()
 
 
+def test_copied_project_can_be_read_by_other_users(copy):
+    """Some tests run as other users, who import modules that no test has imported before."""
+    assert copy.stat().st_mode & 0o777 == 0o755
+
+
 def test_defect_that_matches_no_code_is_an_error():
     with pytest.raises(ValueError, match="occurs 0 times"):
         apply("", COMMENT)

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.test import Client
 
-from django_tokenauth.http.parsers import MAX_BODY
-
 if TYPE_CHECKING:
     import pytest
 
@@ -91,10 +89,15 @@ TOO_LARGE = {"error": "invalid_request", "error_description": "The body is too l
 REPEATED = {"error": "invalid_request", "error_description": "Send each parameter once."}
 
 
+# The documented maximum of a body. Programs import this module before the setup of Django, so it
+# imports nothing of REST framework.
+_MAX_BODY = 32 * 1024
+
+
 def unreadable(body: str | bytes, content_type: str = JSON) -> dict[str, str]:
     """Return the error for an invalid JSON body, or a form with a repeated or too large value."""
     body = body.encode(errors="surrogatepass") if isinstance(body, str) else body
-    if len(body) > MAX_BODY:
+    if len(body) > _MAX_BODY:
         return TOO_LARGE
     return NOT_JSON if content_type == JSON else REPEATED
 
