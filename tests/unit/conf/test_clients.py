@@ -118,10 +118,10 @@ class TestUnknownRights:
         assert self.problems(client, AUDIENCES={other: []}) == []
 
     def test_scope_that_is_not_in_scopes_is_an_error(self):
-        assert self.problems({"scopes": ["notes:raed"]}) == [
+        assert self.problems({"scopes": ["notes:rea"]}) == [
             (
                 "E008",
-                "Entry 2 of CLIENTS has scopes that SCOPES does not contain. It has 'notes:raed'.",
+                "Entry 2 of CLIENTS has scopes that SCOPES does not contain. It has 'notes:rea'.",
                 "Did you mean 'notes:read'? Add them to SCOPES.",
             )
         ]
