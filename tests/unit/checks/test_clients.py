@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
+from django_tokenauth.checks import clients
+from django_tokenauth.conf.settings import load
+from django_tokenauth.models import Session
 from tests.support.confidential_clients import DIGEST
 from tests.support.service_accounts import public_jwk
 from tests.support.system_checks import check_ids, configure_clean_project, message_of
@@ -56,6 +61,13 @@ class TestSubjects:
     def test_client_whose_subject_is_a_user_passes(self, settings, entry):
         configure(settings, ("7", entry))
         assert check_ids() == []
+
+    def test_relation_as_primary_key_is_followed_without_a_query(self, settings, monkeypatch):
+        get_field = Session._meta.get_field
+        options = SimpleNamespace(pk=get_field("user"), get_field=get_field)
+        monkeypatch.setattr(clients, "get_user_model", lambda: SimpleNamespace(_meta=options))
+        configure(settings, ("7", {"scopes": []}))
+        assert [each.id for each in clients.client_messages(load())] == ["tokenauth.W033"]
 
     def test_unknown_user_id_field_is_reported_once(self, settings):
         configure(settings, ("7", {"scopes": []}), USER_ID_FIELD="unknown")
