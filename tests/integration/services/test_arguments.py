@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from django_tokenauth import services, signals
 from django_tokenauth.errors import InvalidGrant
 from django_tokenauth.models import RevokedReason, Session
+from django_tokenauth.services.clients import encode_secret
 from tests.support.clock import NOW, after
 from tests.support.signal_capture import received
 from tests.support.unsaved import unsaved_alice
@@ -124,7 +125,31 @@ def impersonate(pair, now):
         return services.impersonate(bob, pair.user, now=now)
 
 
+def as_client(call):
+    """Return *call* with a client that is a service account and may exchange tokens."""
+    own = "django-tokenauth"
+    client = {"secrets": [encode_secret("secret")], "scopes": [], "exchange": {own: [own]}}
+
+    def call_as_client(pair, now):
+        with override_settings(TOKENAUTH={"CLIENTS": {"reports": client}}):
+            call(pair, now)
+
+    return call_as_client
+
+
+def narrow(pair, now):
+    claims = services.authenticate_access_token(pair.access_token, now=after(minutes=1))
+    services.narrow(claims, audience=pair.audience, now=now)
+
+
 SERVICES_WITH_NOW = {
+    "issue_client_token": as_client(
+        lambda pair, now: services.issue_client_token("reports", now=now)
+    ),
+    "exchange_token": as_client(
+        lambda pair, now: services.exchange_token(pair.access_token, client_id="reports", now=now)
+    ),
+    "narrow": narrow,
     "sign_in": lambda pair, now: services.sign_in(pair.user, now=now),
     "step_up": lambda pair, now: services.step_up(pair.user, pair.refresh_token, now=now),
     "refresh": lambda pair, now: services.refresh(pair.refresh_token, now=now),
@@ -188,7 +213,7 @@ class TestNow:
             for function in functions
             if inspect.isfunction(function) and "now" in inspect.signature(function).parameters
         ]
-        assert len(parameters) == len(SERVICES_WITH_NOW) == 16
+        assert len(parameters) == len(SERVICES_WITH_NOW) == 19
         assert {
             (parameter.annotation, parameter.default, parameter.kind) for parameter in parameters
         } == {("datetime | None", None, inspect.Parameter.KEYWORD_ONLY)}
