@@ -10,6 +10,7 @@
     └── OAuthError                  an error response of OAuth (RFC 6749 section 5.2)
         ├── InvalidRequest              invalid_request
         ├── InvalidClient               invalid_client
+        ├── UnauthorizedClient          unauthorized_client
         ├── InvalidGrant                invalid_grant
         ├── InvalidScope                invalid_scope
         ├── InvalidTarget               invalid_target (RFC 8707 section 2)

@@ -31,6 +31,7 @@ OAUTH = {
     "InvalidGrant": "invalid_grant",
     "InvalidScope": "invalid_scope",
     "InvalidTarget": "invalid_target",
+    "UnauthorizedClient": "unauthorized_client",
     "UnsupportedGrantType": "unsupported_grant_type",
     "UnsupportedTokenType": "unsupported_token_type",
     "TooManyRequests": "too_many_requests",
