@@ -14,20 +14,23 @@ from requests.auth import HTTPBasicAuth
 from requests_oauthlib import OAuth2Session
 
 from tests.external.clients.programs import BASIC, POST
+from tests.support.http_server import serve
 from tests.support.service_accounts import SECRET, account, private_jwk, public_jwk
 
 NAME, SCOPE = "statistics", ["statistics"]
 
 
 @pytest.fixture
-def server(live_server, settings):
+def server(settings, transactional_db):
     client = account(jwks=[public_jwk("RS256")])
-    settings.TOKENAUTH = {
-        "ISSUER": live_server.url,
-        "SCOPES": ["notes:read", "statistics"],
-        "CLIENTS": {NAME: client},
-    }
-    return live_server.url
+    with serve() as (host, port):
+        url = f"http://{host}:{port}"
+        settings.TOKENAUTH = {
+            "ISSUER": url,
+            "SCOPES": ["notes:read", "statistics"],
+            "CLIENTS": {NAME: client},
+        }
+        yield url
 
 
 @pytest.fixture
