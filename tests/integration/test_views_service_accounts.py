@@ -118,7 +118,7 @@ class TestSecret:
         response = post("token/", GRANT, Authorization=basic("reports"))
         assert status_and_json(response) == (400, UNAUTHORIZED_CLIENT)
 
-    def test_project_without_service_accounts_does_not_support_the_grant(self, settings):
+    def test_grant_without_service_accounts_is_not_supported(self, settings):
         for clients in ({}, clients_setting()):
             settings.TOKENAUTH = {"CLIENTS": clients}
             response = post("token/", GRANT, Authorization=basic("reports"))

@@ -66,6 +66,7 @@ def tokenauth(**values):
     return {"TOKENAUTH": values}
 
 
+LOCAL = {"CACHES": {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}}
 #: For each check, a change of settings that triggers it in a project without messages.
 TRIGGERS = {
     "E001": tokenauth(ALGORITHM="EdDSA"),
@@ -99,7 +100,7 @@ TRIGGERS = {
     "W024": {"TOKEN_AUTH": {"ISSUER": "x"}},
     "W026": {"ROOT_URLCONF": "django_tokenauth.well_known", **tokenauth(**SIGNED, **URL)},
     "W031": tokenauth(AUDIENCES={"https://a.example.com": []}),
-    "W032": lambda _: tokenauth(CLIENTS={"a": {"jwks": [public_jwk(rsa_key())]}}),
+    "W032": lambda _: {**tokenauth(CLIENTS={"a": {"jwks": [public_jwk(rsa_key())]}}), **LOCAL},
     "W033": tokenauth(CLIENTS={"7": {"scopes": []}}),
     "W029": {"django_tokenauth.checks.tenants.PACKAGES": ("tests",)},
     "W027": {"AUTHENTICATION_BACKENDS": ["tests.support.broken.UncalledBackend"]},

@@ -86,7 +86,7 @@ def test_defect_that_prevents_the_import_is_an_error(copy):
 
 def test_defect_with_an_undefined_name_is_an_error(copy):
     broken = Defect(
-        file="authentication.py",
+        file="tokens/users.py",
         what="an undefined name",
         old='return f"<TokenUser: {self.pk}>"',
         new="return undefined",

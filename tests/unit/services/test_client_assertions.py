@@ -231,7 +231,7 @@ class TestKeys:
         assert authenticate(sign(claims()), settings=settings) == "statistics"
         assert reason_of(caplog, sign(claims(), number=1), settings=settings) == "key"
 
-    def test_load_client_keys_returns_the_error_of_the_first_invalid_key(self):
+    def test_first_invalid_key_of_a_client_is_its_error(self):
         assert isinstance(load_client_keys([public_jwk(), {"kty": "EC"}]), InvalidKey)
         [key] = load_client_keys([public_jwk()])
         assert key.kid == private_jwk()["kid"]
