@@ -145,8 +145,8 @@ def exchange_token(
     """Return an access token with which the client *client_id* calls another service for the user.
 
     *subject_token* is an access token of this server for the service of *client_id*, which is
-    authenticated already. The token needs a stored session, so there is no exchange with
-    ``STATELESS_REFRESH``. ``CLIENTS`` permits the client the exchange for *audience*; ``None``
+    authenticated already. The token needs a stored session, so ``STATELESS_REFRESH`` excludes
+    exchanges. ``CLIENTS`` permits the client the exchange for *audience*; ``None``
     means the only permitted audience. *scope*, a collection of scope names, narrows the scope;
     ``None`` requests the scopes of *subject_token* that the audience has. The claim ``act`` names
     the client. One statement, and those of the hooks ``SCOPE_POLICY`` and ``EXTRA_CLAIMS``, which

@@ -97,7 +97,7 @@ def impersonate(
     lifetime = _check_lifetime(settings, lifetime)
     _check_settings(settings)
     auth, request = getattr(request, "auth", None), django_request(request)
-    # A service account, and a token for another service, are no sign-in of the staff.
+    # Service accounts and exchanged tokens do not prove that the staff has signed in.
     nested = isinstance(auth, Claims) and (auth.actor is not None or auth.grant is not None)
     if nested or not is_permitted(settings, staff, user, request):
         _deny(staff, user)

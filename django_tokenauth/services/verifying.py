@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
@@ -29,6 +29,8 @@ from .clients import may_exchange
 from .issuing import granted_scope
 from .service_accounts import get_client_user
 from .tenants import check_tenant
+
+_S = TypeVar("_S", Session, store.SessionStatus)
 
 #: The scope that an access token needs to call the introspection endpoint.
 INTROSPECTION_SCOPE = "introspect"
@@ -96,8 +98,8 @@ def get_user(claims: Claims) -> Any:
 
     For the claims of an API token, the first call executes no statement: the query for the token
     has read the user. For those of a service account, the user is a
-    :class:`~django_tokenauth.authentication.TokenUser` and there is no statement, unless its entry
-    in ``CLIENTS`` names a user.
+    :class:`~django_tokenauth.authentication.TokenUser`, and only an entry in ``CLIENTS`` that names
+    a user requires a statement.
 
     Raises :class:`InvalidToken` with the code ``REVOKED`` or ``USER``, and
     :class:`ServiceUnavailable` on a database outage.
@@ -107,7 +109,8 @@ def get_user(claims: Claims) -> Any:
     settings = load()
     if claims.grant == CLIENT_CREDENTIALS:
         return get_client_user(settings, claims)
-    _check_acting_clients(settings, claims)
+    if claims.acting_clients:
+        _check_acting_clients(settings, claims)
     with database_errors_as_unavailable():
         if settings.stateless_refresh:
             user = get_by_subject(claims.subject, settings.user_id_field)
@@ -115,15 +118,8 @@ def get_user(claims: Claims) -> Any:
                 raise InvalidToken(TokenErrorCode.USER)
             return user
         find = store.find_status if claims.actor is None else _find_with_actor
-        session = claims.session_id and find(claims.session_id)
-    if not session or session.revoked_at is not None:
-        raise InvalidToken(TokenErrorCode.REVOKED)
-    reason = why_refused(session, claims.subject, settings.user_id_field)
-    if isinstance(session, Session):
-        reason = reason or why_actor_refused(session, claims.actor, settings.user_id_field)
-    if reason is not None:
-        raise InvalidToken(reason)
-    return session.user
+        session: Any = claims.session_id and find(claims.session_id)
+    return _checked(session or None, claims, settings.user_id_field).user
 
 
 def _check_acting_clients(settings: Settings, claims: Claims) -> None:
@@ -139,14 +135,19 @@ def get_session(claims: Claims) -> Session:
     """
     settings, session_id = load(), claims.session_id or ""
     _check_acting_clients(settings, claims)
-    id_field = settings.user_id_field
     find = store.find if claims.actor is None else store.find_with_actor
     with database_errors_as_unavailable():
         session = find(session_id)
+    return _checked(session, claims, settings.user_id_field)
+
+
+def _checked(session: _S | None, claims: Claims, id_field: str) -> _S:
+    """Return *session*, or reject *claims* if it was revoked or its user has changed."""
     if session is None or session.revoked_at is not None:
         raise InvalidToken(TokenErrorCode.REVOKED)
     reason = why_refused(session, claims.subject, id_field)
-    reason = reason or why_actor_refused(session, claims.actor, id_field)
+    if isinstance(session, Session):
+        reason = reason or why_actor_refused(session, claims.actor, id_field)
     if reason is not None:
         raise InvalidToken(reason)
     return session

@@ -258,8 +258,8 @@ DEFECTS = (
     Defect(
         "services/verifying.py",
         "revoked session keeps access",
-        "    if not session or session.revoked_at is not None:",
-        "    if not session:",
+        "    if session is None or session.revoked_at is not None:",
+        "    if session is None:",
         (SERVICES, "tests/integration/test_authentication_rejected.py"),
     ),
     Defect(
