@@ -11,6 +11,7 @@ from demo.client import Client, Response, read_token, tamper
 from demo.database import ALICE, BOB
 from demo.key_steps import introspection, rotation, well_known
 from demo.servers import Origins
+from demo.service_steps import api_tokens, other_services, service_account
 from demo.steps import (
     NOTES,
     REVOKE,
@@ -30,7 +31,7 @@ from demo.steps import (
 def check(origins: Origins) -> Iterator[Step]:
     """Yield the steps of all chapters, each as soon as its responses are there."""
     api = Client(origins.api)
-    page = Client(origins.page)
+    page, reports = Client(origins.page), Client(origins.reports)
     for chapter in (
         five_steps(api),
         well_known(api),
@@ -39,7 +40,10 @@ def check(origins: Origins) -> Iterator[Step]:
         refreshing(api),
         sessions(api),
         introspection(api),
-        across_origins(api, page),
+        other_services(api, reports),
+        api_tokens(api),
+        service_account(api),
+        across_origins(api, page, reports),
         rotation(api),
     ):
         try:
@@ -163,13 +167,14 @@ def sessions(api: Client) -> Iterator[Step]:
     yield Step("   Its access token is rejected at once", rejected.error, (401, "invalid_token"))
 
 
-def across_origins(api: Client, page: Client) -> Iterator[Step]:
+def across_origins(api: Client, page: Client, reports: Client) -> Iterator[Step]:
     index = page.get("/")
     policy = index.headers.get("Content-Security-Policy", "").split("; ")
-    connect = f"connect-src 'self' {api.origin}"
-    yield Step("The page may connect only to its own server and the API", connect in policy, True)
-    configured = page.get("/config.json").get("api")
-    yield Step("   Its server returns the address of the API", configured, api.origin)
+    connect = f"connect-src 'self' {api.origin} {reports.origin}"
+    yield Step("The page may connect only to the three servers", connect in policy, True)
+    configured = page.get("/config.json").body
+    addresses = {"api": api.origin, "reports": reports.origin}
+    yield Step("   Its server returns the addresses of the others", configured, addresses)
 
     own = preflight(api, page.origin)
     yield Step(

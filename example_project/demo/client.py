@@ -75,11 +75,13 @@ class Client:
 
 
 def read_token(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the header and the claims of a token, without verifying it."""
+    """Return the header and the claims of a token, without verifying it. Raises ValueError."""
     header, claims = (
         json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
         for part in token.split(".")[:2]
     )
+    if not (isinstance(header, dict) and isinstance(claims, dict)):
+        raise ValueError("The header and the claims must be JSON objects.")
     return header, claims
 
 

@@ -1,4 +1,4 @@
-"""The demo's database, its two users, and the service that introspects their tokens."""
+"""The demo's database and its two users."""
 
 from __future__ import annotations
 
@@ -19,22 +19,6 @@ class Person:
 
 ALICE = Person("alice", "correct horse battery staple", is_superuser=True)
 BOB = Person("bob", "tangerine lantern gravel song")
-
-
-@dataclass(frozen=True)
-class Service:
-    """An OAuth client, its secret, and the value for CLIENTS: `manage.py tokenauth_client NAME`."""
-
-    name: str
-    secret: str
-    setting: str
-
-
-SERVICE = Service(
-    "reports",
-    "IbJ1iO-hHlYeYX42rBzzwxEeIOB-aKZFBvZTA7nVcdQ",
-    "sha256$8d06abef6a57a921fe9852b62681104f02b0776c71f54504043c37cd86130c23",
-)
 
 
 def prepare(path: Path | None = None) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 from django.core.management import call_command
 
 from demo.client import Client, Response, read_token
-from demo.database import ALICE, SERVICE
+from demo.database import ALICE
 from demo.keys import METADATA
+from demo.parties import STATISTICS
 from demo.steps import (
     NOTES,
     REVOKE,
@@ -50,13 +51,13 @@ def well_known(api: Client) -> Iterator[Step]:
 
 def introspection(api: Client) -> Iterator[Step]:
     tokens = Tokens.of(sign_in(api, ALICE))
-    active = introspect(api, tokens.access, SERVICE.secret)
+    active = introspect(api, tokens.access, STATISTICS.secret)
     members = active.get("active"), active.get("username")
     yield Step("A service with a client secret introspects a token", members, (True, ALICE.name))
     rejected = introspect(api, tokens.access, "a guess")
     yield Step("   A wrong secret is rejected", rejected.error, (401, "invalid_client"))
     api.post(REVOKE, {"token": tokens.refresh})
-    revoked = introspect(api, tokens.access, SERVICE.secret)
+    revoked = introspect(api, tokens.access, STATISTICS.secret)
     yield Step("   After a sign-out the token is not active", revoked.body, {"active": False})
 
 
@@ -130,6 +131,6 @@ def published_keys(api: Client) -> list[dict[str, Any]]:
 
 
 def introspect(api: Client, token: str, secret: str) -> Response:
-    credentials = b64encode(f"{SERVICE.name}:{secret}".encode()).decode()
+    credentials = b64encode(f"{STATISTICS.client_id}:{secret}".encode()).decode()
     headers = {"Authorization": f"Basic {credentials}"}
     return api.send("POST", INTROSPECT, {"token": token}, headers=headers)

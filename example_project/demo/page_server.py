@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from demo.calls import CallLog
 
 FOLDER = Path(__file__).resolve().parent.parent / "page"
 CONTENT_TYPES = {
@@ -16,16 +19,22 @@ CONTENT_TYPES = {
 }
 
 
-def page_server(host: str, port: int, *, api: str) -> ThreadingHTTPServer:
-    """Return a server that is bound to its port. The page reads the URL of the API from it."""
-    return ThreadingHTTPServer((host, port), partial(PageRequestHandler, api))
+def page_server(
+    host: str, port: int, config: Mapping[str, str], calls: CallLog
+) -> ThreadingHTTPServer:
+    """Return a server that is bound to its port.
+
+    The page reads `config` from it: the origins of the API and of the reports.
+    """
+    return ThreadingHTTPServer((host, port), partial(PageRequestHandler, config, calls))
 
 
 class PageRequestHandler(BaseHTTPRequestHandler):
-    """Serves the files of the folder by name, and the URL of the API as `/config.json`."""
+    """Serves the files of the folder by name, `/config.json`, and the calls as `/calls.json`."""
 
-    def __init__(self, api: str, *args: object) -> None:
-        self.api = api
+    def __init__(self, config: Mapping[str, str], calls: CallLog, *args: object) -> None:
+        self.config = config
+        self.calls = calls
         super().__init__(*args)  # type: ignore[arg-type]
 
     def do_GET(self) -> None:
@@ -48,8 +57,9 @@ class PageRequestHandler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def _find(self, path: str) -> tuple[str, bytes] | None:
-        if path == "/config.json":
-            return "application/json", json.dumps({"api": self.api}).encode()
+        values = {"/config.json": self.config, "/calls.json": self.calls.list()}
+        if path in values:
+            return "application/json", json.dumps(values[path]).encode()
         # Look the path up among the existing names; do not join it to the folder.
         files = {f"/{file.name}": file for file in FOLDER.iterdir()}
         file = files.get("/index.html" if path == "/" else path)
@@ -58,7 +68,7 @@ class PageRequestHandler(BaseHTTPRequestHandler):
         return CONTENT_TYPES[file.suffix], file.read_bytes()
 
     def end_headers(self) -> None:
-        for name, value in _headers(self.api).items():
+        for name, value in _headers(self.config).items():
             self.send_header(name, value)
         super().end_headers()
 
@@ -66,15 +76,15 @@ class PageRequestHandler(BaseHTTPRequestHandler):
         """Log nothing: the page shows the requests to the API."""
 
 
-def _headers(api: str) -> dict[str, str]:
+def _headers(config: Mapping[str, str]) -> dict[str, str]:
     # Every script of this origin can read the refresh token in the browser's storage. The policy
-    # allows only scripts of this server, and connections only to it and to the API.
+    # allows only scripts of this server, and connections only to it, the API and the reports.
     policy = {
         "default-src": "'none'",
         "script-src": "'self'",
         "style-src": "'self'",
         "img-src": "'self'",
-        "connect-src": f"'self' {api}",
+        "connect-src": " ".join(["'self'", *config.values()]),
         "base-uri": "'none'",
         "form-action": "'none'",
         "frame-ancestors": "'none'",

@@ -1,11 +1,12 @@
-"""Start and stop the API and the page, each on its own origin."""
+"""Start and stop the API, the page and the reports, each on its own origin."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.server import HTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -14,8 +15,10 @@ from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
 
+from demo.calls import CallLog
 from demo.keys import use
 from demo.page_server import page_server
+from demo.processes import verifier
 
 
 class CannotListen(Exception):
@@ -27,10 +30,11 @@ class CannotListen(Exception):
 
 @dataclass(frozen=True)
 class Origins:
-    """The origins of the two servers."""
+    """The origins of the servers."""
 
     api: str
     page: str
+    reports: str
 
 
 class ApiRequestHandler(WSGIRequestHandler):
@@ -41,38 +45,64 @@ class ApiRequestHandler(WSGIRequestHandler):
 
 
 @contextmanager
-def serving(host: str, *, api_port: int, page_port: int, **tokenauth: Any) -> Iterator[Origins]:
-    """Serve the API and the page until the block exits. Port 0 means any free port.
+def serving(
+    host: str,
+    *,
+    api_port: int,
+    page_port: int,
+    reports_port: int,
+    reports_key: Path,
+    **tokenauth: Any,
+) -> Iterator[Origins]:
+    """Serve the API, the page and the reports until the block exits. Port 0 means any free port.
 
-    `tokenauth` are settings of TOKENAUTH. The ISSUER is the origin of the API.
+    The reports run in another process, which has their private key. `tokenauth` are settings of
+    TOKENAUTH. The ISSUER is the origin of the API.
     """
-    # Bind both ports before either server responds, because each needs the other's origin.
-    with _bound_api(host, api_port, "--api-port") as api:
+    calls = CallLog()
+    config: dict[str, str] = {}
+    with ExitStack() as stack:
+        # Bind both ports before either server responds, because each needs the other's origin.
+        api = stack.enter_context(_bound_api(host, api_port, "--api-port", calls))
         with _may_fail_to_listen(host, page_port, "--page-port"):
-            page = page_server(host, page_port, api=_origin(host, api))
-        with page:
-            origins = Origins(api=_origin(host, api), page=_origin(host, page))
-            settings.CORS_ALLOWED_ORIGINS = [origins.page]
-            use(ISSUER=origins.api, **tokenauth)
-            with _running(api), _running(page):
-                yield origins
+            page = stack.enter_context(page_server(host, page_port, config, calls))
+        config["api"] = _origin(host, api)
+        page_origin = _origin(host, page)
+        settings.CORS_ALLOWED_ORIGINS = [page_origin]
+        use(ISSUER=config["api"], **tokenauth)
+        stack.enter_context(_running(api))
+        config["reports"] = stack.enter_context(
+            verifier(
+                config["api"],
+                "reports.settings",
+                host=host,
+                port=reports_port,
+                EXAMPLE_PAGE_ORIGIN=page_origin,
+                EXAMPLE_REPORTS_KEY=str(reports_key),
+            )
+        )
+        stack.enter_context(_running(page))
+        yield Origins(page=page_origin, **config)
 
 
 @contextmanager
 def serving_api(host: str, *, port: int) -> Iterator[str]:
     """Serve only the API until the block exits. Port 0 means any free port."""
-    with _bound_api(host, port, "--port") as api, _running(api):
+    with _bound_api(host, port, "--port", CallLog()) as api, _running(api):
         yield _origin(host, api)
 
 
 @contextmanager
-def _bound_api(host: str, port: int, option: str) -> Iterator[ThreadedWSGIServer]:
+def _bound_api(host: str, port: int, option: str, calls: CallLog) -> Iterator[ThreadedWSGIServer]:
     with _may_fail_to_listen(host, port, option):
         server = ThreadedWSGIServer((host, port), ApiRequestHandler)
     with server:
         settings.ALLOWED_HOSTS = [host, "127.0.0.1", "localhost"]
-        # Serves the style sheets of the admin too, as runserver does.
-        server.set_app(StaticFilesHandler(get_wsgi_application()))
+        application = get_wsgi_application()
+        if settings.STATIC_URL:
+            # Serve the style sheets of the admin too, as runserver does.
+            application = StaticFilesHandler(application)
+        server.set_app(calls.recording(application))
         yield server
 
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
-
 from demo.client import Client, Response
 from demo.database import Person
+from demo.processes import NotStarted, verifier
 
 SIGN_IN = "/auth/token/"
 REFRESH = "/auth/token/refresh/"
@@ -78,19 +75,10 @@ def column(response: Response, name: str) -> list[Any]:
 
 @contextmanager
 def second_process(api: Client) -> Iterator[Client]:
-    """Start another process of this project, with the settings that have no database.
-
-    It knows only the address of the API.
-    """
-    manage = settings.BASE_DIR / "manage.py"
-    command = [sys.executable, str(manage), "verifier", "--settings", "example.stateless"]
-    with subprocess.Popen(  # noqa: S603
-        [*command, "--issuer", api.origin], stdout=subprocess.PIPE, text=True
-    ) as process:
+    """Start another process of the API, with the settings that have no database."""
+    with ExitStack() as stack:
         try:
-            printed = process.stdout.readline() if process.stdout else ""
-            if not printed:
-                raise ChapterAborted("the second process did not start")
-            yield Client(printed.strip().removesuffix(WHO))
-        finally:
-            process.terminate()
+            origin = stack.enter_context(verifier(api.origin, "example.stateless"))
+        except NotStarted as error:
+            raise ChapterAborted(str(error)) from error
+        yield Client(origin)

@@ -11,27 +11,40 @@ from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
+from typing import Any
 
+import jwt
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.http import HttpResponse
 from django.test import SimpleTestCase
 from django_tokenauth.keys.files import read_files
 
+from demo.calls import CallLog
 from demo.check import check
 from demo.client import Client
 from demo.key_steps import wait_until
 from demo.keys import NoKeys, fetch, followed, make_first, use
 from demo.page_server import page_server
+from demo.processes import NotStarted, verifier
 from demo.servers import Origins, serving_api
 from demo.steps import Step
 from example import stateless
 
 API = "http://api.example.com"
+REPORTS = "http://reports.example.com"
+
+
+def free_ports(**used: str) -> list[str]:
+    """Return the options of `demo` for free ports, except those of `used`."""
+    options = {"--api-port": "0", "--page-port": "0", "--reports-port": "0"} | used
+    return [word for option in options.items() for word in option]
 
 
 class PageServerTests(SimpleTestCase):
     def setUp(self) -> None:
-        server = page_server("127.0.0.1", 0, api=API)
+        config = {"api": API, "reports": REPORTS}
+        server = page_server("127.0.0.1", 0, config, CallLog())
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})
         thread.start()
         self.addCleanup(server.server_close)
@@ -47,6 +60,7 @@ class PageServerTests(SimpleTestCase):
             "/page.js": "text/javascript",
             "/icon.svg": "image/svg+xml",
             "/config.json": "application/json",
+            "/calls.json": "application/json",
         }.items():
             with self.subTest(path):
                 response = self.page.get(path)
@@ -55,16 +69,84 @@ class PageServerTests(SimpleTestCase):
 
     def test_policy_allows_own_scripts_and_connections_to_the_api(self) -> None:
         policy = self.page.get("/").headers["Content-Security-Policy"]
-        for directive in ("default-src 'none'", "script-src 'self'", f"connect-src 'self' {API}"):
+        connect = f"connect-src 'self' {API} {REPORTS}"
+        for directive in ("default-src 'none'", "script-src 'self'", connect):
             self.assertIn(directive, policy.split("; "))
 
-    def test_config_contains_the_url_of_the_api(self) -> None:
-        self.assertEqual(self.page.get("/config.json").body, {"api": API})
+    def test_config_contains_the_urls_of_the_services(self) -> None:
+        self.assertEqual(self.page.get("/config.json").body, {"api": API, "reports": REPORTS})
 
     def test_path_outside_of_the_folder_is_not_found(self) -> None:
         for path in ("/../manage.py", "/%2e%2e/manage.py", "//etc/passwd", "/..", "/missing.js"):
             with self.subTest(path):
                 self.assertEqual(self.page.get(path).status, 404)
+
+
+class CallLogTests(SimpleTestCase):
+    """The log of the calls, with an application that accepts everything."""
+
+    def setUp(self) -> None:
+        self.calls = CallLog()
+        self.respond = self.calls.recording(self.application)
+        self.status, self.content = "200 OK", b"[]"
+
+    def application(self, environ: Any, start_response: Any) -> HttpResponse:
+        start_response(self.status, [])
+        return HttpResponse(self.content)
+
+    def call(self, token: str | None = None, path: str = "/notes/") -> list[dict[str, Any]]:
+        headers = {} if token is None else {"HTTP_AUTHORIZATION": f"Bearer {token}"}
+        self.respond({"REQUEST_METHOD": "GET", "PATH_INFO": path, **headers}, lambda *words: print)
+        return self.calls.list()
+
+    def token(self, **claims: Any) -> str:
+        members = {"aud": "notes", "scope": "notes:read", "client_id": "web", **claims}
+        return jwt.encode(members, "k" * 32)
+
+    def test_caller_depends_on_the_kind_of_token(self) -> None:
+        for token, caller in {
+            self.token(): "browser",
+            self.token(tokenauth_grant="token_exchange", client_id="reports"): "reports",
+            self.token(tokenauth_grant="client_credentials", client_id="jobs"): "jobs",
+            "example_0123456789": "script",
+        }.items():
+            with self.subTest(caller):
+                self.assertEqual(self.call(token)[0]["caller"], caller)
+
+    def test_entry_contains_rights_and_no_token(self) -> None:
+        token = self.token(act={"sub": "reports"}, jti="secret")
+        [call] = self.call(token)
+        self.assertEqual(
+            call["sent"],
+            {
+                "kind": "access_token",
+                "aud": "notes",
+                "scope": "notes:read",
+                "client_id": "web",
+                "act": {"sub": "reports"},
+            },
+        )
+        [call, _] = self.call("example_0123456789")
+        self.assertEqual(call["sent"], {"kind": "api_token", "last_four": "6789"})
+
+    def test_new_token_of_the_token_endpoint_is_described(self) -> None:
+        token = self.token(tokenauth_grant="token_exchange", client_id="reports")
+        self.content = json.dumps({"access_token": token}).encode()
+        [call] = self.call(path="/auth/token/")
+        self.assertEqual((call["caller"], call["sent"]), ("reports", None))
+        self.assertEqual(call["received"]["kind"], "token_exchange")
+
+    def test_rejected_token_is_not_listed(self) -> None:
+        self.status = "401 Unauthorized"
+        self.assertEqual(self.call(self.token()), [])
+
+    def test_invented_token_does_not_stop_the_server(self) -> None:
+        for token in ("a.b.c", "", "e30.W10.", "..", "[" * 40_000):
+            with self.subTest(token[:9]):
+                self.assertEqual(self.call(token)[0]["caller"], "script")
+
+    def test_request_without_a_token_is_not_listed(self) -> None:
+        self.assertEqual(self.call(), [])
 
 
 class KeyTests(SimpleTestCase):
@@ -135,7 +217,7 @@ class DemoCommandTests(SimpleTestCase):
         database = str(Path(self.enterContext(TemporaryDirectory()), "demo.sqlite3"))
         command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "demo"]
         with subprocess.Popen(  # noqa: S603
-            [*command, "--api-port", "0", "--page-port", "0", "--database", database],
+            [*command, *free_ports(), "--database", database],
             stdout=subprocess.PIPE,
             text=True,
         ) as process:
@@ -158,22 +240,26 @@ class DemoCommandTests(SimpleTestCase):
     def test_error_names_the_option_of_a_port_in_use(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = str(taken.getsockname()[1])
-            for options in (
-                ["--api-port", port, "--page-port", "0"],
-                ["--page-port", port, "--api-port", "0"],
-            ):
-                with self.subTest(options[0]):
+            for option in ("--api-port", "--page-port"):
+                with self.subTest(option):
                     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "demo"]
                     run = subprocess.run(  # noqa: S603
-                        [*command, "--database", ":memory:", *options],
+                        [*command, "--database", ":memory:", *free_ports(**{option: port})],
                         capture_output=True,
                         text=True,
                         timeout=60,
                         check=False,
                     )
                     self.assertEqual(run.returncode, 1)
-                    self.assertIn(f"127.0.0.1 port {port} (see {options[0]})", run.stderr)
+                    self.assertIn(f"127.0.0.1 port {port} (see {option})", run.stderr)
                     self.assertNotIn("Traceback", run.stderr)
+
+    def test_error_names_the_settings_of_a_process_that_does_not_start(self) -> None:
+        with (
+            self.assertRaisesMessage(NotStarted, "with the settings reports.settings did not"),
+            verifier("http://127.0.0.1:1", "reports.settings"),
+        ):
+            pass
 
 
 class CheckTests(SimpleTestCase):
@@ -185,6 +271,6 @@ class CheckTests(SimpleTestCase):
     def test_all_steps_fail_without_servers(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as closed:
             origin = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        steps = list(check(Origins(api=origin, page=origin)))
+        steps = list(check(Origins(api=origin, page=origin, reports=origin)))
         self.assertEqual([str(step) for step in steps if step.passed], [])
         self.assertGreater(len(steps), 6)

@@ -25,6 +25,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "rest_framework",
     "django_tokenauth",
+    "django_tokenauth.api_tokens",
     "notes",
     "demo",
 ]
@@ -62,11 +63,14 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
 }
 
-# `manage.py demo` adds ISSUER and KEY_DIRECTORY. Without them, the key of access tokens is derived
-# from SECRET_KEY.
+# `manage.py demo` adds ISSUER and KEY_DIRECTORY, and the other services and clients
+# (demo/parties.py). Without KEY_DIRECTORY, the key of access tokens is derived from SECRET_KEY.
 TOKENAUTH: dict[str, Any] = {
-    "SCOPES": ("notes:read", "notes:write"),
+    "AUDIENCE": "https://notes.example.com",
+    "SCOPES": ("notes:read", "notes:write", "reports:create", "statistics:read"),
+    "SCOPE_POLICY": "example.claims.permitted_scopes",
     "EXTRA_CLAIMS": "example.claims.user_name",
+    "API_TOKEN_PREFIX": "example",
 }
 
 # The page has another origin. It sends the token in a header, so CORS needs no credentials. Scripts

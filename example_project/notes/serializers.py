@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework import serializers
 
 from notes.models import Note
@@ -9,3 +11,8 @@ class NoteSerializer(serializers.ModelSerializer[Note]):
     class Meta:
         model = Note
         fields = ["id", "text", "created_at"]
+
+
+class StatisticsSerializer(serializers.Serializer[Any]):
+    users = serializers.IntegerField()
+    notes = serializers.IntegerField()

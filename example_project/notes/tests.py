@@ -86,6 +86,22 @@ class NoteTests(NotesTestCase):
                 assert_needs_scope(self.client, self.alice, method, path, scope=scope)
 
 
+class StatisticsTests(NotesTestCase):
+    def test_statistics_need_their_scope(self) -> None:
+        staff = User.objects.create_user("admin", is_staff=True)
+        assert_needs_scope(self.client, staff, "get", "/statistics/", scope="statistics:read")
+
+    def test_statistics_count_users_and_notes(self) -> None:
+        self.client.sign_in(User.objects.create_user("admin", is_staff=True))
+        self.write("Buy oranges")
+        response = self.client.get("/statistics/")
+        self.assertEqual(response.json(), {"users": 3, "notes": 1})
+
+    def test_user_who_is_not_staff_cannot_get_the_scope(self) -> None:
+        self.client.sign_in(self.alice)
+        self.assertEqual(self.client.get("/statistics/").status_code, 403)
+
+
 class TokenTests(NotesTestCase):
     def test_request_without_a_token_gets_a_challenge(self) -> None:
         response = self.client.get("/notes/")

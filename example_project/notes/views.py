@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django_tokenauth.permissions import HasScope
+from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
+from rest_framework.views import APIView
 
 from notes.models import Note
-from notes.serializers import NoteSerializer
+from notes.serializers import NoteSerializer, StatisticsSerializer
 
 
 class Notes(
@@ -30,3 +35,14 @@ class Notes(
 
     def perform_create(self, serializer: BaseSerializer[Note]) -> None:
         serializer.save(owner=self.request.user)
+
+
+class Statistics(APIView):
+    """The numbers of users and notes. The service account of the demo reads them."""
+
+    permission_classes = [HasScope]
+    required_scopes = ["statistics:read"]
+
+    @extend_schema(responses=StatisticsSerializer)
+    def get(self, request: Request) -> Response:
+        return Response({"users": User.objects.count(), "notes": Note.objects.count()})

@@ -42,7 +42,8 @@ def environment():
 @contextmanager
 def running_demo(folder):
     """Run the demo on free ports with its database and keys in *folder*, and stop it by Ctrl-C."""
-    command = [sys.executable, MANAGE, "demo", "--api-port", "0", "--page-port", "0"]
+    ports = ["--api-port", "0", "--page-port", "0", "--reports-port", "0"]
+    command = [sys.executable, MANAGE, "demo", *ports]
     with subprocess.Popen(  # noqa: S603
         [*command, "--database", folder / "demo.sqlite3"],
         stdout=subprocess.PIPE,

@@ -10,8 +10,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from demo.check import check
-from demo.database import ALICE, BOB, SERVICE, prepare
+from demo.database import ALICE, BOB, prepare
+from demo.jobs import running_jobs
 from demo.keys import NoKeys, make_first
+from demo.parties import REPORTS, STATISTICS, new_api_token, reports_key, service_settings
+from demo.processes import SCRIPTS, NotStarted
 from demo.servers import CannotListen, Origins, serving
 from demo.stop_signal import stop_signal
 
@@ -21,7 +24,7 @@ The API      {api}/  (shows its documentation)
 Admin site   {api}/admin/  (as {alice.name})
 Sign in as   {alice.name}  with  {alice.password}
              {bob.name}  with  {bob.password}
-Introspect   {service.name}  with  {service.secret}
+The reports  {reports}  (a second service, without a database)
 Keys in      {keys}
 
 curl commands for another terminal:
@@ -38,8 +41,8 @@ curl commands for another terminal:
   curl -i {api}/notes/ -H "Authorization: Bearer $access" -d text=Hello
   curl -i {api}/notes/ -H "Authorization: Bearer $access"
 
-  # introspect the token, as a service with a client secret
-  curl -s {api}/auth/token/introspect/ -u '{service.name}:{service.secret}' -d token="$access"
+  # introspect the token, as a client with a secret
+  curl -s {api}/auth/token/introspect/ -u '{account.client_id}:{account.secret}' -d token="$access"
 
   # get the public keys, which verify the token
   curl -s {api}/.well-known/jwks.json
@@ -49,19 +52,33 @@ curl commands for another terminal:
   access=$(echo "$response" | field access_token)
   refresh=$(echo "$response" | field refresh_token)
 
+  # get a token for the reports, and a report: the service exchanges the token
+  response=$(curl -s {api}/auth/token/refresh/ -d refresh_token="$refresh" \
+    -d resource={audience})
+  refresh=$(echo "$response" | field refresh_token)
+  curl -i -X POST {reports}/reports/ \
+    -H "Authorization: Bearer $(echo "$response" | field access_token)"
+
+  # run the script with an API token, and the service account, as the demo does each minute
+  NOTES_API={api} NOTES_API_TOKEN={api_token} \
+    python3 {scripts}/back_up_notes.py
+  NOTES_API={api} CLIENT_ID={account.client_id} CLIENT_SECRET={account.secret} \
+    python3 {scripts}/read_statistics.py
+
   # sign out: the access token is rejected from now on
   curl -i {api}/auth/token/revoke/ -d token="$refresh"
   curl -i {api}/notes/ -H "Authorization: Bearer $access"
 
-Ctrl-C stops both servers.
+Ctrl-C stops the servers.
 """
 
 
 class Command(BaseCommand):
     help = (
-        "Serve the example API, and a page on another origin that uses it. Prints the addresses, "
-        "the users with their passwords, and curl commands. Ctrl-C stops it. With --check, run "
-        "all steps over HTTP, print a line for each, and exit."
+        "Serve the example API, a page on another origin that uses it, and a second service that "
+        "calls the API for its users. Run two scripts that call the API each minute. Prints the "
+        "addresses, the users with their passwords, and curl commands. Ctrl-C stops it. With "
+        "--check, run all steps over HTTP, print a line for each, and exit."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -83,6 +100,12 @@ class Command(BaseCommand):
             help="Port of the page (default: %(default)s); 0 means any free port.",
         )
         parser.add_argument(
+            "--reports-port",
+            type=int,
+            default=8002,
+            help="Port of the reports (default: %(default)s); 0 means any free port.",
+        )
+        parser.add_argument(
             "--database",
             type=Path,
             metavar="FILE",
@@ -101,7 +124,7 @@ class Command(BaseCommand):
                 self._check(options["host"])
             else:
                 self._serve(options)
-        except (CannotListen, NoKeys) as error:
+        except (CannotListen, NoKeys, NotStarted) as error:
             raise CommandError(str(error)) from error
 
     def _serve(self, options: dict[str, Any]) -> None:
@@ -113,19 +136,25 @@ class Command(BaseCommand):
         prepare(database)
         keys = Path(database or settings.DATABASES["default"]["NAME"]).with_suffix(".keys")
         make_first(keys)
+        reports_keys = keys.with_suffix(".reports.keys")
+        services = service_settings(reports_keys)
         with (
             stop_signal() as wait,
             serving(
                 options["host"],
                 api_port=options["api_port"],
                 page_port=options["page_port"],
+                reports_port=options["reports_port"],
+                reports_key=reports_key(reports_keys),
                 KEY_DIRECTORY=keys,
-                CLIENTS={SERVICE.name: SERVICE.setting},
+                **services,
             ) as origins,
         ):
-            self.stdout.write(_welcome(origins, keys))
-            self.stdout.flush()
-            wait()
+            api_token = new_api_token()
+            with running_jobs(origins.api, api_token):
+                self.stdout.write(_welcome(origins, keys, api_token))
+                self.stdout.flush()
+                wait()
         self.stdout.write("Stopped.")
 
     def _check(self, host: str) -> None:
@@ -133,15 +162,18 @@ class Command(BaseCommand):
         logging.getLogger("django_tokenauth").setLevel(logging.CRITICAL)
         failed = 0
         with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            keys = Path(folder) / "keys"
+            keys, reports_keys = Path(folder) / "keys", Path(folder) / "reports-keys"
             prepare(Path(folder) / "check.sqlite3")
             make_first(keys)
+            services = service_settings(reports_keys)
             with serving(
                 host,
                 api_port=0,
                 page_port=0,
+                reports_port=0,
+                reports_key=reports_key(reports_keys),
                 KEY_DIRECTORY=keys,
-                CLIENTS={SERVICE.name: SERVICE.setting},
+                **services,
                 # Keeps the rotation short.
                 JWKS_MAX_AGE=timedelta(seconds=2),
             ) as origins:
@@ -152,7 +184,14 @@ class Command(BaseCommand):
             raise CommandError(f"{failed} steps failed.")
 
 
-def _welcome(origins: Origins, keys: Path) -> str:
+def _welcome(origins: Origins, keys: Path, api_token: str) -> str:
     return WELCOME.format(
-        api=origins.api, page=origins.page, alice=ALICE, bob=BOB, service=SERVICE, keys=keys
+        **vars(origins),
+        alice=ALICE,
+        bob=BOB,
+        account=STATISTICS,
+        audience=REPORTS,
+        api_token=api_token,
+        scripts=SCRIPTS,
+        keys=keys,
     )

@@ -13,9 +13,10 @@ from demo.stop_signal import stop_signal
 
 class Command(BaseCommand):
     help = (
-        "Serve the API without a database and without a secret: "
-        "`manage.py verifier --issuer http://127.0.0.1:8000 --settings example.stateless`. Its "
-        "/whoami/ verifies tokens with the public key of the issuer. Ctrl-C stops it."
+        "Serve a process without a database and without a secret of the API, which verifies "
+        "tokens with the public keys of the issuer. `manage.py verifier --issuer "
+        "http://127.0.0.1:8000 --settings example.stateless` serves /whoami/, and with --settings "
+        "reports.settings /reports/, the second service. Prints the address. Ctrl-C stops it."
     )
     # The checks need a database, which this process does not have.
     requires_system_checks = []
@@ -36,7 +37,7 @@ class Command(BaseCommand):
             with TemporaryDirectory() as folder, followed(issuer, Path(folder)):
                 use(ISSUER=issuer, KEY_DIRECTORY=folder)
                 with stop_signal() as wait, serving_api(host, port=port) as origin:
-                    self.stdout.write(f"{origin}/whoami/")
+                    self.stdout.write(f"{origin}/")
                     self.stdout.flush()
                     wait()
         except (CannotListen, NoKeys) as error:

@@ -1,0 +1,9 @@
+"""The route of the reports."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from reports.views import Reports
+
+urlpatterns = [path("reports/", Reports.as_view())]
