@@ -14,7 +14,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from demo.client import read_token
 
-LENGTH = 30
+LENGTH = 100
 TOKEN_ROUTES = "/auth/token/"  # noqa: S105
 SHOWN = ("aud", "scope", "client_id", "act")
 

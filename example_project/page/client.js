@@ -51,21 +51,35 @@ export class TokenClient extends EventTarget {
   async refresh(stale = this.#access?.token) {
     return onlyOneTab(async () => {
       if (this.#access && this.#access.token !== stale) return null;
-      const token = localStorage.getItem(STORED);
-      if (!token) return null;
-      const response = await this.#send("POST", "/auth/token/refresh/", { refresh_token: token });
-      if (response.status === 200) {
-        this.#keep(response.body);
-      } else if (response.status === 400 && response.body?.error === "invalid_grant") {
-        // Only this response means that the session is expired or revoked. After any other response
-        // or error (no network, 503, 429), the refresh token is still valid.
-        if (localStorage.getItem(STORED) === token) localStorage.removeItem(STORED);
-        this.#drop({ inactive: true });
-      } else {
-        this.#changed();
-      }
+      const response = await this.#refresh();
+      if (response?.status === 200) this.#keep(response.body);
       return response;
     });
+  }
+
+  // Get an access token for another service. The access token for the API stays.
+  async tokenFor(resource) {
+    return onlyOneTab(async () => {
+      const response = await this.#refresh({ resource });
+      if (response?.status === 200) localStorage.setItem(STORED, response.body.refresh_token);
+      return response;
+    });
+  }
+
+  async #refresh(parameters = {}) {
+    const token = localStorage.getItem(STORED);
+    if (!token) return null;
+    const body = { refresh_token: token, ...parameters };
+    const response = await this.#send("POST", "/auth/token/refresh/", body);
+    if (response.status === 400 && response.body?.error === "invalid_grant") {
+      // Only this response means that the session is expired or revoked. After any other response
+      // or error (no network, 503, 429), the refresh token is still valid.
+      if (localStorage.getItem(STORED) === token) localStorage.removeItem(STORED);
+      this.#drop({ inactive: true });
+    } else if (response.status !== 200) {
+      this.#changed();
+    }
+    return response;
   }
 
   // Send a request to the API. If the server rejects the access token, refresh it and retry once.
@@ -79,9 +93,9 @@ export class TokenClient extends EventTarget {
     return this.#send(method, path, body, this.#access.token);
   }
 
-  // Send a request with this token, without a refresh.
-  async requestWith(token, method, path) {
-    return this.#send(method, path, undefined, token);
+  // Send a request with this token, without a refresh. `origin` is that of another service.
+  async requestWith(token, method, path, origin) {
+    return this.#send(method, path, undefined, token, origin);
   }
 
   #keep({ access_token, refresh_token, expires_in }) {
@@ -113,11 +127,11 @@ export class TokenClient extends EventTarget {
     }
   }
 
-  async #send(method, path, body, token) {
+  async #send(method, path, body, token, origin = this.api) {
     const headers = { Accept: "application/json", "Accept-Language": this.language };
     if (body) headers["Content-Type"] = "application/json";
     if (token) headers.Authorization = `Bearer ${token}`;
-    const url = this.api + path;
+    const url = origin + path;
     let response;
     try {
       const fetched = await fetch(url, {

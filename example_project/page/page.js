@@ -1,7 +1,9 @@
-// The page. Data becomes text nodes, never markup. client.js handles the tokens.
+// The page. client.js handles the tokens.
 
 import { TokenClient } from "./client.js";
+import { element } from "./elements.js";
 import { JWKS, verify } from "./keys.js";
+import { Parties } from "./parties.js";
 import { STRINGS, date, setLanguage, text } from "./strings.js";
 import { readHeader, readToken, shorten, tamper } from "./token.js";
 
@@ -11,7 +13,9 @@ const LOG_LENGTH = 100;
 const SHOWN_HEADERS = ["Content-Type", "Cache-Control", "WWW-Authenticate", "Retry-After"];
 const TIMES = ["iat", "exp", "auth_time"];
 
-const client = new TokenClient((await (await fetch("config.json")).json()).api);
+const config = await (await fetch("config.json")).json();
+const client = new TokenClient(config.api);
+const parties = new Parties(config.reports);
 const signInForm = byId("sign-in");
 const writeForm = byId("write");
 
@@ -26,12 +30,6 @@ const messages = new Map(); // place -> function that returns its content in the
 
 function byId(id) {
   return document.getElementById(id);
-}
-
-function element(name, properties, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
 }
 
 function action(name, words, label, more = {}) {
@@ -69,6 +67,7 @@ function render() {
   renderToken();
   renderNotes();
   renderSessions();
+  parties.render();
 }
 
 function renderToken() {
@@ -290,6 +289,13 @@ const ACTIONS = {
     await listNotes();
   },
 
+  async "create-report"() {
+    say("parties", null);
+    const { response, report } = await parties.createReport(client);
+    if (report) say("parties", () => text("reportCreated", report));
+    else if (response && client.access) explain("parties", response);
+  },
+
   "list-sessions": listSessions,
 
   async "sign-out-session"({ dataset }) {
@@ -382,12 +388,13 @@ client.addEventListener("change", ({ detail }) => {
   }
   render();
   if (client.access && checked?.token !== client.access.token) checkToken();
-  if (isNew && session) Promise.all([listNotes(), listSessions()]);
+  if (isNew && session) Promise.all([listNotes(), listSessions(), parties.update()]);
 });
 
 const wanted = localStorage.getItem(LANGUAGE_STORED) ?? navigator.language.split("-")[0];
 chooseLanguage(wanted in STRINGS ? wanted : "en");
 setInterval(countDown, 1000);
+setInterval(() => client.access && !document.hidden && parties.update(), 2000);
 if (client.isSignedIn) {
   const response = await client.refresh();
   if (response && byId("signed-in").hidden) explain("waiting", response);

@@ -45,6 +45,34 @@ export const STRINGS = {
     deleteNote: "Delete the note “{text}”",
     noNotes: "No notes yet.",
 
+    parties: "Who calls whom",
+    partiesHint:
+      "The calls that had or returned a token, newest first, with the rights of the token. A repeated " +
+      "call is listed once.",
+    partyPage: "This page calls the API, and the reports: a second service, which has no notes.",
+    partyReports:
+      "The reports verify your token with the public keys of the API. To read your notes, they " +
+      "exchange it for a token that can only read notes, and that names them.",
+    partyScript: "A script of alice has an API token, and reads her notes each minute.",
+    partyAccount: "A service account signs in for itself, and reads statistics each minute.",
+    createReport: "Create a report",
+    reportCreated: "The reports counted {notes} notes with {words} words.",
+    party_browser: "browser",
+    party_api: "API",
+    party_reports: "reports",
+    "party_service/reports": "reports",
+    "party_service/statistics": "service account",
+    party_script: "script",
+    sends: "sends",
+    gets: "gets",
+    kind_access_token: "access token",
+    kind_token_exchange: "exchanged token",
+    kind_client_credentials: "token of a service account",
+    kind_api_token: "API token",
+    rightsAudience: "for {aud}",
+    rightsScope: "may {scope}",
+    rightsActor: "{actor} acts for the user",
+
     sessions: "Your sessions",
     unnamed: "Unnamed device",
     thisSession: "current",
@@ -138,6 +166,33 @@ export const STRINGS = {
     delete: "삭제",
     deleteNote: "메모 “{text}” 삭제",
     noNotes: "아직 메모가 없습니다.",
+
+    parties: "누가 누구를 호출하나요",
+    partiesHint:
+      "토큰을 보내거나 받은 호출을 최신순으로, 토큰의 권한과 함께 보여 줍니다. 같은 호출은 한 번만 나옵니다.",
+    partyPage: "이 페이지는 API와 보고서 서비스를 호출합니다. 보고서는 메모가 없는 두 번째 서비스입니다.",
+    partyReports:
+      "보고서 서비스는 API의 공개 키로 토큰을 검증합니다. 메모를 읽기 위해, 메모를 읽을 수만 있고 보고서 " +
+      "서비스의 이름이 적힌 토큰으로 교환합니다.",
+    partyScript: "alice의 스크립트는 API 토큰으로 1분마다 메모를 읽습니다.",
+    partyAccount: "서비스 계정은 자신의 이름으로 토큰을 받아 1분마다 통계를 읽습니다.",
+    createReport: "보고서 만들기",
+    reportCreated: "보고서: 메모 {notes}개, 단어 {words}개.",
+    party_browser: "브라우저",
+    party_api: "API",
+    party_reports: "보고서",
+    "party_service/reports": "보고서",
+    "party_service/statistics": "서비스 계정",
+    party_script: "스크립트",
+    sends: "보냄",
+    gets: "받음",
+    kind_access_token: "액세스 토큰",
+    kind_token_exchange: "교환한 토큰",
+    kind_client_credentials: "서비스 계정의 토큰",
+    kind_api_token: "API 토큰",
+    rightsAudience: "대상 {aud}",
+    rightsScope: "권한 {scope}",
+    rightsActor: "{actor}가 사용자를 대신함",
 
     sessions: "내 세션",
     unnamed: "이름 없는 기기",

@@ -21,6 +21,7 @@ class Demo:
 
     page: str
     api: str
+    reports: str
     passwords: dict[str, str]
     keys: str
 
@@ -58,6 +59,7 @@ def running_demo(folder):
         yield Demo(
             page=re.search(r"^The page +(\S+)/$", output, re.MULTILINE)[1],
             api=re.search(r"^The API +(\S+)/ ", output, re.MULTILINE)[1],
+            reports=re.search(r"^The reports +(\S+) ", output, re.MULTILINE)[1],
             passwords=dict(re.findall(r"(\w+)  with  (.+)$", output, re.MULTILINE)),
             keys=re.search(r"^Keys in +(.+)$", output, re.MULTILINE)[1],
         )

@@ -56,7 +56,7 @@ def open_browser(browser, demo):
         # Chromium reports rejected API requests here, which the tests expect. Violations of the
         # Content-Security-Policy are errors.
         rejected = message.text.startswith("Failed to load resource")
-        if rejected and message.location["url"].startswith(demo.api):
+        if rejected and message.location["url"].startswith((demo.api, demo.reports)):
             return
         if message.type in ("error", "warning"):
             errors.append(message.text)

@@ -289,6 +289,57 @@ class TestSessions:
         expect(laptop.locator("#sessions li")).to_contain_text("The remaining device")
 
 
+class TestParties:
+    def call(self, tab, *words):
+        rows = tab.locator("#calls li")
+        for word in words:
+            rows = rows.filter(has_text=word)
+        return rows
+
+    def create_report(self, tab):
+        # After the rotation of another test, the reports fetch the new key within seconds.
+        for _ in range(60):
+            press(tab, "create-report")
+            expect(message(tab, "parties")).not_to_be_empty(timeout=30_000)
+            if 'code="key"' not in message(tab, "parties").inner_text():
+                break
+            tab.wait_for_timeout(500)
+
+    def test_page_gets_a_report_of_the_second_service(self, tab):
+        write(tab, "Three short words")
+        self.create_report(tab)
+        expect(message(tab, "parties")).to_have_text(
+            re.compile(r"^The reports counted \d+ notes with \d+ words\.$")
+        )
+        own = self.call(tab, "POST /reports/", "browser", "201")
+        expect(own).to_contain_text("for https://reports.example.com")
+        exchange = self.call(tab, "POST /auth/token/", "gets exchanged token")
+        expect(exchange).to_contain_text("service/reports acts for the user")
+        reading = self.call(tab, "GET /notes/", "sends exchanged token")
+        expect(reading).to_contain_text("for https://notes.example.com · may notes:read ·")
+        # The session of this tab is still the same.
+        write(tab, "After the report")
+        expect(note(tab, "After the report").first).to_be_visible()
+
+    def test_page_shows_why_a_report_is_denied(self, context, sign_in):
+        tab = sign_in(context, "bob", read_only=True)
+        self.create_report(tab)
+        expect(message(tab, "parties")).to_contain_text('error="insufficient_scope"')
+        expect(self.call(tab, "POST /reports/", "403")).to_have_count(1)
+
+    def test_page_lists_the_script_and_the_service_account(self, tab):
+        script = self.call(tab, "GET /notes/", "sends API token")
+        expect(script).to_have_text(re.compile(r"script.*API.*…\w{4}$"))
+        account = self.call(tab, "GET /statistics/", "service account")
+        expect(account).to_contain_text("may statistics:read")
+
+    def test_list_of_calls_contains_no_token(self, tab, context, demo):
+        self.create_report(tab)
+        listed = context.request.get(f"{demo.page}/calls.json").text()
+        assert "token_exchange" in listed
+        assert re.search(r"eyJ[\w-]{20,}|example_\w{20,}", listed) is None
+
+
 class TestRequestLog:
     def test_page_log_shows_no_password_and_no_full_token(self, tab, demo):
         press(tab, "refresh")

@@ -18,6 +18,9 @@ from demo.processes import SCRIPTS, NotStarted
 from demo.servers import CannotListen, Origins, serving
 from demo.stop_signal import stop_signal
 
+# Short, so that the other processes soon know the keys of a rotation.
+JWKS_MAX_AGE = timedelta(seconds=2)
+
 WELCOME = """\
 The page     {page}/
 The API      {api}/  (shows its documentation)
@@ -147,6 +150,7 @@ class Command(BaseCommand):
                 reports_port=options["reports_port"],
                 reports_key=reports_key(reports_keys),
                 KEY_DIRECTORY=keys,
+                JWKS_MAX_AGE=JWKS_MAX_AGE,
                 **services,
             ) as origins,
         ):
@@ -173,9 +177,8 @@ class Command(BaseCommand):
                 reports_port=0,
                 reports_key=reports_key(reports_keys),
                 KEY_DIRECTORY=keys,
+                JWKS_MAX_AGE=JWKS_MAX_AGE,
                 **services,
-                # Keeps the rotation short.
-                JWKS_MAX_AGE=timedelta(seconds=2),
             ) as origins:
                 for step in check(origins):
                     failed += not step.passed
