@@ -13,15 +13,18 @@ INSIDE = "the invalidation fell inside"
 
 DESCRIPTION = """\
 Run refreshes in parallel with each event that invalidates their session, and with each other. After
-the invalidation, no token of the session works. Parallel refreshes rotate the token once.
+the invalidation, no token of the session works. Parallel refreshes rotate the token once. Use API
+tokens in parallel with their rotation and their revocation.
 
   sign-out, ...           two clients with random delays: one refreshes, the other invalidates
                           the session
+  API token: ...          one client uses an API token, or rotates it; the other rotates or revokes
+                          it
   64 refreshes            a fifth of the rounds; all clients send the same token
   ..., repeatable-read    a tenth of the rounds, in a project with this isolation level
 """
 EPILOG = """\
-One invalidation in ten must fall inside a refresh, or more rounds follow. The clients are
+One invalidation in ten must fall inside a refresh or a use, or more rounds follow. The clients are
 processes. SQLite has no isolation levels; "deferred" transactions lock it at their first write. All
 databases are used at the same time.
 
@@ -46,7 +49,7 @@ def main(arguments: list[str]) -> int:
 
 
 def table(rows: list[Row]) -> str:
-    """Return the rows with the number of invalidations inside a refresh, and their errors."""
+    """Return the rows with the number of invalidations inside a request, and their errors."""
     cells = [
         (
             row.title,
@@ -58,7 +61,7 @@ def table(rows: list[Row]) -> str:
         )
         for row in rows
     ]
-    head = ("race", "database", "rounds", "inside a refresh", "seconds", "errors")
+    head = ("race", "database", "rounds", "inside a request", "seconds", "errors")
     first, *lines = align([head, *cells])
     for row, line in zip(rows, lines, strict=True):
         first += "".join(f"\n{each}" for each in (line, *(f"    ERROR: {e}" for e in row.errors)))

@@ -15,6 +15,7 @@ from django.test import RequestFactory
 from django.urls import resolve
 
 from django_tokenauth import services, signals
+from django_tokenauth.api_tokens import last_use
 from django_tokenauth.errors import ServiceUnavailable
 from django_tokenauth.models import RevokedReason, Session
 from tests.support.signal_capture import received
@@ -36,8 +37,8 @@ def refreshing(token: str) -> Call:
     return "post", {"path": "token/refresh/", "body": {"refresh_token": token}}
 
 
-def _post(path: str, body: dict[str, Any]) -> Response:
-    return _request("POST", f"/auth/{path}", body)
+def _post(path: str, body: dict[str, Any], token: str | None = None) -> Response:
+    return _request("POST", f"/auth/{path}", body, token)
 
 
 def _get(path: str, token: str) -> Response:
@@ -46,6 +47,13 @@ def _get(path: str, token: str) -> Response:
 
 def _delete(path: str, token: str) -> Response:
     return _request("DELETE", path, None, token)
+
+
+def _use_api_token(token: str) -> Response:
+    """Send a request with the API token, and store its last use as the end of a request does."""
+    response = _get("/who/", token)
+    last_use.store_pending()
+    return response
 
 
 def _request(method: str, path: str, body: object, token: str | None = None) -> Response:
@@ -138,6 +146,15 @@ def _observed(call: Call, delays: Iterable[float]) -> Response:
     return status, {"body": body, "began": began, "finished": finished, "statements": statements}
 
 
+def _in_turn(observed: list[tuple[Call, list[float]]]) -> Response:
+    """Make each call with its delays. The response contains the results of :func:`_observed`."""
+    results = []
+    for call, delays in observed:
+        status, result = _observed(call, delays)
+        results.append({"status": status, **result})
+    return 200, {"results": results}
+
+
 def _refresh_repeatedly(token: str, delays: list[list[float]]) -> Response:
     """Refresh once per item of ``delays``, with the newest token, until one is rejected.
 
@@ -198,7 +215,9 @@ _CALLS: dict[str, Callable[..., Response]] = {
     "deactivate by update": _deactivate_by_update,
     "delete user": _delete_user,
     "revoke by admin": _revoke_by_admin,
+    "use api token": _use_api_token,
     "observed": _observed,
+    "in turn": _in_turn,
     "refresh repeatedly": _refresh_repeatedly,
     "invalidate and probe": _invalidate_and_probe,
     "with signals": _with_signals,

@@ -9,8 +9,8 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, TypeVar
 
 from django.utils import timezone
 
@@ -35,6 +35,7 @@ INSIDE = "the invalidation fell inside"
 SEED = int(os.environ.get("TOKENAUTH_TEST_SEED") or time.time_ns() % 1_000_000)
 
 Result = dict[str, Any]
+T = TypeVar("T")
 
 
 def play_rounds(
@@ -45,22 +46,39 @@ def play_rounds(
     may_be_unavailable: bool = False,
     progress: Progress | None = None,
 ) -> Counter[str]:
-    """Play ``number`` rounds or more, until enough invalidations fell inside. Return outcomes."""
+    """Play rounds of refreshes against the invalidation ``name``, as :func:`repeat` does."""
+
+    def play(target: Target, generator: random.Random) -> str:
+        return play_round(
+            clients,
+            INVALIDATIONS[name],
+            target,
+            generator,
+            may_be_unavailable=may_be_unavailable,
+        )
+
+    return repeat(name, number, create_targets, play, progress)
+
+
+def repeat(
+    name: str,
+    number: int,
+    create: Callable[[int, str], Iterable[T]],
+    play: Callable[[T, random.Random], str],
+    progress: Progress | None,
+) -> Counter[str]:
+    """Play ``number`` rounds or more, until enough invalidations fell inside. Return outcomes.
+
+    *create* returns targets, with a prefix for the names of their users.
+    """
     generator = random.Random(f"{SEED} {name}")  # noqa: S311
     outcomes: Counter[str] = Counter()
     while outcomes.total() < number or (
         invalidations_inside(outcomes) < minimum_inside(number)
         and outcomes.total() < MAXIMUM_FACTOR * number
     ):
-        for target in create_targets(min(BATCH, number), prefix=f"user {outcomes.total()}"):
-            outcome = play_round(
-                clients,
-                INVALIDATIONS[name],
-                target,
-                generator,
-                may_be_unavailable=may_be_unavailable,
-            )
-            outcomes[outcome] += 1
+        for target in create(min(BATCH, number), f"user {outcomes.total()}"):
+            outcomes[play(target, generator)] += 1
             if progress is not None:
                 progress.row.figures[INSIDE] = invalidations_inside(outcomes)
                 progress.step()
@@ -81,7 +99,7 @@ def assert_invalidations_inside(outcomes: Counter[str], number: int) -> None:
     """Assert that the rounds cover the race: enough invalidations fell inside a refresh."""
     inside, minimum = invalidations_inside(outcomes), minimum_inside(number)
     assert inside >= minimum, (
-        f"{inside} of {outcomes.total()} invalidations fell inside a refresh, expected {minimum} "
+        f"{inside} of {outcomes.total()} invalidations fell inside a request, expected {minimum} "
         "or more."
     )
 
@@ -101,10 +119,10 @@ def play_round(
         calls.refreshing(target.predecessor),
         ("get", {"path": "/who/", "token": target.access_tokens[-1]}),
     ]
-    delays = [_random_delays(generator, maximums) for maximums in REFRESH_DELAYS]
+    delays = [random_delays(generator, maximums) for maximums in REFRESH_DELAYS]
     request = {
         "call": invalidation.call(target),
-        "delays": _random_delays(generator, INVALIDATION_DELAYS),
+        "delays": random_delays(generator, INVALIDATION_DELAYS),
         "probes": probes,
     }
     (_, refreshed), (status, invalidated) = clients(
@@ -122,7 +140,8 @@ def play_round(
     return _outcome(refreshes, invalidated)
 
 
-def _random_delays(generator: random.Random, maximums: Collection[float]) -> list[float]:
+def random_delays(generator: random.Random, maximums: Collection[float]) -> list[float]:
+    """Return a random delay for each of ``maximums``."""
     return [generator.uniform(0, maximum) for maximum in maximums]
 
 

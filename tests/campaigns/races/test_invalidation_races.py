@@ -45,6 +45,6 @@ def test_race_fails_without_invalidation_during_a_refresh(settings):
     outcomes = play_rounds(lambda requests: list(map(make, requests)), "sign-out", 1)
     assert outcomes.total() == MAXIMUM_FACTOR
     with pytest.raises(
-        AssertionError, match="0 of 30 invalidations fell inside a refresh, expected 1"
+        AssertionError, match="0 of 30 invalidations fell inside a request, expected 1"
     ):
         assert_invalidations_inside(outcomes, 1)

