@@ -6,7 +6,7 @@ import argparse
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from tests.support import skips
@@ -91,11 +91,14 @@ def measure(options: argparse.Namespace) -> Report:
         if version := works(DATABASES[name], Run("", name), "project.print_version()", report):
             databases[name] = version
             report.versions[DATABASES[name].partition(",")[0]] = version
-    competitors = tuple(each.name for each in COMPETITORS.values() if can_compare(each, report))
+    wanted = {name for each in options.only for name in BENCHMARKS[each].competitors}
+    found = [
+        name for name, each in COMPETITORS.items() if name in wanted and can_compare(each, report)
+    ]
     if options.publish and report.skipped:
         raise SystemExit("--publish needs all databases and competitors.")
     runs = [
-        Run(name, database, competitors, report.quick, report.rounds)
+        Run(name, database, competitors_of(name, found), report.quick, report.rounds)
         for name in dict.fromkeys(options.only)
         for database in BENCHMARKS[name].databases
         if database in databases
@@ -110,6 +113,11 @@ def measure(options: argparse.Namespace) -> Report:
             report.failed.append(f"{what}, status {error.returncode}")
         say(f" {time.monotonic() - start:.0f} s\n")
     return report
+
+
+def competitors_of(benchmark: str, found: Collection[str]) -> tuple[str, ...]:
+    """Return those of the installed competitors that a benchmark compares."""
+    return tuple(name for name in BENCHMARKS[benchmark].competitors if name in found)
 
 
 def can_compare(competitor: Competitor, report: Report) -> bool:

@@ -7,6 +7,8 @@ import os
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
+#: The packages whose users sign in.
+COMPARED = ("simplejwt", "knox", "drf-jwt")
 DATABASES = {
     "sqlite": "SQLite",  #: In memory.
     "sqlite-file": "SQLite, a file",
@@ -19,11 +21,16 @@ SERVERS = ("postgresql", "mariadb")
 class Benchmark(NamedTuple):
     title: str
     databases: tuple[str, ...] = ("sqlite",)
+    #: The names of the packages that are compared, if they are installed.
+    competitors: tuple[str, ...] = COMPARED
 
 
 #: By module. Its function ``tables(run)`` measures.
 BENCHMARKS = {
     "authentication": Benchmark("Authenticate a request, without a network"),
+    "api_tokens": Benchmark(
+        "Serve a request with an API token", ("sqlite", "postgresql"), ("knox", "api-key")
+    ),
     "tokens": Benchmark("Verify and sign an access token"),
     "sign_in": Benchmark("Sign in, without the password hash"),
     "refresh": Benchmark("Refresh with rotation and reuse detection", ("sqlite", *SERVERS)),

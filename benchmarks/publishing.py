@@ -12,7 +12,7 @@ from pathlib import Path
 from textwrap import indent, wrap
 
 from . import sizing
-from .catalog import BENCHMARKS
+from .catalog import BENCHMARKS, COMPARED
 from .competitors import COMPETITORS
 from .plots import plots
 from .report import Report
@@ -85,9 +85,9 @@ def replaced(path: Path, block: str) -> str:
 
 def blocks(report: Report) -> dict[Path, str]:
     """Return the generated part of each page. Raises :class:`MissingFigure`."""
-    versions = {name: report.versions.get(COMPETITORS[name].package) for name in COMPETITORS}
+    versions = {name: report.versions.get(COMPETITORS[name].package) for name in COMPARED}
     versions = {**report.versions, **versions}
-    shown = ("Python", "Django", *COMPETITORS, "SQLite", "PostgreSQL")
+    shown = ("Python", "Django", *COMPARED, "SQLite", "PostgreSQL")
     short = ", ".join(f"{name} {versions[name]}" for name in shown if versions.get(name))
     date, processors = report.made_at[:10], report.processors
     english = wrapped(f"Measured on {date} with {short}, on {processors} processors.")
@@ -103,12 +103,12 @@ def blocks(report: Report) -> dict[Path, str]:
 
 def comparison(report: Report, corner: str, *, korean: bool = False) -> str:
     """Return the table that compares the packages."""
-    rows: list[tuple[str, ...]] = [(corner, OURS, *COMPETITORS)]
+    rows: list[tuple[str, ...]] = [(corner, OURS, *COMPARED)]
     for benchmark, title, database, group, our_row, pattern, *labels in QUOTES:
         table = report.table(benchmark, title, database)
         found = {row.name: number(row.figure.median) for row in table.rows if row.group == group}
         ours = number(table.row(our_row, group).figure.median)
-        theirs = (found.get(pattern.format(name), "") for name in COMPETITORS)
+        theirs = (found.get(pattern.format(name), "") for name in COMPARED)
         rows.append((labels[korean], ours, *theirs))
     return simple_table(rows)
 

@@ -20,8 +20,9 @@ def _database(name: str, folder: str) -> dict[str, Any]:
         found = servers.as_database(servers.postgresql(), "postgresql")
     else:
         found = servers.as_database(servers.mariadb(), "mysql")
-    # Two runs can use one server at the same time.
-    return {**found, "NAME": f"{found['NAME']}_benchmark_{os.getpid()}"}
+    # Two runs can use one server at the same time. Connections stay open between requests.
+    name = f"{found['NAME']}_benchmark_{os.getpid()}"
+    return {**found, "NAME": name, "CONN_MAX_AGE": None}
 
 
 _run = Run.from_environment()
@@ -38,6 +39,8 @@ INSTALLED_APPS = [
     "rest_framework",
     *(COMPETITORS[name].app for name in _run.competitors),
     "django_tokenauth",
+    # The other benchmarks measure a project without it.
+    *(["django_tokenauth.api_tokens"] if _run.benchmark == "api_tokens" else []),
 ]
 # Adds Content-Length, without which gunicorn closes each connection.
 MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]

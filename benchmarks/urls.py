@@ -17,12 +17,14 @@ from .catalog import Run
 from .competitors import load
 
 
-def view_for(authentication: type | None) -> Callable[..., HttpResponse]:
+def view_for(
+    authentication: type | None, permission: type | None = IsAuthenticated
+) -> Callable[..., HttpResponse]:
     """Return a view that is the same for all classes."""
 
     class View(APIView):
         authentication_classes = (authentication,) if authentication else ()
-        permission_classes = (IsAuthenticated,) if authentication else ()
+        permission_classes = (permission,) if permission else ()
 
         def get(self, request: Request) -> Response:
             return Response({"notes": [{"id": 1, "text": "a note"}]})
@@ -32,13 +34,14 @@ def view_for(authentication: type | None) -> Callable[..., HttpResponse]:
 
 urlpatterns = [
     path("", include("django_tokenauth.urls")),
-    path("open/", view_for(None)),
+    path("open/", view_for(None, None)),
     path("stateless/", view_for(StatelessJWTAuthentication)),
     path("user/", view_for(JWTAuthentication)),
 ]
 for _name in Run.from_environment().competitors:
     _competitor = load(_name)
-    urlpatterns.append(path(f"{_name}/user/", view_for(_competitor.Authentication)))
+    _permission = getattr(_competitor, "Permission", IsAuthenticated)
+    urlpatterns.append(path(f"{_name}/user/", view_for(_competitor.Authentication, _permission)))
     if hasattr(_competitor, "StatelessAuthentication"):
         urlpatterns.append(
             path(f"{_name}/stateless/", view_for(_competitor.StatelessAuthentication))

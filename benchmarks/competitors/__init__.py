@@ -1,7 +1,7 @@
 """The packages that are compared, one module each.
 
 A competitor need not be installed, so only :func:`load` imports its module. All modules have
-``Authentication``, ``credentials(user)`` and ``sign_in(user)``.
+``Authentication`` and ``credentials(user)``, and those whose users sign in have ``sign_in(user)``.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ COMPETITORS = {
         ),
         Competitor("knox", "django-rest-knox", "knox"),
         Competitor("drf-jwt", "drf-jwt", "rest_framework_jwt"),
+        Competitor("api-key", "djangorestframework-api-key", "rest_framework_api_key"),
     )
 }
 
