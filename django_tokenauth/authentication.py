@@ -70,9 +70,19 @@ class AccessTokenRejected(AuthenticationFailed, InvalidToken):
             self.description = _("API tokens are not accepted here.")
         AuthenticationFailed.__init__(self, self.description)
         InvalidToken.__init__(self, code)
-        # TokenEndpoint sends this challenge. In other views, REST framework replaces this challenge
-        # with that of the first authentication class.
-        self.auth_header = _invalid_token(JWTAuthentication.realm, code)
+        self._challenge = _invalid_token(JWTAuthentication.realm, code)
+
+    @property
+    def auth_header(self) -> str:
+        """The challenge of the response."""
+        return self._challenge
+
+    @auth_header.setter
+    def auth_header(self, challenge: str) -> None:
+        # REST framework sets the challenge of the first authentication class. If a view raises the
+        # error, after an authentication that succeeded, that challenge has no error.
+        if not challenge.startswith("Bearer ") or 'error="' in challenge:
+            self._challenge = challenge
 
 
 class TemporarilyUnavailable(APIException, ServiceUnavailable):

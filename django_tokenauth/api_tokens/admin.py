@@ -70,7 +70,8 @@ class APITokenAdmin(_ModelAdmin):
     show_full_result_count = False
     search_fields = ("=id", "name", "=last_four")
     fields = (
-        *("id", "user", "name", "shown", "scope", "issuer", "audience", "ends_with_password"),
+        *("id", "user", "name", "shown", "scope", "resource"),
+        *("issuer", "audience", "ends_with_password"),
         *("created", "rotated", "previous_expiry", "last_used", "expires", "revoked"),
     )
     created, rotated, revoked = _time("created_at"), _time("rotated_at"), _time("revoked_at")

@@ -28,30 +28,38 @@ class Reader:
 
     @sensitive_variables()
     def authenticate(
-        self, token: str, *, request: HttpRequest | None = None, now: datetime | None = None
+        self,
+        token: str,
+        *,
+        request: HttpRequest | None = None,
+        audience: str | None = None,
+        now: datetime | None = None,
     ) -> APITokenClaims:
         """Return the claims of *token*. One statement, and those of ``SCOPE_POLICY``.
 
-        The scope is the part of the token's scope that the user may have now. Without a query,
-        reject a token with a typing error. Raises :class:`InvalidToken` and
-        :class:`ServiceUnavailable`.
+        *audience* is the audience that the token must have, by default ``AUDIENCE``. The scope is
+        the part of the token's scope that the user may have now. Without a query, reject a token
+        with a typing error. Raises :class:`InvalidToken` and :class:`ServiceUnavailable`.
         """
         settings, now = load_for(request), current_time(now)
         if not formats.is_complete(token, settings.api_token_prefix):
             raise InvalidToken(TokenErrorCode.MALFORMED)
-        digest = formats.digest(token)
+        digest, expected = formats.digest(token), audience or settings.audience
         with database_errors_as_unavailable():
             status = _find(settings, digest, settings.issuer, settings.audience, now)
+            if (status.resource or settings.audience) != expected:
+                raise InvalidToken(TokenErrorCode.AUDIENCE)
             scope = granted_scope(
                 settings,
                 status.user,
                 None,
                 status.scope.split(),
                 django_request(request),
+                (expected,),
             )
         claims = APITokenClaims(
             issuer=settings.issuer,
-            audience=(settings.audience,),
+            audience=(expected,),
             subject=get_subject(status.user, settings.user_id_field),
             # As for a sign-in without a client.
             client_id=settings.issuer,
@@ -73,9 +81,8 @@ class Reader:
         if user is not None:
             return user
         with database_errors_as_unavailable():
-            status = _find(
-                load(), claims._digest, claims.issuer, claims.audience[0], current_time(None)
-            )
+            # authenticate() has checked the audience, which never changes.
+            status = _find(load(), claims._digest, claims.issuer, None, current_time(None))
         return status.user
 
 
@@ -87,12 +94,12 @@ def _expiry(status: APITokenStatus, digest: str) -> datetime:
 
 
 def _find(
-    settings: Settings, digest: str, issuer: str, audience: str, now: datetime
+    settings: Settings, digest: str, issuer: str, audience: str | None, now: datetime
 ) -> APITokenStatus:
     """Return the valid API token with *digest*. One statement.
 
-    If ``ISSUER`` or ``AUDIENCE`` is a function, the token must be for the tenant of *issuer* and
-    *audience*. Raises :class:`InvalidToken`.
+    If ``ISSUER`` or ``AUDIENCE`` is a function, the token must be of the tenant with *issuer* and,
+    unless it is ``None``, *audience*. Raises :class:`InvalidToken`.
     """
     status = store.find_status(digest)
     if status is None or status.revoked_at is not None:
@@ -100,7 +107,7 @@ def _find(
     if settings.by_request or status.issuer:
         if status.issuer != issuer:
             raise InvalidToken(TokenErrorCode.ISSUER)
-        if status.audience != audience:
+        if audience not in (None, status.audience):
             raise InvalidToken(TokenErrorCode.AUDIENCE)
     if _expiry(status, digest) <= now:
         raise InvalidToken(TokenErrorCode.EXPIRED)

@@ -10,8 +10,9 @@ from rest_framework import serializers
 
 from .._limits import MAX_API_TOKEN_NAME
 from ..conf.settings import load
-from ..serializers import _ScopeField, _StringField, _TimeField
+from ..serializers import _AudienceSerializer, _ScopeField, _StringField, _TimeField
 from ..sessions.clock import utc_now
+from .models import APIToken
 from .services import latest_expiry
 
 
@@ -61,7 +62,7 @@ class APITokenNameSerializer(serializers.Serializer[Any]):
         ref_name = "TokenAuthAPITokenName"
 
 
-class NewAPITokenSerializer(APITokenNameSerializer):
+class NewAPITokenSerializer(_AudienceSerializer, APITokenNameSerializer):
     """A new API token. Without ``scope``, it has no scope."""
 
     scope = _ScopeField()
@@ -88,6 +89,7 @@ class APITokenSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField(read_only=True)
     name = serializers.CharField(read_only=True)
     scope = serializers.CharField(read_only=True)
+    audience = serializers.SerializerMethodField()
     last_four = serializers.CharField(read_only=True)
     created_at = _TimeField(read_only=True)
     rotated_at = _TimeField(read_only=True, allow_null=True)
@@ -98,3 +100,7 @@ class APITokenSerializer(serializers.Serializer[Any]):
 
     class Meta:
         ref_name = "TokenAuthAPIToken"
+
+    def get_audience(self, token: APIToken) -> str:
+        # The column contains the audience only if it depends on the request.
+        return token.resource or token.audience or load().audience

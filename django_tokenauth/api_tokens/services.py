@@ -6,7 +6,7 @@ framework. If ``ISSUER`` or ``AUDIENCE`` is a function of the request, an API to
 issuer and the audience of *request*, and other API tokens are not found.
 
 *within* limits what the caller may grant: the scope of the access token of the request, or ``None``
-for code that the project trusts.
+for code that the project trusts (:func:`grantable_scope`).
 
 Each function raises :class:`~django_tokenauth.errors.ServiceUnavailable` on a database outage, and
 ``TypeError`` if the primary key of *user* is ``None``.
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,7 +29,7 @@ from .._limits import MAX_API_TOKEN_NAME
 from .._scope import MAX_SCOPE_LENGTH
 from ..conf.per_request import load_for
 from ..conf.settings import Settings, load
-from ..errors import InvalidGrant, InvalidScope, TokenAuthError
+from ..errors import InvalidGrant, InvalidScope, InvalidTarget, TokenAuthError
 from ..services.arguments import (
     as_collection,
     as_uuid,
@@ -38,10 +38,13 @@ from ..services.arguments import (
     django_request,
     stored_user,
 )
+from ..services.audiences import audiences_of, check_audience
 from ..services.issuing import granted_scope
+from ..services.verifying import get_session
 from ..sessions.database import database_errors_as_unavailable
 from ..sessions.store import new_id
 from ..sessions.users import auth_hash, get_key
+from ..tokens.claims import Claims
 from . import formats, store
 from .models import APIToken
 
@@ -51,6 +54,7 @@ __all__ = [
     "ConcurrentRotation",
     "IssuedAPIToken",
     "create",
+    "grantable_scope",
     "latest_expiry",
     "list_api_tokens",
     "pattern",
@@ -88,6 +92,7 @@ def create(
     *,
     name: str,
     scope: Collection[str] = (),
+    audience: str | None = None,
     expires_at: datetime | None = None,
     ends_with_password: bool | None = None,
     within: Collection[str] | None = None,
@@ -96,7 +101,9 @@ def create(
 ) -> IssuedAPIToken:
     """Create an API token of *user*. Two statements.
 
-    *scope* contains scope names; an empty scope permits only views that need no scope.
+    *scope* contains scope names; an empty scope permits only views that need no scope. *audience*
+    is the service that the token is for (RFC 8707): a name in ``AUDIENCES``, or by default
+    ``AUDIENCE``.
     *expires_at* defaults to ``API_TOKEN_LIFETIME`` from now. With *ends_with_password*, a new
     password of the user ends the token; the default is ``API_TOKENS_END_WITH_PASSWORD``. *request*
     is passed to ``SCOPE_POLICY``, which may grant a narrower scope.
@@ -104,12 +111,16 @@ def create(
     Also deletes the user's API tokens that ended longer than ``SESSION_RETENTION`` ago.
 
     Raises :class:`InvalidScope` if *scope* contains unknown names or exceeds *within*, or if the
-    user may have none of the names. Raises :class:`InvalidGrant` if the user is inactive. Raises
+    user may have none of the names at *audience*. Raises :class:`InvalidTarget` for an unknown
+    *audience*. Raises :class:`InvalidGrant` if the user is inactive. Raises
     ``ValueError`` for an empty or too long *name*, and for an *expires_at* that is not in the
     future or after :func:`latest_expiry`.
     """
     user, now, settings = stored_user(user), current_time(now), load_for(request)
     _check_name(name)
+    if audience is None:
+        audience = settings.audience
+    check_audience(settings, audience)
     requested = as_collection("scope", scope)
     if within is not None and not set(requested).issubset(within):
         raise InvalidScope
@@ -127,6 +138,7 @@ def create(
             requested,
             settings.scopes,
             django_request(request),
+            (audience,),
         )
         if len(joined := " ".join(sorted(granted))) > MAX_SCOPE_LENGTH:
             raise InvalidScope
@@ -135,6 +147,7 @@ def create(
             user=user,
             name=name,
             scope=joined,
+            resource="" if audience == settings.audience else audience,
             digest=formats.digest(token),
             last_four=token[-formats.SHOWN :],
             created_at=now,
@@ -146,6 +159,32 @@ def create(
         store.prune(get_key(user), now - settings.session_retention)
     _logger.info("API token %s of user %s created", row.pk, get_key(user))
     return IssuedAPIToken(token=token, api_token=row)
+
+
+def grantable_scope(
+    claims: Claims, audience: str | None, *, request: HttpRequest | None = None
+) -> frozenset[str]:
+    """Return the scope that a caller with *claims* may grant to an API token for *audience*.
+
+    For the audience of *claims*, or ``None``, this is their scope, without a statement. For another
+    audience, it is the scope that the session may have there. One statement.
+
+    Raises :class:`InvalidTarget` if the session may not be used for *audience*, or if it is not
+    stored (``STATELESS_REFRESH``). Raises :class:`InvalidToken` if the session has ended, and
+    :class:`ServiceUnavailable`.
+    """
+    if audience is None or audience in claims.audience:
+        return claims.scope
+    settings = load_for(request)
+    check_audience(settings, audience)
+    if settings.stateless_refresh or claims.session_id is None:
+        raise InvalidTarget
+    session = get_session(claims)
+    if audience not in audiences_of(settings, session.audiences.split()):
+        raise InvalidTarget
+    return granted_scope(
+        settings, session.user, None, session.scopes, django_request(request), (audience,)
+    )
 
 
 def list_api_tokens(
@@ -189,7 +228,7 @@ def rotate(
     *,
     overlap: timedelta | None = None,
     expires_at: datetime | None = None,
-    within: Collection[str] | None = None,
+    within: Collection[str] | Callable[[str | None], Collection[str]] | None = None,
     request: HttpRequest | None = None,
     now: datetime | None = None,
 ) -> IssuedAPIToken | None:
@@ -197,7 +236,10 @@ def rotate(
 
     The old token works for *overlap*, by default ``API_TOKEN_OVERLAP``. Without an overlap, it ends
     at once. A token that an earlier rotation has replaced ends at once in any case. The id, the
-    name, the scope and, without *expires_at*, the end date stay.
+    name, the scope, the audience and, without *expires_at*, the end date stay.
+
+    *within* may also be a function. It is called with the audience of the token, or ``None`` for
+    ``AUDIENCE``, and returns what the caller may grant.
 
     Returns ``None`` if *user* has no active API token *token_id*. Raises :class:`InvalidScope` if
     the scope of the token exceeds *within*, and :class:`ConcurrentRotation`. Raises ``ValueError``
@@ -214,7 +256,8 @@ def rotate(
         token = _get(user, token_id, request, now)
         if token is None:
             return None
-        if within is not None and not token.scopes.issubset(within):
+        limit = within(token.resource or None) if callable(within) else within
+        if limit is not None and not token.scopes.issubset(limit):
             raise InvalidScope
         end = token.expires_at if expires_at is None else _end_date(settings, expires_at, now)
         values = {
@@ -242,7 +285,8 @@ def revoke(
 
     Returns ``False`` if *user* has no active API token *token_id*.
     """
-    user, now, key = stored_user(user), current_time(now), as_uuid(token_id)
+    user, now = stored_user(user), current_time(now)
+    key: Any = as_uuid(token_id)
     with database_errors_as_unavailable():
         rows = store.primary().filter(pk=key, user_id=get_key(user), **_parties(request))
         revoked = bool(store.revoke(rows.filter(expires_at__gt=now), now=now))
@@ -254,8 +298,8 @@ def revoke(
 def _get(
     user: Any, token_id: uuid.UUID | str, request: HttpRequest | None, now: datetime
 ) -> APIToken | None:
-    rows = list_api_tokens(user, request=request, now=now)
-    return rows.filter(pk=as_uuid(token_id)).first()
+    key: Any = as_uuid(token_id)
+    return list_api_tokens(user, request=request, now=now).filter(pk=key).first()
 
 
 def _parties(request: HttpRequest | None) -> dict[str, str]:

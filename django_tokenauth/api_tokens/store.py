@@ -31,6 +31,7 @@ class APITokenStatus(NamedTuple):
     scope: str
     issuer: str
     audience: str
+    resource: str
     created_at: datetime
     expires_at: datetime
     last_used_at: datetime | None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
@@ -14,8 +15,9 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ..authentication import JWTAuthentication, TemporarilyUnavailable
-from ..errors import InvalidScope, ServiceUnavailable
+from ..authentication import Claims, JWTAuthentication, TemporarilyUnavailable
+from ..errors import InvalidScope, InvalidTarget, ServiceUnavailable
+from ..http.audiences import take_audience
 from ..http.endpoints import AlwaysJSONNegotiation, NoStoreView, validated_data
 from ..http.parsers import StrictFormParser, StrictJSONParser
 from ..permissions import HasFullScope, IsNotImpersonated
@@ -58,6 +60,8 @@ class _APITokenEndpoint(NoStoreView):
             exc = TemporarilyUnavailable()
         elif isinstance(exc, InvalidScope):
             exc = ValidationError({"scope": [exc.description]})
+        elif isinstance(exc, InvalidTarget):
+            exc = ValidationError({"resource": [exc.description]})
         elif isinstance(exc, ConcurrentRotation):
             exc = _Conflict()
         return super().handle_exception(exc)
@@ -67,6 +71,10 @@ class _APITokenEndpoint(NoStoreView):
 def _shown_once(issued: IssuedAPIToken, code: int) -> Response:
     body = {"token": issued.token, **APITokenSerializer(issued.api_token).data}
     return Response(body, status=code)
+
+
+def _grantable(request: Request, audience: str | None) -> frozenset[str]:
+    return services.grantable_scope(cast(Claims, request.auth), audience, request=request)
 
 
 class APITokenListView(_APITokenEndpoint):
@@ -82,10 +90,16 @@ class APITokenListView(_APITokenEndpoint):
 
     @sensitive_variables()
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        auth: Any = request.auth
         parameters = validated_data(NewAPITokenSerializer, request)
+        audience = take_audience(parameters)
         parameters["scope"] = parameters.get("scope") or ()
-        issued = services.create(request.user, **parameters, within=auth.scope, request=request)
+        issued = services.create(
+            request.user,
+            **parameters,
+            audience=audience,
+            within=_grantable(request, audience),
+            request=request,
+        )
         return _shown_once(issued, status.HTTP_201_CREATED)
 
 
@@ -113,10 +127,13 @@ class APITokenRotationView(_APITokenEndpoint):
 
     @sensitive_variables()
     def post(self, request: Request, *args: Any, token_id: uuid.UUID, **kwargs: Any) -> Response:
-        auth: Any = request.auth
         parameters = validated_data(APITokenRotationSerializer, request)
         issued = services.rotate(
-            request.user, token_id, **parameters, within=auth.scope, request=request
+            request.user,
+            token_id,
+            **parameters,
+            within=partial(_grantable, request),
+            request=request,
         )
         if issued is None:
             raise NotFound

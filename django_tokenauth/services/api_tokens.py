@@ -20,9 +20,14 @@ class APITokenReader(Protocol):
         """Return whether *token* has the form of an API token. No statement."""
 
     def authenticate(
-        self, token: str, *, request: HttpRequest | None = None, now: datetime | None = None
+        self,
+        token: str,
+        *,
+        request: HttpRequest | None = None,
+        audience: str | None = None,
+        now: datetime | None = None,
     ) -> APITokenClaims:
-        """Return the claims of *token*. At most one statement.
+        """Return the claims of *token*, which is for *audience*. At most one statement.
 
         Raises :class:`InvalidToken` and :class:`ServiceUnavailable`.
         """

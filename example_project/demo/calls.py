@@ -1,11 +1,12 @@
-"""The requests with tokens to the API, for the page: who calls, with which token, for a new one.
+"""The log of the API calls with tokens, for the page: caller, token sent and token received.
 
-The page of the demo shows them to everybody. They contain what tokens permit, and no token.
+The page of the demo shows it to every visitor. It contains claims, and never tokens or ids.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -15,12 +16,17 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from demo.client import read_token
 
 LENGTH = 100
+LONGEST = 255
 TOKEN_ROUTES = "/auth/token/"  # noqa: S105
-SHOWN = ("aud", "scope", "client_id", "act")
+# Routes that require a token. At other routes, the token in the header may be forged.
+PROTECTED = ("/auth/api-tokens/", "/auth/sessions/", "/notes/", "/statistics/", "/whoami/")
+# As services.pattern() of django_tokenauth.api_tokens, with any prefix.
+API_TOKEN = re.compile(r"\w+_[0-9A-Za-z]{38}")
+IDS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+")
 
 
 class CallLog:
-    """The last calls. Threads of the server add to it."""
+    """The log of the last calls. Threads of the server append to it."""
 
     def __init__(self) -> None:
         self._calls = deque[dict[str, Any]](maxlen=LENGTH)
@@ -30,7 +36,7 @@ class CallLog:
         return [*reversed(self._calls.copy())]
 
     def recording(self, application: WSGIApplication) -> WSGIApplication:
-        """Return the application with a record of its calls."""
+        """Return the application, wrapped so that its calls are recorded."""
 
         def respond(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             statuses: list[int] = []
@@ -40,8 +46,7 @@ class CallLog:
                 return start_response(status, *arguments)
 
             response = application(environ, start)
-            # 401 means that the token is not valid, so its claims may be invented.
-            if statuses and statuses[-1] != 401:
+            if statuses:
                 self._add(environ, statuses[-1], getattr(response, "content", b""))
             return response
 
@@ -49,8 +54,12 @@ class CallLog:
 
     def _add(self, environ: WSGIEnvironment, status: int, content: bytes) -> None:
         path = environ["PATH_INFO"]
-        sent = _in_header(environ.get("HTTP_AUTHORIZATION", ""))
-        received = _in_body(content) if path.startswith(TOKEN_ROUTES) else None
+        sent = received = None
+        # Other responses, such as 404 and a redirect, are sent before the token is verified.
+        if path.startswith(PROTECTED) and (200 <= status < 300 or status == 403):
+            sent = _in_header(environ.get("HTTP_AUTHORIZATION", ""))
+        elif path.startswith(TOKEN_ROUTES):
+            received = _in_body(content)
         if not (sent or received):
             return
         self._calls.append(
@@ -58,7 +67,7 @@ class CallLog:
                 "time": int(time.time() * 1000),
                 "caller": _caller(sent or received or {}),
                 "method": environ["REQUEST_METHOD"],
-                "path": path,
+                "path": IDS.sub("…", path),
                 "status": status,
                 "sent": sent,
                 "received": received,
@@ -70,7 +79,9 @@ def _in_header(header: str) -> dict[str, Any] | None:
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer":
         return None
-    return _described(token) or {"kind": "api_token", "last_four": token[-4:]}
+    if API_TOKEN.fullmatch(token):
+        return {"kind": "api_token", "last_four": token[-4:]}
+    return _described(token)
 
 
 def _in_body(content: bytes) -> dict[str, Any] | None:
@@ -82,16 +93,28 @@ def _in_body(content: bytes) -> dict[str, Any] | None:
 
 
 def _described(token: str) -> dict[str, Any] | None:
+    """Return the kind of an access token, its audience and scope, and the clients that use it."""
     try:
         _, claims = read_token(token)
     except (ValueError, RecursionError):
         return None
-    # A view without authentication also receives tokens that nobody has verified.
-    kind = str(claims.get("tokenauth_grant", "access_token"))
-    return {"kind": kind, **{name: claims[name] for name in SHOWN if name in claims}}
+    act = claims.get("act")
+    found = {
+        "kind": claims.get("tokenauth_grant", "access_token"),
+        "aud": claims.get("aud"),
+        "scope": claims.get("scope"),
+        "client_id": claims.get("client_id"),
+        "actor": act.get("sub") if isinstance(act, dict) else None,
+    }
+    return {
+        name: value
+        for name, value in found.items()
+        if isinstance(value, str) and len(value) <= LONGEST
+    }
 
 
 def _caller(token: dict[str, Any]) -> str:
-    if token["kind"] == "api_token":
+    kind = token.get("kind")
+    if kind == "api_token":
         return "script"
-    return "browser" if token["kind"] == "access_token" else str(token.get("client_id"))
+    return "browser" if kind == "access_token" else str(token.get("client_id", "?"))

@@ -44,7 +44,7 @@ def check(origins: Origins) -> Iterator[Step]:
         api_tokens(api),
         service_account(api),
         across_origins(api, page, reports),
-        rotation(api),
+        rotation(api, reports),
     ):
         try:
             yield from chapter

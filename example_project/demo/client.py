@@ -57,7 +57,8 @@ class Client:
             request.data = json.dumps(body).encode()
             request.add_header("Content-Type", "application/json")
         if token is not None:
-            request.add_header("Authorization", f"Bearer {token}")
+            # Not sent again after a redirect to another host.
+            request.add_unredirected_header("Authorization", f"Bearer {token}")
         try:
             with _open(request, timeout=30) as response:
                 return Response(response.status, response.headers, _json(response.read()))

@@ -13,9 +13,10 @@ from django.core.management import call_command
 from demo.client import Client, Response, read_token
 from demo.database import ALICE
 from demo.keys import METADATA
-from demo.parties import STATISTICS
+from demo.parties import REPORTS, STATISTICS
 from demo.steps import (
     NOTES,
+    REFRESH,
     REVOKE,
     WHO,
     Step,
@@ -61,7 +62,7 @@ def introspection(api: Client) -> Iterator[Step]:
     yield Step("   After a sign-out the token is not active", revoked.body, {"active": False})
 
 
-def rotation(api: Client) -> Iterator[Step]:
+def rotation(api: Client, reports: Client) -> Iterator[Step]:
     tokens = Tokens.of(sign_in(api, ALICE))
     first = tokens.access
     with second_process(api) as other:
@@ -94,6 +95,12 @@ def rotation(api: Client) -> Iterator[Step]:
             )
         fresh = Tokens.of(refresh(api, tokens.refresh)).access
         yield from _accepted(api, other, fresh, "   All users stay signed in")
+        body = {"refresh_token": tokens.refresh, "resource": REPORTS}
+        for_reports = Tokens.of(api.post(REFRESH, body)).access
+        followed = wait_until(
+            lambda: reports.post("/reports/", {}, token=for_reports).status == 201
+        )
+        yield Step("   The report service accepts the new key", followed, True)
 
 
 def _accepted(api: Client, other: Client, token: str, sentence: str) -> Iterator[Step]:

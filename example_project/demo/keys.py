@@ -16,7 +16,7 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django_tokenauth.conf.settings import load
 from django_tokenauth.errors import InvalidKey
-from django_tokenauth.keys.files import SUFFIX, read_files, write_jwk
+from django_tokenauth.keys.files import SUFFIX, KeyFile, read_files, write_jwk
 from django_tokenauth.keys.rotating import State, generate, state_of
 from django_tokenauth.keys.schedule import KeySchedule
 
@@ -31,12 +31,26 @@ class NoKeys(Exception):
 
 def make_first(folder: Path) -> None:
     """Generate an Ed25519 key in the folder, unless it contains a key that signs."""
+    if signing_file(folder) is not None:
+        return
+    with _readable(folder):
+        generate(folder, load(), "EdDSA", now=time.time())
+
+
+def signing_file(folder: Path) -> KeyFile | None:
+    """Return the file of the key that signs, or None if the folder has none."""
     now = time.time()
-    try:
+    with _readable(folder):
         files = read_files(folder)
         keys = KeySchedule([file.key for file in files]).at(now)
-        if all(state_of(file.key, keys, now) is not State.SIGNS for file in files):
-            generate(folder, load(), "EdDSA", now=now)
+        signing = (file for file in files if state_of(file.key, keys, now) is State.SIGNS)
+        return next(signing, None)
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except InvalidKey as error:
         raise NoKeys(f"{folder}: {error} {error.hint}") from error
     except OSError as error:

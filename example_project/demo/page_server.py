@@ -24,13 +24,13 @@ def page_server(
 ) -> ThreadingHTTPServer:
     """Return a server that is bound to its port.
 
-    The page reads `config` from it: the origins of the API and of the reports.
+    The page reads `config` from it: the origins of the API and of the report service.
     """
     return ThreadingHTTPServer((host, port), partial(PageRequestHandler, config, calls))
 
 
 class PageRequestHandler(BaseHTTPRequestHandler):
-    """Serves the files of the folder by name, `/config.json`, and the calls as `/calls.json`."""
+    """The handler that serves the files of the folder, `/config.json` and `/calls.json`."""
 
     def __init__(self, config: Mapping[str, str], calls: CallLog, *args: object) -> None:
         self.config = config
@@ -59,7 +59,7 @@ class PageRequestHandler(BaseHTTPRequestHandler):
     def _find(self, path: str) -> tuple[str, bytes] | None:
         values = {"/config.json": self.config, "/calls.json": self.calls.list()}
         if path in values:
-            return "application/json", json.dumps(values[path]).encode()
+            return "application/json", json.dumps(values[path], allow_nan=False).encode()
         # Look the path up among the existing names; do not join it to the folder.
         files = {f"/{file.name}": file for file in FOLDER.iterdir()}
         file = files.get("/index.html" if path == "/" else path)
@@ -78,7 +78,8 @@ class PageRequestHandler(BaseHTTPRequestHandler):
 
 def _headers(config: Mapping[str, str]) -> dict[str, str]:
     # Every script of this origin can read the refresh token in the browser's storage. The policy
-    # allows only scripts of this server, and connections only to it, the API and the reports.
+    # allows only scripts of this server, and connections only to it, the API and the report
+    # service.
     policy = {
         "default-src": "'none'",
         "script-src": "'self'",

@@ -1,4 +1,4 @@
-"""Start and stop the API, the page and the reports, each on its own origin."""
+"""Start and stop the API, the page and the report service, each on its own origin."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def serving(
     reports_key: Path,
     **tokenauth: Any,
 ) -> Iterator[Origins]:
-    """Serve the API, the page and the reports until the block exits. Port 0 means any free port.
+    """Serve the API, the page and the report service until the block exits.
 
-    The reports run in another process, which has their private key. `tokenauth` are settings of
+    Port 0 means any free port. The report service is another process. `tokenauth` are settings of
     TOKENAUTH. The ISSUER is the origin of the API.
     """
     calls = CallLog()
@@ -77,6 +77,7 @@ def serving(
                 "reports.settings",
                 host=host,
                 port=reports_port,
+                option="--reports-port",
                 EXAMPLE_PAGE_ORIGIN=page_origin,
                 EXAMPLE_REPORTS_KEY=str(reports_key),
             )

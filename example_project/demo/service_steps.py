@@ -1,4 +1,4 @@
-"""The chapters about other parties: a second service, a script, and a service account."""
+"""The chapters about other parties: the report service, a script, and a service account."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from demo.steps import (
     REFRESH,
     REVOKE,
     SIGN_IN,
+    WHO,
     ChapterAborted,
     Step,
     Tokens,
@@ -32,18 +33,22 @@ def other_services(api: Client, reports: Client) -> Iterator[Step]:
     own = Tokens.of(sign_in(api, ALICE))
     narrowed = Tokens.of(api.post(REFRESH, {"refresh_token": own.refresh, "resource": REPORTS}))
     _, claims = read_token(narrowed.access)
-    yield Step("Alice gets a token for the reports", claims.get("aud"), REPORTS, claims)
+    yield Step("Alice gets a token for the report service", claims.get("aud"), REPORTS, claims)
     rejected = api.get(NOTES, token=narrowed.access)
     yield Step("   The API does not accept it", rejected.error, (401, "invalid_token"))
     rejected = reports.post(CREATE, {}, token=own.access)
     yield Step(
-        "   The reports do not accept the token for the API", rejected.error, (401, "invalid_token")
+        "   The report service does not accept the token for the API",
+        rejected.error,
+        (401, "invalid_token"),
     )
 
+    api.post(NOTES, {"text": "Order seeds"}, token=own.access)
     notes = column(api.get(NOTES, token=own.access), "text")
     report = reports.post(CREATE, {}, token=narrowed.access)
-    counted = report.status, report.get("notes")
-    yield Step("With it, the reports count her notes", counted, (201, len(notes)), report.body)
+    counted = report.status, report.get("notes"), "Order seeds" in notes
+    expected = 201, len(notes), True
+    yield Step("With it, the report service counts her notes", counted, expected, report.body)
     exchanged = report.get("exchanged") or {}
     yield Step(
         "   by a token for the API that can only read notes",
@@ -51,7 +56,7 @@ def other_services(api: Client, reports: Client) -> Iterator[Step]:
         (NOTES_AUDIENCE, "notes:read"),
     )
     actor = (exchanged.get("act") or {}).get("sub")
-    yield Step("   and that names the service that acts for her", actor, REPORTS_CLIENT)
+    yield Step("   Its claim act names the service", actor, REPORTS_CLIENT)
 
     limited = Tokens.of(
         api.post(
@@ -62,14 +67,12 @@ def other_services(api: Client, reports: Client) -> Iterator[Step]:
     denied = reports.post(CREATE, {}, token=limited.access)
     yield Step("   The scope reports:create is required", denied.error, (403, "insufficient_scope"))
     unknown = sign_in(api, ALICE, resource="https://elsewhere.example.com")
-    yield Step(
-        "   A service that does not exist is rejected", unknown.error, (400, "invalid_target")
-    )
+    yield Step("   An unknown audience is rejected", unknown.error, (400, "invalid_target"))
 
     api.post(REVOKE, {"token": limited.refresh})
     ended = reports.post(CREATE, {}, token=narrowed.access)
     yield Step(
-        "After her sign-out, the reports get no token for her notes",
+        "After her sign-out, the report service gets no token for her notes",
         ended.error,
         (401, "invalid_token"),
     )
@@ -88,8 +91,7 @@ def api_tokens(api: Client) -> Iterator[Step]:
 
     run = run_script("back_up_notes.py", **script_environment(api.origin, api_token))
     saved = [json.loads(line)["text"] for line in run.stdout.splitlines()]
-    listed = column(api.get(NOTES, token=tokens.access), "text")
-    yield Step("   With it, the script reads his notes", saved, listed, saved)
+    yield Step("   With it, the script reads his notes", saved, ["Water the plants"], saved)
     written = api.post(NOTES, {"text": "No"}, token=api_token)
     yield Step("   It cannot add a note", written.error, (403, "insufficient_scope"))
     typing_error = api.get(NOTES, token=api_token[:-1])
@@ -98,8 +100,8 @@ def api_tokens(api: Client) -> Iterator[Step]:
         typing_error.error,
         (401, "invalid_token"),
     )
-    [row] = column(api.get(API_TOKENS, token=tokens.access), "last_four")
-    yield Step("   The list shows only its last characters", row, api_token[-4:])
+    listed = column(api.get(API_TOKENS, token=tokens.access), "last_four")
+    yield Step("   The list shows only its last characters", listed, [api_token[-4:]])
 
     api.send("DELETE", f"{API_TOKENS}{key}/", token=tokens.access)
     run = run_script("back_up_notes.py", **script_environment(api.origin, api_token))
@@ -122,6 +124,8 @@ def service_account(api: Client) -> Iterator[Step]:
     token = issued.get("access_token")
     if not isinstance(token, str):
         raise ChapterAborted(f"no token in {issued.status} {issued.body}")
+    known = api.get(WHO, token=token)
+    yield Step("   The API knows it by its client id", known.get("subject"), STATISTICS.client_id)
     denied = api.get(NOTES, token=token)
     yield Step("   It cannot read notes", denied.error, (403, "insufficient_scope"))
     guess = client_credentials(api, "a guess")

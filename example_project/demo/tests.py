@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -18,15 +21,17 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.http import HttpResponse
 from django.test import SimpleTestCase
+from django_tokenauth.api_tokens import formats
 from django_tokenauth.keys.files import read_files
 
 from demo.calls import CallLog
 from demo.check import check
 from demo.client import Client
+from demo.jobs import run_job
 from demo.key_steps import wait_until
 from demo.keys import NoKeys, fetch, followed, make_first, use
 from demo.page_server import page_server
-from demo.processes import NotStarted, verifier
+from demo.processes import NotStarted, environment, run_script, verifier
 from demo.servers import Origins, serving_api
 from demo.steps import Step
 from example import stateless
@@ -39,6 +44,19 @@ def free_ports(**used: str) -> list[str]:
     """Return the options of `demo` for free ports, except those of `used`."""
     options = {"--api-port": "0", "--page-port": "0", "--reports-port": "0"} | used
     return [word for option in options.items() for word in option]
+
+
+@contextmanager
+def patched_variable(name: str, value: str) -> Iterator[None]:
+    """Set an environment variable, and restore it at the end."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before
 
 
 class PageServerTests(SimpleTestCase):
@@ -89,6 +107,7 @@ class CallLogTests(SimpleTestCase):
         self.calls = CallLog()
         self.respond = self.calls.recording(self.application)
         self.status, self.content = "200 OK", b"[]"
+        self.api_token = formats.generate("example")
 
     def application(self, environ: Any, start_response: Any) -> HttpResponse:
         start_response(self.status, [])
@@ -108,26 +127,22 @@ class CallLogTests(SimpleTestCase):
             self.token(): "browser",
             self.token(tokenauth_grant="token_exchange", client_id="reports"): "reports",
             self.token(tokenauth_grant="client_credentials", client_id="jobs"): "jobs",
-            "example_0123456789": "script",
+            self.api_token: "script",
         }.items():
             with self.subTest(caller):
                 self.assertEqual(self.call(token)[0]["caller"], caller)
 
-    def test_entry_contains_rights_and_no_token(self) -> None:
+    def test_entry_contains_rights_and_neither_tokens_nor_ids(self) -> None:
         token = self.token(act={"sub": "reports"}, jti="secret")
-        [call] = self.call(token)
-        self.assertEqual(
-            call["sent"],
-            {
-                "kind": "access_token",
-                "aud": "notes",
-                "scope": "notes:read",
-                "client_id": "web",
-                "act": {"sub": "reports"},
-            },
-        )
-        [call, _] = self.call("example_0123456789")
-        self.assertEqual(call["sent"], {"kind": "api_token", "last_four": "6789"})
+        [call] = self.call(token, "/notes/17/")
+        self.assertEqual(call["path"], "/notes/…/")
+        rights = {"aud": "notes", "scope": "notes:read", "client_id": "web", "actor": "reports"}
+        self.assertEqual(call["sent"], {"kind": "access_token", **rights})
+        path = "/auth/api-tokens/01a207a2-3280-729f-8b86-2cd0bec312f2/"
+        [call, _] = self.call(self.api_token, path)
+        self.assertEqual(call["path"], "/auth/api-tokens/…/")
+        sent = {"kind": "api_token", "last_four": self.api_token[-4:]}
+        self.assertEqual(call["sent"], sent)
 
     def test_new_token_of_the_token_endpoint_is_described(self) -> None:
         token = self.token(tokenauth_grant="token_exchange", client_id="reports")
@@ -136,17 +151,59 @@ class CallLogTests(SimpleTestCase):
         self.assertEqual((call["caller"], call["sent"]), ("reports", None))
         self.assertEqual(call["received"]["kind"], "token_exchange")
 
-    def test_rejected_token_is_not_listed(self) -> None:
-        self.status = "401 Unauthorized"
-        self.assertEqual(self.call(self.token()), [])
+    def test_unverified_token_is_not_listed(self) -> None:
+        for status, path in (
+            ("401 Unauthorized", "/notes/"),
+            ("404 Not Found", "/notes/x"),
+            ("301 Moved Permanently", "/notes/1"),
+            ("200 OK", "/docs/"),
+            ("200 OK", "/auth/token/verify/"),
+        ):
+            with self.subTest(f"{status} {path}"):
+                self.status = status
+                self.assertEqual(self.call(self.token(), path), [])
 
-    def test_invented_token_does_not_stop_the_server(self) -> None:
-        for token in ("a.b.c", "", "e30.W10.", "..", "[" * 40_000):
+    def test_unusable_token_is_not_listed(self) -> None:
+        for token in ("a.b.c", "", "abc", "e30.W10.", "..", "[" * 40_000, self.api_token[:-1]):
             with self.subTest(token[:9]):
-                self.assertEqual(self.call(token)[0]["caller"], "script")
+                self.assertEqual(self.call(token), [])
+
+    def test_unusable_claims_are_left_out(self) -> None:
+        [call] = self.call(self.token(aud=float("nan"), scope="x" * 300, client_id=["web"]))
+        self.assertEqual(call["sent"], {"kind": "access_token"})
 
     def test_request_without_a_token_is_not_listed(self) -> None:
         self.assertEqual(self.call(), [])
+
+
+class ProcessTests(SimpleTestCase):
+    def test_other_processes_get_no_secret_of_the_api(self) -> None:
+        with patched_variable("EXAMPLE_SECRET_KEY", "secret"):
+            passed = environment(EXAMPLE_REPORTS_KEY="key.jwk")
+        self.assertNotIn("secret", passed.values())
+        self.assertEqual(passed["EXAMPLE_REPORTS_KEY"], "key.jwk")
+        self.assertIn("PATH", passed)
+
+    def test_scripts_explain_their_errors_without_secrets(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            api = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        account = {"CLIENT_ID": "jobs", "CLIENT_SECRET": "secret"}
+        for name, variables, message in (
+            ("back_up_notes.py", {"NOTES_API": api}, "Set the environment variable"),
+            ("back_up_notes.py", {"NOTES_API": api, "NOTES_API_TOKEN": "x"}, "does not respond"),
+            ("back_up_notes.py", {"NOTES_API": api, "NOTES_API_TOKEN": "secret\nx"}, "header"),
+            ("read_statistics.py", {"NOTES_API": api}, "Set the environment variable"),
+            ("read_statistics.py", {"NOTES_API": api, **account}, "does not respond"),
+        ):
+            with self.subTest(f"{name} {message}"):
+                run = run_script(name, **variables)
+                self.assertEqual(run.returncode, 1)
+                self.assertIn(message, run.stderr)
+                for unwanted in ("Traceback", "secret"):
+                    self.assertNotIn(unwanted, run.stderr)
+
+    def test_error_of_a_job_is_returned(self) -> None:
+        self.assertIn("Set the environment variable", run_job("back_up_notes.py", {}))
 
 
 class KeyTests(SimpleTestCase):
@@ -208,8 +265,15 @@ class KeyTests(SimpleTestCase):
     def test_verifier_without_an_issuer_does_not_start(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as closed:
             issuer = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        with self.assertRaisesMessage(CommandError, f"{issuer} publishes no metadata"):
-            call_command("verifier", "--issuer", issuer)
+        with (
+            self.assertRaisesMessage(NotStarted, "with the settings reports.settings did not"),
+            verifier(issuer, "reports.settings"),
+        ):
+            pass
+
+    def test_verifier_does_not_serve_the_api_with_its_database(self) -> None:
+        with self.assertRaisesMessage(CommandError, "--settings example.stateless"):
+            call_command("verifier", "--issuer", "http://127.0.0.1:1")
 
 
 class DemoCommandTests(SimpleTestCase):
@@ -229,8 +293,10 @@ class DemoCommandTests(SimpleTestCase):
                     break
             first_command = lines.index("curl commands for another terminal:\n")
             for number, line in enumerate(lines):
-                # In the commands, some addresses need a token (401) or another method (405).
-                expected = (200, 401, 405) if number > first_command else (200,)
+                # Some addresses need a token (401) or another method (405).
+                expected: tuple[int, ...] = (200,)
+                if number > first_command or line.startswith("The reports"):
+                    expected = (200, 401, 405)
                 for origin, path in re.findall(r"(http://[\d.:]+)(/\S*)", line):
                     with self.subTest(f"{origin}{path}"):
                         self.assertIn(Client(origin).get(path).status, expected)
@@ -240,7 +306,7 @@ class DemoCommandTests(SimpleTestCase):
     def test_error_names_the_option_of_a_port_in_use(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = str(taken.getsockname()[1])
-            for option in ("--api-port", "--page-port"):
+            for option in ("--api-port", "--page-port", "--reports-port"):
                 with self.subTest(option):
                     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "demo"]
                     run = subprocess.run(  # noqa: S603
@@ -251,15 +317,9 @@ class DemoCommandTests(SimpleTestCase):
                         check=False,
                     )
                     self.assertEqual(run.returncode, 1)
-                    self.assertIn(f"127.0.0.1 port {port} (see {option})", run.stderr)
+                    self.assertIn(f"127.0.0.1 port {port}", run.stderr)
+                    self.assertIn(option, run.stderr)
                     self.assertNotIn("Traceback", run.stderr)
-
-    def test_error_names_the_settings_of_a_process_that_does_not_start(self) -> None:
-        with (
-            self.assertRaisesMessage(NotStarted, "with the settings reports.settings did not"),
-            verifier("http://127.0.0.1:1", "reports.settings"),
-        ):
-            pass
 
 
 class CheckTests(SimpleTestCase):

@@ -63,11 +63,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
 }
 
-# `manage.py demo` adds ISSUER and KEY_DIRECTORY, and the other services and clients
+# `manage.py demo` adds ISSUER and KEY_DIRECTORY, and the report service and the clients
 # (demo/parties.py). Without KEY_DIRECTORY, the key of access tokens is derived from SECRET_KEY.
 TOKENAUTH: dict[str, Any] = {
-    "AUDIENCE": "https://notes.example.com",
-    "SCOPES": ("notes:read", "notes:write", "reports:create", "statistics:read"),
+    "SCOPES": ("notes:read", "notes:write", "statistics:read"),
     "SCOPE_POLICY": "example.claims.permitted_scopes",
     "EXTRA_CLAIMS": "example.claims.user_name",
     "API_TOKEN_PREFIX": "example",

@@ -14,4 +14,9 @@ from example.settings import TOKENAUTH as SHARED
 SECRET_KEY = get_random_secret_key()
 # A query would raise ImproperlyConfigured, so a response proves that there was none.
 DATABASES = {}
-TOKENAUTH = {**SHARED, "REVOCATION_POLL_INTERVAL": None}
+TOKENAUTH = {
+    **SHARED,
+    # As in demo/parties.py.
+    "AUDIENCE": "https://notes.example.com",
+    "REVOCATION_POLL_INTERVAL": None,
+}

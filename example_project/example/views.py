@@ -31,7 +31,8 @@ class WhoAmI(APIView):
         return Response(
             {
                 "subject": claims.subject,
-                "preferred_username": claims.extra["preferred_username"],
+                # EXTRA_CLAIMS adds it to the tokens of users, not to those of service accounts.
+                "preferred_username": claims.extra.get("preferred_username", ""),
                 "scope": " ".join(sorted(claims.scope)),
             }
         )

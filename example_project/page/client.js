@@ -2,8 +2,8 @@
 // of your own; it does not depend on page.js.
 //
 // Events: "change" after a sign-in, a sign-out, a new access token or a failed refresh
-// (detail.inactive is true if the session is expired or revoked); "exchange" after each request, with the request and the
-// response.
+// (detail.inactive is true if the session is expired or revoked); "exchange" after each request,
+// with the request and the response.
 
 import { readToken } from "./token.js";
 
@@ -57,7 +57,7 @@ export class TokenClient extends EventTarget {
     });
   }
 
-  // Get an access token for another service. The access token for the API stays.
+  // Get an access token for another service. The access token for the API is kept.
   async tokenFor(resource) {
     return onlyOneTab(async () => {
       const response = await this.#refresh({ resource });

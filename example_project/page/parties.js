@@ -1,5 +1,5 @@
-// Who calls whom, with which token: the calls of this page to the reports, and all calls to the API
-// that had or returned a token. The server of the page lists the latter without the tokens.
+// Who calls whom, with which token: the calls of this page to the report service, and the latest
+// accepted calls to the API with a token. The server of the page lists the latter without tokens.
 
 import { element } from "./elements.js";
 import { date, text } from "./strings.js";
@@ -8,7 +8,7 @@ import { readToken } from "./token.js";
 const AUDIENCE = "https://reports.example.com";
 
 export class Parties {
-  #own = []; // the calls of this page to the reports
+  #own = []; // the calls of this page to the report service
   #others = []; // the calls to the API
 
   constructor(reports) {
@@ -58,6 +58,7 @@ export class Parties {
 }
 
 function renderCall({ time, caller, callee = "api", method, path, status, sent, received }) {
+  const kind = status >= 200 && status < 400 ? "success" : "failure";
   return element(
     "li",
     {},
@@ -69,7 +70,7 @@ function renderCall({ time, caller, callee = "api", method, path, status, sent, 
       element("span", { className: "arrow", ariaHidden: "true" }, "→"),
       party(callee),
       element("code", {}, `${method} ${path}`),
-      element("span", { className: `status ${status < 400 ? "success" : "failure"}` }, status),
+      element("span", { className: `status ${kind}` }, status || text("noResponse")),
     ),
     ...[
       ["sends", sent],
@@ -81,18 +82,18 @@ function renderCall({ time, caller, callee = "api", method, path, status, sent, 
 }
 
 function party(name) {
-  // A client of the server has its own name.
+  // A client without a string is shown by its client id.
   const label = text(`party_${name}`) || name;
   return element("span", { className: "party" }, label);
 }
 
-function renderRights(verb, { kind, aud, scope, act, last_four }) {
+function renderRights(verb, { kind, aud, scope, actor, last_four }) {
   const parts = [
     text(`kind_${kind}`),
     last_four && `…${last_four}`,
-    aud && text("rightsAudience", { aud: [aud].flat().join(" ") }),
+    aud && text("rightsAudience", { aud }),
     scope && text("rightsScope", { scope }),
-    act && text("rightsActor", { actor: act.sub }),
+    actor && text("rightsActor", { actor }),
   ];
   return element(
     "p",

@@ -47,20 +47,20 @@ export const STRINGS = {
 
     parties: "Who calls whom",
     partiesHint:
-      "The calls that had or returned a token, newest first, with the rights of the token. A repeated " +
+      "The latest accepted calls with a token, newest first, and the rights of the token. A repeated " +
       "call is listed once.",
-    partyPage: "This page calls the API, and the reports: a second service, which has no notes.",
+    partyPage: "This page calls the API and the report service, which stores no notes.",
     partyReports:
-      "The reports verify your token with the public keys of the API. To read your notes, they " +
-      "exchange it for a token that can only read notes, and that names them.",
+      "The report service verifies your token with the public keys of the API. It exchanges your " +
+      "token for one that can only read notes. The new token names the service.",
     partyScript: "A script of alice has an API token, and reads her notes each minute.",
-    partyAccount: "A service account signs in for itself, and reads statistics each minute.",
+    partyAccount: "A service account gets a token for itself, and reads statistics each minute.",
     createReport: "Create a report",
-    reportCreated: "The reports counted {notes} notes with {words} words.",
+    reportCreated: "The report service counted {notes} notes with {words} words.",
     party_browser: "browser",
     party_api: "API",
-    party_reports: "reports",
-    "party_service/reports": "reports",
+    party_reports: "report service",
+    "party_service/reports": "report service",
     "party_service/statistics": "service account",
     party_script: "script",
     sends: "sends",
@@ -70,7 +70,7 @@ export const STRINGS = {
     kind_client_credentials: "token of a service account",
     kind_api_token: "API token",
     rightsAudience: "for {aud}",
-    rightsScope: "may {scope}",
+    rightsScope: "scope {scope}",
     rightsActor: "{actor} acts for the user",
 
     sessions: "Your sessions",
@@ -103,7 +103,7 @@ export const STRINGS = {
       "The drawback: if an attacker runs a script on this page, the script can read the token and " +
       "use it. Therefore the browser may only run the scripts of this page " +
       "(Content-Security-Policy). Scripts cannot read an HttpOnly cookie, but a cookie needs " +
-      "protection against forged requests (CSRF), and the page and the API on one site.",
+      "CSRF protection, and the page and the API must be on one site.",
 
     claim_alg: "signature algorithm",
     claim_kid: "id of the signing key",
@@ -169,19 +169,19 @@ export const STRINGS = {
 
     parties: "누가 누구를 호출하나요",
     partiesHint:
-      "토큰을 보내거나 받은 호출을 최신순으로, 토큰의 권한과 함께 보여 줍니다. 같은 호출은 한 번만 나옵니다.",
-    partyPage: "이 페이지는 API와 보고서 서비스를 호출합니다. 보고서는 메모가 없는 두 번째 서비스입니다.",
+      "토큰을 보내거나 받은 최근 호출을 최신순으로, 토큰의 권한과 함께 보여 줍니다. 같은 호출은 한 번만 나옵니다.",
+    partyPage: "이 페이지는 API와 보고서 서비스를 호출합니다. 보고서 서비스는 메모를 저장하지 않습니다.",
     partyReports:
-      "보고서 서비스는 API의 공개 키로 토큰을 검증합니다. 메모를 읽기 위해, 메모를 읽을 수만 있고 보고서 " +
-      "서비스의 이름이 적힌 토큰으로 교환합니다.",
+      "보고서 서비스는 API의 공개 키로 토큰을 검증합니다. 메모를 읽을 때는 이 토큰을, 메모 읽기만 허용하고 " +
+      "보고서 서비스의 이름이 적힌 새 토큰으로 교환합니다.",
     partyScript: "alice의 스크립트는 API 토큰으로 1분마다 메모를 읽습니다.",
     partyAccount: "서비스 계정은 자신의 이름으로 토큰을 받아 1분마다 통계를 읽습니다.",
     createReport: "보고서 만들기",
     reportCreated: "보고서: 메모 {notes}개, 단어 {words}개.",
     party_browser: "브라우저",
     party_api: "API",
-    party_reports: "보고서",
-    "party_service/reports": "보고서",
+    party_reports: "보고서 서비스",
+    "party_service/reports": "보고서 서비스",
     "party_service/statistics": "서비스 계정",
     party_script: "스크립트",
     sends: "보냄",
@@ -192,7 +192,7 @@ export const STRINGS = {
     kind_api_token: "API 토큰",
     rightsAudience: "대상 {aud}",
     rightsScope: "권한 {scope}",
-    rightsActor: "{actor}가 사용자를 대신함",
+    rightsActor: "사용자를 대신하는 서비스: {actor}",
 
     sessions: "내 세션",
     unnamed: "이름 없는 기기",

@@ -1,8 +1,12 @@
-"""The requests to the API, with a token that can only read the notes of one user."""
+"""The requests to the API, with a token that can only read the notes of one user.
+
+`demo.client` is a small HTTP client of the example. A service uses a library such as httpx.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 import uuid
@@ -11,12 +15,14 @@ from pathlib import Path
 import jwt
 from django.conf import settings
 
-from demo.client import Client
+from demo.client import Client, Response
 
 CLIENT_ID = "service/reports"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+logger = logging.getLogger(__name__)
 
 
 class SignedOut(Exception):
@@ -24,7 +30,7 @@ class SignedOut(Exception):
 
 
 class Unavailable(Exception):
-    """The API does not respond, or rejects this service."""
+    """The API does not respond, rejects this service, or the key of this service is missing."""
 
 
 def exchange(token: str) -> str:
@@ -45,7 +51,7 @@ def exchange(token: str) -> str:
         raise SignedOut
     exchanged = response.get("access_token")
     if not isinstance(exchanged, str):
-        raise Unavailable
+        raise _unavailable("the exchange", response)
     return exchanged
 
 
@@ -54,23 +60,37 @@ def list_texts(token: str) -> list[str]:
     response = _api().get("/notes/", token=token)
     if response.status == 401:
         raise SignedOut
-    if response.status != 200:
-        raise Unavailable
-    return [note["text"] for note in response.body]
+    try:
+        return [str(note["text"]) for note in response.body]
+    except (TypeError, KeyError):
+        raise _unavailable("the list of notes", response) from None
 
 
 def assertion() -> str:
-    """Return a signed statement that this service sends the request (RFC 7523), for one use."""
-    # The private key of this service. The API knows only its public half.
-    jwk = json.loads(Path(os.environ["EXAMPLE_REPORTS_KEY"]).read_text(encoding="utf-8"))
+    """Return a client assertion (RFC 7523), which is accepted once."""
+    now = int(time.time())
     claims = {
         "iss": CLIENT_ID,
         "sub": CLIENT_ID,
         "aud": settings.TOKENAUTH["ISSUER"],
-        "exp": int(time.time()) + 60,
+        "exp": now + 60,
         "jti": str(uuid.uuid4()),
     }
-    return jwt.encode(claims, jwt.PyJWK(jwk), algorithm=jwk["alg"], headers={"kid": jwk["kid"]})
+    try:
+        # The private key of this service. The API knows only its public half.
+        jwk = json.loads(Path(os.environ["EXAMPLE_REPORTS_KEY"]).read_text(encoding="utf-8"))
+        headers = {"kid": jwk["kid"]}
+        return jwt.encode(claims, jwt.PyJWK(jwk), algorithm=jwk["alg"], headers=headers)
+    except (OSError, KeyError, TypeError, ValueError, jwt.PyJWTError) as error:
+        # The text of the error could contain the key.
+        logger.error("the key in EXAMPLE_REPORTS_KEY cannot be used (%s)", type(error).__name__)
+        raise Unavailable from None
+
+
+def _unavailable(what: str, response: Response) -> Unavailable:
+    status, code = response.error
+    logger.error("%s failed with status %s, error %s", what, status, code)
+    return Unavailable()
 
 
 def _api() -> Client:

@@ -1,4 +1,4 @@
-"""The settings of the reports: a second service, without a database and without a shared secret.
+"""The settings of the report service: no database, and no secret of the API.
 
 `manage.py verifier` adds the public keys of the API.
 """
@@ -10,10 +10,11 @@ from typing import Any
 
 from django.core.management.utils import get_random_secret_key
 
-# Django requires one, and nothing uses it.
+# Django requires SECRET_KEY; this service does not use it.
 SECRET_KEY = get_random_secret_key()
-DEBUG = True
-# A query would raise ImproperlyConfigured, so a response proves that there was none.
+# A page with the details of an error could show tokens.
+DEBUG = False
+# A query would raise ImproperlyConfigured, so a response proves that no query ran.
 DATABASES: dict[str, Any] = {}
 
 INSTALLED_APPS = [

@@ -1,7 +1,8 @@
-"""The reports without the API. `manage.py demo --check` runs both."""
+"""Tests of the report service without the API. `manage.py demo --check` runs both."""
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from pathlib import Path
@@ -33,7 +34,8 @@ class ReportTests(TokenTestMixin, APITestCase):
     def setUp(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as closed:
             issuer = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        own = {**settings.TOKENAUTH, "AUDIENCE": REPORTS, "ISSUER": issuer}
+        scopes = ("notes:read", "reports:create")
+        own = {**settings.TOKENAUTH, "AUDIENCE": REPORTS, "ISSUER": issuer, "SCOPES": scopes}
         self.enterContext(self.settings(TOKENAUTH=own))
         self.keys = Path(self.enterContext(TemporaryDirectory()))
         make_first(self.keys)
@@ -63,7 +65,21 @@ class ReportTests(TokenTestMixin, APITestCase):
 
     def test_report_is_unavailable_without_the_api(self) -> None:
         self.client.sign_in(self.alice)
-        self.assertEqual(self.client.post("/reports/").status_code, 503)
+        with self.assertLogs("reports", "ERROR") as logs:
+            self.assertEqual(self.client.post("/reports/").status_code, 503)
+        self.assertIn("the exchange failed with status 0", logs.output[0])
+
+    def test_report_is_unavailable_without_a_usable_key(self) -> None:
+        private = {"kty": "OKP", "crv": "Ed25519", "d": "secret", "kid": "1", "alg": "EdDSA"}
+        path = self.keys / "other.json"
+        self.set_key(str(path))
+        self.client.sign_in(self.alice)
+        for text in (None, "", "[]", "{}", json.dumps(private)):
+            with self.subTest(text), self.assertLogs("reports", "ERROR") as logs:
+                if text is not None:
+                    path.write_text(text, encoding="utf-8")
+                self.assertEqual(self.client.post("/reports/").status_code, 503)
+                self.assertNotIn("secret", "".join(logs.output))
 
     def test_assertion_names_the_client_and_is_valid_for_a_minute(self) -> None:
         [key] = jwt.PyJWKSet.from_json(to_jwks([read_files(self.keys)[0].key])).keys
@@ -79,7 +95,7 @@ class ReportTests(TokenTestMixin, APITestCase):
 
 
 class SettingsTests(APITestCase):
-    def test_reports_have_no_secret_of_the_api(self) -> None:
+    def test_report_service_has_no_secret_of_the_api(self) -> None:
         self.assertEqual(
             set(OWN_SETTINGS) & {"KEY_DIRECTORY", "KEYS", "SIGNING_KEY", "CLIENTS"}, set()
         )

@@ -1,4 +1,4 @@
-"""The route of the reports."""
+"""The route of the report service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A report over the notes of a user, which this service does not have."""
+"""A report about a user's notes, which another service stores."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ from rest_framework.views import APIView
 from demo.client import read_token
 from reports import notes_api
 
+# The page and the check show these claims. The response never contains the token.
+SHOWN = ("aud", "scope", "act", "client_id", "exp")
+
 
 class Reports(APIView):
-    """Create a report. Verifies the token with the public keys of the API, without a query."""
+    """The view that creates a report. It verifies the token with the public keys of the API."""
 
     authentication_classes = [StatelessJWTAuthentication]
     permission_classes = [HasScope]
@@ -33,21 +36,18 @@ class Reports(APIView):
         try:
             exchanged = notes_api.exchange(token)
             texts = notes_api.list_texts(exchanged)
+            _, claims = read_token(exchanged)
         except notes_api.SignedOut:
             # The token has not expired, so only the API knows that the session has ended.
             raise AccessTokenRejected(TokenErrorCode.REVOKED) from None
-        except notes_api.Unavailable:
+        except (notes_api.Unavailable, ValueError):
             raise TemporarilyUnavailable from None
-        _, claims = read_token(exchanged)
         return Response(
             {
                 "subject": cast(Claims, request.auth).subject,
                 "notes": len(texts),
                 "words": sum(len(text.split()) for text in texts),
-                # For the page and the check: what the exchanged token permits. Never the token.
-                "exchanged": {
-                    name: claims[name] for name in ("aud", "scope", "act", "client_id", "exp")
-                },
+                "exchanged": {name: claims.get(name) for name in SHOWN},
             },
             status=201,
         )

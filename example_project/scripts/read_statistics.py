@@ -13,8 +13,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+from http.client import HTTPException
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -23,26 +24,38 @@ open_url = build_opener(ProxyHandler({})).open
 
 
 def main() -> None:
-    api = os.environ["NOTES_API"]
-    body = {
-        "grant_type": "client_credentials",
-        "client_id": os.environ["CLIENT_ID"],
-        "client_secret": os.environ["CLIENT_SECRET"],
-        "scope": "statistics:read",
-    }
     try:
-        issued = read(Request(f"{api}/auth/token/", urlencode(body).encode()))
-        headers = {"Authorization": f"Bearer {issued['access_token']}"}
-        print(json.dumps(read(Request(f"{api}/statistics/", headers=headers))))
+        api = os.environ["NOTES_API"]
+        client = os.environ["CLIENT_ID"], os.environ["CLIENT_SECRET"].strip()
+    except KeyError as missing:
+        sys.exit(f"Set the environment variable {missing}.")
+    try:
+        request = Request(f"{api}/statistics/")
+        # Not sent again if the API redirects to another host.
+        request.add_unredirected_header("Authorization", f"Bearer {access_token(api, *client)}")
+        print(json.dumps(read(request)))
     except HTTPError as error:
         with error:
-            sys.exit(f"The API responded with {error.code}: {error.read().decode()}")
-    except URLError as error:
-        sys.exit(f"The API does not respond: {error.reason}")
+            sys.exit(f"The API responded with {error.code}.")
+    except (OSError, HTTPException) as error:
+        sys.exit(f"The API does not respond ({type(error).__name__}).")
+    except (ValueError, KeyError, TypeError):
+        sys.exit("The API sent an unexpected response.")
+
+
+def access_token(api: str, client_id: str, client_secret: str) -> str:
+    body = {
+        "grant_type": "client_credentials",
+        "client_id": client_id,
+        "client_secret": client_secret,
+        "scope": "statistics:read",
+    }
+    issued = read(Request(f"{api}/auth/token/", urlencode(body).encode()))
+    return str(issued["access_token"])
 
 
 def read(request: Request) -> Any:
-    with open_url(request, timeout=30) as response:
+    with open_url(request, timeout=20) as response:
         return json.load(response)
 
 

@@ -8,7 +8,12 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.contrib.auth import get_user_model
+from django.test import RequestFactory
+from rest_framework.authentication import BasicAuthentication
+from rest_framework.views import APIView
 
+from django_tokenauth.authentication import AccessTokenRejected, JWTAuthentication
+from django_tokenauth.errors import TokenErrorCode
 from django_tokenauth.models import Session
 from tests.support.client import (
     EXPIRED_TOKEN,
@@ -90,6 +95,29 @@ class TestRejectedToken:
         response = get(path, issue_tokens().refresh_token)
         assert status_and_json(response) == (401, REFUSED)
         assert response.headers["WWW-Authenticate"] == INVALID_TOKEN
+
+    @pytest.mark.parametrize(
+        ("classes", "status", "challenge"),
+        [
+            ([JWTAuthentication], 401, INVALID_TOKEN),
+            # REST framework sends the challenge of the first class.
+            ([BasicAuthentication, JWTAuthentication], 401, 'Basic realm="api"'),
+            # Without a class, REST framework responds with 403.
+            ([], 403, INVALID_TOKEN),
+        ],
+        ids=["bearer", "basic", "none"],
+    )
+    def test_view_rejects_a_token_after_its_authentication(self, alice, classes, status, challenge):
+        class View(APIView):
+            authentication_classes = classes
+            permission_classes = []
+
+            def get(self, request):
+                raise AccessTokenRejected(TokenErrorCode.REVOKED)
+
+        headers = {"Authorization": f"Bearer {sign_in()['access_token']}"}
+        response = View.as_view()(RequestFactory().get("/", headers=headers))
+        assert (response.status_code, response["WWW-Authenticate"]) == (status, challenge)
 
     def test_open_view_rejects_an_invalid_token(self):
         response = get("/open/", "garbage")

@@ -123,7 +123,8 @@ class TestEnvironment:
         assert settings["ALLOWED_HOSTS"] == ["auth.example.com"]
         assert settings["CORS_ALLOWED_ORIGINS"] == ["https://www.example.com"]
         assert "demo" not in settings["INSTALLED_APPS"]
-        assert settings["TOKENAUTH"]["SCOPES"] == ("notes:read", "notes:write")
+        assert settings["TOKENAUTH"]["SCOPES"] == ("notes:read", "notes:write", "statistics:read")
+        assert settings["TOKENAUTH"].keys() & {"AUDIENCE", "AUDIENCES", "CLIENTS"} == set()
         assert settings["TOKENAUTH"]["ISSUER"] == "https://auth.example.com"
         assert settings["TOKENAUTH"]["KEY_DIRECTORY"] == "/srv/notes/keys"
 

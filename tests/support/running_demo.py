@@ -23,6 +23,8 @@ class Demo:
     api: str
     reports: str
     passwords: dict[str, str]
+    #: The client id and the secret of the service account.
+    client: tuple[str, str]
     keys: str
 
     def manage(self, *words):
@@ -59,7 +61,8 @@ def running_demo(folder):
         yield Demo(
             page=re.search(r"^The page +(\S+)/$", output, re.MULTILINE)[1],
             api=re.search(r"^The API +(\S+)/ ", output, re.MULTILINE)[1],
-            reports=re.search(r"^The reports +(\S+) ", output, re.MULTILINE)[1],
+            reports=re.search(r"^The reports +(\S+)/reports/ ", output, re.MULTILINE)[1],
+            client=re.search(r"-u '([^:']+):([^']+)'", output).groups(),
             passwords=dict(re.findall(r"(\w+)  with  (.+)$", output, re.MULTILINE)),
             keys=re.search(r"^Keys in +(.+)$", output, re.MULTILINE)[1],
         )

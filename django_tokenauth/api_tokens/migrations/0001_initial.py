@@ -47,6 +47,15 @@ class Migration(migrations.Migration):
                         blank=True, default="", max_length=255, verbose_name="audience"
                     ),
                 ),
+                (
+                    "resource",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        max_length=255,
+                        verbose_name="other service",
+                    ),
+                ),
                 ("digest", models.CharField(editable=False, max_length=64)),
                 (
                     "last_four",

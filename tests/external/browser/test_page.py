@@ -301,7 +301,7 @@ class TestParties:
         for _ in range(60):
             press(tab, "create-report")
             expect(message(tab, "parties")).not_to_be_empty(timeout=30_000)
-            if 'code="key"' not in message(tab, "parties").inner_text():
+            if 'error="invalid_token"' not in message(tab, "parties").inner_text():
                 break
             tab.wait_for_timeout(500)
 
@@ -309,14 +309,14 @@ class TestParties:
         write(tab, "Three short words")
         self.create_report(tab)
         expect(message(tab, "parties")).to_have_text(
-            re.compile(r"^The reports counted \d+ notes with \d+ words\.$")
+            re.compile(r"^The report service counted \d+ notes with \d+ words\.$")
         )
         own = self.call(tab, "POST /reports/", "browser", "201")
         expect(own).to_contain_text("for https://reports.example.com")
         exchange = self.call(tab, "POST /auth/token/", "gets exchanged token")
         expect(exchange).to_contain_text("service/reports acts for the user")
         reading = self.call(tab, "GET /notes/", "sends exchanged token")
-        expect(reading).to_contain_text("for https://notes.example.com · may notes:read ·")
+        expect(reading).to_contain_text("for https://notes.example.com · scope notes:read ·")
         # The session of this tab is still the same.
         write(tab, "After the report")
         expect(note(tab, "After the report").first).to_be_visible()
@@ -331,7 +331,7 @@ class TestParties:
         script = self.call(tab, "GET /notes/", "sends API token")
         expect(script).to_have_text(re.compile(r"script.*API.*…\w{4}$"))
         account = self.call(tab, "GET /statistics/", "service account")
-        expect(account).to_contain_text("may statistics:read")
+        expect(account).to_contain_text("scope statistics:read")
 
     def test_list_of_calls_contains_no_token(self, tab, context, demo):
         self.create_report(tab)

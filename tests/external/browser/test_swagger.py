@@ -19,7 +19,7 @@ def docs(context, demo):
 
 @pytest.fixture
 def authorize(docs):
-    """Fill in the dialog and return it."""
+    """Fill in the dialog and return it. Its first form is that of the sign-in with a password."""
 
     def authorize(name, password, *scopes):
         docs.locator(".scheme-container").get_by_role("button", name="Authorize").click()
@@ -27,8 +27,8 @@ def authorize(docs):
         dialog.get_by_label("username:").fill(name)
         dialog.get_by_label("password:").fill(password)
         for scope in scopes:
-            dialog.locator("label").filter(has_text=scope).click()
-        dialog.get_by_role("button", name="Apply given OAuth2 credentials").click()
+            dialog.locator("label").filter(has_text=scope).first.click()
+        dialog.get_by_role("button", name="Apply given OAuth2 credentials").first.click()
         return dialog
 
     return authorize

@@ -45,7 +45,7 @@ def method(request):
 @pytest.fixture
 def service(library, method, metadata, demo):
     """Return a program with a client secret."""
-    return library(metadata, method, "reports", demo.passwords["reports"])
+    return library(metadata, method, *demo.client)
 
 
 @pytest.fixture(params=[NONE, BASIC, POST])
@@ -53,7 +53,7 @@ def program(request, library, metadata, demo):
     """Return a program without a client secret, and with one in the header or the body."""
     if request.param == NONE:
         return library(metadata, NONE, "notebook", None)
-    return library(metadata, request.param, "reports", demo.passwords["reports"])
+    return library(metadata, request.param, *demo.client)
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ import requests
 
 from tests.external.clients.programs import BASIC, NONE, POST, Authlib
 
+#: The confidential client of the demo.
+SERVICE = "service/statistics"
 TOKENS = ("access_token", "refresh_token")
 
 
@@ -82,7 +84,7 @@ class TestOAuthClient:
 
 class TestConfidentialClient:
     def test_wrong_client_secret_is_rejected_at_sign_in(self, library, method, metadata, alice):
-        program = library(metadata, method, "reports", "a guess")
+        program = library(metadata, method, SERVICE, "a guess")
         with pytest.raises(program.Error) as caught:
             program.sign_in(*alice)
         assert caught.value.error == "invalid_client"
@@ -92,7 +94,7 @@ class TestConfidentialClient:
     ):
         token = dict(service.sign_in(*alice))
         with pytest.raises(service.Error) as caught:
-            library(metadata, method, "reports", "a guess").refresh(token["refresh_token"])
+            library(metadata, method, SERVICE, "a guess").refresh(token["refresh_token"])
         assert caught.value.error == "invalid_client"
         assert service.refresh(token["refresh_token"])["access_token"]
 
@@ -111,14 +113,14 @@ class TestConfidentialClient:
         service.sign_in(*alice)
         listed = service.session.get(f"{demo.api}/auth/sessions/").json()
         [current] = [session for session in listed if session["current"]]
-        assert current["client_id"] == "reports"
+        assert current["client_id"] == SERVICE
 
 
 class TestIntrospection:
     @pytest.fixture
     def resource_server(self, method, metadata, demo):
         """Return an Authlib program, because requests-oauthlib has no introspection."""
-        return Authlib(metadata, method, "reports", demo.passwords["reports"])
+        return Authlib(metadata, method, *demo.client)
 
     def test_introspection_reports_active_until_revocation(self, resource_server, program, alice):
         token = dict(program.sign_in(*alice))
@@ -130,13 +132,19 @@ class TestIntrospection:
 
     def test_introspection_with_wrong_secret_is_rejected(self, method, metadata, program, alice):
         token = dict(program.sign_in(*alice))
-        response = Authlib(metadata, method, "reports", "a guess").introspect(token["access_token"])
+        response = Authlib(metadata, method, SERVICE, "a guess").introspect(token["access_token"])
         assert (response.status_code, response.json()["error"]) == (401, "invalid_client")
 
 
 def test_metadata_lists_client_authentication_methods(metadata):
-    methods = [NONE, BASIC, POST]
+    # The report service has a key.
+    confidential = [BASIC, POST, "private_key_jwt"]
+    methods = [NONE, *confidential]
     assert metadata["token_endpoint_auth_methods_supported"] == methods
     assert metadata["revocation_endpoint_auth_methods_supported"] == methods
-    assert metadata["introspection_endpoint_auth_methods_supported"] == [BASIC, POST]
-    assert set(metadata["grant_types_supported"]) == {"refresh_token"}
+    assert metadata["introspection_endpoint_auth_methods_supported"] == confidential
+    assert set(metadata["grant_types_supported"]) == {
+        "refresh_token",
+        "client_credentials",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
+    }

@@ -17,7 +17,7 @@ from tests.support.clock import NOW, after
 from tests.support.slow_statements import before
 
 MEMBERS = {
-    *("id", "name", "scope", "last_four", "created_at", "rotated_at", "expires_at"),
+    *("id", "name", "scope", "audience", "last_four", "created_at", "rotated_at", "expires_at"),
     *("previous_expires_at", "last_used_at", "ends_with_password"),
 }
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import logging
+import shlex
+import signal
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +15,14 @@ from demo.check import check
 from demo.database import ALICE, BOB, prepare
 from demo.jobs import running_jobs
 from demo.keys import NoKeys, make_first
-from demo.parties import REPORTS, STATISTICS, new_api_token, reports_key, service_settings
+from demo.parties import (
+    REPORTS,
+    STATISTICS,
+    new_api_token,
+    reports_key,
+    revoke_older_sessions,
+    service_settings,
+)
 from demo.processes import SCRIPTS, NotStarted
 from demo.servers import CannotListen, Origins, serving
 from demo.stop_signal import stop_signal
@@ -27,7 +36,7 @@ The API      {api}/  (shows its documentation)
 Admin site   {api}/admin/  (as {alice.name})
 Sign in as   {alice.name}  with  {alice.password}
              {bob.name}  with  {bob.password}
-The reports  {reports}  (a second service, without a database)
+The reports  {reports}/reports/  (a second service; needs a token)
 Keys in      {keys}
 
 curl commands for another terminal:
@@ -55,18 +64,18 @@ curl commands for another terminal:
   access=$(echo "$response" | field access_token)
   refresh=$(echo "$response" | field refresh_token)
 
-  # get a token for the reports, and a report: the service exchanges the token
-  response=$(curl -s {api}/auth/token/refresh/ -d refresh_token="$refresh" \
+  # get a token for the report service, and a report: the service exchanges the token
+  response=$(curl -s {api}/auth/token/refresh/ -d refresh_token="$refresh" \\
     -d resource={audience})
   refresh=$(echo "$response" | field refresh_token)
-  curl -i -X POST {reports}/reports/ \
+  curl -i -X POST {reports}/reports/ \\
     -H "Authorization: Bearer $(echo "$response" | field access_token)"
 
   # run the script with an API token, and the service account, as the demo does each minute
-  NOTES_API={api} NOTES_API_TOKEN={api_token} \
-    python3 {scripts}/back_up_notes.py
-  NOTES_API={api} CLIENT_ID={account.client_id} CLIENT_SECRET={account.secret} \
-    python3 {scripts}/read_statistics.py
+  NOTES_API={api} NOTES_API_TOKEN={api_token} \\
+    python3 {back_up}
+  NOTES_API={api} CLIENT_ID={account.client_id} CLIENT_SECRET={account.secret} \\
+    python3 {read_statistics}
 
   # sign out: the access token is rejected from now on
   curl -i {api}/auth/token/revoke/ -d token="$refresh"
@@ -106,7 +115,7 @@ class Command(BaseCommand):
             "--reports-port",
             type=int,
             default=8002,
-            help="Port of the reports (default: %(default)s); 0 means any free port.",
+            help="Port of the report service (default: %(default)s); 0 means any free port.",
         )
         parser.add_argument(
             "--database",
@@ -124,9 +133,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             if options["check"]:
+                # As Ctrl-C, so that the other processes are stopped.
+                signal.signal(signal.SIGTERM, signal.default_int_handler)
                 self._check(options["host"])
             else:
                 self._serve(options)
+        except KeyboardInterrupt:
+            raise CommandError("Stopped.") from None
         except (CannotListen, NoKeys, NotStarted) as error:
             raise CommandError(str(error)) from error
 
@@ -154,6 +167,7 @@ class Command(BaseCommand):
                 **services,
             ) as origins,
         ):
+            revoke_older_sessions()
             api_token = new_api_token()
             with running_jobs(origins.api, api_token):
                 self.stdout.write(_welcome(origins, keys, api_token))
@@ -195,6 +209,7 @@ def _welcome(origins: Origins, keys: Path, api_token: str) -> str:
         account=STATISTICS,
         audience=REPORTS,
         api_token=api_token,
-        scripts=SCRIPTS,
+        back_up=shlex.quote(str(SCRIPTS / "back_up_notes.py")),
+        read_statistics=shlex.quote(str(SCRIPTS / "read_statistics.py")),
         keys=keys,
     )

@@ -4,19 +4,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from demo.keys import NoKeys, followed, use
 from demo.servers import CannotListen, serving_api
 from demo.stop_signal import stop_signal
 
+# Django adds the second one.
+NO_DATABASE = (None, "", "django.db.backends.dummy")
+
 
 class Command(BaseCommand):
     help = (
-        "Serve a process without a database and without a secret of the API, which verifies "
-        "tokens with the public keys of the issuer. `manage.py verifier --issuer "
-        "http://127.0.0.1:8000 --settings example.stateless` serves /whoami/, and with --settings "
-        "reports.settings /reports/, the second service. Prints the address. Ctrl-C stops it."
+        "Run a server that verifies tokens with the public keys of the issuer, without a database "
+        "and without a secret of the API. It serves /whoami/ with --settings example.stateless, "
+        "and /reports/ with --settings reports.settings. Prints its address. Ctrl-C stops it."
     )
     # The checks need a database, which this process does not have.
     requires_system_checks = []
@@ -33,6 +36,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, issuer: str, host: str, port: int, **options: Any) -> None:
         issuer = issuer.rstrip("/")
+        if any(
+            database.get("ENGINE") not in NO_DATABASE for database in settings.DATABASES.values()
+        ):
+            raise CommandError(
+                "Use settings without a database: --settings example.stateless or --settings "
+                "reports.settings."
+            )
         try:
             with TemporaryDirectory() as folder, followed(issuer, Path(folder)):
                 use(ISSUER=issuer, KEY_DIRECTORY=folder)
