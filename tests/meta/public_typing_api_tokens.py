@@ -11,6 +11,7 @@ from typing import assert_type
 from django.contrib.auth.models import User
 from django.urls import include, path
 
+from django_tokenauth import services
 from django_tokenauth.api_tokens import services as api_tokens
 from django_tokenauth.api_tokens import urls as api_token_urls
 from django_tokenauth.api_tokens import views as api_token_views
@@ -32,6 +33,8 @@ def rotate_api_tokens(user: User) -> str:
     names = [each.name for each in api_tokens.list_api_tokens(user)]
     assert_type(names, list[str])
     assert_type(api_tokens.pattern(), str)
+    claims = services.authenticate_access_token(services.sign_in(user).access_token)
+    assert_type(api_tokens.grantable_scope(claims, None), frozenset[str])
     return issued.token if renamed is None or rotated is None else rotated.token
 
 

@@ -19,6 +19,7 @@ PUBLIC = {
         "ConcurrentRotation",
         "IssuedAPIToken",
         "create",
+        "grantable_scope",
         "latest_expiry",
         "list_api_tokens",
         "pattern",
