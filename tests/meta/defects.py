@@ -136,7 +136,7 @@ def first_failure(copy: Path, tests: Sequence[str], *, timeout: int = TIMEOUT) -
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"timeout after {TIMEOUT} s"
+        return f"timeout after {timeout} s"
     if ended.returncode == 0:
         return None
     return failure_in(ended.stdout, ended.stderr)
