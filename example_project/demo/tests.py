@@ -18,19 +18,32 @@ from typing import Any
 
 import jwt
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.http import HttpResponse
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, TestCase
+from django_tokenauth import services
 from django_tokenauth.api_tokens import formats
+from django_tokenauth.api_tokens import services as api_tokens
+from django_tokenauth.errors import InvalidToken
 from django_tokenauth.keys.files import read_files
+from django_tokenauth.models import RevokedReason
 
 from demo.calls import CallLog
 from demo.check import check
 from demo.client import Client
+from demo.database import ALICE
 from demo.jobs import run_job
 from demo.key_steps import wait_until
 from demo.keys import NoKeys, fetch, followed, make_first, use
 from demo.page_server import page_server
+from demo.parties import (
+    REPORTS_CLIENT,
+    new_api_token,
+    reports_key,
+    revoke_older_sessions,
+    service_settings,
+)
 from demo.processes import NotStarted, environment, run_script, verifier
 from demo.servers import Origins, serving_api
 from demo.steps import Step
@@ -274,6 +287,38 @@ class KeyTests(SimpleTestCase):
     def test_verifier_does_not_serve_the_api_with_its_database(self) -> None:
         with self.assertRaisesMessage(CommandError, "--settings example.stateless"):
             call_command("verifier", "--issuer", "http://127.0.0.1:1")
+
+
+class PartyTests(TestCase):
+    """The second start of the demo, with the database of the first one."""
+
+    def setUp(self) -> None:
+        self.alice = User.objects.create_user(ALICE.name)
+
+    def test_new_api_token_replaces_only_its_predecessor(self) -> None:
+        own = api_tokens.create(self.alice, name="nightly")
+        first, second = new_api_token(), new_api_token()
+        with self.assertRaises(InvalidToken):
+            services.authenticate_token(first)
+        for token in (own.token, second):
+            self.assertEqual(services.get_user(services.authenticate_token(token)), self.alice)
+
+    def test_sessions_of_an_older_demo_are_revoked(self) -> None:
+        older = services.sign_in(self.alice)
+        folder = Path(self.enterContext(TemporaryDirectory()), "keys")
+        with self.settings(TOKENAUTH=settings.TOKENAUTH | service_settings(folder)):
+            newer = services.sign_in(self.alice)
+            revoke_older_sessions()
+        for pair, reason in ((older, RevokedReason.ADMIN), (newer, "")):
+            pair.session.refresh_from_db()
+            self.assertEqual(pair.session.revoked_reason, reason)
+
+    def test_settings_contain_no_private_key(self) -> None:
+        folder = Path(self.enterContext(TemporaryDirectory()), "keys")
+        [jwk] = json.loads(service_settings(folder)["CLIENTS"][REPORTS_CLIENT]["jwks"])["keys"]
+        private = json.loads(reports_key(folder).read_text(encoding="utf-8"))
+        self.assertEqual(jwk["x"], private["x"])
+        self.assertNotIn("d", jwk)
 
 
 class DemoCommandTests(SimpleTestCase):
