@@ -20,11 +20,7 @@ from drf_spectacular.extensions import (
     OpenApiViewExtension,
 )
 from drf_spectacular.plumbing import ResolvedComponent
-from drf_spectacular.utils import (
-    OpenApiParameter,
-    extend_schema,
-    extend_schema_view,
-)
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.permissions import AND
 from rest_framework.views import APIView
@@ -35,6 +31,7 @@ from django_tokenauth._scope import decorated_scopes
 from django_tokenauth.authentication import JWTAuthentication
 from django_tokenauth.conf.settings import load
 from django_tokenauth.http.routes import route_path
+from django_tokenauth.integrations.spectacular_grants import with_client_grants
 from django_tokenauth.permissions import HasScope
 from django_tokenauth.serializers import (
     IntrospectionRequestSerializer,
@@ -311,7 +308,8 @@ def _issuing_endpoint(view: Any) -> dict[str, _Decorator]:
     response = _token_response(view.extra_serializer_class)
     if not issubclass(view, views.TokenView):
         return _token_endpoint("Refresh", RefreshSerializer, response)
-    return _token_endpoint("Sign in", _sign_in_request(view.sign_in_serializer_class), response)
+    request = _sign_in_request(view.sign_in_serializer_class)
+    return _token_endpoint("Sign in", *with_client_grants(view, request, response))
 
 
 def _bearer_endpoint(summary: str, responses: Mapping[int, Any], **more: Any) -> _Decorator:

@@ -51,6 +51,41 @@ class TestSecurityScheme:
             },
         }
 
+    @pytest.mark.parametrize(
+        ("project", "requests", "responses"),
+        [
+            ("all", ["Grant"], ["TokenPair"]),
+            ("service_accounts", ["Grant", "ClientGrant"], ["TokenPair", "ClientToken"]),
+            (
+                "exchanges",
+                ["Grant", "ClientGrant", "ExchangeGrant"],
+                ["TokenPair", "ClientToken", "ExchangedToken"],
+            ),
+        ],
+    )
+    def test_schema_of_token_route_has_the_grants_of_clients(
+        self, schemas, project, requests, responses
+    ):
+        operation = schemas[project]["paths"]["/auth/token/"]["post"]
+        components = schemas[project]["components"]["schemas"]
+        for content, names in (
+            (operation["requestBody"]["content"]["application/json"]["schema"], requests),
+            (operation["responses"]["200"]["content"]["application/json"]["schema"], responses),
+        ):
+            found = components[content["$ref"].rpartition("/")[2]]
+            refs = [each["$ref"] for each in found.get("oneOf", [content])]
+            assert refs == [f"#/components/schemas/TokenAuth{name}" for name in names]
+
+    def test_schema_of_client_grants_has_their_parameters(self, schemas):
+        components = schemas["exchanges"]["components"]["schemas"]
+        client = components["TokenAuthClientGrant"]
+        assert client["required"] == ["grant_type"]
+        assert {"client_id", "client_secret", "client_assertion"} <= client["properties"].keys()
+        exchange = components["TokenAuthExchangeGrant"]
+        assert set(exchange["required"]) == {"grant_type", "subject_token", "subject_token_type"}
+        assert "issued_token_type" in components["TokenAuthExchangedToken"]["required"]
+        assert "refresh_token" not in components["TokenAuthClientToken"]["properties"]
+
     @pytest.mark.parametrize("project", ["verifies", "tenants"])
     def test_openapi_security_scheme_without_token_path_is_bearer(self, schemas, project):
         assert schemas[project]["components"]["securitySchemes"] == {"TokenAuthAccessToken": BEARER}

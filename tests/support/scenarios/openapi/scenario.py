@@ -146,6 +146,10 @@ def scenario() -> dict[str, Any]:
     clients = {**settings.TOKENAUTH, "CLIENTS": {"statistics": {"scopes": []}}}
     with override_settings(TOKENAUTH=clients):
         service_accounts = schema()
+    exchanging = {"scopes": [], "exchange": {"django-tokenauth": ["django-tokenauth"]}}
+    clients = {**settings.TOKENAUTH, "CLIENTS": {"reports": exchanging}}
+    with override_settings(TOKENAUTH=clients):
+        exchanges = schema()
     with override_settings(ROOT_URLCONF=VerifyingRoutes):
         verifies = schema()
     with override_settings(ROOT_URLCONF=OneRoute):
@@ -176,6 +180,7 @@ def scenario() -> dict[str, Any]:
         "all": all_routes,
         "audiences": with_audiences,
         "service_accounts": service_accounts,
+        "exchanges": exchanges,
         "verifies": verifies,
         "named": named,
         "versioned": versioned,
