@@ -14,7 +14,7 @@ from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
-from typing import Any
+from typing import Any, cast
 
 import jwt
 from django.conf import settings
@@ -27,7 +27,7 @@ from django_tokenauth.api_tokens import formats
 from django_tokenauth.api_tokens import services as api_tokens
 from django_tokenauth.errors import InvalidToken
 from django_tokenauth.keys.files import read_files
-from django_tokenauth.models import RevokedReason
+from django_tokenauth.models import RevokedReason, Session
 
 from demo.calls import CallLog
 from demo.check import check
@@ -310,8 +310,9 @@ class PartyTests(TestCase):
             newer = services.sign_in(self.alice)
             revoke_older_sessions()
         for pair, reason in ((older, RevokedReason.ADMIN), (newer, "")):
-            pair.session.refresh_from_db()
-            self.assertEqual(pair.session.revoked_reason, reason)
+            session = cast(Session, pair.session)
+            session.refresh_from_db()
+            self.assertEqual(session.revoked_reason, reason)
 
     def test_settings_contain_no_private_key(self) -> None:
         folder = Path(self.enterContext(TemporaryDirectory()), "keys")
