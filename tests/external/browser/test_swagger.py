@@ -19,16 +19,16 @@ def docs(context, demo):
 
 @pytest.fixture
 def authorize(docs):
-    """Fill in the dialog and return it. Its first form is that of the sign-in with a password."""
+    """Fill in the form of the sign-in with a password, the first one in the dialog."""
 
     def authorize(name, password, *scopes):
         docs.locator(".scheme-container").get_by_role("button", name="Authorize").click()
-        dialog = docs.locator(".dialog-ux")
+        dialog = docs.locator(".dialog-ux .auth-container").first
         dialog.get_by_label("username:").fill(name)
         dialog.get_by_label("password:").fill(password)
         for scope in scopes:
-            dialog.locator("label").filter(has_text=scope).first.click()
-        dialog.get_by_role("button", name="Apply given OAuth2 credentials").first.click()
+            dialog.locator("label").filter(has_text=scope).click()
+        dialog.get_by_role("button", name="Apply given OAuth2 credentials").click()
         return dialog
 
     return authorize
