@@ -116,8 +116,8 @@ def _database_change(change: Callable[[], object]) -> Response:
     """Make the change, as a view of the project does. Return 503 after a database error."""
     try:
         change()
-    except DatabaseError:
-        return UNAVAILABLE, {}
+    except DatabaseError as error:
+        return UNAVAILABLE, {"error": repr(error)}
     return 200, {}
 
 
@@ -172,12 +172,12 @@ def _refresh_repeatedly(token: str, delays: list[list[float]]) -> Response:
 
 def _invalidate_and_probe(call: Call, delays: list[float], probes: list[Call]) -> Response:
     """Make ``call`` until it does not return 503, then make the ``probes`` at once."""
-    unavailable = 0
+    unavailable = []
     while True:
         status, observed = _observed(call, delays)
         if status != UNAVAILABLE:
             break
-        unavailable += 1
+        unavailable.append(observed["body"])
     results = [make(each) for each in probes]
     return status, {**observed, "unavailable": unavailable, "probes": results}
 
