@@ -31,7 +31,10 @@ from django_tokenauth._scope import decorated_scopes
 from django_tokenauth.authentication import JWTAuthentication
 from django_tokenauth.conf.settings import load
 from django_tokenauth.http.routes import route_path
-from django_tokenauth.integrations.spectacular_grants import with_client_grants
+from django_tokenauth.integrations.spectacular_grants import (
+    ClientTokenSerializer,
+    with_client_grants,
+)
 from django_tokenauth.permissions import HasScope
 from django_tokenauth.serializers import (
     IntrospectionRequestSerializer,
@@ -208,15 +211,11 @@ class GrantSerializer(SignInSerializer):
         return fields
 
 
-class TokenPairSerializer(serializers.Serializer[Any]):
+class TokenPairSerializer(ClientTokenSerializer):
     """The issued tokens (RFC 6749 section 5.1), with their lifetimes in seconds."""
 
-    access_token = serializers.CharField()
     refresh_token = serializers.CharField()
-    token_type = serializers.CharField()
-    expires_in = serializers.IntegerField()
     refresh_token_expires_in = serializers.IntegerField()
-    scope = serializers.CharField(required=False)
 
     class Meta:
         ref_name = "TokenAuthTokenPair"
