@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -84,6 +85,12 @@ class Reader:
             # authenticate() has checked the audience, which never changes.
             status = _find(load(), claims._digest, claims.issuer, None, current_time(None))
         return status.user
+
+    def count_ended(self, before: datetime) -> int:
+        return store.ended(before).count()
+
+    def prune_all(self, before: datetime, size: int) -> Iterator[int]:
+        return store.prune_all(before, size)
 
 
 def _expiry(status: APITokenStatus, digest: str) -> datetime:

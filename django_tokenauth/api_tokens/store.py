@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -104,7 +104,30 @@ def rehash(user_id: Any, old: Collection[str], new: str) -> None:
     primary().filter(user_id=user_id, auth_hash__in=old).update(auth_hash=new)
 
 
+def ended(before: datetime) -> QuerySet[APIToken]:
+    """Return the API tokens that expired or were revoked before *before*."""
+    return primary().filter(Q(expires_at__lt=before) | Q(revoked_at__lt=before))
+
+
 def prune(user_id: Any, before: datetime) -> None:
-    """Delete the user's API tokens that expired or were revoked before *before*. One statement."""
-    ended = Q(expires_at__lt=before) | Q(revoked_at__lt=before)
-    primary().filter(ended, user_id=user_id).delete()
+    """Delete those API tokens of :func:`ended` that are the user's. One statement."""
+    ended(before).filter(user_id=user_id).delete()
+
+
+def prune_all(before: datetime, size: int) -> Iterator[int]:
+    """Delete all API tokens of :func:`ended` and yield the number of rows of each batch.
+
+    A batch has at most *size* rows, and two statements. The last batch has also the rows that were
+    committed during the run.
+    """
+    rows = ended(before)
+    keys = rows.order_by("pk").values_list("pk", flat=True)
+    # A limit of a DELETE is not portable, and one parameter per row would be too many.
+    while (next_key := keys[size : size + 1].first()) is not None:
+        yield _delete(rows.filter(pk__lt=next_key))
+    if deleted := _delete(rows):
+        yield deleted
+
+
+def _delete(rows: QuerySet[APIToken]) -> int:
+    return rows.delete()[1].get(APIToken._meta.label, 0)

@@ -5,6 +5,7 @@ The form of a token alone decides whether it is an API token. Without the app, n
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -14,7 +15,7 @@ from ..tokens.claims import APITokenClaims
 
 
 class APITokenReader(Protocol):
-    """Reads API tokens. The app implements this protocol."""
+    """Reads and deletes API tokens. The app implements this protocol."""
 
     def matches(self, token: object) -> bool:
         """Return whether *token* has the form of an API token. No statement."""
@@ -38,6 +39,15 @@ class APITokenReader(Protocol):
         Raises :class:`InvalidToken` and :class:`ServiceUnavailable`.
         """
 
+    def count_ended(self, before: datetime) -> int:
+        """Return the number of API tokens that expired or were revoked before *before*.
+
+        One statement.
+        """
+
+    def prune_all(self, before: datetime, size: int) -> Iterator[int]:
+        """Delete these API tokens and yield the number of each batch of at most *size* rows."""
+
 
 _connected: list[APITokenReader] = []
 
@@ -45,6 +55,11 @@ _connected: list[APITokenReader] = []
 def connect(reader: APITokenReader) -> None:
     """Use *reader* for all API tokens of this process."""
     _connected[:] = [reader]
+
+
+def connected() -> Sequence[APITokenReader]:
+    """Return the connected reader, or nothing without the app."""
+    return tuple(_connected)
 
 
 def reader() -> APITokenReader:

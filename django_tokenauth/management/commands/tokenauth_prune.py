@@ -1,7 +1,8 @@
-"""``manage.py tokenauth_prune``: delete expired and revoked sessions."""
+"""``manage.py tokenauth_prune``: delete expired and revoked sessions and API tokens."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -9,18 +10,19 @@ from django.core.management.base import CommandParser
 from django_tokenauth.conf.settings import load
 from django_tokenauth.management.arguments import check_batch_size
 from django_tokenauth.management.sessions import SessionCommand, counted
+from django_tokenauth.services import api_tokens
 from django_tokenauth.services.auditing import audit
 from django_tokenauth.sessions import pruning
 from django_tokenauth.sessions.clock import utc_now
 
 
 class Command(SessionCommand):
-    """Delete expired and revoked sessions in batches, and print the progress."""
+    """Delete expired and revoked sessions and API tokens in batches, and print the progress."""
 
     help = (
         "Delete the sessions that expired or were revoked longer ago than SESSION_RETENTION, in "
-        "batches. Each sign-in deletes a few of them, so this command is needed only if users "
-        "rarely sign in."
+        "batches, and such API tokens. Each sign-in deletes a few sessions, so this command is "
+        "needed only if users rarely sign in."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -35,27 +37,36 @@ class Command(SessionCommand):
         parser.add_argument(
             "--dry-run",
             action="store_true",
-            help="print the number of sessions without deleting them",
+            help="print the numbers of rows without deleting them",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         size = options["batch_size"]
         check_batch_size(size)
         before = utc_now() - load().prune_after
+        dry_run = options["dry_run"]
         total = pruning.prunable(before).count()
-        if options["dry_run"]:
-            self.stdout.write(f"{counted(total, 'expired or revoked session')} would be deleted.")
+        batches = pruning.prune_all(before, size)
+        self._prune("session", total, batches, "sessions.prune", dry_run=dry_run)
+        for store in api_tokens.connected():
+            if total := store.count_ended(before):
+                batches = store.prune_all(before, size)
+                self._prune("API token", total, batches, "api_tokens.prune", dry_run=dry_run)
+
+    def _prune(
+        self, noun: str, total: int, batches: Iterator[int], action: str, *, dry_run: bool
+    ) -> None:
+        """Delete the *batches*, or only print *total*, the number of rows before."""
+        noun = f"expired or revoked {noun}"
+        if dry_run:
+            self.stdout.write(f"{counted(total, noun)} would be deleted.")
             return
         deleted = 0
         try:
-            for batch in pruning.prune_all(before, size):
+            for batch in batches:
                 deleted += batch
-                self.stdout.write(
-                    f"{deleted} of {max(total, deleted)} expired or revoked sessions deleted"
-                )
+                self.stdout.write(f"{deleted} of {max(total, deleted)} {noun}s deleted")
         finally:
             # Send the audit event even if the command is interrupted or a database error occurs.
-            audit("sessions.prune", count=deleted)
-        self.stdout.write(
-            self.style.SUCCESS(f"Done: {counted(deleted, 'expired or revoked session')} deleted.")
-        )
+            audit(action, count=deleted)
+        self.stdout.write(self.style.SUCCESS(f"Done: {counted(deleted, noun)} deleted."))

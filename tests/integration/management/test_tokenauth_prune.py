@@ -118,10 +118,11 @@ class TestBatches:
     def test_prune_deletes_each_batch_in_one_statement(
         self, create_revoked_sessions, size, django_assert_num_queries
     ):
-        """Three more statements count the rows, find the batches and check for new rows."""
+        """Four more statements count the rows, find the batches, and look for new rows and API
+        tokens."""
         for days in (8, 9, 10):
             create_revoked_sessions(days=days)
-        with django_assert_num_queries(2 + -(-3 // size) + 1):
+        with django_assert_num_queries(2 + -(-3 // size) + 2):
             prune_quietly(size)
         assert remaining_names() == set()
 
@@ -173,7 +174,7 @@ class TestDryRun:
     ):
         create_revoked_sessions(3, days=8)
         create_revoked_sessions(1, days=6)
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(3):
             lines, names = prune("--dry-run")
         assert lines == ["3 expired or revoked sessions would be deleted."]
         assert len(names) == 2
@@ -200,11 +201,11 @@ def test_prune_help_describes_the_command_and_its_options(capsys, monkeypatch):
     printed = " ".join(capsys.readouterr().out.split())
     assert (
         " Delete the sessions that expired or were revoked longer ago than SESSION_RETENTION, in "
-        "batches. Each sign-in deletes a few of them, so this command is needed only if users "
-        "rarely sign in. "
+        "batches, and such API tokens. Each sign-in deletes a few sessions, so this command is "
+        "needed only if users rarely sign in. "
     ) in printed
     assert "--batch-size N approximate number of rows in a batch (default: 10000) " in printed
-    assert "--dry-run print the number of sessions without deleting them " in printed
+    assert "--dry-run print the numbers of rows without deleting them " in printed
 
 
 def test_prune_with_invalid_settings_is_an_error(settings):
