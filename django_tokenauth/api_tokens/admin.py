@@ -61,8 +61,8 @@ class StatusFilter(admin.SimpleListFilter):
 
 @admin.register(APIToken)
 class APITokenAdmin(_ModelAdmin):
-    """The admin of API tokens, which can revoke API tokens, but not add or change them. A token
-    that the staff creates would be known to the staff."""
+    """The admin of API tokens. It can revoke API tokens, but not add or change them: the staff
+    would know a token that the staff creates."""
 
     actions = ("revoke_api_tokens",)
     list_display = ("name", "user", "shown", "scope", "last_used", "expires", "is_active")

@@ -2,7 +2,7 @@
 
 The characters are letters and digits. 32 of them have 190 random bits, so neither the hash nor the
 comparison of tokens needs to be slow. The checksum is the CRC-32 of everything before it: it finds
-each typing error of one character and each exchange of two neighbours, and is not a secret.
+each typing error of one character and each exchange of two adjacent characters. It is not a secret.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class APIToken(models.Model):
     # Set only if ISSUER or AUDIENCE is a function of the request: those of the tenant.
     issuer = models.CharField(_("issuer"), max_length=_PARTY, blank=True, default="")
     audience = models.CharField(_("audience"), max_length=_PARTY, blank=True, default="")
-    # The audience if it is another one than AUDIENCE: a name in AUDIENCES.
+    # The audience if it differs from AUDIENCE: a name in AUDIENCES.
     resource = models.CharField(_("other service"), max_length=_PARTY, blank=True, default="")
     digest = models.CharField(max_length=_HASH, editable=False)
     last_four = models.CharField(_("last characters"), max_length=SHOWN)

@@ -108,7 +108,7 @@ def create(
     password of the user ends the token; the default is ``API_TOKENS_END_WITH_PASSWORD``. *request*
     is passed to ``SCOPE_POLICY``, which may grant a narrower scope.
 
-    Also deletes the user's API tokens that ended longer than ``SESSION_RETENTION`` ago.
+    Also deletes the user's API tokens that ended more than ``SESSION_RETENTION`` ago.
 
     Raises :class:`InvalidScope` if *scope* contains unknown names or exceeds *within*, or if the
     user may have none of the names at *audience*. Raises :class:`InvalidTarget` for an unknown
@@ -234,9 +234,10 @@ def rotate(
 ) -> IssuedAPIToken | None:
     """Replace the secret of an API token of *user*. Two statements.
 
-    The old token works for *overlap*, by default ``API_TOKEN_OVERLAP``. Without an overlap, it ends
-    at once. A token that an earlier rotation has replaced ends at once in any case. The id, the
-    name, the scope, the audience and, without *expires_at*, the end date stay.
+    The old token works for *overlap*, by default ``API_TOKEN_OVERLAP``. With an *overlap* of zero,
+    it ends at once. A token that an earlier rotation has replaced always ends at once. The id, the
+    name, the scope and the audience do not change. Without *expires_at*, the end date does not
+    change either.
 
     *within* may also be a function. It is called with the audience of the token, or ``None`` for
     ``AUDIENCE``, and returns what the caller may grant.

@@ -117,8 +117,8 @@ def prune(user_id: Any, before: datetime) -> None:
 def prune_all(before: datetime, size: int) -> Iterator[int]:
     """Delete all API tokens of :func:`ended` and yield the number of rows of each batch.
 
-    A batch has at most *size* rows, and two statements. The last batch has also the rows that were
-    committed during the run.
+    A batch has at most *size* rows, and takes two statements. The last batch also has the rows that
+    were committed during the run.
     """
     rows = ended(before)
     keys = rows.order_by("pk").values_list("pk", flat=True)

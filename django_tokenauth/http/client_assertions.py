@@ -45,10 +45,10 @@ def assertion_in(request: Request) -> str | None:
 
 @sensitive_variables()
 def client_of(request: Request, settings: Settings, assertion: str) -> str:
-    """Return the client that has signed *assertion*, and remember the assertion.
+    """Return the client that has signed *assertion*, and store the id of the assertion.
 
-    Raises :class:`InvalidClient`, and :class:`ServiceUnavailable` if the cache fails: without it, a
-    replayed assertion would be accepted.
+    Raises :class:`InvalidClient`, and :class:`ServiceUnavailable` if the cache fails: without the
+    cache, the server would accept a replayed assertion.
     """
     seen = Counters(settings.throttle_cache, "client assertion")
 

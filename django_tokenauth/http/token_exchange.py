@@ -30,7 +30,7 @@ JWT = "urn:ietf:params:oauth:token-type:jwt"
 def token_exchange_grant(request: Request) -> Response:
     """Return an access token for another service, made from the access token of a user.
 
-    The grant type is not supported unless ``CLIENTS`` permits an exchange.
+    The grant type is supported only if ``CLIENTS`` permits an exchange.
     """
     clients = load().clients
     if not any(client.exchange for client in clients.values()):
@@ -62,7 +62,7 @@ def token_exchange_grant(request: Request) -> Response:
 def _audience(request: Request, parameters: dict[str, Any]) -> str | None:
     """Return the audience of the request. Raises :class:`InvalidTarget`.
 
-    Without ``AUDIENCES``, only ``AUDIENCE`` is one.
+    Without ``AUDIENCES``, only ``AUDIENCE`` is permitted.
     """
     settings = load_for(request)
     if settings.audiences:

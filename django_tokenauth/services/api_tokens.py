@@ -1,6 +1,6 @@
 """API tokens: the optional app ``django_tokenauth.api_tokens`` connects its reader here.
 
-The form of a token alone decides whether it is an API token. Without the app, no token is one.
+The server recognizes an API token by its form alone. Without the app, no token is an API token.
 """
 
 from __future__ import annotations
@@ -46,7 +46,10 @@ class APITokenReader(Protocol):
         """
 
     def prune_all(self, before: datetime, size: int) -> Iterator[int]:
-        """Delete these API tokens and yield the number of each batch of at most *size* rows."""
+        """Delete the API tokens of :meth:`count_ended` and yield the number of rows of each batch.
+
+        A batch has at most *size* rows.
+        """
 
 
 _connected: list[APITokenReader] = []

@@ -1,7 +1,7 @@
 """Make a narrower access token from an access token: in process, or by token exchange (RFC 8693).
 
-The new token never outlives its parent, has no more scopes, and ends with the session of its
-parent.
+The new token never outlives its parent, has only scopes of its parent, and ends with the session of
+its parent.
 """
 
 from __future__ import annotations
@@ -81,8 +81,9 @@ def narrow(
     Raises :class:`InvalidScope` if *scope* exceeds the scope of *claims* or the audience,
     :class:`InvalidTarget` for an unknown *audience*, and :class:`InvalidToken` if *claims* have
     expired or are those of an API token. Raises ``ValueError`` without *scope* and *audience*, for
-    an empty *scope*, for a *lifetime* below one second, and for *extra* with a registered claim,
-    with another value of an earlier *extra*, or that no token can contain.
+    an empty *scope*, and for a *lifetime* below one second. Raises ``ValueError`` if *extra* has a
+    registered claim, changes a value of an earlier *extra*, or has a value that no token can
+    contain.
     """
     if scope is None and audience is None:
         raise ValueError("narrow() needs a scope or an audience.")
@@ -144,14 +145,14 @@ def exchange_token(
 ) -> IssuedToken:
     """Return an access token with which the client *client_id* calls another service for the user.
 
-    *subject_token* is an access token of this server for the service of *client_id*, which is
-    authenticated already. The token needs a stored session, so ``STATELESS_REFRESH`` excludes
-    exchanges. ``CLIENTS`` permits the client the exchange for *audience*; ``None``
-    means the only permitted audience. *scope*, a collection of scope names, narrows the scope;
-    ``None`` requests the scopes of *subject_token* that the audience has. The claim ``act`` names
-    the client. One statement, and those of the hooks ``SCOPE_POLICY`` and ``EXTRA_CLAIMS``, which
-    are called with the new audience. *request* (of Django or REST framework) is that of the client,
-    and is passed to hooks. *now* defaults to the current time.
+    *subject_token* is an access token of this server for the service of *client_id*. The caller has
+    already authenticated this client. The token needs a stored session, so exchanges are not
+    available with ``STATELESS_REFRESH``. ``CLIENTS`` must permit the exchange for *audience*;
+    ``None`` means the only permitted audience. *scope*, a collection of scope names, narrows the
+    scope; ``None`` requests the scopes of *subject_token* that the audience has. The claim ``act``
+    names the client. One statement, and those of the hooks ``SCOPE_POLICY`` and ``EXTRA_CLAIMS``,
+    which are called with the new audience. *request* (of Django or REST framework) is that of the
+    client, and is passed to hooks. *now* defaults to the current time.
 
     Raises :class:`UnauthorizedClient` if ``CLIENTS`` permits the client no exchange,
     :class:`InvalidRequest` for an invalid *subject_token*, :class:`InvalidTarget`,
@@ -197,8 +198,8 @@ def _subject(settings: Settings, token: str, now: datetime) -> Claims:
     if len(token) > _MAX_SUBJECT_TOKEN:
         raise InvalidToken(TokenErrorCode.MALFORMED)
     claims = decode_access_token(settings, token, now=now.timestamp())
-    # A service account gets its own token for another audience. A token for one file, for example,
-    # would lose this restriction.
+    # A service account gets its own token for another audience. A narrowed token, for example for
+    # one file, would lose its restriction.
     if claims.grant in (CLIENT_CREDENTIALS, NARROWED):
         raise InvalidToken(TokenErrorCode.USER)
     if claims.session_id is None or len(claims.acting_clients) >= MAX_ACTING_CLIENTS:

@@ -44,7 +44,7 @@ def narrow(
 
     *scope* and *audiences* are what the sign-in granted; *audiences* has the form of
     ``Session.audiences``. *session* is for the log only. Raises :class:`InvalidScope` or
-    :class:`InvalidTarget` if *requested* exceeds them.
+    :class:`InvalidTarget` if *requested* exceeds *scope* or *audiences*.
     """
     try:
         audience = choose_audience(settings, audiences, requested.audience)
