@@ -18,6 +18,7 @@ from ..admin import UserFilter
 from ..conf.settings import load
 from ..services.auditing import MAX_IDS, audit
 from ..sessions.clock import utc_now
+from ..sessions.users import has_auth_hash
 from . import store
 from .models import APIToken
 
@@ -96,6 +97,8 @@ class APITokenAdmin(_ModelAdmin):
     @admin.display(description=_("active"), boolean=True)
     def is_active(self, token: APIToken) -> bool:
         if load().is_revoked_by_not_before(token.created_at.timestamp()):
+            return False
+        if token.auth_hash and not has_auth_hash(token.user, token.auth_hash):
             return False
         return token.revoked_at is None and token.expires_at > utc_now()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from .._limits import MAX_API_TOKEN_NAME
 from ..conf.settings import load
@@ -53,6 +54,12 @@ class _OverlapField(serializers.IntegerField):
         return timedelta(seconds=seconds)
 
 
+class _OptionalBooleanField(serializers.BooleanField):
+    """A boolean that may be missing in a form too. REST framework reads it there as ``False``."""
+
+    default_empty_html = empty
+
+
 class APITokenNameSerializer(serializers.Serializer[Any]):
     """A new name of an API token."""
 
@@ -67,7 +74,7 @@ class NewAPITokenSerializer(_AudienceSerializer, APITokenNameSerializer):
 
     scope = _ScopeField()
     expires_at = _EndDateField(required=False)
-    ends_with_password = serializers.BooleanField(required=False)
+    ends_with_password = _OptionalBooleanField(required=False)
 
     class Meta:
         ref_name = "TokenAuthNewAPIToken"

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
@@ -43,7 +44,7 @@ from ..services.issuing import granted_scope
 from ..services.verifying import get_session
 from ..sessions.database import database_errors_as_unavailable
 from ..sessions.store import new_id
-from ..sessions.users import auth_hash, get_key
+from ..sessions.users import auth_hash, auth_hashes, get_key
 from ..tokens.claims import Claims
 from . import formats, store
 from .models import APIToken
@@ -52,6 +53,7 @@ _logger = logging.getLogger("django_tokenauth")
 
 __all__ = [
     "ConcurrentRotation",
+    "InvalidEndDate",
     "IssuedAPIToken",
     "create",
     "grantable_scope",
@@ -70,6 +72,15 @@ class IssuedAPIToken:
 
     token: str = field(repr=False)
     api_token: APIToken
+
+
+class InvalidEndDate(ValueError):
+    """``expires_at`` is not in the future, or after :func:`latest_expiry`."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "expires_at must be in the future, and at most MAX_API_TOKEN_LIFETIME from now."
+        )
 
 
 class ConcurrentRotation(TokenAuthError):
@@ -113,8 +124,10 @@ def create(
     Raises :class:`InvalidScope` if *scope* contains unknown names or exceeds *within*, or if the
     user may have none of the names at *audience*. Raises :class:`InvalidTarget` for an unknown
     *audience*. Raises :class:`InvalidGrant` if the user is inactive. Raises
-    ``ValueError`` for an empty or too long *name*, and for an *expires_at* that is not in the
-    future or after :func:`latest_expiry`.
+    ``ValueError`` for an empty or too long *name*, and :class:`InvalidEndDate` (a ``ValueError``)
+    for an *expires_at* that is not in the future or after :func:`latest_expiry`. Raises
+    ``ImproperlyConfigured`` if the token should end with the password, but the user model has no
+    ``get_session_auth_hash()``.
     """
     user, now, settings = stored_user(user), current_time(now), load_for(request)
     _check_name(name)
@@ -122,13 +135,20 @@ def create(
         audience = settings.audience
     check_audience(settings, audience)
     requested = as_collection("scope", scope)
-    if within is not None and not set(requested).issubset(within):
+    if within is not None and not set(requested).issubset(as_collection("within", within)):
         raise InvalidScope
     expires_at = _end_date(settings, expires_at or now + settings.api_token_lifetime, now)
     if not user.is_active:
         raise InvalidGrant
     if ends_with_password is None:
         ends_with_password = settings.api_tokens_end_with_password
+    hash_ = auth_hash(user) if ends_with_password else ""
+    if ends_with_password and not hash_:
+        raise ImproperlyConfigured(
+            "An API token cannot end with the password: the user model has no "
+            "get_session_auth_hash(). Inherit from AbstractBaseUser, or pass "
+            "ends_with_password=False."
+        )
     token = formats.generate(settings.api_token_prefix)
     parties = _parties(request)
     with database_errors_as_unavailable():
@@ -152,7 +172,7 @@ def create(
             last_four=token[-formats.SHOWN :],
             created_at=now,
             expires_at=expires_at,
-            auth_hash=auth_hash(user) if ends_with_password else "",
+            auth_hash=hash_,
             **parties,
         )
         store.add(row)
@@ -166,18 +186,23 @@ def grantable_scope(
 ) -> frozenset[str]:
     """Return the scope that a caller with *claims* may grant to an API token for *audience*.
 
-    For the audience of *claims*, or ``None``, this is their scope, without a statement. For another
-    audience, it is the scope that the session may have there. One statement.
+    ``None`` means ``AUDIENCE``. For an audience of *claims*, this is their scope, without a
+    statement. For another audience, it is the scope that the session may have there. One statement.
 
-    Raises :class:`InvalidTarget` if the session may not be used for *audience*, or if it is not
-    stored (``STATELESS_REFRESH``). Raises :class:`InvalidToken` if the session has ended, and
-    :class:`ServiceUnavailable`.
+    Call this function only after ``HasFullScope`` has allowed the request, as the routes of this
+    app do.
+
+    Raises :class:`InvalidTarget` for another audience if the session may not be used for it, or is
+    not stored (``STATELESS_REFRESH``), and if *claims* are those of an API token, a service
+    account, or a token that was exchanged or narrowed. Raises :class:`InvalidToken` if the session
+    has ended, and :class:`ServiceUnavailable`.
     """
-    if audience is None or audience in claims.audience:
-        return claims.scope
     settings = load_for(request)
+    audience = settings.audience if audience is None else audience
+    if audience in claims.audience:
+        return claims.scope
     check_audience(settings, audience)
-    if settings.stateless_refresh or claims.session_id is None:
+    if settings.stateless_refresh or claims.session_id is None or claims.grant is not None:
         raise InvalidTarget
     session = get_session(claims)
     if audience not in audiences_of(settings, session.audiences.split()):
@@ -190,11 +215,16 @@ def grantable_scope(
 def list_api_tokens(
     user: Any, *, request: HttpRequest | None = None, now: datetime | None = None
 ) -> QuerySet[APIToken]:
-    """Return the user's API tokens that are neither expired nor revoked, newest first.
+    """Return the user's API tokens that are active, newest first.
+
+    A token is active until it expires, is revoked, or ends with an old password.
 
     Reading the query set executes one statement.
     """
-    rows = store.primary().filter(user_id=get_key(stored_user(user)), **_parties(request))
+    user = stored_user(user)
+    rows = store.primary().filter(user_id=get_key(user), **_parties(request))
+    # A new password has ended the API tokens with another hash.
+    rows = rows.filter(auth_hash__in=["", *auth_hashes(user)])
     if (not_before := load().not_before) is not None:
         rows = rows.filter(created_at__gte=not_before)
     return store.active(rows, now=current_time(now))
@@ -234,22 +264,24 @@ def rotate(
 ) -> IssuedAPIToken | None:
     """Replace the secret of an API token of *user*. Two statements.
 
-    The old token works for *overlap*, by default ``API_TOKEN_OVERLAP``. With an *overlap* of zero,
-    it ends at once. A token that an earlier rotation has replaced always ends at once. The id, the
-    name, the scope and the audience do not change. Without *expires_at*, the end date does not
-    change either.
+    The old token works for *overlap*, by default ``API_TOKEN_OVERLAP``, but not after its end date.
+    With an *overlap* of zero, it ends at once. A token that an earlier rotation has replaced always
+    ends at once. The id, the name, the scope and the audience do not change. Without *expires_at*,
+    the end date does not change either.
 
     *within* may also be a function. It is called with the audience of the token, or ``None`` for
     ``AUDIENCE``, and returns what the caller may grant.
 
     Returns ``None`` if *user* has no active API token *token_id*. Raises :class:`InvalidScope` if
-    the scope of the token exceeds *within*, and :class:`ConcurrentRotation`. Raises ``ValueError``
-    for an *expires_at* that is not in the future or after :func:`latest_expiry`, and for an
-    *overlap* that is negative or longer than ``API_TOKEN_OVERLAP``.
+    the scope that the token has now exceeds *within*, and :class:`ConcurrentRotation`. Raises
+    :class:`InvalidEndDate` as :func:`create` does, and ``ValueError`` for an *overlap* that is
+    negative or longer than ``API_TOKEN_OVERLAP``.
     """
     settings, now = load(), current_time(now)
     longest = settings.api_token_overlap
     overlap = longest if overlap is None else overlap
+    if not isinstance(overlap, timedelta):
+        raise TypeError(f"overlap must be a timedelta, not {type(overlap).__name__}.")
     if not timedelta(0) <= overlap <= longest:
         raise ValueError("overlap must be from zero to API_TOKEN_OVERLAP.")
     secret = formats.generate(settings.api_token_prefix)
@@ -258,14 +290,17 @@ def rotate(
         if token is None:
             return None
         limit = within(token.resource or None) if callable(within) else within
-        if limit is not None and not token.scopes.issubset(limit):
+        if limit is not None and not _scope_now(user, token, request).issubset(
+            as_collection("within", limit)
+        ):
             raise InvalidScope
         end = token.expires_at if expires_at is None else _end_date(settings, expires_at, now)
         values = {
             "digest": formats.digest(secret),
             "last_four": secret[-formats.SHOWN :],
             "previous_digest": token.digest if overlap else None,
-            "previous_expires_at": now + overlap if overlap else None,
+            # A new end date is that of the new token.
+            "previous_expires_at": min(now + overlap, token.expires_at) if overlap else None,
             "rotated_at": now,
             "expires_at": end,
         }
@@ -303,6 +338,13 @@ def _get(
     return list_api_tokens(user, request=request, now=now).filter(pk=key).first()
 
 
+def _scope_now(user: Any, token: APIToken, request: HttpRequest | None) -> frozenset[str]:
+    """Return the scope that *token* of *user* has now. ``SCOPES`` may lack a name of its row."""
+    settings = load_for(request)
+    audience = token.resource or settings.audience
+    return granted_scope(settings, user, None, token.scopes, django_request(request), (audience,))
+
+
 def _parties(request: HttpRequest | None) -> dict[str, str]:
     """Return the columns of the tenant, if ``ISSUER`` or ``AUDIENCE`` is a function."""
     settings = load_for(request)
@@ -318,9 +360,10 @@ def _check_name(name: object) -> None:
 
 
 def _end_date(settings: Settings, expires_at: datetime, now: datetime) -> datetime:
+    # current_time() reports the argument now.
+    if not isinstance(expires_at, datetime):
+        raise TypeError(f"expires_at must be a datetime, not {type(expires_at).__name__}.")
     end = current_time(expires_at)
     if not now < end <= now + settings.max_api_token_lifetime:
-        raise ValueError(
-            "expires_at must be in the future, and at most MAX_API_TOKEN_LIFETIME from now."
-        )
+        raise InvalidEndDate
     return end

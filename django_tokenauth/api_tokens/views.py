@@ -9,17 +9,29 @@ from typing import Any, cast
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 from rest_framework import status
-from rest_framework.exceptions import APIException, NotFound, ValidationError
+from rest_framework.exceptions import APIException, NotFound, PermissionDenied, ValidationError
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ..authentication import Claims, JWTAuthentication, TemporarilyUnavailable
-from ..errors import InvalidScope, InvalidTarget, ServiceUnavailable
+from ..authentication import (
+    AccessTokenRejected,
+    Claims,
+    JWTAuthentication,
+    TemporarilyUnavailable,
+)
+from ..errors import (
+    InvalidGrant,
+    InvalidScope,
+    InvalidTarget,
+    InvalidToken,
+    ServiceUnavailable,
+    TokenErrorCode,
+)
 from ..http.audiences import take_audience
 from ..http.endpoints import AlwaysJSONNegotiation, NoStoreView, validated_data
-from ..http.parsers import StrictFormParser, StrictJSONParser
+from ..http.parsers import StrictFormParser, StrictJSONParser, StrictMultiPartParser
 from ..permissions import HasFullScope, IsNotImpersonated
 from ..sessions.database import database_errors_as_unavailable
 from . import services
@@ -29,7 +41,7 @@ from .serializers import (
     APITokenSerializer,
     NewAPITokenSerializer,
 )
-from .services import ConcurrentRotation, IssuedAPIToken
+from .services import ConcurrentRotation, InvalidEndDate, IssuedAPIToken
 
 __all__ = ["APITokenListView", "APITokenRotationView", "APITokenView"]
 
@@ -51,13 +63,20 @@ class _APITokenEndpoint(NoStoreView):
 
     authentication_classes = (JWTAuthentication,)
     permission_classes = (IsAuthenticated, HasFullScope, IsNotImpersonated)
-    parser_classes = (StrictJSONParser, StrictFormParser)
+    parser_classes = (StrictJSONParser, StrictFormParser, StrictMultiPartParser)
     renderer_classes = (JSONRenderer,)
     content_negotiation_class = AlwaysJSONNegotiation
 
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, ServiceUnavailable):
             exc = TemporarilyUnavailable()
+        elif isinstance(exc, InvalidToken) and not isinstance(exc, APIException):
+            # The session or the user has changed since the authentication.
+            exc = AccessTokenRejected(exc.code)
+        elif isinstance(exc, InvalidGrant):
+            exc = AccessTokenRejected(TokenErrorCode.USER)
+        elif isinstance(exc, InvalidEndDate):
+            exc = ValidationError({"expires_at": [_("Must be in the future.")]})
         elif isinstance(exc, InvalidScope):
             exc = ValidationError({"scope": [exc.description]})
         elif isinstance(exc, InvalidTarget):
@@ -124,6 +143,13 @@ class APITokenRotationView(_APITokenEndpoint):
 
     The response contains the new token. The old token works for the overlap.
     """
+
+    def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, (InvalidScope, InvalidTarget)):
+            exc = PermissionDenied(
+                _("This access token may not rotate the API token. Revoke it instead.")
+            )
+        return super().handle_exception(exc)
 
     @sensitive_variables()
     def post(self, request: Request, *args: Any, token_id: uuid.UUID, **kwargs: Any) -> Response:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from drf_spectacular.serializers import PolymorphicProxySerializerExtension
 from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 
@@ -70,19 +71,40 @@ def with_client_grants(view: Any, request: Any, response: Any) -> tuple[Any, Any
     found = [*_client_grants(view)]
     if not found:
         return request, response
-    requests, responses = zip((request, response), *found, strict=True)
-    return _any_of(requests), _any_of(responses)
+    own = [(request, response)] if "password" in view.grants else []
+    requests, responses = zip(*own, *found, strict=True)
+    return _one_or_any_of(requests), _one_or_any_of(responses)
 
 
-def _any_of(alternatives: Sequence[Any]) -> PolymorphicProxySerializer:
-    # Two views with other serializers for the sign-in need two components.
-    name = alternatives[0].Meta.ref_name.removeprefix("TokenAuth")
-    return PolymorphicProxySerializer(f"TokenAuthAny{name}", alternatives, None)
+def _one_or_any_of(alternatives: Sequence[Any]) -> Any:
+    return AnyOf(alternatives) if len(alternatives) > 1 else alternatives[0]
+
+
+class AnyOf(PolymorphicProxySerializer):
+    """One or more of several serializers."""
+
+    def __init__(self, alternatives: Sequence[Any]) -> None:
+        # Two views with other alternatives need two components.
+        names = (each.Meta.ref_name.removeprefix("TokenAuth") for each in alternatives)
+        super().__init__(f"TokenAuth{'Or'.join(names)}", alternatives, None)
+
+
+class AnyOfSerializer(PolymorphicProxySerializerExtension):
+    """The schema of :class:`AnyOf`. A body may match several: the token pair is a client's too."""
+
+    target_class = AnyOf
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> Any:
+        schema = dict(super().map_serializer(auto_schema, direction))
+        return {"anyOf": schema.pop("oneOf"), **schema}
 
 
 def _client_grants(view: Any) -> Iterator[tuple[Any, Any]]:
-    clients = load().clients.values()
+    settings = load()
+    clients = settings.clients.values()
     if "client_credentials" in view.grants and any(each.scopes is not None for each in clients):
         yield ClientGrantSerializer, ClientTokenSerializer
-    if TOKEN_EXCHANGE in view.grants and any(each.exchange for each in clients):
+    # An exchange needs a stored session.
+    permitted = not settings.stateless_refresh and any(each.exchange for each in clients)
+    if TOKEN_EXCHANGE in view.grants and permitted:
         yield ExchangeGrantSerializer, ExchangedTokenSerializer

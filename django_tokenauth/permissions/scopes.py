@@ -13,8 +13,8 @@ from rest_framework.request import Request
 
 from .. import services
 from .._scope import decorated_scopes, is_scope_name
-from ..authentication import TemporarilyUnavailable
-from ..errors import ServiceUnavailable
+from ..authentication import AccessTokenRejected, TemporarilyUnavailable
+from ..errors import InvalidToken, ServiceUnavailable
 from ..services.arguments import as_collection
 from ..tokens.claims import APITokenClaims, Claims
 from .denials import Reason, TokenPermission, deny
@@ -110,9 +110,11 @@ class HasFullScope(_ScopePermission):
             return None
         try:
             return services.full_scope(claims, request=request)
+        # A view of REST framework responds with 500 to an error that is not an APIException.
         except ServiceUnavailable:
-            # A view of REST framework responds with 500 to an error that is not an APIException.
             raise TemporarilyUnavailable from None
+        except InvalidToken as error:
+            raise AccessTokenRejected(error.code) from None
 
 
 def required_scopes(*scopes: str, without_token: bool = False) -> Callable[[_F], _F]:

@@ -180,7 +180,8 @@ def full_scope(claims: Claims, *, request: HttpRequest | None = None) -> frozens
     * For a session with the full scope of its user, return the part of the session's scope that
       ``SCOPE_POLICY`` still grants.
     * For a session with a narrower scope, return every scope that ``SCOPE_POLICY`` grants the user.
-    * For *claims* without a session, return an empty scope.
+    * With ``STATELESS_REFRESH``, return every scope that ``SCOPE_POLICY`` grants the user.
+    * For other *claims* without a session, return an empty scope.
     * For a session that is not found, return all of ``SCOPES``.
 
     If ``AUDIENCES`` contains the audience of *claims*, return only scopes of this audience.
@@ -195,7 +196,13 @@ def full_scope(claims: Claims, *, request: HttpRequest | None = None) -> frozens
     if claims.grant is not None:
         raise InvalidToken(TokenErrorCode.USER)
     settings = load()
-    if settings.stateless_refresh or claims.session_id is None:
+    if settings.stateless_refresh:
+        # The token does not tell whether its sign-in requested a narrower scope.
+        user = None if settings.scope_policy is None else get_user(claims)
+        return granted_scope(
+            settings, user, None, settings.scopes, django_request(request), claims.audience
+        )
+    if claims.session_id is None:
         return frozenset()
     with database_errors_as_unavailable():
         session = store.find(claims.session_id, from_primary=False)

@@ -59,13 +59,13 @@ def before_save(
     vars(instance).pop(_OLD_HASHES, None)
     if is_rehash(instance, update_fields):
         stored = stored_before_rehash(instance)
-        if stored is not None and _has_sessions(using):
+        if stored is not None and _keeps_hashes(using):
             setattr(instance, _OLD_HASHES, auth_hashes(stored))
     elif (
         not raw
         and saves_unusable_password(instance, update_fields)
         and not _is_deactivated(instance, update_fields)
-        and _has_sessions(using)
+        and _keeps_hashes(using)
     ):
         stored = None if instance._state.adding else refetch(instance)
         if stored is not None and not is_password_usable(stored.password):
@@ -87,7 +87,7 @@ def after_save(
     follow for each batch of users, see :class:`~.changed_users.ChangedUsers`. If
     ``session_revoked`` has a receiver, read the revoked sessions too.
     """
-    if raw or update_fields == frozenset({"last_login"}) or not _has_sessions(using):
+    if raw or update_fields == frozenset({"last_login"}) or not _keeps_hashes(using):
         return
     # A new row of a child model can belong to an existing user.
     if created and _is_user_model(type(instance)):
@@ -96,14 +96,11 @@ def after_save(
     if old_hashes is not None:
         new_hash = auth_hash(instance)
         if not constant_time_compare(new_hash, old_hashes[0]):
-            store.rehash(get_key(instance), old_hashes, new_hash)
-            _user_rehashed.send(
-                sender=None, user_id=get_key(instance), old=old_hashes, new=new_hash
-            )
-            if load().impersonation is not None:
-                store.rehash_actor(get_key(instance), old_hashes, new_hash)
+            _rehash(get_key(instance), old_hashes, new_hash, using)
         if is_rehash(instance, update_fields):
             return
+    if not _has_sessions(using):
+        return
     changed = _changed_users(instance)
     if changed is not None and changed.add("pk", get_key(instance)):
         return
@@ -117,6 +114,15 @@ def after_save(
     if keep and revoked_at is not None:
         # update_session_auth_hash() undoes this revocation for the session of the request.
         mark_revoked(instance, revoked_at)
+
+
+def _rehash(user_id: Any, old: list[str], new: str, using: str | None) -> None:
+    """Replace the auth hashes *old* of the user by *new* wherever they are stored."""
+    if _has_sessions(using):
+        store.rehash(user_id, old, new)
+        if load().impersonation is not None:
+            store.rehash_actor(user_id, old, new)
+    _user_rehashed.send(sender=None, user_id=user_id, old=old, new=new)
 
 
 def after_parent_save(
@@ -159,6 +165,11 @@ def _has_sessions(using: str | None) -> bool:
         return False
     alias = router.db_for_write(Session)
     return using in (None, alias) or location(str(using)) == location(alias)
+
+
+def _keeps_hashes(using: str | None) -> bool:
+    """Return whether rows contain auth hashes of users: sessions, or API tokens."""
+    return _has_sessions(using) or _user_rehashed.has_listeners()
 
 
 def _is_deactivated(user: Any, update_fields: frozenset[str] | None) -> bool:

@@ -330,6 +330,49 @@ class TestHasFullScope:
         assert (response.status_code, response.data) == (403, DENIED)
         assert response.headers["WWW-Authenticate"] == challenge_for(*sorted(ALL_SCOPES))
 
+    @pytest.mark.parametrize("authentication", [JWTAuthentication, StatelessJWTAuthentication])
+    @pytest.mark.parametrize(
+        ("requested", "granted", "expected"),
+        [
+            (None, ALL_SCOPES, 200),
+            (["notes:read"], ALL_SCOPES, 403),
+            ([], ALL_SCOPES, 403),
+            (["notes:read"], ["notes:read"], 200),
+        ],
+    )
+    def test_has_full_scope_needs_every_scope_in_stateless_mode(
+        self, alice, settings, authentication, requested, granted, expected
+    ):
+        settings.TOKENAUTH = {
+            "SCOPES": ALL_SCOPES,
+            "STATELESS_REFRESH": True,
+            "SCOPE_POLICY": lambda user, scopes, request: scopes & set(granted),
+        }
+        token = services.sign_in(alice, scope=requested).access_token
+        response = self.request_view(token, authentication=authentication)
+        assert response.status_code == expected
+
+    def test_has_full_scope_in_stateless_mode_takes_no_query_without_a_policy(
+        self, alice, settings, django_assert_num_queries
+    ):
+        settings.TOKENAUTH = {"SCOPES": ALL_SCOPES, "STATELESS_REFRESH": True}
+        token = services.sign_in(alice).access_token
+        with django_assert_num_queries(0):
+            response = self.request_view(token, authentication=StatelessJWTAuthentication)
+        assert response.status_code == 200
+
+    def test_has_full_scope_rejects_a_token_of_a_deleted_user(self, alice, settings):
+        settings.TOKENAUTH = {
+            "SCOPES": ALL_SCOPES,
+            "STATELESS_REFRESH": True,
+            "SCOPE_POLICY": lambda user, scopes, request: scopes,
+        }
+        token = services.sign_in(alice).access_token
+        alice.delete()
+        response = self.request_view(token, authentication=StatelessJWTAuthentication)
+        assert response.status_code == 401
+        assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
+
     def test_has_full_scope_returns_503_on_a_database_error(self, alice):
         token = services.sign_in(alice).access_token
         statements = []

@@ -321,7 +321,7 @@ DEFECTS = (
     Defect(
         "management/commands/tokenauth_prune.py",
         "dry run deletes rows",
-        '        if options["dry_run"]:',
+        "        if dry_run:",
         "        if False:",
         ("tests/integration/management",),
     ),

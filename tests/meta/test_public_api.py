@@ -17,6 +17,7 @@ PUBLIC = {
     "api_tokens.models": ["APIToken"],
     "api_tokens.services": [
         "ConcurrentRotation",
+        "InvalidEndDate",
         "IssuedAPIToken",
         "create",
         "grantable_scope",

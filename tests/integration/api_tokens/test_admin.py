@@ -59,6 +59,17 @@ def test_pages_show_the_last_characters_only(alice, staff):
     assert "Nov. 24, 2026, noon" in page
 
 
+def test_token_that_ended_with_the_password_is_inactive(alice, staff):
+    issue(alice, ends_with_password=True)
+    client = staff("view_apitoken")
+    assert 'alt="True"' in client.get(LIST).content.decode()
+    alice.set_password("other")
+    alice.save()
+    page = client.get(LIST).content.decode()
+    assert 'alt="True"' not in page
+    assert 'alt="False"' in page
+
+
 def test_unused_token_has_no_last_use_on_its_page(alice, staff):
     page = staff("view_apitoken").get(f"{LIST}{issue(alice).api_token.pk}/change/")
     assert "None" not in page.content.decode()

@@ -112,7 +112,11 @@ class TestRights:
         narrow = sign_in(resource=OWN)["access_token"]
         assert create(narrow, resource=REPORTS).status_code == 400
         rotation = f"{LIST}{issued.api_token.pk}/rotate/"
-        assert send("POST", rotation, narrow, {}).status_code == 400
+        response = send("POST", rotation, narrow, {})
+        assert response.status_code == 403
+        assert response.json() == {
+            "detail": "This access token may not rotate the API token. Revoke it instead."
+        }
         assert core.authenticate_token(issued.token, audience=REPORTS).scope == {"reports:create"}
 
     def test_rotation_keeps_the_audience(self, alice, access):
@@ -121,6 +125,21 @@ class TestRights:
         assert rotated["audience"] == REPORTS
         claims = core.authenticate_token(rotated["token"], audience=REPORTS)
         assert (claims.audience, core.get_user(claims)) == ((REPORTS,), alice)
+
+    def test_narrowed_token_grants_no_other_audience(self, alice, access):
+        claims = core.authenticate_access_token(access)
+        narrowed = core.authenticate_access_token(
+            core.narrow(claims, scope=["notes:read"]).access_token
+        )
+        assert services.grantable_scope(narrowed, None) == {"notes:read"}
+        with pytest.raises(InvalidTarget):
+            services.grantable_scope(narrowed, REPORTS)
+
+    def test_grantable_scope_without_an_audience_is_for_this_one(self, access):
+        elsewhere = core.narrow(core.authenticate_access_token(access), audience=REPORTS)
+        claims = core.authenticate_access_token(elsewhere.access_token, audience=REPORTS)
+        with pytest.raises(InvalidTarget):
+            services.grantable_scope(claims, None)
 
     def test_stateless_session_grants_only_its_audience(self, alice, settings):
         settings.TOKENAUTH = {**SETTINGS, "STATELESS_REFRESH": True}

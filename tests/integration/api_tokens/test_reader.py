@@ -285,7 +285,9 @@ class TestUser:
         alice.save()
         assert code_of(issued.token) == TokenErrorCode.REVOKED
 
-    def test_rehash_of_the_same_password_does_not_end_a_token(self, alice, settings):
+    @pytest.mark.parametrize("stateless", [False, True])
+    def test_rehash_of_the_same_password_does_not_end_a_token(self, alice, settings, stateless):
+        settings.TOKENAUTH = {**SCOPES, "STATELESS_REFRESH": stateless}
         issued = issue(alice, ends_with_password=True)
         settings.PASSWORD_HASHERS = settings.PASSWORD_HASHERS[::-1]
         before = get_user_model().objects.get().password

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, connection
 
 from django_tokenauth.api_tokens import formats, services
@@ -37,6 +39,20 @@ class TestCreate:
         assert (row.scope, row.scopes) == ("notes:read notes:write", {"notes:read", "notes:write"})
         assert (row.created_at, row.expires_at) == (NOW, after(days=90))
         assert (row.auth_hash, row.ends_with_password, str(row)) == ("", False, "nightly")
+
+    def test_end_date_of_another_type_is_an_error(self, alice):
+        with pytest.raises(TypeError, match="expires_at must be a datetime, not str"):
+            issue(alice, expires_at="2027-01-01")
+
+    def test_limit_that_is_a_string_is_an_error(self, alice):
+        with pytest.raises(TypeError, match="within"):
+            issue(alice, within="notes:read")
+
+    def test_token_cannot_end_with_a_password_that_has_no_hash(self):
+        """The user model of the project may not inherit from AbstractBaseUser."""
+        user = SimpleNamespace(pk=1, is_active=True)
+        with pytest.raises(ImproperlyConfigured, match="get_session_auth_hash"):
+            issue(user, ends_with_password=True)
 
     def test_creation_takes_two_statements(self, alice, django_assert_num_queries):
         with django_assert_num_queries(2):
@@ -167,6 +183,17 @@ class TestListAndRename:
         assert APIToken.objects.get().revoked_at is None
 
 
+def test_token_that_ended_with_the_password_is_not_active(alice):
+    ended = issue(alice, ends_with_password=True).api_token
+    kept = issue(alice).api_token
+    alice.set_password("other")
+    alice.save()
+    assert list(services.list_api_tokens(alice)) == [kept]
+    assert services.rotate(alice, ended.pk) is None
+    assert services.rename(alice, ended.pk, "x") is None
+    assert services.revoke(alice, ended.pk)
+
+
 class TestRotate:
     def test_old_token_works_for_the_overlap(self, alice):
         old = issue(alice, scope=["notes:read"])
@@ -188,6 +215,13 @@ class TestRotate:
         services.rotate(alice, old.api_token.pk)
         assert authenticate_token(old.token).expires_at == after(hours=1).timestamp()
         assert not is_accepted(old.token, after(hours=1))
+
+    def test_new_end_date_is_that_of_the_new_token(self, alice):
+        old = issue(alice, expires_at=after(hours=1))
+        new = services.rotate(alice, old.api_token.pk, expires_at=after(days=100))
+        assert new.api_token.previous_expires_at == after(hours=1)
+        assert not is_accepted(old.token, after(hours=1))
+        assert is_accepted(new.token, after(days=99))
 
     def test_rotation_without_overlap_ends_the_old_token(self, alice):
         old = issue(alice)
@@ -213,6 +247,19 @@ class TestRotate:
     def test_overlap_outside_of_the_range_is_an_error(self, alice, overlap):
         with pytest.raises(ValueError, match="overlap"):
             services.rotate(alice, issue(alice).api_token.pk, overlap=overlap)
+
+    def test_overlap_of_another_type_is_an_error(self, alice):
+        with pytest.raises(TypeError, match="overlap must be a timedelta, not int"):
+            services.rotate(alice, issue(alice).api_token.pk, overlap=5)
+
+    @pytest.mark.parametrize("lost", [{"SCOPES": ["notes:read"]}, {"SCOPE_POLICY": None}])
+    def test_token_with_a_lost_scope_is_rotated(self, alice, settings, lost):
+        token = issue(alice, scope=["notes:read", "notes:write"]).api_token
+        if "SCOPE_POLICY" in lost:
+            lost = {"SCOPE_POLICY": lambda user, scopes, request: scopes - {"notes:write"}}
+        settings.TOKENAUTH = {**SCOPES, **lost}
+        new = services.rotate(alice, token.pk, within=["notes:read"])
+        assert authenticate_token(new.token).scope == {"notes:read"}
 
     def test_token_with_more_scopes_than_the_limit_is_not_rotated(self, alice):
         old = issue(alice, scope=["notes:write"])

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import uuid
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import OperationalError, connection
+from django.test import Client
 
 from django_tokenauth import services as core
 from django_tokenauth.api_tokens import services
 from django_tokenauth.api_tokens.models import APIToken
+from django_tokenauth.errors import InvalidGrant, InvalidToken, TokenErrorCode
 from tests.support.api_tokens import LIST, SCOPES, issue, send
-from tests.support.client import call, get, sign_in
+from tests.support.client import JSON, call, get, post, sign_in
 from tests.support.clock import NOW, after
 from tests.support.slow_statements import before
 
@@ -53,6 +56,20 @@ class TestCreate:
     def test_token_without_a_scope_has_none(self, access):
         assert create(access).json()["scope"] == ""
         assert create(access, scope="").json()["scope"] == ""
+
+    @pytest.mark.parametrize("kind", ["json", "urlencoded", "multipart"])
+    def test_missing_choice_of_the_password_means_the_setting(self, access, settings, kind):
+        settings.TOKENAUTH = {**SCOPES, "API_TOKENS_END_WITH_PASSWORD": True}
+        for given, expected in (({}, True), ({"ends_with_password": "false"}, False)):
+            body, options = {"name": "nightly", **given}, {}
+            if kind == "json":
+                options = {"content_type": JSON}
+            elif kind == "urlencoded":
+                options = {"content_type": "application/x-www-form-urlencoded"}
+                body = urlencode(body)
+            headers = {"Authorization": f"Bearer {access}"}
+            response = Client().post(LIST, body, headers=headers, **options)
+            assert response.json()["ends_with_password"] is expected
 
     def test_end_date_and_choice_of_the_password_are_stored(self, access):
         body = create(
@@ -143,14 +160,24 @@ class TestRights:
         )
 
     @pytest.mark.attack(216)
-    def test_stateless_narrow_token_grants_no_more_than_it_has(self, alice, settings):
+    def test_stateless_narrow_token_manages_no_api_tokens(self, alice, settings):
         settings.TOKENAUTH = {**SCOPES, "STATELESS_REFRESH": True}
-        narrow = sign_in(scope="notes:read")["access_token"]
-        assert create(narrow, scope="notes:read").status_code == 201
-        response = create(narrow, scope="notes:write")
-        assert (response.status_code, [*response.json()]) == (400, ["scope"])
-        wide = issue(alice, scope=["notes:write"]).api_token.pk
-        assert send("POST", f"{LIST}{wide}/rotate/", narrow, {}).status_code == 400
+        path = f"{LIST}{issue(alice).api_token.pk}/"
+        pair = sign_in(scope="notes:read")
+        refreshed = post(
+            "token/refresh/", {"refresh_token": sign_in()["refresh_token"], "scope": "notes:read"}
+        ).json()
+        for narrow in (pair["access_token"], refreshed["access_token"]):
+            responses = (
+                get(LIST, narrow),
+                create(narrow, scope="notes:read"),
+                send("PATCH", path, narrow, {"name": "x"}),
+                send("DELETE", path, narrow),
+            )
+            assert [response.status_code for response in responses] == [403] * 4
+        full = sign_in()["access_token"]
+        assert create(full, scope="notes:read").status_code == 201
+        assert send("DELETE", path, full).status_code == 204
 
     def test_narrow_token_learns_the_scope_that_it_needs(self, alice):
         response = get(LIST, sign_in(scope="notes:read")["access_token"])
@@ -166,6 +193,36 @@ class TestRights:
         ):
             assert send(method, path, access, body).status_code == 404
         assert APIToken.objects.get().revoked_at is None
+
+
+class TestChangesMeanwhile:
+    """The session, the user or the time changes between the authentication and the creation."""
+
+    def create(self, access, name, replacement, monkeypatch, **body):
+        monkeypatch.setattr(services, name, replacement)
+        return create(access, **body)
+
+    @pytest.mark.parametrize(
+        "error", [InvalidToken(TokenErrorCode.REVOKED), InvalidGrant()], ids=["session", "user"]
+    )
+    def test_ended_session_or_user_gets_401(self, access, monkeypatch, error):
+        def end(*args, **kwargs):
+            raise error
+
+        response = self.create(access, "grantable_scope", end, monkeypatch)
+        assert response.status_code == 401
+        assert 'error="invalid_token"' in response["WWW-Authenticate"]
+
+    def test_end_date_that_has_passed_gets_400(self, access, time_machine, monkeypatch):
+        grantable = services.grantable_scope
+
+        def slow(*args, **kwargs):
+            time_machine.shift(60)
+            return grantable(*args, **kwargs)
+
+        end = after(seconds=30).isoformat()
+        response = self.create(access, "grantable_scope", slow, monkeypatch, expires_at=end)
+        assert (response.status_code, [*response.json()]) == (400, ["expires_at"])
 
 
 class TestManage:

@@ -135,6 +135,12 @@ class TestAfterSave:
         alice.save(update_fields=["email"])
         assert reason_of(pair) == ""
 
+    def test_save_of_another_field_of_an_inactive_user_revokes(self, alice, pair):
+        """Another process has deactivated the user without save()."""
+        get_user_model().objects.update(is_active=False)
+        alice.save(update_fields=["first_name"])
+        assert reason_of(pair) == RevokedReason.USER_CHANGED
+
     def test_save_of_a_deleted_user_raises_no_error(self, alice, pair):
         user = get_user_model().objects.get(pk=alice.pk)
         Session.objects.update(user=None)
