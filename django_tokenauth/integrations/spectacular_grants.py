@@ -89,14 +89,14 @@ class AnyOf(PolymorphicProxySerializer):
         super().__init__(f"TokenAuth{'Or'.join(names)}", alternatives, None)
 
 
-class AnyOfSerializer(PolymorphicProxySerializerExtension):
+class AnyOfSerializer(PolymorphicProxySerializerExtension):  # type: ignore[no-untyped-call]
     """The schema of :class:`AnyOf`. A body may match several: the token pair is a client's too."""
 
-    target_class = AnyOf
+    target_class = f"{AnyOf.__module__}.{AnyOf.__name__}"
 
     def map_serializer(self, auto_schema: Any, direction: Any) -> Any:
-        schema = dict(super().map_serializer(auto_schema, direction))
-        return {"anyOf": schema.pop("oneOf"), **schema}
+        schema = super().map_serializer(auto_schema, direction)  # type: ignore[no-untyped-call]
+        return {"anyOf": schema["oneOf"]}
 
 
 def _client_grants(view: Any) -> Iterator[tuple[Any, Any]]:

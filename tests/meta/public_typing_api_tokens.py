@@ -27,7 +27,7 @@ def rotate_api_tokens(user: User) -> str:
     end = api_tokens.latest_expiry()
     try:
         rotated = api_tokens.rotate(user, row.pk, overlap=timedelta(0), expires_at=end)
-    except api_tokens.ConcurrentRotation:
+    except (api_tokens.ConcurrentRotation, api_tokens.InvalidEndDate):
         rotated = None
     assert_type(api_tokens.revoke(user, row.pk), bool)
     names = [each.name for each in api_tokens.list_api_tokens(user)]

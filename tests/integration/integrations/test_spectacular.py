@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import jsonschema
 import pytest
 
 from tests.support.scenarios.openapi import settings as project
@@ -85,6 +86,38 @@ class TestSecurityScheme:
         assert set(exchange["required"]) == {"grant_type", "subject_token", "subject_token_type"}
         assert "issued_token_type" in components["TokenAuthExchangedToken"]["required"]
         assert "refresh_token" not in components["TokenAuthClientToken"]["properties"]
+
+    @pytest.mark.parametrize(
+        ("is_request", "body"),
+        [
+            (True, {"username": "alice", "password": "x"}),
+            (True, {"grant_type": "password", "username": "alice", "password": "x"}),
+            (True, {"grant_type": "client_credentials", "scope": "notes:read"}),
+            (True, {"grant_type": "x", "subject_token": "a.b.c", "subject_token_type": "x"}),
+            (False, {"access_token": "a.b.c", "token_type": "Bearer", "expires_in": 300}),
+            (
+                False,
+                {
+                    "access_token": "a.b.c",
+                    "token_type": "Bearer",
+                    "expires_in": 300,
+                    "refresh_token": "a.b.c",
+                    "refresh_token_expires_in": 1,
+                    "scope": "x",
+                },
+            ),
+        ],
+        ids=["sign_in", "password", "client", "exchange", "client_token", "pair"],
+    )
+    def test_schema_of_the_grants_accepts_their_bodies(self, schemas, is_request, body):
+        """A body may fit several alternatives: an exchange has the members of a client's grant."""
+        schema = schemas["exchanges"]
+        operation = schema["paths"]["/auth/token/"]["post"]
+        described = operation["requestBody"] if is_request else operation["responses"]["200"]
+        reference = described["content"]["application/json"]["schema"]
+        jsonschema.validate(body, {**schema, **reference})
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({"scope": 1}, {**schema, **reference})
 
     @pytest.mark.parametrize("project", ["verifies", "tenants"])
     def test_openapi_security_scheme_without_token_path_is_bearer(self, schemas, project):
