@@ -60,7 +60,20 @@ class _OptionalBooleanField(serializers.BooleanField):
     default_empty_html = empty
 
 
-class APITokenNameSerializer(serializers.Serializer[Any]):
+class _KnownParameters(serializers.Serializer[Any]):
+    """Rejects unknown parameters: a misspelled ``scope`` would create a token without scopes."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        values = super().to_internal_value(data)
+        if not self.fields.keys() >= data.keys():
+            names = ", ".join(self.fields)
+            raise serializers.ValidationError(
+                {"non_field_errors": [_("The parameters are {names}.").format(names=names)]}
+            )
+        return values
+
+
+class APITokenNameSerializer(_KnownParameters, serializers.Serializer[Any]):
     """A new name of an API token."""
 
     name = _StringField(max_length=MAX_API_TOKEN_NAME)
@@ -80,7 +93,7 @@ class NewAPITokenSerializer(_AudienceSerializer, APITokenNameSerializer):
         ref_name = "TokenAuthNewAPIToken"
 
 
-class APITokenRotationSerializer(serializers.Serializer[Any]):
+class APITokenRotationSerializer(_KnownParameters, serializers.Serializer[Any]):
     """A rotation: the overlap in seconds, and a new end date."""
 
     overlap = _OverlapField(required=False)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from traceback import walk_stack
 from typing import Any
 
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import (
     Argon2PasswordHasher,
@@ -30,6 +31,7 @@ from ..sessions.tenants import location
 # sign-ins prune them.
 _MAX_UNPRUNED = 1000
 _OVERDUE = timedelta(days=30)
+_PACKAGE = "django_tokenauth"
 _MIGRATE = "django.core.management.commands.migrate"
 # Number of users in each half of the sample: the oldest users and the newest users.
 _SAMPLED_USERS = 500
@@ -42,14 +44,38 @@ def table_messages(settings: Settings, databases: Sequence[str]) -> list[CheckMe
     ``migrate`` from creating the table. ``migrate`` does not report a missing table or column,
     because it creates them.
     """
+    others = [] if _is_migrating() else list(_missing_tables(databases))
     alias = router.db_for_write(Session)
     if settings.stateless_refresh or alias not in databases:
-        return []
+        return others
     outdated = list(_outdated(alias))
     divided = list(_divided(alias))
     if outdated:
-        return divided if _is_migrating() else [*divided, *outdated]
-    return [*divided, *_unpruned(settings)]
+        return divided if _is_migrating() else [*divided, *outdated, *others]
+    return [*divided, *_unpruned(settings), *others]
+
+
+def _missing_tables(databases: Sequence[str]) -> Iterator[CheckMessage]:
+    """Report missing tables of the optional apps of this package."""
+    for model in apps.get_models():
+        alias = router.db_for_write(model)
+        is_optional = model._meta.app_config.name.startswith(f"{_PACKAGE}.")
+        if is_optional and alias in databases:
+            with connections[alias].cursor() as cursor:
+                tables = connections[alias].introspection.table_names(cursor)
+            if model._meta.db_table not in tables:
+                name = model._meta.verbose_name_plural
+                place, hint = _where(alias)
+                yield checks.Warning(
+                    f"The table of {name} does not exist{place}.", hint=hint, id="tokenauth.W020"
+                )
+
+
+def _where(alias: str) -> tuple[str, str]:
+    """Return how messages name the database *alias*, and the hint to migrate it."""
+    if alias == DEFAULT_DB_ALIAS:
+        return "", "Run manage.py migrate."
+    return f" in the database {alias!r}", f"Run manage.py migrate --database={alias}."
 
 
 def _divided(alias: str) -> Iterator[CheckMessage]:
@@ -77,9 +103,7 @@ def _is_migrating() -> bool:
 def _outdated(alias: str) -> Iterator[CheckMessage]:
     introspection = connections[alias].introspection
     table = Session._meta.db_table
-    place, hint = "", "Run manage.py migrate."
-    if alias != DEFAULT_DB_ALIAS:
-        place, hint = f" in the database {alias!r}", f"Run manage.py migrate --database={alias}."
+    place, hint = _where(alias)
     with connections[alias].cursor() as cursor:
         if table not in introspection.table_names(cursor):
             yield checks.Warning(

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 
 import jwt
@@ -30,7 +32,9 @@ from rest_framework.settings import api_settings
 from .._bearer import meta_key
 from ..authentication import JWTAuthentication, StatelessJWTAuthentication
 from ..conf.settings import HMAC_ALGORITHMS, Settings
+from ..errors import InvalidKey
 from ..http.authenticators import project_header
+from ..keys.sources import build_access_keys
 from ..models import Session
 from .settings import is_default, judge
 
@@ -64,13 +68,21 @@ def deployment_messages(settings: Settings) -> Iterator[CheckMessage]:
 
 
 def _shared_secret(settings: Settings) -> Iterator[CheckMessage]:
-    if settings.audiences and settings.algorithm in HMAC_ALGORITHMS:
+    if settings.audiences and _signs_with_a_secret(settings):
         yield checks.Warning(
             "AUDIENCES names other services, and access tokens are signed with a shared secret. A "
             "service that can verify its tokens can also sign tokens for the other services.",
             hint="Set ALGORITHM to an asymmetric algorithm, such as EdDSA, and KEY_DIRECTORY.",
             id="tokenauth.W031",
         )
+
+
+def _signs_with_a_secret(settings: Settings) -> bool:
+    # The keys of KEY_DIRECTORY and KEYS may have other algorithms than ALGORITHM.
+    with suppress(InvalidKey):
+        key = build_access_keys(settings).at(time.time()).signing
+        return key is not None and key.algorithm in HMAC_ALGORITHMS
+    return False
 
 
 def _access_lifetime(settings: Settings) -> Iterator[CheckMessage]:

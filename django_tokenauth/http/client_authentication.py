@@ -12,6 +12,7 @@ import logging
 from typing import NoReturn
 from urllib.parse import unquote_plus
 
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 from rest_framework.request import Request
 
@@ -71,7 +72,8 @@ def _by_assertion(
     request: Request, settings: Settings, assertion: str, client_id: str, client_secret: str
 ) -> str:
     if client_secret or basic_credentials(request.META.get("HTTP_AUTHORIZATION", "")):
-        raise InvalidRequest
+        # RFC 7521 section 4.2.1.
+        raise InvalidClient(_("Use only one method of client authentication."))
     try:
         found = client_of(request, settings, assertion)
     except InvalidClient:

@@ -25,7 +25,7 @@ logger = logging.getLogger("django_tokenauth")
 #: The latest accepted expiry of an assertion, in seconds from now. Libraries use up to one hour.
 MAX_SECONDS = 3600
 _MAX_JWT_ID = 255
-# Seconds for which an expired assertion is remembered.
+# Maximum difference between the clocks of a client and this server, in seconds.
 _CLOCK_DIFFERENCE = 60
 # RFC 7523 requires no type. An assertion of another type is another kind of token.
 _TYPES = ("", "jwt", "client-authentication+jwt")
@@ -106,6 +106,7 @@ def _seconds_to_remember(
     rest = expiry + leeway - now
     if rest <= 0:
         raise InvalidToken(TokenErrorCode.EXPIRED)
+    leeway += _CLOCK_DIFFERENCE
     if expiry - leeway - now > MAX_SECONDS:
         raise InvalidToken(TokenErrorCode.CLAIMS)
     if any((_time(claims, name) or 0) - leeway > now for name in ("iat", "nbf")):

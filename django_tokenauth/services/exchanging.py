@@ -217,11 +217,18 @@ def _choose_audience(
     session: Session,
     requested: str | None,
 ) -> str:
-    """Return the audience of the new token. Raises :class:`InvalidTarget`."""
+    """Return the audience of the new token.
+
+    Raises :class:`InvalidRequest` if *claims* are for another service than that of the client, and
+    :class:`InvalidTarget`.
+    """
     [source, *others] = claims.audience
-    permitted = exchange.get(source, ())
+    permitted = exchange.get(source)
+    if others or permitted is None:
+        # RFC 8693 section 2.2.2: the subject token is unacceptable.
+        raise InvalidRequest(_("The subject token is for another service."))
     audience = permitted[0] if requested is None and len(permitted) == 1 else requested
-    if others or audience is None or audience not in permitted:
+    if audience is None or audience not in permitted:
         raise InvalidTarget
     check_audience(settings, audience)
     # The sign-in may have narrowed the audiences of the session.
@@ -240,6 +247,8 @@ def _with_times(
     """Return *child* with a new id and times, of which none is after the expiry of *parent*."""
     issued_at = int(current_time(now).timestamp())
     lifetime = settings.access_token_lifetime if lifetime is None else lifetime
+    if not isinstance(lifetime, timedelta):
+        raise TypeError(f"lifetime must be a timedelta, not {type(lifetime).__name__}.")
     if lifetime < timedelta(seconds=1):
         raise ValueError("lifetime must be at least one second.")
     expires_at = min(issued_at + int(lifetime.total_seconds()), parent.expires_at)

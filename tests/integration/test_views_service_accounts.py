@@ -218,11 +218,19 @@ class TestAssertion:
         assert status_and_json(response) == (401, INVALID_CLIENT)
 
     def test_two_methods_in_one_request_are_rejected(self):
-        response = self.send(sign(assertion_claims()), client_id="statistics", client_secret=SECRET)
-        assert (response.status_code, response.json()["error"]) == (400, "invalid_request")
+        in_body = {"client_id": "statistics", "client_secret": SECRET}
+        responses = [self.send(sign(assertion_claims()), **in_body)]
         body = {"client_assertion": sign(assertion_claims()), **GRANT}
-        response = post("token/", body, Authorization=basic("reports"))
-        assert (response.status_code, response.json()["error"]) == (400, "invalid_request")
+        body["client_assertion_type"] = JWT_BEARER
+        responses.append(post("token/", body, Authorization=basic("reports")))
+        for response in responses:
+            assert status_and_json(response) == (
+                401,
+                {
+                    "error": "invalid_client",
+                    "error_description": "Use only one method of client authentication.",
+                },
+            )
 
     @pytest.mark.parametrize("kind", ["", "urn:ietf:params:oauth:grant-type:jwt-bearer", 1, None])
     def test_assertion_of_unknown_type_is_invalid_request(self, kind):

@@ -46,6 +46,22 @@ def test_documented_request_returns_the_documented_response(settings):
     assert [*response.json()] == [*expected]
 
 
+def test_documented_client_authenticates_by_its_key(settings, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    example("client/new_key.py")
+    jwks = {"keys": [json.loads(capsys.readouterr().out)]}
+    issuer = "https://auth.example.com"
+    settings.TOKENAUTH = {
+        "ISSUER": issuer,
+        "SCOPES": ["statistics:read"],
+        "CLIENTS": {"statistics": {"jwks": jwks, "scopes": ["statistics:read"]}},
+    }
+    request = example("client/assertions.py")["token_request"]
+    for _ in range(2):
+        response = post("token/", request("statistics", issuer))
+        assert response.json()["scope"] == "statistics:read"
+
+
 def test_documented_permission_denies_service_accounts(alice, settings):
     settings.TOKENAUTH = example("mysite/settings.py")["TOKENAUTH"]
     permission = example("mysite/permissions.py")["IsUser"]()

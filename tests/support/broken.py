@@ -14,7 +14,14 @@ SESSION_TABLE = "django_tokenauth_session"
 @contextmanager
 def renamed_session_table() -> Iterator[None]:
     """Rename the session table in the block, as if ``migrate`` had not run yet."""
-    table = connection.ops.quote_name(SESSION_TABLE)
+    with renamed_table(SESSION_TABLE):
+        yield
+
+
+@contextmanager
+def renamed_table(name: str) -> Iterator[None]:
+    """Rename the table *name* in the block."""
+    table = connection.ops.quote_name(name)
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER TABLE {table} RENAME TO elsewhere")
     try:

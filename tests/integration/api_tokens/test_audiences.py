@@ -74,10 +74,11 @@ class TestCreate:
         with pytest.raises(InvalidTarget):
             services.create(alice, name="x", audience="https://other.example.com")
 
-    def test_audience_is_ignored_without_the_setting(self, access, settings):
+    def test_audience_is_rejected_without_the_setting(self, access, settings):
         settings.TOKENAUTH = {"AUDIENCE": OWN, "SCOPES": SETTINGS["SCOPES"]}
         access = sign_in()["access_token"]
-        assert create(access, resource=REPORTS).json()["audience"] == OWN
+        assert create(access, resource=REPORTS).status_code == 400
+        assert create(access).json()["audience"] == OWN
 
 
 @pytest.mark.attack(234)

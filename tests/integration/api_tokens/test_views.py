@@ -122,6 +122,28 @@ class TestCreate:
     def test_unusable_body_is_a_client_error(self, access, body):
         assert send("POST", LIST, access, body).status_code == 400
 
+    @pytest.mark.parametrize(
+        "body", [{"scopes": "notes:read"}, {"expires_in": 60}, {"resource": "x"}]
+    )
+    def test_unknown_parameter_is_a_client_error(self, access, body):
+        """A misspelled parameter would otherwise create a token without scopes."""
+        names = "name, scope, expires_at, ends_with_password"
+        response = create(access, **body)
+        assert (response.status_code, response.json()) == (
+            400,
+            {"non_field_errors": [f"The parameters are {names}."]},
+        )
+        assert not APIToken.objects.exists()
+
+    def test_unknown_parameter_of_a_change_is_a_client_error(self, alice, access):
+        path = f"{LIST}{issue(alice).api_token.pk}/"
+        for method, place, body in (
+            ("PATCH", path, {"name": "x", "scope": "notes:read"}),
+            ("POST", f"{path}rotate/", {"overlaps": 0}),
+        ):
+            assert send(method, place, access, body).status_code == 400
+        assert APIToken.objects.get().name == "nightly"
+
     def test_duplicate_member_is_a_client_error(self, access):
         assert call("PUT", LIST, access).status_code == 405
 

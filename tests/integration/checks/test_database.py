@@ -11,8 +11,10 @@ from django.core.management import call_command
 from django.db import connection, connections
 from django.utils import timezone
 
+from django_tokenauth.api_tokens.models import APIToken
 from django_tokenauth.checks import check_database
 from django_tokenauth.models import Session
+from tests.support.broken import renamed_table
 from tests.support.client import post
 
 COMMITTED = pytest.mark.django_db(transaction=True)
@@ -117,6 +119,26 @@ def test_missing_session_column_is_a_check_warning():
         == "The table of sessions lacks columns of this version, so users cannot sign in."
     )
     assert message.hint == MIGRATE
+
+
+class APITokenRouter:
+    """A router that stores API tokens in another database."""
+
+    def db_for_write(self, model, **hints):
+        return "other" if model is APIToken else None
+
+
+@COMMITTED
+@pytest.mark.parametrize("stateless", [False, True])
+def test_missing_table_of_api_tokens_is_a_check_warning(settings, stateless):
+    settings.TOKENAUTH = {"STATELESS_REFRESH": stateless}
+    with renamed_table(APIToken._meta.db_table):
+        [message] = warnings(databases=["default"])
+        assert (message.id, message.level) == ("tokenauth.W020", WARNING)
+        assert (message.msg, message.hint) == ("The table of API tokens does not exist.", MIGRATE)
+        settings.DATABASE_ROUTERS = [APITokenRouter()]
+        assert warnings(databases=["default"]) == []
+    assert warnings(databases=["default"]) == []
 
 
 class UserRouter:

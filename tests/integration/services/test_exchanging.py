@@ -134,15 +134,19 @@ class TestExchange:
             ("reports", API),
             ("reports", REPORTS),
             ("reports", "https://unknown.example.com"),
-            ("notes", NOTES),
-            ("notes", REPORTS),
-            ("notes", None),
         ],
     )
     def test_audience_must_be_permitted_for_the_client(self, pair, client_id, audience):
-        """The client *notes* may exchange only tokens for its own audience."""
         with pytest.raises(InvalidTarget):
             exchange(pair.access_token, client_id, audience=audience)
+
+    @pytest.mark.attack(229)
+    @pytest.mark.parametrize("audience", [NOTES, REPORTS, None])
+    def test_token_for_another_service_is_rejected(self, pair, audience):
+        """The client *notes* may exchange only tokens for its own audience."""
+        with pytest.raises(InvalidRequest) as caught:
+            exchange(pair.access_token, "notes", audience=audience)
+        assert caught.value.description == "The subject token is for another service."
 
     def test_audience_is_required_if_several_are_permitted(self, alice):
         token = services.sign_in(alice, now=NOW, audiences=[NOTES, API, REPORTS]).access_token
