@@ -198,7 +198,8 @@ class _ClientSerializer(serializers.Serializer[Any]):
 class SignInSerializer(_AudienceSerializer, _ClientSerializer):
     """The password grant (RFC 6749 section 4.3.2), with a device name for the list of sessions.
 
-    With ``refresh_token``, the sign-in continues the session of this token (RFC 9470).
+    With ``refresh_token``, the sign-in continues the session of this token, for example after a
+    challenge of RFC 9470.
     The username may also have the name of ``USERNAME_FIELD``, for example ``email``.
     """
 

@@ -83,7 +83,7 @@ __all__ = [
 def _password_grant(request: Request) -> Response:
     """Sign in with a username and a password (RFC 6749 section 4.3).
 
-    With a refresh token, continue its session (RFC 9470).
+    With a refresh token, continue its session, for example after a challenge of RFC 9470.
     """
     view = issuing_endpoint(request)
     parameters = validated_data(

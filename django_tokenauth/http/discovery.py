@@ -110,7 +110,7 @@ def metadata(
     with_keys = bool(_public_jwks(access_keys(settings.shared).at(time.time())))
     clients = _client_authentication(settings)
     introspection = settings.clients or INTROSPECTION_SCOPE in settings.scopes
-    # RFC 9700 section 2.4: other parties must not use the password grant.
+    # RFC 9700 section 2.4 forbids the password grant, so only this setting lists it.
     password = ["password"] if settings.advertise_password_grant else []
     members = {
         "issuer": settings.issuer,

@@ -145,8 +145,8 @@ class _NoFiles(FileUploadHandler):
 def check_form(form: QueryDict) -> None:
     """Raise :class:`UnreadableBody` if a name occurs twice in *form*.
 
-    With ``AUDIENCES``, raise :class:`InvalidTarget` if only an audience occurs twice (RFC 8707
-    section 2): no token has two audiences.
+    With ``AUDIENCES``, raise :class:`InvalidTarget` if only an audience occurs twice. RFC 8707
+    section 2 permits several resources, but no token of this server has two audiences.
     """
     twice = {name for name, values in form.lists() if len(values) > 1}
     if twice and twice <= AUDIENCE_PARAMETERS and load().audiences:

@@ -1,4 +1,4 @@
-"""Step-up: a new sign-in that continues an existing session (RFC 9470)."""
+"""Step-up: a new sign-in that continues a session, for example after a challenge of RFC 9470."""
 
 from __future__ import annotations
 

@@ -249,7 +249,7 @@ def introspect(
     own = {"active": True, "token_type": "Bearer"}
     # A service account may have no resource owner, whose name the username is.
     if not isinstance(user, TokenUser):
-        # The username field may hold a number, for example, but RFC 7662 requires a string.
+        # The username field may hold a number, for example. RFC 7662 section 2.2 shows a string.
         own["username"] = str(user.get_username())
     # The first copy of ``own`` puts its members before the claims. The last copy prevents claims
     # from replacing the members of ``own``.

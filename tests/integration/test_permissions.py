@@ -221,7 +221,7 @@ class TestHasScope:
             == 200
         )
 
-    @pytest.mark.standard("rfc6749-7-2", "rfc9068-4-11", "rfc9700-2.3-1")
+    @pytest.mark.standard("rfc6749-7-2", "rfc9068-4-11", "rfc9700-2.3-1", "rfc9700-2.3-3")
     @pytest.mark.attack(114, 115)
     @pytest.mark.parametrize(
         ("required", "method", "scope", "challenge"),
@@ -352,7 +352,7 @@ class TestHasFullScope:
         response = self.request_view(token, authentication=authentication)
         assert response.status_code == expected
 
-    def test_has_full_scope_in_stateless_mode_takes_no_query_without_a_policy(
+    def test_has_full_scope_in_stateless_mode_takes_no_query(
         self, alice, settings, django_assert_num_queries
     ):
         settings.TOKENAUTH = {"SCOPES": ALL_SCOPES, "STATELESS_REFRESH": True}

@@ -82,7 +82,7 @@ def configure(settings):
 
 
 class TestSecret:
-    @pytest.mark.standard("rfc6749-4.4.2-1", "rfc6749-4.4.3-1")
+    @pytest.mark.standard("rfc6749-4.4.2-1", "rfc6749-4.4.3-1", "rfc9700-4.14.2-5")
     def test_client_gets_a_token_for_its_secret(self):
         response = request_token()
         assert response.status_code == 200
@@ -192,7 +192,7 @@ class TestAssertion:
     def send(self, assertion, **parameters):
         return with_assertion("token/", assertion, **GRANT, **parameters)
 
-    @pytest.mark.standard("rfc7523-2.2-1")
+    @pytest.mark.standard("rfc6749-2.3.2-1", "rfc7523-2.2-1", "rfc9700-2.5-2")
     @pytest.mark.parametrize("number", [0, 1])
     def test_client_gets_a_token_for_its_assertion(self, number):
         assert self.send(sign(assertion_claims(), number=number)).status_code == 200
@@ -201,6 +201,7 @@ class TestAssertion:
     def test_token_endpoint_is_an_audience_too(self, audience):
         assert self.send(sign(assertion_claims(aud=audience))).status_code == 200
 
+    @pytest.mark.standard("rfc7523-3.2-1")
     @pytest.mark.attack(223)
     def test_replayed_assertion_is_rejected(self):
         assertion = sign(assertion_claims())
@@ -213,6 +214,7 @@ class TestAssertion:
         response = self.send(sign(assertion_claims()), client_id=client_id)
         assert response.status_code == 200
 
+    @pytest.mark.standard("rfc7523-2.2-3")
     def test_another_client_id_is_rejected(self):
         response = self.send(sign(assertion_claims()), client_id="reports")
         assert status_and_json(response) == (401, INVALID_CLIENT)
@@ -238,6 +240,7 @@ class TestAssertion:
         response = post("token/", {**body, **GRANT})
         assert (response.status_code, response.json()["error"]) == (400, "invalid_request")
 
+    @pytest.mark.standard("rfc7523-2.2-2")
     @pytest.mark.parametrize("value", [1, [], {}, None, ""])
     def test_assertion_of_wrong_type_is_invalid_request(self, value):
         response = self.send(value)
@@ -323,6 +326,7 @@ class TestMetadata:
     def metadata(self, client):
         return lambda: client.get(self.PATH).json()
 
+    @pytest.mark.standard("rfc8414-2-8", "rfc8414-2-9")
     def test_metadata_lists_the_grant_and_the_methods(self, metadata, configure):
         found = metadata()
         assert found["grant_types_supported"] == ["refresh_token", "client_credentials"]

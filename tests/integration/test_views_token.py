@@ -290,7 +290,7 @@ class TestOwnGrant:
         assert status_and_json(post("token/", self.PIN)) == (400, UNSUPPORTED_GRANT_TYPE)
 
 
-@pytest.mark.standard("rfc9068-2.2-1", "rfc9068-2.2-2", "rfc9068-5-2")
+@pytest.mark.standard("rfc9068-2.2-1", "rfc9068-2.2-2", "rfc9068-3-3")
 def test_access_token_has_the_claims_of_rfc_9068(alice, settings):
     settings.TOKENAUTH = {
         **SCOPES,

@@ -46,7 +46,7 @@ def send(token, secret=SECRET, **changes):
 
 
 class TestAccepted:
-    @pytest.mark.standard("rfc8693-2.2.1-1")
+    @pytest.mark.standard("rfc8693-2.2.1-1", "rfc8693-2.2.1-2", "rfc9700-4.14.2-5")
     def test_response_has_the_members_of_the_rfc(self, token, alice):
         response = send(token)
         assert response.status_code == 200
@@ -59,11 +59,13 @@ class TestAccepted:
         claims = services.authenticate_access_token(body["access_token"])
         assert (claims.subject, claims.acting_clients) == (str(alice.pk), ("reports",))
 
+    @pytest.mark.standard("rfc8693-2.1-1")
     @pytest.mark.parametrize("kind", [ACCESS_TOKEN, JWT])
     def test_types_of_access_tokens_are_accepted(self, token, kind):
         response = send(token, subject_token_type=kind, requested_token_type=kind)
         assert response.status_code == 200
 
+    @pytest.mark.standard("rfc8693-2.2.1-3", "rfc8693-2.2.2-2")
     @pytest.mark.parametrize("name", ["resource", "audience"])
     def test_audience_and_scope_are_read(self, token, name):
         response = send(token, scope="notes:read", **{name: API})
@@ -79,6 +81,7 @@ class TestWithoutAudiences:
         clients = {**clients_setting(), "reports": client}
         settings.TOKENAUTH = {**settings.TOKENAUTH, "AUDIENCES": {}, "CLIENTS": clients}
 
+    @pytest.mark.standard("rfc8693-2.1-4")
     def test_own_audience_is_the_only_one(self, alice):
         token = services.sign_in(alice).access_token
         for value in (None, "", API):
@@ -95,6 +98,7 @@ class TestRejected:
         response = send(subject)
         assert (response.status_code, response.json()["error"]) == (400, "invalid_request")
 
+    @pytest.mark.standard("rfc8693-2.1-2")
     @pytest.mark.parametrize(
         ("changes", "text"),
         [

@@ -77,6 +77,7 @@ def error_of(read, **changes):
     "rfc7662-2-1",
     "rfc7662-4-8",
     "rfc8414-6.1-1",
+    "rfc8693-6-1",
 )
 def test_production_settings_pass_all_checks(tmp_path):
     """Run the checks of this package, Django, REST framework and django-cors-headers."""

@@ -44,7 +44,7 @@ def test_iss_not_equal_to_issuer_is_rejected(alice, server, settings):
     refresh.assert_accepted(refresh.with_claims(iss=ISSUER, aud=ISSUER))
 
 
-@pytest.mark.standard("rfc9068-4-5", "rfc9700-2.3-2", "rfc9700-4.10.2-1")
+@pytest.mark.standard("rfc9068-4-5", "rfc9700-2.3-3", "rfc9700-4.10.2-1")
 @pytest.mark.attack(86, 102)
 def test_aud_of_another_service_is_rejected(alice, server, settings):
     settings.TOKENAUTH = NAMED

@@ -163,7 +163,7 @@ def test_refresh_token_signed_with_access_key_is_rejected(alice, server, setting
     assert server.post("token/refresh/", {"refresh_token": refresh}).status == 200
 
 
-@pytest.mark.standard("rfc9068-5-1")
+@pytest.mark.standard("rfc9068-5-1", "rfc9700-4.9.3-2")
 @pytest.mark.attack(102)
 def test_token_for_another_service_is_rejected(alice, server, settings):
     """A service passes a token that it received on to another service."""

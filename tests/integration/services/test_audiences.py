@@ -59,7 +59,9 @@ class TestSignIn:
         assert claims.audience == (pair.audience,) == (API,)
         assert claims.scope == pair.scope == set(BASE["SCOPES"])
 
-    @pytest.mark.standard("rfc8707-2-3", "rfc9068-3-1")
+    @pytest.mark.standard(
+        "rfc8707-2-3", "rfc9068-3-1", "rfc9700-2.3-2", "rfc9700-2.3-4", "rfc9700-4.10-1"
+    )
     def test_token_for_audience_has_only_scopes_of_audience(self, alice):
         pair = sign_in(alice, audiences=[NOTES])
         claims = claims_of(pair, NOTES)
@@ -178,6 +180,7 @@ class TestRefresh:
         new = refresh(pair.refresh_token, audience=NOTES, scope=[READ, REPORT], now=NOW)
         assert new.scope == {READ}
 
+    @pytest.mark.standard("rfc9700-4.14.2-1")
     @pytest.mark.attack(207)
     @pytest.mark.parametrize("audience", [REPORTS, API])
     def test_refresh_never_widens_the_audiences(self, alice, audience):

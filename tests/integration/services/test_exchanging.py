@@ -127,6 +127,7 @@ class TestExchange:
         claims = decode(exchange(pair.access_token), NOTES)
         assert claims.extra == {"for": NOTES, "session": str(pair.session.pk)}
 
+    @pytest.mark.standard("rfc8693-2.2.2-2")
     @pytest.mark.attack(229)
     @pytest.mark.parametrize(
         ("client_id", "audience"),
@@ -154,6 +155,7 @@ class TestExchange:
             exchange(token, "notes")
         assert exchange(token, "notes", audience=API).audience == API
 
+    @pytest.mark.standard("rfc8693-2.2.2-2")
     @pytest.mark.attack(229)
     def test_audience_must_be_one_of_the_session(self, alice):
         token = services.sign_in(alice, now=NOW, audiences=[REPORTS]).access_token
@@ -178,6 +180,7 @@ class TestExchange:
             with pytest.raises(InvalidRequest):
                 exchange(pair.access_token, now=after(seconds=seconds))
 
+    @pytest.mark.standard("rfc8693-2.1-3")
     @pytest.mark.attack(231)
     @pytest.mark.parametrize("end", ["revoked", "deleted", "inactive", "updated", "password"])
     def test_parent_that_was_ended_is_rejected(self, pair, alice, end):
@@ -200,6 +203,7 @@ class TestExchange:
         # The child ends with the session of its parent.
         assert code_of(lambda: services.get_user(child)) in ("revoked", "user")
 
+    @pytest.mark.standard("rfc8693-2.1-3")
     @pytest.mark.attack(232)
     def test_token_of_another_kind_is_rejected(self, pair, bob):
         service = services.issue_client_token("statistics", now=NOW).access_token
@@ -243,6 +247,7 @@ class TestExchange:
         with pytest.raises(InvalidRequest):
             exchange(token)
 
+    @pytest.mark.standard("rfc8693-4.1-3")
     @pytest.mark.attack(231)
     @pytest.mark.parametrize(
         "entry", [None, {"exchange": {REPORTS: [NOTES]}}, {"secrets": [], "exchange": {}}], ids=str

@@ -58,7 +58,7 @@ def code_of(function):
 
 
 class TestIssue:
-    @pytest.mark.standard("rfc9068-2.2-3")
+    @pytest.mark.standard("rfc9068-2.2-3", "rfc9700-4.15.1-2")
     def test_token_names_the_client_as_its_subject(self):
         issued = issue()
         claims = claims_of(issued)
@@ -219,6 +219,7 @@ class TestEnd:
         configure(NOT_BEFORE=after(seconds=1))
         assert code_of(lambda: claims_of(issued)) == TokenErrorCode.REVOKED
 
+    @pytest.mark.standard("rfc9700-4.15.1-2")
     def test_token_without_grant_and_session_is_rejected(self):
         """``STATELESS_REFRESH`` issues such tokens for users. They must not become clients."""
         claims = claims_of(issue())._replace(grant=None)

@@ -42,6 +42,7 @@ class TestKeys:
 
 
 class TestSubjects:
+    @pytest.mark.standard("rfc9700-2.6-2", "rfc9700-4.15.1-1")
     @pytest.mark.parametrize(
         ("client_id", "field", "expected"),
         [

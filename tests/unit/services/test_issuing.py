@@ -183,7 +183,7 @@ class TestIssueForSession:
         assert access(pair).expires_at == after(days=1, seconds=61).timestamp()
         assert pair.expires_in == 61
 
-    @pytest.mark.standard("rfc9068-3-2")
+    @pytest.mark.standard("rfc9068-3-2", "rfc9700-2.3-2", "rfc9700-4.10-1")
     def test_access_token_has_issuer_audience_lifetime_of_settings(self, session, settings):
         settings.TOKENAUTH = {
             "ISSUER": "https://auth.example.com",
