@@ -164,10 +164,10 @@ class TestFullScope:
         claims = self.claims(issue_tokens(scope=[self.READ, self.WRITE], now=NOW))
         assert services.full_scope(claims._replace(session_id=None)) == frozenset()
 
-    def test_full_scope_in_stateless_mode_is_empty(self, settings):
-        claims = self.claims(issue_tokens(scope=[self.READ, self.WRITE], now=NOW))
+    def test_full_scope_in_stateless_mode_is_all_user_scopes(self, settings):
+        claims = self.claims(issue_tokens(scope=[self.READ], now=NOW))
         settings.TOKENAUTH = {**settings.TOKENAUTH, "STATELESS_REFRESH": True}
-        assert services.full_scope(claims) == frozenset()
+        assert services.full_scope(claims) == {self.READ, self.WRITE}
 
     def test_full_scope_of_an_unknown_session_is_all_user_scopes(self, alice):
         """While a replica lags behind the sign-in, no token counts as having the full scope."""
