@@ -162,12 +162,15 @@ def _user(value: object) -> str | None:
 
 
 def _exchange(value: object) -> Mapping[str, tuple[str, ...]]:
-    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
-        raise values.InvalidSetting(
-            "exchange must be a dict of audiences and lists of audiences.",
-            'For example {"https://reports.example.com": ["https://notes.example.com"]}.',
-        )
-    return MappingProxyType({name: _audiences(targets) for name, targets in value.items()})
+    try:
+        if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
+            return MappingProxyType({name: _audiences(targets) for name, targets in value.items()})
+    except values.InvalidSetting:
+        pass
+    raise values.InvalidSetting(
+        "exchange must be a dict of audiences and lists of audiences.",
+        'For example {"https://reports.example.com": ["https://notes.example.com"]}.',
+    )
 
 
 #: The parser of each member of a dict.

@@ -27,6 +27,7 @@ from .throttling import ClientThrottle, client_address
 logger = logging.getLogger("django_tokenauth")
 
 #: The challenge for a client that is not authenticated (RFC 7617 section 2).
+_ONE_METHOD = _("Use only one method of client authentication.")
 BASIC_CHALLENGE = f'Basic realm="{JWTAuthentication.realm}"'
 
 
@@ -52,9 +53,11 @@ def authenticate_client(request: Request, client_id: str, client_secret: str) ->
         # Many clients that use HTTP Basic repeat their client_id in the body.
         found = [each for each in found if each.client_id == client_id]
         if not found:
-            raise InvalidRequest
-    if (found or not client_id) and client_secret:
-        raise InvalidRequest
+            raise InvalidRequest(_("The client_id differs from that in HTTP Basic."))
+    if found and client_secret:
+        raise InvalidRequest(_ONE_METHOD)
+    if client_secret and not client_id:
+        raise InvalidRequest(_("The client_secret needs a client_id."))
     found = found or [Credentials(client_id, client_secret)]
     with_secret = [each for each in found if each.secret]
     if not with_secret and not any(each.client_id in settings.clients for each in found):
@@ -73,7 +76,7 @@ def _by_assertion(
 ) -> str:
     if client_secret or basic_credentials(request.META.get("HTTP_AUTHORIZATION", "")):
         # RFC 7521 section 4.2.1.
-        raise InvalidClient(_("Use only one method of client authentication."))
+        raise InvalidClient(_ONE_METHOD)
     try:
         found = client_of(request, settings, assertion)
     except InvalidClient:

@@ -8,7 +8,9 @@ from functools import partial, wraps
 from typing import Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
 from django.views.generic import View
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 
 from .. import services
@@ -22,6 +24,8 @@ from .errors import InsufficientScope
 from .users import IsAuthenticatedWithoutToken
 
 _METHODS = frozenset(map(str.upper, View.http_method_names))
+
+_NEEDS_SIGN_IN = _("This view needs the access token of a user's sign-in.")
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -104,10 +108,13 @@ class HasFullScope(_ScopePermission):
     :class:`~django_tokenauth.authentication.TemporarilyUnavailable`.
     """
 
+    def check_token(self, claims: Claims, request: Request, view: Any) -> Reason | bool:
+        if isinstance(claims, APITokenClaims) or claims.grant is not None:
+            return _needs_sign_in
+        return super().check_token(claims, request, view)
+
     def required_scope(self, request: Request, view: Any) -> Collection[str] | None:
         claims: Any = request.auth
-        if isinstance(claims, APITokenClaims) or claims.grant is not None:
-            return None
         try:
             return services.full_scope(claims, request=request)
         # A view of REST framework responds with 500 to an error that is not an APIException.
@@ -115,6 +122,10 @@ class HasFullScope(_ScopePermission):
             raise TemporarilyUnavailable from None
         except InvalidToken as error:
             raise AccessTokenRejected(error.code) from None
+
+
+def _needs_sign_in(message: Any) -> PermissionDenied:
+    return PermissionDenied(_NEEDS_SIGN_IN if message is None else message)
 
 
 def required_scopes(*scopes: str, without_token: bool = False) -> Callable[[_F], _F]:

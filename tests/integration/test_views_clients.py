@@ -18,7 +18,6 @@ from tests.support.client import (
     BASIC,
     FORM,
     INVALID_CLIENT,
-    INVALID_REQUEST,
     JSON,
     UNAVAILABLE,
     get,
@@ -39,6 +38,9 @@ ALL_ENDPOINTS = pytest.mark.parametrize("path", PATHS)
 SECRET = SECRETS["reports"]
 BODY = {"client_id": "reports", "client_secret": SECRET}
 GUESS = "correct batterz"
+
+ONE_METHOD = "Use only one method of client authentication."
+DIFFERENT_IDS = "The client_id differs from that in HTTP Basic."
 
 
 @pytest.fixture(autouse=True)
@@ -172,24 +174,24 @@ class TestNotAuthenticated:
 
     @pytest.mark.standard("rfc6749-2.3-2")
     @pytest.mark.parametrize(
-        ("header", "body"),
+        ("header", "body", "reason"),
         [
-            (basic("reports"), BODY),
-            (basic("reports"), {"client_secret": SECRET}),
-            (basic("reports"), {"client_id": "billing"}),
-            (basic("reports"), {"client_id": "phone"}),
-            (basic("phone", ""), {"client_id": "reports"}),
-            ("", {"client_secret": SECRET}),
+            (basic("reports"), BODY, ONE_METHOD),
+            (basic("reports"), {"client_secret": SECRET}, ONE_METHOD),
+            (basic("reports"), {"client_id": "billing"}, DIFFERENT_IDS),
+            (basic("reports"), {"client_id": "phone"}, DIFFERENT_IDS),
+            (basic("phone", ""), {"client_id": "reports"}, DIFFERENT_IDS),
+            ("", {"client_secret": SECRET}, "The client_secret needs a client_id."),
         ],
     )
     def test_conflicting_or_partial_client_credentials_return_400(
-        self, parameters, path, header, body
+        self, parameters, path, header, body, reason
     ):
         """RFC 6749 section 2.3: one method in each request."""
         headers = {"Authorization": header} if header else {}
         assert status_and_json(post(path, {**parameters, **body}, **headers)) == (
             400,
-            INVALID_REQUEST,
+            {"error": "invalid_request", "error_description": reason},
         )
 
     @pytest.mark.parametrize("field", ["client_id", "client_secret"])

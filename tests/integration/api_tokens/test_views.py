@@ -174,6 +174,9 @@ class TestRights:
             send("DELETE", path, token),
         ]
         assert [response.status_code for response in responses] == [expected] * 5
+        if kind == "api_token":
+            detail = {"detail": "This view needs the access token of a user's sign-in."}
+            assert [response.json() for response in responses] == [detail] * 5
         [row] = APIToken.objects.all()
         assert (row.name, row.digest, row.revoked_at) == (
             "nightly",

@@ -76,7 +76,10 @@ class TestParseClients:
             ({"scopes": [], "audiences": ["x" * 256]}, "Each of the audiences must be"),
             ({"exchange": []}, "exchange must be a dict of audiences"),
             ({"exchange": {1: []}}, "exchange must be a dict of audiences"),
-            ({"exchange": {"a": "b"}}, "audiences must be a list of audiences."),
+            (
+                {"exchange": {"a": "b"}},
+                "exchange must be a dict of audiences and lists of audiences.",
+            ),
             ({"scopes": [], "audiences": None}, "audiences must be a list of audiences."),
             ({"scopes": [], "user": ""}, "user must be a username"),
             ({"scopes": [], "user": 1}, "user must be a username"),
