@@ -59,8 +59,7 @@ def before_save(
     vars(instance).pop(_OLD_HASHES, None)
     if is_rehash(instance, update_fields):
         stored = stored_before_rehash(instance)
-        if stored is not None and _keeps_hashes(using):
-            setattr(instance, _OLD_HASHES, auth_hashes(stored))
+        setattr(instance, _OLD_HASHES, None if stored is None else auth_hashes(stored))
     elif (
         not raw
         and saves_unusable_password(instance, update_fields)

@@ -16,10 +16,13 @@ from tests.support.client import (
     ALL_PARAMETERS,
     BARE,
     BASIC,
+    DIFFERENT_IDS,
     FORM,
     INVALID_CLIENT,
     JSON,
+    ONE_METHOD,
     UNAVAILABLE,
+    WITHOUT_ID,
     get,
     log_messages,
     malformed,
@@ -38,9 +41,6 @@ ALL_ENDPOINTS = pytest.mark.parametrize("path", PATHS)
 SECRET = SECRETS["reports"]
 BODY = {"client_id": "reports", "client_secret": SECRET}
 GUESS = "correct batterz"
-
-ONE_METHOD = "Use only one method of client authentication."
-DIFFERENT_IDS = "The client_id differs from that in HTTP Basic."
 
 
 @pytest.fixture(autouse=True)
@@ -174,25 +174,23 @@ class TestNotAuthenticated:
 
     @pytest.mark.standard("rfc6749-2.3-2")
     @pytest.mark.parametrize(
-        ("header", "body", "reason"),
+        ("header", "body", "expected"),
         [
             (basic("reports"), BODY, ONE_METHOD),
             (basic("reports"), {"client_secret": SECRET}, ONE_METHOD),
             (basic("reports"), {"client_id": "billing"}, DIFFERENT_IDS),
             (basic("reports"), {"client_id": "phone"}, DIFFERENT_IDS),
             (basic("phone", ""), {"client_id": "reports"}, DIFFERENT_IDS),
-            ("", {"client_secret": SECRET}, "The client_secret needs a client_id."),
+            ("", {"client_secret": SECRET}, WITHOUT_ID),
         ],
     )
     def test_conflicting_or_partial_client_credentials_return_400(
-        self, parameters, path, header, body, reason
+        self, parameters, path, header, body, expected
     ):
         """RFC 6749 section 2.3: one method in each request."""
         headers = {"Authorization": header} if header else {}
-        assert status_and_json(post(path, {**parameters, **body}, **headers)) == (
-            400,
-            {"error": "invalid_request", "error_description": reason},
-        )
+        response = post(path, {**parameters, **body}, **headers)
+        assert status_and_json(response) == (400, expected)
 
     @pytest.mark.parametrize("field", ["client_id", "client_secret"])
     @pytest.mark.parametrize(

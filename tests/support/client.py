@@ -87,6 +87,14 @@ NOT_JSON = {
 }
 TOO_LARGE = {"error": "invalid_request", "error_description": "The body is too large."}
 REPEATED = {"error": "invalid_request", "error_description": "Send each parameter once."}
+ONE_METHOD, DIFFERENT_IDS, WITHOUT_ID = (
+    {"error": "invalid_request", "error_description": text}
+    for text in (
+        "Use only one method of client authentication.",
+        "The client_id differs from that in HTTP Basic.",
+        "The client_secret needs a client_id.",
+    )
+)
 
 
 # The documented maximum of a body. Programs import this module before the setup of Django, so it

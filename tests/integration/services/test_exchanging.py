@@ -359,6 +359,11 @@ class TestNarrow:
         with pytest.raises(InvalidTarget):
             services.narrow(claims, audience="https://unknown.example.com", now=NOW)
 
+    def test_narrow_needs_a_timedelta_as_lifetime(self, pair):
+        claims = decode(pair, REPORTS)
+        with pytest.raises(TypeError, match="lifetime must be a timedelta, not int"):
+            services.narrow(claims, audience=REPORTS, lifetime=60, now=NOW)
+
     @pytest.mark.parametrize(
         ("arguments", "text"),
         [

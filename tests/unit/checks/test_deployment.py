@@ -52,6 +52,13 @@ class TestAudiences:
         # W012 reports private keys in KEYS.
         assert [each for each in deploy_check_ids() if each != "W012"] == ids
 
+    def test_deploy_check_of_audiences_ignores_unusable_keys(self, settings):
+        """Another check reports the keys."""
+        settings.TOKENAUTH = {"AUDIENCES": {"https://a.example.com": []}, "ALGORITHM": "EdDSA"}
+        found = [message.id for message in messages(include_deployment_checks=True)]
+        assert "tokenauth.E001" in found
+        assert "tokenauth.W031" not in found
+
 
 class TestAssertions:
     DUMMY = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
